@@ -1,0 +1,189 @@
+import { z } from 'zod';
+
+/**
+ * The shape of what the cluster agrees on (the replicated state of its Raft log). Everything here is decided by
+ * commands in the log; what is merely observed (positions, lag, health) lives in node reports instead.
+ */
+
+export const nodeNameSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,39}$/, 'lower-case letters, digits and dashes, starting with a letter');
+
+const endpointSchema = z.object({ host: z.string().min(1).max(255), port: z.number().int().min(1).max(65_535) });
+
+export const addressesSchema = z.object({
+  /** Raft frames over mutual TLS. */
+  raft: endpointSchema,
+  /** HTTP: health endpoints in the clear, everything else over mutual TLS. */
+  api: endpointSchema,
+  /** PostgreSQL itself. Witnesses have none. */
+  postgres: endpointSchema.nullable(),
+});
+export type Addresses = z.infer<typeof addressesSchema>;
+
+/** Positions in WAL are hexadecimal `X/Y` strings as PostgreSQL prints them; compare with `postgres/lsn.ts` only. */
+export const lsnSchema = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
+
+export const memberSchema = z.object({
+  name: nodeNameSchema,
+  /** Never reused: a host that lost its Raft state comes back under a new id (Raft paper §6 assumes stable storage). */
+  raftId: z.number().int().min(1),
+  kind: z.enum(['data', 'witness']),
+  addresses: addressesSchema,
+  zone: z.string().max(64).nullable(),
+  /** `joining` until its first clone has streamed; a joining node is no failover candidate. */
+  phase: z.enum(['joining', 'active', 'leaving']),
+  maintenance: z
+    .object({ reason: z.string().max(500), sinceMs: z.number(), untilMs: z.number().nullable(), by: z.string().max(100) })
+    .nullable(),
+});
+export type Member = z.infer<typeof memberSchema>;
+
+export const timelineSchema = z.object({
+  id: z.number().int().min(1),
+  /** Null for the timeline initdb made. */
+  parentId: z.number().int().min(1).nullable(),
+  /** Where it leaves its parent; null while it is only allocated by a grant. */
+  forkLsn: lsnSchema.nullable(),
+  epoch: z.number().int().min(1),
+  status: z.enum(['allocated', 'recorded', 'abandoned']),
+});
+export type TimelineRecord = z.infer<typeof timelineSchema>;
+
+/**
+ * {primary L, electors V, votes q, set S, count n}: a commit waits for n of S, an election for the candidate and q
+ * votes of V ∪ {L}. The two always meet while |V ∪ S ∪ {L}| ≤ n + q + 1.
+ */
+export const syncSetSchema = z.object({
+  electors: z.array(nodeNameSchema),
+  votes: z.number().int().min(0),
+  standbys: z.array(nodeNameSchema),
+  count: z.number().int().min(0),
+});
+export type SyncSet = z.infer<typeof syncSetSchema>;
+
+export const durabilityModeSchema = z.enum(['async', 'quorum', 'all']);
+export type DurabilityMode = z.infer<typeof durabilityModeSchema>;
+
+export const walPositionSchema = z.object({ timeline: z.number().int().min(1), lsn: lsnSchema });
+export type WalPosition = z.infer<typeof walPositionSchema>;
+
+/** What an elector answers when it is asked to seal. */
+export const sealVoteSchema = z.discriminatedUnion('ok', [
+  z.object({
+    ok: z.literal(true),
+    node: nodeNameSchema,
+    position: walPositionSchema,
+    /** Its PostgreSQL runs and could be promoted. */
+    promotable: z.boolean(),
+    whyNotPromotable: z.string().nullable(),
+    /** True when this node is the old primary, still serving under a lease (a veto against promotion of another). */
+    livePrimary: z.boolean(),
+  }),
+  z.object({ ok: z.literal(false), node: nodeNameSchema, reason: z.string() }),
+]);
+export type SealVote = z.infer<typeof sealVoteSchema>;
+
+export const failoverStateSchema = z.enum([
+  'SEAL',
+  'COLLECT',
+  'NO_SAFE_CANDIDATE',
+  'GRANT',
+  'PREPARE_SYNC',
+  'REPOINT',
+  'PROMOTE',
+  'RECORD_TIMELINE',
+  'OPEN_ROUTING',
+  'REJOIN',
+  'DONE',
+  'ABANDONED',
+]);
+export type FailoverState = z.infer<typeof failoverStateSchema>;
+
+export const failoverSchema = z.object({
+  id: z.string(),
+  kind: z.enum(['failover', 'switchover']),
+  /** The epoch that is being established; it replaces `fromEpoch`. */
+  epoch: z.number().int().min(1),
+  fromEpoch: z.number().int().min(0),
+  oldPrimary: nodeNameSchema.nullable(),
+  state: failoverStateSchema,
+  reason: z.string(),
+  startedAtMs: z.number(),
+  detection: z.object({ silentForMs: z.number().nullable(), detail: z.string() }),
+  votes: z.array(sealVoteSchema),
+  candidates: z.array(
+    z.object({ node: nodeNameSchema, position: walPositionSchema.nullable(), chosen: z.boolean(), verdict: z.string() }),
+  ),
+  candidate: nodeNameSchema.nullable(),
+  /** What would unblock a NO_SAFE_CANDIDATE, in words. */
+  blockedBy: z.string().nullable(),
+  steps: z.array(z.object({ state: failoverStateSchema, atMs: z.number(), detail: z.string() })),
+  dataLoss: z.object({ possible: z.boolean(), detail: z.string() }).nullable(),
+});
+export type Failover = z.infer<typeof failoverSchema>;
+
+export const operationKindSchema = z.enum(['create-cluster', 'add-node', 'remove-node', 'switchover']);
+export type OperationKind = z.infer<typeof operationKindSchema>;
+
+export const operationStepSchema = z.object({
+  name: z.string(),
+  state: z.enum(['pending', 'running', 'done', 'failed', 'skipped']),
+  detail: z.string(),
+  startedAtMs: z.number().nullable(),
+  endedAtMs: z.number().nullable(),
+});
+
+export const operationSchema = z.object({
+  id: z.string(),
+  kind: operationKindSchema,
+  state: z.enum(['running', 'done', 'failed', 'cancelled']),
+  params: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  requestedBy: z.string().max(100),
+  reason: z.string().max(500),
+  steps: z.array(operationStepSchema),
+  error: z.string().nullable(),
+  startedAtMs: z.number(),
+  endedAtMs: z.number().nullable(),
+});
+export type Operation = z.infer<typeof operationSchema>;
+export type OperationStep = z.infer<typeof operationStepSchema>;
+
+export const clusterEventSchema = z.object({
+  id: z.number().int(),
+  atMs: z.number(),
+  severity: z.enum(['info', 'warning', 'critical']),
+  kind: z.string(),
+  node: nodeNameSchema.nullable(),
+  message: z.string(),
+});
+export type ClusterEvent = z.infer<typeof clusterEventSchema>;
+
+export const clusterStateSchema = z.object({
+  /** Of this shape; a daemon refuses a snapshot that is newer than it knows. */
+  version: z.literal(1),
+  /** Counts applied commands: an optimistic lock for plans. */
+  revision: z.number().int(),
+  clusterId: z.string(),
+  name: nodeNameSchema,
+  createdAtMs: z.number(),
+  nextRaftId: z.number().int(),
+  systemIdentifier: z.string().nullable(),
+  members: z.record(nodeNameSchema, memberSchema),
+  /** Who may be primary: `primary` holds (or may acquire) the lease of `epoch`. */
+  reign: z.object({ epoch: z.number().int(), primary: nodeNameSchema.nullable(), timeline: z.number().int() }),
+  timelines: z.array(timelineSchema),
+  syncSet: syncSetSchema,
+  durability: z.object({ mode: durabilityModeSchema, strictness: z.enum(['strict', 'available']) }),
+  /** Cluster-wide PostgreSQL parameters chosen by the user, beside the ones QuantaDB owns. */
+  parameters: z.record(z.string(), z.string()),
+  /** Extra `pg_hba.conf` lines for clients, after QuantaDB's own. */
+  hba: z.array(z.string().max(500)),
+  failover: failoverSchema.nullable(),
+  pastFailovers: z.array(failoverSchema),
+  operation: operationSchema.nullable(),
+  pastOperations: z.array(operationSchema),
+  events: z.array(clusterEventSchema),
+  nextEventId: z.number().int(),
+});
+export type ClusterState = z.infer<typeof clusterStateSchema>;
