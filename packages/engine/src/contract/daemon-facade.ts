@@ -1,0 +1,28 @@
+import type { ClusterEvent, ClusterState, Operation } from './cluster-state.ts';
+import type { NodeReport } from './node-report.ts';
+import type { OperationPlan, OperationRequest, OperationStart } from './operations.ts';
+import type { ClusterStatus, HostStatus } from './status.ts';
+
+/** Who is calling, as proven by the transport. */
+export type Caller =
+  | { kind: 'local' } // the unix socket, whose file permissions are the proof
+  | { kind: 'operator'; name: string } // a client certificate with CN `operator:<name>`
+  | { kind: 'peer'; name: string }; // a client certificate with CN `<host name>`
+
+/** What the daemon's HTTP API offers to the outside; the engine implements it. Refusals are QuantaErrors. */
+export interface DaemonFacade {
+  report(): NodeReport;
+  state(): ClusterState | null;
+  host(): HostStatus;
+  /** Asks every member's daemon (each with a deadline) and judges: the same answer from any node. Null in no cluster. */
+  clusterStatus(): Promise<ClusterStatus | null>;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+  events(sinceId: number): ClusterEvent[];
+  operations(): Operation[];
+  plan(request: OperationRequest): Promise<OperationPlan>;
+  /** Starts the operation and returns at once; progress is in `operations()`. Forwarded to the decider. */
+  start(start: OperationStart): Promise<{ operationId: string }>;
+  /** Calls of other daemons: `method` is one of the engine's closed list, `body` is untrusted until it is parsed there. */
+  peerCall(peer: string, method: string, body: unknown): Promise<unknown>;
+}

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { addressesSchema, nodeNameSchema, operationKindSchema } from './cluster-state.ts';
+
+/** What a person or a script can ask a cluster to do. Every request goes plan → confirm → durable steps → history. */
+export const operationRequestSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('create-cluster'),
+    cluster: nodeNameSchema,
+    /** The application's role and database; the password arrives by the local socket only and is never stored. */
+    application: z.object({ role: nodeNameSchema, database: nodeNameSchema, password: z.string().min(8).max(200) }).nullable(),
+    parameters: z.record(z.string(), z.string()).default({}),
+    hba: z.array(z.string().max(500)).max(100).default([]),
+  }),
+  z.object({
+    kind: z.literal('add-node'),
+    host: z.object({ name: nodeNameSchema, addresses: addressesSchema, kind: z.enum(['data', 'witness']).default('data') }),
+  }),
+  z.object({ kind: z.literal('remove-node'), node: nodeNameSchema }),
+  z.object({ kind: z.literal('switchover'), to: nodeNameSchema.nullable() }),
+]);
+export type OperationRequest = z.infer<typeof operationRequestSchema>;
+
+/** What the operation will do, shown before it runs. */
+export const operationPlanSchema = z.object({
+  kind: operationKindSchema,
+  summary: z.string(),
+  steps: z.array(z.string()),
+  /** One sentence, "none" when writes go on. */
+  writePause: z.string(),
+  quorumBefore: z.string(),
+  quorumAfter: z.string(),
+  warnings: z.array(z.string()),
+  /** Why it cannot run, with the next step; null when it can. */
+  refusal: z.string().nullable(),
+  /** SHA-256 over the canonical plan and the cluster state's revision. */
+  hash: z.string(),
+  revision: z.number(),
+  expiresAtMs: z.number(),
+});
+export type OperationPlan = z.infer<typeof operationPlanSchema>;
+
+export const operationStartSchema = z.object({
+  request: operationRequestSchema,
+  /** Of the plan that was confirmed; checked again by the decider. */
+  planHash: z.string(),
+  requestedBy: z.string().max(100),
+  reason: z.string().max(500).default(''),
+});
+export type OperationStart = z.infer<typeof operationStartSchema>;
