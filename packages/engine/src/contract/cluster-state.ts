@@ -74,6 +74,8 @@ export const sealVoteSchema = z.discriminatedUnion('ok', [
     ok: z.literal(true),
     node: nodeNameSchema,
     position: walPositionSchema,
+    /** Where each timeline of its own past left its parent, from its newest .history file. */
+    history: z.array(z.object({ timeline: z.number().int().min(1), parentId: z.number().int().min(1), forkLsn: lsnSchema })),
     /** Its PostgreSQL runs and could be promoted. */
     promotable: z.boolean(),
     whyNotPromotable: z.string().nullable(),

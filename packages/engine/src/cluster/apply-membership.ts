@@ -1,0 +1,57 @@
+import type { CommandOf, CommandResult } from './commands.ts';
+import type { Draft } from './draft.ts';
+
+/** Membership commands (pure): who belongs to the cluster, and in which phase. */
+
+const membersMax = 50;
+
+export function identify(draft: Draft, command: CommandOf<'identify'>): CommandResult {
+  const known = draft.state.systemIdentifier;
+  if (known === command.systemIdentifier) return { ok: true };
+  if (known !== null) return { ok: false, reason: `the cluster's system identifier is ${known}` };
+  draft.state.systemIdentifier = command.systemIdentifier;
+  return { ok: true };
+}
+
+export function addMember(draft: Draft, command: CommandOf<'add-member'>): CommandResult {
+  const { state } = draft;
+  const { member } = command;
+  if (state.members[member.name]) return { ok: false, reason: `${member.name} is a member already` };
+  if (Object.keys(state.members).length >= membersMax) return { ok: false, reason: `a cluster has at most ${membersMax} nodes` };
+  const raftId = state.nextRaftId;
+  state.nextRaftId += 1;
+  state.members[member.name] = { ...member, raftId, phase: 'joining', maintenance: null };
+  draft.event('info', 'node-added', `${member.name} joins the cluster.`, member.name);
+  return { ok: true, raftId };
+}
+
+export function setPhase(draft: Draft, command: CommandOf<'set-phase'>): CommandResult {
+  const { state } = draft;
+  const member = state.members[command.node];
+  if (!member) return { ok: false, reason: `${command.node} is no member` };
+  if (member.phase === command.phase) return { ok: true };
+  if (command.phase === 'leaving') {
+    const problem = whyNotRemovable(draft, command.node);
+    if (problem) return { ok: false, reason: problem };
+  }
+  member.phase = command.phase;
+  if (command.phase === 'active') draft.event('info', 'node-active', `${command.node} is streaming.`, command.node);
+  return { ok: true };
+}
+
+export function removeMember(draft: Draft, command: CommandOf<'remove-member'>): CommandResult {
+  const { state } = draft;
+  if (!state.members[command.node]) return { ok: true };
+  const problem = whyNotRemovable(draft, command.node);
+  if (problem) return { ok: false, reason: problem };
+  delete state.members[command.node];
+  draft.event('info', 'node-removed', `${command.node} has left the cluster.`, command.node);
+  return { ok: true };
+}
+
+function whyNotRemovable(draft: Draft, node: string): string | null {
+  const { state } = draft;
+  if (state.reign.primary === node) return `${node} is the primary: switch over to another node first`;
+  const inSet = state.syncSet.electors.includes(node) || state.syncSet.standbys.includes(node);
+  return inSet ? `${node} is in the synchronous set, which protects acknowledged writes` : null;
+}

@@ -1,0 +1,188 @@
+import type { Failover, SyncSet, TimelineRecord } from '../contract/cluster-state.ts';
+import { syncSetAfterElection, syncSetProblem } from '../replication/quorum.ts';
+import type { CommandOf, CommandResult } from './commands.ts';
+import type { Draft } from './draft.ts';
+
+/** Commands about who may be primary (pure): epochs, grants, timelines and the sync set. */
+
+const pastFailoversMax = 50;
+const refused = (reason: string): CommandResult => ({ ok: false, reason });
+
+export function grantFirst(draft: Draft, command: CommandOf<'grant-first'>): CommandResult {
+  const { state } = draft;
+  if (state.reign.epoch === 1 && state.reign.primary === command.primary) return { ok: true };
+  if (state.reign.epoch !== 0) return refused(`the cluster is in epoch ${state.reign.epoch} already`);
+  if (!state.members[command.primary]) return refused(`${command.primary} is no member`);
+  const timeline = allocateTimeline(state.timelines, 1, 1);
+  state.reign = { epoch: 1, primary: command.primary, timeline };
+  draft.event('info', 'reign-granted', `${command.primary} is granted the first reign.`, command.primary);
+  return { ok: true };
+}
+
+export function beginFailover(draft: Draft, command: CommandOf<'begin-failover'>): CommandResult {
+  const { state } = draft;
+  if (state.failover?.id === command.id) return { ok: true };
+  if ((state.failover?.id ?? null) !== command.supersedes) return refused('another failover runs');
+  if (state.reign.epoch !== command.fromEpoch) return refused(`the epoch is ${state.reign.epoch} by now`);
+  const lastEpoch = Math.max(state.reign.epoch, state.failover?.epoch ?? 0);
+  if (state.failover) {
+    closeFailover(draft, state.failover, { state: 'ABANDONED', detail: command.reason });
+  }
+  state.failover = {
+    id: command.id,
+    kind: command.failoverKind,
+    epoch: lastEpoch + 1,
+    fromEpoch: command.fromEpoch,
+    oldPrimary: state.reign.primary,
+    state: 'SEAL',
+    reason: command.reason,
+    startedAtMs: draft.atMs,
+    detection: command.detection,
+    votes: [],
+    candidates: [],
+    candidate: null,
+    blockedBy: null,
+    steps: [{ state: 'SEAL', atMs: draft.atMs, detail: command.reason }],
+    dataLoss: null,
+  };
+  const severity = command.failoverKind === 'failover' ? 'critical' : 'info';
+  draft.event(severity, `${command.failoverKind}-started`, command.reason, state.reign.primary ?? undefined);
+  return { ok: true };
+}
+
+export function blockFailover(draft: Draft, command: CommandOf<'block-failover'>): CommandResult {
+  const failover = openElection(draft, command.id);
+  if (!failover) return refused('that failover is not electing');
+  const isNews = failover.blockedBy !== command.blockedBy;
+  failover.state = 'NO_SAFE_CANDIDATE';
+  failover.votes = command.votes;
+  failover.candidates = command.candidates;
+  failover.blockedBy = command.blockedBy;
+  if (isNews) {
+    failover.steps.push({ state: 'NO_SAFE_CANDIDATE', atMs: draft.atMs, detail: command.blockedBy });
+    draft.event('critical', 'no-safe-candidate', command.blockedBy);
+  }
+  return { ok: true };
+}
+
+export function grant(draft: Draft, command: CommandOf<'grant'>): CommandResult {
+  const { state } = draft;
+  if (state.reign.epoch === command.epoch && state.reign.primary === command.candidate) return { ok: true };
+  const failover = openElection(draft, command.failoverId);
+  if (!failover || failover.epoch !== command.epoch) return refused('that failover is not electing');
+  if (!state.members[command.candidate]) return refused(`${command.candidate} is no member`);
+  recordPast(state.timelines, command.history);
+  const timeline = command.promote
+    ? allocateTimeline(state.timelines, command.parentTimeline, command.epoch)
+    : state.reign.timeline;
+  state.syncSet = syncSetAfterElection(state.syncSet, state.reign.primary, command.candidate);
+  state.reign = { epoch: command.epoch, primary: command.candidate, timeline };
+  Object.assign(failover, {
+    state: 'GRANT',
+    votes: command.votes,
+    candidates: command.candidates,
+    candidate: command.candidate,
+    blockedBy: null,
+  });
+  failover.steps.push({ state: 'GRANT', atMs: draft.atMs, detail: grantDetail(command, timeline) });
+  draft.event('info', 'reign-granted', grantDetail(command, timeline), command.candidate);
+  if (!command.promote) closeFailover(draft, failover, { state: 'DONE', detail: `${command.candidate} goes on as primary.` });
+  return { ok: true };
+}
+
+function grantDetail(command: CommandOf<'grant'>, timeline: number): string {
+  return command.promote
+    ? `${command.candidate} is granted epoch ${command.epoch} on timeline ${timeline}.`
+    : `${command.candidate} is healthy and goes on as primary in epoch ${command.epoch}.`;
+}
+
+export function recordTimeline(draft: Draft, command: CommandOf<'record-timeline'>): CommandResult {
+  const { state } = draft;
+  const { reign } = state;
+  if (reign.epoch !== command.epoch || reign.primary !== command.node || reign.timeline !== command.timeline) {
+    return refused(`the reign has moved on to epoch ${reign.epoch}`);
+  }
+  const record = state.timelines.find((timeline) => timeline.id === command.timeline);
+  if (!record) return refused(`timeline ${command.timeline} was never allocated`);
+  if (record.status === 'recorded') return { ok: true };
+  record.status = 'recorded';
+  record.forkLsn = command.forkLsn;
+  const { failover } = state;
+  if (failover?.epoch === command.epoch) {
+    failover.steps.push(...command.steps, { state: 'REJOIN', atMs: draft.atMs, detail: 'Writes are open; waiting for the other nodes.' });
+    failover.state = 'REJOIN';
+    failover.dataLoss = { possible: false, detail: 'Every acknowledged write is on the new primary.' };
+  }
+  const message = `${command.node} is primary: epoch ${command.epoch}, timeline ${command.timeline} from ${command.forkLsn}.`;
+  draft.event('info', 'primary-open', message, command.node);
+  return { ok: true };
+}
+
+export function endFailover(draft: Draft, command: CommandOf<'end-failover'>): CommandResult {
+  const { failover } = draft.state;
+  if (failover?.id !== command.id) return { ok: true };
+  const isTakenOver = failover.state === 'REJOIN';
+  if (command.state === 'DONE' && !isTakenOver) return refused('the new primary is not open yet');
+  closeFailover(draft, failover, { state: command.state, detail: command.detail });
+  return { ok: true };
+}
+
+/**
+ * The sync set may only be formed while there is none (no election is possible then, so no commit can be missed).
+ * Moving a standing set needs single steps in a proven order.
+ */
+export function moveSyncSet(draft: Draft, command: CommandOf<'move-sync-set'>): CommandResult {
+  const { state } = draft;
+  if (state.reign.epoch !== command.epoch) return refused(`the epoch is ${state.reign.epoch} by now`);
+  if (state.failover && state.failover.state !== 'REJOIN') return refused('a failover runs');
+  if (state.syncSet.electors.length > 0) return refused('the sync set stands already');
+  const unknown = command.syncSet.standbys.find((name) => state.members[name]?.phase !== 'active');
+  if (unknown) return refused(`${unknown} is no active member`);
+  const problem = syncSetProblem(command.syncSet, state.reign.primary);
+  if (problem) return refused(problem);
+  state.syncSet = command.syncSet;
+  draft.event('info', 'sync-set', `Writes now wait for ${describeSet(command.syncSet)}.`);
+  return { ok: true };
+}
+
+function describeSet(set: SyncSet): string {
+  return `${set.count} of ${set.standbys.join(', ')}`;
+}
+
+function openElection(draft: Draft, id: string): Failover | null {
+  const { failover } = draft.state;
+  if (failover?.id !== id) return null;
+  return failover.state === 'SEAL' || failover.state === 'COLLECT' || failover.state === 'NO_SAFE_CANDIDATE' ? failover : null;
+}
+
+function closeFailover(draft: Draft, failover: Failover, end: { state: 'DONE' | 'ABANDONED'; detail: string }): void {
+  const { state } = draft;
+  failover.state = end.state;
+  failover.steps.push({ state: end.state, atMs: draft.atMs, detail: end.detail });
+  state.pastFailovers.push(failover);
+  if (state.pastFailovers.length > pastFailoversMax) state.pastFailovers.shift();
+  state.failover = null;
+  draft.event('info', `${failover.kind}-ended`, end.detail);
+}
+
+/**
+ * A primary may have opened its timeline, and had writes acknowledged on it, without living to record it. Whoever
+ * holds those writes carries the timeline in its history, which proves where it left its parent.
+ */
+function recordPast(timelines: TimelineRecord[], history: CommandOf<'grant'>['history']): void {
+  for (const past of history) {
+    const record = timelines.find((timeline) => timeline.id === past.timeline);
+    if (!record || record.status === 'recorded') continue;
+    Object.assign(record, { status: 'recorded', parentId: past.parentId, forkLsn: past.forkLsn });
+  }
+}
+
+/** The grant allocates the timeline: two candidates can never open the same one (both would call it "the next"). */
+function allocateTimeline(timelines: TimelineRecord[], parentId: number, epoch: number): number {
+  for (const timeline of timelines) {
+    if (timeline.status === 'allocated') timeline.status = 'abandoned';
+  }
+  const id = timelines.reduce((highest, timeline) => Math.max(highest, timeline.id), 0) + 1;
+  timelines.push({ id, parentId, forkLsn: null, epoch, status: 'allocated' });
+  return id;
+}

@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import {
+  failoverSchema,
+  failoverStateSchema,
+  lsnSchema,
+  memberSchema,
+  nodeNameSchema,
+  operationSchema,
+  operationStepSchema,
+  sealVoteSchema,
+  syncSetSchema,
+} from '../contract/cluster-state.ts';
+
+/**
+ * The commands of the Raft log: the only way ClusterState changes. Each names what it expects to find (an epoch, a
+ * failover id, an operation id), so that applying one twice, or after the world moved on, is refused instead of wrong.
+ */
+
+const candidatesSchema = failoverSchema.shape.candidates;
+
+export const commandSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('create'),
+    clusterId: z.string().min(1),
+    name: nodeNameSchema,
+    founder: memberSchema.omit({ raftId: true, phase: true, maintenance: true }),
+    durability: z.object({ mode: z.enum(['async', 'quorum', 'all']), strictness: z.enum(['strict', 'available']) }),
+    parameters: z.record(z.string(), z.string()),
+    hba: z.array(z.string().max(500)),
+  }),
+  z.object({ kind: z.literal('identify'), systemIdentifier: z.string().min(1) }),
+  /** The very first reign: nothing was acknowledged before it, so nothing is sealed. */
+  z.object({ kind: z.literal('grant-first'), primary: nodeNameSchema }),
+  z.object({ kind: z.literal('add-member'), member: memberSchema.omit({ raftId: true, phase: true, maintenance: true }) }),
+  z.object({ kind: z.literal('set-phase'), node: nodeNameSchema, phase: z.enum(['joining', 'active', 'leaving']) }),
+  z.object({ kind: z.literal('remove-member'), node: nodeNameSchema }),
+  z.object({
+    kind: z.literal('begin-failover'),
+    id: z.string(),
+    failoverKind: z.enum(['failover', 'switchover']),
+    /** The epoch of the reign (or of the failed attempt) that this one replaces. */
+    fromEpoch: z.number().int().min(0),
+    reason: z.string(),
+    detection: failoverSchema.shape.detection,
+    supersedes: z.string().nullable(),
+  }),
+  z.object({
+    kind: z.literal('block-failover'),
+    id: z.string(),
+    votes: z.array(sealVoteSchema),
+    candidates: candidatesSchema,
+    blockedBy: z.string(),
+  }),
+  z.object({
+    kind: z.literal('grant'),
+    failoverId: z.string(),
+    epoch: z.number().int().min(1),
+    candidate: nodeNameSchema,
+    /** False when a healthy old primary simply goes on under the new epoch. */
+    promote: z.boolean(),
+    parentTimeline: z.number().int().min(1),
+    /** The candidate's own past: a timeline that was opened but never recorded becomes recorded when it is built on. */
+    history: z.array(z.object({ timeline: z.number().int().min(1), parentId: z.number().int().min(1), forkLsn: lsnSchema })),
+    votes: z.array(sealVoteSchema),
+    candidates: candidatesSchema,
+  }),
+  z.object({
+    kind: z.literal('record-timeline'),
+    epoch: z.number().int().min(1),
+    timeline: z.number().int().min(1),
+    forkLsn: lsnSchema,
+    node: nodeNameSchema,
+    steps: z.array(z.object({ state: failoverStateSchema, atMs: z.number(), detail: z.string() })),
+  }),
+  z.object({ kind: z.literal('end-failover'), id: z.string(), state: z.enum(['DONE', 'ABANDONED']), detail: z.string() }),
+  z.object({ kind: z.literal('move-sync-set'), epoch: z.number().int().min(1), syncSet: syncSetSchema }),
+  z.object({ kind: z.literal('begin-operation'), operation: operationSchema, revision: z.number().int() }),
+  z.object({
+    kind: z.literal('step-operation'),
+    id: z.string(),
+    step: z.number().int().min(0),
+    change: operationStepSchema.pick({ state: true, detail: true }),
+  }),
+  z.object({
+    kind: z.literal('end-operation'),
+    id: z.string(),
+    state: z.enum(['done', 'failed', 'cancelled']),
+    error: z.string().nullable(),
+  }),
+  z.object({
+    kind: z.literal('note'),
+    severity: z.enum(['info', 'warning', 'critical']),
+    event: z.string(),
+    node: nodeNameSchema.nullable(),
+    message: z.string().max(1000),
+  }),
+]);
+
+export type Command = z.infer<typeof commandSchema>;
+export type CommandOf<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>;
+
+/** What is written into a Raft entry: the command, its format's version and the proposer's wall clock (for display only). */
+export const envelopeSchema = z.object({ version: z.literal(1), atMs: z.number(), command: commandSchema });
+export type Envelope = z.infer<typeof envelopeSchema>;
+
+export type CommandResult = { ok: true; raftId?: number } | { ok: false; reason: string };

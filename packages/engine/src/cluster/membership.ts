@@ -1,0 +1,35 @@
+import type { ClusterState, Member } from '../contract/cluster-state.ts';
+
+/** More voters make every commit slower and no cluster safer (Raft paper §6 names no limit; seven survive three losses). */
+export const votersMax = 7;
+
+/**
+ * Which members should vote in Raft: as many as there are, but an odd number of at most seven, because an even number
+ * raises the majority without surviving one more loss. Members that vote already keep their vote; the others are
+ * taken in the order in which they joined (witnesses first: that is what they are for).
+ */
+export function targetVoters(members: Member[], votersNow: ReadonlySet<number>): Set<number> {
+  const candidates = members.filter((member) => member.phase === 'active' || votersNow.has(member.raftId));
+  const ranked = candidates
+    .filter((member) => member.phase !== 'leaving')
+    .sort((left, right) => rank(left, votersNow) - rank(right, votersNow) || left.raftId - right.raftId);
+  const odd = ranked.length % 2 === 1 ? ranked.length : ranked.length - 1;
+  const size = Math.min(votersMax, Math.max(1, odd));
+  return new Set(ranked.slice(0, size).map((member) => member.raftId));
+}
+
+function rank(member: Member, votersNow: ReadonlySet<number>): number {
+  if (votersNow.has(member.raftId)) return 0;
+  return member.kind === 'witness' ? 1 : 2;
+}
+
+export function memberByRaftId(state: ClusterState, raftId: number): Member | undefined {
+  return Object.values(state.members).find((member) => member.raftId === raftId);
+}
+
+/** Data members in a stable order. */
+export function dataMembers(state: ClusterState): Member[] {
+  return Object.values(state.members)
+    .filter((member) => member.kind === 'data')
+    .sort((left, right) => left.raftId - right.raftId);
+}

@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { addressesSchema, nodeNameSchema, sealVoteSchema, syncSetSchema, walPositionSchema } from '../contract/cluster-state.ts';
+import { nodeReportSchema } from '../contract/node-report.ts';
+import { operationPlanSchema, operationRequestSchema, operationStartSchema } from '../contract/operations.ts';
+import { QuantaError } from '../shared/errors.ts';
+import { commandSchema } from './commands.ts';
+
+/**
+ * The closed list of what daemons ask each other, over mutual TLS. Both directions are parsed: a peer is authenticated
+ * but not trusted to be well.
+ */
+
+const resultSchema = z.union([
+  z.object({ ok: z.literal(true), raftId: z.number().optional() }),
+  z.object({ ok: z.literal(false), reason: z.string() }),
+]);
+const refusableSchema = z.union([z.object({ ok: z.literal(true) }), z.object({ ok: z.literal(false), reason: z.string() })]);
+const electionSchema = z.object({ clusterId: z.string(), epoch: z.number().int().min(1), failoverId: z.string() });
+
+export const peerMethods = {
+  /** What a node observes of itself. */
+  report: { input: z.object({}), output: nodeReportSchema },
+  /** Put a command into the log; only the leader does. */
+  submit: { input: z.object({ clusterId: z.string(), command: commandSchema }), output: resultSchema },
+  /** Promise an epoch, stop receiving WAL, and say where the local WAL ends. */
+  seal: { input: electionSchema, output: sealVoteSchema },
+  /** Ask a node to look at the primary with its own eyes. */
+  'hears-primary': {
+    input: z.object({ clusterId: z.string(), epoch: z.number().int() }),
+    output: z.object({ hears: z.boolean(), detail: z.string() }),
+  },
+  /** The primary tells the decider at once that its PostgreSQL is gone, instead of letting it wait for silence. */
+  'primary-lost': {
+    input: z.object({ clusterId: z.string(), epoch: z.number().int(), detail: z.string() }),
+    output: z.object({}),
+  },
+  /** Shorten the shutdown that follows: a checkpoint, and the archive backlog that would hold it up. */
+  'prepare-switchover': { input: z.object({ clusterId: z.string() }), output: refusableSchema },
+  /** Stop being primary, cleanly, and promise the epoch; answers where the WAL ends. */
+  demote: {
+    input: electionSchema,
+    output: z.union([z.object({ ok: z.literal(true), position: walPositionSchema }), z.object({ ok: z.literal(false), reason: z.string() })]),
+  },
+  /** The primary makes PostgreSQL wait for this set and answers once every member has confirmed. */
+  'confirm-sync-set': {
+    input: z.object({ clusterId: z.string(), epoch: z.number().int(), syncSet: syncSetSchema }),
+    output: refusableSchema,
+  },
+  /** A slot for a node that is about to clone. */
+  'prepare-clone': { input: z.object({ clusterId: z.string(), node: nodeNameSchema }), output: refusableSchema },
+  /** To a spare host: become a member. */
+  join: {
+    input: z.object({
+      clusterId: z.string(),
+      clusterName: nodeNameSchema,
+      raftId: z.number().int().min(1),
+      addresses: addressesSchema,
+    }),
+    output: refusableSchema,
+  },
+  /** To a member: stop PostgreSQL, forget the cluster, be a spare host again. */
+  leave: { input: z.object({ clusterId: z.string() }), output: refusableSchema },
+  /** Forwarded requests of people and scripts. */
+  plan: { input: operationRequestSchema, output: operationPlanSchema },
+  start: { input: operationStartSchema, output: z.object({ operationId: z.string() }) },
+} as const;
+
+export type PeerMethod = keyof typeof peerMethods;
+export type PeerInput<Method extends PeerMethod> = z.infer<(typeof peerMethods)[Method]['input']>;
+export type PeerOutput<Method extends PeerMethod> = z.infer<(typeof peerMethods)[Method]['output']>;
+
+/** Carries one call to another daemon; the transport proves that the peer is who its name says. */
+export interface PeerCaller {
+  call(peer: { name: string; host: string; port: number }, method: string, body: unknown, deadlineMs: number): Promise<unknown>;
+}
+
+export type PeerHandlers = {
+  [Method in PeerMethod]: (input: PeerInput<Method>, peer: string) => Promise<PeerOutput<Method>>;
+};
+
+/**
+ * Parses an incoming call and hands it to its handler.
+ *
+ * @throws QuantaError NOT_FOUND for a method off the list, PROTOCOL_VIOLATION for a body of the wrong shape
+ */
+export async function dispatchPeerCall(
+  handlers: PeerHandlers,
+  call: { peer: string; method: string; body: unknown },
+): Promise<unknown> {
+  if (!Object.hasOwn(peerMethods, call.method)) {
+    throw new QuantaError('NOT_FOUND', `no peer method ${call.method.slice(0, 40)}`);
+  }
+  const method = call.method as PeerMethod;
+  const input = peerMethods[method].input.safeParse(call.body);
+  if (!input.success) throw new QuantaError('PROTOCOL_VIOLATION', `${method}: ${input.error.message}`);
+  const handler = handlers[method] as (input: unknown, peer: string) => Promise<unknown>;
+  return handler(input.data, call.peer);
+}
+
+/** Typed calls to other daemons. */
+export class Peers {
+  private readonly caller: PeerCaller;
+
+  constructor(caller: PeerCaller) {
+    this.caller = caller;
+  }
+
+  /**
+   * @throws QuantaError PEER_UNREACHABLE, DEADLINE_EXCEEDED, PROTOCOL_VIOLATION, or whatever the peer refused with
+   */
+  async call<Method extends PeerMethod>(
+    peer: { name: string; addresses: { api: { host: string; port: number } } },
+    method: Method,
+    request: { input: PeerInput<Method>; deadlineMs: number },
+  ): Promise<PeerOutput<Method>> {
+    const target = { name: peer.name, ...peer.addresses.api };
+    const answer = await this.caller.call(target, method, request.input, request.deadlineMs);
+    const output = peerMethods[method].output.safeParse(answer);
+    if (!output.success) throw new QuantaError('PROTOCOL_VIOLATION', `${peer.name} answered ${method}: ${output.error.message}`);
+    return output.data as PeerOutput<Method>;
+  }
+}

@@ -1,0 +1,166 @@
+import type { ClusterState, OperationStep } from '../contract/cluster-state.ts';
+import type { NodeReport } from '../contract/node-report.ts';
+import type { OperationPlan, OperationRequest } from '../contract/operations.ts';
+import { dataMembers, targetVoters } from './membership.ts';
+
+/** What an operation will do, from the agreed state and what the nodes report (pure). */
+
+export const planLifetimeMs = 10 * 60_000;
+
+/** The steps of each operation, in order: what is shown in the plan and what runs. */
+export const operationSteps = {
+  'create-cluster': ['Initialise PostgreSQL', 'Grant the first reign', 'Open for writes', 'Create the application role'],
+  'add-node': ['Check the host', 'Register the node', 'Join the Raft group', 'Clone the data', 'Make it a voter'],
+  'remove-node': ['Take it out of service', 'Stop PostgreSQL there', 'Leave the Raft group', 'Forget the node'],
+  switchover: ['Check the candidate', 'Prepare the primary', 'Stop the primary cleanly', 'Grant the new reign', 'Open for writes'],
+} as const;
+
+export interface PlanInput {
+  state: ClusterState | null;
+  /** This host's name: where a cluster would be founded. */
+  self: string;
+  votersNow: ReadonlySet<number>;
+  reports: ReadonlyMap<string, NodeReport>;
+}
+
+type PlanBody = Pick<OperationPlan, 'summary' | 'steps' | 'writePause' | 'quorumBefore' | 'quorumAfter' | 'warnings' | 'refusal'>;
+
+/** The plan without its hash and expiry, which the caller adds. */
+export function planOf(input: PlanInput, request: OperationRequest): PlanBody {
+  const steps = [...operationSteps[request.kind]];
+  const before = quorumWords(input);
+  const base: PlanBody = {
+    summary: '',
+    steps,
+    writePause: 'none',
+    quorumBefore: before,
+    quorumAfter: before,
+    warnings: [],
+    refusal: commonRefusal(input, request),
+  };
+  switch (request.kind) {
+    case 'create-cluster':
+      return { ...base, summary: `Create cluster ${request.cluster} on ${input.self}.`, quorumBefore: 'none', quorumAfter: '1 voter' };
+    case 'add-node':
+      return planAdd(input, base, request.host.name);
+    case 'remove-node':
+      return planRemove(input, base, request.node);
+    case 'switchover':
+      return planSwitchover(input, base, request.to);
+  }
+}
+
+function commonRefusal(input: PlanInput, request: OperationRequest): string | null {
+  if (request.kind === 'create-cluster') {
+    return input.state ? `This host belongs to cluster ${input.state.name} already.` : null;
+  }
+  if (!input.state) return 'This host is in no cluster. Ask a daemon of the cluster, or create one first.';
+  const { operation } = input.state;
+  return operation ? `Another operation runs (${operation.kind}). Wait for its end: quantadb operations.` : null;
+}
+
+function planAdd(input: PlanInput, base: PlanBody, name: string): PlanBody {
+  const { state } = input;
+  const isMember = state?.members[name] !== undefined;
+  const warnings: string[] = [];
+  if (state && state.syncSet.electors.length > 0) {
+    warnings.push(`${name} receives every write asynchronously; the synchronous set stays ${state.syncSet.electors.join(', ')} and the primary.`);
+  }
+  return {
+    ...base,
+    summary: `Add ${name} as a standby: clone the primary's data, then stream.`,
+    quorumAfter: state ? voterWords(votersAfterAdd(input)) : base.quorumAfter,
+    warnings,
+    refusal: base.refusal ?? (isMember ? `${name} is a member already.` : whyNoPrimary(input)),
+  };
+}
+
+/** Counts as if a member more were active, because the vote is given only when that leaves an odd number. */
+function votersAfterAdd(input: PlanInput): number {
+  const members = Object.values(input.state?.members ?? {});
+  const template = members[0];
+  if (!template) return 1;
+  const added = { ...template, raftId: Number.MAX_SAFE_INTEGER, phase: 'active' as const };
+  return targetVoters([...members, added], input.votersNow).size;
+}
+
+function planRemove(input: PlanInput, base: PlanBody, name: string): PlanBody {
+  const member = input.state?.members[name];
+  const set = input.state?.syncSet;
+  const inSet = set?.electors.includes(name) || set?.standbys.includes(name);
+  let refusal = base.refusal;
+  if (!refusal && !member) refusal = `${name} is no member of this cluster. See: quantadb nodes.`;
+  if (!refusal && input.state?.reign.primary === name) {
+    refusal = `${name} is the primary. Switch over first: quantadb switchover --to <standby>.`;
+  }
+  if (!refusal && inSet) {
+    refusal = `${name} is in the synchronous set, which protects acknowledged writes: only nodes outside of it can be removed.`;
+  }
+  const remaining = Object.values(input.state?.members ?? {}).filter((other) => other.name !== name);
+  return {
+    ...base,
+    summary: `Remove ${name}: its PostgreSQL stops, its data directory is set aside, the host becomes available.`,
+    quorumAfter: voterWords(targetVoters(remaining, input.votersNow).size),
+    refusal,
+  };
+}
+
+function planSwitchover(input: PlanInput, base: PlanBody, to: string | null): PlanBody {
+  const { state } = input;
+  const candidate = to ?? bestCandidate(input);
+  return {
+    ...base,
+    summary: candidate ? `Switch over from ${state?.reign.primary ?? 'nobody'} to ${candidate}.` : 'Switch over.',
+    writePause: 'about a second: sessions on the old primary are ended, new writes wait for the new one',
+    refusal: base.refusal ?? whyNotSwitchover(input, candidate),
+  };
+}
+
+/** Why this node cannot take over, with the next step; null when it can. Checked again by the decider before it starts. */
+export function whyNotSwitchover(input: PlanInput, candidate: string | null): string | null {
+  const { state } = input;
+  if (!state) return 'There is no cluster.';
+  if (state.failover && state.failover.state !== 'REJOIN') return 'A failover runs. Wait for its end: quantadb events.';
+  if (candidate === null) return 'No standby of the synchronous set is streaming. See: quantadb status.';
+  if (candidate === state.reign.primary) return `${candidate} is the primary already.`;
+  const member = state.members[candidate];
+  if (!member) return `${candidate} is no member of this cluster. See: quantadb nodes.`;
+  if (!state.syncSet.electors.includes(candidate)) {
+    return `${candidate} is outside the synchronous set and may miss acknowledged writes. Choose one of: ${state.syncSet.electors.join(', ') || 'none yet'}.`;
+  }
+  if (member.maintenance) return `${candidate} is in maintenance. End it first.`;
+  const report = input.reports.get(candidate);
+  if (!report) return `${candidate}'s daemon does not answer. See: quantadb status.`;
+  return report.state === 'streaming' ? null : `${candidate} is ${report.state}, not streaming: ${report.detail || 'see quantadb status'}.`;
+}
+
+/** The streaming member of the set with the least replay lag. */
+export function bestCandidate(input: PlanInput): string | null {
+  const { state } = input;
+  if (!state) return null;
+  const standbys = input.reports.get(state.reign.primary ?? '')?.standbys ?? [];
+  const lag = new Map(standbys.map((standby) => [standby.name, standby.lagBytes ?? Number.MAX_SAFE_INTEGER]));
+  const able = state.syncSet.electors.filter((name) => whyNotSwitchover(input, name) === null);
+  able.sort((left, right) => (lag.get(left) ?? Number.MAX_SAFE_INTEGER) - (lag.get(right) ?? Number.MAX_SAFE_INTEGER));
+  return able[0] ?? null;
+}
+
+function whyNoPrimary(input: PlanInput): string | null {
+  const primary = input.state?.reign.primary;
+  const report = primary ? input.reports.get(primary) : undefined;
+  return report?.role === 'primary' ? null : 'There is no primary to clone from right now. See: quantadb status.';
+}
+
+function quorumWords(input: PlanInput): string {
+  if (!input.state) return 'none';
+  return `${voterWords(input.votersNow.size)}, ${dataMembers(input.state).length} data nodes`;
+}
+
+function voterWords(voters: number): string {
+  const survives = Math.floor((voters - 1) / 2);
+  return `${voters} ${voters === 1 ? 'voter' : 'voters'} (survives the loss of ${survives})`;
+}
+
+export function pendingSteps(kind: keyof typeof operationSteps): OperationStep[] {
+  return operationSteps[kind].map((name) => ({ name, state: 'pending', detail: '', startedAtMs: null, endedAtMs: null }));
+}

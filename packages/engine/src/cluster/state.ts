@@ -1,0 +1,115 @@
+import type { ClusterState } from '../contract/cluster-state.ts';
+import { clusterStateSchema } from '../contract/cluster-state.ts';
+import { emptySyncSet } from '../replication/quorum.ts';
+import { QuantaError } from '../shared/errors.ts';
+import * as members from './apply-membership.ts';
+import * as operations from './apply-operations.ts';
+import * as reigns from './apply-reign.ts';
+import type { Command, CommandOf, CommandResult } from './commands.ts';
+import { type Draft, draftOf } from './draft.ts';
+
+/**
+ * ClusterState and how commands change it (pure): the same commands in the same order give the same state on every
+ * node. `apply` works on a copy and returns it only when the command is accepted.
+ */
+
+export interface Applied {
+  state: ClusterState | null;
+  result: CommandResult;
+}
+
+/**
+ * @param state null before the cluster was created; then only `create` is accepted
+ * @param atMs wall clock of the proposer, for display
+ */
+export function apply(state: ClusterState | null, command: Command, atMs: number): Applied {
+  if (command.kind === 'create') {
+    return state === null
+      ? { state: createdState(command, atMs), result: { ok: true, raftId: 1 } }
+      : { state, result: { ok: false, reason: 'the cluster exists already' } };
+  }
+  if (state === null) return { state, result: { ok: false, reason: 'the cluster has not been created yet' } };
+  const next = structuredClone(state);
+  next.revision += 1;
+  const result = dispatch(draftOf(next, atMs), command);
+  return result.ok ? { state: next, result } : { state, result };
+}
+
+function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): CommandResult {
+  switch (command.kind) {
+    case 'identify':
+      return members.identify(draft, command);
+    case 'add-member':
+      return members.addMember(draft, command);
+    case 'set-phase':
+      return members.setPhase(draft, command);
+    case 'remove-member':
+      return members.removeMember(draft, command);
+    case 'grant-first':
+      return reigns.grantFirst(draft, command);
+    case 'begin-failover':
+      return reigns.beginFailover(draft, command);
+    case 'block-failover':
+      return reigns.blockFailover(draft, command);
+    case 'grant':
+      return reigns.grant(draft, command);
+    case 'record-timeline':
+      return reigns.recordTimeline(draft, command);
+    case 'end-failover':
+      return reigns.endFailover(draft, command);
+    case 'move-sync-set':
+      return reigns.moveSyncSet(draft, command);
+    case 'begin-operation':
+      return operations.beginOperation(draft, command);
+    case 'step-operation':
+      return operations.stepOperation(draft, command);
+    case 'end-operation':
+      return operations.endOperation(draft, command);
+    case 'note':
+      draft.event(command.severity, command.event, command.message, command.node ?? undefined);
+      return { ok: true };
+  }
+}
+
+function createdState(command: CommandOf<'create'>, atMs: number): ClusterState {
+  const state: ClusterState = {
+    version: 1,
+    revision: 1,
+    clusterId: command.clusterId,
+    name: command.name,
+    createdAtMs: atMs,
+    nextRaftId: 2,
+    systemIdentifier: null,
+    members: { [command.founder.name]: { ...command.founder, raftId: 1, phase: 'active', maintenance: null } },
+    reign: { epoch: 0, primary: null, timeline: 1 },
+    timelines: [{ id: 1, parentId: null, forkLsn: null, epoch: 1, status: 'recorded' }],
+    syncSet: emptySyncSet,
+    durability: command.durability,
+    parameters: command.parameters,
+    hba: command.hba,
+    failover: null,
+    pastFailovers: [],
+    operation: null,
+    pastOperations: [],
+    events: [],
+    nextEventId: 1,
+  };
+  draftOf(state, atMs).event('info', 'cluster-created', `Cluster ${command.name} was created on ${command.founder.name}.`);
+  return state;
+}
+
+/** The state as a snapshot of the Raft log stores it. */
+export function encodeState(state: ClusterState | null): string {
+  return JSON.stringify(state);
+}
+
+/**
+ * @throws QuantaError STORAGE_CORRUPT when the text is not a state this version knows: guessing would fork the cluster
+ */
+export function decodeState(text: string): ClusterState | null {
+  const parsed = clusterStateSchema.nullable().safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data;
+  throw new QuantaError('STORAGE_CORRUPT', `the snapshot of the cluster state cannot be read: ${parsed.error.message}`, {
+    hint: 'This daemon may be older than the one that wrote it: install the same version as on the other nodes.',
+  });
+}

@@ -1,0 +1,134 @@
+import type { Failover, SealVote, SyncSet, WalPosition } from '../contract/cluster-state.ts';
+
+/**
+ * The decision of COLLECT (pure): given the sealed electors' votes, who may become primary without losing an
+ * acknowledged write, or what is missing. Rules and their reasons: docs/SPEC.md, I-ELECT.
+ */
+
+export interface ElectionInput {
+  /** L: the primary of the epoch that is being replaced. */
+  oldPrimary: string | null;
+  syncSet: SyncSet;
+  votes: SealVote[];
+  /** Electors whose answer is still to come; they are neither counted nor held against anyone. */
+  pending: string[];
+  /** The node a person asked for (switchover); it must qualify like any other. */
+  preferred: string | null;
+  /** Nodes that must not become primary while another may (maintenance). */
+  avoided: ReadonlySet<string>;
+  /** Orders positions of different timelines by the recorded forks: negative when left is behind right. */
+  compare(left: WalPosition, right: WalPosition): number;
+}
+
+export type Verdicts = Failover['candidates'];
+
+export type Election =
+  | { kind: 'promote'; candidate: string; parentTimeline: number; vote: Vote; verdicts: Verdicts }
+  | { kind: 'keep'; candidate: string; parentTimeline: number; vote: Vote; verdicts: Verdicts }
+  | { kind: 'blocked'; blockedBy: string; verdicts: Verdicts };
+
+type Vote = Extract<SealVote, { ok: true }>;
+
+export function elect(input: ElectionInput): Election {
+  const electors = electorsOf(input);
+  const votes = input.votes.filter((vote): vote is Vote => vote.ok && electors.includes(vote.node));
+  const live = votes.find((vote) => vote.livePrimary && vote.node === input.oldPrimary);
+  if (live) {
+    const verdicts = [verdict(live, true, 'It is alive and serves: it goes on.')];
+    return { kind: 'keep', candidate: live.node, parentTimeline: live.position.timeline, vote: live, verdicts };
+  }
+  // A node whose PostgreSQL is down may hold WAL that nobody acknowledged. It stands aside while the others can elect
+  // safely without it, and is a candidate only when they cannot.
+  const running = votes.filter((vote) => vote.promotable);
+  const first = choose(input, running, votes);
+  if (first) return first;
+  const second = choose(input, votes.filter((vote) => vote.promotable || vote.whyNotPromotable === restartable), votes);
+  return second ?? { kind: 'blocked', blockedBy: blockedBy(input, votes), verdicts: refusals(input, votes) };
+}
+
+/** The one reason for "not promotable" that a start of its PostgreSQL cures. */
+export const restartable = 'its PostgreSQL is not running';
+
+/** V ∪ {L}: the only nodes whose word counts in an election. */
+export function electorsOf(input: Pick<ElectionInput, 'oldPrimary' | 'syncSet'>): string[] {
+  const all = input.oldPrimary === null ? input.syncSet.electors : [...input.syncSet.electors, input.oldPrimary];
+  return [...new Set(all)];
+}
+
+function choose(input: ElectionInput, candidates: Vote[], votes: Vote[]): Election | null {
+  const ranked = [...candidates].sort((left, right) => rank(input, left, right));
+  const top = ranked[0];
+  if (!top) return null;
+  const supporters = votes.filter(
+    (vote) => vote.node !== top.node && input.compare(vote.position, top.position) <= 0,
+  );
+  if (supporters.length < input.syncSet.votes) return null;
+  const verdicts = votes.map((vote) => {
+    if (vote.node === top.node) {
+      const words = `${supporters.length} of ${input.syncSet.votes} needed votes (${names(supporters)})`;
+      return verdict(vote, true, `Chosen: nobody who could be promoted holds more WAL; ${words}.`);
+    }
+    return verdict(vote, false, whyNot(input, vote, top));
+  });
+  return {
+    kind: 'promote',
+    candidate: top.node,
+    parentTimeline: top.position.timeline,
+    vote: top,
+    verdicts: [...verdicts, ...silent(input)],
+  };
+}
+
+/** More WAL always wins; among equals the wanted one, then the old primary (least change), then the name. */
+function rank(input: ElectionInput, left: Vote, right: Vote): number {
+  const byWal = input.compare(right.position, left.position);
+  if (byWal !== 0) return byWal;
+  return preference(input, left) - preference(input, right) || (left.node < right.node ? -1 : 1);
+}
+
+function preference(input: ElectionInput, vote: Vote): number {
+  if (vote.node === input.preferred) return 0;
+  if (input.avoided.has(vote.node)) return 3;
+  return vote.node === input.oldPrimary && input.preferred === null ? 1 : 2;
+}
+
+function whyNot(input: ElectionInput, vote: Vote, chosen: Vote): string {
+  if (!vote.promotable) return `Refused: ${vote.whyNotPromotable ?? 'it cannot be promoted'}.`;
+  if (input.compare(vote.position, chosen.position) < 0) {
+    return `Refused: its WAL ends at ${vote.position.lsn}, behind ${chosen.node} at ${chosen.position.lsn}.`;
+  }
+  return `Refused: it holds the same WAL as ${chosen.node}, which was preferred.`;
+}
+
+function refusals(input: ElectionInput, votes: Vote[]): Verdicts {
+  const spoken = votes.map((vote) =>
+    verdict(vote, false, vote.promotable ? 'Refused: too few votes support it.' : `Refused: ${vote.whyNotPromotable ?? 'unknown'}.`),
+  );
+  return [...spoken, ...silent(input)];
+}
+
+function silent(input: ElectionInput): Verdicts {
+  const answered = new Set(input.votes.filter((vote) => vote.ok).map((vote) => vote.node));
+  return electorsOf(input)
+    .filter((node) => !answered.has(node))
+    .map((node) => {
+      const refusal = input.votes.find((vote) => !vote.ok && vote.node === node);
+      const why = refusal && !refusal.ok ? refusal.reason : 'not waited for';
+      return { node, position: null, chosen: false, verdict: `No vote: ${why}.` };
+    });
+}
+
+function blockedBy(input: ElectionInput, votes: Vote[]): string {
+  const missing = electorsOf(input).filter((node) => !votes.some((vote) => vote.node === node));
+  const needed = input.syncSet.votes + 1;
+  const who = missing.length > 0 ? `Bring back ${missing.join(' or ')}` : 'Bring back the node that holds the newest WAL';
+  return `No node may be promoted without risking acknowledged writes: ${votes.length} of ${needed} needed electors answered. ${who}.`;
+}
+
+function verdict(vote: Vote, chosen: boolean, words: string): Verdicts[number] {
+  return { node: vote.node, position: vote.position, chosen, verdict: words };
+}
+
+function names(votes: Vote[]): string {
+  return votes.length === 0 ? 'none' : votes.map((vote) => vote.node).join(', ');
+}

@@ -1,0 +1,57 @@
+import type { ClusterState } from '../contract/cluster-state.ts';
+import type { ClusterStatus, NodeStatus } from '../contract/status.ts';
+
+/** The health of a cluster in one word and one sentence (pure): what an on-call engineer reads first. */
+
+export interface VerdictInput {
+  state: ClusterState;
+  nodes: NodeStatus[];
+  /** Whether a majority of the Raft voters answers. */
+  hasLeader: boolean;
+}
+
+export type Verdict = Pick<ClusterStatus, 'health' | 'verdict'>;
+
+export function judge(input: VerdictInput): Verdict {
+  const { state, nodes } = input;
+  const primary = nodes.find((node) => node.role === 'primary' && node.state === 'running');
+  if (!primary) return { health: 'down', verdict: `Down. ${whyNoPrimary(input)}` };
+  const following = new Set(nodes.filter((node) => node.state === 'streaming').map((node) => node.name));
+  const acknowledging = state.syncSet.standbys.filter((name) => following.has(name)).length;
+  if (acknowledging < state.syncSet.count) {
+    const words = `writes wait for ${state.syncSet.count} of ${state.syncSet.standbys.join(', ')}, and ${acknowledging} is streaming`;
+    return { health: 'down', verdict: `Writes are blocked rather than risked: ${words}.` };
+  }
+  const problems = nodes.filter((node) => !isWell(node)).map((node) => describe(node));
+  if (!input.hasLeader) problems.push('no Raft leader is known, so no failover is possible');
+  const spare = acknowledging - state.syncSet.count;
+  if (problems.length > 0) return { health: 'degraded', verdict: `Degraded: ${problems.join('; ')}. ${spareWords(input, spare)}` };
+  return { health: 'healthy', verdict: `Healthy. ${spareWords(input, spare)}` };
+}
+
+function isWell(node: NodeStatus): boolean {
+  return node.state === 'running' || node.state === 'streaming' || node.state === 'voting';
+}
+
+function describe(node: NodeStatus): string {
+  return `${node.name} is ${node.state}${node.detail ? ` (${node.detail})` : ''}`;
+}
+
+function spareWords(input: VerdictInput, spare: number): string {
+  const { state } = input;
+  if (state.syncSet.count === 0) {
+    return 'Writes are acknowledged by the primary alone: losing it can lose the newest ones.';
+  }
+  const losses = Math.min(spare, state.syncSet.votes);
+  if (losses <= 0) return 'Losing one more node stops writes; none that was acknowledged is lost.';
+  return `Can lose ${losses} more node${losses === 1 ? '' : 's'} without losing an acknowledged write or stopping.`;
+}
+
+function whyNoPrimary(input: VerdictInput): string {
+  const { failover, reign } = input.state;
+  if (!input.hasLeader) return 'No majority of the voters can be reached, so nobody may be primary.';
+  if (failover?.state === 'NO_SAFE_CANDIDATE') return failover.blockedBy ?? 'No node may be promoted safely.';
+  if (failover && failover.state !== 'REJOIN') return `A ${failover.kind} is under way (${failover.state}).`;
+  if (reign.primary === null) return 'The cluster is being created.';
+  return `${reign.primary} should be primary but does not serve.`;
+}
