@@ -1,0 +1,184 @@
+import type { ClusterState, Failover } from '../contract/cluster-state.ts';
+import { pollUntil } from '../shared/deadline.ts';
+import { QuantaError } from '../shared/errors.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
+import type { Desire } from './desire.ts';
+import { dataMembers } from './membership.ts';
+import type { Activity, NodeAgentOptions } from './node-agent.ts';
+
+type LeaderOptions = NodeAgentOptions & { show(activity: Activity): void };
+type Lead = Extract<Desire, { kind: 'lead' }>;
+type Steps = Failover['steps'];
+
+const recordDeadlineMs = 10_000;
+const upkeepEveryMs = 1000;
+
+/**
+ * The primary's half of the agent: take a granted reign over (PREPARE_SYNC → REPOINT → PROMOTE → RECORD_TIMELINE), and
+ * keep a standing one. PostgreSQL is only ever promoted, or left primary, under a lease of the reign's epoch.
+ */
+export class Leader {
+  private readonly options: LeaderOptions;
+  private readonly clock: Clock;
+  private upkeepAtMs = 0;
+  private appliedSet = '';
+  /** A promotion whose timeline is not in the log yet: PostgreSQL must not be promoted twice. */
+  private promoted: { epoch: number; timeline: number; forkLsn: string; steps: Steps } | null = null;
+
+  constructor(options: LeaderOptions) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+  }
+
+  async lead(desire: Lead, signal: AbortSignal): Promise<void> {
+    const { database, lease } = this.options;
+    if (!(await database.isInitialised())) {
+      this.options.show({ state: 'waiting', detail: 'it is to be primary but holds no data' });
+      return;
+    }
+    if (await database.isPrimary()) {
+      lease.hold(desire.epoch, 'serving');
+      if (desire.isRecorded) return this.keep(desire);
+      if (this.promoted?.epoch === desire.epoch) return this.record(desire);
+      // Promoted by a daemon that died before it could say so: the history file of the server still tells.
+      return this.recordFromServer(desire);
+    }
+    if (desire.isRecorded) return this.reportLoss(desire);
+    await this.takeOver(desire, signal);
+  }
+
+  private async takeOver(desire: Lead, signal: AbortSignal): Promise<void> {
+    const { database, lease, show, timing } = this.options;
+    const steps: Steps = [];
+    this.appliedSet = '';
+    const step = (state: Steps[number]['state'], detail: string) => {
+      steps.push({ state, atMs: this.clock.wallMs(), detail });
+      show({ state: 'promoting', detail });
+    };
+    show({ state: 'promoting', detail: `granted epoch ${desire.epoch}` });
+    lease.hold(desire.epoch, 'taking-over');
+    if (!(await database.isRunning())) await database.startStandby({ upstream: null, clients: 'closed' });
+    step('PREPARE_SYNC', 'The synchronous set and the replication slots are set before the first write.');
+    await this.applySet(await this.stateNow(desire));
+    await database.ensureSlots(this.others());
+    step('REPOINT', 'The other standbys connect before the promotion, so that the first write is acknowledged at once.');
+    await this.waitForStandbys(signal);
+    await this.waitForLease(desire, signal);
+    step('PROMOTE', `PostgreSQL is promoted to timeline ${desire.timeline}.`);
+    await this.stateNow(desire);
+    const { forkLsn } = await database.promote({ timeline: desire.timeline, deadlineMs: timing.promoteDeadlineMs });
+    await database.setClients('open');
+    step('RECORD_TIMELINE', `Timeline ${desire.timeline} begins at ${forkLsn}.`);
+    this.promoted = { epoch: desire.epoch, timeline: desire.timeline, forkLsn, steps };
+    await this.record(desire);
+  }
+
+  /** The grant may have been replaced while this node prepared; going on would open a second primary's timeline. */
+  private async stateNow(desire: Lead): Promise<ClusterState> {
+    const state = this.options.state();
+    const isCurrent =
+      state?.reign.epoch === desire.epoch &&
+      state.reign.primary === this.options.self &&
+      this.options.seal.epoch() <= desire.epoch;
+    if (state && isCurrent) return state;
+    throw new QuantaError('REFUSED', `epoch ${desire.epoch} has been replaced while it was being taken over`);
+  }
+
+  private async waitForStandbys(signal: AbortSignal): Promise<void> {
+    const { database, timing } = this.options;
+    const set = this.options.state()?.syncSet;
+    if (!set || set.count === 0) return;
+    const endMs = this.clock.monotonicMs() + timing.repointDeadlineMs;
+    const connected = async () => {
+      const names = await database.connectedStandbys();
+      const enough = names.filter((name) => set.standbys.includes(name)).length >= set.count;
+      return enough || this.clock.monotonicMs() >= endMs ? true : undefined;
+    };
+    await pollUntil(connected, { what: 'standbys repointed', timeoutMs: timing.repointDeadlineMs * 4, intervalMs: 10, signal });
+  }
+
+  private async waitForLease(desire: Lead, signal: AbortSignal): Promise<void> {
+    const { lease, timing } = this.options;
+    const held = async () => {
+      const deadline = lease.deadlineMs(desire.epoch);
+      const roomMs = deadline === null ? 0 : deadline - this.clock.monotonicMs();
+      return roomMs > timing.killAheadMs * 2 ? true : undefined;
+    };
+    const what = `the lease of epoch ${desire.epoch}`;
+    await pollUntil(held, { what, timeoutMs: timing.suspectAfterMs * 3, intervalMs: 5, signal });
+  }
+
+  private async record(desire: Lead): Promise<void> {
+    const { commander, self, logger, show } = this.options;
+    const { promoted } = this;
+    if (!promoted) return;
+    const { epoch, timeline, forkLsn, steps } = promoted;
+    const result = await commander.submit(
+      { kind: 'record-timeline', epoch, timeline, forkLsn, node: self, steps },
+      recordDeadlineMs,
+    );
+    if (!result.ok) throw new QuantaError('REFUSED', `timeline ${timeline} was not recorded: ${result.reason}`);
+    this.promoted = null;
+    this.upkeepAtMs = 0;
+    logger.info({ epoch: desire.epoch, timeline, forkLsn }, 'primary and open for writes');
+    show({ state: 'running', detail: '' });
+  }
+
+  private async recordFromServer(desire: Lead): Promise<void> {
+    const { database } = this.options;
+    const history = await database.history(desire.timeline);
+    const fork = history.find((entry) => entry.timeline === desire.timeline);
+    const position = await database.position();
+    if (!fork || position.timeline !== desire.timeline) {
+      await database.kill(`it is primary on timeline ${position.timeline}, but epoch ${desire.epoch} was granted ${desire.timeline}`);
+      return;
+    }
+    this.promoted = { epoch: desire.epoch, timeline: desire.timeline, forkLsn: fork.forkLsn, steps: [] };
+    await this.record(desire);
+  }
+
+  private async keep(desire: Lead): Promise<void> {
+    const { database, show } = this.options;
+    show({ state: 'running', detail: '' });
+    if (this.clock.monotonicMs() < this.upkeepAtMs) return;
+    this.upkeepAtMs = this.clock.monotonicMs() + upkeepEveryMs;
+    const state = await this.stateNow(desire);
+    const { timeline } = await database.position();
+    if (timeline !== desire.timeline) return database.kill(`it is primary on timeline ${timeline}, not on ${desire.timeline}`);
+    await database.setClients('open');
+    if (state.syncSet.count > 0) await this.applySet(state);
+    await database.ensureSlots(this.others());
+    await database.dropSlotsExcept(this.others());
+  }
+
+  private async applySet(state: ClusterState): Promise<void> {
+    const wanted = JSON.stringify(state.syncSet);
+    if (wanted === this.appliedSet) return;
+    await this.options.database.applySynchronous(state.syncSet);
+    this.appliedSet = wanted;
+  }
+
+  /**
+   * This reign was open and its PostgreSQL is gone. It never simply comes back (its WAL may hold what nobody
+   * acknowledged): the decider seals a new epoch, and may grant it to this node again.
+   */
+  private async reportLoss(desire: Lead): Promise<void> {
+    const { database, lease, show } = this.options;
+    lease.release();
+    this.appliedSet = '';
+    this.options.onPrimaryLost(desire.epoch, 'PostgreSQL is not running');
+    if (!(await database.isRunning())) {
+      show({ state: 'starting', detail: 'recovering as a standby; waiting for a new epoch' });
+      await database.startStandby({ upstream: null, clients: 'closed' });
+    }
+    show({ state: 'fenced', detail: `epoch ${desire.epoch} is over for this node; waiting for a new one` });
+  }
+
+  private others(): string[] {
+    const state = this.options.state();
+    if (!state) return [];
+    return dataMembers(state)
+      .map((member) => member.name)
+      .filter((name) => name !== this.options.self);
+  }
+}

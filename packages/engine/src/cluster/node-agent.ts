@@ -1,0 +1,246 @@
+import type { ClusterState, SealVote, WalPosition } from '../contract/cluster-state.ts';
+import type { NodeState } from '../contract/status.ts';
+import { restartable } from '../failover/decide.ts';
+import type { LeaseKeeper } from '../failover/lease-keeper.ts';
+import type { SealStore } from '../failover/seal-store.ts';
+import type { FailoverTiming } from '../failover/timing.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
+import { messageOf } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { Commander } from './commander.ts';
+import type { Database } from './database.ts';
+import { type Desire, desireOf } from './desire.ts';
+import { Follower } from './follower.ts';
+import { Leader } from './leader.ts';
+import type { Peers } from './peer-protocol.ts';
+
+export interface NodeAgentOptions {
+  self: string;
+  database: Database;
+  seal: SealStore;
+  lease: LeaseKeeper;
+  timing: FailoverTiming;
+  commander: Commander;
+  peers: Peers;
+  state(): ClusterState | null;
+  /** This node's reign is over because its PostgreSQL is gone: tell the decider, which need not wait for silence. */
+  onPrimaryLost(epoch: number, detail: string): void;
+  logger: Logger;
+  clock?: Clock;
+}
+
+/** What the agent says it is doing; the report shows it as it is. */
+export interface Activity {
+  state: NodeState;
+  detail: string;
+}
+
+const tickMs = 100;
+const retryMs = 1000;
+
+/**
+ * Makes this host's PostgreSQL do what ClusterState asks of it: one level-triggered loop that compares, takes the next
+ * step and looks again, so that a crash at any point is resumed by starting over. Everything that touches PostgreSQL
+ * goes through `exclusive`, one at a time; a seal interrupts whatever runs.
+ */
+export class NodeAgent {
+  private readonly options: NodeAgentOptions;
+  private readonly clock: Clock;
+  private readonly follower: Follower;
+  private readonly leader: Leader;
+  private queue: Promise<unknown> = Promise.resolve();
+  private current: AbortController | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private pending = false;
+  private retryAtMs = 0;
+  private stopped = false;
+  private paused = false;
+  activity: Activity = { state: 'stopped', detail: 'the daemon has just started' };
+
+  constructor(options: NodeAgentOptions) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+    const show = (activity: Activity) => {
+      this.activity = activity;
+    };
+    this.follower = new Follower({ ...options, show });
+    this.leader = new Leader({ ...options, show });
+  }
+
+  start(): void {
+    this.timer = setInterval(() => this.wake(), tickMs);
+    this.wake();
+  }
+
+  /** Stops the loop; PostgreSQL is left as it is. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    if (this.timer) clearInterval(this.timer);
+    this.current?.abort();
+    await this.queue.catch(() => undefined);
+  }
+
+  desire(): Desire {
+    return desireOf(this.options.state(), this.options.self, this.options.seal.epoch());
+  }
+
+  cloneProgress(): { doneBytes: number; totalBytes: number | null } | null {
+    return this.follower.cloneProgress;
+  }
+
+  /** Looks again now: the state has changed, or PostgreSQL has ended. */
+  wake(): void {
+    if (this.pending || this.stopped || this.paused) return;
+    if (this.clock.monotonicMs() < this.retryAtMs) return;
+    this.pending = true;
+    void this.exclusive((signal) => this.step(signal)).finally(() => {
+      this.pending = false;
+    });
+  }
+
+  /** The state has changed in a way that must not wait for the pause after an error. */
+  wakeAtOnce(): void {
+    this.retryAtMs = 0;
+    this.wake();
+  }
+
+  /**
+   * The elector's half of sealing: promise the epoch durably, interrupt whatever runs, stop receiving WAL, and only
+   * then say where the local WAL ends.
+   */
+  async seal(epoch: number, failoverId: string): Promise<SealVote> {
+    const { self, seal } = this.options;
+    const state = this.options.state();
+    if (state && state.reign.epoch >= epoch) return refuse(self, `epoch ${state.reign.epoch} was granted already`);
+    const live = await this.liveVote();
+    if (live) return live;
+    const promised = await seal.promise(epoch, failoverId);
+    if (!promised.ok) return refuse(self, promised.reason);
+    if (this.follower.cloneProgress) return refuse(self, 'its data is still being cloned');
+    this.current?.abort();
+    return this.exclusive(() => this.sealedVote());
+  }
+
+  /** Ends this node's reign cleanly for a switchover; its last position is what the candidate must have. */
+  async demote(epoch: number, failoverId: string): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }> {
+    const promised = await this.options.seal.promise(epoch, failoverId);
+    if (!promised.ok) return promised;
+    this.current?.abort();
+    return this.exclusive(async () => {
+      this.activity = { state: 'stopped', detail: 'switching over' };
+      await this.options.database.stopFast(stopFastDeadlineMs);
+      this.options.lease.release();
+      return { ok: true, position: await this.options.database.exactEndOfWal() };
+    });
+  }
+
+  /** Leaves the cluster: PostgreSQL stops and the data directory is set aside. */
+  async retire(): Promise<void> {
+    this.paused = true;
+    this.current?.abort();
+    await this.exclusive(async () => {
+      this.options.lease.release();
+      await this.options.database.stopFast(stopFastDeadlineMs);
+      await this.options.database.setAside();
+      this.activity = { state: 'stopped', detail: 'in no cluster' };
+    });
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.wake();
+  }
+
+  /** Stops PostgreSQL for good in this process life (daemon shutdown). */
+  async stopDatabase(): Promise<void> {
+    this.paused = true;
+    this.current?.abort();
+    await this.exclusive(async () => {
+      this.options.lease.release();
+      await this.options.database.stopFast(stopFastDeadlineMs);
+      this.activity = { state: 'stopped', detail: 'the daemon is shutting down' };
+    });
+  }
+
+  /** Runs one thing at a time. A failure is the caller's; the next in line runs all the same. */
+  exclusive<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const run = this.queue.then(async () => {
+      const controller = new AbortController();
+      this.current = controller;
+      try {
+        return await work(controller.signal);
+      } finally {
+        this.current = null;
+      }
+    });
+    this.queue = run.catch(() => undefined);
+    return run;
+  }
+
+  private async step(signal: AbortSignal): Promise<void> {
+    if (this.stopped || this.paused) return;
+    const desire = this.desire();
+    try {
+      await this.act(desire, signal);
+      this.retryAtMs = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      this.retryAtMs = this.clock.monotonicMs() + retryMs;
+      this.options.logger.warn({ desire: desire.kind, error: messageOf(error) }, 'the step failed and will be tried again');
+      this.activity = { ...this.activity, detail: messageOf(error) };
+    }
+  }
+
+  private async act(desire: Desire, signal: AbortSignal): Promise<void> {
+    if (desire.kind !== 'lead') this.options.lease.release();
+    switch (desire.kind) {
+      case 'nothing':
+        this.activity = { state: desire.why.startsWith('a witness') ? 'voting' : 'stopped', detail: desire.why };
+        return;
+      case 'hold':
+        return this.follower.hold(desire.why);
+      case 'follow':
+        return this.follower.follow(desire, signal);
+      case 'lead':
+        return this.leader.lead(desire, signal);
+    }
+  }
+
+  /** A healthy primary under a lease vetoes its own replacement: it is asked because somebody else lost sight of it. */
+  private async liveVote(): Promise<SealVote | null> {
+    const { self, database, lease, timing } = this.options;
+    const desire = this.desire();
+    if (desire.kind !== 'lead' || !desire.isRecorded || this.activity.state !== 'running') return null;
+    if ((lease.remainingMs() ?? 0) < timing.killAheadMs * 2) return null;
+    const probe = await database.probe(timing.probeDeadlineMs);
+    if (!probe.ok) return null;
+    const position = await database.position();
+    return { ok: true, node: self, position, history: [], promotable: true, whyNotPromotable: null, livePrimary: true };
+  }
+
+  private async sealedVote(): Promise<SealVote> {
+    const { self, database, lease } = this.options;
+    lease.release();
+    if (!(await database.isInitialised())) return refuse(self, 'it holds no data');
+    if (await database.isPrimary()) await database.kill('sealed for a newer epoch');
+    const isRunning = await database.isRunning();
+    const sealed = isRunning ? await database.seal() : { ok: true as const, position: await database.exactEndOfWal() };
+    if (!sealed.ok) return refuse(self, sealed.reason);
+    this.follower.sealed();
+    return {
+      ok: true,
+      node: self,
+      position: sealed.position,
+      history: await database.history(sealed.position.timeline),
+      promotable: isRunning,
+      whyNotPromotable: isRunning ? null : restartable,
+      livePrimary: false,
+    };
+  }
+}
+
+const stopFastDeadlineMs = 20_000;
+
+function refuse(node: string, reason: string): SealVote {
+  return { ok: false, node, reason };
+}

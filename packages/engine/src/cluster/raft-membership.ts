@@ -1,0 +1,88 @@
+import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import { QuantaError } from '../shared/errors.ts';
+import { targetVoters } from './membership.ts';
+
+export interface ConfigurationEntry {
+  id: number;
+  name: string;
+  role: 'voter' | 'learner';
+}
+
+type Outcome = { ok: true } | { ok: false; reason: string };
+
+/** The part of the Raft driver that membership changes need. */
+export interface ConfigurableLog {
+  configuration(): ConfigurationEntry[];
+  change(
+    change:
+      | { kind: 'add-learner'; peer: { id: number; name: string; host: string; port: number } }
+      | { kind: 'promote' | 'remove'; id: number },
+    deadlineMs: number,
+  ): Promise<Outcome>;
+  transferLeadership(toId: number, deadlineMs: number): Promise<Outcome>;
+  leaderId(): number | null;
+}
+
+const changeDeadlineMs = 10_000;
+
+/** Keeps the Raft configuration in step with the members: one single-server change at a time (Raft dissertation §4.1). */
+export class RaftMembership {
+  private readonly log: () => ConfigurableLog;
+
+  constructor(log: () => ConfigurableLog) {
+    this.log = log;
+  }
+
+  isVoter(raftId: number): boolean {
+    return this.log()
+      .configuration()
+      .some((entry) => entry.id === raftId && entry.role === 'voter');
+  }
+
+  votersNow(): Set<number> {
+    const voters = this.log().configuration().filter((entry) => entry.role === 'voter');
+    return new Set(voters.map((entry) => entry.id));
+  }
+
+  async addLearner(member: Member): Promise<void> {
+    if (this.log().configuration().some((entry) => entry.id === member.raftId)) return;
+    const peer = { id: member.raftId, name: member.name, ...member.addresses.raft };
+    await this.change({ kind: 'add-learner', peer });
+  }
+
+  async remove(member: Member): Promise<void> {
+    if (!this.log().configuration().some((entry) => entry.id === member.raftId)) return;
+    await this.change({ kind: 'remove', id: member.raftId });
+  }
+
+  /** Gives votes to members that should have one. Votes are only taken away by removal. */
+  async reconcileVoters(state: ClusterState): Promise<void> {
+    const target = targetVoters(Object.values(state.members), this.votersNow());
+    for (const raftId of target) {
+      const entry = this.log().configuration().find((candidate) => candidate.id === raftId);
+      if (entry?.role === 'learner') await this.change({ kind: 'promote', id: raftId });
+    }
+  }
+
+  needsReconciling(state: ClusterState): boolean {
+    const voters = this.votersNow();
+    const learners = this.log().configuration().filter((entry) => entry.role === 'learner');
+    const target = targetVoters(Object.values(state.members), voters);
+    return learners.some((entry) => target.has(entry.id));
+  }
+
+  /** True when this node was leading on `member`'s host and leadership has moved. */
+  async moveLeadershipFrom(member: Member): Promise<boolean> {
+    if (this.log().leaderId() !== member.raftId) return false;
+    const other = [...this.votersNow()].find((id) => id !== member.raftId);
+    if (other === undefined) throw new QuantaError('REFUSED', 'the last voter cannot leave');
+    const moved = await this.log().transferLeadership(other, changeDeadlineMs);
+    if (!moved.ok) throw new QuantaError('REFUSED', `Raft leadership could not be moved: ${moved.reason}`);
+    return true;
+  }
+
+  private async change(change: Parameters<ConfigurableLog['change']>[0]): Promise<void> {
+    const changed = await this.log().change(change, changeDeadlineMs);
+    if (!changed.ok) throw new QuantaError('NO_QUORUM', `the Raft group did not accept the change: ${changed.reason}`);
+  }
+}

@@ -1,0 +1,40 @@
+import type { FailoverTiming } from './timing.ts';
+
+/** When a primary counts as lost (pure). Its lease renewals are its heartbeat; they stop with the host, the daemon, or PostgreSQL. */
+
+export interface DetectInput {
+  nowMs: number;
+  primary: string | null;
+  /** When the last renewal of this epoch arrived here; null when none has. */
+  lastRenewalMs: number | null;
+  /** Since when this leader could have received one. */
+  watchedSinceMs: number;
+  /** What the primary's own daemon said, if it reported its PostgreSQL lost. */
+  reportedLost: string | null;
+  /** Whether the reign has been opened; a candidate that is still taking over gets longer. */
+  isRecorded: boolean;
+  timing: FailoverTiming;
+}
+
+export type Suspicion =
+  | { kind: 'well' }
+  | { kind: 'lost'; reason: string; silentForMs: number | null; isCertain: boolean };
+
+export function suspect(input: DetectInput): Suspicion {
+  const { timing } = input;
+  const who = input.primary ?? 'nobody';
+  if (input.reportedLost !== null) {
+    return { kind: 'lost', reason: `${who} reports: ${input.reportedLost}.`, silentForMs: null, isCertain: true };
+  }
+  const heardMs = Math.max(input.lastRenewalMs ?? 0, input.watchedSinceMs);
+  const silentForMs = Math.round(input.nowMs - heardMs);
+  if (silentForMs > timing.suspectAfterMs) {
+    const reason = `No heartbeat from the primary ${who} for ${silentForMs} ms.`;
+    return { kind: 'lost', reason, silentForMs, isCertain: false };
+  }
+  if (!input.isRecorded && input.nowMs - input.watchedSinceMs > timing.takeoverDeadlineMs) {
+    const reason = `${who} was granted the reign but did not open it within ${timing.takeoverDeadlineMs} ms.`;
+    return { kind: 'lost', reason, silentForMs, isCertain: true };
+  }
+  return { kind: 'well' };
+}

@@ -1,0 +1,311 @@
+import { randomUUID } from 'node:crypto';
+import type { Commander } from '../cluster/commander.ts';
+import type { Peers } from '../cluster/peer-protocol.ts';
+import type { Leadership } from '../cluster/store.ts';
+import type { ClusterState, Failover, Member, SealVote, TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
+import { messageOf } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import { type Election, elect, electorsOf } from './decide.ts';
+import { type Suspicion, suspect } from './detect.ts';
+import { granterDeadlineMs } from './lease.ts';
+import type { FailoverTiming } from './timing.ts';
+
+export interface FailoverManagerOptions {
+  self: string;
+  commander: Commander;
+  peers: Peers;
+  timing: FailoverTiming;
+  logger: Logger;
+  clock?: Clock;
+  state(): ClusterState | null;
+  leadership(): Leadership;
+  isVoter(raftId: number): boolean;
+  setLeaseGate(gate: { epoch: number; holderId: number } | null): void;
+  transferLeadership(toRaftId: number): Promise<{ ok: boolean; reason?: string | undefined }>;
+  comparePositions(left: WalPosition, right: WalPosition, timelines: TimelineRecord[]): number;
+}
+
+const commandDeadlineMs = 3000;
+/** A blocked election is tried again this often: a node that comes back may unblock it. */
+const retryBlockedMs = 1000;
+/** Once a safe candidate is known, the others get this long to show that they hold more. */
+const graceMs = 30;
+
+/**
+ * The decider's part of failover; it acts only on the Raft leader. What it has decided is in ClusterState, so the next
+ * leader goes on from there: SEAL and COLLECT are repeated (electors answer the same), a grant is watched until its
+ * timeline is recorded.
+ */
+export class FailoverManager {
+  private readonly options: FailoverManagerOptions;
+  private readonly clock: Clock;
+  private lastRenewal: { epoch: number; atMs: number } | null = null;
+  private reportedLost: { epoch: number; detail: string } | null = null;
+  private watch: { epoch: number; sinceMs: number } | null = null;
+  private busy = false;
+  private retryAtMs = 0;
+  private gateKey = '';
+  /** The election that an operation in this process runs itself (a switchover's). */
+  private claimed: string | null = null;
+
+  constructor(options: FailoverManagerOptions) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+  }
+
+  renewed(renewal: { epoch: number; receivedAtMs: number }): void {
+    this.lastRenewal = { epoch: renewal.epoch, atMs: renewal.receivedAtMs };
+  }
+
+  primaryLost(report: { epoch: number; detail: string }): void {
+    this.reportedLost = report;
+    this.tick();
+  }
+
+  /** Called often, and after every change of state; cheap when there is nothing to do. */
+  tick(): void {
+    const state = this.options.state();
+    const { isLeader, leaderSinceMs } = this.options.leadership();
+    if (!isLeader || leaderSinceMs === null || !state) {
+      this.gateKey = '';
+      this.watch = null;
+      return;
+    }
+    this.keepGate(state);
+    if (this.busy || state.reign.epoch === 0) return;
+    this.busy = true;
+    void this.act(state, leaderSinceMs)
+      .catch((error) => this.options.logger.warn({ error: messageOf(error) }, 'failover step failed and will be tried again'))
+      .finally(() => {
+        this.busy = false;
+      });
+  }
+
+  /** Renewals are confirmed only for the reign that stands, and not while its replacement is being elected. */
+  private keepGate(state: ClusterState): void {
+    const holder = state.members[state.reign.primary ?? ''];
+    const { failover } = state;
+    const isReplacing = failover !== null && failover.kind === 'failover' && failover.epoch > state.reign.epoch;
+    const gate = holder && !isReplacing ? { epoch: state.reign.epoch, holderId: holder.raftId } : null;
+    const key = JSON.stringify(gate);
+    if (key === this.gateKey) return;
+    this.gateKey = key;
+    this.options.setLeaseGate(gate);
+  }
+
+  private async act(state: ClusterState, leaderSinceMs: number): Promise<void> {
+    const { failover } = state;
+    if (failover && isElecting(failover)) {
+      // A switchover's operation runs its own election; a leader that inherits one finishes it like a failover.
+      if (failover.id !== this.claimed) await this.runElection(state, failover);
+      return;
+    }
+    const suspicion = this.suspicion(state, leaderSinceMs);
+    if (suspicion.kind === 'well') return;
+    await this.begin(state, suspicion);
+  }
+
+  private suspicion(state: ClusterState, leaderSinceMs: number): Suspicion {
+    const { reign } = state;
+    if (this.watch?.epoch !== reign.epoch) this.watch = { epoch: reign.epoch, sinceMs: this.clock.monotonicMs() };
+    const renewal = this.lastRenewal?.epoch === reign.epoch ? this.lastRenewal.atMs : null;
+    const lost = this.reportedLost?.epoch === reign.epoch ? this.reportedLost.detail : null;
+    const isRecorded = state.timelines.some((timeline) => timeline.id === reign.timeline && timeline.status === 'recorded');
+    return suspect({
+      nowMs: this.clock.monotonicMs(),
+      primary: reign.primary,
+      lastRenewalMs: renewal,
+      watchedSinceMs: Math.max(leaderSinceMs, this.watch.sinceMs),
+      reportedLost: lost,
+      isRecorded,
+      timing: this.options.timing,
+    });
+  }
+
+  private async begin(state: ClusterState, suspicion: Extract<Suspicion, { kind: 'lost' }>): Promise<void> {
+    const witness = suspicion.isCertain ? null : await this.voterThatHearsPrimary(state);
+    if (witness) {
+      this.options.logger.warn({ witness: witness.name }, 'another voter hears the primary: leadership moves there');
+      const moved = await this.options.transferLeadership(witness.raftId);
+      if (moved.ok) return;
+    }
+    this.options.setLeaseGate(null);
+    this.gateKey = JSON.stringify(null);
+    const isTakeover = state.failover && state.failover.state !== 'REJOIN';
+    await this.options.commander.submit(
+      {
+        kind: 'begin-failover',
+        id: randomUUID(),
+        failoverKind: 'failover',
+        fromEpoch: state.reign.epoch,
+        reason: suspicion.reason,
+        detection: { silentForMs: suspicion.silentForMs, detail: suspicion.reason },
+        supersedes: state.failover?.id ?? null,
+      },
+      commandDeadlineMs,
+    );
+    if (isTakeover) this.options.logger.warn({}, 'the granted candidate did not open; electing again');
+    const now = this.options.state();
+    if (now?.failover && isElecting(now.failover)) await this.runElection(now, now.failover);
+  }
+
+  /** While a voter still hears the primary, Raft leadership moves instead of anything being sealed. */
+  private async voterThatHearsPrimary(state: ClusterState): Promise<Member | null> {
+    const { self, peers } = this.options;
+    const others = Object.values(state.members).filter(
+      (member) => member.name !== self && member.name !== state.reign.primary && this.options.isVoter(member.raftId),
+    );
+    const input = { clusterId: state.clusterId, epoch: state.reign.epoch };
+    const answers = await Promise.all(
+      others.map(async (member) => {
+        try {
+          const answer = await peers.call(member, 'hears-primary', { input, deadlineMs: 500 });
+          return answer.hears ? member : null;
+        } catch (error) {
+          this.options.logger.debug({ peer: member.name, error: messageOf(error) }, 'peer could not be asked about the primary');
+          return null;
+        }
+      }),
+    );
+    return answers.find((member) => member !== null) ?? null;
+  }
+
+  private async runElection(state: ClusterState, failover: Failover): Promise<void> {
+    if (this.clock.monotonicMs() < this.retryAtMs) return;
+    const election = await this.collect(state, failover);
+    await this.conclude(failover, election);
+    if (election.election.kind === 'blocked') this.retryAtMs = this.clock.monotonicMs() + retryBlockedMs;
+  }
+
+  /**
+   * SEAL and COLLECT: asks every elector at once, and decides as soon as the answers suffice.
+   *
+   * @param preset votes that are known already (a primary that was stopped for a switchover)
+   */
+  async collect(
+    state: ClusterState,
+    failover: Failover,
+    wish: { preferred: string | null; preset: SealVote[] } = { preferred: null, preset: [] },
+  ): Promise<{ election: Election; votes: SealVote[] }> {
+    const votes: SealVote[] = [...wish.preset];
+    const electors = electorsOf({ oldPrimary: failover.oldPrimary, syncSet: state.syncSet });
+    const pending = new Set(electors.filter((name) => !votes.some((vote) => vote.node === name)));
+    const judge = () => this.judge({ state, failover, votes, pending, preferred: wish.preferred });
+    return new Promise((resolve) => {
+      let graceTimer: NodeJS.Timeout | null = null;
+      const finish = () => resolve({ election: judge(), votes: [...votes] });
+      const settle = () => {
+        if (pending.size === 0) return finish();
+        if (graceTimer || !isGoodEnough(judge()) || (wish.preferred !== null && pending.has(wish.preferred))) return;
+        graceTimer = setTimeout(finish, graceMs);
+      };
+      for (const name of pending) {
+        void this.askToSeal(state, failover, name).then((vote) => {
+          votes.push(vote);
+          pending.delete(name);
+          settle();
+        });
+      }
+      settle();
+    });
+  }
+
+  private judge(round: {
+    state: ClusterState;
+    failover: Failover;
+    votes: SealVote[];
+    pending: Set<string>;
+    preferred: string | null;
+  }): Election {
+    const { state, failover, votes } = round;
+    const timelines = withHistories(state.timelines, votes);
+    const avoided = Object.values(state.members).filter((member) => member.maintenance || member.phase !== 'active');
+    return elect({
+      oldPrimary: failover.oldPrimary,
+      syncSet: state.syncSet,
+      votes: [...votes],
+      pending: [...round.pending],
+      preferred: round.preferred,
+      avoided: new Set(avoided.map((member) => member.name)),
+      compare: (left, right) => this.options.comparePositions(left, right, timelines),
+    });
+  }
+
+  private async askToSeal(state: ClusterState, failover: Failover, name: string): Promise<SealVote> {
+    const member = state.members[name];
+    if (!member) return { ok: false, node: name, reason: 'no longer a member' };
+    const input = { clusterId: state.clusterId, epoch: failover.epoch, failoverId: failover.id };
+    try {
+      return await this.options.peers.call(member, 'seal', { input, deadlineMs: this.options.timing.sealDeadlineMs });
+    } catch (error) {
+      return { ok: false, node: name, reason: messageOf(error) };
+    }
+  }
+
+  /** Writes the outcome of an election into the log: a grant, or what blocks it. */
+  async conclude(failover: Failover, outcome: { election: Election; votes: SealVote[] }): Promise<boolean> {
+    const { election, votes } = outcome;
+    const { commander } = this.options;
+    if (election.kind === 'blocked') {
+      const { blockedBy, verdicts } = election;
+      await commander.submit({ kind: 'block-failover', id: failover.id, votes, candidates: verdicts, blockedBy }, commandDeadlineMs);
+      return false;
+    }
+    if (this.options.state()?.durability.mode === 'async' && election.kind === 'promote') await this.waitOutLease();
+    const result = await commander.submit(
+      {
+        kind: 'grant',
+        failoverId: failover.id,
+        epoch: failover.epoch,
+        candidate: election.candidate,
+        promote: election.kind === 'promote',
+        parentTimeline: election.parentTimeline,
+        history: election.vote.history,
+        votes,
+        candidates: election.verdicts,
+      },
+      commandDeadlineMs,
+    );
+    this.tick();
+    return result.ok;
+  }
+
+  /** Without quorum commit only the end of the old lease proves that the old primary has stopped. */
+  private async waitOutLease(): Promise<void> {
+    const { leaderSinceMs } = this.options.leadership();
+    const last = Math.max(this.lastRenewal?.atMs ?? 0, leaderSinceMs ?? this.clock.monotonicMs());
+    const endMs = granterDeadlineMs(last, this.options.timing.leaseMs);
+    const waitMs = Math.max(0, endMs - this.clock.monotonicMs());
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+
+  /** A switchover's operation runs the election of this failover until it lets go (null). */
+  claim(failoverId: string | null): void {
+    this.claimed = failoverId;
+  }
+}
+
+function isElecting(failover: Failover): boolean {
+  return failover.state === 'SEAL' || failover.state === 'COLLECT' || failover.state === 'NO_SAFE_CANDIDATE';
+}
+
+/** A candidate that would first have to start its PostgreSQL is only taken when nobody else answers. */
+function isGoodEnough(election: Election): boolean {
+  return election.kind === 'keep' || (election.kind === 'promote' && election.vote.promotable);
+}
+
+/** The agreed timelines, completed by what the voters' own history files prove about unrecorded ones. */
+export function withHistories(timelines: TimelineRecord[], votes: SealVote[]): TimelineRecord[] {
+  const known = new Map(timelines.map((timeline) => [timeline.id, timeline]));
+  for (const vote of votes) {
+    if (!vote.ok) continue;
+    for (const past of vote.history) {
+      const record = known.get(past.timeline);
+      if (record?.status === 'recorded') continue;
+      const epoch = record?.epoch ?? 1;
+      known.set(past.timeline, { id: past.timeline, parentId: past.parentId, forkLsn: past.forkLsn, epoch, status: 'recorded' });
+    }
+  }
+  return [...known.values()].sort((left, right) => left.id - right.id);
+}

@@ -1,0 +1,122 @@
+import { type Clock, systemClock } from '../shared/clock.ts';
+import { messageOf } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import { holderDeadlineMs } from './lease.ts';
+import type { FailoverTiming } from './timing.ts';
+
+export interface LeaseKeeperOptions {
+  timing: FailoverTiming;
+  logger: Logger;
+  clock?: Clock;
+  /** Sends one renewal through Raft; `sentAtMs` is when it left this host. */
+  renew(request: { epoch: number; body: string }, deadlineMs: number): Promise<{ ok: true; sentAtMs: number } | { ok: false; reason: string }>;
+  /** Hands the new deadline to the reaper. False when the reaper has begun to kill. */
+  arm(deadlineMs: number): Promise<boolean>;
+  /** A fresh look at PostgreSQL: a new connection, a write, a flush. */
+  probe(): Promise<{ ok: boolean; detail: string }>;
+  /** PostgreSQL has not answered a probe for longer than a primary may be silent. */
+  onUnwell(epoch: number, detail: string): void;
+}
+
+/** A probe may be this much older than the silence that makes others suspicious. */
+const probeEveryMs = 500;
+
+/**
+ * Keeps the lease of one epoch alive while this node is, or is about to be, primary. A renewal needs a fresh probe of
+ * PostgreSQL, and it is sent by the daemon's main loop: a hung server or a hung daemon lets the lease run out, and the
+ * reaper acts.
+ */
+export class LeaseKeeper {
+  private readonly options: LeaseKeeperOptions;
+  private readonly clock: Clock;
+  private epoch: number | null = null;
+  private deadline: number | null = null;
+  private lastWellMs = 0;
+  private timers: NodeJS.Timeout[] = [];
+  private renewing = false;
+  private isProbing = false;
+  private probing = false;
+
+  constructor(options: LeaseKeeperOptions) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+  }
+
+  /** CLOCK_MONOTONIC ms until which this node may be primary of `epoch`; null without a lease. */
+  deadlineMs(epoch: number): number | null {
+    return this.epoch === epoch ? this.deadline : null;
+  }
+
+  remainingMs(): number | null {
+    return this.deadline === null ? null : this.deadline - this.clock.monotonicMs();
+  }
+
+  /**
+   * Begins (or goes on) renewing for `epoch`. While a takeover is under way PostgreSQL need not answer yet: the decider
+   * bounds a takeover by its own deadline.
+   */
+  hold(epoch: number, phase: 'taking-over' | 'serving'): void {
+    if (this.epoch !== epoch) {
+      this.release();
+      this.epoch = epoch;
+      this.timers.push(setInterval(() => void this.renewOnce(), this.options.timing.renewEveryMs));
+      void this.renewOnce();
+    }
+    if (phase === 'taking-over' || this.isProbing) return;
+    this.isProbing = true;
+    this.lastWellMs = this.clock.monotonicMs();
+    this.timers.push(setInterval(() => void this.probeOnce(), probeEveryMs));
+  }
+
+  /** Stops renewing. The reaper keeps the last deadline: letting go of a lease never prolongs anything. */
+  release(): void {
+    for (const timer of this.timers) clearInterval(timer);
+    this.timers = [];
+    this.epoch = null;
+    this.deadline = null;
+    this.isProbing = false;
+  }
+
+  private async renewOnce(): Promise<void> {
+    const { epoch } = this;
+    if (epoch === null || this.renewing || !this.isWell()) return;
+    this.renewing = true;
+    try {
+      const answer = await this.options.renew({ epoch, body: '' }, this.options.timing.renewEveryMs * 2);
+      if (this.epoch !== epoch) return;
+      if (!answer.ok) {
+        this.options.logger.debug({ epoch, reason: answer.reason }, 'lease not renewed');
+        return;
+      }
+      const deadline = holderDeadlineMs(answer.sentAtMs, this.options.timing.leaseMs);
+      const isArmed = await this.options.arm(deadline);
+      if (this.epoch === epoch && isArmed) this.deadline = Math.max(this.deadline ?? 0, deadline);
+    } catch (error) {
+      this.options.logger.warn({ epoch, error: messageOf(error) }, 'lease renewal failed');
+    } finally {
+      this.renewing = false;
+    }
+  }
+
+  /** PostgreSQL has answered a probe lately, or need not yet. */
+  isWell(): boolean {
+    return !this.isProbing || this.clock.monotonicMs() - this.lastWellMs < this.options.timing.suspectAfterMs + probeEveryMs;
+  }
+
+  private async probeOnce(): Promise<void> {
+    const { epoch } = this;
+    if (epoch === null || this.probing) return;
+    this.probing = true;
+    try {
+      const startedMs = this.clock.monotonicMs();
+      const answer = await this.options.probe();
+      if (this.epoch !== epoch) return;
+      if (answer.ok) this.lastWellMs = startedMs;
+      else if (!this.isWell()) this.options.onUnwell(epoch, answer.detail);
+    } catch (error) {
+      this.options.logger.warn({ epoch, error: messageOf(error) }, 'the probe of PostgreSQL failed');
+    } finally {
+      this.probing = false;
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import type { Peers } from '../cluster/peer-protocol.ts';
+import type { PlanInput } from '../cluster/plan.ts';
+import type { Leadership } from '../cluster/store.ts';
+import { memberByRaftId } from '../cluster/membership.ts';
+import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import type { NodeReport } from '../contract/node-report.ts';
+import type { ClusterStatus, NodeStatus } from '../contract/status.ts';
+import { messageOf } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import { judge } from './verdict.ts';
+
+export interface ClusterMonitorOptions {
+  self: string;
+  peers: Peers;
+  logger: Logger;
+  state(): ClusterState | null;
+  leadership(): Leadership;
+  votersNow(): ReadonlySet<number>;
+}
+
+const reportDeadlineMs = 800;
+
+/** Sees the whole cluster from any node: asks every member's daemon, each with a deadline, and judges. */
+export class ClusterMonitor {
+  private readonly options: ClusterMonitorOptions;
+
+  constructor(options: ClusterMonitorOptions) {
+    this.options = options;
+  }
+
+  /** What a member says of itself right now, or null when it does not answer in time. */
+  async reportOf(member: Pick<Member, 'name' | 'addresses'>): Promise<NodeReport | null> {
+    try {
+      return await this.options.peers.call(member, 'report', { input: {}, deadlineMs: reportDeadlineMs });
+    } catch (error) {
+      this.options.logger.debug({ peer: member.name, error: messageOf(error) }, 'no report');
+      return null;
+    }
+  }
+
+  async reports(): Promise<Map<string, NodeReport>> {
+    const members = Object.values(this.options.state()?.members ?? {});
+    const answers = await Promise.all(members.map((member) => this.reportOf(member)));
+    return new Map(answers.filter((report) => report !== null).map((report) => [report.name, report]));
+  }
+
+  async planInput(): Promise<PlanInput> {
+    const { self, state, votersNow } = this.options;
+    return { state: state(), self, votersNow: votersNow(), reports: await this.reports() };
+  }
+
+  async status(): Promise<ClusterStatus | null> {
+    const state = this.options.state();
+    if (!state) return null;
+    const reports = await this.reports();
+    const nodes = Object.values(state.members)
+      .sort((left, right) => left.raftId - right.raftId)
+      .map((member) => this.nodeStatus(state, member, reports));
+    const { leaderRaftId, term } = this.options.leadership();
+    const leader = leaderRaftId === null ? undefined : memberByRaftId(state, leaderRaftId);
+    return {
+      name: state.name,
+      ...judge({ state, nodes, hasLeader: leader !== undefined }),
+      primary: nodes.find((node) => node.role === 'primary')?.name ?? null,
+      epoch: state.reign.epoch,
+      timeline: state.reign.timeline,
+      durability: state.durability.mode,
+      revision: state.revision,
+      raft: { leader: leader?.name ?? null, term },
+      connect: null,
+      routers: [],
+      nodes,
+    };
+  }
+
+  private nodeStatus(state: ClusterState, member: Member, reports: Map<string, NodeReport>): NodeStatus {
+    const report = reports.get(member.name);
+    const primary = reports.get(state.reign.primary ?? '');
+    const lag = primary?.standbys.find((standby) => standby.name === member.name);
+    const isPrimary = report?.role === 'primary';
+    const votes = this.options.votersNow().has(member.raftId);
+    const address = member.addresses.postgres;
+    const inSet = state.syncSet.standbys.includes(member.name);
+    return {
+      name: member.name,
+      kind: member.kind,
+      role: report?.role ?? 'none',
+      state: report?.state ?? 'unreachable',
+      detail: report?.detail ?? 'its daemon does not answer',
+      address: address ? `${address.host}:${address.port}` : null,
+      postgres: null,
+      api: `http://${member.addresses.api.host}:${member.addresses.api.port}`,
+      ...(report?.dataDir ? { dataDir: report.dataDir } : {}),
+      timeline: report?.timeline ?? null,
+      lsn: report?.lsn ?? null,
+      lagBytes: isPrimary ? 0 : (lag?.lagBytes ?? null),
+      lagMs: isPrimary ? 0 : (lag?.lagMs ?? null),
+      sync: isPrimary || member.kind === 'witness' ? 'none' : inSet ? 'quorum' : 'async',
+      raft: votes ? 'voter' : 'learner',
+      maintenance: member.maintenance !== null,
+      clone: report?.clone ?? null,
+      ...(report ? { pids: report.pids } : {}),
+    };
+  }
+}
