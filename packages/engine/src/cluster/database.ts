@@ -1,3 +1,4 @@
+import type { NodeReport } from '../contract/node-report.ts';
 import type { SyncSet, TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
 
 /** A server to stream from. */
@@ -16,7 +17,17 @@ export interface CloneProgress {
 export type HistoryVerdict =
   | { kind: 'contained' }
   | { kind: 'diverged'; forkLsn: string; timeline: number }
-  | { kind: 'unknown-timeline'; timeline: number };
+  | { kind: 'unknown-timeline' };
+
+/** The last look at the running server; at most a second or so old. */
+export interface Observation {
+  inRecovery: boolean;
+  timeline: number | null;
+  lsn: string | null;
+  replayLsn: string | null;
+  receiverStatus: string | null;
+  standbys: NodeReport['standbys'];
+}
 
 /**
  * What the agent needs of PostgreSQL on this host. `postgres/` implements it on the real server; the simulator may
@@ -27,6 +38,8 @@ export interface Database {
   /** Pid of the postmaster, or null. */
   pid(): number | null;
   isRunning(): Promise<boolean>;
+  /** Null while the server does not run or does not answer. */
+  observation(): Observation | null;
   /** Runs and is out of recovery. */
   isPrimary(): Promise<boolean>;
   initialise(): Promise<{ systemIdentifier: string }>;

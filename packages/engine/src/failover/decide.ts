@@ -52,7 +52,7 @@ export const restartable = 'its PostgreSQL is not running';
 /** V ∪ {L}: the only nodes whose word counts in an election. */
 export function electorsOf(input: Pick<ElectionInput, 'oldPrimary' | 'syncSet'>): string[] {
   const all = input.oldPrimary === null ? input.syncSet.electors : [...input.syncSet.electors, input.oldPrimary];
-  return [...new Set(all)];
+  return [...new Set(all)].sort();
 }
 
 function choose(input: ElectionInput, candidates: Vote[], votes: Vote[]): Election | null {

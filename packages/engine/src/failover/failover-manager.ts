@@ -23,7 +23,7 @@ export interface FailoverManagerOptions {
   isVoter(raftId: number): boolean;
   setLeaseGate(gate: { epoch: number; holderId: number } | null): void;
   transferLeadership(toRaftId: number): Promise<{ ok: boolean; reason?: string | undefined }>;
-  comparePositions(left: WalPosition, right: WalPosition, timelines: TimelineRecord[]): number;
+  comparePositions(left: WalPosition, right: WalPosition, history: { current: number; timelines: TimelineRecord[] }): number;
 }
 
 const commandDeadlineMs = 3000;
@@ -219,7 +219,7 @@ export class FailoverManager {
     preferred: string | null;
   }): Election {
     const { state, failover, votes } = round;
-    const timelines = withHistories(state.timelines, votes);
+    const history = { current: state.reign.timeline, timelines: withHistories(state.timelines, votes) };
     const avoided = Object.values(state.members).filter((member) => member.maintenance || member.phase !== 'active');
     return elect({
       oldPrimary: failover.oldPrimary,
@@ -228,7 +228,7 @@ export class FailoverManager {
       pending: [...round.pending],
       preferred: round.preferred,
       avoided: new Set(avoided.map((member) => member.name)),
-      compare: (left, right) => this.options.comparePositions(left, right, timelines),
+      compare: (left, right) => this.options.comparePositions(left, right, history),
     });
   }
 

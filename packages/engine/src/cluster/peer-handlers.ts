@@ -1,0 +1,104 @@
+import type { ClusterState } from '../contract/cluster-state.ts';
+import type { FailoverManager } from '../failover/failover-manager.ts';
+import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
+import { messageOf, QuantaError } from '../shared/errors.ts';
+import type { Coordinator } from './coordinator.ts';
+import type { Database } from './database.ts';
+import type { NodeAgent } from './node-agent.ts';
+import type { PeerHandlers } from './peer-protocol.ts';
+import type { RaftGroup } from './raft-group.ts';
+
+export interface PeerHandlerResources {
+  self: string;
+  group: RaftGroup;
+  agent: NodeAgent;
+  database: Database | null;
+  failovers: FailoverManager;
+  monitor: ClusterMonitor;
+  coordinator: Pick<Coordinator, 'report' | 'plan' | 'start' | 'joinCluster' | 'leaveCluster'>;
+}
+
+const submitDeadlineMs = 5000;
+const confirmDeadlineMs = 25_000;
+
+/** What this daemon does when another one asks. Calls about a cluster this host is not in are refused. */
+export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
+  const { group, agent, failovers, coordinator } = resources;
+  const inCluster = (clusterId: string): ClusterState => requireCluster(group, clusterId);
+  return {
+    report: async () => coordinator.report(),
+    submit: async ({ clusterId, command }) => {
+      inCluster(clusterId);
+      return group.submit(command, submitDeadlineMs);
+    },
+    seal: async ({ clusterId, epoch, failoverId }) => {
+      inCluster(clusterId);
+      return agent.seal(epoch, failoverId);
+    },
+    demote: async ({ clusterId, epoch, failoverId }) => {
+      inCluster(clusterId);
+      return agent.demote(epoch, failoverId);
+    },
+    'hears-primary': async ({ clusterId, epoch }) => hearsPrimary(resources, inCluster(clusterId), epoch),
+    'primary-lost': async ({ clusterId, epoch, detail }, peer) => {
+      const state = inCluster(clusterId);
+      if (state.reign.primary === peer && state.reign.epoch === epoch) failovers.primaryLost({ epoch, detail });
+      return {};
+    },
+    'prepare-switchover': async ({ clusterId }) => {
+      inCluster(clusterId);
+      return requireDatabase(resources).prepareStop();
+    },
+    'confirm-sync-set': async ({ clusterId, epoch, syncSet }) => {
+      const state = inCluster(clusterId);
+      if (state.reign.epoch !== epoch) return { ok: false, reason: `the epoch is ${state.reign.epoch} by now` };
+      const database = requireDatabase(resources);
+      if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
+      await agent.exclusive(() => database.applySynchronous(syncSet));
+      return database.confirmSynchronous(syncSet, confirmDeadlineMs);
+    },
+    'prepare-clone': async ({ clusterId, node }) => {
+      const state = inCluster(clusterId);
+      if (!state.members[node]) return { ok: false, reason: `${node} is no member` };
+      const database = requireDatabase(resources);
+      if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
+      await database.ensureSlots([node]);
+      return { ok: true };
+    },
+    join: async (input) => coordinator.joinCluster(input),
+    leave: async ({ clusterId }) => {
+      inCluster(clusterId);
+      return coordinator.leaveCluster();
+    },
+    plan: async (request) => coordinator.plan(request),
+    start: async (start) => coordinator.start(start),
+  };
+}
+
+function requireCluster(group: RaftGroup, clusterId: string): ClusterState {
+  const state = group.state();
+  if (state && state.clusterId === clusterId) return state;
+  throw new QuantaError('REFUSED', 'this host is not in that cluster');
+}
+
+function requireDatabase(resources: PeerHandlerResources): Database {
+  if (resources.database) return resources.database;
+  throw new QuantaError('REFUSED', 'a witness holds no data');
+}
+
+/** Looks at the primary from here: somebody else has lost sight of it. */
+async function hearsPrimary(
+  resources: PeerHandlerResources,
+  state: ClusterState,
+  epoch: number,
+): Promise<{ hears: boolean; detail: string }> {
+  const primary = state.members[state.reign.primary ?? ''];
+  if (!primary || state.reign.epoch !== epoch) return { hears: false, detail: 'another epoch stands here' };
+  try {
+    const report = await resources.monitor.reportOf(primary);
+    const isServing = report?.role === 'primary' && report.state === 'running' && report.epoch === epoch;
+    return { hears: isServing, detail: report ? `${report.role}, ${report.state}` : 'it does not answer' };
+  } catch (error) {
+    return { hears: false, detail: messageOf(error) };
+  }
+}

@@ -1,0 +1,183 @@
+import { describe, expect, it } from 'vitest';
+import type { ClusterState } from '../contract/cluster-state.ts';
+import { syncSetProblem } from '../replication/quorum.ts';
+import { seededRandom } from '../shared/random.ts';
+import type { Command } from './commands.ts';
+import { apply, decodeState, encodeState } from './state.ts';
+
+const addresses = (port: number) => ({
+  raft: { host: '127.0.0.1', port },
+  api: { host: '127.0.0.1', port: port + 1 },
+  postgres: { host: '127.0.0.1', port: port + 2 },
+});
+const member = (name: string, port: number) => ({ name, kind: 'data' as const, addresses: addresses(port), zone: null });
+const create: Command = {
+  kind: 'create',
+  clusterId: 'c1',
+  name: 'demo',
+  founder: member('node-1', 1000),
+  durability: { mode: 'quorum', strictness: 'strict' },
+  parameters: {},
+  hba: [],
+};
+
+function run(commands: Command[], from: ClusterState | null = null): ClusterState {
+  let state = from;
+  for (const command of commands) {
+    const applied = apply(state, command, 1);
+    expect(applied.result, JSON.stringify(command)).toMatchObject({ ok: true });
+    state = applied.state;
+  }
+  if (!state) throw new Error('no state');
+  return state;
+}
+
+const detection = { silentForMs: 1200, detail: 'silent' };
+const begin = (id: string, fromEpoch: number, supersedes: string | null = null): Command => ({
+  kind: 'begin-failover',
+  id,
+  failoverKind: 'failover',
+  fromEpoch,
+  reason: 'silent',
+  detection,
+  supersedes,
+});
+const grant = (failoverId: string, epoch: number, candidate: string): Command => ({
+  kind: 'grant',
+  failoverId,
+  epoch,
+  candidate,
+  promote: true,
+  parentTimeline: 2,
+  history: [],
+  votes: [],
+  candidates: [],
+});
+const record = (epoch: number, timeline: number, node: string): Command => ({
+  kind: 'record-timeline',
+  epoch,
+  timeline,
+  forkLsn: '0/100',
+  node,
+  steps: [],
+});
+
+function threeNodes(): ClusterState {
+  return run([
+    create,
+    { kind: 'identify', systemIdentifier: '42' },
+    { kind: 'grant-first', primary: 'node-1' },
+    record(1, 2, 'node-1'),
+    { kind: 'add-member', member: member('node-2', 2000) },
+    { kind: 'add-member', member: member('node-3', 3000) },
+    { kind: 'set-phase', node: 'node-2', phase: 'active' },
+    { kind: 'set-phase', node: 'node-3', phase: 'active' },
+    { kind: 'move-sync-set', epoch: 1, syncSet: { electors: ['node-2', 'node-3'], votes: 1, standbys: ['node-2', 'node-3'], count: 1 } },
+  ]);
+}
+
+describe('cluster state', () => {
+  it('moves the sync set with the primary in the same command as the grant (I-SYNC-2)', () => {
+    const state = run([begin('f1', 1), grant('f1', 2, 'node-2')], threeNodes());
+    expect(state.reign).toEqual({ epoch: 2, primary: 'node-2', timeline: 3 });
+    expect(state.syncSet).toEqual({ electors: ['node-1', 'node-3'], votes: 1, standbys: ['node-1', 'node-3'], count: 1 });
+  });
+
+  it('never gives one epoch to two nodes (I-EPOCH-1)', () => {
+    const state = run([begin('f1', 1), grant('f1', 2, 'node-2')], threeNodes());
+    expect(apply(state, grant('f1', 2, 'node-3'), 1).result.ok).toBe(false);
+    const next = run([begin('f2', 2, 'f1')], state);
+    expect(next.failover?.epoch).toBe(3);
+    expect(apply(next, grant('f1', 2, 'node-3'), 1).result.ok).toBe(false);
+  });
+
+  it('uses a new epoch for every attempt, also when an attempt never granted anything (I-EPOCH-2)', () => {
+    const state = run([begin('f1', 1), begin('f2', 1, 'f1')], threeNodes());
+    expect(state.failover?.epoch).toBe(3);
+    expect(state.pastFailovers.at(-1)).toMatchObject({ id: 'f1', state: 'ABANDONED' });
+  });
+
+  it('allocates a timeline once, and abandons one that was never opened (I-TIMELINE-1)', () => {
+    const state = run([begin('f1', 1), grant('f1', 2, 'node-2'), begin('f2', 2, 'f1'), grant('f2', 3, 'node-3')], threeNodes());
+    expect(state.timelines.map((timeline) => [timeline.id, timeline.status])).toEqual([
+      [1, 'recorded'],
+      [2, 'recorded'],
+      [3, 'abandoned'],
+      [4, 'allocated'],
+    ]);
+    expect(apply(state, record(2, 3, 'node-2'), 1).result.ok).toBe(false);
+  });
+
+  it('counts a timeline as recorded when the next primary is built on it (I-TIMELINE-2)', () => {
+    const before = run([begin('f1', 1), grant('f1', 2, 'node-2'), begin('f2', 2, 'f1')], threeNodes());
+    const onIt = { ...grant('f2', 3, 'node-3'), parentTimeline: 3, history: [{ timeline: 3, parentId: 2, forkLsn: '0/AA' }] } as Command;
+    const state = run([onIt], before);
+    expect(state.timelines.find((timeline) => timeline.id === 3)).toMatchObject({ status: 'recorded', forkLsn: '0/AA' });
+    expect(state.reign.timeline).toBe(4);
+  });
+
+  it('lets a healthy primary go on under the new epoch without a new timeline', () => {
+    const keep = { ...grant('f1', 2, 'node-1'), promote: false } as Command;
+    const state = run([begin('f1', 1), keep], threeNodes());
+    expect(state.reign).toEqual({ epoch: 2, primary: 'node-1', timeline: 2 });
+    expect(state.failover).toBeNull();
+  });
+
+  it('refuses to remove the primary or a member of the sync set (I-MEMBER-1)', () => {
+    for (const node of ['node-1', 'node-2']) {
+      expect(apply(threeNodes(), { kind: 'remove-member', node }, 1).result.ok).toBe(false);
+    }
+  });
+
+  it('never reuses a Raft id (I-MEMBER-2)', () => {
+    const added = run([{ kind: 'add-member', member: member('node-4', 4000) }], threeNodes());
+    const removed = run([{ kind: 'remove-member', node: 'node-4' }], added);
+    const again = run([{ kind: 'add-member', member: member('node-4', 4000) }], removed);
+    expect(again.members['node-4']?.raftId).toBe((added.members['node-4']?.raftId ?? 0) + 1);
+  });
+
+  it('refuses an operation that was planned for an older state', () => {
+    const state = threeNodes();
+    const operation = {
+      id: 'o1',
+      kind: 'switchover' as const,
+      state: 'running' as const,
+      params: {},
+      requestedBy: 'me',
+      reason: '',
+      steps: [],
+      error: null,
+      startedAtMs: 1,
+      endedAtMs: null,
+    };
+    expect(apply(state, { kind: 'begin-operation', operation, revision: state.revision - 1 }, 1).result.ok).toBe(false);
+    expect(apply(state, { kind: 'begin-operation', operation, revision: state.revision }, 1).result.ok).toBe(true);
+  });
+
+  it('leaves the given state untouched, and refused commands change nothing', () => {
+    const state = threeNodes();
+    const before = encodeState(state);
+    apply(state, begin('f1', 1), 1);
+    apply(state, { kind: 'remove-member', node: 'node-1' }, 1);
+    expect(encodeState(state)).toBe(before);
+    expect(decodeState(before)).toEqual(state);
+  });
+
+  it('keeps its invariants through any sequence of failovers (I-SYNC-3)', () => {
+    const random = seededRandom(11);
+    let state = threeNodes();
+    for (let round = 0; round < 300; round += 1) {
+      const id = `f${round}`;
+      state = apply(state, begin(id, state.reign.epoch, state.failover?.id ?? null), round).state ?? state;
+      const electors = [...state.syncSet.electors, state.reign.primary ?? 'node-1'];
+      const candidate = electors[Math.floor(random() * electors.length)] ?? 'node-1';
+      const epoch = state.failover?.epoch ?? 0;
+      if (random() < 0.8) state = apply(state, grant(id, epoch, candidate), round).state ?? state;
+      if (random() < 0.7) state = apply(state, record(state.reign.epoch, state.reign.timeline, candidate), round).state ?? state;
+      expect(syncSetProblem(state.syncSet, state.reign.primary)).toBeNull();
+      const ids = state.timelines.map((timeline) => timeline.id);
+      expect(new Set(ids).size).toBe(ids.length);
+      expect(state.events.length).toBeLessThanOrEqual(500);
+    }
+  });
+});

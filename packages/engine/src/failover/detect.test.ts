@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { type DetectInput, suspect } from './detect.ts';
+import { timingOf } from './timing.ts';
+
+const timing = timingOf('lan');
+
+function input(more: Partial<DetectInput>): DetectInput {
+  return { nowMs: 10_000, primary: 'node-1', lastRenewalMs: 9_800, watchedSinceMs: 0, reportedLost: null, isRecorded: true, timing, ...more };
+}
+
+describe('detection of a lost primary', () => {
+  it('trusts a primary that renewed its lease lately', () => {
+    expect(suspect(input({}))).toEqual({ kind: 'well' });
+  });
+
+  it('suspects a primary that has been silent for longer than the limit', () => {
+    expect(suspect(input({ lastRenewalMs: 8_900 }))).toMatchObject({ kind: 'lost', silentForMs: 1100, isCertain: false });
+  });
+
+  it('gives the primary the full time to be heard by a new leader', () => {
+    expect(suspect(input({ lastRenewalMs: null, watchedSinceMs: 9_500 }))).toEqual({ kind: 'well' });
+    expect(suspect(input({ lastRenewalMs: null, watchedSinceMs: 8_900 })).kind).toBe('lost');
+  });
+
+  it('believes a daemon that reports its own PostgreSQL lost, without waiting', () => {
+    expect(suspect(input({ reportedLost: 'PostgreSQL is not running' }))).toMatchObject({ kind: 'lost', isCertain: true });
+  });
+
+  it('replaces a candidate that renews but never opens', () => {
+    const stuck = input({ nowMs: 50_000, lastRenewalMs: 49_900, watchedSinceMs: 10_000, isRecorded: false });
+    expect(suspect(stuck)).toMatchObject({ kind: 'lost', isCertain: true });
+    expect(suspect({ ...stuck, isRecorded: true }).kind).toBe('well');
+  });
+});
