@@ -1,0 +1,142 @@
+import { readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { messageOf } from '../shared/errors.ts';
+import { type ControlData, readControlData, readMajorVersion } from './control-data.ts';
+import { filesOf, type NodePlace } from './layout.ts';
+import { syncDirectory, writeOwnedFile } from './owned-file.ts';
+
+/** The only major version that is tested; its binaries cannot read any other's data directory. */
+export const supportedMajorVersion = 15;
+
+export type DataDirectory =
+  | { kind: 'absent' }
+  | { kind: 'empty' }
+  | { kind: 'initialised'; control: ControlData }
+  /** Receiving or creating it was interrupted. What was there before is untouched if `hasPrevious`. */
+  | { kind: 'interrupted-clone'; what: string; hasPrevious: boolean }
+  /** Something that is not ours to touch. */
+  | { kind: 'foreign'; detail: string };
+
+const markerSchema = z.object({ what: z.string(), startedAtMs: z.number() });
+
+export async function inspectDataDirectory(place: NodePlace): Promise<DataDirectory> {
+  const marker = await readMarker(place);
+  const names = await listDirectory(place.dataDir);
+  if (marker !== null) {
+    const hasPrevious = (names?.includes('PG_VERSION') ?? false) || (await hasPreviousDirectory(place));
+    return { kind: 'interrupted-clone', what: marker, hasPrevious };
+  }
+  if (names === null) return { kind: 'absent' };
+  if (names.length === 0) return { kind: 'empty' };
+  if (!names.includes('PG_VERSION')) {
+    return { kind: 'foreign', detail: `${place.dataDir} holds files, but no PG_VERSION` };
+  }
+  return readInitialised(place);
+}
+
+async function readInitialised(place: NodePlace): Promise<DataDirectory> {
+  try {
+    const majorVersion = await readMajorVersion(place.dataDir);
+    if (majorVersion !== supportedMajorVersion) {
+      const detail = `${place.dataDir} belongs to PostgreSQL ${majorVersion}, not ${supportedMajorVersion}`;
+      return { kind: 'foreign', detail };
+    }
+    return { kind: 'initialised', control: await readControlData(place) };
+  } catch (error) {
+    return {
+      kind: 'foreign',
+      detail: `${place.dataDir} cannot be read as a data directory: ${messageOf(error)}`,
+    };
+  }
+}
+
+/**
+ * Says, durably and outside the data directory, that a new one is being made: until `clearMarker` nothing
+ * there may be taken for a complete one.
+ */
+export async function writeMarker(place: NodePlace, what: string): Promise<void> {
+  const content = JSON.stringify({ what, startedAtMs: Date.now() });
+  await writeOwnedFile(filesOf(place).cloneMarker, content, { osUser: null, mode: 0o600 });
+}
+
+async function clearMarker(place: NodePlace): Promise<void> {
+  await rm(filesOf(place).cloneMarker, { force: true });
+  await syncDirectory(place.stateDir);
+}
+
+async function readMarker(place: NodePlace): Promise<string | null> {
+  try {
+    const parsed = markerSchema.safeParse(JSON.parse(await readFile(filesOf(place).cloneMarker, 'utf8')));
+    return parsed.success ? parsed.data.what : 'unknown';
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if (error instanceof SyntaxError) return 'unknown';
+    throw error;
+  }
+}
+
+/**
+ * Whether the old data directory must go before the new one comes.
+ *
+ * @param expectedBytes size of the new one; null when nobody knows, which counts as "no room"
+ */
+export async function hasRoomForBoth(place: NodePlace, expectedBytes: number | null): Promise<boolean> {
+  if (expectedBytes === null) return false;
+  const volume = await statfs(dirname(place.dataDir));
+  // A tenth more for the WAL that is written while the copy runs.
+  return volume.bavail * volume.bsize > expectedBytes * 1.1;
+}
+
+/** Clears away what an earlier, interrupted attempt received. The data directory itself is left alone. */
+export async function discardIncoming(place: NodePlace): Promise<void> {
+  await rm(filesOf(place).incomingDir, { recursive: true, force: true });
+}
+
+/** Removes the data directory and every remainder beside it. */
+export async function removeDataDirectory(place: NodePlace): Promise<void> {
+  const { incomingDir, previousDir } = filesOf(place);
+  for (const path of [incomingDir, previousDir, place.dataDir])
+    await rm(path, { recursive: true, force: true });
+  await syncDirectory(dirname(place.dataDir));
+  await clearMarker(place);
+}
+
+/**
+ * Puts the finished `<dataDir>.incoming` in the data directory's place. The old one is renamed, not removed, until the
+ * new one is there durably; the marker goes last.
+ */
+export async function adoptIncoming(place: NodePlace): Promise<void> {
+  const { incomingDir, previousDir } = filesOf(place);
+  if ((await listDirectory(place.dataDir)) !== null) {
+    await rm(previousDir, { recursive: true, force: true });
+    await rename(place.dataDir, previousDir);
+  }
+  await rename(incomingDir, place.dataDir);
+  await syncDirectory(dirname(place.dataDir));
+  await rm(previousDir, { recursive: true, force: true });
+  await clearMarker(place);
+}
+
+/** Gives the old data directory its place back after a failed attempt, if it was only moved aside. */
+export async function abandonIncoming(place: NodePlace): Promise<void> {
+  await discardIncoming(place);
+  const hasCurrent = (await listDirectory(place.dataDir)) !== null;
+  if (!hasCurrent && (await hasPreviousDirectory(place))) {
+    await rename(filesOf(place).previousDir, place.dataDir);
+    await syncDirectory(dirname(place.dataDir));
+  }
+}
+
+async function hasPreviousDirectory(place: NodePlace): Promise<boolean> {
+  return (await listDirectory(filesOf(place).previousDir))?.includes('PG_VERSION') ?? false;
+}
+
+async function listDirectory(path: string): Promise<string[] | null> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}

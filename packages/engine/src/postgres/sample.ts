@@ -1,0 +1,81 @@
+import type pg from 'pg';
+
+export interface StandbySample {
+  /** `application_name`: the standby's node name. */
+  name: string;
+  state: string;
+  sync: string;
+  sentLsn: string | null;
+  writeLsn: string | null;
+  flushLsn: string | null;
+  replayLsn: string | null;
+}
+
+export interface ServerSample {
+  isInRecovery: boolean;
+  /** Of the WAL being written (primary) or received; before a standby has received any: of its last restart point. */
+  timeline: number;
+  /** Primary: where the next record goes. Standby: the end of what the receiver has flushed (null before it has run). */
+  lsn: string | null;
+  /** Primary only: the end of what is flushed. */
+  flushLsn: string | null;
+  replayLsn: string | null;
+  receiver: { status: string; senderHost: string | null; senderPort: number | null } | null;
+  isReplayPaused: boolean;
+  synchronousStandbyNames: string;
+  standbys: StandbySample[];
+}
+
+// CASE evaluates only the branch it takes, so each function is called only where it is allowed.
+const sampleSql = `
+SELECT s.recovery, current_setting('synchronous_standby_names') AS names,
+  CASE WHEN s.recovery THEN coalesce(r.received_tli, c.timeline_id)
+    ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int END AS timeline,
+  CASE WHEN s.recovery THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_insert_lsn() END AS lsn,
+  CASE WHEN s.recovery THEN NULL ELSE pg_current_wal_flush_lsn() END AS flush_lsn,
+  CASE WHEN s.recovery THEN pg_last_wal_replay_lsn() END AS replay_lsn,
+  CASE WHEN s.recovery THEN pg_is_wal_replay_paused() ELSE false END AS paused,
+  r.status, r.sender_host, r.sender_port,
+  (SELECT coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'sync', sync_state,
+      'sentLsn', sent_lsn, 'writeLsn', write_lsn, 'flushLsn', flush_lsn, 'replayLsn', replay_lsn)
+      ORDER BY application_name), '[]')
+    FROM pg_stat_replication) AS standbys
+FROM (SELECT pg_is_in_recovery() AS recovery) s
+CROSS JOIN pg_control_checkpoint() c
+LEFT JOIN pg_stat_wal_receiver r ON true`;
+
+interface SampleRow {
+  recovery: boolean;
+  names: string;
+  timeline: number;
+  lsn: string | null;
+  flush_lsn: string | null;
+  replay_lsn: string | null;
+  paused: boolean;
+  status: string | null;
+  sender_host: string | null;
+  sender_port: number | null;
+  standbys: StandbySample[];
+}
+
+/** The server's state in one query. @throws whatever the query throws */
+export async function takeSample(queryable: Pick<pg.Pool, 'query'>): Promise<ServerSample> {
+  const { rows } = await queryable.query<SampleRow>(sampleSql);
+  const row = rows[0];
+  if (!row) throw new Error('the status query gave no row');
+  const receiver =
+    row.status === null
+      ? null
+      : { status: row.status, senderHost: row.sender_host, senderPort: row.sender_port };
+  return {
+    isInRecovery: row.recovery,
+    timeline: row.timeline,
+    lsn: row.lsn,
+    flushLsn: row.flush_lsn,
+    replayLsn: row.replay_lsn,
+    receiver,
+    isReplayPaused: row.paused,
+    synchronousStandbyNames: row.names,
+    standbys: row.standbys,
+  };
+}

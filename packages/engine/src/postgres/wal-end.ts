@@ -1,0 +1,174 @@
+import { constants } from 'node:fs';
+import { access, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { WalPosition } from '../contract/cluster-state.ts';
+import { systemClock } from '../shared/clock.ts';
+import { QuantaError } from '../shared/errors.ts';
+import { type CommandResult, lastLines, runCommand } from './command.ts';
+import { readControlData } from './control-data.ts';
+import { type LocalTimeline, localTimelines, readHistories } from './history-files.ts';
+import type { NodePlace } from './layout.ts';
+import { endOfRecord, formatLsn, parseLsn, segmentStart, walFileName } from './lsn.ts';
+
+/**
+ * Where the WAL on this node's disk really ends: the end of its last complete record. Neither pg_control nor the
+ * receiver's counters say it (both are rounded or lost by a restart), so the WAL itself is read, by PostgreSQL's own
+ * pg_waldump. The only state in which the answer stands still is without a WAL receiver: the caller sees to that.
+ */
+export interface WalEndQuery {
+  place: Pick<NodePlace, 'binDir' | 'dataDir' | 'osUser'>;
+  /**
+   * From a running standby: everything before it is known to be there, so reading begins there. Null for a stopped
+   * server, where reading begins at the last checkpoint's REDO.
+   */
+  replayLsn: string | null;
+  timeoutMs: number;
+}
+
+interface WalReader {
+  place: WalEndQuery['place'];
+  segmentBytes: number;
+  endMs: number;
+}
+
+export async function exactEndOfWal(query: WalEndQuery): Promise<WalPosition> {
+  const endMs = systemClock.monotonicMs() + query.timeoutMs;
+  const control = await readControlData(query.place);
+  const reader: WalReader = { place: query.place, segmentBytes: control.walSegmentBytes, endMs };
+  const line = localTimelines(control.checkpointTimeline, await readHistories(query.place.dataDir));
+  const startLsn = parseLsn(query.replayLsn ?? control.redoLsn);
+  const found = await newestEnd(reader, line, { startLsn, isReplayed: query.replayLsn !== null });
+  if (!found) {
+    throw new QuantaError(
+      'STORAGE_CORRUPT',
+      `no WAL record from ${formatLsn(startLsn)} on in ${query.place.dataDir}`,
+      {
+        hint: 'This node cannot say how much it holds. Reinitialise it from another node.',
+      },
+    );
+  }
+  await syncSegments(reader, { timeline: found.timeline, fromLsn: startLsn, toLsn: found.end });
+  return { timeline: found.timeline, lsn: formatLsn(found.end) };
+}
+
+/**
+ * Tries the timelines from the newest to the oldest, because a node can know a timeline's history before it has any of
+ * its WAL.
+ */
+async function newestEnd(
+  reader: WalReader,
+  line: LocalTimeline[],
+  start: { startLsn: bigint; isReplayed: boolean },
+): Promise<{ timeline: number; end: bigint } | null> {
+  for (const { timeline, beginLsn } of line) {
+    const fromLsn = start.startLsn > beginLsn ? start.startLsn : beginLsn;
+    const end = await endOnTimeline(reader, timeline, fromLsn);
+    if (end !== null) return { timeline, end };
+    // Nothing follows what was replayed. It was replayed from this timeline if this timeline's file holds it.
+    const isReplayedHere = start.isReplayed && start.startLsn > beginLsn;
+    if (isReplayedHere && (await hasSegment(reader, timeline, fromLsn - 1n)))
+      return { timeline, end: fromLsn };
+  }
+  return null;
+}
+
+/** End of the last complete record at or after `fromLsn`, or null when there is none. */
+async function endOnTimeline(reader: WalReader, timeline: number, fromLsn: bigint): Promise<bigint | null> {
+  const limitLsn = await endOfSegments(reader, timeline, fromLsn);
+  if (limitLsn === null) return null;
+  // The limit keeps pg_waldump from waiting five seconds for a segment that does not exist (WALDumpOpenSegment).
+  const range = { timeline, fromLsn, limitLsn };
+  const quiet = await waldump(reader, range, ['--quiet']);
+  const last = /error in WAL record at ([0-9A-F]+\/[0-9A-F]+):/.exec(quiet.stderr)?.[1];
+  if (last !== undefined) {
+    const lastLsn = parseLsn(last);
+    const shown = await waldump(reader, { timeline, fromLsn: lastLsn, limitLsn }, ['--limit=1']);
+    return requireEnd(reader, shown);
+  }
+  if (/could not find a valid record after/.test(quiet.stderr)) return null;
+  if (quiet.code !== 0) throw new QuantaError('POSTGRES_FAILED', `pg_waldump: ${lastLines(quiet.stderr, 3)}`);
+  // It read to the limit without complaint, and quietly: the last record is in the last segment, or spans into it.
+  const lastSegment = segmentStart(limitLsn - 1n, reader.segmentBytes);
+  const tail = await waldump(
+    reader,
+    { ...range, fromLsn: lastSegment > fromLsn ? lastSegment : fromLsn },
+    [],
+  );
+  return endOfLastLine(reader, tail) ?? requireEnd(reader, await waldump(reader, range, []));
+}
+
+function requireEnd(reader: WalReader, shown: CommandResult): bigint {
+  const end = endOfLastLine(reader, shown);
+  if (end !== null) return end;
+  const words = lastLines(shown.stderr, 3);
+  throw new QuantaError('POSTGRES_FAILED', `pg_waldump showed no record: ${words}`);
+}
+
+function endOfLastLine(reader: WalReader, shown: CommandResult): bigint | null {
+  const line = shown.stdout.split('\n').findLast((each) => each.startsWith('rmgr:'));
+  const match =
+    /^rmgr: (\S+)\s.*?len \(rec\/tot\):\s*\d+\/\s*(\d+),.*?lsn: ([0-9A-F]+\/[0-9A-F]+),.*?desc: (.*)$/.exec(
+      line ?? '',
+    );
+  if (!match?.[2] || !match[3]) return null;
+  const isSwitch = match[1] === 'XLOG' && (match[4] ?? '').startsWith('SWITCH');
+  const record = { startLsn: parseLsn(match[3]), totalBytes: Number(match[2]), isSwitch };
+  return endOfRecord(record, reader.segmentBytes);
+}
+
+async function waldump(
+  reader: WalReader,
+  range: { timeline: number; fromLsn: bigint; limitLsn: bigint },
+  extra: string[],
+): Promise<CommandResult> {
+  return runCommand({
+    file: join(reader.place.binDir, 'pg_waldump'),
+    args: [
+      ...['--path', join(reader.place.dataDir, 'pg_wal'), '--timeline', String(range.timeline)],
+      ...['--start', formatLsn(range.fromLsn), '--end', formatLsn(range.limitLsn), ...extra],
+    ],
+    osUser: reader.place.osUser,
+    timeoutMs: Math.max(1, reader.endMs - systemClock.monotonicMs()),
+  });
+}
+
+/** End of the last segment file that follows `fromLsn`'s without a gap; null when not even that one exists. */
+async function endOfSegments(reader: WalReader, timeline: number, fromLsn: bigint): Promise<bigint | null> {
+  let end = segmentStart(fromLsn, reader.segmentBytes);
+  while (await hasSegment(reader, timeline, end)) end += BigInt(reader.segmentBytes);
+  return end > fromLsn ? end : null;
+}
+
+async function hasSegment(reader: WalReader, timeline: number, lsn: bigint): Promise<boolean> {
+  try {
+    await access(segmentPath(reader, timeline, lsn), constants.R_OK);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/**
+ * A vote counts what a crash of the machine cannot take back. A receiver that was killed may have written without
+ * flushing, so its segments are flushed before anybody hears of them.
+ */
+async function syncSegments(
+  reader: WalReader,
+  range: { timeline: number; fromLsn: bigint; toLsn: bigint },
+): Promise<void> {
+  let lsn = segmentStart(range.fromLsn, reader.segmentBytes);
+  for (; lsn < range.toLsn; lsn += BigInt(reader.segmentBytes)) {
+    if (!(await hasSegment(reader, range.timeline, lsn))) continue;
+    const file = await open(segmentPath(reader, range.timeline, lsn), 'r+');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+function segmentPath(reader: WalReader, timeline: number, lsn: bigint): string {
+  return join(reader.place.dataDir, 'pg_wal', walFileName(timeline, lsn, reader.segmentBytes));
+}
