@@ -1,5 +1,5 @@
 import type { NodeReport } from '../contract/node-report.ts';
-import type { SyncSet, TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
+import type { DurabilityMode, SyncSet, TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
 
 /** A server to stream from. */
 export interface UpstreamNode {
@@ -57,7 +57,9 @@ export interface Database {
   position(): Promise<WalPosition>;
   history(timeline: number): Promise<{ timeline: number; parentId: number; forkLsn: string }[]>;
   judge(position: WalPosition, timeline: number, timelines: TimelineRecord[]): HistoryVerdict;
-  applySynchronous(set: SyncSet): Promise<void>;
+  /** Cluster-wide parameters and client access lines; those that QuantaDB owns are refused and logged. */
+  applyConfiguration(configuration: { parameters: Record<string, string>; hba: string[] }): Promise<void>;
+  applySynchronous(set: SyncSet, mode: DurabilityMode): Promise<void>;
   ensureSlots(nodes: string[]): Promise<void>;
   dropSlotsExcept(nodes: string[]): Promise<void>;
   /** Names of the standbys that stream from here right now. */
@@ -67,8 +69,11 @@ export interface Database {
   createApplication(application: { role: string; database: string; password: string }): Promise<void>;
   /** A checkpoint now, so that the shutdown that follows is short, and what else would hold that shutdown up. */
   prepareStop(): Promise<{ ok: true } | { ok: false; reason: string }>;
-  /** True once every transaction that began before now has ended and every named standby has confirmed a later position. */
-  confirmSynchronous(set: SyncSet, deadlineMs: number): Promise<{ ok: true } | { ok: false; reason: string }>;
+  /**
+   * Makes commits wait for the set, and answers once every transaction that began before has ended and every named
+   * standby has confirmed a later position.
+   */
+  confirmSynchronous(request: { set: SyncSet; mode: DurabilityMode; deadlineMs: number }): Promise<{ ok: true } | { ok: false; reason: string }>;
   stopFast(deadlineMs: number): Promise<void>;
   /** SIGKILLs PostgreSQL and everything it started; returns when nothing is left. */
   kill(why: string): Promise<void>;

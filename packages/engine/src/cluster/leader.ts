@@ -154,7 +154,7 @@ export class Leader {
   private async applySet(state: ClusterState): Promise<void> {
     const wanted = JSON.stringify(state.syncSet);
     if (wanted === this.appliedSet) return;
-    await this.options.database.applySynchronous(state.syncSet);
+    await this.options.database.applySynchronous(state.syncSet, state.durability.mode);
     this.appliedSet = wanted;
   }
 

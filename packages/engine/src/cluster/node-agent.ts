@@ -53,6 +53,7 @@ export class NodeAgent {
   private timer: NodeJS.Timeout | null = null;
   private pending = false;
   private retryAtMs = 0;
+  private appliedConfiguration = '';
   private stopped = false;
   private paused = false;
   activity: Activity = { state: 'stopped', detail: 'the daemon has just started' };
@@ -193,6 +194,7 @@ export class NodeAgent {
 
   private async act(desire: Desire, signal: AbortSignal): Promise<void> {
     if (desire.kind !== 'lead') this.options.lease.release();
+    if (desire.kind !== 'nothing') await this.applyConfiguration();
     switch (desire.kind) {
       case 'nothing':
         this.activity = { state: desire.why.startsWith('a witness') ? 'voting' : 'stopped', detail: desire.why };
@@ -204,6 +206,17 @@ export class NodeAgent {
       case 'lead':
         return this.leader.lead(desire, signal);
     }
+  }
+
+  private async applyConfiguration(): Promise<void> {
+    const { database } = this.options;
+    const state = this.options.state();
+    if (!state || !(await database.isInitialised())) return;
+    const configuration = { parameters: state.parameters, hba: state.hba };
+    const wanted = JSON.stringify(configuration);
+    if (wanted === this.appliedConfiguration) return;
+    await database.applyConfiguration(configuration);
+    this.appliedConfiguration = wanted;
   }
 
   /** A healthy primary under a lease vetoes its own replacement: it is asked because somebody else lost sight of it. */

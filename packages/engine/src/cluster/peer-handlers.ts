@@ -54,8 +54,7 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
       if (state.reign.epoch !== epoch) return { ok: false, reason: `the epoch is ${state.reign.epoch} by now` };
       const database = requireDatabase(resources);
       if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
-      await agent.exclusive(() => database.applySynchronous(syncSet));
-      return database.confirmSynchronous(syncSet, confirmDeadlineMs);
+      return database.confirmSynchronous({ set: syncSet, mode: state.durability.mode, deadlineMs: confirmDeadlineMs });
     },
     'prepare-clone': async ({ clusterId, node }) => {
       const state = inCluster(clusterId);

@@ -1,0 +1,333 @@
+import { readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { DurabilityMode, SyncSet, TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
+import { readHistories } from '../postgres/history-files.ts';
+import { slotNameOf, type Upstream } from '../postgres/layout.ts';
+import { compareLsn, lsnDistanceBytes } from '../postgres/lsn.ts';
+import type { ServerSample } from '../postgres/sample.ts';
+import { PostgresSupervisor, type SupervisorOptions } from '../postgres/supervisor.ts';
+import { judgeHistory } from '../postgres/timeline-history.ts';
+import { LagRing } from '../replication/lag.ts';
+import { dropSlotsExcept, ensureSlots } from '../replication/slots.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
+import { pollUntil } from '../shared/deadline.ts';
+import { messageOf, QuantaError } from '../shared/errors.ts';
+import type { Database, HistoryVerdict, Observation, UpstreamNode } from './database.ts';
+
+/** Before a server starts, an armed lease of an earlier reign must be let go, or the reaper would kill the standby. */
+export interface PostgresDatabaseOptions extends SupervisorOptions {
+  disarm(): Promise<void>;
+}
+
+const startDeadlineMs = 600_000;
+const sampleEveryMs = 500;
+const sealDeadlineMs = 1500;
+const archiveBacklogMax = 3;
+
+/** The real PostgreSQL behind the agent's `Database`. */
+export class PostgresDatabase implements Database {
+  private readonly options: PostgresDatabaseOptions;
+  private readonly clock: Clock;
+  private readonly supervisor: PostgresSupervisor;
+  private readonly timer: NodeJS.Timeout;
+  private lag = new LagRing();
+  private latest: Observation | null = null;
+  private runningPid: number | null = null;
+  /** Known once a complete data directory was seen; the loop asks ten times a second, pg_controldata is a process. */
+  private knownSystemIdentifier: string | null = null;
+  private sampling: Promise<void> | null = null;
+
+  constructor(options: PostgresDatabaseOptions) {
+    const { disarm: _disarm, ...supervised } = options;
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+    this.supervisor = new PostgresSupervisor(supervised);
+    options.host.onExit(() => {
+      this.runningPid = null;
+      this.latest = null;
+    });
+    this.timer = setInterval(() => void this.observe(), sampleEveryMs);
+  }
+
+  /** The first look, before anything is decided: a server may be running already. */
+  open(): Promise<void> {
+    return this.observe();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.supervisor.close();
+  }
+
+  pid(): number | null {
+    return this.runningPid;
+  }
+
+  observation(): Observation | null {
+    return this.latest;
+  }
+
+  async isInitialised(): Promise<boolean> {
+    if (this.knownSystemIdentifier !== null) return true;
+    const found = await this.supervisor.inspect();
+    if (found.kind === 'initialised') this.knownSystemIdentifier = found.control.systemIdentifier;
+    return found.kind === 'initialised';
+  }
+
+  async isRunning(): Promise<boolean> {
+    return this.runningPid !== null;
+  }
+
+  /** From the last look, which is taken anew after every start and promotion. */
+  async isPrimary(): Promise<boolean> {
+    return this.runningPid !== null && this.latest?.inRecovery === false;
+  }
+
+  async initialise(): Promise<{ systemIdentifier: string }> {
+    await this.supervisor.initialise();
+    return { systemIdentifier: await this.systemIdentifier() };
+  }
+
+  async systemIdentifier(): Promise<string> {
+    if (await this.isInitialised()) return this.knownSystemIdentifier ?? '';
+    throw new QuantaError('POSTGRES_FAILED', 'there is no complete data directory');
+  }
+
+  async startStandby(options: { upstream: UpstreamNode | null; clients: 'open' | 'closed' }): Promise<void> {
+    await this.options.disarm();
+    this.lag = new LagRing();
+    const upstream = options.upstream && this.upstreamOf(options.upstream);
+    const started = await this.supervisor.startStandby({ upstream, clients: options.clients, deadlineMs: startDeadlineMs });
+    if (!started.ok) {
+      throw new QuantaError('POSTGRES_FAILED', `PostgreSQL did not start (${started.reason}): ${started.detail}`, {
+        hint: 'See the server log of this node.',
+      });
+    }
+    this.runningPid = started.pid;
+    await this.lookAnew();
+  }
+
+  async setUpstream(upstream: UpstreamNode | null): Promise<void> {
+    const changed = await this.supervisor.setUpstream(upstream && this.upstreamOf(upstream));
+    if (!changed.ok) throw new QuantaError('POSTGRES_FAILED', `the upstream was not changed: ${changed.reason}`);
+  }
+
+  setClients(clients: 'open' | 'closed'): Promise<void> {
+    return this.supervisor.setClients(clients);
+  }
+
+  async clone(upstream: UpstreamNode, options: Parameters<Database['clone']>[1]): Promise<void> {
+    const { onProgress, signal } = options;
+    this.knownSystemIdentifier = null;
+    const limits = { expectedBytes: null, stallMs: 60_000, timeoutMs: 24 * 3_600_000 };
+    await this.supervisor.clone({ upstream: this.upstreamOf(upstream), onProgress, signal, ...limits });
+  }
+
+  async seal(): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }> {
+    return this.supervisor.seal(sealDeadlineMs);
+  }
+
+  exactEndOfWal(): Promise<WalPosition> {
+    return this.supervisor.exactEndOfWal();
+  }
+
+  async position(): Promise<WalPosition> {
+    const sample = await this.sampleNow();
+    if (!sample.isInRecovery && sample.lsn !== null) return { timeline: sample.timeline, lsn: sample.lsn };
+    return this.supervisor.exactEndOfWal();
+  }
+
+  async history(timeline: number): Promise<{ timeline: number; parentId: number; forkLsn: string }[]> {
+    const entries = (await readHistories(this.options.dataDir)).get(timeline) ?? [];
+    return entries.map((entry, index) => ({
+      timeline: entries[index + 1]?.timeline ?? timeline,
+      parentId: entry.timeline,
+      forkLsn: entry.endLsn,
+    }));
+  }
+
+  judge(position: WalPosition, timeline: number, timelines: TimelineRecord[]): HistoryVerdict {
+    return judgeHistory(position, { current: timeline, timelines });
+  }
+
+  async applyConfiguration(configuration: { parameters: Record<string, string>; hba: string[] }): Promise<void> {
+    const refused = await this.supervisor.applyParameters(configuration.parameters, configuration.hba);
+    if (refused.length > 0) this.options.logger.warn({ refused }, 'settings were refused');
+  }
+
+  async applySynchronous(set: SyncSet, mode: DurabilityMode): Promise<void> {
+    const applied = await this.supervisor.applySynchronous(set, mode);
+    if (!applied.ok) throw new QuantaError('POSTGRES_FAILED', `the synchronous set was not applied: ${applied.reason}`);
+  }
+
+  async confirmSynchronous(request: {
+    set: SyncSet;
+    mode: DurabilityMode;
+    deadlineMs: number;
+  }): Promise<{ ok: true } | { ok: false; reason: string }> {
+    const { set, mode, deadlineMs } = request;
+    const endMs = this.clock.monotonicMs() + deadlineMs;
+    const applied = await this.supervisor.applySynchronous(set, mode);
+    if (!applied.ok) return applied;
+    // Statements that began before the change may still be acknowledged by this server alone.
+    const olderThan = await this.statementsNow();
+    try {
+      const left = () => Math.max(1, endMs - this.clock.monotonicMs());
+      const ended = async () => ((await this.anyStillRunning(olderThan)) ? undefined : true);
+      await pollUntil(ended, { what: 'older statements end', timeoutMs: left(), intervalMs: 50 });
+      const confirmed = async () => ((await this.haveConfirmed(set.standbys, applied.lsn)) ? true : undefined);
+      await pollUntil(confirmed, { what: 'every standby of the set confirms', timeoutMs: left(), intervalMs: 50 });
+      return { ok: true };
+    } catch (error) {
+      return { ok: false, reason: messageOf(error) };
+    }
+  }
+
+  async ensureSlots(nodes: string[]): Promise<void> {
+    await ensureSlots(this.supervisor.pool, nodes);
+  }
+
+  async dropSlotsExcept(nodes: string[]): Promise<void> {
+    await dropSlotsExcept(this.supervisor.pool, nodes);
+  }
+
+  async connectedStandbys(): Promise<string[]> {
+    const sample = await this.sampleNow();
+    return sample.standbys.filter((standby) => standby.state === 'streaming').map((standby) => standby.name);
+  }
+
+  async promote(options: { timeline: number; deadlineMs: number }): Promise<{ forkLsn: string }> {
+    this.lag = new LagRing();
+    const promotion = await this.supervisor.promote(options);
+    await this.lookAnew();
+    return promotion;
+  }
+
+  async probe(deadlineMs: number): Promise<{ ok: boolean; detail: string }> {
+    const probed = await this.supervisor.probe(deadlineMs);
+    if (probed.ok) return { ok: true, detail: '' };
+    const isAlive = probed.reason === 'too_many_connections';
+    return { ok: isAlive, detail: `${probed.reason}: ${probed.detail}` };
+  }
+
+  createApplication(application: { role: string; database: string; password: string }): Promise<void> {
+    return this.supervisor.createApplication(application);
+  }
+
+  /** A clean shutdown writes a checkpoint and waits for the archiver: both are done before anybody has to wait. */
+  async prepareStop(): Promise<{ ok: true } | { ok: false; reason: string }> {
+    const backlog = await this.supervisor.archiveBacklog();
+    if (backlog > archiveBacklogMax) {
+      return { ok: false, reason: `${backlog} WAL segments wait to be archived, and a clean shutdown would wait for all of them` };
+    }
+    await this.supervisor.pool.query('CHECKPOINT');
+    return { ok: true };
+  }
+
+  async stopFast(deadlineMs: number): Promise<void> {
+    const stopped = await this.supervisor.stopFast(deadlineMs);
+    if (stopped.ok) return;
+    this.options.logger.warn({ reason: stopped.reason }, 'PostgreSQL did not stop in time and is killed');
+    await this.supervisor.kill('it did not stop in time');
+  }
+
+  kill(why: string): Promise<void> {
+    return this.supervisor.kill(why);
+  }
+
+  /** The data of a node that left is renamed, not removed; only the newest of such copies is kept. */
+  async setAside(): Promise<void> {
+    const { dataDir } = this.options;
+    const parent = dirname(dataDir);
+    const prefix = `${basename(dataDir)}.removed-`;
+    const names = await readdir(parent);
+    if (!names.includes(basename(dataDir))) return;
+    for (const name of names.filter((each) => each.startsWith(prefix))) await rm(join(parent, name), { recursive: true });
+    this.knownSystemIdentifier = null;
+    await rename(dataDir, join(parent, `${prefix}${this.clock.wallMs()}`));
+  }
+
+  private upstreamOf(node: UpstreamNode): Upstream {
+    const { nodeName } = this.options;
+    return { name: node.name, host: node.host, port: node.port, slot: slotNameOf(nodeName), applicationName: nodeName };
+  }
+
+  private async sampleNow(): Promise<ServerSample> {
+    const sampled = await this.supervisor.sample();
+    if (sampled.ok) return sampled.sample;
+    throw new QuantaError('POSTGRES_FAILED', `PostgreSQL does not answer (${sampled.reason}): ${sampled.detail}`);
+  }
+
+  private observe(): Promise<void> {
+    this.sampling ??= this.look().finally(() => {
+      this.sampling = null;
+    });
+    return this.sampling;
+  }
+
+  /** A look that began before a change may have missed it. */
+  private async lookAnew(): Promise<void> {
+    await this.sampling;
+    await this.observe();
+  }
+
+  private async look(): Promise<void> {
+    try {
+      const { postmaster } = await this.options.host.status();
+      this.runningPid = postmaster?.pid ?? null;
+      if (!postmaster) {
+        this.latest = null;
+        return;
+      }
+      const sampled = await this.supervisor.sample();
+      // A server that does not answer is not known to have left its last role; the probe judges its health.
+      if (sampled.ok) this.latest = this.observed(sampled.sample);
+    } catch (error) {
+      this.options.logger.debug({ error: messageOf(error) }, 'PostgreSQL could not be observed');
+    }
+  }
+
+  private observed(sample: ServerSample): Observation {
+    const atMs = this.clock.monotonicMs();
+    const { lsn } = sample;
+    if (!sample.isInRecovery && lsn !== null) this.lag.record(lsn, atMs);
+    return {
+      inRecovery: sample.isInRecovery,
+      timeline: sample.timeline,
+      lsn,
+      replayLsn: sample.replayLsn,
+      receiverStatus: sample.receiver?.status ?? null,
+      standbys: sample.standbys.map((standby) => ({
+        name: standby.name,
+        state: standby.state,
+        sync: standby.sync,
+        writeLsn: standby.writeLsn,
+        flushLsn: standby.flushLsn,
+        replayLsn: standby.replayLsn,
+        lagBytes: lsn && standby.replayLsn ? Math.max(0, lsnDistanceBytes(lsn, standby.replayLsn)) : null,
+        lagMs: lsn && standby.replayLsn ? this.lag.lagMs(standby.replayLsn, { lsn, atMs }) : null,
+      })),
+    };
+  }
+
+  private async statementsNow(): Promise<string[]> {
+    const { rows } = await this.supervisor.pool.query<{ id: string }>(
+      `SELECT pid || '@' || extract(epoch FROM xact_start) AS id FROM pg_stat_activity
+       WHERE backend_type = 'client backend' AND xact_start IS NOT NULL AND pid <> pg_backend_pid()`,
+    );
+    return rows.map((row) => row.id);
+  }
+
+  private async anyStillRunning(statements: string[]): Promise<boolean> {
+    const now = new Set(await this.statementsNow());
+    return statements.some((statement) => now.has(statement));
+  }
+
+  private async haveConfirmed(standbys: string[], lsn: string): Promise<boolean> {
+    const sample = await this.sampleNow();
+    return standbys.every((name) => {
+      const flushed = sample.standbys.find((standby) => standby.name === name)?.flushLsn;
+      return flushed !== null && flushed !== undefined && compareLsn(flushed, lsn) >= 0;
+    });
+  }
+}
