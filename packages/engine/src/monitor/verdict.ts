@@ -23,6 +23,9 @@ export function judge(input: VerdictInput): Verdict {
     return { health: 'down', verdict: `Writes are blocked rather than risked: ${words}.` };
   }
   const problems = nodes.filter((node) => !isWell(node)).map((node) => describe(node));
+  if (state.durability.mode !== 'async' && state.syncSet.count === 0) {
+    problems.push('the synchronous set is not formed yet (it takes two streaming standbys)');
+  }
   if (!input.hasLeader) problems.push('no Raft leader is known, so no failover is possible');
   const spare = acknowledging - state.syncSet.count;
   if (problems.length > 0) return { health: 'degraded', verdict: `Degraded: ${problems.join('; ')}. ${spareWords(input, spare)}` };

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import type { NodeReport } from '../contract/node-report.ts';
+import { demoMember, demoState } from '../testing/demo-state.ts';
+import { operationSteps, type PlanInput, planOf } from './plan.ts';
+
+function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
+  const isPrimary = number === 1;
+  return {
+    name: `node-${number}`,
+    version: '0',
+    atMs: 0,
+    cluster: null,
+    host: 'member',
+    addresses: demoMember(number).addresses,
+    kind: 'data',
+    role: isPrimary ? 'primary' : 'standby',
+    state: isPrimary ? 'running' : 'streaming',
+    detail: '',
+    epoch: 3,
+    sealedEpoch: 0,
+    timeline: 2,
+    lsn: '0/100',
+    replayLsn: null,
+    receiverStatus: null,
+    leaseRemainingMs: null,
+    standbys: [],
+    clone: null,
+    raft: null,
+    pids: { daemon: null, reaper: null, postgres: null, routers: [] },
+    dataDir: null,
+    ...more,
+  };
+}
+
+function input(more: Partial<PlanInput> = {}): PlanInput {
+  const reports = new Map([1, 2, 3].map((number) => [`node-${number}`, report(number)]));
+  return { state: demoState(), self: 'node-1', votersNow: new Set([1, 2, 3]), reports, ...more };
+}
+
+const spare = { name: 'spare-1', addresses: demoMember(4).addresses, kind: 'data' as const };
+
+describe('plans', () => {
+  it('show the steps that will run, and the quorum before and after', () => {
+    const plan = planOf(input(), { kind: 'add-node', host: spare });
+    expect(plan.refusal).toBeNull();
+    expect(plan.steps).toEqual(operationSteps['add-node']);
+    expect(plan.quorumBefore).toContain('3 voters (survives the loss of 1)');
+    expect(plan.quorumAfter).toContain('3 voters');
+    expect(plan.warnings.join(' ')).toContain('asynchronously');
+  });
+
+  it('refuse to remove the primary or a member of the sync set, and name the next step', () => {
+    expect(planOf(input(), { kind: 'remove-node', node: 'node-1' }).refusal).toContain('quantadb switchover');
+    expect(planOf(input(), { kind: 'remove-node', node: 'node-2' }).refusal).toContain('synchronous set');
+    expect(planOf(input(), { kind: 'remove-node', node: 'node-9' }).refusal).toContain('no member');
+  });
+
+  it('choose the streaming standby with the least lag for a switchover', () => {
+    const base = { state: 'streaming', sync: 'quorum', writeLsn: null, flushLsn: null, replayLsn: null, lagMs: 0 };
+    const standbys = [
+      { ...base, name: 'node-2', lagBytes: 900 },
+      { ...base, name: 'node-3', lagBytes: 10 },
+    ];
+    const reports = new Map([['node-1', report(1, { standbys })], ['node-2', report(2)], ['node-3', report(3)]]);
+    expect(planOf(input({ reports }), { kind: 'switchover', to: null }).summary).toContain('to node-3');
+  });
+
+  it('refuse a switchover to a node that is not streaming, in maintenance or outside the set', () => {
+    const catching = new Map([['node-1', report(1)], ['node-2', report(2, { state: 'catching-up' })]]);
+    expect(planOf(input({ reports: catching }), { kind: 'switchover', to: 'node-2' }).refusal).toContain('catching-up');
+    expect(planOf(input(), { kind: 'switchover', to: 'node-1' }).refusal).toContain('primary already');
+    const outside = demoState();
+    outside.members['node-4'] = demoMember(4);
+    expect(planOf(input({ state: outside }), { kind: 'switchover', to: 'node-4' }).refusal).toContain('Choose one of');
+  });
+
+  it('refuse anything while another operation runs', () => {
+    const busy = demoState();
+    busy.operation = {
+      id: 'o',
+      kind: 'add-node',
+      state: 'running',
+      params: {},
+      requestedBy: 'me',
+      reason: '',
+      steps: [],
+      error: null,
+      startedAtMs: 0,
+      endedAtMs: null,
+    };
+    expect(planOf(input({ state: busy }), { kind: 'switchover', to: 'node-2' }).refusal).toContain('Another operation runs');
+  });
+});

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import type { NodeStatus } from '../contract/status.ts';
+import { demoState } from '../testing/demo-state.ts';
+import { judge } from './verdict.ts';
+
+function node(number: number, more: Partial<NodeStatus> = {}): NodeStatus {
+  const isPrimary = number === 1;
+  return {
+    name: `node-${number}`,
+    kind: 'data',
+    role: isPrimary ? 'primary' : 'standby',
+    state: isPrimary ? 'running' : 'streaming',
+    detail: '',
+    address: null,
+    postgres: null,
+    api: '',
+    timeline: 2,
+    lsn: null,
+    lagBytes: 0,
+    lagMs: 0,
+    sync: isPrimary ? 'none' : 'quorum',
+    raft: 'voter',
+    maintenance: false,
+    clone: null,
+    ...more,
+  };
+}
+
+const state = demoState();
+
+describe('the verdict', () => {
+  it('says how many losses a healthy cluster survives', () => {
+    const verdict = judge({ state, nodes: [node(1), node(2), node(3)], hasLeader: true });
+    expect(verdict).toEqual({ health: 'healthy', verdict: 'Healthy. Can lose 1 more node without losing an acknowledged write or stopping.' });
+  });
+
+  it('is degraded, and says what the next loss would do, when one standby is gone', () => {
+    const lost = node(3, { state: 'unreachable', detail: 'its daemon does not answer' });
+    const verdict = judge({ state, nodes: [node(1), node(2), lost], hasLeader: true });
+    expect(verdict.health).toBe('degraded');
+    expect(verdict.verdict).toContain('node-3 is unreachable');
+    expect(verdict.verdict).toContain('Losing one more node stops writes');
+  });
+
+  it('says that writes are blocked when no standby can acknowledge them', () => {
+    const nodes = [node(1), node(2, { state: 'catching-up' }), node(3, { state: 'catching-up' })];
+    expect(judge({ state, nodes, hasLeader: true })).toMatchObject({ health: 'down', verdict: expect.stringContaining('blocked') });
+  });
+
+  it('does not call an unprotected cluster healthy while its sync set is still missing', () => {
+    const young = { ...state, syncSet: { electors: [], votes: 0, standbys: [], count: 0 } };
+    expect(judge({ state: young, nodes: [node(1), node(2), node(3)], hasLeader: true }).health).toBe('degraded');
+  });
+
+  it('is down without a primary, and names the reason', () => {
+    const nodes = [node(1, { role: 'none', state: 'unreachable' }), node(2), node(3)];
+    expect(judge({ state, nodes, hasLeader: false }).verdict).toContain('No majority of the voters');
+    expect(judge({ state, nodes, hasLeader: true }).verdict).toContain('node-1 should be primary');
+  });
+});
