@@ -79,9 +79,11 @@ export async function plantHistories(
   place: { dataDir: string; osUser: OsUser | null },
   timelines: { current: number; target: number },
 ): Promise<number[]> {
+  // Placeholders from an earlier attempt at a higher number would make PostgreSQL skip the target.
+  await sweepPlantedHistories(place.dataDir, timelines.current);
   const histories = await readHistories(place.dataDir);
   for (const used of histories.keys()) {
-    if (used < timelines.target || (histories.get(used)?.length ?? 0) === 0) continue;
+    if (used < timelines.target) continue;
     throw new QuantaError(
       'REFUSED',
       `timeline ${used} exists already, so ${timelines.target} cannot be the next one`,

@@ -113,7 +113,9 @@ export function handleVoteRequest(state: CoreState, message: Of<'vote' | 'pre_vo
     state.vote === message.from ||
     (state.vote === 0 && state.leaderId === null) ||
     (isPreVote && message.term > state.term);
-  const granted = free && log.isUpToDate(message.lastIndex, message.lastTerm);
+  // A member that knows no configuration is new, or lost its state and with it the memory of votes it cast.
+  const knowsGroup = log.configuration.length > 0;
+  const granted = knowsGroup && free && log.isUpToDate(message.lastIndex, message.lastTerm);
   if (!granted) {
     send(state, message.from, { type: reply, granted: false });
     return;
