@@ -11,7 +11,8 @@ test('frames come out whole, however the stream cuts them', () => {
   for (let size = 1; size <= stream.length; size += 1) {
     const reader = new FrameReader();
     const frames = [];
-    for (let at = 0; at < stream.length; at += size) frames.push(...reader.push(stream.subarray(at, at + size)));
+    for (let at = 0; at < stream.length; at += size)
+      frames.push(...reader.push(stream.subarray(at, at + size)));
     expect(frames).toEqual([heartbeat, { kind: 'ping', sequence: 9 }]);
   }
 });

@@ -40,7 +40,13 @@ const messageSchema = z.discriminatedUnion('type', [
     commit: index,
   }),
   z.object({ type: z.literal('append_reply'), ...envelope, matchIndex: index }),
-  z.object({ type: z.literal('append_rejected'), ...envelope, rejectedIndex: index, hintIndex: index, hintTerm: index }),
+  z.object({
+    type: z.literal('append_rejected'),
+    ...envelope,
+    rejectedIndex: index,
+    hintIndex: index,
+    hintTerm: index,
+  }),
   z.object({ type: z.literal('heartbeat'), ...envelope, commit: index, round: index }),
   z.object({ type: z.literal('heartbeat_reply'), ...envelope, round: index }),
   z.object({ type: z.literal('snapshot'), ...envelope, snapshot: snapshotSchema }),
@@ -49,7 +55,12 @@ const messageSchema = z.discriminatedUnion('type', [
 ]);
 
 const epoch = z.number().int().min(1);
-const leaseRenewalSchema = z.object({ kind: z.literal('lease-renewal'), sequence: id, epoch, body: z.string().max(65_536) });
+const leaseRenewalSchema = z.object({
+  kind: z.literal('lease-renewal'),
+  sequence: id,
+  epoch,
+  body: z.string().max(65_536),
+});
 const leaseReplySchema = z.object({
   kind: z.literal('lease-reply'),
   sequence: id,

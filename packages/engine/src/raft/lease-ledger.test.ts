@@ -77,7 +77,8 @@ describe('the holder’s side', () => {
 
   test('the number of open renewals is bounded', () => {
     const desk = new RenewalDesk();
-    for (let each = 0; each < pendingRenewalsMax; each += 1) desk.open({ nowMs: 0, deadlineMs: 1 }, () => undefined);
+    for (let each = 0; each < pendingRenewalsMax; each += 1)
+      desk.open({ nowMs: 0, deadlineMs: 1 }, () => undefined);
     expect(desk.open({ nowMs: 0, deadlineMs: 1 }, () => undefined)).toBeNull();
   });
 });

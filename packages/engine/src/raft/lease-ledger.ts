@@ -83,7 +83,10 @@ export class RenewalDesk {
   private sequence = 0;
 
   /** @returns the sequence number to send, or null when too many wait already */
-  open(timing: { nowMs: number; deadlineMs: number }, settle: (outcome: RenewalOutcome) => void): number | null {
+  open(
+    timing: { nowMs: number; deadlineMs: number },
+    settle: (outcome: RenewalOutcome) => void,
+  ): number | null {
     if (this.waiting.size >= pendingRenewalsMax) return null;
     this.sequence += 1;
     this.waiting.set(this.sequence, {
@@ -98,7 +101,9 @@ export class RenewalDesk {
     const waiting = this.waiting.get(sequence);
     if (!waiting) return;
     this.waiting.delete(sequence);
-    waiting.settle(outcome.ok ? { ok: true, sentAtMs: waiting.sentAtMs } : { ok: false, reason: outcome.reason });
+    waiting.settle(
+      outcome.ok ? { ok: true, sentAtMs: waiting.sentAtMs } : { ok: false, reason: outcome.reason },
+    );
   }
 
   expire(nowMs: number): void {

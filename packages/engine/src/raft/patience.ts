@@ -25,7 +25,10 @@ export class Patience {
   private readonly reads = new Map<number, ReadWaiter>();
   private readonly conditions = new Set<ConditionWaiter>();
 
-  untilCommitted(entry: { index: number; term: number; endMs: number }, settle: (outcome: EntryOutcome) => void): void {
+  untilCommitted(
+    entry: { index: number; term: number; endMs: number },
+    settle: (outcome: EntryOutcome) => void,
+  ): void {
     // A second entry at the same index was proposed in a later term: the first one is overwritten.
     this.entries.get(entry.index)?.settle('lost');
     this.entries.set(entry.index, { term: entry.term, endMs: entry.endMs, settle });

@@ -67,7 +67,10 @@ export class PeerLink {
       },
     });
     this.socket = socket;
-    const connectTimer = setTimeout(() => socket.destroy(new Error('no connection in time')), connectDeadlineMs);
+    const connectTimer = setTimeout(
+      () => socket.destroy(new Error('no connection in time')),
+      connectDeadlineMs,
+    );
     socket.setNoDelay(true);
     socket.once('secureConnect', () => {
       clearTimeout(connectTimer);
@@ -77,7 +80,10 @@ export class PeerLink {
       this.watch(socket);
     });
     socket.on('error', (error) => {
-      this.options.logger.debug({ peer: address.name, error: messageOf(error) }, 'the Raft connection to a peer broke');
+      this.options.logger.debug(
+        { peer: address.name, error: messageOf(error) },
+        'the Raft connection to a peer broke',
+      );
     });
     socket.once('close', () => {
       clearTimeout(connectTimer);
@@ -101,7 +107,8 @@ export class PeerLink {
     let lastLookMs = answeredAtMs;
     socket.on('data', (piece: Buffer) => {
       try {
-        if (reader.push(piece).some((frame) => frame.kind === 'pong')) answeredAtMs = systemClock.monotonicMs();
+        if (reader.push(piece).some((frame) => frame.kind === 'pong'))
+          answeredAtMs = systemClock.monotonicMs();
       } catch (error) {
         socket.destroy(error instanceof Error ? error : undefined);
       }

@@ -97,7 +97,11 @@ export class RaftNode {
       if (!proposed.ok) return settle({ ok: false, reason: proposed.reason, leaderId });
       const { index, term } = proposed;
       this.patience.untilCommitted({ index, term, endMs: now() + deadlineMs }, (outcome) =>
-        settle(outcome === 'committed' ? { ok: true, index, term } : { ok: false, reason: outcome, leaderId: this.core.status().leaderId }),
+        settle(
+          outcome === 'committed'
+            ? { ok: true, index, term }
+            : { ok: false, reason: outcome, leaderId: this.core.status().leaderId },
+        ),
       );
     });
   }
@@ -111,7 +115,10 @@ export class RaftNode {
         if (proposed.ok || proposed.reason === 'unchanged') {
           const { index, term } = proposed;
           if (index <= this.core.log.commitIndex) settle({ ok: true });
-          else this.patience.untilCommitted({ index, term, endMs }, (outcome) => settle(outcome === 'committed' ? { ok: true } : { ok: false, reason: outcome }));
+          else
+            this.patience.untilCommitted({ index, term, endMs }, (outcome) =>
+              settle(outcome === 'committed' ? { ok: true } : { ok: false, reason: outcome }),
+            );
           return true;
         }
         if (proposed.reason === 'not_yet') {
@@ -135,7 +142,8 @@ export class RaftNode {
         settle(leaderId === toId ? { ok: true } : { ok: false, reason: 'another node became leader' });
         return true;
       };
-      if (!isDone()) this.patience.until(isDone, now() + deadlineMs, () => settle({ ok: false, reason: 'timeout' }));
+      if (!isDone())
+        this.patience.until(isDone, now() + deadlineMs, () => settle({ ok: false, reason: 'timeout' }));
     });
   }
 
@@ -244,7 +252,8 @@ export class RaftNode {
     if (last) {
       const entries: CommittedEntry[] = [];
       for (const entry of ready.committed) {
-        if (entry.kind === 'command') entries.push({ index: entry.index, term: entry.term, data: entry.data });
+        if (entry.kind === 'command')
+          entries.push({ index: entry.index, term: entry.term, data: entry.data });
         this.patience.committed(entry.index, entry.term);
       }
       this.options.emit({ type: 'committed', upTo: last.index, entries });
@@ -278,11 +287,17 @@ export class RaftNode {
       if (holderId === this.options.self.id) this.desk.answer(sequence, { ok, reason });
       else this.options.send(holderId, { kind: 'lease-reply', sequence, ok, reason });
     };
-    if (!this.core.isLeader) return reply({ ok: false, reason: 'this node does not lead' });
+    if (!this.core.isLeader) {
+      reply({ ok: false, reason: 'this node does not lead' });
+      return;
+    }
     const renewal = { holderId, epoch, body, receivedAtMs: now() };
     const readId = this.nextReadId();
     const refusal = this.ledger.receive(renewal, readId, reply);
-    if (refusal !== null) return reply({ ok: false, reason: refusal });
+    if (refusal !== null) {
+      reply({ ok: false, reason: refusal });
+      return;
+    }
     this.options.emit({ type: 'lease-renewal', renewal });
     this.core.requestRead(readId, now());
   }
@@ -305,7 +320,16 @@ export class RaftNode {
       this.lastConfiguration = configuration;
       this.options.setMembers(status.configuration);
     }
-    const key = [role, term, leaderId, commitIndex, appliedIndex, lastIndex, leaderSinceMs, this.core.log.configurationIndex].join();
+    const key = [
+      role,
+      term,
+      leaderId,
+      commitIndex,
+      appliedIndex,
+      lastIndex,
+      leaderSinceMs,
+      this.core.log.configurationIndex,
+    ].join();
     const nowMs = now();
     if (key === this.lastStatusKey && nowMs - this.lastStatusMs < statusEveryMs) return;
     this.lastStatusKey = key;

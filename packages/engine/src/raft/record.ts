@@ -36,7 +36,8 @@ export function decodeRecord(data: Buffer, offset: number): DecodedRecord {
     return { ok: false, reason: 'damaged' };
   }
   const length = record.readUInt32LE(4);
-  if (length > recordBytesMax || headerBytes + length > record.length) return { ok: false, reason: 'damaged' };
+  if (length > recordBytesMax || headerBytes + length > record.length)
+    return { ok: false, reason: 'damaged' };
   if (checksum(record, length) !== record.readUInt32LE(8)) return { ok: false, reason: 'damaged' };
   if (record[2] !== recordFormatVersion) return { ok: false, reason: 'unknown_version' };
   const text = record.toString('utf8', headerBytes, headerBytes + length);

@@ -64,7 +64,8 @@ export function recover(disk: Disk, directory: string): Recovered {
   for (const [position, sequence] of sequences.entries()) {
     const path = join(directory, segmentName(sequence));
     const previous = sequences[position - 1];
-    if (previous !== undefined && previous !== sequence - 1) throw corrupt(`a log segment is missing before ${path}`);
+    if (previous !== undefined && previous !== sequence - 1)
+      throw corrupt(`a log segment is missing before ${path}`);
     const isNewest = position === sequences.length - 1;
     const read = readSegment({ data: disk.read(path), path, isNewest }, replay);
     if (read.torn) cutTo = read.bytes;
@@ -137,7 +138,10 @@ class Replay {
 }
 
 function readNewestSnapshot(disk: Disk, directory: string, names: string[]): Snapshot | null {
-  const newest = names.filter((name) => snapshotIndexOf(name) !== null).sort().at(-1);
+  const newest = names
+    .filter((name) => snapshotIndexOf(name) !== null)
+    .sort()
+    .at(-1);
   if (newest === undefined) return null;
   const path = join(directory, newest);
   const data = disk.read(path);

@@ -197,7 +197,8 @@ function writeDurably(disk: Disk, path: string, data: Buffer): void {
 function initialise(options: StorageOptions, names: string[]): void {
   const { disk, directory, founder } = options;
   const leftovers = names.filter((name) => sequenceOf(name) !== null || snapshotIndexOf(name) !== null);
-  const onlyFirst = leftovers.length === 0 || (leftovers.length === 1 && sequenceOf(leftovers[0] ?? '') === 1);
+  const onlyFirst =
+    leftovers.length === 0 || (leftovers.length === 1 && sequenceOf(leftovers[0] ?? '') === 1);
   if (!onlyFirst) throw corrupt(`${directory} holds a log but no ${identityFile}`);
   for (const name of leftovers) disk.remove(join(directory, name));
   const entries: Entry[] = founder ? [{ index: 1, term: 1, kind: 'configuration', peers: [founder] }] : [];
@@ -227,7 +228,11 @@ function parseIdentity(text: string, path: string): Identity {
     throw new QuantaError('STORAGE_CORRUPT', `${path} is damaged`, { cause: error });
   }
   const identity = value as Partial<Identity> | null;
-  if (identity?.version === 1 && typeof identity.clusterId === 'string' && typeof identity.raftId === 'number') {
+  if (
+    identity?.version === 1 &&
+    typeof identity.clusterId === 'string' &&
+    typeof identity.raftId === 'number'
+  ) {
     return { version: 1, clusterId: identity.clusterId, raftId: identity.raftId };
   }
   throw corrupt(`${path} is of an unknown version`);

@@ -45,7 +45,12 @@ export class Transport {
   /** @throws QuantaError CONFIG_INVALID when the port cannot be had */
   async listen(): Promise<void> {
     const { tls, listenHost, self } = this.options;
-    const server = createServer({ ...tls, minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: true });
+    const server = createServer({
+      ...tls,
+      minVersion: 'TLSv1.3',
+      requestCert: true,
+      rejectUnauthorized: true,
+    });
     server.maxConnections = inboundMax;
     server.on('secureConnection', (socket) => this.accept(socket));
     server.on('tlsClientError', (error) => {
@@ -55,10 +60,14 @@ export class Transport {
       server.once('error', reject);
       server.listen(self.port, listenHost, resolve);
     }).catch((error: unknown) => {
-      throw new QuantaError('CONFIG_INVALID', `the Raft port ${listenHost}:${self.port} cannot be used: ${messageOf(error)}`, {
-        cause: error,
-        hint: 'End what uses the port, or give this host another Raft port.',
-      });
+      throw new QuantaError(
+        'CONFIG_INVALID',
+        `the Raft port ${listenHost}:${self.port} cannot be used: ${messageOf(error)}`,
+        {
+          cause: error,
+          hint: 'End what uses the port, or give this host another Raft port.',
+        },
+      );
     });
     this.server = server;
   }
@@ -110,7 +119,9 @@ export class Transport {
     let from: PeerAddress | null = null;
     const helloTimer = setTimeout(() => socket.destroy(), helloDeadlineMs);
     socket.setTimeout(silenceMsMax, () => socket.destroy());
-    socket.on('error', (error) => this.options.logger.debug({ error: messageOf(error) }, 'a Raft connection broke'));
+    socket.on('error', (error) =>
+      this.options.logger.debug({ error: messageOf(error) }, 'a Raft connection broke'),
+    );
     socket.on('close', () => {
       clearTimeout(helloTimer);
       this.inbound.delete(socket);
@@ -122,11 +133,15 @@ export class Transport {
             from = this.welcome(frame, socket);
             clearTimeout(helloTimer);
           } else if (!from) throw new QuantaError('PROTOCOL_VIOLATION', 'a frame before hello');
-          else if (frame.kind === 'ping') socket.write(encodeFrame({ kind: 'pong', sequence: frame.sequence }));
+          else if (frame.kind === 'ping')
+            socket.write(encodeFrame({ kind: 'pong', sequence: frame.sequence }));
           else if (frame.kind !== 'pong') this.options.onFrame(from, frame);
         }
       } catch (error) {
-        this.options.logger.warn({ peer: from?.name, error: messageOf(error) }, 'a Raft connection is closed');
+        this.options.logger.warn(
+          { peer: from?.name, error: messageOf(error) },
+          'a Raft connection is closed',
+        );
         socket.destroy();
       }
     });
@@ -137,7 +152,10 @@ export class Transport {
     const { from } = hello;
     const commonName = socket.getPeerCertificate().subject?.CN;
     if (commonName !== from.name) {
-      throw new QuantaError('UNAUTHORIZED', `the certificate of ${String(commonName)} says hello as ${from.name}`);
+      throw new QuantaError(
+        'UNAUTHORIZED',
+        `the certificate of ${String(commonName)} says hello as ${from.name}`,
+      );
     }
     if (hello.clusterId !== this.options.clusterId) {
       throw new QuantaError('UNAUTHORIZED', `${from.name} belongs to another cluster`);

@@ -1,0 +1,218 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Coordinator } from '@quantadb/engine/cluster/coordinator';
+import { PostgresDatabase } from '@quantadb/engine/cluster/postgres-database';
+import { ReaperClient } from '@quantadb/engine/failover/reaper/client';
+import { killOrphans } from '@quantadb/engine/failover/reaper/orphans';
+import { SealStore } from '@quantadb/engine/failover/seal-store';
+import { timingOf } from '@quantadb/engine/failover/timing';
+import type { OsUser } from '@quantadb/engine/postgres/postmaster-host';
+import { withDeadline } from '@quantadb/engine/shared/deadline';
+import { messageOf } from '@quantadb/engine/shared/errors';
+import type { Logger } from '@quantadb/engine/shared/logger';
+import { releaseVersion } from '@quantadb/engine/shared/version';
+import { startApi } from './api/server.ts';
+import type { HostConfig } from './host-config.ts';
+import { HttpsPeerCaller } from './peer-client.ts';
+import { osUserNamed } from './preflight/os-user.ts';
+
+export interface DaemonOptions {
+  config: HostConfig;
+  tls: { ca: string; cert: string; key: string };
+  logger: Logger;
+  /** The daemon has done what it can; the process is to end. */
+  onEnd(code: number, why: string): void;
+}
+
+type PostgresEnd = 'stop' | 'leave';
+
+const orphansDeadlineMs = 20_000;
+const shutdownDeadlineMs = 50_000;
+
+/** What the parts of a daemon hold on to; each is closed in the opposite order of its opening. */
+interface Parts {
+  reaper: ReaperClient;
+  database: PostgresDatabase;
+  coordinator: Coordinator;
+  caller: HttpsPeerCaller;
+}
+
+/** One host's daemon: reaper, PostgreSQL, engine and API, wired. */
+export class Daemon {
+  private readonly options: DaemonOptions;
+  private readonly parts: Parts;
+  private closeApi: () => Promise<void> = async () => undefined;
+  private isEnding = false;
+
+  private constructor(options: DaemonOptions, parts: Parts) {
+    this.options = options;
+    this.parts = parts;
+  }
+
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const { config, logger, tls } = options;
+    await mkdir(config.stateDir, { recursive: true, mode: 0o755 });
+    await mkdir(config.runDir, { recursive: true, mode: 0o755 });
+    const osUser = await osUserNamed(config.osUser);
+    const seal = await SealStore.open(config.stateDir);
+    const timing = timingOf(config.timing);
+    const reaper = await connectReaper(options, timing.killAheadMs);
+    const database = createDatabase(options, { reaper, osUser });
+    await database.open();
+    const caller = new HttpsPeerCaller({ tls });
+    let daemon: Daemon | null = null;
+    const pids = () => ({
+      daemon: process.pid,
+      reaper: reaper.reaperPid,
+      postgres: database.pid(),
+      routers: [],
+    });
+    const coordinator = new Coordinator({
+      self: { name: config.name, kind: config.kind, addresses: config.addresses, version: releaseVersion },
+      directory: config.stateDir,
+      listenHost: config.listenHost,
+      tls,
+      timing,
+      caller,
+      database,
+      dataDir: config.dataDir,
+      seal,
+      arm: async (deadlineMs) => (await reaper.arm(deadlineMs)).ok,
+      pids,
+      logger,
+      onFatal: (error) => void daemon?.fail(error),
+    });
+    daemon = new Daemon(options, { reaper, database, coordinator, caller });
+    await daemon.open();
+    return daemon;
+  }
+
+  /** Ends the daemon. `leave` keeps PostgreSQL running under its reaper, for the next daemon within the lease. */
+  async end(postgres: PostgresEnd, why: string): Promise<void> {
+    if (this.isEnding) return;
+    this.isEnding = true;
+    this.options.logger.info({ postgres, why }, 'ending');
+    let code = 0;
+    try {
+      await withDeadline('the shutdown', shutdownDeadlineMs, () => this.close(postgres));
+    } catch (error) {
+      code = 1;
+      this.options.logger.error({ error: messageOf(error) }, 'the shutdown was not clean');
+    }
+    this.options.onEnd(code, why);
+  }
+
+  private async open(): Promise<void> {
+    const { config, tls, logger } = this.options;
+    const { reaper, coordinator } = this.parts;
+    reaper.onExit((exit) => {
+      logger.warn({ ...exit }, 'PostgreSQL has ended');
+      coordinator.postgresEnded();
+    });
+    reaper.onClosed((error) => void this.reaperLost(error));
+    await coordinator.open();
+    const api = await startApi({
+      facade: coordinator,
+      listenHost: config.listenHost,
+      port: config.addresses.api.port,
+      socketPath: join(config.runDir, 'daemon.sock'),
+      tls,
+      logger,
+      onShutdownRequested: (postgres) => void this.end(postgres, 'asked by the API'),
+    });
+    this.closeApi = () => api.close();
+    logger.info({ adopted: reaper.adopted, api: api.port, pid: process.pid }, 'the daemon is up');
+  }
+
+  private async close(postgres: PostgresEnd): Promise<void> {
+    const { coordinator, database, reaper, caller } = this.parts;
+    await coordinator.shutdown({ postgres });
+    await this.closeApi();
+    caller.close();
+    await database.close();
+    if (postgres === 'stop') {
+      await reaper.disarm();
+      await reaper.shutdown();
+    }
+    reaper.close();
+  }
+
+  /** Raft or an invariant failed: no lease is renewed any more, and PostgreSQL does not outlive it as primary. */
+  private async fail(error: Error): Promise<void> {
+    if (this.isEnding) return;
+    this.isEnding = true;
+    const { hint } = error as { hint?: string };
+    this.options.logger.error(
+      { error: error.message, hint, stack: error.stack },
+      'fatal: PostgreSQL is fenced',
+    );
+    await this.parts.reaper.kill(`fatal: ${error.message}`).catch((failure: unknown) => {
+      this.options.logger.error({ error: messageOf(failure) }, 'the reaper could not be told to kill');
+    });
+    this.options.onEnd(1, 'fatal error');
+  }
+
+  /** PostgreSQL dies with its reaper; what is left of it is cleared away, and a new daemon starts from nothing. */
+  private async reaperLost(error: Error | null): Promise<void> {
+    if (this.isEnding) return;
+    this.isEnding = true;
+    const { config, logger } = this.options;
+    logger.error({ error: error?.message }, 'the reaper is gone');
+    try {
+      const { killed } = await killOrphans(orphanSearch(config));
+      logger.warn({ killed }, 'its orphans are killed');
+    } catch (failure) {
+      logger.error({ error: messageOf(failure) }, 'its orphans could not all be killed');
+    }
+    this.options.onEnd(1, 'the reaper is gone');
+  }
+}
+
+function orphanSearch(config: HostConfig) {
+  return { mark: markOf(config), dataDir: config.dataDir, timeoutMs: orphansDeadlineMs };
+}
+
+/** Names every process of this host's PostgreSQL, also after a re-parenting. */
+function markOf(config: HostConfig): string {
+  return `${config.name}:${config.dataDir}`;
+}
+
+async function connectReaper({ config, logger }: DaemonOptions, killAheadMs: number): Promise<ReaperClient> {
+  const reaper = await ReaperClient.connectOrSpawn({
+    socketPath: join(config.runDir, 'reaper.sock'),
+    mark: markOf(config),
+    dataDir: config.dataDir,
+    logFile: join(config.stateDir, 'reaper.log'),
+    killAheadMs,
+    logger,
+  });
+  if (reaper.adopted) return reaper;
+  // A new reaper has no postmaster: whatever still runs here belonged to one that was killed.
+  const { killed } = await killOrphans(orphanSearch(config));
+  if (killed.length > 0) logger.warn({ killed }, 'processes of a dead reaper were killed');
+  return reaper;
+}
+
+function createDatabase(
+  { config, logger }: DaemonOptions,
+  parts: { reaper: ReaperClient; osUser: OsUser | null },
+): PostgresDatabase {
+  const { reaper, osUser } = parts;
+  return new PostgresDatabase({
+    nodeName: config.name,
+    clusterName: 'quantadb',
+    binDir: config.binDir,
+    dataDir: config.dataDir,
+    stateDir: config.stateDir,
+    runDir: join(config.runDir, 'pg'),
+    port: config.addresses.postgres?.port ?? 5432,
+    listenHost: config.listenHost,
+    tls: config.tls,
+    osUser,
+    host: reaper,
+    logger,
+    disarm: async () => {
+      await reaper.disarm();
+    },
+  });
+}

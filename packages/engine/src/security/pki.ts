@@ -1,0 +1,126 @@
+// The certificate library registers its parts by metadata and wants this before it is loaded.
+import 'reflect-metadata';
+import { webcrypto, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import * as x509 from '@peculiar/x509';
+
+/** A certificate and its key, both PEM (the key as PKCS#8). */
+export interface IssuedCertificate {
+  certPem: string;
+  keyPem: string;
+}
+export type Authority = IssuedCertificate;
+
+const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const yearMs = 365 * 24 * 3_600_000;
+const authorityYears = 10;
+const certificateYears = 2;
+/** Clocks of hosts differ; a certificate is not refused because its issuer was a little ahead. */
+const backdateMs = 3_600_000;
+
+/** The installation's one authority: everything that speaks to a peer has a certificate of it. */
+export async function createAuthority(options: { name: string }): Promise<Authority> {
+  const keys = await generateKeys();
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: newSerialNumber(),
+    name: [{ CN: [options.name] }],
+    keys,
+    signingAlgorithm: keyAlgorithm,
+    ...validity(authorityYears),
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certPem: certificate.toString('pem'), keyPem: await keyToPem(keys.privateKey) };
+}
+
+/** A host is known by its name (CN); the addresses are what PostgreSQL's clients may have dialled. */
+export function issueHostCertificate(
+  authority: Authority,
+  options: { host: string; addresses: string[] },
+): Promise<IssuedCertificate> {
+  const names = [...new Set([options.host, ...options.addresses])];
+  const alternatives = names.map((name): x509.JsonGeneralName => {
+    return { type: isIP(name) === 0 ? 'dns' : 'ip', value: name };
+  });
+  return issue(authority, {
+    commonName: options.host,
+    usages: [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth],
+    extensions: [new x509.SubjectAlternativeNameExtension(alternatives)],
+  });
+}
+
+/** For a person or a script that may change clusters. */
+export function issueOperatorCertificate(
+  authority: Authority,
+  options: { name: string },
+): Promise<IssuedCertificate> {
+  return issue(authority, {
+    commonName: `operator:${options.name}`,
+    usages: [x509.ExtendedKeyUsage.clientAuth],
+    extensions: [],
+  });
+}
+
+/** SHA-256 of a certificate, as upper-case hexadecimal pairs with colons between them. */
+export function fingerprintOf(certPem: string): string {
+  return new X509Certificate(certPem).fingerprint256;
+}
+
+async function issue(
+  authority: Authority,
+  subject: { commonName: string; usages: x509.ExtendedKeyUsage[]; extensions: x509.Extension[] },
+): Promise<IssuedCertificate> {
+  const issuer = new x509.X509Certificate(authority.certPem);
+  const signingKey = await keyFromPem(authority.keyPem);
+  const keys = await generateKeys();
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: newSerialNumber(),
+    subject: [{ CN: [subject.commonName] }],
+    issuer: issuer.subject,
+    publicKey: keys.publicKey,
+    signingKey,
+    signingAlgorithm: keyAlgorithm,
+    ...validity(certificateYears),
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension(subject.usages),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+      ...subject.extensions,
+    ],
+  });
+  return { certPem: certificate.toString('pem'), keyPem: await keyToPem(keys.privateKey) };
+}
+
+function validity(years: number): { notBefore: Date; notAfter: Date } {
+  const nowMs = Date.now();
+  return { notBefore: new Date(nowMs - backdateMs), notAfter: new Date(nowMs + years * yearMs) };
+}
+
+function newSerialNumber(): string {
+  const bytes = webcrypto.getRandomValues(new Uint8Array(16));
+  // RFC 5280 §4.1.2.2: positive.
+  bytes[0] = (bytes[0] ?? 0) & 0x7f;
+  return Buffer.from(bytes).toString('hex');
+}
+
+async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return (await webcrypto.subtle.generateKey(keyAlgorithm, true, [
+    'sign',
+    'verify',
+  ])) as webcrypto.CryptoKeyPair;
+}
+
+async function keyToPem(key: webcrypto.CryptoKey): Promise<string> {
+  return x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
+}
+
+async function keyFromPem(pem: string): Promise<webcrypto.CryptoKey> {
+  const [der] = x509.PemConverter.decode(pem);
+  return (await webcrypto.subtle.importKey('pkcs8', der as ArrayBuffer, keyAlgorithm, false, [
+    'sign',
+  ])) as webcrypto.CryptoKey;
+}
