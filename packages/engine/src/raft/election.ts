@@ -83,13 +83,13 @@ export function becomeLeader(state: CoreState): void {
   state.quorumCheckAfterMs = state.nowMs + state.timing.electionMaxMs;
   state.heartbeatDueMs = state.nowMs + state.timing.heartbeatMs;
   syncProgress(state);
-  state.uncommittedBytes = log
-    .range(log.commitIndex + 1, log.lastIndex)
-    .reduce((sum, entry) => sum + entryBytes(entry), 0);
   const own = state.progress.get(state.id) ?? newProgress(log.lastIndex + 1);
   own.matchIndex = log.stableIndex;
   // Raft §8: without an entry of its own term a new leader cannot learn which entries are committed.
   log.appendOwn({ index: log.lastIndex + 1, term: state.term, kind: 'noop' });
+  state.uncommittedBytes = log
+    .range(log.commitIndex + 1, log.lastIndex)
+    .reduce((sum, entry) => sum + entryBytes(entry), 0);
   maybeCommit(state);
   broadcastAppend(state);
 }
