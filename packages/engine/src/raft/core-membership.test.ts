@@ -197,6 +197,17 @@ describe('removing', () => {
     network.runUntil('it is committed', () => network.recorder.committedIndex > committedIndex);
   });
 
+  test('a leader that crashes while only its log has its own removal comes back to finish it', () => {
+    const { network, leader, others } = ledGroup({ voters: 2 });
+    network.filter = (message) => message.type !== 'append';
+    change(network, { kind: 'remove', id: leader.id });
+    network.crash(leader.id);
+    network.filter = () => true;
+    network.restart(leader.id);
+    network.runUntilLed(others[0]);
+    expect(roleOf(network, leader.id)).toBeUndefined();
+  });
+
   test('the last voter cannot be removed', () => {
     const { network } = ledGroup({ voters: 1 });
     expect(change(network, { kind: 'remove', id: 1 })).toMatchObject({ ok: false, reason: 'refused' });

@@ -24,9 +24,15 @@ export function becomeFollower(state: CoreState, term: number, leaderId: number 
   resetElectionTimer(state);
 }
 
-/** A candidate must be a voter of the newest configuration in its log (Raft thesis §4.1), and fit to decide. */
+/**
+ * A candidate must be a voter of the newest configuration in its log (Raft thesis §4.1), and fit to decide. One whose
+ * removal is not committed may still be needed (§4.2.2): perhaps only its log has the removal, and no other can win.
+ * Its own vote does not count then.
+ */
 export function mayCampaign(state: CoreState): boolean {
-  return state.role !== 'leader' && state.mayLead && isVoter(state) && state.log.pendingSnapshot === null;
+  const { log } = state;
+  const isEligible = isVoter(state) || voters(log.configurationAt(log.commitIndex)).includes(state.id);
+  return state.role !== 'leader' && state.mayLead && isEligible && log.pendingSnapshot === null;
 }
 
 /**

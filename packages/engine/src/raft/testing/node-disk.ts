@@ -9,6 +9,7 @@ export interface NodeDisk {
   save(ready: Ready): void;
   keepSnapshot(snapshot: Snapshot, compactTo: number): void;
   losePower(): void;
+  losePowerAfter?(operations: number): void;
   restart(): PersistedState;
 }
 

@@ -71,6 +71,11 @@ export class SimulatedNode implements ObservedNode {
     this.options.disk.losePower();
   }
 
+  /** Power fails in the middle of a write, at one of the next disk operations, if the disk is made of such. */
+  losePowerAfter(operations: number): void {
+    this.options.disk.losePowerAfter?.(operations);
+  }
+
   /** Gives the core one input and carries out what follows. @returns undefined when the node is down or went down */
   act<Result>(input: (core: RaftCore) => Result): Result | undefined {
     const { core } = this;
