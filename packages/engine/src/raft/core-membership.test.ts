@@ -76,6 +76,15 @@ describe('adding', () => {
     carryOut(network, promote);
   });
 
+  test('a learner that answers but holds nothing yet is not promoted, however short the log', () => {
+    const { network } = ledGroup();
+    network.addNode(4);
+    network.filter = (message) => message.to !== 4 || message.type === 'heartbeat';
+    carryOut(network, { kind: 'add-learner', peer: peerOf(4) });
+    network.advance(500);
+    expect(change(network, { kind: 'promote', id: 4 })).toMatchObject({ ok: false, reason: 'not_yet' });
+  });
+
   test('a new learner is sent a snapshot when the log before it is gone', () => {
     const { network, leader } = ledGroup();
     for (let count = 0; count < 10; count += 1) network.propose(leader.id, `${count}`);

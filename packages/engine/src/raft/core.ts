@@ -351,7 +351,9 @@ export class RaftCore {
     if (!progress || progress.mode === 'snapshot') return false;
     const heard =
       (progress.lastContactMs ?? Number.NEGATIVE_INFINITY) > state.nowMs - state.timing.electionMaxMs;
-    return heard && progress.matchIndex + promotionLagMax >= state.log.commitIndex;
+    // A voter that does not know the group refuses its vote, and the group could wait for just that vote for ever.
+    const { configurationIndex, commitIndex } = state.log;
+    return heard && progress.matchIndex >= Math.max(configurationIndex, commitIndex - promotionLagMax);
   }
 
   private isOnlyVoter(): boolean {

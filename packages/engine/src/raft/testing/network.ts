@@ -168,8 +168,10 @@ export class SimulatedNetwork {
     const lines = [...this.nodes.values()].map((node) => {
       const status = node.core?.status();
       if (!status) return `node ${node.id}: down`;
-      const { role, term, lastIndex, commitIndex } = status;
-      return `node ${node.id}: ${role} of term ${term}, log to ${lastIndex}, committed to ${commitIndex}`;
+      const { role, term, lastIndex, commitIndex, configuration } = status;
+      const members = configuration.map((peer) => `${peer.id}${peer.role === 'voter' ? '' : ' (learner)'}`);
+      const log = `log to ${lastIndex}, committed to ${commitIndex}, members ${members.join(', ')}`;
+      return `node ${node.id}: ${role} of term ${term}, ${log}`;
     });
     return [`at ${this.nowMs} ms`, ...lines].join('\n');
   }
