@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import {
   filesBelow,
   fingerprint,
+  isMain,
   readIfPresent,
   readJson,
   root,

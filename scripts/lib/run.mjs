@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { root } from './files.mjs';
 
 /** @typedef {{ env?: NodeJS.ProcessEnv, cwd?: string, timeoutMs?: number }} RunOptions */
@@ -37,15 +37,4 @@ export function runQuiet(file, args, options = {}) {
 /** @param {RunOptions} options */
 function spawnOptions({ env, cwd, timeoutMs }) {
   return { cwd: cwd ?? root, env: env ?? process.env, timeout: timeoutMs };
-}
-
-/**
- * Starts a command in a process group of its own, so that all of it can be ended.
- *
- * @param {string} file
- * @param {string[]} args
- * @param {NodeJS.ProcessEnv} env
- */
-export function startGroup(file, args, env) {
-  return spawn(file, args, { cwd: root, env, stdio: 'inherit', detached: true });
 }
