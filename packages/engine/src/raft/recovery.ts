@@ -26,13 +26,21 @@ export interface Recovered {
   segments: SegmentFile[];
   /** Length to which the newest segment must be cut, because a write was interrupted by the crash. */
   cutTo: number | null;
+  /** The crash came after a leader's snapshot was in place and before the log said that it begins anew. */
+  isLogReplaced: boolean;
 }
 
 const rejoinHint =
   'Remove the raft directory of this node, remove the node from the group and add it again: it gets a new Raft id.';
 
-export function corrupt(message: string): QuantaError {
-  return new QuantaError('STORAGE_CORRUPT', message, { hint: rejoinHint });
+export function corrupt(message: string, cause?: unknown): QuantaError {
+  return new QuantaError('STORAGE_CORRUPT', message, { hint: rejoinHint, cause });
+}
+
+function tooNew(path: string): QuantaError {
+  return new QuantaError('STORAGE_CORRUPT', `${path} was written by a newer version of QuantaDB`, {
+    hint: 'Start the version that wrote it, or a newer one.',
+  });
 }
 
 export function segmentName(sequence: number): string {
@@ -71,7 +79,7 @@ export function recover(disk: Disk, directory: string): Recovered {
     if (read.torn) cutTo = read.bytes;
     segments.push({ sequence, path, bytes: read.bytes, lastIndex: read.lastIndex });
   }
-  return { state: replay.result(snapshot), segments, cutTo };
+  return { ...replay.result(snapshot), segments, cutTo };
 }
 
 function readSegment(
@@ -90,11 +98,7 @@ function readSegment(
       offset += record.bytes;
       continue;
     }
-    if (record.reason === 'unknown_version') {
-      throw new QuantaError('STORAGE_CORRUPT', `${path} was written by a newer version of QuantaDB`, {
-        hint: 'Start the version that wrote it, or a newer one.',
-      });
-    }
+    if (record.reason === 'unknown_version') throw tooNew(path);
     // Every write is synced before the next one begins, so only the very last record can be torn by a crash.
     if (!isNewest || hasRecordAfter(data, offset)) throw corrupt(`${path} is damaged at byte ${offset}`);
     return { bytes: offset, torn: true, lastIndex };
@@ -120,20 +124,21 @@ class Replay {
     this.entries.push(entry);
   }
 
-  result(snapshot: Snapshot | null): PersistedState {
-    const entries = snapshot ? this.entriesBeside(snapshot) : this.entries;
+  result(snapshot: Snapshot | null): Pick<Recovered, 'state' | 'isLogReplaced'> {
+    const isLogReplaced = snapshot !== null && this.isOlderThan(snapshot);
+    const entries = isLogReplaced ? [] : this.entries;
     const first = entries[0];
     const missing = first !== undefined && first.index > (snapshot?.index ?? 0) + 1;
     if (missing) throw corrupt(`the log begins at entry ${first.index}, after the end of the snapshot`);
-    return { hardState: this.hardState, snapshot, entries };
+    return { state: { hardState: this.hardState, snapshot, entries }, isLogReplaced };
   }
 
   /** A crash between the snapshot's rename and the log's reset leaves an older log behind: it does not go with it. */
-  private entriesBeside(snapshot: Snapshot): Entry[] {
+  private isOlderThan(snapshot: Snapshot): boolean {
     const last = this.entries.at(-1);
-    if (!last || last.index < snapshot.index) return [];
+    if (!last) return false;
     const same = this.entries.find((entry) => entry.index === snapshot.index);
-    return same && same.term !== snapshot.term ? [] : this.entries;
+    return last.index < snapshot.index || (same !== undefined && same.term !== snapshot.term);
   }
 }
 
@@ -147,6 +152,7 @@ function readNewestSnapshot(disk: Disk, directory: string, names: string[]): Sna
   const data = disk.read(path);
   const record = decodeRecord(data, 0);
   // It was renamed into place after its fsync, so a torn snapshot is damage; older ones may lack their log by now.
+  if (!record.ok && record.reason === 'unknown_version') throw tooNew(path);
   if (!record.ok || record.bytes !== data.length) throw corrupt(`${path} is damaged`);
   return record.payload as Snapshot;
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { invariant, messageOf, QuantaError } from '../shared/errors.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { encodeRecord, recordBytesMax } from './record.ts';
@@ -49,6 +49,9 @@ export class RaftStorage {
     this.hardState = recovered.state.hardState;
     this.segments = recovered.segments;
     this.openNewest(recovered.cutTo);
+    const { snapshot } = recovered.state;
+    // Said on disk too: otherwise what is appended from now on would be read as a part of the log that was given up.
+    if (snapshot && recovered.isLogReplaced) this.guard(() => this.writeReset(snapshot, this.hardState));
   }
 
   /**
@@ -59,6 +62,7 @@ export class RaftStorage {
     try {
       const { disk, directory } = options;
       disk.makeDirectory(directory);
+      disk.syncDirectory(dirname(directory));
       const names = disk.list(directory);
       for (const name of names.filter((other) => other.endsWith('.new'))) disk.remove(join(directory, name));
       if (names.includes(identityFile)) checkIdentity(options);
@@ -71,20 +75,18 @@ export class RaftStorage {
 
   /** Makes a batch durable with one write and one sync. Without `mustSync` the hard state rides with the next batch. */
   append(batch: { hardState: HardState; entries: Entry[]; mustSync: boolean }): void {
-    this.hardState = batch.hardState;
-    if (!batch.mustSync) return;
+    const { hardState, entries } = batch;
     this.guard(() => {
-      this.write({ kind: 'batch', hardState: batch.hardState, entries: batch.entries });
+      if (batch.mustSync) this.write({ kind: 'batch', hardState, entries });
+      this.hardState = hardState;
     });
   }
 
   /** Takes a leader's snapshot in place of the log. */
   restore(snapshot: Snapshot, hardState: HardState): void {
-    this.hardState = hardState;
     this.guard(() => {
       this.writeSnapshotFile(snapshot);
-      const restoredFrom = { index: snapshot.index, term: snapshot.term };
-      this.write({ kind: 'batch', hardState, entries: [], restoredFrom });
+      this.writeReset(snapshot, hardState);
       this.roll();
       this.removeObsolete(snapshot.index, snapshot.index);
     });
@@ -114,6 +116,11 @@ export class RaftStorage {
     }
   }
 
+  private writeReset({ index, term }: Snapshot, hardState: HardState): void {
+    this.write({ kind: 'batch', hardState, entries: [], restoredFrom: { index, term } });
+    this.hardState = hardState;
+  }
+
   private write(batch: Batch): void {
     const record = encodeRecord(batch);
     invariant(record.length <= recordBytesMax, `a batch of ${record.length} bytes is too large`);
@@ -127,7 +134,10 @@ export class RaftStorage {
     segment.lastIndex = Math.max(segment.lastIndex, batch.entries.at(-1)?.index ?? 0);
   }
 
-  /** Begins a new segment. It starts with the hard state, so that older segments can be deleted without losing it. */
+  /**
+   * Begins a new segment. It starts with the hard state, so that older segments can be deleted without losing it: the
+   * last one that is durable, because a newer commit index may speak of entries that are not written yet.
+   */
   private roll(): void {
     const sequence = (this.segments.at(-1)?.sequence ?? 0) + 1;
     const segment = createSegment(this.disk, this.directory, { sequence, hardState: this.hardState });
@@ -225,7 +235,7 @@ function parseIdentity(text: string, path: string): Identity {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new QuantaError('STORAGE_CORRUPT', `${path} is damaged`, { cause: error });
+    throw corrupt(`${path} is damaged`, error);
   }
   const identity = value as Partial<Identity> | null;
   if (

@@ -3,15 +3,13 @@ import { RaftCore } from '../core.ts';
 import { crc32c } from '../crc32c.ts';
 import type { CommittedRead, Entry, Message, RaftTiming, Ready, Snapshot } from '../types.ts';
 import type { DurableLog } from './durable-log.ts';
+import { PowerLoss } from './memory-disk.ts';
 import type { NodeDisk } from './node-disk.ts';
 import type { InvariantRecorder, ObservedNode } from './recorder.ts';
 import { contentOf } from './recorder.ts';
 
 /** Where, in carrying out a `Ready`, the power fails. */
 export type CrashPoint = 'before-persist' | 'after-persist' | 'after-send';
-
-/** Thrown by a simulated disk or at a crash point, caught where the node was called. */
-export class PowerLoss extends Error {}
 
 export interface SimulatedNodeOptions {
   id: number;
