@@ -1,0 +1,55 @@
+// What must hold of the code itself, one named check after the other.
+import { checkDeadCode, checkFormat, checkTypes } from './checks/commands.mjs';
+import { checkErrors } from './checks/errors.mjs';
+import { checkLayering } from './checks/layering.mjs';
+import { checkSpec } from './checks/spec.mjs';
+import { checkStyle } from './checks/style.mjs';
+import { checkWords } from './checks/words.mjs';
+import { isMain } from './lib/files.mjs';
+
+/** @typedef {{ ok: boolean, output: string }} CheckResult */
+
+/** @type {Record<string, () => CheckResult | Promise<CheckResult>>} */
+const checks = {
+  types: checkTypes,
+  format: checkFormat,
+  layering: checkLayering,
+  'dead code': checkDeadCode,
+  style: checkStyle,
+  spec: checkSpec,
+  errors: checkErrors,
+  words: checkWords,
+};
+
+/**
+ * Runs every check and prints what each found. A check that throws has failed.
+ *
+ * @returns {Promise<{ name: string, ok: boolean }[]>}
+ */
+export async function runChecks() {
+  const results = [];
+  for (const [name, check] of Object.entries(checks)) {
+    const { ok, output } = await resultOf(check);
+    console.log(`check: ${name} ${ok ? 'passed' : 'failed'}`);
+    if (!ok) console.log(output.trimEnd().replace(/^/gm, '  '));
+    results.push({ name, ok });
+  }
+  return results;
+}
+
+/**
+ * @param {() => CheckResult | Promise<CheckResult>} check
+ * @returns {Promise<CheckResult>}
+ */
+async function resultOf(check) {
+  try {
+    return await check();
+  } catch (error) {
+    return { ok: false, output: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
+if (isMain(import.meta.url)) {
+  const results = await runChecks();
+  if (results.some((each) => !each.ok)) process.exitCode = 1;
+}
