@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { goodLink, type LinkQuality, type NetworkOptions, SimulatedNetwork } from './testing/network.ts';
+import { type LinkQuality, type NetworkOptions, SimulatedNetwork } from './testing/network.ts';
 import { type DiskBug, ModelDisk } from './testing/node-disk.ts';
 import { type Happening, type ScheduledHappening, SchedulePlayer } from './testing/schedule.ts';
+import { StorageDisk } from './testing/storage-disk.ts';
+import type { PersistedState } from './types.ts';
 
 const { QUANTADB_SEED = '1', QUANTADB_RUNS = '300', QUANTADB_PATH } = process.env;
 const seed = Number(QUANTADB_SEED);
@@ -51,35 +53,54 @@ const pause = fc.oneof(
   { weight: 1, arbitrary: fc.nat(2000) },
 );
 
-const step: fc.Arbitrary<ScheduledHappening> = fc.record({ happening, thenMs: pause });
-
-const schedule = fc.record({
-  networkSeed: fc.nat(1_000_000),
-  voters: fc.constantFrom(1, 2, 3, 3, 3, 5),
-  steps: fc.array(step, { minLength: 380, maxLength: 420, size: 'max' }),
-});
+function schedules(happenings: fc.Arbitrary<Happening>) {
+  const step: fc.Arbitrary<ScheduledHappening> = fc.record({ happening: happenings, thenMs: pause });
+  return fc.record({
+    networkSeed: fc.nat(1_000_000),
+    voters: fc.constantFrom(1, 2, 3, 3, 3, 5),
+    steps: fc.array(step, { minLength: 380, maxLength: 420, size: 'max' }),
+  });
+}
 
 interface Variant extends Pick<NetworkOptions, 'diskOf'> {
   prepare?(network: SimulatedNetwork): void;
 }
 
-function played(variant: Variant = {}) {
-  return fc.property(schedule, ({ networkSeed, voters, steps }) => {
+function played(variant: Variant = {}, happenings = happening) {
+  return fc.property(schedules(happenings), ({ networkSeed, voters, steps }) => {
     const { diskOf } = variant;
     const network = new SimulatedNetwork({ seed: networkSeed, voters, ...(diskOf ? { diskOf } : {}) });
-    network.quality = goodLink;
     variant.prepare?.(network);
     new SchedulePlayer(network).play(steps);
   });
 }
 
+function expectNoViolation<Ts>(property: fc.IProperty<Ts>, runs: number): void {
+  const path = QUANTADB_PATH === undefined ? {} : { path: QUANTADB_PATH };
+  const outcome = fc.check(property, { seed, numRuns: runs, endOnFailure, ...path });
+  if (!outcome.failed) return;
+  const replay = `QUANTADB_SEED=${seed} QUANTADB_PATH=${outcome.counterexamplePath} replays this`;
+  throw new Error(`${replay}: ${outcome.errorInstance}`, { cause: outcome.errorInstance });
+}
+
 describe('random schedules of loss, reordering, partitions, crashes and changes of members', () => {
   test('I-RAFT-1, I-RAFT-2, I-RAFT-3, I-RAFT-4, I-RAFT-5: hold at every step, and the group recovers', () => {
-    const path = QUANTADB_PATH === undefined ? {} : { path: QUANTADB_PATH };
-    const outcome = fc.check(played(), { seed, numRuns, endOnFailure, ...path });
-    const replay = `QUANTADB_SEED=${seed} QUANTADB_PATH=${outcome.counterexamplePath} replays this`;
-    if (outcome.failed)
-      throw new Error(`${replay}: ${outcome.errorInstance}`, { cause: outcome.errorInstance });
+    expectNoViolation(played(), numRuns);
+  });
+});
+
+describe('the same on real storage, whose power fails in the middle of a write', () => {
+  const diskOf = (id: number, state: PersistedState): StorageDisk =>
+    new StorageDisk({ id, state, survival: { seed: id }, segmentBytesMax: 1500 });
+  const losesPower: fc.Arbitrary<Happening> = fc.record({
+    kind: fc.constant('lose-power-in-write' as const),
+    node,
+    operations: fc.nat(6),
+  });
+  const often = fc.oneof({ weight: 6, arbitrary: happening }, { weight: 1, arbitrary: losesPower });
+
+  test('I-RAFT-5, I-RAFT-6: what was acknowledged is found again, and the group recovers', () => {
+    expectNoViolation(played({ diskOf }, often), Math.ceil(numRuns / 5));
   });
 });
 

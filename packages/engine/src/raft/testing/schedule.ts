@@ -152,6 +152,7 @@ export class SchedulePlayer {
     network.heal();
     for (const node of network.nodes.values()) {
       node.crashAt = null;
+      node.losePowerAfter(Number.POSITIVE_INFINITY);
       node.start(network.nowMs);
       node.act((core) => core.setMayLead(true, network.nowMs));
     }
