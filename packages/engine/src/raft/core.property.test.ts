@@ -26,17 +26,17 @@ const badLinks: fc.Arbitrary<LinkQuality> = fc.record({
 });
 
 const happening: fc.Arbitrary<Happening> = fc.oneof(
-  { weight: 12, arbitrary: on('propose-to-leader') },
+  { weight: 16, arbitrary: on('propose-to-leader') },
   { weight: 3, arbitrary: on('propose', 'read') },
   { weight: 3, arbitrary: on('crash') },
-  { weight: 6, arbitrary: on('restart') },
-  { weight: 2, arbitrary: on('snapshot') },
-  { weight: 2, arbitrary: on('add', 'promote', 'promote', 'remove') },
-  { weight: 1, arbitrary: on('transfer', 'fit', 'unfit', 'isolate') },
+  { weight: 14, arbitrary: on('restart') },
+  { weight: 4, arbitrary: on('snapshot') },
+  { weight: 5, arbitrary: on('add', 'promote', 'promote', 'remove') },
+  { weight: 1, arbitrary: on('transfer', 'transfer', 'fit', 'fit', 'unfit', 'isolate') },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('cut' as const), node, to: node }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('partition' as const), side: fc.nat(255) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('links' as const), quality: badLinks }) },
-  { weight: 2, arbitrary: fc.constant<Happening>({ kind: 'heal' }) },
+  { weight: 4, arbitrary: fc.constant<Happening>({ kind: 'heal' }) },
   {
     weight: 3,
     arbitrary: fc.record({

@@ -108,13 +108,15 @@ export class SchedulePlayer {
         this.add();
         break;
       case 'promote':
+        this.promote();
+        break;
       case 'remove':
         this.onLeader((leader) => leader.proposeConfiguration({ kind, id: node.id }, network.nowMs));
         break;
     }
   }
 
-  /** Members are counted down and up again by the schedule; ids are never used twice. */
+  /** An id is never used twice. */
   private add(): void {
     const { network } = this;
     const id = network.nodes.size + 1;
@@ -122,6 +124,13 @@ export class SchedulePlayer {
     network.addNode(id);
     const change = { kind: 'add-learner', peer: peerOf(id) } as const;
     this.onLeader((leader) => leader.proposeConfiguration(change, network.nowMs));
+  }
+
+  private promote(): void {
+    this.onLeader((leader) => {
+      const learner = leader.log.configuration.find(({ role }) => role === 'learner');
+      if (learner) leader.proposeConfiguration({ kind: 'promote', id: learner.id }, this.network.nowMs);
+    });
   }
 
   private propose(node: SimulatedNode): void {
