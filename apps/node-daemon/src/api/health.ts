@@ -1,0 +1,75 @@
+import type { NodeReport } from '@quantadb/engine/contract/node-report';
+import type { ClusterStatus } from '@quantadb/engine/contract/status';
+
+/** What load balancers ask (pure): 200 sends traffic here, 503 does not. The paths are Patroni's. */
+
+export interface HealthInput {
+  report: NodeReport;
+  /** From at most a second ago; null when this host is in no cluster. */
+  status: ClusterStatus | null;
+}
+
+const units: Record<string, number> = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+
+/** `10MB`, `512kB`, `4096`: bytes. Null when it is none. */
+export function parseBytes(text: string): number | null {
+  const match = /^(\d{1,15})\s*([kmg]?b)?$/i.exec(text.trim());
+  if (!match) return null;
+  return Number(match[1]) * (units[(match[2] ?? '').toLowerCase()] ?? 1);
+}
+
+const serving = new Set(['running', 'streaming', 'catching-up']);
+
+export const healthPaths = ['/health', '/primary', '/replica', '/sync', '/readiness', '/liveness'] as const;
+export type HealthPath = (typeof healthPaths)[number];
+
+export function isHealthy(path: HealthPath, input: HealthInput, lagBytesMax: number | null): boolean {
+  const { report, status } = input;
+  const own = status?.nodes.find((node) => node.name === report.name);
+  switch (path) {
+    case '/liveness':
+      return true;
+    case '/health':
+      return serving.has(report.state);
+    case '/readiness':
+      return report.kind === 'witness'
+        ? report.raft?.leader !== null
+        : report.state === 'running' || report.state === 'streaming';
+    case '/primary':
+      return report.role === 'primary' && report.state === 'running';
+    case '/sync':
+      return (
+        report.role === 'standby' &&
+        report.state === 'streaming' &&
+        own?.sync === 'quorum' &&
+        !own.maintenance
+      );
+    case '/replica': {
+      if (report.role !== 'standby' || report.state !== 'streaming' || own?.maintenance) return false;
+      if (lagBytesMax === null) return true;
+      const lag = own?.lagBytes ?? null;
+      return lag !== null && lag <= lagBytesMax;
+    }
+  }
+}
+
+/** Patroni's `/cluster`, so that scripts written for it find what they know. */
+export function clusterView(status: ClusterStatus | null): unknown {
+  if (!status) return { members: [] };
+  return {
+    scope: status.name,
+    members: status.nodes.map((node) => {
+      const [host = null, port = null] = node.address?.split(':') ?? [];
+      return {
+        name: node.name,
+        role: node.role === 'primary' ? 'leader' : node.sync === 'quorum' ? 'quorum_standby' : 'replica',
+        state: node.state,
+        api_url: node.api,
+        host,
+        port: port === null ? null : Number(port),
+        timeline: node.timeline,
+        lag: node.lagBytes,
+      };
+    }),
+  };
+}

@@ -1,0 +1,150 @@
+import { request as httpRequest, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { clusterEventSchema, operationSchema } from '@quantadb/engine/contract/cluster-state';
+import { nodeReportSchema, stateAnswerSchema } from '@quantadb/engine/contract/node-report';
+import {
+  type OperationRequest,
+  type OperationStart,
+  operationPlanSchema,
+} from '@quantadb/engine/contract/operations';
+import { clusterStatusSchema, hostStatusSchema } from '@quantadb/engine/contract/status';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import { z } from 'zod';
+import { type HttpAnswer, readAnswer, resultOf } from './http-answer.ts';
+
+const readDeadlineMs = 3000;
+const changeDeadlineMs = 15_000;
+
+interface Call<T> {
+  path: string;
+  schema: z.ZodType<T>;
+  body?: unknown;
+  deadlineMs?: number;
+}
+
+/** Talks to one daemon: over its unix socket, with the operator's certificate, or in the clear (reading only). */
+export class DaemonClient {
+  private readonly target: RequestOptions & { tls?: { ca: string; cert: string; key: string } };
+  private readonly name: string;
+
+  private constructor(name: string, target: DaemonClient['target']) {
+    this.name = name;
+    this.target = target;
+  }
+
+  static overSocket(path: string): DaemonClient {
+    return new DaemonClient(path, { socketPath: path });
+  }
+
+  static overTls(address: {
+    host: string;
+    port: number;
+    tls: { ca: string; cert: string; key: string };
+  }): DaemonClient {
+    return new DaemonClient(`${address.host}:${address.port}`, address);
+  }
+
+  static plain(address: { host: string; port: number }): DaemonClient {
+    return new DaemonClient(`${address.host}:${address.port}`, address);
+  }
+
+  node() {
+    return this.call({ path: '/api/node', schema: nodeReportSchema });
+  }
+
+  host() {
+    return this.call({ path: '/api/host', schema: hostStatusSchema });
+  }
+
+  state() {
+    return this.call({ path: '/api/state', schema: stateAnswerSchema });
+  }
+
+  status() {
+    return this.call({ path: '/api/status', schema: clusterStatusSchema.nullable() });
+  }
+
+  events(since = 0) {
+    return this.call({ path: `/api/events?since=${since}`, schema: z.array(clusterEventSchema) });
+  }
+
+  operations() {
+    return this.call({ path: '/api/operations', schema: z.array(operationSchema) });
+  }
+
+  plan(request: OperationRequest) {
+    return this.call({
+      path: '/api/operations/plan',
+      schema: operationPlanSchema,
+      body: request,
+      deadlineMs: changeDeadlineMs,
+    });
+  }
+
+  start(start: OperationStart) {
+    const schema = z.object({ operationId: z.string() });
+    return this.call({ path: '/api/operations', schema, body: start, deadlineMs: changeDeadlineMs });
+  }
+
+  shutdown(postgres: 'stop' | 'leave') {
+    return this.call({
+      path: '/api/shutdown',
+      schema: z.object({ ok: z.literal(true) }),
+      body: { postgres },
+    });
+  }
+
+  /** @throws QuantaError PEER_UNREACHABLE, DEADLINE_EXCEEDED, PROTOCOL_VIOLATION, or what the daemon refused with */
+  private async call<T>(call: Call<T>): Promise<T> {
+    const deadlineMs = call.deadlineMs ?? readDeadlineMs;
+    const signal = AbortSignal.timeout(deadlineMs);
+    let answer: HttpAnswer;
+    try {
+      answer = await this.send(call, signal);
+    } catch (error) {
+      if (signal.aborted) {
+        throw new QuantaError(
+          'DEADLINE_EXCEEDED',
+          `the daemon at ${this.name} did not answer within ${deadlineMs} ms`,
+        );
+      }
+      throw new QuantaError(
+        'PEER_UNREACHABLE',
+        `the daemon at ${this.name} cannot be reached: ${messageOf(error)}`,
+        {
+          cause: error,
+          hint: 'Is it running? `quantadb up` starts the local system.',
+        },
+      );
+    }
+    const parsed = call.schema.safeParse(resultOf(answer, this.name));
+    if (parsed.success) return parsed.data;
+    throw new QuantaError(
+      'PROTOCOL_VIOLATION',
+      `the daemon at ${this.name} answered in an unknown way: ${parsed.error.message}`,
+    );
+  }
+
+  private send(call: Call<unknown>, signal: AbortSignal): Promise<HttpAnswer> {
+    const { tls, ...target } = this.target;
+    const text = call.body === undefined ? null : JSON.stringify(call.body);
+    const options = {
+      ...target,
+      ...(tls ? { ...tls, minVersion: 'TLSv1.3' as const, checkServerIdentity: () => undefined } : {}),
+      path: call.path,
+      method: text === null ? 'GET' : 'POST',
+      headers:
+        text === null
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) },
+      agent: false,
+      signal,
+    };
+    return new Promise((resolve, reject) => {
+      const request = tls ? httpsRequest(options) : httpRequest(options);
+      request.once('error', reject);
+      request.once('response', (response) => readAnswer(response).then(resolve, reject));
+      request.end(text ?? undefined);
+    });
+  }
+}

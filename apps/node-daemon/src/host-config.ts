@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import { addressesSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import { z } from 'zod';
+
+const absolutePath = z.string().refine(isAbsolute, 'an absolute path');
+
+/** `host.json`: all that a daemon must know before it knows anything else. */
+export const hostConfigSchema = z.object({
+  version: z.literal(1),
+  name: nodeNameSchema,
+  kind: z.enum(['data', 'witness']),
+  addresses: addressesSchema,
+  /** The address the ports are opened on; `addresses` are what others dial. */
+  listenHost: z.string().min(1),
+  stateDir: absolutePath,
+  dataDir: absolutePath,
+  /** For unix sockets: keep it short, the system allows 107 bytes for a whole path. */
+  runDir: absolutePath,
+  /** PostgreSQL's programs. */
+  binDir: absolutePath,
+  /** Whom PostgreSQL runs as when the daemon is root; null: the daemon's own user. */
+  osUser: z.string().min(1).nullable(),
+  tls: z.object({ ca: absolutePath, cert: absolutePath, key: absolutePath }),
+  timing: z.enum(['lan', 'wan']),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']),
+});
+export type HostConfig = z.infer<typeof hostConfigSchema>;
+
+/** @throws QuantaError CONFIG_INVALID naming the file and the field */
+export async function loadHostConfig(path: string): Promise<HostConfig> {
+  const parsed = hostConfigSchema.safeParse(await readJson(path));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new QuantaError(
+    'CONFIG_INVALID',
+    `${path}: ${issue?.path.join('.') || 'the file'}: ${issue?.message ?? 'not understood'}`,
+    {
+      hint: 'Correct the file, or enrol the host again.',
+    },
+  );
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new QuantaError('CONFIG_INVALID', `${path} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,104 @@
+import { Agent, request as httpsRequest } from 'node:https';
+import type { PeerCaller } from '@quantadb/engine/cluster/peer-protocol';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import { type HttpAnswer, readAnswer, resultOf } from './http-answer.ts';
+
+export interface PeerCallerOptions {
+  tls: { ca: string; cert: string; key: string };
+}
+
+const socketsPerPeerMax = 8;
+/** Shorter than the server's keep-alive, so that a request rarely meets a connection that is just being closed. */
+const idleMs = 10_000;
+
+type Peer = { name: string; host: string; port: number };
+
+/** Calls other daemons over mutual TLS, on connections that are kept. */
+export class HttpsPeerCaller implements PeerCaller {
+  private readonly options: PeerCallerOptions;
+  private readonly agents = new Map<string, Agent>();
+
+  constructor(options: PeerCallerOptions) {
+    this.options = options;
+  }
+
+  /**
+   * @throws QuantaError PEER_UNREACHABLE, DEADLINE_EXCEEDED, UNAUTHORIZED, or what the peer refused with
+   */
+  async call(peer: Peer, method: string, body: unknown, deadlineMs: number): Promise<unknown> {
+    const signal = AbortSignal.timeout(deadlineMs);
+    const text = JSON.stringify(body);
+    try {
+      const answer = await this.sendOnce(peer, { method, text, signal }).catch((error: unknown) => {
+        // The peer closed an idle connection just when it was used: it has not seen the request.
+        if (isStaleConnection(error)) return this.sendOnce(peer, { method, text, signal });
+        throw error;
+      });
+      return resultOf(answer, peer.name);
+    } catch (error) {
+      if (error instanceof QuantaError) throw error;
+      if (signal.aborted) {
+        throw new QuantaError(
+          'DEADLINE_EXCEEDED',
+          `${peer.name} did not answer ${method} within ${deadlineMs} ms`,
+          { cause: error },
+        );
+      }
+      throw new QuantaError('PEER_UNREACHABLE', `${peer.name} cannot be reached: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  close(): void {
+    for (const agent of this.agents.values()) agent.destroy();
+    this.agents.clear();
+  }
+
+  private sendOnce(
+    peer: Peer,
+    call: { method: string; text: string; signal: AbortSignal },
+  ): Promise<HttpAnswer> {
+    return new Promise((resolve, reject) => {
+      const request = httpsRequest({
+        agent: this.agentOf(peer),
+        host: peer.host,
+        port: peer.port,
+        method: 'POST',
+        path: `/peer/${call.method}`,
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(call.text) },
+        signal: call.signal,
+      });
+      request.once('error', (error) =>
+        reject(request.reusedSocket ? Object.assign(error, { isReused: true }) : error),
+      );
+      request.once('response', (response) => readAnswer(response).then(resolve, reject));
+      request.end(call.text);
+    });
+  }
+
+  private agentOf(peer: Peer): Agent {
+    const key = `${peer.name}@${peer.host}:${peer.port}`;
+    const known = this.agents.get(key);
+    if (known) return known;
+    const agent = new Agent({
+      ...this.options.tls,
+      keepAlive: true,
+      timeout: idleMs,
+      maxSockets: socketsPerPeerMax,
+      maxFreeSockets: 2,
+      minVersion: 'TLSv1.3',
+      checkServerIdentity: (_host, certificate) => {
+        if (certificate.subject.CN === peer.name) return undefined;
+        return new Error(`expected ${peer.name}, found ${certificate.subject.CN}`);
+      },
+    });
+    this.agents.set(key, agent);
+    return agent;
+  }
+}
+
+function isStaleConnection(error: unknown): boolean {
+  const { code, isReused } = error as { code?: string; isReused?: boolean };
+  return isReused === true && (code === 'ECONNRESET' || code === 'EPIPE');
+}

@@ -1,0 +1,269 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Operation } from '@quantadb/engine/contract/cluster-state';
+import type { OperationRequest } from '@quantadb/engine/contract/operations';
+import type { ClusterStatus, NodeStatus } from '@quantadb/engine/contract/status';
+import { type Authority, createAuthority, issueHostCertificate } from '@quantadb/engine/security/pki';
+import { pollUntil } from '@quantadb/engine/shared/deadline';
+import { messageOf } from '@quantadb/engine/shared/errors';
+import type { SequencedWriter } from '@quantadb/engine/testing/sequenced-writer';
+import pg from 'pg';
+import { DaemonClient } from '../client.ts';
+import type { HostConfig } from '../host-config.ts';
+
+const daemonFile = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const binDir = process.env.QUANTADB_POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin';
+
+export const credentials = { user: 'app', password: 'a password for tests', database: 'app' };
+
+/** One host of the test: its configuration, its daemon while it runs, and a client of its socket. */
+export interface TestHost {
+  config: HostConfig;
+  directory: string;
+  daemon: ChildProcess | null;
+  client: DaemonClient;
+}
+
+/** Real daemons, reapers and PostgreSQL servers on free ports below one directory of their own. */
+export class RealCluster {
+  readonly directory: string;
+  readonly hosts = new Map<string, TestHost>();
+  private readonly authority: Authority;
+
+  private constructor(directory: string, authority: Authority) {
+    this.directory = directory;
+    this.authority = authority;
+  }
+
+  static async create(names: string[]): Promise<RealCluster> {
+    const directory = await mkdtemp(join(process.env.QUANTADB_TEST_DIR ?? tmpdir(), 'qdb-'));
+    await chmod(directory, 0o755);
+    const cluster = new RealCluster(directory, await createAuthority({ name: 'test' }));
+    for (const name of names) await cluster.addHost(name);
+    return cluster;
+  }
+
+  host(name: string): TestHost {
+    const host = this.hosts.get(name);
+    if (!host) throw new Error(`no host ${name}`);
+    return host;
+  }
+
+  async startDaemon(name: string): Promise<void> {
+    const host = this.host(name);
+    const log = await open(join(host.directory, 'daemon.log'), 'a');
+    const daemon = spawn(process.execPath, [daemonFile, join(host.directory, 'host.json')], {
+      stdio: ['ignore', log.fd, log.fd],
+      detached: true,
+    });
+    await once(daemon, 'spawn');
+    await log.close();
+    daemon.once('exit', () => {
+      if (host.daemon === daemon) host.daemon = null;
+    });
+    host.daemon = daemon;
+    const answers = async () => {
+      if (host.daemon !== daemon) throw new Error(`the daemon of ${name} ended: ${await this.logOf(name)}`);
+      return host.client.node().catch(() => undefined);
+    };
+    await pollUntil(answers, { what: `the daemon of ${name} answers`, timeoutMs: 30_000, intervalMs: 50 });
+  }
+
+  startAll(): Promise<void[]> {
+    return Promise.all([...this.hosts.keys()].map((name) => this.startDaemon(name)));
+  }
+
+  /** The demo's shape: a cluster founded on the first node, the others added one by one. */
+  async form(first: string, others: string[]): Promise<void> {
+    const { user, database, password } = credentials;
+    const application = { role: user, database, password };
+    await this.run(first, { kind: 'create-cluster', cluster: 'demo', application, parameters: {}, hba: [] });
+    for (const name of others) await this.addNode(first, name);
+    await this.untilHealthy(first);
+  }
+
+  addNode(via: string, name: string): Promise<Operation> {
+    const { addresses } = this.host(name).config;
+    return this.run(via, { kind: 'add-node', host: { name, addresses, kind: 'data' } });
+  }
+
+  /** Plan, confirm, follow to the end. A refusal or a failure throws with its reason. */
+  async run(via: string, request: OperationRequest): Promise<Operation> {
+    const { client } = this.host(via);
+    const plan = await client.plan(request);
+    if (plan.refusal) throw new Error(`refused: ${plan.refusal}`);
+    const { operationId } = await client.start({
+      request,
+      planHash: plan.hash,
+      requestedBy: 'test',
+      reason: '',
+    });
+    const ended = async () => {
+      const operations = await client.operations().catch(() => []);
+      const operation = operations.find((each) => each.id === operationId);
+      return operation && operation.state !== 'running' ? operation : undefined;
+    };
+    const operation = await pollUntil(ended, { what: request.kind, timeoutMs: 120_000, intervalMs: 50 });
+    if (operation.state === 'failed') throw new Error(`${request.kind} failed: ${operation.error}`);
+    return operation;
+  }
+
+  async status(via?: string): Promise<ClusterStatus | null> {
+    const candidates = via ? [this.host(via)] : [...this.hosts.values()].filter((host) => host.daemon);
+    for (const host of candidates) {
+      const status = await host.client.status().catch(() => null);
+      if (status) return status;
+    }
+    return null;
+  }
+
+  until(
+    what: string,
+    isTrue: (status: ClusterStatus) => boolean,
+    timeoutMs = 60_000,
+  ): Promise<ClusterStatus> {
+    let last: ClusterStatus | null = null;
+    const reached = async () => {
+      last = await this.status();
+      return last && isTrue(last) ? last : undefined;
+    };
+    return pollUntil(reached, { what, timeoutMs, intervalMs: 100 }).catch((error: unknown) => {
+      throw new Error(`${messageOf(error)}; last seen: ${JSON.stringify(last)}`);
+    });
+  }
+
+  untilHealthy(via?: string): Promise<ClusterStatus> {
+    return this.until(`healthy (${via ?? 'any'})`, (status) => status.health === 'healthy');
+  }
+
+  async primary(): Promise<NodeStatus> {
+    const status = await this.until('a primary', (each) => each.primary !== null);
+    const node = status.nodes.find((each) => each.name === status.primary);
+    if (!node) throw new Error('the primary is no node');
+    return node;
+  }
+
+  /** SIGKILL of daemon, reaper and PostgreSQL, as if the host had lost its power. */
+  async killNode(name: string): Promise<void> {
+    const host = this.host(name);
+    const { pids } = await host.client.node();
+    for (const pid of [host.daemon?.pid, pids.reaper, pids.postgres]) {
+      if (pid) sendKill(pid);
+    }
+    await pollUntil(async () => (host.daemon ? undefined : true), {
+      what: 'the daemon is gone',
+      timeoutMs: 5000,
+      intervalMs: 10,
+    });
+  }
+
+  endpoints(names = [...this.hosts.keys()]): { host: string; port: number }[] {
+    return names.map((name) => ({ host: '127.0.0.1', port: this.portOf(name) }));
+  }
+
+  portOf(name: string): number {
+    const port = this.host(name).config.addresses.postgres?.port;
+    if (port === undefined) throw new Error(`${name} has no PostgreSQL`);
+    return port;
+  }
+
+  async connect(name: string): Promise<pg.Client> {
+    const client = new pg.Client({ host: '127.0.0.1', port: this.portOf(name), ...credentials });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  async logOf(name: string): Promise<string> {
+    const text = await readFile(join(this.host(name).directory, 'daemon.log'), 'utf8').catch(() => '');
+    return text.slice(-4000);
+  }
+
+  /** Every process of every host is ended, whatever state it is in, and nothing of it stays on disk. */
+  async cleanUp(writer?: SequencedWriter): Promise<void> {
+    await writer?.stop().catch(() => undefined);
+    if (process.env.QUANTADB_TEST_KEEP) return;
+    for (const host of this.hosts.values()) if (host.daemon?.pid) sendKill(host.daemon.pid);
+    const gone = async () => {
+      const pids = await processesBelow(this.directory);
+      for (const pid of pids) sendKill(pid);
+      return pids.length === 0 ? true : undefined;
+    };
+    await pollUntil(gone, { what: 'every process of the test is gone', timeoutMs: 20_000, intervalMs: 50 });
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  private async addHost(name: string): Promise<void> {
+    const directory = join(this.directory, name);
+    await mkdir(join(directory, 'tls'), { recursive: true });
+    const issued = await issueHostCertificate(this.authority, { host: name, addresses: ['127.0.0.1'] });
+    const tls = {
+      ca: join(directory, 'tls/ca.crt'),
+      cert: join(directory, 'tls/host.crt'),
+      key: join(directory, 'tls/host.key'),
+    };
+    await writeFile(tls.ca, this.authority.certPem);
+    await writeFile(tls.cert, issued.certPem);
+    await writeFile(tls.key, issued.keyPem, { mode: 0o600 });
+    const [raft, api, postgres] = await Promise.all([freePort(), freePort(), freePort()]);
+    const at = (port: number) => ({ host: '127.0.0.1', port });
+    const config: HostConfig = {
+      version: 1,
+      name,
+      kind: 'data',
+      addresses: { raft: at(raft), api: at(api), postgres: at(postgres) },
+      listenHost: '127.0.0.1',
+      stateDir: join(directory, 'state'),
+      dataDir: join(directory, 'pg/data'),
+      runDir: join(directory, 'run'),
+      binDir,
+      osUser: process.getuid?.() === 0 ? 'postgres' : null,
+      tls,
+      timing: 'lan',
+      logLevel: process.env.QUANTADB_TEST_LOG === 'debug' ? 'debug' : 'info',
+    };
+    await writeFile(join(directory, 'host.json'), JSON.stringify(config));
+    const client = DaemonClient.overSocket(join(config.runDir, 'daemon.sock'));
+    this.hosts.set(name, { config, directory, daemon: null, client });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** Processes that were started with, or stand in, the test's directory: its daemons, reapers and servers. */
+async function processesBelow(directory: string): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(pids.map(async (pid) => ((await belongsTo(pid, directory)) ? pid : null)));
+  return found.filter((pid): pid is number => pid !== null && pid !== process.pid);
+}
+
+async function belongsTo(pid: number, directory: string): Promise<boolean> {
+  const read = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+  const [stat, commandLine, environment] = await Promise.all([
+    read('stat'),
+    read('cmdline'),
+    read('environ'),
+  ]);
+  const isZombie = stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
+  return !isZombie && (commandLine.includes(directory) || environment.includes(directory));
+}
+
+function sendKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
