@@ -2,6 +2,7 @@
 import { checkDeadCode, checkFormat, checkTypes } from './checks/commands.mjs';
 import { checkErrors } from './checks/errors.mjs';
 import { checkLayering } from './checks/layering.mjs';
+import { checkLock } from './checks/lock.mjs';
 import { checkSpec } from './checks/spec.mjs';
 import { checkStyle } from './checks/style.mjs';
 import { checkWords } from './checks/words.mjs';
@@ -18,6 +19,7 @@ const checks = {
   style: checkStyle,
   spec: checkSpec,
   errors: checkErrors,
+  lock: checkLock,
   words: checkWords,
 };
 
