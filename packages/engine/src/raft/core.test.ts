@@ -153,6 +153,22 @@ describe('replication', () => {
     expect(core.status().commitIndex).toBe(3);
   });
 
+  test('I-RAFT-4: a follower commits no further than an append has shown its log to match', () => {
+    const peers = [1, 2, 3].map((id) => ({ ...peerOf(id), role: 'voter' as const }));
+    const shared: Entry = { index: 2, term: 1, kind: 'command', data: 'shared' };
+    const entries: Entry[] = [
+      { index: 1, term: 1, kind: 'configuration', peers },
+      shared,
+      { index: 3, term: 2, kind: 'command', data: 'never committed' },
+    ];
+    const persisted = { hardState: { term: 3, vote: 0, commit: 1 }, snapshot: null, entries };
+    const core = new RaftCore({ id: 1, timing: defaultTiming, random: seededRandom(1), persisted, nowMs: 0 });
+    // A leader sends only so many bytes at once: here its own third entry did not fit.
+    const part = { type: 'append', prevIndex: 1, prevTerm: 1, entries: [shared], commit: 3 } as const;
+    core.step({ ...part, from: 2, to: 1, term: 3 }, 0);
+    expect(core.status().commitIndex).toBe(2);
+  });
+
   test('a delayed append takes nothing back that was acknowledged since', () => {
     const { network, leader, others } = groupOfThree();
     const [follower = 0] = others;
