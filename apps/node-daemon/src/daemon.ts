@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Coordinator } from '@quantadb/engine/cluster/coordinator';
 import { PostgresDatabase } from '@quantadb/engine/cluster/postgres-database';
 import { ReaperClient } from '@quantadb/engine/failover/reaper/client';
@@ -53,6 +53,8 @@ export class Daemon {
     const { config, logger, tls } = options;
     await mkdir(config.stateDir, { recursive: true, mode: 0o755 });
     await mkdir(config.runDir, { recursive: true, mode: 0o755 });
+    // PostgreSQL's user must be able to pass through, not to look around.
+    await mkdir(dirname(config.dataDir), { recursive: true, mode: 0o711 });
     const osUser = await osUserNamed(config.osUser);
     const seal = await SealStore.open(config.stateDir);
     const timing = timingOf(config.timing);

@@ -66,6 +66,7 @@ export class Coordinator implements DaemonFacade {
   private readonly housekeeper: Housekeeper;
   private readonly handlers: PeerHandlers;
   private timer: NodeJS.Timeout | null = null;
+  private seenRevision = 0;
   private application: Extract<OperationRequest, { kind: 'create-cluster' }>['application'] = null;
 
   constructor(options: CoordinatorOptions) {
@@ -120,10 +121,7 @@ export class Coordinator implements DaemonFacade {
 
   /** Goes on as whatever this host was: a member of a cluster, or a spare. */
   async open(): Promise<void> {
-    this.group.onChange(() => {
-      this.tick();
-      this.agent.wakeAtOnce();
-    });
+    this.group.onChange(() => this.changed());
     await this.group.open();
     this.timer = setInterval(() => this.tick(), tickMs);
     this.agent.start();
@@ -241,6 +239,15 @@ export class Coordinator implements DaemonFacade {
     await this.options.seal.forget();
     this.agent.resume();
     return { ok: true };
+  }
+
+  /** Raft's own news (contacts, delays) come often; only another state is a reason not to wait after an error. */
+  private changed(): void {
+    this.tick();
+    const revision = this.group.state()?.revision ?? 0;
+    if (revision === this.seenRevision) return;
+    this.seenRevision = revision;
+    this.agent.wakeAtOnce();
   }
 
   private tick(): void {
