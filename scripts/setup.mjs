@@ -16,6 +16,7 @@ import { runLoud, runQuiet } from './lib/run.mjs';
 
 const leastNode = { major: 20, minor: 19 };
 const clusterConfiguration = '/etc/postgresql-common/createcluster.conf';
+const aptDeadlineMs = 30 * 60_000;
 const packageStamp = join(root, 'node_modules/.quantadb-setup');
 const buildStamp = join(root, 'node_modules/.quantadb-build');
 
@@ -132,9 +133,12 @@ function aptInstall(names) {
   ];
   say(`installing ${names.join(', ')}`);
   // Package lists that are there but old end in a download error; fresh ones mend that, so that is tried once.
-  if (hasPackageLists() && apt(install)) return;
+  if (hasPackageLists() && apt(install).ok) return;
   say('fetching the package lists');
-  if (apt(['update']) && apt(install)) return;
+  const updated = apt(['update']);
+  const installed = updated.ok ? apt(install) : updated;
+  if (installed.ok) return;
+  console.error(installed.output.trim());
   throw new SetupError(`apt-get could not install ${names.join(', ')}; its messages above say why.`, 1);
 }
 
@@ -146,7 +150,10 @@ function hasPackageLists() {
 /** @param {string[]} args */
 function apt(args) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  return runLoud('/usr/bin/apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=120', ...args], { env });
+  return runQuiet('/usr/bin/apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=120', ...args], {
+    env,
+    timeoutMs: aptDeadlineMs,
+  });
 }
 
 function installNpmPackages() {
@@ -156,7 +163,7 @@ function installNpmPackages() {
   if (readIfPresent(packageStamp) === lock) return;
   if (!installedMatchesLock()) {
     say('installing npm packages');
-    if (!npm(['ci', '--include=dev', '--no-audit', '--no-fund'])) {
+    if (!npm(['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'])) {
       throw new SetupError('npm ci failed; its messages above say why.', 1);
     }
   }
