@@ -91,7 +91,7 @@ class TestRun {
   async #checks() {
     // Loaded late: the checks import npm packages, which the setup may just have installed.
     const { runChecks } = await import('./check.mjs');
-    const results = await runChecks();
+    const results = await runChecks(() => this.interruptedBy !== null);
     const failed = results.filter((each) => !each.ok);
     const problems = failed.map((each) => `check ${each.name}`);
     return { ...noCounts(), passed: results.length - failed.length, failed: failed.length, problems };
