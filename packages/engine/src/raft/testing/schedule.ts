@@ -166,9 +166,8 @@ export class SchedulePlayer {
       node.act((core) => core.setMayLead(true, network.nowMs));
     }
     const expected = network.recorder.committedIndex;
-    network.runUntil('the group has a leader again', () => this.isLed(), convergenceLimitMs);
-    network.runUntil('a new proposal is accepted', () => this.acceptsProposal(), convergenceLimitMs);
-    network.runUntil('all members apply it', () => this.allApplied('the last one'), convergenceLimitMs);
+    network.runUntil('a new proposal is committed', this.untilCommitted(), convergenceLimitMs);
+    network.runUntil('all members apply the same', () => this.isEverybodyEqual(), convergenceLimitMs);
     for (const node of this.members()) {
       if (node.appliedIndex < expected)
         throw new InvariantViolation('I-RAFT-3', `node ${node.id} lost committed entries up to ${expected}`);
@@ -176,20 +175,24 @@ export class SchedulePlayer {
     network.recorder.compareLogs();
   }
 
-  private isLed(): boolean {
-    return (this.network.leader?.core?.status().leaderSinceMs ?? null) !== null;
+  /** Proposes as a client does: again when the leader that took the proposal has been replaced. */
+  private untilCommitted(): () => boolean {
+    let proposed: { index: number; term: number } | null = null;
+    return () => {
+      const { leader, recorder } = this.network;
+      if (proposed && recorder.isCommitted(proposed.index, proposed.term)) return true;
+      if (leader && leader.core?.term !== proposed?.term) {
+        const outcome = this.network.propose(leader.id, 'the last one');
+        proposed = outcome?.ok ? outcome : null;
+      }
+      return false;
+    };
   }
 
-  private acceptsProposal(): boolean {
-    const { leader } = this.network;
-    return leader !== null && this.network.propose(leader.id, 'the last one')?.ok === true;
-  }
-
-  private allApplied(command: string): boolean {
+  private isEverybodyEqual(): boolean {
     const members = this.members();
-    const target = Math.max(0, ...members.map((node) => node.appliedIndex));
-    const isApplied = members.some((node) => node.commands.includes(command));
-    return isApplied && members.every((node) => node.appliedIndex === target);
+    const { committedIndex } = this.network.recorder;
+    return members.length > 0 && members.every((node) => node.appliedIndex === committedIndex);
   }
 
   private members(): SimulatedNode[] {
