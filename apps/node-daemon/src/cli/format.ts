@@ -1,0 +1,107 @@
+import type { Operation } from '@quantadb/engine/contract/cluster-state';
+import type { OperationPlan } from '@quantadb/engine/contract/operations';
+import type { NodeStatus, SystemStatus } from '@quantadb/engine/contract/status';
+
+/** Text for people (pure). Everything that is shown here is also in `--json`. */
+
+const kilo = 1024;
+const byteUnits = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+export function bytesText(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= kilo && unit < byteUnits.length - 1) {
+    value /= kilo;
+    unit += 1;
+  }
+  return `${value.toFixed(unit === 0 || value >= 100 ? 0 : 1)} ${byteUnits[unit]}`;
+}
+
+export function millisecondsText(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** Columns under each other; the last one is not padded. */
+export function table(header: string[], rows: string[][]): string {
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: string[]) =>
+    cells
+      .map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  return [line(header), ...rows.map(line)].join('\n');
+}
+
+export function statusText(status: SystemStatus): string {
+  const parts = status.clusters.map((cluster) => {
+    const facts = `epoch ${cluster.epoch}, timeline ${cluster.timeline}, durability ${cluster.durability}, decided by ${cluster.raft.leader ?? 'nobody'} (term ${cluster.raft.term})`;
+    const connect = cluster.connect ? `\n\npsql '${cluster.connect}'` : '';
+    return `${cluster.name}: ${cluster.verdict}\n${facts}\n\n${nodesText(cluster.nodes)}${connect}`;
+  });
+  if (parts.length === 0) parts.push('There is no cluster yet.');
+  const others = status.hosts.filter((host) => host.state !== 'member');
+  if (others.length > 0) parts.push(`Hosts in no cluster: ${others.map((host) => `${host.name} (${host.state})`).join(', ')}`);
+  return parts.join('\n\n');
+}
+
+export function nodesText(nodes: NodeStatus[]): string {
+  const rows = nodes.map((node) => [
+    node.name,
+    node.role,
+    node.state,
+    node.role === 'primary' ? '' : node.sync,
+    node.role === 'standby' && node.lagBytes !== null
+      ? `${bytesText(node.lagBytes)}, ${node.lagMs === null ? '?' : millisecondsText(node.lagMs)}`
+      : '',
+    node.raft,
+    node.address ?? '',
+    node.maintenance ? 'maintenance' : node.detail,
+  ]);
+  return table(['NODE', 'ROLE', 'STATE', 'SYNC', 'LAG', 'RAFT', 'ADDRESS', ''], rows);
+}
+
+export function hostsText(hosts: SystemStatus['hosts']): string {
+  return table(
+    ['HOST', 'STATE', 'CLUSTER', 'API'],
+    hosts.map((host) => [host.name, host.state, host.cluster ?? '', host.api]),
+  );
+}
+
+export function planText(plan: OperationPlan): string {
+  const steps = plan.steps.map((step, index) => `  ${index + 1}. ${step}`);
+  const warnings = plan.warnings.map((warning) => `  ! ${warning}`);
+  return [
+    plan.summary,
+    '',
+    ...steps,
+    '',
+    `Writes stop: ${plan.writePause}`,
+    `Quorum: ${plan.quorumBefore} → ${plan.quorumAfter}`,
+    ...(warnings.length > 0 ? ['Warnings:', ...warnings] : []),
+  ].join('\n');
+}
+
+const stepMarks = { pending: '·', running: '…', done: '✓', failed: '✗', skipped: '-' } as const;
+
+export function stepText(step: Operation['steps'][number]): string {
+  const tookMs = step.startedAtMs !== null && step.endedAtMs !== null ? step.endedAtMs - step.startedAtMs : null;
+  const took = tookMs === null ? '' : ` (${millisecondsText(tookMs)})`;
+  return `${stepMarks[step.state]} ${step.name}${step.detail ? `: ${step.detail}` : ''}${took}`;
+}
+
+export function operationsText(operations: Operation[]): string {
+  const rows = operations.map((operation) => [
+    new Date(operation.startedAtMs).toISOString(),
+    operation.kind,
+    operation.state,
+    operation.requestedBy,
+    operation.error ?? operation.steps.find((step) => step.state === 'running')?.name ?? '',
+  ]);
+  return table(['STARTED', 'OPERATION', 'STATE', 'BY', ''], rows);
+}
+
+export function cloneText(clone: { doneBytes: number; totalBytes: number | null }): string {
+  if (clone.totalBytes === null || clone.totalBytes === 0) return bytesText(clone.doneBytes);
+  const percent = Math.min(100, Math.floor((clone.doneBytes / clone.totalBytes) * 100));
+  return `${bytesText(clone.doneBytes)} of ${bytesText(clone.totalBytes)} (${percent} %)`;
+}
