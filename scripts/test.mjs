@@ -12,6 +12,7 @@ import { reportingSetupErrors, setUp } from './setup.mjs';
 
 const minuteMs = 60_000;
 const leftoverGraceMs = 5_000;
+const commandCharactersMax = 200;
 const killGraceMs = 20_000;
 
 /**
@@ -116,7 +117,7 @@ class TestRun {
    * @returns {Promise<number>} the exit code, -1 when a signal ended it
    */
   async #spawn(args, deadlineMs, environment) {
-    const marks = { QUANTADB_TEST_DIR: this.directory, QUANTADB_TEST_RUN: this.id };
+    const marks = { QUANTADB_TEST_DIR: this.directory, QUANTADB_TEST_RUN: this.id, TMPDIR: this.directory };
     const env = { ...process.env, ...environment, ...marks };
     // A process group of its own, so that the whole of it can be ended.
     const child = spawn(process.execPath, args, {
@@ -153,7 +154,9 @@ class TestRun {
     const mark = { variable: `QUANTADB_TEST_RUN=${this.id}`, directory: this.directory };
     const leftovers = await endLeftovers(mark, leftoverGraceMs);
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
-    const problems = leftovers.map(({ pid, command }) => `left behind and killed: ${pid} ${command}`);
+    const problems = leftovers.map(
+      ({ pid, command }) => `left behind and killed: ${pid} ${command.slice(0, commandCharactersMax)}`,
+    );
     return { ...noCounts(), failed: problems.length, problems };
   }
 
