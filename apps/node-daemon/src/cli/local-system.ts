@@ -64,6 +64,12 @@ export async function upInForeground(options: UpOptions): Promise<number> {
 /** Starts the local system in the background and returns when it is up. */
 export async function upInBackground(options: UpOptions & { command: string[] }): Promise<void> {
   const home = await homeOf(options);
+  const holder = await livingHolder(demoPaths(home.path).lock);
+  if (holder.isAlive) {
+    options.say(`The local system runs already (pid ${holder.pid}).\n`);
+    options.say(statusText(await (await Target.find(options)).status()));
+    return;
+  }
   await preflight(home.path, options);
   await mkdir(home.path, { recursive: true, mode: 0o755 });
   const logFile = join(home.path, 'system.log');
