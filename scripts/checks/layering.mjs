@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { cruise } from 'dependency-cruiser';
-import { rules, runtimeRules } from '../../.dependency-cruiser.mjs';
+import { pureFiles, rules, runtimeRules } from '../../.dependency-cruiser.mjs';
 import { root } from '../lib/files.mjs';
 
 const fewestModules = 50;
 const fixture = join(root, 'scripts/fixtures/layering');
 
-/** @typedef {{ modules: number, violations: { rule: string, text: string }[] }} Graph */
+/** @typedef {{ modules: string[], violations: { rule: string, text: string }[] }} Graph */
 
 /** The rules of .dependency-cruiser.mjs hold, and every one of them is seen to fire on a planted violation. */
 export async function checkLayering() {
@@ -20,7 +20,11 @@ export async function checkLayering() {
       .map(({ name }) => `${name} does not fire`),
   ];
   // An analyser that cannot read TypeScript finds nothing, and nothing wrong with it.
-  if (real.modules < fewestModules) problems.push(`only ${real.modules} modules were found`);
+  if (real.modules.length < fewestModules) problems.push(`only ${real.modules.length} modules were found`);
+  const absent = pureFiles.filter(
+    (pattern) => !real.modules.some((module) => new RegExp(pattern).test(module)),
+  );
+  problems.push(...absent.map((pattern) => `${pattern} matches no file`));
   return { ok: problems.length === 0, output: problems.join('\n') };
 }
 
@@ -63,5 +67,5 @@ async function cruiseWith(baseDir, forbidden, withTypes) {
     const path = (cycle ?? via ?? []).map((step) => step.name).join(' -> ');
     return { rule: rule.name, text: `${from} -> ${path || to}` };
   });
-  return { modules: output.modules.length, violations };
+  return { modules: output.modules.map((module) => module.source), violations };
 }
