@@ -17,6 +17,7 @@ interface Pending {
 }
 
 const maxPendingCalls = 64;
+const probeTimeoutMs = 1_000;
 
 const failureShape = { code: z.enum(errorCodes), message: z.string(), hint: z.string().optional() };
 const messageSchema = z.union([
@@ -159,16 +160,29 @@ export class ReaperConnection {
   }
 }
 
+/**
+ * An accepted connection proves nothing yet: a killed process may close its sockets in any order. A reaper that lives
+ * answers, if only with a refusal; one that neither answers nor hangs up is taken for alive.
+ */
 async function isListening(socketPath: string): Promise<boolean> {
   const socket = createConnection(socketPath);
+  // What failed is read from the rejected waits below.
+  socket.on('error', () => undefined);
+  const end = new AbortController();
   try {
-    await once(socket, 'connect');
-    return true;
+    return await withDeadline('an answer of the reaper', probeTimeoutMs, async () => {
+      await once(socket, 'connect', { signal: end.signal });
+      socket.write(encodeRequest({ id: 0, method: 'status', params: null }));
+      const answered = once(socket, 'data', { signal: end.signal }).then(() => true);
+      const hungUp = once(socket, 'close', { signal: end.signal }).then(() => false);
+      return await Promise.race([answered, hungUp]);
+    });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // A full queue of connections (EAGAIN) is somebody's queue.
-    return code === 'EAGAIN';
+    return code === 'EAGAIN' || code === 'DEADLINE_EXCEEDED';
   } finally {
+    end.abort();
     socket.destroy();
   }
 }

@@ -1,10 +1,18 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../shared/clock.ts';
 import { QuantaError } from '../../shared/errors.ts';
 import { killPass } from './kill.ts';
-import { inspect, isAlive, type ProcessIdentity, readStat, realPathOf, strays } from './process-tree.ts';
+import {
+  inspect,
+  isAlive,
+  type ProcessIdentity,
+  readStat,
+  readStats,
+  realPathOf,
+  strays,
+} from './process-tree.ts';
 
 export interface OrphanSearch {
   mark: string;
@@ -18,7 +26,8 @@ const betweenPassesMs = 10;
  * Kills what a dead reaper left: every process with the mark, and every postgres process in the data directory. Only
  * for when no living reaper owns this data directory.
  *
- * @throws QuantaError DEADLINE_EXCEEDED naming the processes that are still there after `timeoutMs`
+ * @throws QuantaError DEADLINE_EXCEEDED naming the processes that are still there after `timeoutMs`; PREFLIGHT_FAILED when
+ *   a postgres process may be one of ours, but this process is not allowed to find out
  */
 export async function killOrphans({ mark, dataDir, timeoutMs }: OrphanSearch): Promise<{ killed: number[] }> {
   const endMs = systemClock.monotonicMs() + timeoutMs;
@@ -28,10 +37,38 @@ export async function killOrphans({ mark, dataDir, timeoutMs }: OrphanSearch): P
     const postmaster = findPostmaster(mark, belonging);
     const left = killPass({ ...belonging, mark, postmaster, sinceTime: 0 });
     for (const { pid } of left) killed.add(pid);
-    if (left.length === 0) return { killed: [...killed] };
-    if (systemClock.monotonicMs() >= endMs) throw stillThere(left, timeoutMs);
+    const hidden = left.length === 0 ? findHiddenServers(belonging.dataDir) : [];
+    if (left.length === 0 && hidden.length === 0) return { killed: [...killed] };
+    if (systemClock.monotonicMs() >= endMs) {
+      throw left.length > 0 ? stillThere(left, timeoutMs) : hiddenFrom(hidden, dataDir);
+    }
     await delay(betweenPassesMs);
   }
+}
+
+/**
+ * In a container root itself often lacks the capability to look into the processes of another user. A server process
+ * that cannot be told from an orphan may go on writing, so it must not be passed over in silence.
+ */
+function findHiddenServers(dataDir: string): ProcessIdentity[] {
+  const owner = ownerOf(dataDir);
+  return readStats().filter((each) => {
+    if (!isAlive(each) || each.name !== 'postgres' || !isForbidden(`/proc/${each.pid}/cwd`)) return false;
+    return owner !== null && ownerOf(`/proc/${each.pid}`) === owner;
+  });
+}
+
+function isForbidden(link: string): boolean {
+  try {
+    readlinkSync(link);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES';
+  }
+}
+
+function ownerOf(path: string): number | null {
+  return statSync(path, { throwIfNoEntry: false })?.uid ?? null;
 }
 
 /** The pid in postmaster.pid, when that process really is one of ours: the file outlives its server. */
@@ -63,6 +100,18 @@ function stillThere(left: ProcessIdentity[], timeoutMs: number): QuantaError {
     {
       hint: 'A process that survives SIGKILL waits for a disk or a network share: look at its state with ps, and restart the host if the disk does not come back.',
       details: { pids: left.map((each) => each.pid) },
+    },
+  );
+}
+
+function hiddenFrom(hidden: ProcessIdentity[], dataDir: string): QuantaError {
+  const pids = hidden.map((each) => each.pid);
+  return new QuantaError(
+    'PREFLIGHT_FAILED',
+    `whether these postgres processes are left over from ${dataDir} cannot be seen: ${pids.join(', ')}`,
+    {
+      hint: 'Give the daemon CAP_SYS_PTRACE, or run it as the owner of the data directory.',
+      details: { pids },
     },
   );
 }

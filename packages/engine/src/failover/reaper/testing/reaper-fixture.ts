@@ -81,6 +81,14 @@ export class ReaperFixture {
     return { client, pid };
   }
 
+  async startedWithoutReaper(): Promise<{ pid: number }> {
+    const { file, args, cwd, env, osUser } = this.postmaster;
+    const user = osUser ? { uid: osUser.uid, gid: osUser.gid } : {};
+    const child = this.track(spawn(file, args, { cwd, env, stdio: 'ignore', ...user }));
+    await this.query('SELECT 1');
+    return { pid: child.pid ?? 0 };
+  }
+
   /** A daemon of its own process, renewing all the time. */
   async daemon(leaseMs: number): Promise<DaemonProcessReady & { process: ChildProcess }> {
     const { logger: _, ...reaper } = this.reaper;
@@ -149,6 +157,19 @@ export class ReaperFixture {
     await pollUntil(isDead, { what: `process ${pid} is dead`, timeoutMs: waitMs, intervalMs: 10 });
   }
 
+  /** What `killOrphans` says in a process that may not look into those of another user. */
+  async killOrphansUnseeing(): Promise<string> {
+    const program = `
+      import { killOrphans } from ${JSON.stringify(compiledUrl('../orphans.js'))};
+      killOrphans(JSON.parse(process.argv[1])).then((answer) => JSON.stringify(answer), (error) => error.code)
+        .then(console.log);`;
+    const { mark, dataDir } = this.reaper;
+    const node = [process.execPath, '--input-type=module', '-e', program];
+    const given = JSON.stringify({ mark, dataDir, timeoutMs: 100 });
+    const { stdout } = await run('setpriv', ['--bounding-set', '-sys_ptrace', '--', ...node, given]);
+    return stdout.trim();
+  }
+
   /** Any process that is to be ended with this fixture. */
   track(child: ChildProcess): ChildProcess {
     this.children.push(child);
@@ -187,9 +208,13 @@ function commandLineOf(pid: number): string {
   }
 }
 
-/** Run as a program of its own, so the compiled one. */
 function daemonProgram(): string {
-  return fileURLToPath(new URL('./daemon-process.js', import.meta.url.replace('/src/', '/dist/')));
+  return fileURLToPath(compiledUrl('./daemon-process.js'));
+}
+
+/** What runs as a program of its own is the compiled code. */
+function compiledUrl(path: string): string {
+  return new URL(path, import.meta.url.replace('/src/', '/dist/')).href;
 }
 
 /** PostgreSQL refuses to run as root, so root lends it the packaged user. */
