@@ -1,7 +1,8 @@
 // Kills every process of the primary's node, again and again, under a writer. Prints JSON: milliseconds without an
 // acknowledged write (median, max), acknowledged rows that are missing afterwards, and how old primaries came back.
-import { SequencedWriter, missingNumbers } from '../packages/engine/dist/testing/sequenced-writer.js';
+
 import { credentials, RealCluster } from '../apps/node-daemon/dist/testing/real-cluster.js';
+import { missingNumbers, SequencedWriter } from '../packages/engine/dist/testing/sequenced-writer.js';
 
 const rounds = Number(process.argv[2] ?? 10);
 const names = ['node-1', 'node-2', 'node-3'];
@@ -10,7 +11,12 @@ let writer;
 try {
   await cluster.startAll();
   await cluster.form('node-1', ['node-2', 'node-3']);
-  writer = new SequencedWriter({ endpoints: cluster.endpoints(names), credentials, table: 'numbers', pauseMs: 2 });
+  writer = new SequencedWriter({
+    endpoints: cluster.endpoints(names),
+    credentials,
+    table: 'numbers',
+    pauseMs: 2,
+  });
   await writer.start();
   const pauses = [];
   const returns = [];
@@ -29,7 +35,9 @@ try {
     const back = healed.nodes.find((node) => node.name === before.name);
     pauses.push(pauseMs);
     returns.push(performance.now() - restartedMs);
-    process.stderr.write(`round ${round}: ${before.name} killed, ${Math.round(pauseMs)} ms without writes; back as ${back.role}, ${back.state} after ${Math.round(returns.at(-1))} ms\n`);
+    process.stderr.write(
+      `round ${round}: ${before.name} killed, ${Math.round(pauseMs)} ms without writes; back as ${back.role}, ${back.state} after ${Math.round(returns.at(-1))} ms\n`,
+    );
   }
   const { acknowledged, inDoubt } = await writer.stop();
   const status = await cluster.untilHealthy();
@@ -42,7 +50,11 @@ try {
   console.log(
     JSON.stringify({
       rounds,
-      withoutWritesMs: { median: Math.round(median(sorted)), max: Math.round(sorted.at(-1)), all: pauses.map(Math.round) },
+      withoutWritesMs: {
+        median: Math.round(median(sorted)),
+        max: Math.round(sorted.at(-1)),
+        all: pauses.map(Math.round),
+      },
       backAsStandbyMs: { median: Math.round(median(returns)), max: Math.round(Math.max(...returns)) },
       acknowledged: acknowledged.length,
       inDoubt: inDoubt.length,

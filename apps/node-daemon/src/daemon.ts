@@ -8,7 +8,7 @@ import { SealStore } from '@quantadb/engine/failover/seal-store';
 import { timingOf } from '@quantadb/engine/failover/timing';
 import type { OsUser } from '@quantadb/engine/postgres/postmaster-host';
 import { withDeadline } from '@quantadb/engine/shared/deadline';
-import { messageOf } from '@quantadb/engine/shared/errors';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { releaseVersion } from '@quantadb/engine/shared/version';
 import { startApi } from './api/server.ts';
@@ -159,6 +159,11 @@ export class Daemon {
     if (this.isEnding) return;
     this.isEnding = true;
     const { config, logger } = this.options;
+    if (error instanceof QuantaError && error.code === 'REFUSED') {
+      // The reaper lives and serves a newer daemon: PostgreSQL is that one's business now.
+      this.options.onEnd(1, 'another daemon has taken over');
+      return;
+    }
     logger.error({ error: error?.message }, 'the reaper is gone');
     try {
       const { killed } = await killOrphans(orphanSearch(config));

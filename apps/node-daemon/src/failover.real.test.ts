@@ -28,7 +28,7 @@ async function startWriter(): Promise<SequencedWriter> {
   return writer;
 }
 
-test('I-ELECT-1 I-SEAL-1: the primary’s host dies under a writer; no acknowledged row is lost and it comes back as a standby', async () => {
+test('I-LOSS-1 I-LOSS-2: the primary’s host dies under a writer; no acknowledged row is lost and it comes back as a standby', async () => {
   await threeNodes();
   const running = await startWriter();
   for (let round = 0; round < 2; round += 1) {
@@ -51,6 +51,8 @@ test('I-ELECT-1 I-SEAL-1: the primary’s host dies under a writer; no acknowled
   }
   const { acknowledged } = await running.stop();
   expect(acknowledged.length).toBeGreaterThan(100);
+  const timelines = (await cluster.untilHealthy()).nodes.map((node) => node.timeline);
+  expect(new Set(timelines).size).toBe(1);
   for (const name of names) {
     const client = await cluster.connect(name);
     const caughtUp = async () => (await missingNumbers(client, 'numbers', acknowledged)).length === 0;

@@ -1,5 +1,5 @@
-import { createInterface } from 'node:readline/promises';
 import { userInfo } from 'node:os';
+import { createInterface } from 'node:readline/promises';
 import type { Operation } from '@quantadb/engine/contract/cluster-state';
 import type { OperationRequest } from '@quantadb/engine/contract/operations';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
@@ -28,21 +28,32 @@ export async function change(options: ChangeOptions): Promise<Operation> {
   if (!json) process.stdout.write(`${planText(plan)}\n\n`);
   await confirm(options);
   const requestedBy = userInfo().username;
-  const { operationId } = await client.start({ request, planHash: plan.hash, requestedBy, reason: options.reason });
+  const { operationId } = await client.start({
+    request,
+    planHash: plan.hash,
+    requestedBy,
+    reason: options.reason,
+  });
   const operation = await follow(client, operationId, json ? () => undefined : progressWriter());
   if (operation.state === 'done') return operation;
-  throw new QuantaError('REFUSED', `${operation.kind} ended as ${operation.state}: ${operation.error ?? 'no reason was given'}`, {
-    hint: '`quantadb events` tells what happened meanwhile.',
-  });
+  throw new QuantaError(
+    'REFUSED',
+    `${operation.kind} ended as ${operation.state}: ${operation.error ?? 'no reason was given'}`,
+    {
+      hint: '`quantadb events` tells what happened meanwhile.',
+    },
+  );
 }
 
 async function confirm(options: ChangeOptions): Promise<void> {
   if (options.yes) return;
-  if (!process.stdin.isTTY || options.json) throw new UsageError('there is nobody to confirm: add --yes to go on without asking');
+  if (!process.stdin.isTTY || options.json)
+    throw new UsageError('there is nobody to confirm: add --yes to go on without asking');
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   const answer = await terminal.question('Go on? [y/N] ');
   terminal.close();
-  if (!/^y(es)?$/i.test(answer.trim())) throw new QuantaError('REFUSED', 'not confirmed; nothing was changed');
+  if (!/^y(es)?$/i.test(answer.trim()))
+    throw new QuantaError('REFUSED', 'not confirmed; nothing was changed');
 }
 
 type Show = (operation: Operation, clone: string | null) => void;
@@ -71,7 +82,7 @@ function progressWriter(): Show {
   return (operation, clone) => {
     if (isTerminal) process.stdout.write('\r\u001b[K');
     for (const step of operation.steps) {
-      if ((step.state === 'pending' || step.state === 'running') || told.has(step.name)) continue;
+      if (step.state === 'pending' || step.state === 'running' || told.has(step.name)) continue;
       told.add(step.name);
       process.stdout.write(`${stepText(step)}\n`);
     }

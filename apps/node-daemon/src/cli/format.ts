@@ -23,7 +23,9 @@ export function millisecondsText(ms: number): string {
 
 /** Columns under each other; the last one is not padded. */
 export function table(header: string[], rows: string[][]): string {
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
   const line = (cells: string[]) =>
     cells
       .map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
@@ -40,7 +42,8 @@ export function statusText(status: SystemStatus): string {
   });
   if (parts.length === 0) parts.push('There is no cluster yet.');
   const others = status.hosts.filter((host) => host.state !== 'member');
-  if (others.length > 0) parts.push(`Hosts in no cluster: ${others.map((host) => `${host.name} (${host.state})`).join(', ')}`);
+  if (others.length > 0)
+    parts.push(`Hosts in no cluster: ${others.map((host) => `${host.name} (${host.state})`).join(', ')}`);
   return parts.join('\n\n');
 }
 
@@ -84,7 +87,8 @@ export function planText(plan: OperationPlan): string {
 const stepMarks = { pending: '·', running: '…', done: '✓', failed: '✗', skipped: '-' } as const;
 
 export function stepText(step: Operation['steps'][number]): string {
-  const tookMs = step.startedAtMs !== null && step.endedAtMs !== null ? step.endedAtMs - step.startedAtMs : null;
+  const tookMs =
+    step.startedAtMs !== null && step.endedAtMs !== null ? step.endedAtMs - step.startedAtMs : null;
   const took = tookMs === null ? '' : ` (${millisecondsText(tookMs)})`;
   return `${stepMarks[step.state]} ${step.name}${step.detail ? `: ${step.detail}` : ''}${took}`;
 }

@@ -42,7 +42,10 @@ export async function upInForeground(options: UpOptions): Promise<number> {
     await supervisor.start();
     try {
       const up = bringUp({ system, secrets, client: (name) => supervisor.client(name), say });
-      const first = await Promise.race([up.then(() => 'up' as const), stopRequested.then(() => 'stop' as const)]);
+      const first = await Promise.race([
+        up.then(() => 'up' as const),
+        stopRequested.then(() => 'stop' as const),
+      ]);
       up.catch(() => undefined);
       if (first === 'up') {
         const target = await Target.find(options);
@@ -84,14 +87,20 @@ export async function upInBackground(options: UpOptions & { command: string[] })
   await log.close();
   const isUp = async () => {
     if (exitCode !== null) {
-      throw new QuantaError('PREFLIGHT_FAILED', 'the local system ended while it started', { hint: `See ${logFile}.` });
+      throw new QuantaError('PREFLIGHT_FAILED', 'the local system ended while it started', {
+        hint: `See ${logFile}.`,
+      });
     }
     const status = await Target.find(options)
       .then((target) => target.status())
       .catch(() => null);
     return status?.clusters.some((cluster) => cluster.health === 'healthy') ? status : undefined;
   };
-  const status = await pollUntil(isUp, { what: `the local system is up (see ${logFile})`, timeoutMs: upDeadlineMs, intervalMs: 300 });
+  const status = await pollUntil(isUp, {
+    what: `the local system is up (see ${logFile})`,
+    timeoutMs: upDeadlineMs,
+    intervalMs: 300,
+  });
   options.say(statusText(status));
 }
 
@@ -103,7 +112,11 @@ export async function down(options: TargetOptions): Promise<boolean> {
   if (!holder.isAlive || holder.pid === null) return false;
   process.kill(holder.pid, 'SIGTERM');
   const ended = async () => ((await livingHolder(lock)).isAlive ? undefined : true);
-  await pollUntil(ended, { what: 'the local system has stopped', timeoutMs: downDeadlineMs, intervalMs: 100 });
+  await pollUntil(ended, {
+    what: 'the local system has stopped',
+    timeoutMs: downDeadlineMs,
+    intervalMs: 100,
+  });
   return true;
 }
 

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
+import type { OperationRequest } from '@quantadb/engine/contract/operations';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { releaseVersion } from '@quantadb/engine/shared/version';
 import { Command, CommanderError } from 'commander';
-import type { OperationRequest } from '@quantadb/engine/contract/operations';
 import { loadHostConfig } from '../host-config.ts';
 import { change } from './change.ts';
 import { hostsText, nodesText, operationsText, statusText, table } from './format.ts';
@@ -56,7 +56,10 @@ function addLocalSystem(program: Command, options: () => GlobalOptions): void {
       const bin = fileURLToPath(new URL('../../bin/quantadb.mjs', import.meta.url));
       const home = up.home ? ['--home', up.home] : [];
       const untested = up.untested ? ['--untested'] : [];
-      await upInBackground({ ...up, command: [process.execPath, bin, ...home, 'up', '--foreground', ...untested] });
+      await upInBackground({
+        ...up,
+        command: [process.execPath, bin, ...home, 'up', '--foreground', ...untested],
+      });
     });
   program
     .command('down')
@@ -140,8 +143,16 @@ async function showEvents(options: GlobalOptions, own: { since: string; follow?:
   let since = Number(own.since);
   do {
     const events = await target.reader().then((client) => client.events(since));
-    const rows = events.map((event) => [String(event.id), new Date(event.atMs).toISOString(), event.severity, event.message]);
-    if (events.length > 0) print(options, events, () => (own.follow ? rows.map((row) => row.join('  ')).join('\n') : table(['ID', 'AT', 'SEVERITY', ''], rows)));
+    const rows = events.map((event) => [
+      String(event.id),
+      new Date(event.atMs).toISOString(),
+      event.severity,
+      event.message,
+    ]);
+    if (events.length > 0)
+      print(options, events, () =>
+        own.follow ? rows.map((row) => row.join('  ')).join('\n') : table(['ID', 'AT', 'SEVERITY', ''], rows),
+      );
     since = events.at(-1)?.id ?? since;
     if (own.follow) await new Promise((resolve) => setTimeout(resolve, followEventsEveryMs));
   } while (own.follow);
@@ -163,7 +174,8 @@ async function main(): Promise<void> {
     const { message } = error as Error;
     const hint = error instanceof QuantaError ? error.hint : undefined;
     const code = error instanceof QuantaError ? error.code : null;
-    if (process.argv.includes('--json')) process.stderr.write(`${JSON.stringify({ error: { code, message, hint: hint ?? null } })}\n`);
+    if (process.argv.includes('--json'))
+      process.stderr.write(`${JSON.stringify({ error: { code, message, hint: hint ?? null } })}\n`);
     else process.stderr.write(`${message}\n${hint ? `\n${hint}\n` : ''}`);
   }
 }

@@ -70,19 +70,29 @@ export class Target {
   /** The shape of `status --json`, completed by what only this machine knows. */
   async status(): Promise<SystemStatus> {
     const clusters = new Map<string, ClusterStatus>();
-    const hosts = await Promise.all(this.clients().map(({ host, client }) => this.look(host, client, clusters)));
+    const hosts = await Promise.all(
+      this.clients().map(({ host, client }) => this.look(host, client, clusters)),
+    );
     const found = hosts.filter((host) => host !== null);
     if (found.every((host) => host.state === 'unreachable')) {
-      throw new QuantaError('PEER_UNREACHABLE', 'no daemon answers', { hint: 'Start the local system: npm start' });
+      throw new QuantaError('PEER_UNREACHABLE', 'no daemon answers', {
+        hint: 'Start the local system: npm start',
+      });
     }
-    return { console: null, hosts: found, clusters: [...clusters.values()].map((cluster) => this.complete(cluster)) };
+    return {
+      console: null,
+      hosts: found,
+      clusters: [...clusters.values()].map((cluster) => this.complete(cluster)),
+    };
   }
 
   /** What is known of a host, for `node add`. */
   configFileOf(name: string): string {
     const host = this.system?.hosts.find((each) => each.name === name);
     if (host) return host.config;
-    throw new QuantaError('NOT_FOUND', `no host ${name} is known here`, { hint: '`quantadb hosts` lists them.' });
+    throw new QuantaError('NOT_FOUND', `no host ${name} is known here`, {
+      hint: '`quantadb hosts` lists them.',
+    });
   }
 
   private clients(): { host: SystemFile['hosts'][number] | null; client: DaemonClient }[] {
@@ -115,7 +125,9 @@ export class Target {
       if (host) spare = client;
     }
     if (spare) return spare;
-    throw new QuantaError('PEER_UNREACHABLE', 'no daemon answers', { hint: 'Start the local system: npm start' });
+    throw new QuantaError('PEER_UNREACHABLE', 'no daemon answers', {
+      hint: 'Start the local system: npm start',
+    });
   }
 
   /** Passwords never leave a daemon; who may read the local secrets gets complete connection strings. */
@@ -125,7 +137,10 @@ export class Target {
     const { role, database, password } = secrets.application;
     const uri = (addresses: string[]) => `postgres://${role}:${password}@${addresses.join(',')}/${database}`;
     const addresses = cluster.nodes.flatMap((node) => (node.address ? [node.address] : []));
-    const nodes = cluster.nodes.map((node) => ({ ...node, postgres: node.address ? uri([node.address]) : null }));
+    const nodes = cluster.nodes.map((node) => ({
+      ...node,
+      postgres: node.address ? uri([node.address]) : null,
+    }));
     return { ...cluster, nodes, connect: `${uri(addresses)}?target_session_attrs=read-write` };
   }
 }

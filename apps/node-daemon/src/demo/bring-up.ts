@@ -32,7 +32,11 @@ export async function bringUp(options: BringUpOptions): Promise<ClusterStatus> {
   }
   if (members.size === 0) {
     options.say(`Making cluster ${demoCluster} on ${founder} …`);
-    const request = { kind: 'create-cluster', cluster: demoCluster, application: options.secrets.application } as const;
+    const request = {
+      kind: 'create-cluster',
+      cluster: demoCluster,
+      application: options.secrets.application,
+    } as const;
     await run(options, founder, { ...request, parameters: {}, hba: [] });
     members.add(founder);
   }
@@ -55,12 +59,21 @@ async function run(options: BringUpOptions, via: string, request: OperationReque
   const client = options.client(via);
   const plan = await client.plan(request);
   if (plan.refusal) throw new QuantaError('REFUSED', plan.refusal);
-  const { operationId } = await client.start({ request, planHash: plan.hash, requestedBy: 'local system', reason: 'first start' });
+  const { operationId } = await client.start({
+    request,
+    planHash: plan.hash,
+    requestedBy: 'local system',
+    reason: 'first start',
+  });
   const ended = async () => {
     const operations = await client.operations().catch(() => []);
     return operations.find((each) => each.id === operationId && each.state !== 'running');
   };
-  const operation = await pollUntil(ended, { what: request.kind, timeoutMs: operationDeadlineMs, intervalMs: pollMs });
+  const operation = await pollUntil(ended, {
+    what: request.kind,
+    timeoutMs: operationDeadlineMs,
+    intervalMs: pollMs,
+  });
   if (operation.state === 'done') return operation;
   throw new QuantaError('REFUSED', `${request.kind} failed: ${operation.error ?? 'no reason was given'}`, {
     hint: 'See daemon.log and state/postgres.log of the hosts in QUANTADB_HOME.',
@@ -80,12 +93,19 @@ function untilAnswers(options: BringUpOptions, name: string): Promise<unknown> {
 function untilPrimary(options: BringUpOptions, members: string[]): Promise<unknown> {
   const found = async () => {
     for (const name of members) {
-      const status = await options.client(name).status().catch(() => null);
+      const status = await options
+        .client(name)
+        .status()
+        .catch(() => null);
       if (status?.primary) return status;
     }
     return undefined;
   };
-  return pollUntil(found, { what: 'the cluster has a primary', timeoutMs: healthyDeadlineMs, intervalMs: pollMs });
+  return pollUntil(found, {
+    what: 'the cluster has a primary',
+    timeoutMs: healthyDeadlineMs,
+    intervalMs: pollMs,
+  });
 }
 
 /** Healthy, or the last verdict: a cluster that lost a node on purpose must not keep the rest from starting. */
@@ -93,7 +113,10 @@ async function untilHealthy(options: BringUpOptions): Promise<ClusterStatus> {
   let last: ClusterStatus | null = null;
   const healthy = async () => {
     for (const { name } of options.system.hosts) {
-      const status = await options.client(name).status().catch(() => null);
+      const status = await options
+        .client(name)
+        .status()
+        .catch(() => null);
       if (!status) continue;
       last = status;
       if (status.health === 'healthy') return status;
@@ -101,7 +124,11 @@ async function untilHealthy(options: BringUpOptions): Promise<ClusterStatus> {
     return undefined;
   };
   try {
-    return await pollUntil(healthy, { what: 'the cluster is healthy', timeoutMs: healthyDeadlineMs, intervalMs: pollMs });
+    return await pollUntil(healthy, {
+      what: 'the cluster is healthy',
+      timeoutMs: healthyDeadlineMs,
+      intervalMs: pollMs,
+    });
   } catch (error) {
     if (last) return last;
     throw error;

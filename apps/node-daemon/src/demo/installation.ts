@@ -12,7 +12,7 @@ import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import type { HostConfig } from '../host-config.ts';
 import { runDirectoryOf } from '../preflight/run-directory.ts';
-import { type DemoHost, type DemoPorts, application, demoHosts, demoPaths, hostDirectory } from './layout.ts';
+import { application, type DemoHost, type DemoPorts, demoHosts, demoPaths, hostDirectory } from './layout.ts';
 
 const systemSchema = z.object({
   version: z.literal(1),
@@ -40,11 +40,15 @@ const loopback = '127.0.0.1';
  * What the local system consists of, on disk. Every file is written once, whole, and read back on later starts; a start
  * that was interrupted is completed by the next one.
  */
-export async function install(options: InstallationOptions): Promise<{ system: SystemFile; secrets: Secrets }> {
+export async function install(
+  options: InstallationOptions,
+): Promise<{ system: SystemFile; secrets: Secrets }> {
   const paths = demoPaths(options.home);
   await mkdir(options.home, { recursive: true, mode: 0o755 });
   await mkdir(paths.pki, { recursive: true, mode: 0o700 });
-  const authority = await ensurePair(join(paths.pki, 'ca'), () => createAuthority({ name: 'QuantaDB local system' }));
+  const authority = await ensurePair(join(paths.pki, 'ca'), () =>
+    createAuthority({ name: 'QuantaDB local system' }),
+  );
   await ensurePair(join(paths.pki, 'operator'), () => issueOperatorCertificate(authority, { name: 'local' }));
   const hosts: SystemFile['hosts'] = [];
   for (const name of demoHosts) hosts.push(await installHost(options, name, authority));
@@ -69,7 +73,9 @@ async function readAs<T>(path: string, schema: z.ZodType<T>, hint: string): Prom
   });
   const parsed = schema.safeParse(JSON.parse(text));
   if (parsed.success) return parsed.data;
-  throw new QuantaError('CONFIG_INVALID', `${path} is not understood`, { hint: 'It may be of a newer version.' });
+  throw new QuantaError('CONFIG_INVALID', `${path} is not understood`, {
+    hint: 'It may be of a newer version.',
+  });
 }
 
 async function installHost(
@@ -88,7 +94,12 @@ async function installHost(
   const configFile = join(directory, 'host.json');
   await writeDurably(configFile, JSON.stringify(config, null, 2));
   const { host, port } = config.addresses.api;
-  return { name, api: `http://${host}:${port}`, socket: join(config.runDir, 'daemon.sock'), config: configFile };
+  return {
+    name,
+    api: `http://${host}:${port}`,
+    socket: join(config.runDir, 'daemon.sock'),
+    config: configFile,
+  };
 }
 
 function hostConfig(
@@ -110,7 +121,11 @@ function hostConfig(
     runDir: runDirectoryOf(options.home, name),
     binDir: options.binDir,
     osUser: options.osUser,
-    tls: { ca: join(tlsDirectory, 'ca.crt'), cert: join(tlsDirectory, 'host.crt'), key: join(tlsDirectory, 'host.key') },
+    tls: {
+      ca: join(tlsDirectory, 'ca.crt'),
+      cert: join(tlsDirectory, 'host.crt'),
+      key: join(tlsDirectory, 'host.key'),
+    },
     timing: 'lan',
     logLevel: options.logLevel,
   };
@@ -131,7 +146,9 @@ async function ensurePair(base: string, make: () => Promise<Authority>): Promise
 async function ensureSecrets(path: string): Promise<Secrets> {
   const known = await readFile(path, 'utf8').catch(() => null);
   if (known !== null) return secretsSchema.parse(JSON.parse(known));
-  const secrets: Secrets = { application: { ...application, password: randomBytes(passwordBytes).toString('base64url') } };
+  const secrets: Secrets = {
+    application: { ...application, password: randomBytes(passwordBytes).toString('base64url') },
+  };
   await writeDurably(path, JSON.stringify(secrets, null, 2));
   return secrets;
 }

@@ -43,11 +43,19 @@ export function demoPorts(baseText: string | undefined): DemoPorts {
   return numbered({ console: base, routers: base + 1, postgres: base + 11, api: base + 21, raft: base + 31 });
 }
 
-function numbered(first: { console: number; routers: number; postgres: number; api: number; raft: number }): DemoPorts {
+function numbered(first: {
+  console: number;
+  routers: number;
+  postgres: number;
+  api: number;
+  raft: number;
+}): DemoPorts {
   const portsOf = (index: number): HostPorts => {
     return { postgres: first.postgres + index, api: first.api + index, raft: first.raft + index };
   };
-  const hosts = Object.fromEntries(demoHosts.map((name, index) => [name, portsOf(index)])) as DemoPorts['hosts'];
+  const hosts = Object.fromEntries(
+    demoHosts.map((name, index) => [name, portsOf(index)]),
+  ) as DemoPorts['hosts'];
   return { console: first.console, routers: [0, 1, 2].map((index) => first.routers + index), hosts };
 }
 

@@ -41,7 +41,11 @@ export class ManagedProcess {
     await rotate(logFile);
     const log = await open(logFile, 'a');
     // A session of its own: Ctrl-C in the terminal must reach the supervisor only, which ends things in order.
-    const child = spawn(file, args, { stdio: ['ignore', log.fd, log.fd], detached: true, ...(env ? { env } : {}) });
+    const child = spawn(file, args, {
+      stdio: ['ignore', log.fd, log.fd],
+      detached: true,
+      ...(env ? { env } : {}),
+    });
     this.child = child;
     child.once('exit', () => this.ended(child));
     child.once('error', () => this.ended(child));
@@ -86,6 +90,9 @@ export class ManagedProcess {
 }
 
 async function rotate(path: string): Promise<void> {
-  const size = await stat(path).then((found) => found.size, () => 0);
+  const size = await stat(path).then(
+    (found) => found.size,
+    () => 0,
+  );
   if (size > logBytesMax) await rename(path, `${path}.1`);
 }

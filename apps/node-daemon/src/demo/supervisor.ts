@@ -34,7 +34,8 @@ export class DemoSupervisor {
           args: [daemonFile, host.config],
           logFile: join(hostDirectory(home, host.name), 'daemon.log'),
           restartAfterMs,
-          onEnded: (name, afterMs) => say(`The daemon of ${name} has ended; it starts again in ${afterMs / 1000} s.`),
+          onEnded: (name, afterMs) =>
+            say(`The daemon of ${name} has ended; it starts again in ${afterMs / 1000} s.`),
         }),
       ]),
     );
@@ -68,7 +69,11 @@ export class DemoSupervisor {
 
   private async primary(): Promise<string | null> {
     const reports = await Promise.all(
-      [...this.daemons.keys()].map((name) => this.client(name).node().catch(() => null)),
+      [...this.daemons.keys()].map((name) =>
+        this.client(name)
+          .node()
+          .catch(() => null),
+      ),
     );
     return reports.find((report) => report?.role === 'primary')?.name ?? null;
   }

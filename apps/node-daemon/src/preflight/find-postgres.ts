@@ -22,7 +22,9 @@ export type FoundPostgres = { ok: true; binDir: string; version: string } | { ok
 /** Finds PostgreSQL's programs and refuses versions that nobody has tested QuantaDB with. */
 export async function findPostgres(search: PostgresSearch): Promise<FoundPostgres> {
   const majors = search.allowUntested ? [testedMajor, ...untestedMajors] : [testedMajor];
-  const candidates = search.binDir ? [search.binDir] : majors.map((major) => `/usr/lib/postgresql/${major}/bin`);
+  const candidates = search.binDir
+    ? [search.binDir]
+    : majors.map((major) => `/usr/lib/postgresql/${major}/bin`);
   for (const binDir of candidates) {
     const version = await versionAt(binDir);
     if (version === null) continue;
@@ -63,6 +65,13 @@ async function versionAt(binDir: string): Promise<string | null> {
 }
 
 async function missingPrograms(binDir: string): Promise<string[]> {
-  const found = await Promise.all(programs.map((name) => access(join(binDir, name)).then(() => true, () => false)));
+  const found = await Promise.all(
+    programs.map((name) =>
+      access(join(binDir, name)).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
   return programs.filter((_, index) => !found[index]);
 }

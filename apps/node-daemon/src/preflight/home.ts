@@ -24,7 +24,10 @@ export async function chooseHome(options: {
   if (!options.isRoot) return { path, note: null };
   const closed = await closedDirectoryAbove(path);
   if (closed === null) return { path, note: null };
-  return { path: rootHome, note: `Data lives in ${rootHome}, because the user postgres cannot enter ${closed}.` };
+  return {
+    path: rootHome,
+    note: `Data lives in ${rootHome}, because the user postgres cannot enter ${closed}.`,
+  };
 }
 
 async function closedDirectoryAbove(path: string): Promise<string | null> {

@@ -19,14 +19,19 @@ export interface Lock {
 export async function acquireLock(path: string): Promise<Lock> {
   const holder = await livingHolder(path);
   if (holder.isAlive) {
-    throw new QuantaError('PREFLIGHT_FAILED', `a local system already runs in ${dirname(path)} (pid ${holder.pid})`, {
-      hint: 'Use it (`npx quantadb status`), stop it (`npx quantadb down`), or set QUANTADB_HOME and QUANTADB_PORT_BASE for another one.',
-    });
+    throw new QuantaError(
+      'PREFLIGHT_FAILED',
+      `a local system already runs in ${dirname(path)} (pid ${holder.pid})`,
+      {
+        hint: 'Use it (`npx quantadb status`), stop it (`npx quantadb down`), or set QUANTADB_HOME and QUANTADB_PORT_BASE for another one.',
+      },
+    );
   }
   if (holder.pid !== null) await rm(path, { force: true });
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   await writeExclusively(path);
-  const note = holder.pid === null ? null : `The lock of process ${holder.pid}, which is gone, was taken over.`;
+  const note =
+    holder.pid === null ? null : `The lock of process ${holder.pid}, which is gone, was taken over.`;
   return { note, release: () => rm(path, { force: true }) };
 }
 

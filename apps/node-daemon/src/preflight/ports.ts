@@ -6,15 +6,16 @@ const listenState = '0A';
 
 /** Which of the ports somebody else has, and who. */
 export async function checkPorts(ports: number[], host = '127.0.0.1'): Promise<Problem[]> {
-  const taken = (await Promise.all(ports.map(async (port) => ((await isFree(port, host)) ? null : port)))).filter(
-    (port) => port !== null,
-  );
+  const taken = (
+    await Promise.all(ports.map(async (port) => ((await isFree(port, host)) ? null : port)))
+  ).filter((port) => port !== null);
   return Promise.all(
     taken.map(async (port) => {
       const holder = await holderOf(port);
       return {
         message: `port ${port} is taken${holder ? ` by ${holder.command} (pid ${holder.pid})` : ''}`,
-        nextStep: 'End that process, or move all ports with QUANTADB_PORT_BASE (for example QUANTADB_PORT_BASE=18000).',
+        nextStep:
+          'End that process, or move all ports with QUANTADB_PORT_BASE (for example QUANTADB_PORT_BASE=18000).',
       };
     }),
   );
@@ -41,7 +42,9 @@ async function holderOf(port: number): Promise<{ pid: number; command: string } 
 
 async function listeningInodes(port: number): Promise<Set<string>> {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'utf8').catch(() => '')));
+  const tables = await Promise.all(
+    ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'utf8').catch(() => '')),
+  );
   const rows = tables.flatMap((table) => table.split('\n').map((line) => line.trim().split(/\s+/)));
   const listening = rows.filter((fields) => fields[1]?.endsWith(suffix) && fields[3] === listenState);
   return new Set(listening.map((fields) => fields[9] ?? ''));
@@ -49,7 +52,9 @@ async function listeningInodes(port: number): Promise<Set<string>> {
 
 async function hasSocket(pid: string, inodes: ReadonlySet<string>): Promise<boolean> {
   const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => []);
-  const targets = await Promise.all(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
+  const targets = await Promise.all(
+    descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')),
+  );
   return targets.some((target) => inodes.has(/^socket:\[(\d+)\]$/.exec(target)?.[1] ?? '-'));
 }
 

@@ -14,5 +14,7 @@ export interface Problem {
 export function refuseAll(problems: Problem[]): void {
   if (problems.length === 0) return;
   const message = problems.map((problem) => problem.message).join('\n');
-  throw new QuantaError('PREFLIGHT_FAILED', message, { hint: problems.map((problem) => problem.nextStep).join('\n') });
+  throw new QuantaError('PREFLIGHT_FAILED', message, {
+    hint: problems.map((problem) => problem.nextStep).join('\n'),
+  });
 }

@@ -74,8 +74,8 @@ export class RealCluster {
     await pollUntil(answers, { what: `the daemon of ${name} answers`, timeoutMs: 30_000, intervalMs: 50 });
   }
 
-  startAll(): Promise<void[]> {
-    return Promise.all([...this.hosts.keys()].map((name) => this.startDaemon(name)));
+  async startAll(): Promise<void> {
+    await Promise.all([...this.hosts.keys()].map((name) => this.startDaemon(name)));
   }
 
   /** The demo's shape: a cluster founded on the first node, the others added one by one. */
@@ -187,7 +187,6 @@ export class RealCluster {
   /** Every process of every host is ended, whatever state it is in, and nothing of it stays on disk. */
   async cleanUp(writer?: SequencedWriter): Promise<void> {
     await writer?.stop().catch(() => undefined);
-    if (process.env.QUANTADB_TEST_KEEP) return;
     for (const host of this.hosts.values()) if (host.daemon?.pid) sendKill(host.daemon.pid);
     const gone = async () => {
       const pids = await processesBelow(this.directory);

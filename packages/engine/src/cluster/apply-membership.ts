@@ -17,7 +17,8 @@ export function addMember(draft: Draft, command: CommandOf<'add-member'>): Comma
   const { state } = draft;
   const { member } = command;
   if (state.members[member.name]) return { ok: false, reason: `${member.name} is a member already` };
-  if (Object.keys(state.members).length >= membersMax) return { ok: false, reason: `a cluster has at most ${membersMax} nodes` };
+  if (Object.keys(state.members).length >= membersMax)
+    return { ok: false, reason: `a cluster has at most ${membersMax} nodes` };
   const raftId = state.nextRaftId;
   state.nextRaftId += 1;
   state.members[member.name] = { ...member, raftId, phase: 'joining', maintenance: null };
@@ -35,7 +36,8 @@ export function setPhase(draft: Draft, command: CommandOf<'set-phase'>): Command
     if (problem) return { ok: false, reason: problem };
   }
   member.phase = command.phase;
-  if (command.phase === 'active') draft.event('info', 'node-active', `${command.node} is streaming.`, command.node);
+  if (command.phase === 'active')
+    draft.event('info', 'node-active', `${command.node} is streaming.`, command.node);
   return { ok: true };
 }
 

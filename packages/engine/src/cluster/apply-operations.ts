@@ -12,9 +12,14 @@ export function beginOperation(draft: Draft, command: CommandOf<'begin-operation
     return { ok: false, reason: `another operation runs: ${state.operation.kind} (${state.operation.id})` };
   }
   // The draft counts this command already, so the plan's revision is one behind.
-  if (command.revision !== state.revision - 1) return { ok: false, reason: 'the cluster has changed since the plan was made' };
+  if (command.revision !== state.revision - 1)
+    return { ok: false, reason: 'the cluster has changed since the plan was made' };
   state.operation = command.operation;
-  draft.event('info', 'operation-started', `${command.operation.kind} started by ${command.operation.requestedBy}.`);
+  draft.event(
+    'info',
+    'operation-started',
+    `${command.operation.kind} started by ${command.operation.requestedBy}.`,
+  );
   return { ok: true };
 }
 
@@ -44,7 +49,9 @@ export function endOperation(draft: Draft, command: CommandOf<'end-operation'>):
   if (state.pastOperations.length > pastOperationsMax) state.pastOperations.shift();
   state.operation = null;
   const failed = command.state === 'failed';
-  const message = failed ? `${operation.kind} failed: ${command.error}` : `${operation.kind} is ${command.state}.`;
+  const message = failed
+    ? `${operation.kind} failed: ${command.error}`
+    : `${operation.kind} is ${command.state}.`;
   draft.event(failed ? 'warning' : 'info', 'operation-ended', message);
   return { ok: true };
 }

@@ -86,7 +86,8 @@ export function grant(draft: Draft, command: CommandOf<'grant'>): CommandResult 
   });
   failover.steps.push({ state: 'GRANT', atMs: draft.atMs, detail: grantDetail(command, timeline) });
   draft.event('info', 'reign-granted', grantDetail(command, timeline), command.candidate);
-  if (!command.promote) closeFailover(draft, failover, { state: 'DONE', detail: `${command.candidate} goes on as primary.` });
+  if (!command.promote)
+    closeFailover(draft, failover, { state: 'DONE', detail: `${command.candidate} goes on as primary.` });
   return { ok: true };
 }
 
@@ -99,7 +100,11 @@ function grantDetail(command: CommandOf<'grant'>, timeline: number): string {
 export function recordTimeline(draft: Draft, command: CommandOf<'record-timeline'>): CommandResult {
   const { state } = draft;
   const { reign } = state;
-  if (reign.epoch !== command.epoch || reign.primary !== command.node || reign.timeline !== command.timeline) {
+  if (
+    reign.epoch !== command.epoch ||
+    reign.primary !== command.node ||
+    reign.timeline !== command.timeline
+  ) {
     return refused(`the reign has moved on to epoch ${reign.epoch}`);
   }
   const record = state.timelines.find((timeline) => timeline.id === command.timeline);
@@ -109,7 +114,11 @@ export function recordTimeline(draft: Draft, command: CommandOf<'record-timeline
   record.forkLsn = command.forkLsn;
   const { failover } = state;
   if (failover?.epoch === command.epoch) {
-    failover.steps.push(...command.steps, { state: 'REJOIN', atMs: draft.atMs, detail: 'Writes are open; waiting for the other nodes.' });
+    failover.steps.push(...command.steps, {
+      state: 'REJOIN',
+      atMs: draft.atMs,
+      detail: 'Writes are open; waiting for the other nodes.',
+    });
     failover.state = 'REJOIN';
     failover.dataLoss = { possible: false, detail: 'Every acknowledged write is on the new primary.' };
   }
@@ -152,10 +161,16 @@ function describeSet(set: SyncSet): string {
 function openElection(draft: Draft, id: string): Failover | null {
   const { failover } = draft.state;
   if (failover?.id !== id) return null;
-  return failover.state === 'SEAL' || failover.state === 'COLLECT' || failover.state === 'NO_SAFE_CANDIDATE' ? failover : null;
+  return failover.state === 'SEAL' || failover.state === 'COLLECT' || failover.state === 'NO_SAFE_CANDIDATE'
+    ? failover
+    : null;
 }
 
-function closeFailover(draft: Draft, failover: Failover, end: { state: 'DONE' | 'ABANDONED'; detail: string }): void {
+function closeFailover(
+  draft: Draft,
+  failover: Failover,
+  end: { state: 'DONE' | 'ABANDONED'; detail: string },
+): void {
   const { state } = draft;
   failover.state = end.state;
   failover.steps.push({ state: end.state, atMs: draft.atMs, detail: end.detail });

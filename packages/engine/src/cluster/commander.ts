@@ -1,8 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { Clock } from '../shared/clock.ts';
 import { systemClock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Command, CommandResult } from './commands.ts';
 import { memberByRaftId } from './membership.ts';
 import type { Peers } from './peer-protocol.ts';
@@ -39,10 +39,14 @@ export class Commander {
         await delay(retryMs);
       }
     }
-    throw new QuantaError('NO_QUORUM', `the cluster did not take the command ${command.kind} within ${deadlineMs} ms`, {
-      cause: lastError,
-      hint: 'A majority of the voters must be up and reachable; see `quantadb status`.',
-    });
+    throw new QuantaError(
+      'NO_QUORUM',
+      `the cluster did not take the command ${command.kind} within ${deadlineMs} ms`,
+      {
+        cause: lastError,
+        hint: 'A majority of the voters must be up and reachable; see `quantadb status`.',
+      },
+    );
   }
 
   private async tryOnce(command: Command, remainingMs: number): Promise<CommandResult> {

@@ -24,15 +24,25 @@ export const commandSchema = z.discriminatedUnion('kind', [
     clusterId: z.string().min(1),
     name: nodeNameSchema,
     founder: memberSchema.omit({ raftId: true, phase: true, maintenance: true }),
-    durability: z.object({ mode: z.enum(['async', 'quorum', 'all']), strictness: z.enum(['strict', 'available']) }),
+    durability: z.object({
+      mode: z.enum(['async', 'quorum', 'all']),
+      strictness: z.enum(['strict', 'available']),
+    }),
     parameters: z.record(z.string(), z.string()),
     hba: z.array(z.string().max(500)),
   }),
   z.object({ kind: z.literal('identify'), systemIdentifier: z.string().min(1) }),
   /** The very first reign: nothing was acknowledged before it, so nothing is sealed. */
   z.object({ kind: z.literal('grant-first'), primary: nodeNameSchema }),
-  z.object({ kind: z.literal('add-member'), member: memberSchema.omit({ raftId: true, phase: true, maintenance: true }) }),
-  z.object({ kind: z.literal('set-phase'), node: nodeNameSchema, phase: z.enum(['joining', 'active', 'leaving']) }),
+  z.object({
+    kind: z.literal('add-member'),
+    member: memberSchema.omit({ raftId: true, phase: true, maintenance: true }),
+  }),
+  z.object({
+    kind: z.literal('set-phase'),
+    node: nodeNameSchema,
+    phase: z.enum(['joining', 'active', 'leaving']),
+  }),
   z.object({ kind: z.literal('remove-member'), node: nodeNameSchema }),
   z.object({
     kind: z.literal('begin-failover'),
@@ -60,7 +70,9 @@ export const commandSchema = z.discriminatedUnion('kind', [
     promote: z.boolean(),
     parentTimeline: z.number().int().min(1),
     /** The candidate's own past: a timeline that was opened but never recorded becomes recorded when it is built on. */
-    history: z.array(z.object({ timeline: z.number().int().min(1), parentId: z.number().int().min(1), forkLsn: lsnSchema })),
+    history: z.array(
+      z.object({ timeline: z.number().int().min(1), parentId: z.number().int().min(1), forkLsn: lsnSchema }),
+    ),
     votes: z.array(sealVoteSchema),
     candidates: candidatesSchema,
   }),
@@ -72,7 +84,12 @@ export const commandSchema = z.discriminatedUnion('kind', [
     node: nodeNameSchema,
     steps: z.array(z.object({ state: failoverStateSchema, atMs: z.number(), detail: z.string() })),
   }),
-  z.object({ kind: z.literal('end-failover'), id: z.string(), state: z.enum(['DONE', 'ABANDONED']), detail: z.string() }),
+  z.object({
+    kind: z.literal('end-failover'),
+    id: z.string(),
+    state: z.enum(['DONE', 'ABANDONED']),
+    detail: z.string(),
+  }),
   z.object({ kind: z.literal('move-sync-set'), epoch: z.number().int().min(1), syncSet: syncSetSchema }),
   z.object({ kind: z.literal('begin-operation'), operation: operationSchema, revision: z.number().int() }),
   z.object({

@@ -1,31 +1,29 @@
-import { createHash, randomUUID } from 'node:crypto';
-import type { Addresses, ClusterEvent, ClusterState, Member, Operation } from '../contract/cluster-state.ts';
+import type { Addresses, ClusterEvent, ClusterState, Operation } from '../contract/cluster-state.ts';
 import type { DaemonFacade } from '../contract/daemon-facade.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { OperationPlan, OperationRequest, OperationStart } from '../contract/operations.ts';
 import type { ClusterStatus, HostStatus } from '../contract/status.ts';
-import { FailoverManager } from '../failover/failover-manager.ts';
 import { LeaseKeeper } from '../failover/lease-keeper.ts';
 import type { SealStore } from '../failover/seal-store.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
-import { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import { renderMetrics } from '../monitor/metrics.ts';
-import { compareWalPositions } from '../postgres/timeline-history.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
-import { messageOf, QuantaError } from '../shared/errors.ts';
+import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { Commander } from './commander.ts';
 import type { Database } from './database.ts';
-import { Housekeeper } from './housekeeper.ts';
+import { Decider } from './decider.ts';
 import { memberByRaftId } from './membership.ts';
 import { NodeAgent } from './node-agent.ts';
-import { OperationRunner } from './operation-runner.ts';
-import { operationHandlers, operationParams } from './operations.ts';
 import { peerHandlers } from './peer-handlers.ts';
-import { dispatchPeerCall, type PeerCaller, type PeerHandlers, type PeerInput, Peers } from './peer-protocol.ts';
-import { pendingSteps, planLifetimeMs, planOf } from './plan.ts';
+import {
+  dispatchPeerCall,
+  type PeerCaller,
+  type PeerHandlers,
+  type PeerInput,
+  Peers,
+} from './peer-protocol.ts';
 import { RaftGroup } from './raft-group.ts';
-import { RaftMembership } from './raft-membership.ts';
 import { buildReport } from './report.ts';
 
 export interface CoordinatorOptions {
@@ -48,7 +46,6 @@ export interface CoordinatorOptions {
 }
 
 const tickMs = 50;
-const commandDeadlineMs = 5000;
 
 /** One host's engine, wired: consensus, the agent of its PostgreSQL, and the decider's duties for when it leads. */
 export class Coordinator implements DaemonFacade {
@@ -59,64 +56,49 @@ export class Coordinator implements DaemonFacade {
   private readonly commander: Commander;
   private readonly lease: LeaseKeeper;
   private readonly agent: NodeAgent;
-  private readonly failovers: FailoverManager;
-  private readonly monitor: ClusterMonitor;
-  private readonly raft: RaftMembership;
-  private readonly operationRunner: OperationRunner;
-  private readonly housekeeper: Housekeeper;
+  private readonly decider: Decider;
   private readonly handlers: PeerHandlers;
   private timer: NodeJS.Timeout | null = null;
   private seenRevision = 0;
-  private application: Extract<OperationRequest, { kind: 'create-cluster' }>['application'] = null;
 
   constructor(options: CoordinatorOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
-    const { self, timing, logger, database } = options;
-    const name = self.name;
-    const shared = { self: name, logger, timing, clock: this.clock };
+    const { self, timing, logger, database, dataDir } = options;
+    const { clock } = this;
     this.group = new RaftGroup({
       directory: options.directory,
-      self: { name, ...self.addresses.raft },
+      self: { name: self.name, ...self.addresses.raft },
       listenHost: options.listenHost,
       tls: options.tls,
       timing,
       logger,
-      onLeaseRenewal: (renewal) => this.failovers.renewed(renewal),
+      onLeaseRenewal: (renewal) => this.decider.failovers.renewed(renewal),
       onFatal: options.onFatal,
     });
-    const state = () => this.group.state();
-    const leadership = () => this.group.leadership();
-    const transferLeadership = (toId: number) => this.group.configurable().transferLeadership(toId, timing.electionMaxMs);
-    this.peers = new Peers({ call: (peer, method, body, deadlineMs) => this.callPeer(peer, { method, body, deadlineMs }) });
-    this.commander = new Commander(this.group, this.peers, this.clock);
-    this.raft = new RaftMembership(() => this.group.configurable());
+    const { group } = this;
+    this.peers = new Peers({
+      call: (peer, method, body, deadlineMs) => this.callPeer(peer, { method, body, deadlineMs }),
+    });
+    this.commander = new Commander(group, this.peers, clock);
     this.lease = this.createLease();
-    const votersNow = () => this.raft.votersNow();
-    this.monitor = new ClusterMonitor({ self: name, peers: this.peers, logger, state, leadership, votersNow });
+    const { peers, commander, lease } = this;
+    const shared = { peers, commander, database, timing, logger, clock };
     this.agent = new NodeAgent({
       ...shared,
-      database,
+      self: self.name,
       seal: options.seal,
-      lease: this.lease,
-      commander: this.commander,
-      peers: this.peers,
-      state,
+      lease,
+      state: () => group.state(),
       onPrimaryLost: (epoch, detail) => this.reportLoss(epoch, detail),
     });
-    const decider = { ...shared, commander: this.commander, peers: this.peers, state, leadership, transferLeadership };
-    this.failovers = new FailoverManager({
-      ...decider,
-      isVoter: (raftId) => this.raft.isVoter(raftId),
-      setLeaseGate: (gate) => this.group.setLeaseGate(gate),
-      comparePositions: compareWalPositions,
+    const { agent } = this;
+    this.decider = new Decider({ ...shared, self, group, agent, dataDir });
+    const { failovers, monitor } = this.decider;
+    this.handlers = peerHandlers({
+      ...{ self: self.name, group, agent, database, failovers, monitor },
+      coordinator: this,
     });
-    this.housekeeper = new Housekeeper({ ...decider, monitor: this.monitor, raft: this.raft });
-    const { agent, failovers, monitor, raft, commander, peers } = this;
-    const application = () => this.application;
-    const handlers = operationHandlers({ ...shared, commander, peers, agent, database, failovers, monitor, raft, application });
-    this.operationRunner = new OperationRunner({ commander, logger, state, leadership, handlers });
-    this.handlers = peerHandlers({ self: name, group: this.group, agent, database, failovers, monitor, coordinator: this });
   }
 
   /** Goes on as whatever this host was: a member of a cluster, or a spare. */
@@ -174,7 +156,7 @@ export class Coordinator implements DaemonFacade {
   }
 
   clusterStatus(): Promise<ClusterStatus | null> {
-    return this.monitor.status();
+    return this.decider.monitor.status();
   }
 
   metrics(): Promise<string> {
@@ -191,30 +173,12 @@ export class Coordinator implements DaemonFacade {
     return state.operation ? [...state.pastOperations, state.operation] : state.pastOperations;
   }
 
-  async plan(request: OperationRequest): Promise<OperationPlan> {
-    const input = await this.monitor.planInput();
-    const revision = input.state?.revision ?? 0;
-    const body = planOf(input, request);
-    const canonical = JSON.stringify({ request: withoutSecrets(request), body, revision });
-    const hash = createHash('sha256').update(canonical).digest('hex');
-    return { kind: request.kind, ...body, hash, revision, expiresAtMs: this.clock.wallMs() + planLifetimeMs };
+  plan(request: OperationRequest): Promise<OperationPlan> {
+    return this.decider.desk.plan(request);
   }
 
-  /**
-   * Checks the plan again and writes the operation into the log, where the decider finds it.
-   *
-   * @throws QuantaError REFUSED when the plan refuses or the cluster has changed since it was shown
-   */
-  async start(start: OperationStart): Promise<{ operationId: string }> {
-    const { request } = start;
-    if (request.kind === 'create-cluster') return this.create(request, start);
-    if (!this.group.leadership().isLeader) return this.peers.call(this.leader(), 'start', { input: start, deadlineMs: 10_000 });
-    const plan = await this.plan(request);
-    if (plan.refusal) throw new QuantaError('REFUSED', plan.refusal);
-    if (plan.hash !== start.planHash) {
-      throw new QuantaError('REFUSED', 'the cluster has changed since the plan was made', { hint: 'Ask for the plan again and confirm it.' });
-    }
-    return this.begin(request, start, plan.revision);
+  start(start: OperationStart): Promise<{ operationId: string }> {
+    return this.decider.desk.start(start);
   }
 
   async peerCall(peer: string, method: string, body: unknown): Promise<unknown> {
@@ -226,9 +190,16 @@ export class Coordinator implements DaemonFacade {
     if (this.group.member()?.clusterId === input.clusterId) return { ok: true };
     if (this.group.member()) return { ok: false, reason: `${self.name} belongs to another cluster` };
     if (await database.isInitialised()) {
-      return { ok: false, reason: `${this.options.dataDir} holds data already; move it away by hand if it is not needed` };
+      return {
+        ok: false,
+        reason: `${this.options.dataDir} holds data already; move it away by hand if it is not needed`,
+      };
     }
-    await this.group.join({ clusterId: input.clusterId, clusterName: input.clusterName, raftId: input.raftId });
+    await this.group.join({
+      clusterId: input.clusterId,
+      clusterName: input.clusterName,
+      raftId: input.raftId,
+    });
     this.agent.resume();
     return { ok: true };
   }
@@ -251,60 +222,7 @@ export class Coordinator implements DaemonFacade {
   }
 
   private tick(): void {
-    this.failovers.tick();
-    this.operationRunner.tick();
-    this.housekeeper.tick();
-  }
-
-  private async create(
-    request: Extract<OperationRequest, { kind: 'create-cluster' }>,
-    start: OperationStart,
-  ): Promise<{ operationId: string }> {
-    const { self } = this.options;
-    if (this.group.member()) throw new QuantaError('REFUSED', `this host belongs to cluster ${this.group.member()?.clusterName} already`);
-    if (self.kind !== 'data') throw new QuantaError('REFUSED', 'a cluster cannot be founded on a witness');
-    if (await this.options.database.isInitialised()) {
-      throw new QuantaError('REFUSED', `${this.options.dataDir} holds data already`, { hint: 'Move it away by hand if it is not needed.' });
-    }
-    this.application = request.application;
-    const identity = await this.group.found(request.cluster);
-    const founder = { name: self.name, kind: self.kind, addresses: self.addresses, zone: null };
-    const durability = { mode: 'quorum' as const, strictness: 'strict' as const };
-    const { parameters, hba } = request;
-    const created = await this.commander.submit(
-      { kind: 'create', clusterId: identity.clusterId, name: request.cluster, founder, durability, parameters, hba },
-      commandDeadlineMs,
-    );
-    if (!created.ok) throw new QuantaError('REFUSED', created.reason);
-    return this.begin(request, start, this.group.state()?.revision ?? 0);
-  }
-
-  private async begin(request: OperationRequest, start: OperationStart, revision: number): Promise<{ operationId: string }> {
-    const operation: Operation = {
-      id: randomUUID(),
-      kind: request.kind,
-      state: 'running',
-      params: operationParams(request, this.group.state()),
-      requestedBy: start.requestedBy,
-      reason: start.reason,
-      steps: pendingSteps(request.kind),
-      error: null,
-      startedAtMs: this.clock.wallMs(),
-      endedAtMs: null,
-    };
-    const begun = await this.commander.submit({ kind: 'begin-operation', operation, revision }, commandDeadlineMs);
-    if (!begun.ok) throw new QuantaError('REFUSED', begun.reason, { hint: 'Ask for the plan again and confirm it.' });
-    return { operationId: operation.id };
-  }
-
-  private leader(): Member {
-    const state = this.group.state();
-    const { leaderRaftId } = this.group.leadership();
-    const leader = state && leaderRaftId !== null ? memberByRaftId(state, leaderRaftId) : undefined;
-    if (leader) return leader;
-    throw new QuantaError('NO_QUORUM', 'no Raft leader is known, so nothing can be changed now', {
-      hint: 'A majority of the voters must be up and reachable; see `quantadb status`.',
-    });
+    this.decider.tick();
   }
 
   private callPeer(
@@ -339,11 +257,11 @@ export class Coordinator implements DaemonFacade {
     if (!leader) return;
     this.peers
       .call(leader, 'primary-lost', { input, deadlineMs: 1000 })
-      .catch((error) => this.options.logger.warn({ error: messageOf(error) }, 'the decider could not be told that the primary is lost'));
+      .catch((error) =>
+        this.options.logger.warn(
+          { error: messageOf(error) },
+          'the decider could not be told that the primary is lost',
+        ),
+      );
   }
-}
-
-function withoutSecrets(request: OperationRequest): unknown {
-  if (request.kind !== 'create-cluster' || !request.application) return request;
-  return { ...request, application: { role: request.application.role, database: request.application.database } };
 }

@@ -1,5 +1,5 @@
-import type { NodeReport } from '../contract/node-report.ts';
 import type { DurabilityMode, SyncSet, TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
+import type { NodeReport } from '../contract/node-report.ts';
 
 /** A server to stream from. */
 export interface UpstreamNode {
@@ -49,7 +49,10 @@ export interface Database {
   setUpstream(upstream: UpstreamNode | null): Promise<void>;
   /** Lets clients in on a running server, or shuts them out. */
   setClients(clients: 'open' | 'closed'): Promise<void>;
-  clone(upstream: UpstreamNode, options: { onProgress(progress: CloneProgress): void; signal: AbortSignal }): Promise<void>;
+  clone(
+    upstream: UpstreamNode,
+    options: { onProgress(progress: CloneProgress): void; signal: AbortSignal },
+  ): Promise<void>;
   /** Stops the WAL receiver until its process is gone, then reads the exact end of the local WAL. */
   seal(): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }>;
   exactEndOfWal(): Promise<WalPosition>;
@@ -73,7 +76,11 @@ export interface Database {
    * Makes commits wait for the set, and answers once every transaction that began before has ended and every named
    * standby has confirmed a later position.
    */
-  confirmSynchronous(request: { set: SyncSet; mode: DurabilityMode; deadlineMs: number }): Promise<{ ok: true } | { ok: false; reason: string }>;
+  confirmSynchronous(request: {
+    set: SyncSet;
+    mode: DurabilityMode;
+    deadlineMs: number;
+  }): Promise<{ ok: true } | { ok: false; reason: string }>;
   stopFast(deadlineMs: number): Promise<void>;
   /** SIGKILLs PostgreSQL and everything it started; returns when nothing is left. */
   kill(why: string): Promise<void>;

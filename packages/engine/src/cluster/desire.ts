@@ -23,12 +23,16 @@ export function desireOf(state: ClusterState | null, self: string, sealedEpoch: 
   if (member.kind === 'witness') return { kind: 'nothing', why: 'a witness holds no data' };
   if (member.phase === 'leaving') return { kind: 'nothing', why: 'leaving the cluster' };
   const { reign } = state;
-  if (reign.epoch === 0 || reign.primary === null) return { kind: 'hold', why: 'no reign has been granted yet' };
+  if (reign.epoch === 0 || reign.primary === null)
+    return { kind: 'hold', why: 'no reign has been granted yet' };
   if (reign.epoch < sealedEpoch) {
     return { kind: 'hold', why: `sealed for epoch ${sealedEpoch}, whose primary is not known yet` };
   }
-  const isRecorded = state.timelines.some((timeline) => timeline.id === reign.timeline && timeline.status === 'recorded');
-  if (reign.primary === self) return { kind: 'lead', epoch: reign.epoch, timeline: reign.timeline, isRecorded };
+  const isRecorded = state.timelines.some(
+    (timeline) => timeline.id === reign.timeline && timeline.status === 'recorded',
+  );
+  if (reign.primary === self)
+    return { kind: 'lead', epoch: reign.epoch, timeline: reign.timeline, isRecorded };
   const upstream = state.members[reign.primary];
   if (!upstream) return { kind: 'hold', why: `the primary ${reign.primary} is no member` };
   return { kind: 'follow', epoch: reign.epoch, upstream, timeline: reign.timeline, isOpen: isRecorded };

@@ -1,8 +1,8 @@
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
 import { QuantaError } from '../shared/errors.ts';
+import type { Activity, NodeAgentOptions } from './agent-options.ts';
 import type { CloneProgress, UpstreamNode } from './database.ts';
 import type { Desire } from './desire.ts';
-import type { Activity, NodeAgentOptions } from './node-agent.ts';
 
 type FollowerOptions = NodeAgentOptions & { show(activity: Activity): void };
 
@@ -45,9 +45,11 @@ export class Follower {
     const { database } = this.options;
     if (!(await database.isInitialised())) return this.clone(desire, signal);
     await this.refuseForeignData();
-    if (await database.isPrimary()) await database.kill(`${desire.upstream.name} is primary of epoch ${desire.epoch}`);
+    if (await database.isPrimary())
+      await database.kill(`${desire.upstream.name} is primary of epoch ${desire.epoch}`);
     const isRunning = await database.isRunning();
-    if (isRunning && this.following?.name === desire.upstream.name && this.following.epoch === desire.epoch) return;
+    if (isRunning && this.following?.name === desire.upstream.name && this.following.epoch === desire.epoch)
+      return;
     const proof = await this.prove(desire, isRunning);
     if (proof === 'wait') return;
     if (proof === 'diverged') return this.clone(desire, signal);
@@ -73,13 +75,20 @@ export class Follower {
    * WAL may only be continued when what is there is part of the new primary's history. Before the new primary has
    * recorded where its timeline begins, only the votes tell: a node that holds no more than the candidate is safe.
    */
-  private async prove(desire: Extract<Desire, { kind: 'follow' }>, isRunning: boolean): Promise<'contained' | 'diverged' | 'wait'> {
+  private async prove(
+    desire: Extract<Desire, { kind: 'follow' }>,
+    isRunning: boolean,
+  ): Promise<'contained' | 'diverged' | 'wait'> {
     const { database, self, show } = this.options;
     const state = this.options.state();
     if (!state) return 'wait';
     if (!desire.isOpen) {
       const isSafe = isRunning && holdsNoMoreThanCandidate(state, self, desire.upstream.name);
-      if (!isSafe) show({ state: 'waiting', detail: `${desire.upstream.name} has not opened epoch ${desire.epoch} yet` });
+      if (!isSafe)
+        show({
+          state: 'waiting',
+          detail: `${desire.upstream.name} has not opened epoch ${desire.epoch} yet`,
+        });
       return isSafe ? 'contained' : 'wait';
     }
     const position = isRunning ? await database.position() : await database.exactEndOfWal();
@@ -94,7 +103,10 @@ export class Follower {
     const { database, peers, self, show, logger } = this.options;
     const state = this.options.state();
     if (!state || !desire.isOpen) {
-      show({ state: 'waiting', detail: `${desire.upstream.name} must be open before its data can be cloned` });
+      show({
+        state: 'waiting',
+        detail: `${desire.upstream.name} must be open before its data can be cloned`,
+      });
       return;
     }
     show({ state: 'cloning', detail: `from ${desire.upstream.name}` });
@@ -103,7 +115,8 @@ export class Follower {
       if (await database.isRunning()) await database.stopFast(10_000);
       const input = { clusterId: state.clusterId, node: self };
       const prepared = await peers.call(desire.upstream, 'prepare-clone', { input, deadlineMs: 5000 });
-      if (!prepared.ok) throw new QuantaError('REFUSED', `${desire.upstream.name} refused the clone: ${prepared.reason}`);
+      if (!prepared.ok)
+        throw new QuantaError('REFUSED', `${desire.upstream.name} refused the clone: ${prepared.reason}`);
       const onProgress = (progress: CloneProgress) => {
         this.cloneProgress = progress;
       };
@@ -119,9 +132,13 @@ export class Follower {
     const expected = this.options.state()?.systemIdentifier;
     const found = await this.options.database.systemIdentifier();
     if (!expected || expected === found) return;
-    throw new QuantaError('REFUSED', `the data directory belongs to another PostgreSQL system (${found}, not ${expected})`, {
-      hint: 'Move it away by hand if it is not needed; QuantaDB never overwrites data of another system.',
-    });
+    throw new QuantaError(
+      'REFUSED',
+      `the data directory belongs to another PostgreSQL system (${found}, not ${expected})`,
+      {
+        hint: 'Move it away by hand if it is not needed; QuantaDB never overwrites data of another system.',
+      },
+    );
   }
 }
 
@@ -135,6 +152,7 @@ function holdsNoMoreThanCandidate(state: ClusterState, self: string, candidate: 
 
 function upstreamOf(member: Member): UpstreamNode {
   const address = member.addresses.postgres;
-  if (!address) throw new QuantaError('INVARIANT_BROKEN', `${member.name} is primary but has no PostgreSQL address`);
+  if (!address)
+    throw new QuantaError('INVARIANT_BROKEN', `${member.name} is primary but has no PostgreSQL address`);
   return { name: member.name, host: address.host, port: address.port };
 }

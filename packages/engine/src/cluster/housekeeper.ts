@@ -51,7 +51,9 @@ export class Housekeeper {
     this.nextAtMs = nowMs + everyMs;
     this.busy = true;
     void this.work(state, nowMs - leaderSinceMs)
-      .catch((error) => this.options.logger.warn({ error: messageOf(error) }, 'housekeeping failed and will be tried again'))
+      .catch((error) =>
+        this.options.logger.warn({ error: messageOf(error) }, 'housekeeping failed and will be tried again'),
+      )
       .finally(() => {
         this.busy = false;
       });
@@ -64,22 +66,30 @@ export class Housekeeper {
     if (report?.role !== 'primary' || report.state !== 'running') return;
     await this.closeFailover(state, report);
     await this.formSyncSet(state, report);
-    if (!state.operation && this.options.raft.needsReconciling(state)) await this.options.raft.reconcileVoters(state);
+    if (!state.operation && this.options.raft.needsReconciling(state))
+      await this.options.raft.reconcileVoters(state);
     if (!state.operation && leadingForMs > settledMs) await this.leadFromElsewhere(state);
   }
 
   private async closeFailover(state: ClusterState, primary: NodeReport): Promise<void> {
     const { failover } = state;
     if (failover?.state !== 'REJOIN') return;
-    const streaming = new Set(primary.standbys.filter((standby) => standby.state === 'streaming').map((standby) => standby.name));
-    const missing = dataMembers(state).filter((member) => member.name !== state.reign.primary && !streaming.has(member.name));
+    const streaming = new Set(
+      primary.standbys.filter((standby) => standby.state === 'streaming').map((standby) => standby.name),
+    );
+    const missing = dataMembers(state).filter(
+      (member) => member.name !== state.reign.primary && !streaming.has(member.name),
+    );
     const isOverdue = this.clock.wallMs() - failover.startedAtMs > rejoinWaitMs;
     if (missing.length > 0 && !isOverdue) return;
     const detail =
       missing.length === 0
         ? 'Every node streams from the new primary.'
         : `Still missing: ${missing.map((member) => member.name).join(', ')}; they rejoin by themselves.`;
-    await this.options.commander.submit({ kind: 'end-failover', id: failover.id, state: 'DONE', detail }, commandDeadlineMs);
+    await this.options.commander.submit(
+      { kind: 'end-failover', id: failover.id, state: 'DONE', detail },
+      commandDeadlineMs,
+    );
   }
 
   /**
@@ -88,8 +98,12 @@ export class Housekeeper {
    */
   private async formSyncSet(state: ClusterState, primary: NodeReport): Promise<void> {
     if (state.durability.mode === 'async' || state.syncSet.electors.length > 0) return;
-    const streaming = new Set(primary.standbys.filter((standby) => standby.state === 'streaming').map((standby) => standby.name));
-    const active = dataMembers(state).filter((member) => member.phase === 'active' && streaming.has(member.name));
+    const streaming = new Set(
+      primary.standbys.filter((standby) => standby.state === 'streaming').map((standby) => standby.name),
+    );
+    const active = dataMembers(state).filter(
+      (member) => member.phase === 'active' && streaming.has(member.name),
+    );
     if (active.length < 2) return;
     const standbys = active.slice(0, 2).map((member) => member.name);
     const syncSet = targetSyncSet(standbys, 1);
@@ -97,7 +111,10 @@ export class Housekeeper {
     const member = state.members[primary.name];
     if (!member) return;
     const input = { clusterId: state.clusterId, epoch, syncSet };
-    const confirmed = await this.options.peers.call(member, 'confirm-sync-set', { input, deadlineMs: 30_000 });
+    const confirmed = await this.options.peers.call(member, 'confirm-sync-set', {
+      input,
+      deadlineMs: 30_000,
+    });
     if (!confirmed.ok) {
       this.options.logger.warn({ reason: confirmed.reason }, 'the sync set is not confirmed yet');
       return;
@@ -109,10 +126,12 @@ export class Housekeeper {
   private async leadFromElsewhere(state: ClusterState): Promise<void> {
     const { self, monitor, raft } = this.options;
     if (state.reign.primary !== self) return;
-    const others = Object.values(state.members).filter((member) => member.name !== self && raft.isVoter(member.raftId));
+    const others = Object.values(state.members).filter(
+      (member) => member.name !== self && raft.isVoter(member.raftId),
+    );
     for (const member of others) {
       const report = await monitor.reportOf(member);
-      if (!report?.raft || report.raft.role !== 'follower') continue;
+      if (report?.raft?.role !== 'follower') continue;
       const moved = await this.options.transferLeadership(member.raftId);
       if (moved.ok) return;
       this.options.logger.debug({ to: member.name, reason: moved.reason }, 'leadership was not taken over');

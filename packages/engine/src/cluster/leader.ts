@@ -1,10 +1,10 @@
 import type { ClusterState, Failover } from '../contract/cluster-state.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { QuantaError } from '../shared/errors.ts';
-import { type Clock, systemClock } from '../shared/clock.ts';
+import type { Activity, NodeAgentOptions } from './agent-options.ts';
 import type { Desire } from './desire.ts';
 import { dataMembers } from './membership.ts';
-import type { Activity, NodeAgentOptions } from './node-agent.ts';
 
 type LeaderOptions = NodeAgentOptions & { show(activity: Activity): void };
 type Lead = Extract<Desire, { kind: 'lead' }>;
@@ -61,12 +61,18 @@ export class Leader {
     step('PREPARE_SYNC', 'The synchronous set and the replication slots are set before the first write.');
     await this.applySet(await this.stateNow(desire));
     await database.ensureSlots(this.others());
-    step('REPOINT', 'The other standbys connect before the promotion, so that the first write is acknowledged at once.');
+    step(
+      'REPOINT',
+      'The other standbys connect before the promotion, so that the first write is acknowledged at once.',
+    );
     await this.waitForStandbys(signal);
     await this.waitForLease(desire, signal);
     step('PROMOTE', `PostgreSQL is promoted to timeline ${desire.timeline}.`);
     await this.stateNow(desire);
-    const { forkLsn } = await database.promote({ timeline: desire.timeline, deadlineMs: timing.promoteDeadlineMs });
+    const { forkLsn } = await database.promote({
+      timeline: desire.timeline,
+      deadlineMs: timing.promoteDeadlineMs,
+    });
     await database.setClients('open');
     step('RECORD_TIMELINE', `Timeline ${desire.timeline} begins at ${forkLsn}.`);
     this.promoted = { epoch: desire.epoch, timeline: desire.timeline, forkLsn, steps };
@@ -94,7 +100,12 @@ export class Leader {
       const enough = names.filter((name) => set.standbys.includes(name)).length >= set.count;
       return enough || this.clock.monotonicMs() >= endMs ? true : undefined;
     };
-    await pollUntil(connected, { what: 'standbys repointed', timeoutMs: timing.repointDeadlineMs * 4, intervalMs: 10, signal });
+    await pollUntil(connected, {
+      what: 'standbys repointed',
+      timeoutMs: timing.repointDeadlineMs * 4,
+      intervalMs: 10,
+      signal,
+    });
   }
 
   private async waitForLease(desire: Lead, signal: AbortSignal): Promise<void> {
@@ -117,7 +128,8 @@ export class Leader {
       { kind: 'record-timeline', epoch, timeline, forkLsn, node: self, steps },
       recordDeadlineMs,
     );
-    if (!result.ok) throw new QuantaError('REFUSED', `timeline ${timeline} was not recorded: ${result.reason}`);
+    if (!result.ok)
+      throw new QuantaError('REFUSED', `timeline ${timeline} was not recorded: ${result.reason}`);
     this.promoted = null;
     this.upkeepAtMs = 0;
     logger.info({ epoch: desire.epoch, timeline, forkLsn }, 'primary and open for writes');
@@ -130,7 +142,9 @@ export class Leader {
     const fork = history.find((entry) => entry.timeline === desire.timeline);
     const position = await database.position();
     if (!fork || position.timeline !== desire.timeline) {
-      await database.kill(`it is primary on timeline ${position.timeline}, but epoch ${desire.epoch} was granted ${desire.timeline}`);
+      await database.kill(
+        `it is primary on timeline ${position.timeline}, but epoch ${desire.epoch} was granted ${desire.timeline}`,
+      );
       return;
     }
     this.promoted = { epoch: desire.epoch, timeline: desire.timeline, forkLsn: fork.forkLsn, steps: [] };
@@ -144,7 +158,8 @@ export class Leader {
     this.upkeepAtMs = this.clock.monotonicMs() + upkeepEveryMs;
     const state = await this.stateNow(desire);
     const { timeline } = await database.position();
-    if (timeline !== desire.timeline) return database.kill(`it is primary on timeline ${timeline}, not on ${desire.timeline}`);
+    if (timeline !== desire.timeline)
+      return database.kill(`it is primary on timeline ${timeline}, not on ${desire.timeline}`);
     await database.setClients('open');
     if (state.syncSet.count > 0) await this.applySet(state);
     await database.ensureSlots(this.others());

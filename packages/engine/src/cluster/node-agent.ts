@@ -1,39 +1,11 @@
-import type { ClusterState, SealVote, WalPosition } from '../contract/cluster-state.ts';
-import type { NodeState } from '../contract/status.ts';
+import type { SealVote, WalPosition } from '../contract/cluster-state.ts';
 import { restartable } from '../failover/decide.ts';
-import type { LeaseKeeper } from '../failover/lease-keeper.ts';
-import type { SealStore } from '../failover/seal-store.ts';
-import type { FailoverTiming } from '../failover/timing.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
-import type { Logger } from '../shared/logger.ts';
-import type { Commander } from './commander.ts';
-import type { Database } from './database.ts';
+import type { Activity, NodeAgentOptions } from './agent-options.ts';
 import { type Desire, desireOf } from './desire.ts';
 import { Follower } from './follower.ts';
 import { Leader } from './leader.ts';
-import type { Peers } from './peer-protocol.ts';
-
-export interface NodeAgentOptions {
-  self: string;
-  database: Database;
-  seal: SealStore;
-  lease: LeaseKeeper;
-  timing: FailoverTiming;
-  commander: Commander;
-  peers: Peers;
-  state(): ClusterState | null;
-  /** This node's reign is over because its PostgreSQL is gone: tell the decider, which need not wait for silence. */
-  onPrimaryLost(epoch: number, detail: string): void;
-  logger: Logger;
-  clock?: Clock;
-}
-
-/** What the agent says it is doing; the report shows it as it is. */
-export interface Activity {
-  state: NodeState;
-  detail: string;
-}
 
 const tickMs = 100;
 const retryMs = 1000;
@@ -112,7 +84,8 @@ export class NodeAgent {
   async seal(epoch: number, failoverId: string): Promise<SealVote> {
     const { self, seal } = this.options;
     const state = this.options.state();
-    if (state && state.reign.epoch >= epoch) return refuse(self, `epoch ${state.reign.epoch} was granted already`);
+    if (state && state.reign.epoch >= epoch)
+      return refuse(self, `epoch ${state.reign.epoch} was granted already`);
     const live = await this.liveVote();
     if (live) return live;
     const promised = await seal.promise(epoch, failoverId);
@@ -123,7 +96,10 @@ export class NodeAgent {
   }
 
   /** Ends this node's reign cleanly for a switchover; its last position is what the candidate must have. */
-  async demote(epoch: number, failoverId: string): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }> {
+  async demote(
+    epoch: number,
+    failoverId: string,
+  ): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }> {
     const promised = await this.options.seal.promise(epoch, failoverId);
     if (!promised.ok) return promised;
     this.current?.abort();
@@ -187,7 +163,10 @@ export class NodeAgent {
     } catch (error) {
       if (signal.aborted) return;
       this.retryAtMs = this.clock.monotonicMs() + retryMs;
-      this.options.logger.warn({ desire: desire.kind, error: messageOf(error) }, 'the step failed and will be tried again');
+      this.options.logger.warn(
+        { desire: desire.kind, error: messageOf(error) },
+        'the step failed and will be tried again',
+      );
       this.activity = { ...this.activity, detail: messageOf(error) };
     }
   }
@@ -197,7 +176,10 @@ export class NodeAgent {
     if (desire.kind !== 'nothing') await this.applyConfiguration();
     switch (desire.kind) {
       case 'nothing':
-        this.activity = { state: desire.why.startsWith('a witness') ? 'voting' : 'stopped', detail: desire.why };
+        this.activity = {
+          state: desire.why.startsWith('a witness') ? 'voting' : 'stopped',
+          detail: desire.why,
+        };
         return;
       case 'hold':
         return this.follower.hold(desire.why);
@@ -228,7 +210,15 @@ export class NodeAgent {
     const probe = await database.probe(timing.probeDeadlineMs);
     if (!probe.ok) return null;
     const position = await database.position();
-    return { ok: true, node: self, position, history: [], promotable: true, whyNotPromotable: null, livePrimary: true };
+    return {
+      ok: true,
+      node: self,
+      position,
+      history: [],
+      promotable: true,
+      whyNotPromotable: null,
+      livePrimary: true,
+    };
   }
 
   private async sealedVote(): Promise<SealVote> {
@@ -237,7 +227,9 @@ export class NodeAgent {
     if (!(await database.isInitialised())) return refuse(self, 'it holds no data');
     if (await database.isPrimary()) await database.kill('sealed for a newer epoch');
     const isRunning = await database.isRunning();
-    const sealed = isRunning ? await database.seal() : { ok: true as const, position: await database.exactEndOfWal() };
+    const sealed = isRunning
+      ? await database.seal()
+      : { ok: true as const, position: await database.exactEndOfWal() };
     if (!sealed.ok) return refuse(self, sealed.reason);
     this.follower.sealed();
     return {

@@ -52,10 +52,18 @@ export class OperationRunner {
     this.running = controller;
     const startedMs = this.clock.monotonicMs();
     void this.run(operation, controller.signal)
-      .catch((error) => this.options.logger.warn({ operation: operation.id, error: messageOf(error) }, 'operation interrupted'))
+      .catch((error) =>
+        this.options.logger.warn(
+          { operation: operation.id, error: messageOf(error) },
+          'operation interrupted',
+        ),
+      )
       .finally(() => {
         this.running = null;
-        this.options.logger.info({ operation: operation.id, tookMs: this.clock.monotonicMs() - startedMs }, 'operation runner idle');
+        this.options.logger.info(
+          { operation: operation.id, tookMs: this.clock.monotonicMs() - startedMs },
+          'operation runner idle',
+        );
       });
   }
 
@@ -98,11 +106,24 @@ export class OperationRunner {
     }
   }
 
-  private async mark(operation: Operation, step: number, change: { state: 'running' | 'done' | 'failed'; detail: string }): Promise<void> {
-    await this.options.commander.submit({ kind: 'step-operation', id: operation.id, step, change }, commandDeadlineMs);
+  private async mark(
+    operation: Operation,
+    step: number,
+    change: { state: 'running' | 'done' | 'failed'; detail: string },
+  ): Promise<void> {
+    await this.options.commander.submit(
+      { kind: 'step-operation', id: operation.id, step, change },
+      commandDeadlineMs,
+    );
   }
 
-  private async end(operation: Operation, end: { state: 'done' | 'failed'; error: string | null }): Promise<void> {
-    await this.options.commander.submit({ kind: 'end-operation', id: operation.id, ...end }, commandDeadlineMs);
+  private async end(
+    operation: Operation,
+    end: { state: 'done' | 'failed'; error: string | null },
+  ): Promise<void> {
+    await this.options.commander.submit(
+      { kind: 'end-operation', id: operation.id, ...end },
+      commandDeadlineMs,
+    );
   }
 }

@@ -12,7 +12,12 @@ import type { Commander } from './commander.ts';
 import type { Command, CommandResult } from './commands.ts';
 import type { Database } from './database.ts';
 import type { NodeAgent } from './node-agent.ts';
-import { HandedOver, type OperationRunnerOptions, type StepContext, type StepHandler } from './operation-runner.ts';
+import {
+  HandedOver,
+  type OperationRunnerOptions,
+  type StepContext,
+  type StepHandler,
+} from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
 import { bestCandidate, whyNotSwitchover } from './plan.ts';
 import type { RaftMembership } from './raft-membership.ts';
@@ -43,7 +48,13 @@ export function operationHandlers(resources: OperationResources): OperationRunne
     'create-cluster': [steps.initialise, steps.grantFirst, steps.waitUntilOpen, steps.createApplication],
     'add-node': [steps.checkHost, steps.register, steps.joinRaft, steps.waitForClone, steps.makeVoter],
     'remove-node': [steps.takeOut, steps.stopThere, steps.leaveRaft, steps.forget],
-    switchover: [steps.checkCandidate, steps.preparePrimary, steps.stopPrimary, steps.elect, steps.waitUntilSwitched],
+    switchover: [
+      steps.checkCandidate,
+      steps.preparePrimary,
+      steps.stopPrimary,
+      steps.elect,
+      steps.waitUntilSwitched,
+    ],
   };
 }
 
@@ -99,7 +110,10 @@ class OperationHandlers {
     if (context.state().members[host.name]) return 'registered already';
     const report = await this.resources.peers.call(host, 'report', { input: {}, deadlineMs: 5000 });
     if (report.host !== 'available') {
-      throw new QuantaError('REFUSED', `${host.name} is not available: it is ${report.host} of ${report.cluster?.name ?? 'a cluster'}`);
+      throw new QuantaError(
+        'REFUSED',
+        `${host.name} is not available: it is ${report.host} of ${report.cluster?.name ?? 'a cluster'}`,
+      );
     }
     return `QuantaDB ${report.version}, available`;
   };
@@ -114,7 +128,12 @@ class OperationHandlers {
   joinRaft: StepHandler = async (context) => {
     const state = context.state();
     const member = memberOf(state, hostOf(context).name);
-    const input = { clusterId: state.clusterId, clusterName: state.name, raftId: member.raftId, addresses: member.addresses };
+    const input = {
+      clusterId: state.clusterId,
+      clusterName: state.name,
+      raftId: member.raftId,
+      addresses: member.addresses,
+    };
     const joined = await this.resources.peers.call(member, 'join', { input, deadlineMs: 10_000 });
     if (!joined.ok) throw new QuantaError('REFUSED', `${member.name} refused to join: ${joined.reason}`);
     await this.resources.raft.addLearner(member);
@@ -136,7 +155,10 @@ class OperationHandlers {
         if (doneBytes !== lastBytes) movedAtMs = this.clock.monotonicMs();
         lastBytes = doneBytes;
         if (this.clock.monotonicMs() - movedAtMs > cloneStallMs) {
-          throw new QuantaError('DEADLINE_EXCEEDED', `${name} made no progress for ${cloneStallMs / 1000} s: ${report?.detail ?? 'it does not answer'}`);
+          throw new QuantaError(
+            'DEADLINE_EXCEEDED',
+            `${name} made no progress for ${cloneStallMs / 1000} s: ${report?.detail ?? 'it does not answer'}`,
+          );
         }
         return undefined;
       },
@@ -161,7 +183,7 @@ class OperationHandlers {
   };
 
   stopThere: StepHandler = async (context) => {
-    const member = context.state().members[String(context.operation.params['node'])];
+    const member = context.state().members[String(context.operation.params.node)];
     if (!member) return 'gone already';
     try {
       const input = { clusterId: context.state().clusterId };
@@ -174,7 +196,7 @@ class OperationHandlers {
   };
 
   leaveRaft: StepHandler = async (context) => {
-    const member = context.state().members[String(context.operation.params['node'])];
+    const member = context.state().members[String(context.operation.params.node)];
     if (!member) return 'gone already';
     if (await this.resources.raft.moveLeadershipFrom(member)) throw new HandedOver();
     await this.resources.raft.remove(member);
@@ -182,7 +204,7 @@ class OperationHandlers {
   };
 
   forget: StepHandler = async (context) => {
-    await this.submit({ kind: 'remove-member', node: String(context.operation.params['node']) });
+    await this.submit({ kind: 'remove-member', node: String(context.operation.params.node) });
     await this.resources.raft.reconcileVoters(context.state());
     return 'its replication slot goes with it';
   };
@@ -206,7 +228,7 @@ class OperationHandlers {
   /** From here on the failover record carries the truth: if this decider dies, the next one finishes the election. */
   stopPrimary: StepHandler = async (context) => {
     const state = context.state();
-    if (Number(context.operation.params['epoch']) !== state.reign.epoch) return 'the reign has changed already';
+    if (Number(context.operation.params.epoch) !== state.reign.epoch) return 'the reign has changed already';
     if (state.failover && state.failover.state !== 'REJOIN') return 'an election runs already';
     const candidate = await this.candidateOf(context);
     const id = randomUUID();
@@ -252,7 +274,10 @@ class OperationHandlers {
       return 'finished by the failover that was under way';
     }
     try {
-      const outcome = await failovers.collect(state, state.failover, { preferred: preset.candidate, preset: preset.votes });
+      const outcome = await failovers.collect(state, state.failover, {
+        preferred: preset.candidate,
+        preset: preset.votes,
+      });
       await failovers.conclude(state.failover, outcome);
       if (outcome.election.kind === 'blocked') throw new QuantaError('REFUSED', outcome.election.blockedBy);
       return `${outcome.election.candidate} is granted epoch ${state.failover.epoch}`;
@@ -263,28 +288,38 @@ class OperationHandlers {
   };
 
   waitUntilSwitched: StepHandler = async (context) => {
-    const fromEpoch = Number(context.operation.params['epoch']);
+    const fromEpoch = Number(context.operation.params.epoch);
     const switched = async () => {
       const state = context.state();
       return state.reign.epoch > fromEpoch && isOpen(state) ? true : undefined;
     };
-    await pollUntil(switched, { what: 'the new primary is open', timeoutMs: openDeadlineMs, intervalMs: 20, signal: context.signal });
+    await pollUntil(switched, {
+      what: 'the new primary is open',
+      timeoutMs: openDeadlineMs,
+      intervalMs: 20,
+      signal: context.signal,
+    });
     const { reign } = context.state();
-    const wanted = context.operation.params['to'];
+    const wanted = context.operation.params.to;
     if (wanted && wanted !== reign.primary) {
-      throw new QuantaError('REFUSED', `${reign.primary} became primary instead of ${wanted}: it held more WAL at that moment`, {
-        hint: 'See quantadb events for the votes, then try again.',
-      });
+      throw new QuantaError(
+        'REFUSED',
+        `${reign.primary} became primary instead of ${wanted}: it held more WAL at that moment`,
+        {
+          hint: 'See quantadb events for the votes, then try again.',
+        },
+      );
     }
     return `${reign.primary} is primary: epoch ${reign.epoch}, timeline ${reign.timeline}`;
   };
 
   private async candidateOf(context: StepContext): Promise<string> {
     const input = await this.resources.monitor.planInput();
-    const wanted = context.operation.params['to'];
+    const wanted = context.operation.params.to;
     const candidate = wanted ? String(wanted) : bestCandidate(input);
     const refusal = whyNotSwitchover(input, candidate);
-    if (refusal !== null || candidate === null) throw new QuantaError('REFUSED', refusal ?? 'there is no candidate');
+    if (refusal !== null || candidate === null)
+      throw new QuantaError('REFUSED', refusal ?? 'there is no candidate');
     return candidate;
   }
 
@@ -297,8 +332,12 @@ class OperationHandlers {
 
 /** The reign that stands has been opened: its timeline is recorded and nothing is being elected. */
 function isOpen(state: ClusterState): boolean {
-  const isRecorded = state.timelines.some((timeline) => timeline.id === state.reign.timeline && timeline.status === 'recorded');
-  return state.reign.epoch > 0 && isRecorded && (state.failover === null || state.failover.state === 'REJOIN');
+  const isRecorded = state.timelines.some(
+    (timeline) => timeline.id === state.reign.timeline && timeline.status === 'recorded',
+  );
+  return (
+    state.reign.epoch > 0 && isRecorded && (state.failover === null || state.failover.state === 'REJOIN')
+  );
 }
 
 type HostParams = Pick<Member, 'name' | 'kind' | 'addresses' | 'zone'>;
@@ -306,17 +345,32 @@ type HostParams = Pick<Member, 'name' | 'kind' | 'addresses' | 'zone'>;
 /** The host that add-node was asked for, from the operation's flat parameters. */
 function hostOf(context: StepContext): HostParams {
   const { params } = context.operation;
-  const endpoint = (prefix: string) => ({ host: String(params[`${prefix}Host`]), port: Number(params[`${prefix}Port`]) });
-  const postgres = params['postgresHost'] === null ? null : endpoint('postgres');
-  const kind = params['kind'] === 'witness' ? 'witness' : 'data';
-  return { name: String(params['name']), kind, zone: null, addresses: { raft: endpoint('raft'), api: endpoint('api'), postgres } };
+  const endpoint = (prefix: string) => ({
+    host: String(params[`${prefix}Host`]),
+    port: Number(params[`${prefix}Port`]),
+  });
+  const postgres = params.postgresHost === null ? null : endpoint('postgres');
+  const kind = params.kind === 'witness' ? 'witness' : 'data';
+  return {
+    name: String(params.name),
+    kind,
+    zone: null,
+    addresses: { raft: endpoint('raft'), api: endpoint('api'), postgres },
+  };
 }
 
 /** The flat parameters that are stored with an operation; secrets never are. */
-export function operationParams(request: OperationRequest, state: ClusterState | null): Record<string, string | number | boolean | null> {
+export function operationParams(
+  request: OperationRequest,
+  state: ClusterState | null,
+): Record<string, string | number | boolean | null> {
   switch (request.kind) {
     case 'create-cluster':
-      return { cluster: request.cluster, role: request.application?.role ?? null, database: request.application?.database ?? null };
+      return {
+        cluster: request.cluster,
+        role: request.application?.role ?? null,
+        database: request.application?.database ?? null,
+      };
     case 'add-node': {
       const { name, kind, addresses } = request.host;
       return {

@@ -1,11 +1,11 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
+import type { DaemonFacade } from '../contract/daemon-facade.ts';
 import type { FailoverManager } from '../failover/failover-manager.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
-import type { Coordinator } from './coordinator.ts';
 import type { Database } from './database.ts';
 import type { NodeAgent } from './node-agent.ts';
-import type { PeerHandlers } from './peer-protocol.ts';
+import type { PeerHandlers, PeerInput, PeerOutput } from './peer-protocol.ts';
 import type { RaftGroup } from './raft-group.ts';
 
 export interface PeerHandlerResources {
@@ -15,7 +15,10 @@ export interface PeerHandlerResources {
   database: Database | null;
   failovers: FailoverManager;
   monitor: ClusterMonitor;
-  coordinator: Pick<Coordinator, 'report' | 'plan' | 'start' | 'joinCluster' | 'leaveCluster'>;
+  coordinator: Pick<DaemonFacade, 'report' | 'plan' | 'start'> & {
+    joinCluster(input: PeerInput<'join'>): Promise<PeerOutput<'join'>>;
+    leaveCluster(): Promise<PeerOutput<'leave'>>;
+  };
 }
 
 const submitDeadlineMs = 5000;
@@ -42,7 +45,8 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
     'hears-primary': async ({ clusterId, epoch }) => hearsPrimary(resources, inCluster(clusterId), epoch),
     'primary-lost': async ({ clusterId, epoch, detail }, peer) => {
       const state = inCluster(clusterId);
-      if (state.reign.primary === peer && state.reign.epoch === epoch) failovers.primaryLost({ epoch, detail });
+      if (state.reign.primary === peer && state.reign.epoch === epoch)
+        failovers.primaryLost({ epoch, detail });
       return {};
     },
     'prepare-switchover': async ({ clusterId }) => {
@@ -51,10 +55,15 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
     },
     'confirm-sync-set': async ({ clusterId, epoch, syncSet }) => {
       const state = inCluster(clusterId);
-      if (state.reign.epoch !== epoch) return { ok: false, reason: `the epoch is ${state.reign.epoch} by now` };
+      if (state.reign.epoch !== epoch)
+        return { ok: false, reason: `the epoch is ${state.reign.epoch} by now` };
       const database = requireDatabase(resources);
       if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
-      return database.confirmSynchronous({ set: syncSet, mode: state.durability.mode, deadlineMs: confirmDeadlineMs });
+      return database.confirmSynchronous({
+        set: syncSet,
+        mode: state.durability.mode,
+        deadlineMs: confirmDeadlineMs,
+      });
     },
     'prepare-clone': async ({ clusterId, node }) => {
       const state = inCluster(clusterId);

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { addressesSchema, nodeNameSchema, sealVoteSchema, syncSetSchema, walPositionSchema } from '../contract/cluster-state.ts';
+import {
+  addressesSchema,
+  nodeNameSchema,
+  sealVoteSchema,
+  syncSetSchema,
+  walPositionSchema,
+} from '../contract/cluster-state.ts';
 import { nodeReportSchema } from '../contract/node-report.ts';
 import { operationPlanSchema, operationRequestSchema, operationStartSchema } from '../contract/operations.ts';
 import { QuantaError } from '../shared/errors.ts';
@@ -14,8 +20,15 @@ const resultSchema = z.union([
   z.object({ ok: z.literal(true), raftId: z.number().optional() }),
   z.object({ ok: z.literal(false), reason: z.string() }),
 ]);
-const refusableSchema = z.union([z.object({ ok: z.literal(true) }), z.object({ ok: z.literal(false), reason: z.string() })]);
-const electionSchema = z.object({ clusterId: z.string(), epoch: z.number().int().min(1), failoverId: z.string() });
+const refusableSchema = z.union([
+  z.object({ ok: z.literal(true) }),
+  z.object({ ok: z.literal(false), reason: z.string() }),
+]);
+const electionSchema = z.object({
+  clusterId: z.string(),
+  epoch: z.number().int().min(1),
+  failoverId: z.string(),
+});
 
 export const peerMethods = {
   /** What a node observes of itself. */
@@ -39,7 +52,10 @@ export const peerMethods = {
   /** Stop being primary, cleanly, and promise the epoch; answers where the WAL ends. */
   demote: {
     input: electionSchema,
-    output: z.union([z.object({ ok: z.literal(true), position: walPositionSchema }), z.object({ ok: z.literal(false), reason: z.string() })]),
+    output: z.union([
+      z.object({ ok: z.literal(true), position: walPositionSchema }),
+      z.object({ ok: z.literal(false), reason: z.string() }),
+    ]),
   },
   /** The primary makes PostgreSQL wait for this set and answers once every member has confirmed. */
   'confirm-sync-set': {
@@ -47,7 +63,10 @@ export const peerMethods = {
     output: refusableSchema,
   },
   /** A slot for a node that is about to clone. */
-  'prepare-clone': { input: z.object({ clusterId: z.string(), node: nodeNameSchema }), output: refusableSchema },
+  'prepare-clone': {
+    input: z.object({ clusterId: z.string(), node: nodeNameSchema }),
+    output: refusableSchema,
+  },
   /** To a spare host: become a member. */
   join: {
     input: z.object({
@@ -71,7 +90,12 @@ export type PeerOutput<Method extends PeerMethod> = z.infer<(typeof peerMethods)
 
 /** Carries one call to another daemon; the transport proves that the peer is who its name says. */
 export interface PeerCaller {
-  call(peer: { name: string; host: string; port: number }, method: string, body: unknown, deadlineMs: number): Promise<unknown>;
+  call(
+    peer: { name: string; host: string; port: number },
+    method: string,
+    body: unknown,
+    deadlineMs: number,
+  ): Promise<unknown>;
 }
 
 export type PeerHandlers = {
@@ -116,7 +140,8 @@ export class Peers {
     const target = { name: peer.name, ...peer.addresses.api };
     const answer = await this.caller.call(target, method, request.input, request.deadlineMs);
     const output = peerMethods[method].output.safeParse(answer);
-    if (!output.success) throw new QuantaError('PROTOCOL_VIOLATION', `${peer.name} answered ${method}: ${output.error.message}`);
+    if (!output.success)
+      throw new QuantaError('PROTOCOL_VIOLATION', `${peer.name} answered ${method}: ${output.error.message}`);
     return output.data as PeerOutput<Method>;
   }
 }

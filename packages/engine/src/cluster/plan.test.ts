@@ -56,22 +56,40 @@ describe('plans', () => {
   });
 
   it('choose the streaming standby with the least lag for a switchover', () => {
-    const base = { state: 'streaming', sync: 'quorum', writeLsn: null, flushLsn: null, replayLsn: null, lagMs: 0 };
+    const base = {
+      state: 'streaming',
+      sync: 'quorum',
+      writeLsn: null,
+      flushLsn: null,
+      replayLsn: null,
+      lagMs: 0,
+    };
     const standbys = [
       { ...base, name: 'node-2', lagBytes: 900 },
       { ...base, name: 'node-3', lagBytes: 10 },
     ];
-    const reports = new Map([['node-1', report(1, { standbys })], ['node-2', report(2)], ['node-3', report(3)]]);
+    const reports = new Map([
+      ['node-1', report(1, { standbys })],
+      ['node-2', report(2)],
+      ['node-3', report(3)],
+    ]);
     expect(planOf(input({ reports }), { kind: 'switchover', to: null }).summary).toContain('to node-3');
   });
 
   it('refuse a switchover to a node that is not streaming, in maintenance or outside the set', () => {
-    const catching = new Map([['node-1', report(1)], ['node-2', report(2, { state: 'catching-up' })]]);
-    expect(planOf(input({ reports: catching }), { kind: 'switchover', to: 'node-2' }).refusal).toContain('catching-up');
+    const catching = new Map([
+      ['node-1', report(1)],
+      ['node-2', report(2, { state: 'catching-up' })],
+    ]);
+    expect(planOf(input({ reports: catching }), { kind: 'switchover', to: 'node-2' }).refusal).toContain(
+      'catching-up',
+    );
     expect(planOf(input(), { kind: 'switchover', to: 'node-1' }).refusal).toContain('primary already');
     const outside = demoState();
     outside.members['node-4'] = demoMember(4);
-    expect(planOf(input({ state: outside }), { kind: 'switchover', to: 'node-4' }).refusal).toContain('Choose one of');
+    expect(planOf(input({ state: outside }), { kind: 'switchover', to: 'node-4' }).refusal).toContain(
+      'Choose one of',
+    );
   });
 
   it('refuse anything while another operation runs', () => {
@@ -88,6 +106,8 @@ describe('plans', () => {
       startedAtMs: 0,
       endedAtMs: null,
     };
-    expect(planOf(input({ state: busy }), { kind: 'switchover', to: 'node-2' }).refusal).toContain('Another operation runs');
+    expect(planOf(input({ state: busy }), { kind: 'switchover', to: 'node-2' }).refusal).toContain(
+      'Another operation runs',
+    );
   });
 });

@@ -9,10 +9,32 @@ export const planLifetimeMs = 10 * 60_000;
 
 /** The steps of each operation, in order: what is shown in the plan and what runs. */
 export const operationSteps = {
-  'create-cluster': ['Initialise PostgreSQL', 'Grant the first reign', 'Open for writes', 'Create the application role'],
-  'add-node': ['Check the host', 'Register the node', 'Join the Raft group', 'Clone the data', 'Make it a voter'],
-  'remove-node': ['Take it out of service', 'Stop PostgreSQL there', 'Leave the Raft group', 'Forget the node'],
-  switchover: ['Check the candidate', 'Prepare the primary', 'Stop the primary cleanly', 'Grant the new reign', 'Open for writes'],
+  'create-cluster': [
+    'Initialise PostgreSQL',
+    'Grant the first reign',
+    'Open for writes',
+    'Create the application role',
+  ],
+  'add-node': [
+    'Check the host',
+    'Register the node',
+    'Join the Raft group',
+    'Clone the data',
+    'Make it a voter',
+  ],
+  'remove-node': [
+    'Take it out of service',
+    'Stop PostgreSQL there',
+    'Leave the Raft group',
+    'Forget the node',
+  ],
+  switchover: [
+    'Check the candidate',
+    'Prepare the primary',
+    'Stop the primary cleanly',
+    'Grant the new reign',
+    'Open for writes',
+  ],
 } as const;
 
 export interface PlanInput {
@@ -23,7 +45,10 @@ export interface PlanInput {
   reports: ReadonlyMap<string, NodeReport>;
 }
 
-type PlanBody = Pick<OperationPlan, 'summary' | 'steps' | 'writePause' | 'quorumBefore' | 'quorumAfter' | 'warnings' | 'refusal'>;
+type PlanBody = Pick<
+  OperationPlan,
+  'summary' | 'steps' | 'writePause' | 'quorumBefore' | 'quorumAfter' | 'warnings' | 'refusal'
+>;
 
 /** The plan without its hash and expiry, which the caller adds. */
 export function planOf(input: PlanInput, request: OperationRequest): PlanBody {
@@ -40,7 +65,12 @@ export function planOf(input: PlanInput, request: OperationRequest): PlanBody {
   };
   switch (request.kind) {
     case 'create-cluster':
-      return { ...base, summary: `Create cluster ${request.cluster} on ${input.self}.`, quorumBefore: 'none', quorumAfter: '1 voter' };
+      return {
+        ...base,
+        summary: `Create cluster ${request.cluster} on ${input.self}.`,
+        quorumBefore: 'none',
+        quorumAfter: '1 voter',
+      };
     case 'add-node':
       return planAdd(input, base, request.host.name);
     case 'remove-node':
@@ -56,7 +86,9 @@ function commonRefusal(input: PlanInput, request: OperationRequest): string | nu
   }
   if (!input.state) return 'This host is in no cluster. Ask a daemon of the cluster, or create one first.';
   const { operation } = input.state;
-  return operation ? `Another operation runs (${operation.kind}). Wait for its end: quantadb operations.` : null;
+  return operation
+    ? `Another operation runs (${operation.kind}). Wait for its end: quantadb operations.`
+    : null;
 }
 
 function planAdd(input: PlanInput, base: PlanBody, name: string): PlanBody {
@@ -64,7 +96,9 @@ function planAdd(input: PlanInput, base: PlanBody, name: string): PlanBody {
   const isMember = state?.members[name] !== undefined;
   const warnings: string[] = [];
   if (state && state.syncSet.electors.length > 0) {
-    warnings.push(`${name} receives every write asynchronously; the synchronous set stays ${state.syncSet.electors.join(', ')} and the primary.`);
+    warnings.push(
+      `${name} receives every write asynchronously; the synchronous set stays ${state.syncSet.electors.join(', ')} and the primary.`,
+    );
   }
   return {
     ...base,
@@ -110,7 +144,9 @@ function planSwitchover(input: PlanInput, base: PlanBody, to: string | null): Pl
   const candidate = to ?? bestCandidate(input);
   return {
     ...base,
-    summary: candidate ? `Switch over from ${state?.reign.primary ?? 'nobody'} to ${candidate}.` : 'Switch over.',
+    summary: candidate
+      ? `Switch over from ${state?.reign.primary ?? 'nobody'} to ${candidate}.`
+      : 'Switch over.',
     writePause: 'about a second: sessions on the old primary are ended, new writes wait for the new one',
     refusal: base.refusal ?? whyNotSwitchover(input, candidate),
   };
@@ -120,7 +156,8 @@ function planSwitchover(input: PlanInput, base: PlanBody, to: string | null): Pl
 export function whyNotSwitchover(input: PlanInput, candidate: string | null): string | null {
   const { state } = input;
   if (!state) return 'There is no cluster.';
-  if (state.failover && state.failover.state !== 'REJOIN') return 'A failover runs. Wait for its end: quantadb events.';
+  if (state.failover && state.failover.state !== 'REJOIN')
+    return 'A failover runs. Wait for its end: quantadb events.';
   if (candidate === null) return 'No standby of the synchronous set is streaming. See: quantadb status.';
   if (candidate === state.reign.primary) return `${candidate} is the primary already.`;
   const member = state.members[candidate];
@@ -131,7 +168,9 @@ export function whyNotSwitchover(input: PlanInput, candidate: string | null): st
   if (member.maintenance) return `${candidate} is in maintenance. End it first.`;
   const report = input.reports.get(candidate);
   if (!report) return `${candidate}'s daemon does not answer. See: quantadb status.`;
-  return report.state === 'streaming' ? null : `${candidate} is ${report.state}, not streaming: ${report.detail || 'see quantadb status'}.`;
+  return report.state === 'streaming'
+    ? null
+    : `${candidate} is ${report.state}, not streaming: ${report.detail || 'see quantadb status'}.`;
 }
 
 /** The streaming member of the set with the least replay lag. */
@@ -141,14 +180,18 @@ export function bestCandidate(input: PlanInput): string | null {
   const standbys = input.reports.get(state.reign.primary ?? '')?.standbys ?? [];
   const lag = new Map(standbys.map((standby) => [standby.name, standby.lagBytes ?? Number.MAX_SAFE_INTEGER]));
   const able = state.syncSet.electors.filter((name) => whyNotSwitchover(input, name) === null);
-  able.sort((left, right) => (lag.get(left) ?? Number.MAX_SAFE_INTEGER) - (lag.get(right) ?? Number.MAX_SAFE_INTEGER));
+  able.sort(
+    (left, right) => (lag.get(left) ?? Number.MAX_SAFE_INTEGER) - (lag.get(right) ?? Number.MAX_SAFE_INTEGER),
+  );
   return able[0] ?? null;
 }
 
 function whyNoPrimary(input: PlanInput): string | null {
   const primary = input.state?.reign.primary;
   const report = primary ? input.reports.get(primary) : undefined;
-  return report?.role === 'primary' ? null : 'There is no primary to clone from right now. See: quantadb status.';
+  return report?.role === 'primary'
+    ? null
+    : 'There is no primary to clone from right now. See: quantadb status.';
 }
 
 function quorumWords(input: PlanInput): string {
@@ -162,5 +205,11 @@ function voterWords(voters: number): string {
 }
 
 export function pendingSteps(kind: keyof typeof operationSteps): OperationStep[] {
-  return operationSteps[kind].map((name) => ({ name, state: 'pending', detail: '', startedAtMs: null, endedAtMs: null }));
+  return operationSteps[kind].map((name) => ({
+    name,
+    state: 'pending',
+    detail: '',
+    startedAtMs: null,
+    endedAtMs: null,
+  }));
 }

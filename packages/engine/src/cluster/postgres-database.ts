@@ -97,11 +97,19 @@ export class PostgresDatabase implements Database {
     await this.options.disarm();
     this.lag = new LagRing();
     const upstream = options.upstream && this.upstreamOf(options.upstream);
-    const started = await this.supervisor.startStandby({ upstream, clients: options.clients, deadlineMs: startDeadlineMs });
+    const started = await this.supervisor.startStandby({
+      upstream,
+      clients: options.clients,
+      deadlineMs: startDeadlineMs,
+    });
     if (!started.ok) {
-      throw new QuantaError('POSTGRES_FAILED', `PostgreSQL did not start (${started.reason}): ${started.detail}`, {
-        hint: 'See the server log of this node.',
-      });
+      throw new QuantaError(
+        'POSTGRES_FAILED',
+        `PostgreSQL did not start (${started.reason}): ${started.detail}`,
+        {
+          hint: 'See the server log of this node.',
+        },
+      );
     }
     this.runningPid = started.pid;
     await this.lookAnew();
@@ -109,7 +117,8 @@ export class PostgresDatabase implements Database {
 
   async setUpstream(upstream: UpstreamNode | null): Promise<void> {
     const changed = await this.supervisor.setUpstream(upstream && this.upstreamOf(upstream));
-    if (!changed.ok) throw new QuantaError('POSTGRES_FAILED', `the upstream was not changed: ${changed.reason}`);
+    if (!changed.ok)
+      throw new QuantaError('POSTGRES_FAILED', `the upstream was not changed: ${changed.reason}`);
   }
 
   setClients(clients: 'open' | 'closed'): Promise<void> {
@@ -150,14 +159,18 @@ export class PostgresDatabase implements Database {
     return judgeHistory(position, { current: timeline, timelines });
   }
 
-  async applyConfiguration(configuration: { parameters: Record<string, string>; hba: string[] }): Promise<void> {
+  async applyConfiguration(configuration: {
+    parameters: Record<string, string>;
+    hba: string[];
+  }): Promise<void> {
     const refused = await this.supervisor.applyParameters(configuration.parameters, configuration.hba);
     if (refused.length > 0) this.options.logger.warn({ refused }, 'settings were refused');
   }
 
   async applySynchronous(set: SyncSet, mode: DurabilityMode): Promise<void> {
     const applied = await this.supervisor.applySynchronous(set, mode);
-    if (!applied.ok) throw new QuantaError('POSTGRES_FAILED', `the synchronous set was not applied: ${applied.reason}`);
+    if (!applied.ok)
+      throw new QuantaError('POSTGRES_FAILED', `the synchronous set was not applied: ${applied.reason}`);
   }
 
   async confirmSynchronous(request: {
@@ -175,8 +188,13 @@ export class PostgresDatabase implements Database {
       const left = () => Math.max(1, endMs - this.clock.monotonicMs());
       const ended = async () => ((await this.anyStillRunning(olderThan)) ? undefined : true);
       await pollUntil(ended, { what: 'older statements end', timeoutMs: left(), intervalMs: 50 });
-      const confirmed = async () => ((await this.haveConfirmed(set.standbys, applied.lsn)) ? true : undefined);
-      await pollUntil(confirmed, { what: 'every standby of the set confirms', timeoutMs: left(), intervalMs: 50 });
+      const confirmed = async () =>
+        (await this.haveConfirmed(set.standbys, applied.lsn)) ? true : undefined;
+      await pollUntil(confirmed, {
+        what: 'every standby of the set confirms',
+        timeoutMs: left(),
+        intervalMs: 50,
+      });
       return { ok: true };
     } catch (error) {
       return { ok: false, reason: messageOf(error) };
@@ -218,7 +236,10 @@ export class PostgresDatabase implements Database {
   async prepareStop(): Promise<{ ok: true } | { ok: false; reason: string }> {
     const backlog = await this.supervisor.archiveBacklog();
     if (backlog > archiveBacklogMax) {
-      return { ok: false, reason: `${backlog} WAL segments wait to be archived, and a clean shutdown would wait for all of them` };
+      return {
+        ok: false,
+        reason: `${backlog} WAL segments wait to be archived, and a clean shutdown would wait for all of them`,
+      };
     }
     await this.supervisor.pool.query('CHECKPOINT');
     return { ok: true };
@@ -242,20 +263,30 @@ export class PostgresDatabase implements Database {
     const prefix = `${basename(dataDir)}.removed-`;
     const names = await readdir(parent);
     if (!names.includes(basename(dataDir))) return;
-    for (const name of names.filter((each) => each.startsWith(prefix))) await rm(join(parent, name), { recursive: true });
+    for (const name of names.filter((each) => each.startsWith(prefix)))
+      await rm(join(parent, name), { recursive: true });
     this.knownSystemIdentifier = null;
     await rename(dataDir, join(parent, `${prefix}${this.clock.wallMs()}`));
   }
 
   private upstreamOf(node: UpstreamNode): Upstream {
     const { nodeName } = this.options;
-    return { name: node.name, host: node.host, port: node.port, slot: slotNameOf(nodeName), applicationName: nodeName };
+    return {
+      name: node.name,
+      host: node.host,
+      port: node.port,
+      slot: slotNameOf(nodeName),
+      applicationName: nodeName,
+    };
   }
 
   private async sampleNow(): Promise<ServerSample> {
     const sampled = await this.supervisor.sample();
     if (sampled.ok) return sampled.sample;
-    throw new QuantaError('POSTGRES_FAILED', `PostgreSQL does not answer (${sampled.reason}): ${sampled.detail}`);
+    throw new QuantaError(
+      'POSTGRES_FAILED',
+      `PostgreSQL does not answer (${sampled.reason}): ${sampled.detail}`,
+    );
   }
 
   private observe(): Promise<void> {

@@ -61,7 +61,8 @@ export class RaftGroup implements ConsensusStore {
   async join(identity: Omit<Identity, 'version'>): Promise<void> {
     const wanted: Identity = { version: 1, ...identity };
     if (this.identity && JSON.stringify(this.identity) === JSON.stringify(wanted)) return;
-    if (this.identity) throw new QuantaError('REFUSED', `this host belongs to cluster ${this.identity.clusterName} already`);
+    if (this.identity)
+      throw new QuantaError('REFUSED', `this host belongs to cluster ${this.identity.clusterName} already`);
     await this.enter(wanted, false);
   }
 

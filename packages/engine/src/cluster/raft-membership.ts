@@ -40,18 +40,30 @@ export class RaftMembership {
   }
 
   votersNow(): Set<number> {
-    const voters = this.log().configuration().filter((entry) => entry.role === 'voter');
+    const voters = this.log()
+      .configuration()
+      .filter((entry) => entry.role === 'voter');
     return new Set(voters.map((entry) => entry.id));
   }
 
   async addLearner(member: Member): Promise<void> {
-    if (this.log().configuration().some((entry) => entry.id === member.raftId)) return;
+    if (
+      this.log()
+        .configuration()
+        .some((entry) => entry.id === member.raftId)
+    )
+      return;
     const peer = { id: member.raftId, name: member.name, ...member.addresses.raft };
     await this.change({ kind: 'add-learner', peer });
   }
 
   async remove(member: Member): Promise<void> {
-    if (!this.log().configuration().some((entry) => entry.id === member.raftId)) return;
+    if (
+      !this.log()
+        .configuration()
+        .some((entry) => entry.id === member.raftId)
+    )
+      return;
     await this.change({ kind: 'remove', id: member.raftId });
   }
 
@@ -59,14 +71,18 @@ export class RaftMembership {
   async reconcileVoters(state: ClusterState): Promise<void> {
     const target = targetVoters(Object.values(state.members), this.votersNow());
     for (const raftId of target) {
-      const entry = this.log().configuration().find((candidate) => candidate.id === raftId);
+      const entry = this.log()
+        .configuration()
+        .find((candidate) => candidate.id === raftId);
       if (entry?.role === 'learner') await this.change({ kind: 'promote', id: raftId });
     }
   }
 
   needsReconciling(state: ClusterState): boolean {
     const voters = this.votersNow();
-    const learners = this.log().configuration().filter((entry) => entry.role === 'learner');
+    const learners = this.log()
+      .configuration()
+      .filter((entry) => entry.role === 'learner');
     const target = targetVoters(Object.values(state.members), voters);
     return learners.some((entry) => target.has(entry.id));
   }
@@ -83,6 +99,7 @@ export class RaftMembership {
 
   private async change(change: Parameters<ConfigurableLog['change']>[0]): Promise<void> {
     const changed = await this.log().change(change, changeDeadlineMs);
-    if (!changed.ok) throw new QuantaError('NO_QUORUM', `the Raft group did not accept the change: ${changed.reason}`);
+    if (!changed.ok)
+      throw new QuantaError('NO_QUORUM', `the Raft group did not accept the change: ${changed.reason}`);
   }
 }

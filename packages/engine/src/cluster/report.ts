@@ -1,9 +1,9 @@
 import type { Addresses, ClusterState } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { RaftStatus } from '../raft/driver.ts';
+import type { Activity } from './agent-options.ts';
 import type { Observation } from './database.ts';
 import type { Desire } from './desire.ts';
-import type { Activity } from './node-agent.ts';
 
 /** Everything a report is made of, already observed (the assembly is pure). */
 export interface ReportInput {
@@ -73,13 +73,17 @@ function roleOf(input: ReportInput): { role: NodeReport['role']; shown: Activity
   const { activity, desire, observation } = input;
   if (input.kind === 'witness') return { role: 'witness', shown: activity };
   if (desire.kind === 'lead' && activity.state === 'running') {
-    if (!input.isWell) return { role: 'none', shown: { state: 'stopped', detail: 'PostgreSQL does not answer' } };
+    if (!input.isWell)
+      return { role: 'none', shown: { state: 'stopped', detail: 'PostgreSQL does not answer' } };
     return { role: 'primary', shown: activity };
   }
   const isStandby = observation?.inRecovery === true;
-  if (desire.kind !== 'follow' || !isStandby) return { role: isStandby ? 'standby' : 'none', shown: activity };
-  if (activity.state === 'cloning' || activity.state === 'waiting') return { role: 'standby', shown: activity };
-  if (observation.receiverStatus === 'streaming') return { role: 'standby', shown: { state: 'streaming', detail: '' } };
+  if (desire.kind !== 'follow' || !isStandby)
+    return { role: isStandby ? 'standby' : 'none', shown: activity };
+  if (activity.state === 'cloning' || activity.state === 'waiting')
+    return { role: 'standby', shown: activity };
+  if (observation.receiverStatus === 'streaming')
+    return { role: 'standby', shown: { state: 'streaming', detail: '' } };
   const detail = activity.detail || `not connected to ${desire.upstream.name}`;
   return { role: 'standby', shown: { state: 'catching-up', detail } };
 }

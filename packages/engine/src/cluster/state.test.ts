@@ -10,7 +10,12 @@ const addresses = (port: number) => ({
   api: { host: '127.0.0.1', port: port + 1 },
   postgres: { host: '127.0.0.1', port: port + 2 },
 });
-const member = (name: string, port: number) => ({ name, kind: 'data' as const, addresses: addresses(port), zone: null });
+const member = (name: string, port: number) => ({
+  name,
+  kind: 'data' as const,
+  addresses: addresses(port),
+  zone: null,
+});
 const create: Command = {
   kind: 'create',
   clusterId: 'c1',
@@ -72,7 +77,11 @@ function threeNodes(): ClusterState {
     { kind: 'add-member', member: member('node-3', 3000) },
     { kind: 'set-phase', node: 'node-2', phase: 'active' },
     { kind: 'set-phase', node: 'node-3', phase: 'active' },
-    { kind: 'move-sync-set', epoch: 1, syncSet: { electors: ['node-2', 'node-3'], votes: 1, standbys: ['node-2', 'node-3'], count: 1 } },
+    {
+      kind: 'move-sync-set',
+      epoch: 1,
+      syncSet: { electors: ['node-2', 'node-3'], votes: 1, standbys: ['node-2', 'node-3'], count: 1 },
+    },
   ]);
 }
 
@@ -80,7 +89,12 @@ describe('cluster state', () => {
   it('moves the sync set with the primary in the same command as the grant (I-SYNC-2)', () => {
     const state = run([begin('f1', 1), grant('f1', 2, 'node-2')], threeNodes());
     expect(state.reign).toEqual({ epoch: 2, primary: 'node-2', timeline: 3 });
-    expect(state.syncSet).toEqual({ electors: ['node-1', 'node-3'], votes: 1, standbys: ['node-1', 'node-3'], count: 1 });
+    expect(state.syncSet).toEqual({
+      electors: ['node-1', 'node-3'],
+      votes: 1,
+      standbys: ['node-1', 'node-3'],
+      count: 1,
+    });
   });
 
   it('never gives one epoch to two nodes (I-EPOCH-1)', () => {
@@ -98,7 +112,10 @@ describe('cluster state', () => {
   });
 
   it('allocates a timeline once, and abandons one that was never opened (I-TIMELINE-1)', () => {
-    const state = run([begin('f1', 1), grant('f1', 2, 'node-2'), begin('f2', 2, 'f1'), grant('f2', 3, 'node-3')], threeNodes());
+    const state = run(
+      [begin('f1', 1), grant('f1', 2, 'node-2'), begin('f2', 2, 'f1'), grant('f2', 3, 'node-3')],
+      threeNodes(),
+    );
     expect(state.timelines.map((timeline) => [timeline.id, timeline.status])).toEqual([
       [1, 'recorded'],
       [2, 'recorded'],
@@ -110,9 +127,16 @@ describe('cluster state', () => {
 
   it('counts a timeline as recorded when the next primary is built on it (I-TIMELINE-2)', () => {
     const before = run([begin('f1', 1), grant('f1', 2, 'node-2'), begin('f2', 2, 'f1')], threeNodes());
-    const onIt = { ...grant('f2', 3, 'node-3'), parentTimeline: 3, history: [{ timeline: 3, parentId: 2, forkLsn: '0/AA' }] } as Command;
+    const onIt = {
+      ...grant('f2', 3, 'node-3'),
+      parentTimeline: 3,
+      history: [{ timeline: 3, parentId: 2, forkLsn: '0/AA' }],
+    } as Command;
     const state = run([onIt], before);
-    expect(state.timelines.find((timeline) => timeline.id === 3)).toMatchObject({ status: 'recorded', forkLsn: '0/AA' });
+    expect(state.timelines.find((timeline) => timeline.id === 3)).toMatchObject({
+      status: 'recorded',
+      forkLsn: '0/AA',
+    });
     expect(state.reign.timeline).toBe(4);
   });
 
@@ -150,8 +174,12 @@ describe('cluster state', () => {
       startedAtMs: 1,
       endedAtMs: null,
     };
-    expect(apply(state, { kind: 'begin-operation', operation, revision: state.revision - 1 }, 1).result.ok).toBe(false);
-    expect(apply(state, { kind: 'begin-operation', operation, revision: state.revision }, 1).result.ok).toBe(true);
+    expect(
+      apply(state, { kind: 'begin-operation', operation, revision: state.revision - 1 }, 1).result.ok,
+    ).toBe(false);
+    expect(apply(state, { kind: 'begin-operation', operation, revision: state.revision }, 1).result.ok).toBe(
+      true,
+    );
   });
 
   it('leaves the given state untouched, and refused commands change nothing', () => {
@@ -173,7 +201,9 @@ describe('cluster state', () => {
       const candidate = electors[Math.floor(random() * electors.length)] ?? 'node-1';
       const epoch = state.failover?.epoch ?? 0;
       if (random() < 0.8) state = apply(state, grant(id, epoch, candidate), round).state ?? state;
-      if (random() < 0.7) state = apply(state, record(state.reign.epoch, state.reign.timeline, candidate), round).state ?? state;
+      if (random() < 0.7)
+        state =
+          apply(state, record(state.reign.epoch, state.reign.timeline, candidate), round).state ?? state;
       expect(syncSetProblem(state.syncSet, state.reign.primary)).toBeNull();
       const ids = state.timelines.map((timeline) => timeline.id);
       expect(new Set(ids).size).toBe(ids.length);

@@ -80,7 +80,9 @@ function createdState(command: CommandOf<'create'>, atMs: number): ClusterState 
     createdAtMs: atMs,
     nextRaftId: 2,
     systemIdentifier: null,
-    members: { [command.founder.name]: { ...command.founder, raftId: 1, phase: 'active', maintenance: null } },
+    members: {
+      [command.founder.name]: { ...command.founder, raftId: 1, phase: 'active', maintenance: null },
+    },
     reign: { epoch: 0, primary: null, timeline: 1 },
     timelines: [{ id: 1, parentId: null, forkLsn: null, epoch: 1, status: 'recorded' }],
     syncSet: emptySyncSet,
@@ -94,7 +96,11 @@ function createdState(command: CommandOf<'create'>, atMs: number): ClusterState 
     events: [],
     nextEventId: 1,
   };
-  draftOf(state, atMs).event('info', 'cluster-created', `Cluster ${command.name} was created on ${command.founder.name}.`);
+  draftOf(state, atMs).event(
+    'info',
+    'cluster-created',
+    `Cluster ${command.name} was created on ${command.founder.name}.`,
+  );
   return state;
 }
 
@@ -109,7 +115,11 @@ export function encodeState(state: ClusterState | null): string {
 export function decodeState(text: string): ClusterState | null {
   const parsed = clusterStateSchema.nullable().safeParse(JSON.parse(text));
   if (parsed.success) return parsed.data;
-  throw new QuantaError('STORAGE_CORRUPT', `the snapshot of the cluster state cannot be read: ${parsed.error.message}`, {
-    hint: 'This daemon may be older than the one that wrote it: install the same version as on the other nodes.',
-  });
+  throw new QuantaError(
+    'STORAGE_CORRUPT',
+    `the snapshot of the cluster state cannot be read: ${parsed.error.message}`,
+    {
+      hint: 'This daemon may be older than the one that wrote it: install the same version as on the other nodes.',
+    },
+  );
 }

@@ -8,14 +8,22 @@ const create = {
   founder: {
     name: 'node-1',
     kind: 'data' as const,
-    addresses: { raft: { host: 'a', port: 1 }, api: { host: 'a', port: 2 }, postgres: { host: 'a', port: 3 } },
+    addresses: {
+      raft: { host: 'a', port: 1 },
+      api: { host: 'a', port: 2 },
+      postgres: { host: 'a', port: 3 },
+    },
     zone: null,
   },
   durability: { mode: 'quorum' as const, strictness: 'strict' as const },
   parameters: {},
   hba: [],
 };
-const entry = (index: number, term = 1) => ({ index, term, data: JSON.stringify({ version: 1, atMs: 5, command: create }) });
+const entry = (index: number, term = 1) => ({
+  index,
+  term,
+  data: JSON.stringify({ version: 1, atMs: 5, command: create }),
+});
 
 describe('the state machine over a replicated log', () => {
   it('answers a proposal with what applying it gave, whichever comes first', async () => {
@@ -55,10 +63,18 @@ describe('the state machine over a replicated log', () => {
 
   it('names what a proposal failed for', async () => {
     const machine = new StateMachine();
-    const refuse = (reason: string) => ({ propose: async () => ({ ok: false as const, reason, leaderId: null }) });
-    await expect(machine.submit(refuse('not_leader'), create, 100)).rejects.toMatchObject({ code: 'NOT_LEADER' });
-    await expect(machine.submit(refuse('timeout'), create, 100)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-    await expect(machine.submit(refuse('queue_full'), create, 100)).rejects.toMatchObject({ code: 'NO_QUORUM' });
+    const refuse = (reason: string) => ({
+      propose: async () => ({ ok: false as const, reason, leaderId: null }),
+    });
+    await expect(machine.submit(refuse('not_leader'), create, 100)).rejects.toMatchObject({
+      code: 'NOT_LEADER',
+    });
+    await expect(machine.submit(refuse('timeout'), create, 100)).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+    });
+    await expect(machine.submit(refuse('queue_full'), create, 100)).rejects.toMatchObject({
+      code: 'NO_QUORUM',
+    });
   });
 
   it('refuses entries and snapshots that it cannot read, instead of guessing', () => {

@@ -28,7 +28,9 @@ export interface ReplicatedLog {
   propose(
     data: string,
     deadlineMs: number,
-  ): Promise<{ ok: true; index: number; term: number } | { ok: false; reason: string; leaderId: number | null }>;
+  ): Promise<
+    { ok: true; index: number; term: number } | { ok: false; reason: string; leaderId: number | null }
+  >;
 }
 
 interface Waiter {
@@ -94,7 +96,9 @@ export class StateMachine {
     const waiter = this.waiters.get(entry.index);
     if (waiter) {
       this.waiters.delete(entry.index);
-      waiter.resolve(waiter.term === entry.term ? result : { ok: false, reason: 'overwritten by another leader' });
+      waiter.resolve(
+        waiter.term === entry.term ? result : { ok: false, reason: 'overwritten by another leader' },
+      );
       return;
     }
     this.results.set(entry.index, { term: entry.term, result });
@@ -110,10 +114,15 @@ export class StateMachine {
       return Promise.resolve(isOurs ? known.result : { ok: false, reason: 'overwritten by another leader' });
     }
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.waiters.delete(proposed.index);
-        reject(new QuantaError('DEADLINE_EXCEEDED', 'the command is committed but was not applied in time'));
-      }, Math.max(timeoutMs, 50));
+      const timer = setTimeout(
+        () => {
+          this.waiters.delete(proposed.index);
+          reject(
+            new QuantaError('DEADLINE_EXCEEDED', 'the command is committed but was not applied in time'),
+          );
+        },
+        Math.max(timeoutMs, 50),
+      );
       const settle = (result: CommandResult) => {
         clearTimeout(timer);
         resolve(result);

@@ -9,7 +9,10 @@ export const nodeNameSchema = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,39}$/, 'lower-case letters, digits and dashes, starting with a letter');
 
-const endpointSchema = z.object({ host: z.string().min(1).max(255), port: z.number().int().min(1).max(65_535) });
+const endpointSchema = z.object({
+  host: z.string().min(1).max(255),
+  port: z.number().int().min(1).max(65_535),
+});
 
 export const addressesSchema = z.object({
   /** Raft frames over mutual TLS. */
@@ -34,7 +37,12 @@ export const memberSchema = z.object({
   /** `joining` until its first clone has streamed; a joining node is no failover candidate. */
   phase: z.enum(['joining', 'active', 'leaving']),
   maintenance: z
-    .object({ reason: z.string().max(500), sinceMs: z.number(), untilMs: z.number().nullable(), by: z.string().max(100) })
+    .object({
+      reason: z.string().max(500),
+      sinceMs: z.number(),
+      untilMs: z.number().nullable(),
+      by: z.string().max(100),
+    })
     .nullable(),
 });
 export type Member = z.infer<typeof memberSchema>;
@@ -75,7 +83,9 @@ export const sealVoteSchema = z.discriminatedUnion('ok', [
     node: nodeNameSchema,
     position: walPositionSchema,
     /** Where each timeline of its own past left its parent, from its newest .history file. */
-    history: z.array(z.object({ timeline: z.number().int().min(1), parentId: z.number().int().min(1), forkLsn: lsnSchema })),
+    history: z.array(
+      z.object({ timeline: z.number().int().min(1), parentId: z.number().int().min(1), forkLsn: lsnSchema }),
+    ),
     /** Its PostgreSQL runs and could be promoted. */
     promotable: z.boolean(),
     whyNotPromotable: z.string().nullable(),
@@ -115,7 +125,12 @@ export const failoverSchema = z.object({
   detection: z.object({ silentForMs: z.number().nullable(), detail: z.string() }),
   votes: z.array(sealVoteSchema),
   candidates: z.array(
-    z.object({ node: nodeNameSchema, position: walPositionSchema.nullable(), chosen: z.boolean(), verdict: z.string() }),
+    z.object({
+      node: nodeNameSchema,
+      position: walPositionSchema.nullable(),
+      chosen: z.boolean(),
+      verdict: z.string(),
+    }),
   ),
   candidate: nodeNameSchema.nullable(),
   /** What would unblock a NO_SAFE_CANDIDATE, in words. */
@@ -173,7 +188,11 @@ export const clusterStateSchema = z.object({
   systemIdentifier: z.string().nullable(),
   members: z.record(nodeNameSchema, memberSchema),
   /** Who may be primary: `primary` holds (or may acquire) the lease of `epoch`. */
-  reign: z.object({ epoch: z.number().int(), primary: nodeNameSchema.nullable(), timeline: z.number().int() }),
+  reign: z.object({
+    epoch: z.number().int(),
+    primary: nodeNameSchema.nullable(),
+    timeline: z.number().int(),
+  }),
   timelines: z.array(timelineSchema),
   syncSet: syncSetSchema,
   durability: z.object({ mode: durabilityModeSchema, strictness: z.enum(['strict', 'available']) }),

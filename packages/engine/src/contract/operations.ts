@@ -7,13 +7,19 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
     kind: z.literal('create-cluster'),
     cluster: nodeNameSchema,
     /** The application's role and database; the password arrives by the local socket only and is never stored. */
-    application: z.object({ role: nodeNameSchema, database: nodeNameSchema, password: z.string().min(8).max(200) }).nullable(),
+    application: z
+      .object({ role: nodeNameSchema, database: nodeNameSchema, password: z.string().min(8).max(200) })
+      .nullable(),
     parameters: z.record(z.string(), z.string()).default({}),
     hba: z.array(z.string().max(500)).max(100).default([]),
   }),
   z.object({
     kind: z.literal('add-node'),
-    host: z.object({ name: nodeNameSchema, addresses: addressesSchema, kind: z.enum(['data', 'witness']).default('data') }),
+    host: z.object({
+      name: nodeNameSchema,
+      addresses: addressesSchema,
+      kind: z.enum(['data', 'witness']).default('data'),
+    }),
   }),
   z.object({ kind: z.literal('remove-node'), node: nodeNameSchema }),
   z.object({ kind: z.literal('switchover'), to: nodeNameSchema.nullable() }),

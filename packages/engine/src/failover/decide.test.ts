@@ -13,7 +13,16 @@ const timelines: TimelineRecord[] = [
 
 function vote(node: string, lsn: string, more: Partial<Vote> = {}): Vote {
   const position = { timeline: 2, lsn };
-  return { ok: true, node, position, history: [], promotable: true, whyNotPromotable: null, livePrimary: false, ...more };
+  return {
+    ok: true,
+    node,
+    position,
+    history: [],
+    promotable: true,
+    whyNotPromotable: null,
+    livePrimary: false,
+    ...more,
+  };
 }
 
 function election(votes: SealVote[], more: Partial<ElectionInput> = {}) {
@@ -33,17 +42,26 @@ describe('election (I-ELECT)', () => {
   it('promotes the elector with the most WAL when enough others hold no more (I-ELECT-1)', () => {
     const outcome = election([vote('node-2', '0/100'), vote('node-3', '0/120')]);
     expect(outcome).toMatchObject({ kind: 'promote', candidate: 'node-3', parentTimeline: 2 });
-    expect(outcome.kind === 'promote' && outcome.verdicts.find((entry) => entry.node === 'node-2')?.verdict).toContain('0/100');
+    expect(
+      outcome.kind === 'promote' && outcome.verdicts.find((entry) => entry.node === 'node-2')?.verdict,
+    ).toContain('0/100');
   });
 
   it('is blocked, and names who would unblock it, when one elector alone answers (I-ELECT-2)', () => {
-    const outcome = election([vote('node-2', '0/100'), { ok: false, node: 'node-3', reason: 'connection refused' }]);
+    const outcome = election([
+      vote('node-2', '0/100'),
+      { ok: false, node: 'node-3', reason: 'connection refused' },
+    ]);
     expect(outcome.kind).toBe('blocked');
     expect(outcome.kind === 'blocked' && outcome.blockedBy).toContain('Bring back node-1 or node-3');
   });
 
   it('lets a live primary go on instead of replacing it (I-ELECT-3)', () => {
-    const outcome = election([vote('node-1', '0/90', { livePrimary: true }), vote('node-2', '0/100'), vote('node-3', '0/100')]);
+    const outcome = election([
+      vote('node-1', '0/90', { livePrimary: true }),
+      vote('node-2', '0/100'),
+      vote('node-3', '0/100'),
+    ]);
     expect(outcome).toMatchObject({ kind: 'keep', candidate: 'node-1' });
   });
 
@@ -54,13 +72,20 @@ describe('election (I-ELECT)', () => {
 
   it('takes the stopped old primary only when the standbys cannot elect without it', () => {
     const stopped = vote('node-1', '0/200', { promotable: false, whyNotPromotable: restartable });
-    expect(election([stopped, vote('node-2', '0/100'), vote('node-3', '0/100')])).toMatchObject({ candidate: 'node-2' });
-    expect(election([stopped, vote('node-2', '0/100')])).toMatchObject({ kind: 'promote', candidate: 'node-1' });
+    expect(election([stopped, vote('node-2', '0/100'), vote('node-3', '0/100')])).toMatchObject({
+      candidate: 'node-2',
+    });
+    expect(election([stopped, vote('node-2', '0/100')])).toMatchObject({
+      kind: 'promote',
+      candidate: 'node-1',
+    });
   });
 
   it('never lets WAL of an older timeline beat the newer one by its number (I-ELECT-5)', () => {
     const returned = vote('node-1', '0/FFF', { position: { timeline: 1, lsn: '0/FFF' } });
-    expect(election([returned, vote('node-2', '0/90'), vote('node-3', '0/90')])).toMatchObject({ candidate: 'node-2' });
+    expect(election([returned, vote('node-2', '0/90'), vote('node-3', '0/90')])).toMatchObject({
+      candidate: 'node-2',
+    });
   });
 
   it('ignores the word of nodes outside V ∪ {L} (I-ELECT-6)', () => {
@@ -69,8 +94,12 @@ describe('election (I-ELECT)', () => {
   });
 
   it('prefers the wanted node among equals, and refuses it when it holds less', () => {
-    expect(election([vote('node-2', '0/100'), vote('node-3', '0/100')], { preferred: 'node-3' })).toMatchObject({ candidate: 'node-3' });
-    expect(election([vote('node-2', '0/100'), vote('node-3', '0/90')], { preferred: 'node-3' })).toMatchObject({ candidate: 'node-2' });
+    expect(
+      election([vote('node-2', '0/100'), vote('node-3', '0/100')], { preferred: 'node-3' }),
+    ).toMatchObject({ candidate: 'node-3' });
+    expect(
+      election([vote('node-2', '0/100'), vote('node-3', '0/90')], { preferred: 'node-3' }),
+    ).toMatchObject({ candidate: 'node-2' });
   });
 
   it('returns to the old primary after a clean stop of everything, so that nothing moves without need', () => {
@@ -81,7 +110,10 @@ describe('election (I-ELECT)', () => {
   it('lets nobody but the last primary lead a cluster without electors', () => {
     const alone = { syncSet: { electors: [], votes: 0, standbys: [], count: 0 } };
     expect(election([vote('node-2', '0/100')], alone).kind).toBe('blocked');
-    expect(election([vote('node-1', '0/100')], alone)).toMatchObject({ kind: 'promote', candidate: 'node-1' });
+    expect(election([vote('node-1', '0/100')], alone)).toMatchObject({
+      kind: 'promote',
+      candidate: 'node-1',
+    });
   });
 });
 
@@ -103,7 +135,10 @@ describe('every election finds every acknowledged write (I-ELECT-7)', () => {
           const outcome = election(votes);
           if (outcome.kind === 'blocked') continue;
           elections += 1;
-          expect(holders.has(outcome.candidate), `${outcome.candidate} lacks the write: ${JSON.stringify(votes)}`).toBe(true);
+          expect(
+            holders.has(outcome.candidate),
+            `${outcome.candidate} lacks the write: ${JSON.stringify(votes)}`,
+          ).toBe(true);
         }
       }
     }

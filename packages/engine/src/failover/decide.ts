@@ -35,14 +35,24 @@ export function elect(input: ElectionInput): Election {
   const live = votes.find((vote) => vote.livePrimary && vote.node === input.oldPrimary);
   if (live) {
     const verdicts = [verdict(live, true, 'It is alive and serves: it goes on.')];
-    return { kind: 'keep', candidate: live.node, parentTimeline: live.position.timeline, vote: live, verdicts };
+    return {
+      kind: 'keep',
+      candidate: live.node,
+      parentTimeline: live.position.timeline,
+      vote: live,
+      verdicts,
+    };
   }
   // A node whose PostgreSQL is down may hold WAL that nobody acknowledged. It stands aside while the others can elect
   // safely without it, and is a candidate only when they cannot.
   const running = votes.filter((vote) => vote.promotable);
   const first = choose(input, running, votes);
   if (first) return first;
-  const second = choose(input, votes.filter((vote) => vote.promotable || vote.whyNotPromotable === restartable), votes);
+  const second = choose(
+    input,
+    votes.filter((vote) => vote.promotable || vote.whyNotPromotable === restartable),
+    votes,
+  );
   return second ?? { kind: 'blocked', blockedBy: blockedBy(input, votes), verdicts: refusals(input, votes) };
 }
 
@@ -51,7 +61,8 @@ export const restartable = 'its PostgreSQL is not running';
 
 /** V ∪ {L}: the only nodes whose word counts in an election. */
 export function electorsOf(input: Pick<ElectionInput, 'oldPrimary' | 'syncSet'>): string[] {
-  const all = input.oldPrimary === null ? input.syncSet.electors : [...input.syncSet.electors, input.oldPrimary];
+  const all =
+    input.oldPrimary === null ? input.syncSet.electors : [...input.syncSet.electors, input.oldPrimary];
   return [...new Set(all)].sort();
 }
 
@@ -102,7 +113,13 @@ function whyNot(input: ElectionInput, vote: Vote, chosen: Vote): string {
 
 function refusals(input: ElectionInput, votes: Vote[]): Verdicts {
   const spoken = votes.map((vote) =>
-    verdict(vote, false, vote.promotable ? 'Refused: too few votes support it.' : `Refused: ${vote.whyNotPromotable ?? 'unknown'}.`),
+    verdict(
+      vote,
+      false,
+      vote.promotable
+        ? 'Refused: too few votes support it.'
+        : `Refused: ${vote.whyNotPromotable ?? 'unknown'}.`,
+    ),
   );
   return [...spoken, ...silent(input)];
 }
@@ -121,7 +138,10 @@ function silent(input: ElectionInput): Verdicts {
 function blockedBy(input: ElectionInput, votes: Vote[]): string {
   const missing = electorsOf(input).filter((node) => !votes.some((vote) => vote.node === node));
   const needed = input.syncSet.votes + 1;
-  const who = missing.length > 0 ? `Bring back ${missing.join(' or ')}` : 'Bring back the node that holds the newest WAL';
+  const who =
+    missing.length > 0
+      ? `Bring back ${missing.join(' or ')}`
+      : 'Bring back the node that holds the newest WAL';
   return `No node may be promoted without risking acknowledged writes: ${votes.length} of ${needed} needed electors answered. ${who}.`;
 }
 

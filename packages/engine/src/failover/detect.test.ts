@@ -5,7 +5,16 @@ import { timingOf } from './timing.ts';
 const timing = timingOf('lan');
 
 function input(more: Partial<DetectInput>): DetectInput {
-  return { nowMs: 10_000, primary: 'node-1', lastRenewalMs: 9_800, watchedSinceMs: 0, reportedLost: null, isRecorded: true, timing, ...more };
+  return {
+    nowMs: 10_000,
+    primary: 'node-1',
+    lastRenewalMs: 9_800,
+    watchedSinceMs: 0,
+    reportedLost: null,
+    isRecorded: true,
+    timing,
+    ...more,
+  };
 }
 
 describe('detection of a lost primary', () => {
@@ -14,7 +23,11 @@ describe('detection of a lost primary', () => {
   });
 
   it('suspects a primary that has been silent for longer than the limit', () => {
-    expect(suspect(input({ lastRenewalMs: 8_900 }))).toMatchObject({ kind: 'lost', silentForMs: 1100, isCertain: false });
+    expect(suspect(input({ lastRenewalMs: 8_900 }))).toMatchObject({
+      kind: 'lost',
+      silentForMs: 1100,
+      isCertain: false,
+    });
   });
 
   it('gives the primary the full time to be heard by a new leader', () => {
@@ -23,7 +36,10 @@ describe('detection of a lost primary', () => {
   });
 
   it('believes a daemon that reports its own PostgreSQL lost, without waiting', () => {
-    expect(suspect(input({ reportedLost: 'PostgreSQL is not running' }))).toMatchObject({ kind: 'lost', isCertain: true });
+    expect(suspect(input({ reportedLost: 'PostgreSQL is not running' }))).toMatchObject({
+      kind: 'lost',
+      isCertain: true,
+    });
   });
 
   it('replaces a candidate that renews but never opens', () => {

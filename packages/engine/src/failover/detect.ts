@@ -24,7 +24,12 @@ export function suspect(input: DetectInput): Suspicion {
   const { timing } = input;
   const who = input.primary ?? 'nobody';
   if (input.reportedLost !== null) {
-    return { kind: 'lost', reason: `${who} reports: ${input.reportedLost}.`, silentForMs: null, isCertain: true };
+    return {
+      kind: 'lost',
+      reason: `${who} reports: ${input.reportedLost}.`,
+      silentForMs: null,
+      isCertain: true,
+    };
   }
   const heardMs = Math.max(input.lastRenewalMs ?? 0, input.watchedSinceMs);
   const silentForMs = Math.round(input.nowMs - heardMs);

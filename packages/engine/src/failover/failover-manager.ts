@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Commander } from '../cluster/commander.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
 import type { Leadership } from '../cluster/store.ts';
-import type { ClusterState, Failover, Member, SealVote, TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
+import type {
+  ClusterState,
+  Failover,
+  Member,
+  SealVote,
+  TimelineRecord,
+  WalPosition,
+} from '../contract/cluster-state.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -23,7 +30,11 @@ export interface FailoverManagerOptions {
   isVoter(raftId: number): boolean;
   setLeaseGate(gate: { epoch: number; holderId: number } | null): void;
   transferLeadership(toRaftId: number): Promise<{ ok: boolean; reason?: string | undefined }>;
-  comparePositions(left: WalPosition, right: WalPosition, history: { current: number; timelines: TimelineRecord[] }): number;
+  comparePositions(
+    left: WalPosition,
+    right: WalPosition,
+    history: { current: number; timelines: TimelineRecord[] },
+  ): number;
 }
 
 const commandDeadlineMs = 3000;
@@ -76,7 +87,9 @@ export class FailoverManager {
     if (this.busy || state.reign.epoch === 0) return;
     this.busy = true;
     void this.act(state, leaderSinceMs)
-      .catch((error) => this.options.logger.warn({ error: messageOf(error) }, 'failover step failed and will be tried again'))
+      .catch((error) =>
+        this.options.logger.warn({ error: messageOf(error) }, 'failover step failed and will be tried again'),
+      )
       .finally(() => {
         this.busy = false;
       });
@@ -86,7 +99,8 @@ export class FailoverManager {
   private keepGate(state: ClusterState): void {
     const holder = state.members[state.reign.primary ?? ''];
     const { failover } = state;
-    const isReplacing = failover !== null && failover.kind === 'failover' && failover.epoch > state.reign.epoch;
+    const isReplacing =
+      failover !== null && failover.kind === 'failover' && failover.epoch > state.reign.epoch;
     const gate = holder && !isReplacing ? { epoch: state.reign.epoch, holderId: holder.raftId } : null;
     const key = JSON.stringify(gate);
     if (key === this.gateKey) return;
@@ -108,10 +122,13 @@ export class FailoverManager {
 
   private suspicion(state: ClusterState, leaderSinceMs: number): Suspicion {
     const { reign } = state;
-    if (this.watch?.epoch !== reign.epoch) this.watch = { epoch: reign.epoch, sinceMs: this.clock.monotonicMs() };
+    if (this.watch?.epoch !== reign.epoch)
+      this.watch = { epoch: reign.epoch, sinceMs: this.clock.monotonicMs() };
     const renewal = this.lastRenewal?.epoch === reign.epoch ? this.lastRenewal.atMs : null;
     const lost = this.reportedLost?.epoch === reign.epoch ? this.reportedLost.detail : null;
-    const isRecorded = state.timelines.some((timeline) => timeline.id === reign.timeline && timeline.status === 'recorded');
+    const isRecorded = state.timelines.some(
+      (timeline) => timeline.id === reign.timeline && timeline.status === 'recorded',
+    );
     return suspect({
       nowMs: this.clock.monotonicMs(),
       primary: reign.primary,
@@ -126,7 +143,10 @@ export class FailoverManager {
   private async begin(state: ClusterState, suspicion: Extract<Suspicion, { kind: 'lost' }>): Promise<void> {
     const witness = suspicion.isCertain ? null : await this.voterThatHearsPrimary(state);
     if (witness) {
-      this.options.logger.warn({ witness: witness.name }, 'another voter hears the primary: leadership moves there');
+      this.options.logger.warn(
+        { witness: witness.name },
+        'another voter hears the primary: leadership moves there',
+      );
       const moved = await this.options.transferLeadership(witness.raftId);
       if (moved.ok) return;
     }
@@ -154,7 +174,8 @@ export class FailoverManager {
   private async voterThatHearsPrimary(state: ClusterState): Promise<Member | null> {
     const { self, peers } = this.options;
     const others = Object.values(state.members).filter(
-      (member) => member.name !== self && member.name !== state.reign.primary && this.options.isVoter(member.raftId),
+      (member) =>
+        member.name !== self && member.name !== state.reign.primary && this.options.isVoter(member.raftId),
     );
     const input = { clusterId: state.clusterId, epoch: state.reign.epoch };
     const answers = await Promise.all(
@@ -163,7 +184,10 @@ export class FailoverManager {
           const answer = await peers.call(member, 'hears-primary', { input, deadlineMs: 500 });
           return answer.hears ? member : null;
         } catch (error) {
-          this.options.logger.debug({ peer: member.name, error: messageOf(error) }, 'peer could not be asked about the primary');
+          this.options.logger.debug(
+            { peer: member.name, error: messageOf(error) },
+            'peer could not be asked about the primary',
+          );
           return null;
         }
       }),
@@ -197,7 +221,8 @@ export class FailoverManager {
       const finish = () => resolve({ election: judge(), votes: [...votes] });
       const settle = () => {
         if (pending.size === 0) return finish();
-        if (graceTimer || !isGoodEnough(judge()) || (wish.preferred !== null && pending.has(wish.preferred))) return;
+        if (graceTimer || !isGoodEnough(judge()) || (wish.preferred !== null && pending.has(wish.preferred)))
+          return;
         graceTimer = setTimeout(finish, graceMs);
       };
       for (const name of pending) {
@@ -220,7 +245,9 @@ export class FailoverManager {
   }): Election {
     const { state, failover, votes } = round;
     const history = { current: state.reign.timeline, timelines: withHistories(state.timelines, votes) };
-    const avoided = Object.values(state.members).filter((member) => member.maintenance || member.phase !== 'active');
+    const avoided = Object.values(state.members).filter(
+      (member) => member.maintenance || member.phase !== 'active',
+    );
     return elect({
       oldPrimary: failover.oldPrimary,
       syncSet: state.syncSet,
@@ -237,7 +264,10 @@ export class FailoverManager {
     if (!member) return { ok: false, node: name, reason: 'no longer a member' };
     const input = { clusterId: state.clusterId, epoch: failover.epoch, failoverId: failover.id };
     try {
-      return await this.options.peers.call(member, 'seal', { input, deadlineMs: this.options.timing.sealDeadlineMs });
+      return await this.options.peers.call(member, 'seal', {
+        input,
+        deadlineMs: this.options.timing.sealDeadlineMs,
+      });
     } catch (error) {
       return { ok: false, node: name, reason: messageOf(error) };
     }
@@ -249,10 +279,14 @@ export class FailoverManager {
     const { commander } = this.options;
     if (election.kind === 'blocked') {
       const { blockedBy, verdicts } = election;
-      await commander.submit({ kind: 'block-failover', id: failover.id, votes, candidates: verdicts, blockedBy }, commandDeadlineMs);
+      await commander.submit(
+        { kind: 'block-failover', id: failover.id, votes, candidates: verdicts, blockedBy },
+        commandDeadlineMs,
+      );
       return false;
     }
-    if (this.options.state()?.durability.mode === 'async' && election.kind === 'promote') await this.waitOutLease();
+    if (this.options.state()?.durability.mode === 'async' && election.kind === 'promote')
+      await this.waitOutLease();
     const result = await commander.submit(
       {
         kind: 'grant',
@@ -304,7 +338,13 @@ export function withHistories(timelines: TimelineRecord[], votes: SealVote[]): T
       const record = known.get(past.timeline);
       if (record?.status === 'recorded') continue;
       const epoch = record?.epoch ?? 1;
-      known.set(past.timeline, { id: past.timeline, parentId: past.parentId, forkLsn: past.forkLsn, epoch, status: 'recorded' });
+      known.set(past.timeline, {
+        id: past.timeline,
+        parentId: past.parentId,
+        forkLsn: past.forkLsn,
+        epoch,
+        status: 'recorded',
+      });
     }
   }
   return [...known.values()].sort((left, right) => left.id - right.id);

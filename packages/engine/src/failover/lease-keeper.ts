@@ -9,7 +9,10 @@ export interface LeaseKeeperOptions {
   logger: Logger;
   clock?: Clock;
   /** Sends one renewal through Raft; `sentAtMs` is when it left this host. */
-  renew(request: { epoch: number; body: string }, deadlineMs: number): Promise<{ ok: true; sentAtMs: number } | { ok: false; reason: string }>;
+  renew(
+    request: { epoch: number; body: string },
+    deadlineMs: number,
+  ): Promise<{ ok: true; sentAtMs: number } | { ok: false; reason: string }>;
   /** Hands the new deadline to the reaper. False when the reaper has begun to kill. */
   arm(deadlineMs: number): Promise<boolean>;
   /** A fresh look at PostgreSQL: a new connection, a write, a flush. */
@@ -100,7 +103,10 @@ export class LeaseKeeper {
 
   /** PostgreSQL has answered a probe lately, or need not yet. */
   isWell(): boolean {
-    return !this.isProbing || this.clock.monotonicMs() - this.lastWellMs < this.options.timing.suspectAfterMs + probeEveryMs;
+    return (
+      !this.isProbing ||
+      this.clock.monotonicMs() - this.lastWellMs < this.options.timing.suspectAfterMs + probeEveryMs
+    );
   }
 
   private async probeOnce(): Promise<void> {

@@ -6,7 +6,7 @@ import { SealStore } from './seal-store.ts';
 
 let directory: string;
 beforeEach(async () => {
-  directory = await mkdtemp(join(process.env['QUANTADB_TEST_DIR'] ?? tmpdir(), 'seal-'));
+  directory = await mkdtemp(join(process.env.QUANTADB_TEST_DIR ?? tmpdir(), 'seal-'));
 });
 afterEach(() => rm(directory, { recursive: true }));
 

@@ -4,7 +4,11 @@ import { z } from 'zod';
 import { writeDurably } from '../shared/durable-file.ts';
 import { QuantaError } from '../shared/errors.ts';
 
-const sealFileSchema = z.object({ version: z.literal(1), epoch: z.number().int().min(0), failoverId: z.string() });
+const sealFileSchema = z.object({
+  version: z.literal(1),
+  epoch: z.number().int().min(0),
+  failoverId: z.string(),
+});
 
 /**
  * The newest epoch this node has promised: WAL of older epochs is refused from then on, across restarts. A vote is
@@ -46,8 +50,13 @@ export class SealStore {
    * Promises `epoch`, durably. Promising the same epoch again for the same failover is allowed (the decider resumes).
    */
   async promise(epoch: number, failoverId: string): Promise<{ ok: true } | { ok: false; reason: string }> {
-    if (epoch < this.current.epoch) return { ok: false, reason: `epoch ${this.current.epoch} was promised already` };
-    if (epoch === this.current.epoch && failoverId !== this.current.failoverId && this.current.failoverId !== '') {
+    if (epoch < this.current.epoch)
+      return { ok: false, reason: `epoch ${this.current.epoch} was promised already` };
+    if (
+      epoch === this.current.epoch &&
+      failoverId !== this.current.failoverId &&
+      this.current.failoverId !== ''
+    ) {
       return { ok: false, reason: `epoch ${epoch} was promised to another election` };
     }
     if (epoch === this.current.epoch && failoverId === this.current.failoverId) return { ok: true };

@@ -1,7 +1,7 @@
+import { memberByRaftId } from '../cluster/membership.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
 import type { PlanInput } from '../cluster/plan.ts';
 import type { Leadership } from '../cluster/store.ts';
-import { memberByRaftId } from '../cluster/membership.ts';
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { ClusterStatus, NodeStatus } from '../contract/status.ts';

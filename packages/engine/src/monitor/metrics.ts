@@ -10,20 +10,43 @@ export async function renderMetrics(report: NodeReport): Promise<string> {
   const cluster = report.cluster?.name ?? '';
   const gauge = (name: string, help: string, value: number | null) => {
     if (value === null) return;
-    new Gauge({ name: `quantadb_${name}`, help, labelNames: ['cluster', 'node'], registers: [registry] }).set({ cluster, node }, value);
+    new Gauge({ name: `quantadb_${name}`, help, labelNames: ['cluster', 'node'], registers: [registry] }).set(
+      { cluster, node },
+      value,
+    );
   };
   gauge('primary', '1 while this node is the primary and open for writes', report.role === 'primary' ? 1 : 0);
   gauge('epoch', 'Epoch of the reign this node has applied', report.epoch);
   gauge('sealed_epoch', 'Newest epoch this node has promised', report.sealedEpoch);
   gauge('timeline', 'PostgreSQL timeline', report.timeline);
-  gauge('lease_remaining_seconds', 'Time left on the lease of the primary', report.leaseRemainingMs === null ? null : report.leaseRemainingMs / 1000);
-  gauge('wal_position_bytes', 'Insert position of a primary, received position of a standby', report.lsn === null ? null : lsnDistanceBytes(report.lsn, '0/0'));
+  gauge(
+    'lease_remaining_seconds',
+    'Time left on the lease of the primary',
+    report.leaseRemainingMs === null ? null : report.leaseRemainingMs / 1000,
+  );
+  gauge(
+    'wal_position_bytes',
+    'Insert position of a primary, received position of a standby',
+    report.lsn === null ? null : lsnDistanceBytes(report.lsn, '0/0'),
+  );
   gauge('raft_term', 'Raft term', report.raft?.term ?? null);
-  gauge('raft_leader', '1 while this node leads the Raft group', report.raft ? Number(report.raft.role === 'leader') : null);
+  gauge(
+    'raft_leader',
+    '1 while this node leads the Raft group',
+    report.raft ? Number(report.raft.role === 'leader') : null,
+  );
   gauge('raft_commit_index', 'Raft commit index', report.raft?.commitIndex ?? null);
   gauge('raft_applied_index', 'Raft applied index', report.raft?.appliedIndex ?? null);
-  gauge('raft_fsync_seconds_max', 'Slowest fsync of the Raft log lately', report.raft ? report.raft.fsyncMsMax / 1000 : null);
-  gauge('raft_loop_delay_seconds_max', 'Worst delay of the Raft timer lately', report.raft ? report.raft.loopDelayMsMax / 1000 : null);
+  gauge(
+    'raft_fsync_seconds_max',
+    'Slowest fsync of the Raft log lately',
+    report.raft ? report.raft.fsyncMsMax / 1000 : null,
+  );
+  gauge(
+    'raft_loop_delay_seconds_max',
+    'Worst delay of the Raft timer lately',
+    report.raft ? report.raft.loopDelayMsMax / 1000 : null,
+  );
   stateGauge(registry, report);
   standbyGauges(registry, report);
   return registry.metrics();
@@ -37,15 +60,28 @@ function stateGauge(registry: Registry, report: NodeReport): void {
     registers: [registry],
   });
   for (const state of nodeStates) {
-    gauge.set({ cluster: report.cluster?.name ?? '', node: report.name, state }, report.state === state ? 1 : 0);
+    gauge.set(
+      { cluster: report.cluster?.name ?? '', node: report.name, state },
+      report.state === state ? 1 : 0,
+    );
   }
 }
 
 function standbyGauges(registry: Registry, report: NodeReport): void {
   const labelNames = ['cluster', 'node', 'standby'];
   const registers = [registry];
-  const bytes = new Gauge({ name: 'quantadb_replication_lag_bytes', help: 'WAL the standby has not replayed', labelNames, registers });
-  const seconds = new Gauge({ name: 'quantadb_replication_lag_seconds', help: 'Time since the primary passed the standby’s replay position', labelNames, registers });
+  const bytes = new Gauge({
+    name: 'quantadb_replication_lag_bytes',
+    help: 'WAL the standby has not replayed',
+    labelNames,
+    registers,
+  });
+  const seconds = new Gauge({
+    name: 'quantadb_replication_lag_seconds',
+    help: 'Time since the primary passed the standby’s replay position',
+    labelNames,
+    registers,
+  });
   for (const standby of report.standbys) {
     const labels = { cluster: report.cluster?.name ?? '', node: report.name, standby: standby.name };
     if (standby.lagBytes !== null) bytes.set(labels, standby.lagBytes);

@@ -31,7 +31,10 @@ const state = demoState();
 describe('the verdict', () => {
   it('says how many losses a healthy cluster survives', () => {
     const verdict = judge({ state, nodes: [node(1), node(2), node(3)], hasLeader: true });
-    expect(verdict).toEqual({ health: 'healthy', verdict: 'Healthy. Can lose 1 more node without losing an acknowledged write or stopping.' });
+    expect(verdict).toEqual({
+      health: 'healthy',
+      verdict: 'Healthy. Can lose 1 more node without losing an acknowledged write or stopping.',
+    });
   });
 
   it('is degraded, and says what the next loss would do, when one standby is gone', () => {
@@ -44,12 +47,17 @@ describe('the verdict', () => {
 
   it('says that writes are blocked when no standby can acknowledge them', () => {
     const nodes = [node(1), node(2, { state: 'catching-up' }), node(3, { state: 'catching-up' })];
-    expect(judge({ state, nodes, hasLeader: true })).toMatchObject({ health: 'down', verdict: expect.stringContaining('blocked') });
+    expect(judge({ state, nodes, hasLeader: true })).toMatchObject({
+      health: 'down',
+      verdict: expect.stringContaining('blocked'),
+    });
   });
 
   it('does not call an unprotected cluster healthy while its sync set is still missing', () => {
     const young = { ...state, syncSet: { electors: [], votes: 0, standbys: [], count: 0 } };
-    expect(judge({ state: young, nodes: [node(1), node(2), node(3)], hasLeader: true }).health).toBe('degraded');
+    expect(judge({ state: young, nodes: [node(1), node(2), node(3)], hasLeader: true }).health).toBe(
+      'degraded',
+    );
   });
 
   it('is down without a primary, and names the reason', () => {

@@ -28,7 +28,8 @@ export function judge(input: VerdictInput): Verdict {
   }
   if (!input.hasLeader) problems.push('no Raft leader is known, so no failover is possible');
   const spare = acknowledging - state.syncSet.count;
-  if (problems.length > 0) return { health: 'degraded', verdict: `Degraded: ${problems.join('; ')}. ${spareWords(input, spare)}` };
+  if (problems.length > 0)
+    return { health: 'degraded', verdict: `Degraded: ${problems.join('; ')}. ${spareWords(input, spare)}` };
   return { health: 'healthy', verdict: `Healthy. ${spareWords(input, spare)}` };
 }
 

@@ -9,7 +9,9 @@ test('nobody is trusted', () => {
 });
 
 test('replication is possible with a host’s certificate only', () => {
-  const lines = renderAccess(input).hba.split('\n').filter((line) => line.includes('replication'));
+  const lines = renderAccess(input)
+    .hba.split('\n')
+    .filter((line) => line.includes('replication'));
   const allowing = lines.filter((line) => !line.endsWith('reject'));
   expect(allowing.length).toBeGreaterThan(0);
   for (const line of allowing) expect(line).toMatch(/^hostssl .* cert map=quantadb_hosts$/);
@@ -18,7 +20,8 @@ test('replication is possible with a host’s certificate only', () => {
 test('the map lets host names through and operators not', () => {
   const pattern = /quantadb_hosts \/(\S+) quantadb_replication/.exec(renderAccess(input).ident)?.[1] ?? '';
   expect(new RegExp(pattern).test('node-1')).toBe(true);
-  for (const name of ['operator:anna', 'Node-1', '', '1node', 'node 1']) expect(new RegExp(pattern).test(name)).toBe(false);
+  for (const name of ['operator:anna', 'Node-1', '', '1node', 'node 1'])
+    expect(new RegExp(pattern).test(name)).toBe(false);
 });
 
 test('each OS user is mapped once, and odd names are quoted', () => {

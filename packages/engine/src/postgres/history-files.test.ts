@@ -21,7 +21,8 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-const write = (timeline: number, text: string) => writeFile(join(dataDir, 'pg_wal', historyFileName(timeline)), text);
+const write = (timeline: number, text: string) =>
+  writeFile(join(dataDir, 'pg_wal', historyFileName(timeline)), text);
 const read = (timeline: number) => readFile(join(dataDir, 'pg_wal', historyFileName(timeline)), 'utf8');
 const place = () => ({ dataDir, osUser: null });
 

@@ -28,7 +28,9 @@ test('every position survives being written and read', () => {
 test('positions are ordered as numbers, not as text', () => {
   fc.assert(
     fc.property(anyLsn, anyLsn, (left, right) => {
-      expect(Math.sign(compareLsn(formatLsn(left), formatLsn(right)))).toBe(left < right ? -1 : left > right ? 1 : 0);
+      expect(Math.sign(compareLsn(formatLsn(left), formatLsn(right)))).toBe(
+        left < right ? -1 : left > right ? 1 : 0,
+      );
     }),
   );
   expect(compareLsn('9/0', '10/0')).toBeLessThan(0);
@@ -63,16 +65,24 @@ test('a segment file is named as PostgreSQL names it, for every segment size', (
 });
 
 test('a record that fits its page ends at the next multiple of eight', () => {
-  expect(endOfRecord({ startLsn: 0x1741fe8n, totalBytes: 82, isSwitch: false }, segmentBytes)).toBe(0x1742040n + 24n);
-  expect(endOfRecord({ startLsn: 0x1742058n, totalBytes: 114, isSwitch: false }, segmentBytes)).toBe(0x17420d0n);
+  expect(endOfRecord({ startLsn: 0x1741fe8n, totalBytes: 82, isSwitch: false }, segmentBytes)).toBe(
+    0x1742040n + 24n,
+  );
+  expect(endOfRecord({ startLsn: 0x1742058n, totalBytes: 114, isSwitch: false }, segmentBytes)).toBe(
+    0x17420d0n,
+  );
 });
 
 test('a record that exactly fills its page ends where the page ends', () => {
-  expect(endOfRecord({ startLsn: 0x2000fc0n + 0x1000n, totalBytes: 64, isSwitch: false }, segmentBytes)).toBe(0x2002000n);
+  expect(endOfRecord({ startLsn: 0x2000fc0n + 0x1000n, totalBytes: 64, isSwitch: false }, segmentBytes)).toBe(
+    0x2002000n,
+  );
 });
 
 test('a switch record ends its segment', () => {
-  expect(endOfRecord({ startLsn: 0x3000110n, totalBytes: 24, isSwitch: true }, segmentBytes)).toBe(0x4000000n);
+  expect(endOfRecord({ startLsn: 0x3000110n, totalBytes: 24, isSwitch: true }, segmentBytes)).toBe(
+    0x4000000n,
+  );
 });
 
 test('the bytes of a record and the page headers in between add up', () => {

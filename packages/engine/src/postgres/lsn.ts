@@ -40,15 +40,6 @@ export function compareLsn(left: string, right: string): number {
   return difference < 0n ? -1 : difference > 0n ? 1 : 0;
 }
 
-/** `Math.max` does not take 64-bit positions. */
-export function laterLsn(left: bigint, right: bigint): bigint {
-  return left < right ? right : left;
-}
-
-export function earlierLsn(left: bigint, right: bigint): bigint {
-  return left < right ? left : right;
-}
-
 /** Bytes of WAL from `behind` to `ahead`; negative when they are the other way round. */
 export function lsnDistanceBytes(ahead: string, behind: string): number {
   return Number(parseLsn(ahead) - parseLsn(behind));

@@ -57,7 +57,7 @@ interface ExitWatch {
 }
 
 function watchExit(host: PostmasterHost): ExitWatch {
-  const watch = { words: null as string | null, stop: () => undefined as void };
+  const watch: { words: string | null; stop(): void } = { words: null, stop: () => undefined };
   watch.stop = host.onExit((exit) => {
     watch.words =
       exit.signal === null

@@ -22,10 +22,21 @@ const place: NodePlace = {
   tls: { ca: '', cert: '', key: '' },
   osUser: null,
 };
-const upstream = { name: 'node-1', host: '10.0.0.1', port: 5501, slot: 'quantadb_node_2', applicationName: 'node-2' };
+const upstream = {
+  name: 'node-1',
+  host: '10.0.0.1',
+  port: 5501,
+  slot: 'quantadb_node_2',
+  applicationName: 'node-2',
+};
 
 test('a user’s parameter is written, and one that QuantaDB owns is refused by name', () => {
-  const parameters = { work_mem: '64MB', Primary_Conninfo: 'host=elsewhere', wal_keep_size: '1GB', 'auto_explain.x': '1' };
+  const parameters = {
+    work_mem: '64MB',
+    Primary_Conninfo: 'host=elsewhere',
+    wal_keep_size: '1GB',
+    'auto_explain.x': '1',
+  };
   const { file, refused } = renderSettings(place, { ...initialSettings, parameters });
   expect(file).toContain("work_mem = '64MB'");
   expect(file).toContain("auto_explain.x = '1'");
@@ -65,7 +76,9 @@ test('the connection to the upstream verifies it, names this node and holds no s
 
 test('without an upstream or without its key there is no connection to it', () => {
   for (const change of [{}, { upstream }, { receiverKey: 'receiver-1.key' }]) {
-    expect(renderSettings(place, { ...initialSettings, ...change }).file).toContain("primary_conninfo = ''\n");
+    expect(renderSettings(place, { ...initialSettings, ...change }).file).toContain(
+      "primary_conninfo = ''\n",
+    );
   }
 });
 
@@ -84,11 +97,20 @@ test('our file is included once, and last', () => {
   const once = includeLast('port = 1\n');
   expect(once).toBe("port = 1\ninclude 'quantadb.conf'\n");
   expect(includeLast(once)).toBe(once);
-  expect(includeLast(`${once}work_mem = '1MB'\n`)).toBe("port = 1\nwork_mem = '1MB'\ninclude 'quantadb.conf'\n");
+  expect(includeLast(`${once}work_mem = '1MB'\n`)).toBe(
+    "port = 1\nwork_mem = '1MB'\ninclude 'quantadb.conf'\n",
+  );
 });
 
 test('everything that durability and fencing rest on is owned', () => {
-  for (const name of ['fsync', 'full_page_writes', 'synchronous_commit', 'restore_command', 'RESTART_AFTER_CRASH', 'ssl']) {
+  for (const name of [
+    'fsync',
+    'full_page_writes',
+    'synchronous_commit',
+    'restore_command',
+    'RESTART_AFTER_CRASH',
+    'ssl',
+  ]) {
     expect(isOwnedSetting(name)).toBe(true);
   }
   expect(isOwnedSetting('work_mem')).toBe(false);

@@ -2,9 +2,20 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
 import { formatLsn } from './lsn.ts';
-import { ancestryOf, compareWalPositions, forkPointOf, judgeHistory, type TimelineHistory } from './timeline-history.ts';
+import {
+  ancestryOf,
+  compareWalPositions,
+  forkPointOf,
+  judgeHistory,
+  type TimelineHistory,
+} from './timeline-history.ts';
 
-function record(id: number, parentId: number | null, forkLsn: string | null, status?: TimelineRecord['status']) {
+function record(
+  id: number,
+  parentId: number | null,
+  forkLsn: string | null,
+  status?: TimelineRecord['status'],
+) {
   return { id, parentId, forkLsn, epoch: id, status: status ?? 'recorded' } satisfies TimelineRecord;
 }
 
@@ -80,7 +91,10 @@ describe('ordering ends of WAL', () => {
 
 /** A chain of timelines with growing forks, some of them with an abandoned sibling. */
 const histories = fc
-  .array(fc.record({ step: fc.integer({ min: 1, max: 50 }), sibling: fc.boolean() }), { minLength: 1, maxLength: 5 })
+  .array(fc.record({ step: fc.integer({ min: 1, max: 50 }), sibling: fc.boolean() }), {
+    minLength: 1,
+    maxLength: 5,
+  })
   .map((steps): TimelineHistory => {
     const timelines = [record(1, null, null)];
     let parent = 1;

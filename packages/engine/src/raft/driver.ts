@@ -17,7 +17,7 @@ import type {
   WorkerOptions,
 } from './worker-protocol.ts';
 
-export type { RaftPeer, RaftTiming } from './types.ts';
+export type { RaftTiming } from './types.ts';
 export type { CommittedEntry, RaftStatus } from './worker-protocol.ts';
 
 export interface RaftDriverOptions extends Omit<WorkerOptions, 'mainSilenceMsMax' | 'version'> {

@@ -3,7 +3,7 @@ import { systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { encodeFrame, FrameReader, type HelloFrame } from './frames.ts';
-import type { PeerAddress } from './transport.ts';
+import type { PeerAddress } from './types.ts';
 
 export interface PeerLinkOptions {
   address: PeerAddress;

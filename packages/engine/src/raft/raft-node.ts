@@ -6,8 +6,7 @@ import type { LeaseRenewalFrame, PayloadFrame } from './frames.ts';
 import { type LeaseGate, LeaseLedger, RenewalDesk, type RenewalOutcome } from './lease-ledger.ts';
 import { Patience } from './patience.ts';
 import type { RaftStorage } from './storage.ts';
-import type { PeerAddress } from './transport.ts';
-import type { ConfigurationChange, Message, RaftTiming, Ready } from './types.ts';
+import type { ConfigurationChange, Message, PeerAddress, RaftTiming, Ready } from './types.ts';
 import type {
   CommittedEntry,
   ProposalOutcome,

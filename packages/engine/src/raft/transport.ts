@@ -3,13 +3,7 @@ import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { encodeFrame, FrameReader, type HelloFrame, type PayloadFrame } from './frames.ts';
 import { PeerLink } from './peer-link.ts';
-
-export interface PeerAddress {
-  id: number;
-  name: string;
-  host: string;
-  port: number;
-}
+import type { PeerAddress } from './types.ts';
 
 export interface TransportOptions {
   clusterId: string;

@@ -8,11 +8,14 @@ export interface RaftPeer {
   role: 'voter' | 'learner';
 }
 
+/** Where a member's Raft port is, and whose certificate it shows. */
+export type PeerAddress = Omit<RaftPeer, 'role'>;
+
 /** The members, sorted by id. In force from the moment it is appended (Raft thesis §4.1). */
 export type Configuration = readonly RaftPeer[];
 
 export type ConfigurationChange =
-  | { kind: 'add-learner'; peer: Omit<RaftPeer, 'role'> }
+  | { kind: 'add-learner'; peer: PeerAddress }
   | { kind: 'promote' | 'remove'; id: number };
 
 export type Entry =

@@ -7,21 +7,25 @@ function subsets<T>(items: T[]): T[][] {
 }
 
 /** Every commit (L and n of S) must meet every election (a candidate and q more of V ∪ {L}). */
-function everyCommitMeetsEveryElection(
-  set: ReturnType<typeof targetSyncSet>,
-  primary: string,
-): boolean {
+function everyCommitMeetsEveryElection(set: ReturnType<typeof targetSyncSet>, primary: string): boolean {
   const commits = subsets(set.standbys)
     .filter((acks) => acks.length === set.count)
     .map((acks) => [primary, ...acks]);
   const elections = subsets([...set.electors, primary]).filter((votes) => votes.length === set.votes + 1);
-  return commits.every((commit) => elections.every((election) => election.some((node) => commit.includes(node))));
+  return commits.every((commit) =>
+    elections.every((election) => election.some((node) => commit.includes(node))),
+  );
 }
 
 describe('the quorum rule (I-SYNC-1)', () => {
   it('accepts three data nodes that wait for one of two standbys', () => {
     const set = targetSyncSet(['node-3', 'node-2'], 1);
-    expect(set).toEqual({ electors: ['node-2', 'node-3'], votes: 1, standbys: ['node-2', 'node-3'], count: 1 });
+    expect(set).toEqual({
+      electors: ['node-2', 'node-3'],
+      votes: 1,
+      standbys: ['node-2', 'node-3'],
+      count: 1,
+    });
     expect(syncSetProblem(set, 'node-1')).toBeNull();
   });
 

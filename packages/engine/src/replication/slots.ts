@@ -46,21 +46,3 @@ export async function dropSlotsExcept(queryable: Queryable, nodes: readonly stri
   for (const slot of unwanted) await queryable.query('SELECT pg_drop_replication_slot($1)', [slot]);
   return unwanted;
 }
-
-/**
- * Moves a standby's own copies of the slots forward, so that they hold back no more WAL than their nodes may still ask
- * for after this standby is promoted. Never past its own replay position.
- */
-export async function advanceSlots(
-  queryable: Queryable,
-  positions: ReadonlyMap<string, string>,
-): Promise<void> {
-  for (const [node, lsn] of positions) {
-    await queryable.query(
-      `SELECT pg_replication_slot_advance(slot_name, least($2::pg_lsn, pg_last_wal_replay_lsn()))
-       FROM pg_replication_slots
-       WHERE slot_name = $1 AND NOT active AND restart_lsn < least($2::pg_lsn, pg_last_wal_replay_lsn())`,
-      [slotNameOf(node), lsn],
-    );
-  }
-}

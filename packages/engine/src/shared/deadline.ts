@@ -43,14 +43,20 @@ export interface PollOptions {
  *
  * @throws QuantaError DEADLINE_EXCEEDED when `timeoutMs` has passed without an answer
  */
-export async function pollUntil<T>(condition: () => Promise<T | undefined>, options: PollOptions): Promise<T> {
+export async function pollUntil<T>(
+  condition: () => Promise<T | undefined>,
+  options: PollOptions,
+): Promise<T> {
   const endMs = systemClock.monotonicMs() + options.timeoutMs;
   for (;;) {
     options.signal?.throwIfAborted();
     const answer = await condition();
     if (answer !== undefined) return answer;
     if (systemClock.monotonicMs() >= endMs) {
-      throw new QuantaError('DEADLINE_EXCEEDED', `${options.what}: not reached within ${options.timeoutMs} ms`);
+      throw new QuantaError(
+        'DEADLINE_EXCEEDED',
+        `${options.what}: not reached within ${options.timeoutMs} ms`,
+      );
     }
     await delay(options.intervalMs, undefined, { signal: options.signal });
   }

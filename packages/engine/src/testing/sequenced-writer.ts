@@ -91,7 +91,11 @@ export class SequencedWriter {
   private async connect(): Promise<pg.Client> {
     const reasons: string[] = [];
     for (const endpoint of this.options.endpoints) {
-      const client = new pg.Client({ ...endpoint, ...this.options.credentials, connectionTimeoutMillis: connectTimeoutMs });
+      const client = new pg.Client({
+        ...endpoint,
+        ...this.options.credentials,
+        connectionTimeoutMillis: connectTimeoutMs,
+      });
       client.on('error', () => {
         if (this.client === client) this.client = null;
       });
@@ -119,7 +123,11 @@ export class SequencedWriter {
 }
 
 /** Acknowledged numbers that a server does not hold: must be empty. */
-export async function missingNumbers(client: pg.Client, table: string, acknowledged: number[]): Promise<number[]> {
+export async function missingNumbers(
+  client: pg.Client,
+  table: string,
+  acknowledged: number[],
+): Promise<number[]> {
   const { rows } = await client.query<{ n: string }>(`SELECT n FROM ${table}`);
   const held = new Set(rows.map((row) => Number(row.n)));
   return acknowledged.filter((number) => !held.has(number));

@@ -41,7 +41,7 @@ export type ReaperRequest =
   | { method: 'kill'; params: { why: string } }
   | { method: 'shutdown'; params: null };
 
-export interface ReaperResults {
+interface ReaperResults {
   hello: { reaperPid: number; killAheadMs: number };
   /** `marksReadable`: false when the reaper may not look into the postmaster's environment. */
   start: { pid: number; marksReadable: boolean };
@@ -53,7 +53,7 @@ export interface ReaperResults {
   shutdown: null;
 }
 
-export type ReaperMethod = ReaperRequest['method'];
+type ReaperMethod = ReaperRequest['method'];
 
 export type IdentifiedRequest = ReaperRequest & { id: number };
 

@@ -50,7 +50,7 @@ async function startLostProgram(): Promise<number> {
   return pollUntil(find, { what: 'the lost program runs', timeoutMs: 10_000, intervalMs: 10 });
 }
 
-test('an unrenewed deadline ends the postmaster and everything below it', async () => {
+test('I-LEASE-3: an unrenewed deadline ends the postmaster and everything below it', async () => {
   const { client, pid } = await fixture.started();
   await fixture.query(createSpin);
   await fixture.busy(5, 'CALL spin()');
@@ -95,7 +95,7 @@ test('the deadline ends PostgreSQL when its daemon hangs', async () => {
   expect(isRunning(daemon.reaperPid)).toBe(true);
 });
 
-test('PostgreSQL ends with a killed reaper, and its orphans can be found', async () => {
+test('I-LEASE-4: PostgreSQL ends with a killed reaper, and its orphans can be found', async () => {
   const { client, pid } = await fixture.started();
   expect((await client.status()).pdeathsig).toBe(true);
   await fixture.query(createSpin);

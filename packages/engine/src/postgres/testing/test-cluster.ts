@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -150,10 +150,6 @@ export async function untilReceived(node: TestNode, primary: TestNode): Promise<
   };
   await pollUntil(hasIt, { what: `${node.place.nodeName} has ${target}`, timeoutMs: 30_000, intervalMs: 10 });
   return target;
-}
-
-export async function readLog(node: TestNode): Promise<string> {
-  return readFile(join(node.place.stateDir, 'postgres.log'), 'utf8');
 }
 
 /** PostgreSQL refuses to run as root, so root lends it the packaged user. */

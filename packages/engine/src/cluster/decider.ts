@@ -1,0 +1,70 @@
+import type { Addresses, ClusterState } from '../contract/cluster-state.ts';
+import { FailoverManager } from '../failover/failover-manager.ts';
+import type { FailoverTiming } from '../failover/timing.ts';
+import { ClusterMonitor } from '../monitor/cluster-monitor.ts';
+import { compareWalPositions } from '../postgres/timeline-history.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { Commander } from './commander.ts';
+import type { Database } from './database.ts';
+import { Housekeeper } from './housekeeper.ts';
+import type { NodeAgent } from './node-agent.ts';
+import { OperationDesk } from './operation-desk.ts';
+import { OperationRunner } from './operation-runner.ts';
+import { operationHandlers } from './operations.ts';
+import type { Peers } from './peer-protocol.ts';
+import type { RaftGroup } from './raft-group.ts';
+import { RaftMembership } from './raft-membership.ts';
+
+export interface DeciderOptions {
+  self: { name: string; kind: 'data' | 'witness'; addresses: Addresses };
+  group: RaftGroup;
+  peers: Peers;
+  commander: Commander;
+  agent: NodeAgent;
+  database: Database;
+  dataDir: string;
+  timing: FailoverTiming;
+  logger: Logger;
+  clock: Clock;
+}
+
+/** What a node does when it leads the Raft group: failovers, operations, housekeeping. Idle everywhere else. */
+export class Decider {
+  readonly failovers: FailoverManager;
+  readonly monitor: ClusterMonitor;
+  readonly desk: OperationDesk;
+  private readonly operationRunner: OperationRunner;
+  private readonly housekeeper: Housekeeper;
+
+  constructor(options: DeciderOptions) {
+    const { group, logger, timing, clock, commander, peers, agent, database } = options;
+    const self = options.self.name;
+    const state = (): ClusterState | null => group.state();
+    const leadership = () => group.leadership();
+    const transferLeadership = (toId: number) =>
+      group.configurable().transferLeadership(toId, timing.electionMaxMs);
+    const raft = new RaftMembership(() => group.configurable());
+    const shared = { self, logger, timing, clock, commander, peers, state, leadership, transferLeadership };
+    this.monitor = new ClusterMonitor({ ...shared, votersNow: () => raft.votersNow() });
+    this.failovers = new FailoverManager({
+      ...shared,
+      isVoter: (raftId) => raft.isVoter(raftId),
+      setLeaseGate: (gate) => group.setLeaseGate(gate),
+      comparePositions: compareWalPositions,
+    });
+    const { monitor, failovers } = this;
+    this.housekeeper = new Housekeeper({ ...shared, monitor, raft });
+    this.desk = new OperationDesk({ ...options, monitor });
+    const application = () => this.desk.application;
+    const handlers = operationHandlers({ ...shared, agent, database, failovers, monitor, raft, application });
+    this.operationRunner = new OperationRunner({ ...shared, handlers });
+  }
+
+  /** Called often, and after every change of state. */
+  tick(): void {
+    this.failovers.tick();
+    this.operationRunner.tick();
+    this.housekeeper.tick();
+  }
+}
