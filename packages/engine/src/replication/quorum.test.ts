@@ -3,7 +3,7 @@ import { seededRandom } from '../shared/random.ts';
 import { syncSetAfterElection, syncSetProblem, targetSyncSet } from './quorum.ts';
 
 function subsets<T>(items: T[]): T[][] {
-  return items.reduce<T[][]>((all, item) => [...all, ...all.map((subset) => [...subset, item])], [[]]);
+  return items.reduce<T[][]>((all, item) => all.concat(all.map((subset) => [...subset, item])), [[]]);
 }
 
 /** Every commit (L and n of S) must meet every election (a candidate and q more of V ∪ {L}). */
