@@ -41,20 +41,6 @@ export type ReaperRequest =
   | { method: 'kill'; params: { why: string } }
   | { method: 'shutdown'; params: null };
 
-interface ReaperResults {
-  hello: { reaperPid: number; killAheadMs: number };
-  /** `marksReadable`: false when the reaper may not look into the postmaster's environment. */
-  start: { pid: number; marksReadable: boolean };
-  signal: null;
-  status: ReaperStatus;
-  arm: ArmAnswer;
-  disarm: { ok: boolean };
-  kill: null;
-  shutdown: null;
-}
-
-type ReaperMethod = ReaperRequest['method'];
-
 export type IdentifiedRequest = ReaperRequest & { id: number };
 
 export function encodeRequest(request: IdentifiedRequest): string {

@@ -1,0 +1,83 @@
+import type { NodeReport } from '@quantadb/engine/contract/node-report';
+import type { ClusterStatus, NodeStatus } from '@quantadb/engine/contract/status';
+import { describe, expect, test } from 'vitest';
+import { clusterView, type HealthPath, healthPaths, isHealthy, parseBytes } from './health.ts';
+
+const report = (parts: Partial<NodeReport>) =>
+  ({ name: 'node-1', kind: 'data', raft: null, ...parts }) as NodeReport;
+const node = (parts: Partial<NodeStatus>) =>
+  ({ name: 'node-1', sync: 'quorum', maintenance: false, lagBytes: 0, ...parts }) as NodeStatus;
+const status = (parts: Partial<NodeStatus>) => ({ name: 'demo', nodes: [node(parts)] }) as ClusterStatus;
+
+function healthyPaths(
+  input: Parameters<typeof isHealthy>[1],
+  lagBytesMax: number | null = null,
+): HealthPath[] {
+  return healthPaths.filter((path) => isHealthy(path, input, lagBytesMax));
+}
+
+describe('what a load balancer is told', () => {
+  test.each([
+    [
+      'a primary',
+      report({ role: 'primary', state: 'running' }),
+      ['/health', '/primary', '/readiness', '/liveness'],
+    ],
+    [
+      'a synchronous standby',
+      report({ role: 'standby', state: 'streaming' }),
+      ['/health', '/replica', '/sync', '/readiness', '/liveness'],
+    ],
+    ['a primary that is being promoted', report({ role: 'primary', state: 'promoting' }), ['/liveness']],
+    ['a node without PostgreSQL', report({ role: 'none', state: 'stopped' }), ['/liveness']],
+    [
+      'a standby that lost its upstream',
+      report({ role: 'standby', state: 'catching-up' }),
+      ['/health', '/liveness'],
+    ],
+  ])('%s', (_, seen, expected) => {
+    expect(healthyPaths({ report: seen, status: status({}) })).toEqual(expected);
+  });
+
+  test('a standby in maintenance takes no reads', () => {
+    const input = {
+      report: report({ role: 'standby', state: 'streaming' }),
+      status: status({ maintenance: true }),
+    };
+    expect(healthyPaths(input)).toEqual(['/health', '/readiness', '/liveness']);
+  });
+
+  test('a lag limit refuses a standby that is behind, and one whose lag is unknown', () => {
+    const seen = report({ role: 'standby', state: 'streaming' });
+    const within = (lagBytes: number | null) =>
+      isHealthy('/replica', { report: seen, status: status({ lagBytes }) }, 1000);
+    expect([within(1000), within(1001), within(null)]).toEqual([true, false, false]);
+  });
+});
+
+test.each([
+  ['10MB', 10 * 1024 * 1024],
+  ['512kB', 512 * 1024],
+  ['4096', 4096],
+  ['1 GB', 1024 ** 3],
+  ['-1', null],
+  ['ten', null],
+  ['1e9', null],
+])('%s is %s bytes', (text, bytes) => {
+  expect(parseBytes(text)).toBe(bytes);
+});
+
+test('Patroni’s /cluster lists the members under the names its scripts know', () => {
+  const seen = status({
+    role: 'primary',
+    address: '127.0.0.1:5501',
+    state: 'running',
+    api: 'http://127.0.0.1:7101',
+    timeline: 3,
+  });
+  expect(clusterView(seen)).toMatchObject({
+    scope: 'demo',
+    members: [{ name: 'node-1', role: 'leader', host: '127.0.0.1', port: 5501, timeline: 3 }],
+  });
+  expect(clusterView(null)).toEqual({ members: [] });
+});
