@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { RealCluster } from './testing/real-cluster.ts';
+
+/** One cluster for the file: each test leaves it healthy, with the nodes it found. */
+
+const names = ['node-1', 'node-2', 'node-3', 'spare-1'];
+let cluster: RealCluster;
+
+beforeAll(async () => {
+  cluster = await RealCluster.create(names);
+  await cluster.startAll();
+  await cluster.form('node-1', ['node-2', 'node-3']);
+});
+
+afterAll(() => cluster?.cleanUp());
+
+const nodeOf = async (name: string) => (await cluster.status())?.nodes.find((node) => node.name === name);
+
+test('a spare host becomes a standby outside the synchronous set, and is removed again with its data set aside', async () => {
+  await cluster.addNode('node-2', 'spare-1');
+  expect(await nodeOf('spare-1')).toMatchObject({ role: 'standby', state: 'streaming', sync: 'async', raft: 'learner' });
+  await cluster.run('node-1', { kind: 'remove-node', node: 'spare-1' });
+  expect(await nodeOf('spare-1')).toBeUndefined();
+  await expect.poll(async () => (await cluster.host('spare-1').client.host()).state, { timeout: 20_000 }).toBe('available');
+  await cluster.addNode('node-1', 'spare-1');
+  expect(await nodeOf('spare-1')).toMatchObject({ role: 'standby', state: 'streaming' });
+  await cluster.run('node-1', { kind: 'remove-node', node: 'spare-1' });
+});
+
+test('I-MEMBER-1: the primary and a member of the synchronous set are not removed', async () => {
+  await expect(cluster.run('node-1', { kind: 'remove-node', node: 'node-1' })).rejects.toThrow(/refused/);
+  await expect(cluster.run('node-1', { kind: 'remove-node', node: 'node-2' })).rejects.toThrow(/refused/);
+});
+
+test('a switchover goes where it was told, and loses nothing', async () => {
+  const before = await cluster.primary();
+  const target = before.name === 'node-2' ? 'node-3' : 'node-2';
+  const client = await cluster.connect(before.name);
+  await client.query('CREATE TABLE IF NOT EXISTS kept (n int)');
+  await client.query('INSERT INTO kept SELECT generate_series(1, 1000)');
+  await client.end();
+  await cluster.run('node-1', { kind: 'switchover', to: target });
+  const after = await cluster.untilHealthy();
+  expect(after).toMatchObject({ primary: target, epoch: (await cluster.status())?.epoch });
+  expect(after.nodes.find((node) => node.name === before.name)).toMatchObject({ role: 'standby' });
+  const again = await cluster.connect(target);
+  const { rows } = await again.query<{ n: number }>('SELECT count(*)::int AS n FROM kept');
+  await again.end();
+  expect(rows).toEqual([{ n: 1000 }]);
+});
+
+test('a daemon that is killed and started within its lease is no outage: PostgreSQL is adopted', async () => {
+  const primary = await cluster.primary();
+  const before = await cluster.untilHealthy();
+  const { daemon } = cluster.host(primary.name);
+  if (daemon?.pid) process.kill(daemon.pid, 'SIGKILL');
+  await expect.poll(() => cluster.host(primary.name).daemon, { timeout: 5000 }).toBeNull();
+  await cluster.startDaemon(primary.name);
+  const after = await cluster.untilHealthy();
+  const pidOf = (status: typeof after) => status.nodes.find((node) => node.name === primary.name)?.pids?.postgres;
+  expect(pidOf(after)).toBe(pidOf(before));
+  expect([before.epoch, before.epoch + 1]).toContain(after.epoch);
+});
+
+test('PostgreSQL alone dies: a new reign begins, and every node streams', async () => {
+  const primary = await cluster.primary();
+  const { epoch } = await cluster.untilHealthy();
+  const pid = primary.pids?.postgres;
+  if (pid) process.kill(pid, 'SIGKILL');
+  const after = await cluster.until('a new reign', (status) => status.epoch > epoch && status.health === 'healthy');
+  expect(after.nodes.every((node) => node.state === 'running' || node.state === 'streaming')).toBe(true);
+});
+
+test('every host loses its power at once, and the cluster comes back by itself with its data', async () => {
+  await Promise.all(names.map((name) => cluster.killNode(name)));
+  await cluster.startAll();
+  const status = await cluster.untilHealthy();
+  const client = await cluster.connect(status.primary ?? '');
+  const { rows } = await client.query<{ n: number }>('SELECT count(*)::int AS n FROM kept');
+  await client.end();
+  expect(rows).toEqual([{ n: 1000 }]);
+});
