@@ -18,10 +18,17 @@ const nodeOf = async (name: string) => (await cluster.status())?.nodes.find((nod
 
 test('a spare host becomes a standby outside the synchronous set, and is removed again with its data set aside', async () => {
   await cluster.addNode('node-2', 'spare-1');
-  expect(await nodeOf('spare-1')).toMatchObject({ role: 'standby', state: 'streaming', sync: 'async', raft: 'learner' });
+  expect(await nodeOf('spare-1')).toMatchObject({
+    role: 'standby',
+    state: 'streaming',
+    sync: 'async',
+    raft: 'learner',
+  });
   await cluster.run('node-1', { kind: 'remove-node', node: 'spare-1' });
   expect(await nodeOf('spare-1')).toBeUndefined();
-  await expect.poll(async () => (await cluster.host('spare-1').client.host()).state, { timeout: 20_000 }).toBe('available');
+  await expect
+    .poll(async () => (await cluster.host('spare-1').client.host()).state, { timeout: 20_000 })
+    .toBe('available');
   await cluster.addNode('node-1', 'spare-1');
   expect(await nodeOf('spare-1')).toMatchObject({ role: 'standby', state: 'streaming' });
   await cluster.run('node-1', { kind: 'remove-node', node: 'spare-1' });
@@ -57,7 +64,8 @@ test('a daemon that is killed and started within its lease is no outage: Postgre
   await expect.poll(() => cluster.host(primary.name).daemon, { timeout: 5000 }).toBeNull();
   await cluster.startDaemon(primary.name);
   const after = await cluster.untilHealthy();
-  const pidOf = (status: typeof after) => status.nodes.find((node) => node.name === primary.name)?.pids?.postgres;
+  const pidOf = (status: typeof after) =>
+    status.nodes.find((node) => node.name === primary.name)?.pids?.postgres;
   expect(pidOf(after)).toBe(pidOf(before));
   expect([before.epoch, before.epoch + 1]).toContain(after.epoch);
 });
@@ -67,7 +75,10 @@ test('PostgreSQL alone dies: a new reign begins, and every node streams', async 
   const { epoch } = await cluster.untilHealthy();
   const pid = primary.pids?.postgres;
   if (pid) process.kill(pid, 'SIGKILL');
-  const after = await cluster.until('a new reign', (status) => status.epoch > epoch && status.health === 'healthy');
+  const after = await cluster.until(
+    'a new reign',
+    (status) => status.epoch > epoch && status.health === 'healthy',
+  );
   expect(after.nodes.every((node) => node.state === 'running' || node.state === 'streaming')).toBe(true);
 });
 

@@ -246,6 +246,8 @@ export class PostgresDatabase implements Database {
   }
 
   async stopFast(deadlineMs: number): Promise<void> {
+    const { postmaster } = await this.options.host.status();
+    if (!postmaster) return;
     const stopped = await this.supervisor.stopFast(deadlineMs);
     if (stopped.ok) return;
     this.options.logger.warn({ reason: stopped.reason }, 'PostgreSQL did not stop in time and is killed');
