@@ -48,7 +48,6 @@ try {
   await client.query(
     `INSERT INTO bulk SELECT n, repeat(md5(n::text), 31) FROM generate_series(1, ${Math.round(rowsPerGigabyte * gigabytes)}) n`,
   );
-  await client.query('CHECKPOINT');
   const { rows } = await client.query('SELECT sum(pg_database_size(datname)) AS bytes FROM pg_database');
   await client.end();
   const added = [];
