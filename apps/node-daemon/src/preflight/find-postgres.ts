@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Problem } from './problem.ts';
@@ -15,27 +15,55 @@ export interface PostgresSearch {
   /** QUANTADB_POSTGRES_BIN: where to look, and nowhere else. */
   binDir: string | undefined;
   allowUntested: boolean;
+  /** Where the system's packages put one directory per version. */
+  packagesDir?: string;
+  /** The program that knows where a PostgreSQL from elsewhere is. */
+  pgConfig?: string;
 }
 
 export type FoundPostgres = { ok: true; binDir: string; version: string } | { ok: false; problem: Problem };
 
-/** Finds PostgreSQL's programs and refuses versions that nobody has tested QuantaDB with. */
-export async function findPostgres(search: PostgresSearch): Promise<FoundPostgres> {
-  const majors = search.allowUntested ? [testedMajor, ...untestedMajors] : [testedMajor];
-  const candidates = search.binDir
-    ? [search.binDir]
-    : majors.map((major) => `/usr/lib/postgresql/${major}/bin`);
-  for (const binDir of candidates) {
-    const version = await versionAt(binDir);
-    if (version === null) continue;
-    return judge(version, binDir, search.allowUntested);
-  }
-  const looked = candidates.join(', ');
-  return refused(`PostgreSQL ${testedMajor} was not found (looked in ${looked})`, installHint);
+interface Installed {
+  binDir: string;
+  version: string;
+  major: number;
 }
 
-async function judge(version: string, binDir: string, allowUntested: boolean): Promise<FoundPostgres> {
-  const major = Number(/\d+/.exec(version)?.[0] ?? 0);
+/** Finds PostgreSQL's programs and refuses versions that nobody has tested QuantaDB with. */
+export async function findPostgres(search: PostgresSearch): Promise<FoundPostgres> {
+  const looked = search.binDir ? [search.binDir] : await usualPlaces(search);
+  const installed = (await Promise.all(looked.map(installedAt))).filter((found) => found !== null);
+  installed.sort((left, right) => preference(left) - preference(right));
+  let refusal: FoundPostgres | null = null;
+  for (const found of installed) {
+    const judged = await judge(found, search.allowUntested);
+    if (judged.ok) return judged;
+    refusal ??= judged;
+  }
+  return (
+    refusal ??
+    refused(`PostgreSQL ${testedMajor} was not found (looked in ${looked.join(', ')})`, installHint)
+  );
+}
+
+async function usualPlaces(search: PostgresSearch): Promise<string[]> {
+  const { packagesDir = '/usr/lib/postgresql', pgConfig = 'pg_config' } = search;
+  const majors = await readdir(packagesDir).catch(() => []);
+  const packaged = [String(testedMajor), ...majors].map((major) => join(packagesDir, major, 'bin'));
+  const elsewhere = await run(pgConfig, ['--bindir'], { timeout: versionTimeoutMs }).then(
+    ({ stdout }) => [stdout.trim()],
+    () => [],
+  );
+  return [...new Set([...packaged, ...elsewhere])];
+}
+
+/** The tested version first, then those that may be allowed, the oldest first, then the rest. */
+function preference({ major }: Installed): number {
+  return [testedMajor, ...untestedMajors].includes(major) ? major : Number.MAX_SAFE_INTEGER;
+}
+
+async function judge(installed: Installed, allowUntested: boolean): Promise<FoundPostgres> {
+  const { version, binDir, major } = installed;
   if (major !== testedMajor && !untestedMajors.includes(major)) {
     return refused(`PostgreSQL ${version} in ${binDir} is not supported`, installHint);
   }
@@ -54,11 +82,12 @@ function refused(message: string, nextStep: string): FoundPostgres {
   return { ok: false, problem: { message, nextStep } };
 }
 
-/** `15.18`, from `postgres (PostgreSQL) 15.18 (Debian …)`. Null when there is no such program. */
-async function versionAt(binDir: string): Promise<string | null> {
+/** Reads `15.18` from `postgres (PostgreSQL) 15.18 (Debian …)`. Null when there is no such program. */
+async function installedAt(binDir: string): Promise<Installed | null> {
   try {
     const { stdout } = await run(join(binDir, 'postgres'), ['--version'], { timeout: versionTimeoutMs });
-    return /\(PostgreSQL\) (\S+)/.exec(stdout)?.[1] ?? null;
+    const version = /\(PostgreSQL\) (\S+)/.exec(stdout)?.[1];
+    return version ? { binDir, version, major: Number.parseInt(version, 10) } : null;
   } catch {
     return null;
   }
