@@ -5,14 +5,10 @@ import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { bringUp } from '../demo/bring-up.ts';
 import { install } from '../demo/installation.ts';
-import { demoPaths, demoPorts, portsInUse } from '../demo/layout.ts';
+import { demoPaths } from '../demo/layout.ts';
 import { DemoSupervisor } from '../demo/supervisor.ts';
-import { checkDisk, demoBytesMin } from '../preflight/disk.ts';
-import { findPostgres } from '../preflight/find-postgres.ts';
 import { acquireLock, livingHolder } from '../preflight/lock.ts';
-import { osUserNamed } from '../preflight/os-user.ts';
-import { checkPorts } from '../preflight/ports.ts';
-import { refuseAll } from '../preflight/problem.ts';
+import { type Prepared, runPreflight } from '../preflight/run-preflight.ts';
 import { statusText } from './format.ts';
 import { homeOf, Target, type TargetOptions } from './target.ts';
 
@@ -21,22 +17,23 @@ export interface UpOptions extends TargetOptions {
   say(line: string): void;
 }
 
-const packagedUser = 'postgres';
+const sharedUmask = 0o022;
 const upDeadlineMs = 240_000;
 const downDeadlineMs = 120_000;
 
 /** Runs the local system in the foreground until SIGINT or SIGTERM. @returns the exit code */
 export async function upInForeground(options: UpOptions): Promise<number> {
   const { say } = options;
+  // PostgreSQL's user passes through what is made here, whatever the caller's umask; secrets have modes of their own.
+  process.umask(sharedUmask);
   const home = await homeOf(options);
   if (home.note) say(home.note);
   const stopRequested = nextSignal();
-  const { binDir, version, ports } = await preflight(home.path, options);
+  const { binDir, version, ports, osUser } = await preflight(home.path, options);
   const lock = await acquireLock(demoPaths(home.path).lock);
   if (lock.note) say(lock.note);
   try {
     say(`PostgreSQL ${version}; data in ${home.path}`);
-    const osUser = process.getuid?.() === 0 ? packagedUser : null;
     const { system, secrets } = await install({ home: home.path, ports, binDir, osUser, logLevel: 'info' });
     const supervisor = new DemoSupervisor({ home: home.path, system, say });
     await supervisor.start();
@@ -74,6 +71,7 @@ export async function upInBackground(options: UpOptions & { command: string[] })
     return;
   }
   await preflight(home.path, options);
+  process.umask(sharedUmask);
   await mkdir(home.path, { recursive: true, mode: 0o755 });
   const logFile = join(home.path, 'system.log');
   const log = await open(logFile, 'a');
@@ -120,29 +118,14 @@ export async function down(options: TargetOptions): Promise<boolean> {
   return true;
 }
 
-/** Everything that could be in the way, looked at before anything is touched. */
-async function preflight(home: string, options: UpOptions) {
-  const holder = await livingHolder(demoPaths(home).lock);
-  const ports = demoPorts(process.env.QUANTADB_PORT_BASE);
-  const search = { binDir: process.env.QUANTADB_POSTGRES_BIN, allowUntested: options.untested };
-  const postgres = await findPostgres(search);
-  const problems = postgres.ok ? [] : [postgres.problem];
-  problems.push(...(await checkDisk(home, demoBytesMin)));
-  // A living system has its ports; the lock's own message says so better than twelve taken ports.
-  const isOursAlready = holder.isAlive || (await hasLeftovers(options));
-  if (!isOursAlready) problems.push(...(await checkPorts(portsInUse(ports))));
-  refuseAll(problems);
-  if (process.getuid?.() === 0) await osUserNamed(packagedUser);
-  if (!postgres.ok) throw new QuantaError('PREFLIGHT_FAILED', postgres.problem.message);
-  return { binDir: postgres.binDir, version: postgres.version, ports };
-}
-
-/** Daemons that outlived a killed supervisor hold their ports, and are adopted. */
-async function hasLeftovers(options: TargetOptions): Promise<boolean> {
-  const status = await Target.find({ home: options.home })
-    .then((target) => target.status())
-    .catch(() => null);
-  return status !== null;
+function preflight(home: string, options: UpOptions): Promise<Prepared> {
+  return runPreflight({
+    home,
+    isRoot: process.getuid?.() === 0,
+    binDir: process.env.QUANTADB_POSTGRES_BIN,
+    portBase: process.env.QUANTADB_PORT_BASE,
+    allowUntested: options.untested,
+  });
 }
 
 function nextSignal(): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Authority,
@@ -11,7 +11,8 @@ import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import type { HostConfig } from '../host-config.ts';
-import { runDirectoryOf } from '../preflight/run-directory.ts';
+import { refuseAll } from '../preflight/problem.ts';
+import { makeRunDirectory, runDirectoryOf } from '../preflight/run-directory.ts';
 import { application, type DemoHost, type DemoPorts, demoHosts, demoPaths, hostDirectory } from './layout.ts';
 
 const systemSchema = z.object({
@@ -71,11 +72,18 @@ async function readAs<T>(path: string, schema: z.ZodType<T>, hint: string): Prom
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new QuantaError('NOT_FOUND', `there is no local system: ${messageOf(error)}`, { hint });
   });
-  const parsed = schema.safeParse(JSON.parse(text));
-  if (parsed.success) return parsed.data;
-  throw new QuantaError('CONFIG_INVALID', `${path} is not understood`, {
-    hint: 'It may be of a newer version.',
-  });
+  return parsed(path, text, schema);
+}
+
+function parsed<T>(path: string, text: string, schema: z.ZodType<T>): T {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new QuantaError('CONFIG_INVALID', `${path} is not understood`, {
+      cause: error,
+      hint: 'It may be of a newer version.',
+    });
+  }
 }
 
 async function installHost(
@@ -91,6 +99,7 @@ async function installHost(
   );
   await writeDurably(join(tlsDirectory, 'ca.crt'), authority.certPem);
   const config = hostConfig(options, name, { directory, tlsDirectory });
+  refuseAll(await makeRunDirectory(config.runDir));
   const configFile = join(directory, 'host.json');
   await writeDurably(configFile, JSON.stringify(config, null, 2));
   const { host, port } = config.addresses.api;
@@ -138,14 +147,14 @@ async function ensurePair(base: string, make: () => Promise<Authority>): Promise
   const isThere = await stat(certFile).catch(() => null);
   if (isThere) return { certPem: await readFile(certFile, 'utf8'), keyPem: await readFile(keyFile, 'utf8') };
   const made = await make();
-  await writeFile(keyFile, made.keyPem, { mode: 0o600 });
+  await writeDurably(keyFile, made.keyPem);
   await writeDurably(certFile, made.certPem);
   return made;
 }
 
 async function ensureSecrets(path: string): Promise<Secrets> {
   const known = await readFile(path, 'utf8').catch(() => null);
-  if (known !== null) return secretsSchema.parse(JSON.parse(known));
+  if (known !== null) return parsed(path, known, secretsSchema);
   const secrets: Secrets = {
     application: { ...application, password: randomBytes(passwordBytes).toString('base64url') },
   };

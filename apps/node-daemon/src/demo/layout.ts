@@ -32,7 +32,7 @@ const portSpan = 40;
  */
 export function demoPorts(baseText: string | undefined): DemoPorts {
   if (baseText === undefined || baseText === '') {
-    return numbered({ console: 3000, routers: 6432, postgres: 5501, api: 7101, raft: 7201 });
+    return numbered(defaultFirst);
   }
   const base = Number(baseText);
   if (!Number.isInteger(base) || base < 1024 || base + portSpan > portMax) {
@@ -40,7 +40,25 @@ export function demoPorts(baseText: string | undefined): DemoPorts {
       hint: `Give a number between 1024 and ${portMax - portSpan}, or leave it unset.`,
     });
   }
-  return numbered({ console: base, routers: base + 1, postgres: base + 11, api: base + 21, raft: base + 31 });
+  return numbered({
+    console: base,
+    routers: base + 1,
+    postgres: base + 11,
+    api: base + apiOffset,
+    raft: base + 31,
+  });
+}
+
+const defaultFirst = { console: 3000, routers: 6432, postgres: 5501, api: 7101, raft: 7201 };
+const apiOffset = 21;
+
+/**
+ * The QUANTADB_PORT_BASE that an installation was made with, from the address of its first host's API; undefined for the
+ * well-known ports.
+ */
+export function portBaseOf(api: string): string | undefined {
+  const port = Number(new URL(api).port);
+  return port === defaultFirst.api ? undefined : String(port - apiOffset);
 }
 
 function numbered(first: {
@@ -69,6 +87,8 @@ export interface DemoPaths {
   lock: string;
   system: string;
   secrets: string;
+  /** There once the first start has made the whole cluster. */
+  formed: string;
   pki: string;
 }
 
@@ -78,6 +98,7 @@ export function demoPaths(home: string): DemoPaths {
     lock: join(home, 'lock'),
     system: join(home, 'system.json'),
     secrets: join(home, 'secrets.json'),
+    formed: join(home, 'formed'),
     pki: join(home, 'pki'),
   };
 }

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import type { Problem } from './problem.ts';
 
 export interface Home {
   path: string;
@@ -28,6 +29,18 @@ export async function chooseHome(options: {
     path: rootHome,
     note: `Data lives in ${rootHome}, because the user postgres cannot enter ${closed}.`,
   };
+}
+
+/** A home that somebody chose stays where it is: it is refused when PostgreSQL's user cannot enter it. */
+export async function checkHome(path: string, options: { isRoot: boolean }): Promise<Problem[]> {
+  const closed = options.isRoot ? await closedDirectoryAbove(join(path, 'hosts')) : null;
+  if (closed === null) return [];
+  return [
+    {
+      message: `the user postgres, whom PostgreSQL runs as, cannot enter ${closed}`,
+      nextStep: `Choose another QUANTADB_HOME, or run: chmod o+x ${closed}`,
+    },
+  ];
 }
 
 async function closedDirectoryAbove(path: string): Promise<string | null> {

@@ -14,7 +14,8 @@ export interface Problem {
 export function refuseAll(problems: Problem[]): void {
   if (problems.length === 0) return;
   const message = problems.map((problem) => problem.message).join('\n');
+  const nextSteps = new Set(problems.map((problem) => problem.nextStep));
   throw new QuantaError('PREFLIGHT_FAILED', message, {
-    hint: problems.map((problem) => problem.nextStep).join('\n'),
+    hint: [...nextSteps].join('\n'),
   });
 }
