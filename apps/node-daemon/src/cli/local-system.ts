@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
-import { mkdir, open } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pollUntil } from '@quantadb/engine/shared/deadline';
+import type { SystemStatus } from '@quantadb/engine/contract/status';
+import { pollUntil, withDeadline } from '@quantadb/engine/shared/deadline';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { bringUp } from '../demo/bring-up.ts';
 import { install } from '../demo/installation.ts';
@@ -17,89 +18,101 @@ export interface UpOptions extends TargetOptions {
   say(line: string): void;
 }
 
+/** PostgreSQL's user passes through what is made, whatever the caller's umask; secrets have modes of their own. */
 const sharedUmask = 0o022;
-const upDeadlineMs = 240_000;
-const downDeadlineMs = 120_000;
+/** The waits of a first start together. */
+const upDeadlineMs = 900_000;
+/** A primary and then the others take up to a minute each when they must be killed. */
+const downDeadlineMs = 180_000;
+/** What is printed at the end of a start carries the application's password. */
+const logMode = 0o600;
+const logLinesShown = 8;
+const upMessage = 'up';
 
-/** Runs the local system in the foreground until SIGINT or SIGTERM. @returns the exit code */
+/** Runs the local system in the foreground until SIGINT, SIGTERM or SIGHUP. @returns the exit code */
 export async function upInForeground(options: UpOptions): Promise<number> {
   const { say } = options;
-  // PostgreSQL's user passes through what is made here, whatever the caller's umask; secrets have modes of their own.
   process.umask(sharedUmask);
   const home = await homeOf(options);
   if (home.note) say(home.note);
-  const stopRequested = nextSignal();
-  const { binDir, version, ports, osUser } = await preflight(home.path, options);
+  const stop = stopSignal();
+  const prepared = await preflight(home.path, options);
   const lock = await acquireLock(demoPaths(home.path).lock);
-  if (lock.note) say(lock.note);
   try {
-    say(`PostgreSQL ${version}; data in ${home.path}`);
-    const { system, secrets } = await install({ home: home.path, ports, binDir, osUser, logLevel: 'info' });
-    const supervisor = new DemoSupervisor({ home: home.path, system, say });
-    await supervisor.start();
-    try {
-      const up = bringUp({ system, secrets, client: (name) => supervisor.client(name), say });
-      const first = await Promise.race([
-        up.then(() => 'up' as const),
-        stopRequested.then(() => 'stop' as const),
-      ]);
-      up.catch(() => undefined);
-      if (first === 'up') {
-        const target = await Target.find(options);
-        say(`\n${statusText(await target.status())}\n`);
-        say('Kill things and watch: npx quantadb status. Ctrl-C stops all of it; the data stays.');
-        await stopRequested;
-      }
-    } finally {
-      say('Stopping …');
-      const isClean = await supervisor.stop();
-      say(isClean ? 'Stopped.' : 'Stopped, but something had to be killed; see the logs.');
-    }
-    return 0;
+    if (lock.note) say(lock.note);
+    say(`PostgreSQL ${prepared.version}; data in ${home.path}`);
+    await runUntil(stop, { ...options, home: home.path, prepared });
   } finally {
     await lock.release();
   }
+  return 0;
 }
 
-/** Starts the local system in the background and returns when it is up. */
-export async function upInBackground(options: UpOptions & { command: string[] }): Promise<void> {
+async function runUntil(
+  stop: AbortSignal,
+  options: UpOptions & { home: string; prepared: Prepared },
+): Promise<void> {
+  const { home, prepared, say } = options;
+  const { system, secrets } = await install({ ...prepared, home, logLevel: 'info' });
+  const supervisor = new DemoSupervisor({ home, system, say });
+  try {
+    await supervisor.start();
+    const client = (name: string) => supervisor.client(name);
+    await bringUp({ system, secrets, formedFile: demoPaths(home).formed, client, say, signal: stop });
+    const target = await Target.find(options);
+    say(`\n${statusText(await target.status())}\n`);
+    say('Kill things and watch: npx quantadb status. Ctrl-C stops all of it; the data stays.');
+    // `up` without --foreground waits for this; when it has gone away already, nobody needs to know.
+    process.send?.(upMessage, () => undefined);
+    await aborted(stop);
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    say('Stopping …');
+    const isClean = await supervisor.stop();
+    say(isClean ? 'Stopped.' : 'Stopped, but not everything cleanly; see the logs.');
+  }
+}
+
+/** Starts the local system in the background and returns how it is as soon as it is up. */
+export async function upInBackground(options: UpOptions & { command: string[] }): Promise<SystemStatus> {
   const home = await homeOf(options);
   const holder = await livingHolder(demoPaths(home.path).lock);
   if (holder.isAlive) {
     options.say(`The local system runs already (pid ${holder.pid}).\n`);
-    options.say(statusText(await (await Target.find(options)).status()));
-    return;
+    return (await Target.find(options)).status();
   }
+  if (home.note) options.say(home.note);
   await preflight(home.path, options);
   process.umask(sharedUmask);
-  await mkdir(home.path, { recursive: true, mode: 0o755 });
+  await mkdir(home.path, { recursive: true });
   const logFile = join(home.path, 'system.log');
-  const log = await open(logFile, 'a');
+  const log = await open(logFile, 'a', logMode);
+  await log.chmod(logMode);
+  const { size: logStart } = await stat(logFile);
   const [file = process.execPath, ...args] = options.command;
-  const child = spawn(file, args, { detached: true, stdio: ['ignore', log.fd, log.fd] });
-  let exitCode: number | null = null;
-  child.once('exit', (code) => {
-    exitCode = code ?? 1;
-  });
-  child.unref();
+  const child = spawn(file, args, { detached: true, stdio: ['ignore', log.fd, log.fd, 'ipc'] });
   await log.close();
-  const isUp = async () => {
-    if (exitCode !== null) {
-      throw new QuantaError('PREFLIGHT_FAILED', 'the local system ended while it started', {
-        hint: `See ${logFile}.`,
-      });
-    }
-    const status = await Target.find(options)
-      .then((target) => target.status())
-      .catch(() => null);
-    return status?.clusters.some((cluster) => cluster.health === 'healthy') ? status : undefined;
-  };
-  const status = await pollUntil(isUp, {
-    what: `the local system is up (see ${logFile})`,
-    timeoutMs: upDeadlineMs,
-    intervalMs: 300,
+  await withDeadline('the start of the local system', upDeadlineMs, () =>
+    untilUp(child, { logFile, logStart }),
+  );
+  child.disconnect();
+  child.unref();
+  return (await Target.find(options)).status();
+}
+
+/** @throws QuantaError PREFLIGHT_FAILED with the last lines of its log when it ends first */
+function untilUp(child: ChildProcess, log: { logFile: string; logStart: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once('message', () => resolve());
+    child.once('error', reject);
+    child.once('exit', async () => {
+      const text = await readFile(log.logFile).catch(() => Buffer.alloc(0));
+      const lines = text.subarray(log.logStart).toString('utf8').trim().split('\n').slice(-logLinesShown);
+      const message = `the local system ended while it started:\n\n${lines.join('\n')}`;
+      reject(new QuantaError('PREFLIGHT_FAILED', message, { hint: `All of it is in ${log.logFile}.` }));
+    });
   });
-  options.say(statusText(status));
 }
 
 /** Stops the local system that runs in the home. @returns false when there was none */
@@ -128,15 +141,23 @@ function preflight(home: string, options: UpOptions): Promise<Prepared> {
   });
 }
 
-function nextSignal(): Promise<void> {
+/** Also a terminal that is closed stops everything in order; what is written to it meanwhile goes nowhere. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  const heard = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted && signal === 'SIGINT') {
+      process.stderr.write('Still stopping; PostgreSQL is being shut down cleanly.\n');
+    }
+    stop.abort();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, heard);
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  return stop.signal;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    let count = 0;
-    const heard = () => {
-      count += 1;
-      resolve();
-      if (count === 2) process.stderr.write('Still stopping; PostgreSQL is being shut down cleanly.\n');
-    };
-    process.on('SIGINT', heard);
-    process.on('SIGTERM', heard);
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }

@@ -47,7 +47,8 @@ function addLocalSystem(program: Command, options: () => GlobalOptions): void {
     .option('--foreground', 'stay until Ctrl-C')
     .option('--untested', 'allow PostgreSQL versions that were not tested')
     .action(async (own: { foreground?: boolean; untested?: boolean }) => {
-      const say = (line: string) => process.stdout.write(`${line}\n`);
+      const { json } = options();
+      const say = (line: string) => (json ? process.stderr : process.stdout).write(`${line}\n`);
       const up = { ...options(), untested: own.untested ?? false, say };
       if (own.foreground) {
         process.exitCode = await upInForeground(up);
@@ -56,10 +57,10 @@ function addLocalSystem(program: Command, options: () => GlobalOptions): void {
       const bin = fileURLToPath(new URL('../../bin/quantadb.mjs', import.meta.url));
       const home = up.home ? ['--home', up.home] : [];
       const untested = up.untested ? ['--untested'] : [];
-      await upInBackground({
-        ...up,
-        command: [process.execPath, bin, ...home, 'up', '--foreground', ...untested],
-      });
+      const command = [process.execPath, bin, ...home, 'up', '--foreground', ...untested];
+      const status = await upInBackground({ ...up, command });
+      print(options(), status, () => statusText(status));
+      if (!status.clusters.some((cluster) => cluster.health === 'healthy')) process.exitCode = 1;
     });
   program
     .command('down')

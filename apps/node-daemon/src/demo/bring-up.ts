@@ -1,7 +1,8 @@
-import type { Operation } from '@quantadb/engine/contract/cluster-state';
+import { stat } from 'node:fs/promises';
 import type { OperationRequest } from '@quantadb/engine/contract/operations';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
+import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { DaemonClient } from '../client.ts';
 import { loadHostConfig } from '../host-config.ts';
@@ -11,40 +12,47 @@ import { demoCluster } from './layout.ts';
 export interface BringUpOptions {
   system: SystemFile;
   secrets: Secrets;
+  /** There once the cluster was complete: from then on the members are what people have made them. */
+  formedFile: string;
   client(name: string): DaemonClient;
   say(line: string): void;
+  /** Ends every wait. */
+  signal: AbortSignal;
 }
 
 const daemonDeadlineMs = 60_000;
 const operationDeadlineMs = 300_000;
-const healthyDeadlineMs = 90_000;
+const healthyDeadlineMs = 60_000;
 const pollMs = 100;
 const founder = 'node-1';
 const joiners = ['node-2', 'node-3'];
 
-/** Waits for the daemons, makes the cluster `demo` if there is none, and completes one that was left half made. */
+/**
+ * Waits for the daemons, makes the cluster `demo` if there is none, and completes one that an interrupted first start
+ * has left half made.
+ *
+ * @returns how it is: healthy, or as it was at the end of the wait
+ * @throws QuantaError DEADLINE_EXCEEDED without daemons or without a cluster, REFUSED when an operation fails
+ */
 export async function bringUp(options: BringUpOptions): Promise<ClusterStatus> {
-  await Promise.all(options.system.hosts.map((host) => untilAnswers(options, host.name)));
-  const members = new Set<string>();
-  for (const { name } of options.system.hosts) {
-    const host = await options.client(name).host();
-    if (host.cluster) members.add(name);
+  const { system, say } = options;
+  const found = await Promise.all(system.hosts.map((host) => untilAnswers(options, host.name)));
+  const isFormed = await exists(options.formedFile);
+  if (!isFormed) {
+    if (found.every((host) => host.cluster === null)) await createCluster(options);
+    const members = await untilSettled(options);
+    for (const name of joiners) if (!members.includes(name)) await addNode(options, name);
+    await writeDurably(options.formedFile, `${demoCluster}\n`);
+  } else {
+    say(`Waiting for cluster ${demoCluster} …`);
   }
-  if (members.size === 0) {
-    options.say(`Making cluster ${demoCluster} on ${founder} …`);
-    const request = {
-      kind: 'create-cluster',
-      cluster: demoCluster,
-      application: options.secrets.application,
-    } as const;
-    await run(options, founder, { ...request, parameters: {}, hba: [] });
-    members.add(founder);
-  }
-  await untilPrimary(options, [...members]);
-  // Only the first start adds nodes: later on the members are what people have made them.
-  const isNew = members.size === 1 && members.has(founder);
-  for (const name of isNew ? joiners : []) await addNode(options, name);
   return untilHealthy(options);
+}
+
+async function createCluster(options: BringUpOptions): Promise<void> {
+  options.say(`Making cluster ${demoCluster} on ${founder} …`);
+  const { application } = options.secrets;
+  await run(options, { kind: 'create-cluster', cluster: demoCluster, application, parameters: {}, hba: [] });
 }
 
 async function addNode(options: BringUpOptions, name: string): Promise<void> {
@@ -52,60 +60,52 @@ async function addNode(options: BringUpOptions, name: string): Promise<void> {
   if (!host) return;
   options.say(`Adding ${name} …`);
   const { addresses, kind } = await loadHostConfig(host.config);
-  await run(options, founder, { kind: 'add-node', host: { name, addresses, kind } });
+  await run(options, { kind: 'add-node', host: { name, addresses, kind } });
 }
 
-async function run(options: BringUpOptions, via: string, request: OperationRequest): Promise<Operation> {
-  const client = options.client(via);
+async function run(options: BringUpOptions, request: OperationRequest): Promise<void> {
+  const client = options.client(founder);
   const plan = await client.plan(request);
   if (plan.refusal) throw new QuantaError('REFUSED', plan.refusal);
+  const requestedBy = 'local system';
   const { operationId } = await client.start({
     request,
     planHash: plan.hash,
-    requestedBy: 'local system',
+    requestedBy,
     reason: 'first start',
   });
   const ended = async () => {
     const operations = await client.operations().catch(() => []);
     return operations.find((each) => each.id === operationId && each.state !== 'running');
   };
-  const operation = await pollUntil(ended, {
-    what: request.kind,
-    timeoutMs: operationDeadlineMs,
-    intervalMs: pollMs,
-  });
-  if (operation.state === 'done') return operation;
+  const operation = await wait(options, ended, { what: request.kind, timeoutMs: operationDeadlineMs });
+  if (operation.state === 'done') return;
   throw new QuantaError('REFUSED', `${request.kind} failed: ${operation.error ?? 'no reason was given'}`, {
     hint: 'See daemon.log and state/postgres.log of the hosts in QUANTADB_HOME.',
   });
 }
 
-function untilAnswers(options: BringUpOptions, name: string): Promise<unknown> {
+function untilAnswers(options: BringUpOptions, name: string) {
   const answers = () =>
     options
       .client(name)
       .host()
       .catch(() => undefined);
   const what = `the daemon of ${name} answers (see its daemon.log)`;
-  return pollUntil(answers, { what, timeoutMs: daemonDeadlineMs, intervalMs: pollMs });
+  return wait(options, answers, { what, timeoutMs: daemonDeadlineMs });
 }
 
-function untilPrimary(options: BringUpOptions, members: string[]): Promise<unknown> {
-  const found = async () => {
-    for (const name of members) {
-      const status = await options
-        .client(name)
-        .status()
-        .catch(() => null);
-      if (status?.primary) return status;
-    }
-    return undefined;
+/** The members, once there is a primary and no operation of an earlier start still runs. */
+function untilSettled(options: BringUpOptions): Promise<string[]> {
+  const settled = async () => {
+    const client = options.client(founder);
+    const status = await client.status().catch(() => null);
+    const operations = await client.operations().catch(() => null);
+    if (!status?.primary || !operations) return undefined;
+    if (operations.some((operation) => operation.state === 'running')) return undefined;
+    return status.nodes.map((node) => node.name);
   };
-  return pollUntil(found, {
-    what: 'the cluster has a primary',
-    timeoutMs: healthyDeadlineMs,
-    intervalMs: pollMs,
-  });
+  return wait(options, settled, { what: 'the cluster has a primary', timeoutMs: operationDeadlineMs });
 }
 
 /** Healthy, or the last verdict: a cluster that lost a node on purpose must not keep the rest from starting. */
@@ -124,13 +124,24 @@ async function untilHealthy(options: BringUpOptions): Promise<ClusterStatus> {
     return undefined;
   };
   try {
-    return await pollUntil(healthy, {
-      what: 'the cluster is healthy',
-      timeoutMs: healthyDeadlineMs,
-      intervalMs: pollMs,
-    });
+    return await wait(options, healthy, { what: 'the cluster is healthy', timeoutMs: healthyDeadlineMs });
   } catch (error) {
-    if (last) return last;
+    if (last && !options.signal.aborted) return last;
     throw error;
   }
+}
+
+function wait<T>(
+  options: BringUpOptions,
+  condition: () => Promise<T | undefined>,
+  given: { what: string; timeoutMs: number },
+): Promise<T> {
+  return pollUntil(condition, { ...given, intervalMs: pollMs, signal: options.signal });
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -2,16 +2,17 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open, rename, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '@quantadb/engine/shared/errors';
 
 export interface ManagedProcessOptions {
   name: string;
   file: string;
   args: string[];
-  env?: NodeJS.ProcessEnv;
   logFile: string;
   /** How long a process that ended on its own stays down: long enough that a kill shows a failover. */
   restartAfterMs: number;
-  onEnded(name: string, restartAfterMs: number): void;
+  /** One line for the person: it ended by itself, or could not be started again. */
+  onTrouble(line: string): void;
 }
 
 const logBytesMax = 32 * 1024 * 1024;
@@ -22,60 +23,57 @@ export class ManagedProcess {
   private readonly options: ManagedProcessOptions;
   private child: ChildProcess | null = null;
   private restart: NodeJS.Timeout | null = null;
+  private restarting: Promise<void> | null = null;
   private isEnding = false;
 
   constructor(options: ManagedProcessOptions) {
     this.options = options;
   }
 
-  get name(): string {
-    return this.options.name;
-  }
-
   get isRunning(): boolean {
     return this.child !== null;
   }
 
+  /** @throws when its log cannot be written or the program cannot be started */
   async start(): Promise<void> {
-    const { file, args, env, logFile } = this.options;
+    const { file, args, logFile } = this.options;
     await rotate(logFile);
     const log = await open(logFile, 'a');
-    // A session of its own: Ctrl-C in the terminal must reach the supervisor only, which ends things in order.
-    const child = spawn(file, args, {
-      stdio: ['ignore', log.fd, log.fd],
-      detached: true,
-      ...(env ? { env } : {}),
-    });
-    this.child = child;
-    child.once('exit', () => this.ended(child));
-    child.once('error', () => this.ended(child));
-    await log.close();
+    try {
+      // A session of its own: Ctrl-C in the terminal must reach the supervisor only, which ends things in order.
+      const child = spawn(file, args, { stdio: ['ignore', log.fd, log.fd], detached: true });
+      await once(child, 'spawn');
+      this.child = child;
+      child.once('exit', () => this.ended(child));
+      if (child.exitCode !== null || child.signalCode !== null) this.ended(child);
+    } finally {
+      await log.close();
+    }
   }
 
   /** Asks with SIGTERM and insists with SIGKILL. What it leaves behind on purpose (PostgreSQL) is not ours to end. */
   async end(graceMs = killGraceMs): Promise<void> {
-    this.prepareEnd();
+    await this.prepareEnd();
     const { child } = this;
     if (!child) return;
-    const exited = once(child, 'exit');
     child.kill('SIGTERM');
-    await Promise.race([exited, delay(graceMs, undefined, { ref: false })]);
-    if (this.child === child) {
-      child.kill('SIGKILL');
-      await Promise.race([exited, delay(killGraceMs, undefined, { ref: false })]);
-    }
+    if (await this.waitForEnd(graceMs)) return;
+    child.kill('SIGKILL');
+    await this.waitForEnd(killGraceMs);
   }
 
-  /** From now on its end is expected. */
-  prepareEnd(): void {
+  /** From now on its end is expected. A restart that has begun is waited for, so that nothing starts afterwards. */
+  async prepareEnd(): Promise<void> {
     this.isEnding = true;
     if (this.restart) clearTimeout(this.restart);
+    await this.restarting;
   }
 
-  async waitForEnd(deadlineMs: number): Promise<boolean> {
+  /** @returns whether it has ended within the time */
+  async waitForEnd(timeoutMs: number): Promise<boolean> {
     const { child } = this;
     if (!child) return true;
-    await Promise.race([once(child, 'exit'), delay(deadlineMs, undefined, { ref: false })]);
+    await Promise.race([once(child, 'exit'), delay(timeoutMs, undefined, { ref: false })]);
     return this.child !== child;
   }
 
@@ -83,9 +81,24 @@ export class ManagedProcess {
     if (this.child !== child) return;
     this.child = null;
     if (this.isEnding) return;
-    const { name, restartAfterMs, onEnded } = this.options;
-    onEnded(name, restartAfterMs);
-    this.restart = setTimeout(() => void this.start(), restartAfterMs);
+    const { name, restartAfterMs, onTrouble } = this.options;
+    onTrouble(`The daemon of ${name} has ended; it starts again in ${restartAfterMs / 1000} s.`);
+    this.restartLater();
+  }
+
+  private restartLater(): void {
+    this.restart = setTimeout(() => {
+      this.restarting = this.startAgain();
+    }, this.options.restartAfterMs);
+  }
+
+  private async startAgain(): Promise<void> {
+    try {
+      await this.start();
+    } catch (error) {
+      this.options.onTrouble(`The daemon of ${this.options.name} does not start: ${messageOf(error)}`);
+      if (!this.isEnding) this.restartLater();
+    }
   }
 }
 

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { messageOf } from '@quantadb/engine/shared/errors';
 import { DaemonClient } from '../client.ts';
+import { loadHostConfig } from '../host-config.ts';
 import type { SystemFile } from './installation.ts';
 import { hostDirectory } from './layout.ts';
+import { daemonsOf, endProcess, postmasterOf } from './leftovers.ts';
 import { ManagedProcess } from './managed-process.ts';
 
 export interface SupervisorOptions {
@@ -12,103 +15,119 @@ export interface SupervisorOptions {
   say(line: string): void;
 }
 
+interface SupervisedHost {
+  name: string;
+  configFile: string;
+  client: DaemonClient;
+  daemon: ManagedProcess;
+}
+
 const daemonFile = fileURLToPath(new URL('../main.js', import.meta.url));
 const restartAfterMs = 15_000;
+/** More than a daemon takes at most to stop PostgreSQL or to kill it. */
 const shutdownDeadlineMs = 55_000;
-const leftoverDeadlineMs = 5000;
+const reviveDeadlineMs = 15_000;
+const pollMs = 100;
 
 /** Runs the daemons of the local system, and ends all of it in the order that loses nothing and waits for nobody. */
 export class DemoSupervisor {
-  private readonly options: SupervisorOptions;
-  private readonly daemons: Map<string, ManagedProcess>;
+  private readonly say: (line: string) => void;
+  private readonly hosts: SupervisedHost[];
 
   constructor(options: SupervisorOptions) {
-    this.options = options;
-    const { home, system, say } = options;
-    this.daemons = new Map(
-      system.hosts.map((host) => [
-        host.name,
-        new ManagedProcess({
-          name: host.name,
-          file: process.execPath,
-          args: [daemonFile, host.config],
-          logFile: join(hostDirectory(home, host.name), 'daemon.log'),
-          restartAfterMs,
-          onEnded: (name, afterMs) =>
-            say(`The daemon of ${name} has ended; it starts again in ${afterMs / 1000} s.`),
-        }),
-      ]),
-    );
+    this.say = options.say;
+    this.hosts = options.system.hosts.map(({ name, config, socket }) => ({
+      name,
+      configFile: config,
+      client: DaemonClient.overSocket(socket),
+      daemon: new ManagedProcess({
+        name,
+        file: process.execPath,
+        args: [daemonFile, config],
+        logFile: join(hostDirectory(options.home, name), 'daemon.log'),
+        restartAfterMs,
+        onTrouble: options.say,
+      }),
+    }));
   }
 
   client(name: string): DaemonClient {
-    const host = this.options.system.hosts.find((each) => each.name === name);
+    const host = this.hosts.find((each) => each.name === name);
     if (!host) throw new Error(`no host ${name}`);
-    return DaemonClient.overSocket(host.socket);
+    return host.client;
   }
 
   /** Daemons of a supervisor that was killed go on without one: they are replaced, their PostgreSQL is adopted. */
   async start(): Promise<void> {
-    await Promise.all([...this.daemons.keys()].map((name) => this.endLeftover(name)));
-    await Promise.all([...this.daemons.values()].map((daemon) => daemon.start()));
+    await Promise.all(this.hosts.map((host) => this.endLeftovers(host)));
+    await Promise.all(this.hosts.map(({ daemon }) => daemon.start()));
   }
 
   /**
    * The primary stops first, while its standbys still confirm the last of its WAL; then everybody else.
    *
-   * @returns false when something had to be killed
+   * @returns false when something had to be killed, or is left
    */
   async stop(): Promise<boolean> {
-    for (const daemon of this.daemons.values()) daemon.prepareEnd();
+    await Promise.all(this.hosts.map(({ daemon }) => daemon.prepareEnd()));
+    await Promise.all(this.hosts.map((host) => this.revive(host)));
     const primary = await this.primary();
-    const isPrimaryEnded = primary === null || (await this.stopHost(primary));
-    const others = [...this.daemons.keys()].filter((name) => name !== primary);
-    const ended = await Promise.all(others.map((name) => this.stopHost(name)));
-    return isPrimaryEnded && ended.every(Boolean);
+    const isPrimaryEnded = primary === undefined || (await this.stopHost(primary));
+    const others = this.hosts.filter((host) => host !== primary);
+    const ended = await Promise.all(others.map((host) => this.stopHost(host)));
+    const gone = await Promise.all(this.hosts.map((host) => this.isPostgresGone(host)));
+    return isPrimaryEnded && ended.every(Boolean) && gone.every(Boolean);
   }
 
-  private async primary(): Promise<string | null> {
-    const reports = await Promise.all(
-      [...this.daemons.keys()].map((name) =>
-        this.client(name)
-          .node()
-          .catch(() => null),
-      ),
-    );
-    return reports.find((report) => report?.role === 'primary')?.name ?? null;
-  }
-
-  private async stopHost(name: string): Promise<boolean> {
-    const daemon = this.daemons.get(name);
-    if (!daemon?.isRunning) return true;
+  /** PostgreSQL outlives its daemon, and only a daemon stops it cleanly: a dead one is replaced for that. */
+  private async revive(host: SupervisedHost): Promise<void> {
+    if (host.daemon.isRunning || (await this.postmaster(host)) === null) return;
+    this.say(`The daemon of ${host.name} is gone, and its PostgreSQL runs: a new daemon stops it.`);
     try {
-      await this.client(name).shutdown('stop');
-      if (await daemon.waitForEnd(shutdownDeadlineMs)) return true;
+      await host.daemon.start();
+      const what = `the new daemon of ${host.name} answers`;
+      await pollUntil(() => host.client.node().catch(() => undefined), {
+        what,
+        timeoutMs: reviveDeadlineMs,
+        intervalMs: pollMs,
+      });
     } catch (error) {
-      this.options.say(`${name} could not be asked to stop (${messageOf(error)}).`);
+      this.say(`${host.name} could not get a new daemon (${messageOf(error)}).`);
     }
-    await daemon.end();
+  }
+
+  private async primary(): Promise<SupervisedHost | undefined> {
+    const reports = await Promise.all(this.hosts.map(({ client }) => client.node().catch(() => null)));
+    return this.hosts.find((_, index) => reports[index]?.role === 'primary');
+  }
+
+  private async stopHost(host: SupervisedHost): Promise<boolean> {
+    if (!host.daemon.isRunning) return true;
+    try {
+      await host.client.shutdown('stop');
+      if (await host.daemon.waitForEnd(shutdownDeadlineMs)) return true;
+    } catch (error) {
+      this.say(`${host.name} could not be asked to stop (${messageOf(error)}).`);
+    }
+    await host.daemon.end();
     return false;
   }
 
-  private async endLeftover(name: string): Promise<void> {
-    const client = this.client(name);
-    const report = await client.node().catch(() => null);
-    const pid = report?.pids.daemon;
-    if (!pid) return;
-    this.options.say(`A daemon of ${name} still runs without a supervisor; it is replaced.`);
-    await client.shutdown('leave').catch(() => undefined);
-    const endMs = performance.now() + leftoverDeadlineMs;
-    while (isAlive(pid) && performance.now() < endMs) await new Promise((resolve) => setTimeout(resolve, 50));
-    if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  private async isPostgresGone(host: SupervisedHost): Promise<boolean> {
+    const pid = await this.postmaster(host);
+    if (pid !== null) this.say(`PostgreSQL of ${host.name} still runs (pid ${pid}).`);
+    return pid === null;
   }
-}
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
+  private async postmaster(host: SupervisedHost): Promise<number | null> {
+    const { dataDir } = await loadHostConfig(host.configFile);
+    return postmasterOf(dataDir);
+  }
+
+  private async endLeftovers(host: SupervisedHost): Promise<void> {
+    const pids = await daemonsOf(host.configFile);
+    if (pids.length === 0) return;
+    this.say(`A daemon of ${host.name} still runs without a supervisor; it is replaced.`);
+    await Promise.all(pids.map(endProcess));
   }
 }
