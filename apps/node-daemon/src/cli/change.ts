@@ -2,14 +2,14 @@ import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 import type { Operation } from '@quantadb/engine/contract/cluster-state';
 import type { OperationRequest } from '@quantadb/engine/contract/operations';
-import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { QuantaError } from '@quantadb/engine/shared/errors';
-import type { DaemonClient } from '../client.ts';
-import { cloneText, planText, stepText } from './format.ts';
+import { follow } from './follow.ts';
+import { planText } from './format.ts';
+import type { Target } from './target.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface ChangeOptions {
-  client: DaemonClient;
+  target: Target;
   request: OperationRequest;
   reason: string;
   /** Goes on without asking. */
@@ -17,24 +17,24 @@ export interface ChangeOptions {
   json: boolean;
 }
 
-const followDeadlineMs = 24 * 3_600_000;
-const followEveryMs = 200;
-
 /** Plan, confirmation, start, progress to the end: the same for every change. */
 export async function change(options: ChangeOptions): Promise<Operation> {
-  const { client, request, json } = options;
+  const { target, request, json } = options;
+  const client = await target.writer();
   const plan = await client.plan(request);
   if (plan.refusal) throw new QuantaError('REFUSED', plan.refusal);
   if (!json) process.stdout.write(`${planText(plan)}\n\n`);
   await confirm(options);
-  const requestedBy = userInfo().username;
+  // Asked for before the start: the operation may take the daemon that is asked out of the cluster.
+  const witnesses = await target.witnesses();
   const { operationId } = await client.start({
     request,
     planHash: plan.hash,
-    requestedBy,
+    requestedBy: userName(),
     reason: options.reason,
   });
-  const operation = await follow(client, operationId, json ? () => undefined : progressWriter());
+  const output = { isTerminal: process.stdout.isTTY, write: (text: string) => process.stdout.write(text) };
+  const operation = await follow(operationId, witnesses, json ? null : output);
   if (operation.state === 'done') return operation;
   throw new QuantaError(
     'REFUSED',
@@ -56,37 +56,11 @@ async function confirm(options: ChangeOptions): Promise<void> {
     throw new QuantaError('REFUSED', 'not confirmed; nothing was changed');
 }
 
-type Show = (operation: Operation, clone: string | null) => void;
-
-async function follow(client: DaemonClient, id: string, show: Show): Promise<Operation> {
-  const ended = async () => {
-    const operations = await client.operations().catch(() => []);
-    const operation = operations.find((each) => each.id === id);
-    if (!operation) return undefined;
-    show(operation, operation.kind === 'add-node' ? await cloneOf(client) : null);
-    return operation.state === 'running' ? undefined : operation;
-  };
-  return pollUntil(ended, { what: 'the operation', timeoutMs: followDeadlineMs, intervalMs: followEveryMs });
-}
-
-async function cloneOf(client: DaemonClient): Promise<string | null> {
-  const status = await client.status().catch(() => null);
-  const clone = status?.nodes.find((node) => node.clone)?.clone;
-  return clone ? cloneText(clone) : null;
-}
-
-/** Each step once when it has ended; on a terminal also a line that moves. */
-function progressWriter(): Show {
-  const told = new Set<string>();
-  const isTerminal = process.stdout.isTTY;
-  return (operation, clone) => {
-    if (isTerminal) process.stdout.write('\r\u001b[K');
-    for (const step of operation.steps) {
-      if (step.state === 'pending' || step.state === 'running' || told.has(step.name)) continue;
-      told.add(step.name);
-      process.stdout.write(`${stepText(step)}\n`);
-    }
-    const running = operation.steps.find((step) => step.state === 'running');
-    if (isTerminal && running) process.stdout.write(`${stepText(running)}${clone ? ` ${clone}` : ''}`);
-  };
+/** An account without a name, as containers have it, is known by its number. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
 }

@@ -1,4 +1,4 @@
-import type { Operation } from '@quantadb/engine/contract/cluster-state';
+import type { ClusterEvent, Operation } from '@quantadb/engine/contract/cluster-state';
 import type { OperationPlan } from '@quantadb/engine/contract/operations';
 import type { NodeStatus, SystemStatus } from '@quantadb/engine/contract/status';
 
@@ -102,6 +102,19 @@ export function operationsText(operations: Operation[]): string {
     operation.error ?? operation.steps.find((step) => step.state === 'running')?.name ?? '',
   ]);
   return table(['STARTED', 'OPERATION', 'STATE', 'BY', ''], rows);
+}
+
+export function eventsText(events: ClusterEvent[]): string {
+  return table(['ID', 'AT', 'SEVERITY', ''], events.map(eventCells));
+}
+
+/** Without a header, for events that go on coming. */
+export function eventLines(events: ClusterEvent[]): string {
+  return events.map((event) => eventCells(event).join('  ')).join('\n');
+}
+
+function eventCells(event: ClusterEvent): string[] {
+  return [String(event.id), new Date(event.atMs).toISOString(), event.severity, event.message];
 }
 
 export function cloneText(clone: { doneBytes: number; totalBytes: number | null }): string {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { OperationRequest } from '@quantadb/engine/contract/operations';
 import { QuantaError } from '@quantadb/engine/shared/errors';
@@ -5,7 +6,7 @@ import { releaseVersion } from '@quantadb/engine/shared/version';
 import { Command, CommanderError } from 'commander';
 import { loadHostConfig } from '../host-config.ts';
 import { change } from './change.ts';
-import { hostsText, nodesText, operationsText, statusText, table } from './format.ts';
+import { eventLines, eventsText, hostsText, nodesText, operationsText, statusText } from './format.ts';
 import { down, upInBackground, upInForeground } from './local-system.ts';
 import { Target, type TargetOptions } from './target.ts';
 import { UsageError } from './usage-error.ts';
@@ -33,6 +34,10 @@ function build(): Command {
     .option('--reason <text>', 'why, for the history')
     .exitOverride()
     .configureHelp({ showGlobalOptions: true });
+  program.hook('preAction', (_, command) => {
+    // The supervisor of the local system outlives its terminal; it has things to end in order.
+    if (command.name() !== 'up') endWithReader();
+  });
   const options = () => program.opts<GlobalOptions>();
   addLocalSystem(program, options);
   addReading(program, options);
@@ -114,7 +119,7 @@ function addChanges(program: Command, options: () => GlobalOptions): void {
     const { json = false, yes = false, reason = '' } = options();
     const target = await Target.find(options());
     const request = await makeRequest(target);
-    const operation = await change({ client: await target.writer(), request, reason, yes, json });
+    const operation = await change({ target, request, reason, yes, json });
     print(options(), operation, () => `${operation.kind}: done`);
   };
   const node = program.command('node').description('add or remove a node');
@@ -141,22 +146,25 @@ function addChanges(program: Command, options: () => GlobalOptions): void {
 async function showEvents(options: GlobalOptions, own: { since: string; follow?: boolean }): Promise<void> {
   if (!/^\d+$/.test(own.since)) throw new UsageError('--since takes the id of an event');
   const target = await Target.find(options);
-  let since = Number(own.since);
-  do {
-    const events = await target.reader().then((client) => client.events(since));
-    const rows = events.map((event) => [
-      String(event.id),
-      new Date(event.atMs).toISOString(),
-      event.severity,
-      event.message,
-    ]);
-    if (events.length > 0)
-      print(options, events, () =>
-        own.follow ? rows.map((row) => row.join('  ')).join('\n') : table(['ID', 'AT', 'SEVERITY', ''], rows),
-      );
-    since = events.at(-1)?.id ?? since;
-    if (own.follow) await new Promise((resolve) => setTimeout(resolve, followEventsEveryMs));
-  } while (own.follow);
+  const read = async (since: number) => (await target.reader()).events(since);
+  const events = await read(Number(own.since));
+  if (!own.follow || events.length > 0) print(options, events, () => eventsText(events));
+  let since = events.at(-1)?.id ?? Number(own.since);
+  while (own.follow) {
+    await delay(followEventsEveryMs);
+    // Whoever was asked may be the one whose end is the next event.
+    const more = await read(since).catch(() => []);
+    if (more.length > 0) print(options, more, () => eventLines(more));
+    since = more.at(-1)?.id ?? since;
+  }
+}
+
+/** A reader that has seen enough (`quantadb events --follow | head`) ends the command without a complaint. */
+function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
 }
 
 /** 0 done, 1 refused or failed, 2 not understood. */

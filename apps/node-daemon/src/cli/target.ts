@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ClusterStatus, HostStatus, SystemStatus } from '@quantadb/engine/contract/status';
+import type { SystemStatus } from '@quantadb/engine/contract/status';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { DaemonClient } from '../client.ts';
 import { readSecrets, readSystem, type Secrets, type SystemFile } from '../demo/installation.ts';
-import { chooseHome } from '../preflight/home.ts';
+import { chooseHome, type Home } from '../preflight/home.ts';
+import { assembleStatus, type HostAnswer } from './assemble-status.ts';
+import { UsageError } from './usage-error.ts';
 
 export interface TargetOptions {
   /** `host:port` of one daemon, asked in place of the local system. */
@@ -13,39 +15,46 @@ export interface TargetOptions {
   home?: string | undefined;
 }
 
+type KnownHost = SystemFile['hosts'][number];
+
+interface NamedDaemon {
+  reader: DaemonClient;
+  /** Null without the operator's certificate. */
+  writer: DaemonClient | null;
+}
+
+interface TargetParts {
+  /** Null when there is no local system, which a named daemon can do without. */
+  system: SystemFile | null;
+  secrets: Secrets | null;
+  named: NamedDaemon | null;
+}
+
 const repository = fileURLToPath(new URL('../../../../', import.meta.url));
 
-export async function homeOf(options: TargetOptions): Promise<{ path: string; note: string | null }> {
+export async function homeOf(options: TargetOptions): Promise<Home> {
   const isRoot = process.getuid?.() === 0;
   return chooseHome({ wanted: options.home ?? process.env.QUANTADB_HOME, repository, isRoot });
 }
 
 /** Whom a command talks to: the daemons of the local system, or one that was named. */
 export class Target {
-  private readonly system: SystemFile | null;
-  private readonly secrets: Secrets | null;
-  private readonly named: { reader: DaemonClient; writer: DaemonClient | null } | null;
+  private readonly parts: TargetParts;
 
-  private constructor(parts: {
-    system: SystemFile | null;
-    secrets: Secrets | null;
-    named: { reader: DaemonClient; writer: DaemonClient | null } | null;
-  }) {
-    this.system = parts.system;
-    this.secrets = parts.secrets;
-    this.named = parts.named;
+  private constructor(parts: TargetParts) {
+    this.parts = parts;
   }
 
+  /** @throws UsageError for an address that is none; QuantaError NOT_FOUND without a local system to talk to */
   static async find(options: TargetOptions): Promise<Target> {
+    const named = options.node === undefined ? null : parseAddress(options.node);
     const { path } = await homeOf(options);
     const secrets = await readSecrets(path);
-    if (!options.node) return new Target({ system: await readSystem(path), secrets, named: null });
-    const match = /^(?<host>[^:]+|\[[^\]]+\]):(?<port>\d{1,5})$/.exec(options.node);
-    if (!match?.groups) throw new QuantaError('CONFIG_INVALID', `--node ${options.node} is not host:port`);
-    const address = { host: match.groups.host ?? '', port: Number(match.groups.port) };
+    if (!named) return new Target({ system: await readSystem(path), secrets, named: null });
     const tls = await operatorCertificate(path);
-    const writer = tls ? DaemonClient.overTls({ ...address, tls }) : null;
-    return new Target({ system: null, secrets, named: { reader: DaemonClient.plain(address), writer } });
+    const writer = tls ? DaemonClient.overTls({ ...named, tls }) : null;
+    const system = await readSystem(path).catch(() => null);
+    return new Target({ system, secrets, named: { reader: DaemonClient.plain(named), writer } });
   }
 
   /**
@@ -54,95 +63,106 @@ export class Target {
    * @throws QuantaError PEER_UNREACHABLE when none does
    */
   async reader(): Promise<DaemonClient> {
-    if (this.named) return this.named.reader;
-    return this.firstMember();
+    return this.parts.named?.reader ?? this.firstMember();
   }
 
   /** @throws QuantaError UNAUTHORIZED without an operator's certificate, PEER_UNREACHABLE */
   async writer(): Promise<DaemonClient> {
-    if (!this.named) return this.firstMember();
-    if (this.named.writer) return this.named.writer;
+    const { named } = this.parts;
+    if (!named) return this.firstMember();
+    if (named.writer) return named.writer;
     throw new QuantaError('UNAUTHORIZED', 'changes through --node need the operator’s certificate', {
       hint: 'It is looked for in QUANTADB_HOME/pki (operator.crt, operator.key, ca.crt).',
     });
   }
 
-  /** The shape of `status --json`, completed by what only this machine knows. */
-  async status(): Promise<SystemStatus> {
-    const clusters = new Map<string, ClusterStatus>();
-    const hosts = await Promise.all(
-      this.clients().map(({ host, client }) => this.look(host, client, clusters)),
-    );
-    const found = hosts.filter((host) => host !== null);
-    if (found.every((host) => host.state === 'unreachable')) {
-      throw new QuantaError('PEER_UNREACHABLE', 'no daemon answers', {
-        hint: 'Start the local system: npm start',
-      });
-    }
-    return {
-      console: null,
-      hosts: found,
-      clusters: [...clusters.values()].map((cluster) => this.complete(cluster)),
-    };
+  /**
+   * Everybody who can tell how an operation goes on: the daemon that was asked first may restart, or leave its cluster
+   * by that very operation.
+   */
+  async witnesses(): Promise<DaemonClient[]> {
+    const { named } = this.parts;
+    if (!named) return this.localClients().map(({ client }) => client);
+    const status = await named.reader.status().catch(() => null);
+    return [named.reader, ...(status?.nodes ?? []).map((node) => DaemonClient.plain(addressOf(node.api)))];
   }
 
-  /** What is known of a host, for `node add`. */
+  /**
+   * The shape of `status --json`, completed by what only this machine knows.
+   *
+   * @throws QuantaError PEER_UNREACHABLE when no daemon answers
+   */
+  async status(): Promise<SystemStatus> {
+    const { named, system, secrets } = this.parts;
+    const answers = named
+      ? [await ask(named.reader)]
+      : await Promise.all(this.localClients().map(({ host, client }) => askKnown(host, client)));
+    if (answers.every(({ host }) => host.state === 'unreachable')) throw nobodyAnswers();
+    const localApis = new Set((system?.hosts ?? []).map((host) => host.api));
+    return assembleStatus({ answers, localApis, secrets });
+  }
+
+  /**
+   * What is known of a host, for `node add`.
+   *
+   * @throws QuantaError NOT_FOUND
+   */
   configFileOf(name: string): string {
-    const host = this.system?.hosts.find((each) => each.name === name);
+    const host = this.parts.system?.hosts.find((each) => each.name === name);
     if (host) return host.config;
     throw new QuantaError('NOT_FOUND', `no host ${name} is known here`, {
       hint: '`quantadb hosts` lists them.',
     });
   }
 
-  private clients(): { host: SystemFile['hosts'][number] | null; client: DaemonClient }[] {
-    if (this.named) return [{ host: null, client: this.named.reader }];
-    return (this.system?.hosts ?? []).map((host) => ({ host, client: DaemonClient.overSocket(host.socket) }));
-  }
-
-  private async look(
-    known: SystemFile['hosts'][number] | null,
-    client: DaemonClient,
-    clusters: Map<string, ClusterStatus>,
-  ): Promise<HostStatus | null> {
-    try {
-      const host = await client.host();
-      const status = host.cluster && !clusters.has(host.cluster) ? await client.status() : null;
-      const other = status && clusters.get(status.name);
-      if (status && (!other || other.revision <= status.revision)) clusters.set(status.name, status);
-      return host;
-    } catch (error) {
-      if (known) return { name: known.name, state: 'unreachable', cluster: null, api: known.api };
-      throw error;
-    }
+  private localClients(): { host: KnownHost; client: DaemonClient }[] {
+    const hosts = this.parts.system?.hosts ?? [];
+    return hosts.map((host) => ({ host, client: DaemonClient.overSocket(host.socket) }));
   }
 
   private async firstMember(): Promise<DaemonClient> {
     let spare: DaemonClient | null = null;
-    for (const { client } of this.clients()) {
+    for (const { client } of this.localClients()) {
       const host = await client.host().catch(() => null);
       if (host?.cluster) return client;
-      if (host) spare = client;
+      if (host) spare ??= client;
     }
     if (spare) return spare;
-    throw new QuantaError('PEER_UNREACHABLE', 'no daemon answers', {
-      hint: 'Start the local system: npm start',
-    });
+    throw nobodyAnswers();
   }
+}
 
-  /** Passwords never leave a daemon; who may read the local secrets gets complete connection strings. */
-  private complete(cluster: ClusterStatus): ClusterStatus {
-    const { secrets } = this;
-    if (!secrets) return cluster;
-    const { role, database, password } = secrets.application;
-    const uri = (addresses: string[]) => `postgres://${role}:${password}@${addresses.join(',')}/${database}`;
-    const addresses = cluster.nodes.flatMap((node) => (node.address ? [node.address] : []));
-    const nodes = cluster.nodes.map((node) => ({
-      ...node,
-      postgres: node.address ? uri([node.address]) : null,
-    }));
-    return { ...cluster, nodes, connect: `${uri(addresses)}?target_session_attrs=read-write` };
-  }
+async function ask(client: DaemonClient): Promise<HostAnswer> {
+  const host = await client.host();
+  return { host, status: host.cluster ? await client.status() : null };
+}
+
+async function askKnown(known: KnownHost, client: DaemonClient): Promise<HostAnswer> {
+  const { name, api } = known;
+  return ask(client).catch(() => ({
+    host: { name, state: 'unreachable', cluster: null, api },
+    status: null,
+  }));
+}
+
+function nobodyAnswers(): QuantaError {
+  return new QuantaError('PEER_UNREACHABLE', 'no daemon answers', {
+    hint: 'Start the local system: npm start',
+  });
+}
+
+/** @throws UsageError */
+export function parseAddress(text: string): { host: string; port: number } {
+  const match = /^(?:\[(?<bracketed>[^\]]+)\]|(?<plain>[^:]+)):(?<port>\d{1,5})$/.exec(text);
+  const port = Number(match?.groups?.port);
+  const host = match?.groups?.bracketed ?? match?.groups?.plain;
+  if (host && port >= 1 && port <= 65_535) return { host, port };
+  throw new UsageError(`--node takes host:port, and ${text} is none`);
+}
+
+function addressOf(api: string): { host: string; port: number } {
+  const { hostname, port } = new URL(api);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
 async function operatorCertificate(home: string): Promise<{ ca: string; cert: string; key: string } | null> {

@@ -1,0 +1,83 @@
+import {
+  type ClusterStatus,
+  type HostStatus,
+  type NodeStatus,
+  systemStatusSchema,
+} from '@quantadb/engine/contract/status';
+import { expect, test } from 'vitest';
+import { assembleStatus } from './assemble-status.ts';
+
+const secrets = { application: { role: 'app', database: 'app', password: 'a/b@c' } };
+const localApis = new Set(['http://127.0.0.1:7101', 'http://127.0.0.1:7102']);
+
+function node(name: string, index: number): NodeStatus {
+  return {
+    name,
+    kind: 'data',
+    role: index === 1 ? 'primary' : 'standby',
+    state: index === 1 ? 'running' : 'streaming',
+    detail: '',
+    address: `127.0.0.1:550${index}`,
+    postgres: null,
+    api: `http://127.0.0.1:710${index}`,
+    timeline: 1,
+    lsn: '0/3000000',
+    lagBytes: 0,
+    lagMs: 0,
+    sync: 'quorum',
+    raft: 'voter',
+    maintenance: false,
+    clone: null,
+  };
+}
+
+function cluster(revision: number, verdict: string): ClusterStatus {
+  return {
+    name: 'demo',
+    health: 'healthy',
+    verdict,
+    primary: 'node-1',
+    epoch: 1,
+    timeline: 1,
+    durability: 'quorum',
+    revision,
+    raft: { leader: 'node-1', term: 1 },
+    connect: null,
+    routers: [],
+    nodes: [node('node-1', 1), node('node-2', 2)],
+  };
+}
+
+function host(name: string, state: HostStatus['state'] = 'member'): HostStatus {
+  return { name, state, cluster: state === 'member' ? 'demo' : null, api: 'http://127.0.0.1:7101' };
+}
+
+test('each cluster is told once, as the daemon with the newest state tells it', () => {
+  const answers = [
+    { host: host('node-1'), status: cluster(7, 'old') },
+    { host: host('node-2'), status: cluster(9, 'new') },
+    { host: host('node-3', 'unreachable'), status: null },
+    { host: host('spare-1', 'available'), status: null },
+  ];
+  const status = assembleStatus({ answers, localApis, secrets });
+  expect(systemStatusSchema.parse(status)).toEqual(status);
+  expect(status.clusters.map((each) => each.verdict)).toEqual(['new']);
+  expect(status.hosts.map((each) => each.state)).toEqual(['member', 'member', 'unreachable', 'available']);
+});
+
+test('whoever may read the secrets gets connection strings that any client can parse', () => {
+  const answers = [{ host: host('node-1'), status: cluster(1, '') }];
+  const [found] = assembleStatus({ answers, localApis, secrets }).clusters;
+  expect(found?.connect).toBe(
+    'postgres://app:a%2Fb%40c@127.0.0.1:5501,127.0.0.1:5502/app?target_session_attrs=read-write',
+  );
+  expect(found?.nodes[1]?.postgres).toBe('postgres://app:a%2Fb%40c@127.0.0.1:5502/app');
+  const without = assembleStatus({ answers, localApis, secrets: null });
+  expect(without.clusters[0]).toMatchObject({ connect: null });
+});
+
+test('the local password is not offered for somebody else’s cluster', () => {
+  const answers = [{ host: host('node-1'), status: cluster(1, '') }];
+  const status = assembleStatus({ answers, localApis: new Set(['http://127.0.0.1:9999']), secrets });
+  expect(JSON.stringify(status)).not.toContain('postgres://');
+});

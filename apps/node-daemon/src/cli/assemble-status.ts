@@ -1,0 +1,47 @@
+import type { ClusterStatus, HostStatus, SystemStatus } from '@quantadb/engine/contract/status';
+import type { Secrets } from '../demo/installation.ts';
+
+/** What one daemon has said. */
+export interface HostAnswer {
+  host: HostStatus;
+  status: ClusterStatus | null;
+}
+
+export interface StatusParts {
+  answers: HostAnswer[];
+  /** Where the APIs of this machine's own system are: only its clusters have its secrets. */
+  localApis: ReadonlySet<string>;
+  secrets: Secrets | null;
+}
+
+/** The shape of `status --json` (pure): each cluster as the daemon that knows most tells it, completed for this machine. */
+export function assembleStatus({ answers, localApis, secrets }: StatusParts): SystemStatus {
+  const clusters = new Map<string, ClusterStatus>();
+  for (const { status } of answers) {
+    const known = status ? clusters.get(status.name) : undefined;
+    if (status && (!known || known.revision < status.revision)) clusters.set(status.name, status);
+  }
+  const isLocal = (cluster: ClusterStatus) => cluster.nodes.some((node) => localApis.has(node.api));
+  return {
+    console: null,
+    hosts: answers.map((answer) => answer.host),
+    clusters: [...clusters.values()].map((cluster) =>
+      secrets && isLocal(cluster) ? withConnections(cluster, secrets) : cluster,
+    ),
+  };
+}
+
+/** Passwords never leave a daemon; who may read the local secrets gets complete connection strings. */
+function withConnections(cluster: ClusterStatus, { application }: Secrets): ClusterStatus {
+  const [role, password, database] = [application.role, application.password, application.database].map(
+    encodeURIComponent,
+  );
+  const uri = (addresses: string[]) => `postgres://${role}:${password}@${addresses.join(',')}/${database}`;
+  const addresses = cluster.nodes.flatMap((node) => node.address ?? []);
+  const nodes = cluster.nodes.map((node) => ({
+    ...node,
+    postgres: node.address ? uri([node.address]) : null,
+  }));
+  const connect = addresses.length > 0 ? `${uri(addresses)}?target_session_attrs=read-write` : null;
+  return { ...cluster, nodes, connect };
+}
