@@ -33,7 +33,7 @@ export function completed(lock) {
     const dev = lock.packages[wantedBy]?.dev ? { dev: true } : {};
     const { cpu, libc, os } = platformOf(name);
     // The order is npm's own, so that the next `npm install` changes nothing.
-    return [`${folder}${name}`, { version, cpu, ...dev, ...(libc && { libc }), optional: true, os }];
+    return [`${folder}${name}`, { version, cpu, ...dev, ...(libc && { libc }), optional: true, ...(os && { os }) }];
   });
   const entries = [...Object.entries(lock.packages), ...added];
   return { ...lock, packages: Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))) };
@@ -62,6 +62,8 @@ function isListed(packages, path, name) {
  */
 export function platformOf(name) {
   const words = name.split('/').at(-1)?.split(/[-.]/) ?? [];
+  // WebAssembly runs on every system.
+  if (words.includes('wasm32')) return { cpu: ['wasm32'] };
   const os = words.map((word) => systems.get(word)).find((each) => each !== undefined);
   const cpu = words.map((word) => processors.get(word)).find((each) => each !== undefined);
   if (!os || !cpu) throw new Error(`the name of ${name} does not say for which system it is`);

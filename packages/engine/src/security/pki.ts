@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import { webcrypto, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
+import { QuantaError } from '../shared/errors.ts';
 
 /** A certificate and its key, both PEM (the key as PKCS#8). */
 export interface IssuedCertificate {
@@ -37,31 +38,52 @@ export async function createAuthority(options: { name: string }): Promise<Author
 }
 
 /** A host is known by its name (CN); the addresses are what PostgreSQL's clients may have dialled. */
-export function issueHostCertificate(
+export async function issueHostCertificate(
   authority: Authority,
   options: { host: string; addresses: string[] },
 ): Promise<IssuedCertificate> {
-  const names = [...new Set([options.host, ...options.addresses])];
-  const alternatives = names.map((name): x509.JsonGeneralName => {
-    return { type: isIP(name) === 0 ? 'dns' : 'ip', value: name };
-  });
-  return issue(authority, {
-    commonName: options.host,
-    usages: [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth],
-    extensions: [new x509.SubjectAlternativeNameExtension(alternatives)],
-  });
+  const keys = await generateKeys();
+  const certPem = await certify(authority, hostSubject(options, keys.publicKey));
+  return { certPem, keyPem: await keyToPem(keys.privateKey) };
+}
+
+/**
+ * Certifies a key that stays on the host. What the request says of its subject is ignored: the caller knows who asks.
+ *
+ * @throws QuantaError PROTOCOL_VIOLATION when the request cannot be read or is not signed with its own key
+ */
+export async function certifyHostRequest(
+  authority: Authority,
+  options: { requestPem: string; host: string; addresses: string[] },
+): Promise<string> {
+  const request = parseRequest(options.requestPem);
+  if (!(await request.verify()))
+    throw new QuantaError('PROTOCOL_VIOLATION', 'the certificate request is not signed with its own key');
+  const publicKey = await request.publicKey.export(keyAlgorithm, ['verify']);
+  return certify(authority, hostSubject(options, publicKey as webcrypto.CryptoKey));
+}
+
+function parseRequest(pem: string): x509.Pkcs10CertificateRequest {
+  try {
+    return new x509.Pkcs10CertificateRequest(pem);
+  } catch (error) {
+    throw new QuantaError('PROTOCOL_VIOLATION', 'the certificate request cannot be read', { cause: error });
+  }
 }
 
 /** For a person or a script that may change clusters. */
-export function issueOperatorCertificate(
+export async function issueOperatorCertificate(
   authority: Authority,
   options: { name: string },
 ): Promise<IssuedCertificate> {
-  return issue(authority, {
+  const keys = await generateKeys();
+  const certPem = await certify(authority, {
     commonName: `operator:${options.name}`,
+    publicKey: keys.publicKey,
     usages: [x509.ExtendedKeyUsage.clientAuth],
     extensions: [],
   });
+  return { certPem, keyPem: await keyToPem(keys.privateKey) };
 }
 
 /** SHA-256 of a certificate, as upper-case hexadecimal pairs with colons between them. */
@@ -69,19 +91,37 @@ export function fingerprintOf(certPem: string): string {
   return new X509Certificate(certPem).fingerprint256;
 }
 
-async function issue(
-  authority: Authority,
-  subject: { commonName: string; usages: x509.ExtendedKeyUsage[]; extensions: x509.Extension[] },
-): Promise<IssuedCertificate> {
+interface Subject {
+  commonName: string;
+  publicKey: webcrypto.CryptoKey;
+  usages: x509.ExtendedKeyUsage[];
+  extensions: x509.Extension[];
+}
+
+function hostSubject(
+  options: { host: string; addresses: string[] },
+  publicKey: webcrypto.CryptoKey,
+): Subject {
+  const names = [...new Set([options.host, ...options.addresses])];
+  const alternatives = names.map((name): x509.JsonGeneralName => {
+    return { type: isIP(name) === 0 ? 'dns' : 'ip', value: name };
+  });
+  return {
+    commonName: options.host,
+    publicKey,
+    usages: [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth],
+    extensions: [new x509.SubjectAlternativeNameExtension(alternatives)],
+  };
+}
+
+async function certify(authority: Authority, subject: Subject): Promise<string> {
   const issuer = new x509.X509Certificate(authority.certPem);
-  const signingKey = await keyFromPem(authority.keyPem);
-  const keys = await generateKeys();
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: newSerialNumber(),
     subject: [{ CN: [subject.commonName] }],
     issuer: issuer.subject,
-    publicKey: keys.publicKey,
-    signingKey,
+    publicKey: subject.publicKey,
+    signingKey: await keyFromPem(authority.keyPem),
     signingAlgorithm: keyAlgorithm,
     ...validity(certificateYears),
     extensions: [
@@ -92,7 +132,7 @@ async function issue(
       ...subject.extensions,
     ],
   });
-  return { certPem: certificate.toString('pem'), keyPem: await keyToPem(keys.privateKey) };
+  return certificate.toString('pem');
 }
 
 function validity(years: number): { notBefore: Date; notAfter: Date } {
@@ -123,4 +163,17 @@ async function keyFromPem(pem: string): Promise<webcrypto.CryptoKey> {
   return (await webcrypto.subtle.importKey('pkcs8', der as ArrayBuffer, keyAlgorithm, false, [
     'sign',
   ])) as webcrypto.CryptoKey;
+}
+
+/** A new key and the request to certify it; the key stays where it was made. */
+export async function createCertificateRequest(
+  host: string,
+): Promise<{ requestPem: string; keyPem: string }> {
+  const keys = await generateKeys();
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: [{ CN: [host] }],
+    keys,
+    signingAlgorithm: keyAlgorithm,
+  });
+  return { requestPem: request.toString('pem'), keyPem: await keyToPem(keys.privateKey) };
 }

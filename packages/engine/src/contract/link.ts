@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { addressesSchema, clusterEventSchema, nodeNameSchema, operationSchema } from './cluster-state.ts';
+import { nodeReportSchema } from './node-report.ts';
+import { operationPlanSchema, operationRequestSchema, operationStartSchema } from './operations.ts';
+import { clusterStatusSchema, hostStatusSchema } from './status.ts';
+
+/**
+ * What hosts and the control plane say to each other. Hosts dial out, so that they work behind NAT: enrolment is one
+ * HTTP request, everything after it one Socket.IO connection to `/nodes`. Both sides parse what they hear.
+ */
+
+export const linkVersion = 1;
+const pemSchema = z.string().min(1).max(20_000);
+
+/** POST /api/v1/enrol. The token is good for one host, once. */
+export const enrolmentRequestSchema = z.object({
+  token: z.string().min(20).max(200),
+  name: nodeNameSchema,
+  kind: z.enum(['data', 'witness']),
+  addresses: addressesSchema,
+  /** PKCS#10; the key never leaves the host. */
+  certificateRequest: pemSchema,
+});
+export type EnrolmentRequest = z.infer<typeof enrolmentRequestSchema>;
+
+export const enrolmentAnswerSchema = z.object({ certificate: pemSchema, authority: pemSchema });
+export type EnrolmentAnswer = z.infer<typeof enrolmentAnswerSchema>;
+
+/** Console → host, first on every connection: prove that the key of your certificate is yours. */
+export const challengeSchema = z.object({ version: z.literal(linkVersion), nonce: z.string().length(64) });
+
+/** Host → console: the certificate, and the nonce signed with its key (ECDSA P-256, SHA-256, base64). */
+export const helloSchema = z.object({
+  version: z.literal(linkVersion),
+  release: z.string().max(64),
+  certificate: pemSchema,
+  signature: z.string().max(200),
+});
+export type LinkHello = z.infer<typeof helloSchema>;
+
+export const eventsPerReportMax = 200;
+
+/** Host → console, once a second. */
+export const hostReportSchema = z.object({
+  host: hostStatusSchema,
+  node: nodeReportSchema,
+  /** From the decider, or from any node when none is known: how the cluster is, and what has happened since. */
+  cluster: z
+    .object({
+      id: z.uuid(),
+      isDecider: z.boolean(),
+      status: clusterStatusSchema,
+      events: z.array(clusterEventSchema).max(eventsPerReportMax),
+      operations: z.array(operationSchema).max(100),
+    })
+    .nullable(),
+});
+export type HostReport = z.infer<typeof hostReportSchema>;
+
+/** Console → host: up to which event the control plane has the cluster's history. */
+export const reportAnswerSchema = z.object({ eventsUpTo: z.number().int().min(0) });
+export type ReportAnswer = z.infer<typeof reportAnswerSchema>;
+
+/** Console → host: the closed list of what the control plane may ask of a host. */
+export const linkMethods = {
+  plan: { input: operationRequestSchema, output: operationPlanSchema },
+  start: { input: operationStartSchema, output: z.object({ operationId: z.string() }) },
+} as const;
+export type LinkMethod = keyof typeof linkMethods;
+
+export const linkCallSchema = z.object({ method: z.enum(['plan', 'start']), input: z.unknown() });
+export const linkAnswerSchema = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), output: z.unknown() }),
+  z.object({
+    ok: z.literal(false),
+    code: z.string().max(40),
+    message: z.string().max(2000),
+    hint: z.string().max(1000).optional(),
+  }),
+]);
+export type LinkAnswer = z.infer<typeof linkAnswerSchema>;
