@@ -1,0 +1,169 @@
+import type { HostReport, ReportAnswer } from '@quantadb/engine/contract/link';
+import type { NodeReport } from '@quantadb/engine/contract/node-report';
+import type { ClusterStatus, NodeStatus } from '@quantadb/engine/contract/status';
+import { parseLsn } from '@quantadb/engine/postgres/lsn';
+import type { PrismaClient } from '@quantadb/prisma/client';
+import type { MetricSample, SampleStore } from '../history/samples.ts';
+
+type ReportedCluster = NonNullable<HostReport['cluster']>;
+
+export interface RegistryOptions {
+  prisma: PrismaClient;
+  samples: SampleStore;
+  /** Something that browsers watch has changed. */
+  onStatus(live: LiveStatus): void;
+  onHistory(what: { clusterId: string; kind: 'events' | 'operations' }): void;
+}
+
+/** A cluster's last known status with its age's beginning, as browsers get it. */
+export interface LiveStatus {
+  clusterId: string;
+  name: string;
+  status: ClusterStatus;
+  reportedAtMs: number;
+}
+
+const hostSeenEveryMs = 10_000;
+/** A status of a node that knows no decider only counts when no decider has reported for this long. */
+const deciderSilenceMs = 3000;
+
+/** Keeps the control plane's picture of all clusters from what their hosts report. */
+export class ClusterRegistry {
+  private readonly options: RegistryOptions;
+  private readonly hostSeenMs = new Map<string, number>();
+  private readonly eventsUpTo = new Map<string, number>();
+  private readonly deciderSeenMs = new Map<string, number>();
+  private readonly operationsKey = new Map<string, string>();
+
+  constructor(options: RegistryOptions) {
+    this.options = options;
+  }
+
+  async receive(host: string, report: HostReport): Promise<ReportAnswer> {
+    const clusterId = report.cluster?.id ?? null;
+    await this.noteHost(host, clusterId);
+    if (!report.cluster) return { eventsUpTo: 0 };
+    const { cluster } = report;
+    await this.ensureCluster(cluster);
+    if (this.mayReport(cluster)) {
+      await this.storeStatus(cluster);
+      this.options.samples.add(samplesOf(cluster, report.node));
+    }
+    await this.storeEvents(cluster);
+    await this.storeOperations(cluster);
+    return { eventsUpTo: this.eventsUpTo.get(cluster.id) ?? 0 };
+  }
+
+  async list(): Promise<LiveStatus[]> {
+    const rows = await this.options.prisma.cluster.findMany({ orderBy: { name: 'asc' } });
+    return rows.flatMap((row) => {
+      if (!row.status || !row.reportedAt) return [];
+      const status = row.status as unknown as ClusterStatus;
+      return [{ clusterId: row.id, name: row.name, status, reportedAtMs: row.reportedAt.getTime() }];
+    });
+  }
+
+  /** A host of the cluster that a request can be sent to; any of them forwards it to the decider. */
+  async hostsOf(clusterId: string): Promise<string[]> {
+    const hosts = await this.options.prisma.host.findMany({
+      where: { clusterId, revokedAt: null },
+      orderBy: { lastSeenAt: { sort: 'desc', nulls: 'last' } },
+      select: { name: true },
+    });
+    return hosts.map((host) => host.name);
+  }
+
+  private mayReport(cluster: ReportedCluster): boolean {
+    const nowMs = Date.now();
+    if (cluster.isDecider) {
+      this.deciderSeenMs.set(cluster.id, nowMs);
+      return true;
+    }
+    return nowMs - (this.deciderSeenMs.get(cluster.id) ?? 0) > deciderSilenceMs;
+  }
+
+  private async noteHost(host: string, clusterId: string | null): Promise<void> {
+    const key = `${host}/${clusterId}`;
+    const nowMs = Date.now();
+    if (nowMs - (this.hostSeenMs.get(key) ?? 0) < hostSeenEveryMs) return;
+    // A host may report a cluster before the row of that cluster exists; the next report repairs it.
+    const known = clusterId === null ? null : await this.options.prisma.cluster.findUnique({ where: { id: clusterId } });
+    const data = { lastSeenAt: new Date(nowMs), clusterId: known?.id ?? null };
+    await this.options.prisma.host.update({ where: { name: host }, data });
+    if (known || clusterId === null) this.hostSeenMs.set(key, nowMs);
+  }
+
+  private async ensureCluster(cluster: ReportedCluster): Promise<void> {
+    if (this.eventsUpTo.has(cluster.id)) return;
+    const { id, status } = cluster;
+    await this.options.prisma.cluster.upsert({ where: { id }, create: { id, name: status.name }, update: {} });
+    const newest = await this.options.prisma.clusterEvent.aggregate({ where: { clusterId: id }, _max: { id: true } });
+    this.eventsUpTo.set(id, newest._max.id ?? 0);
+  }
+
+  private async storeStatus(cluster: ReportedCluster): Promise<void> {
+    const { id, status } = cluster;
+    const reportedAt = new Date();
+    // A report that was overtaken by a newer one, through another console instance, must not win.
+    await this.options.prisma.cluster.updateMany({
+      where: { id, revision: { lte: BigInt(status.revision) } },
+      data: { status: status as object, revision: BigInt(status.revision), reportedAt, name: status.name },
+    });
+    this.options.onStatus({ clusterId: id, name: status.name, status, reportedAtMs: reportedAt.getTime() });
+  }
+
+  private async storeEvents(cluster: ReportedCluster): Promise<void> {
+    const known = this.eventsUpTo.get(cluster.id) ?? 0;
+    const fresh = cluster.events.filter((event) => event.id > known);
+    if (fresh.length === 0) return;
+    const data = fresh.map(({ id, atMs, severity, kind, node, message }) => {
+      return { clusterId: cluster.id, id, at: new Date(atMs), severity, kind, node, message };
+    });
+    await this.options.prisma.clusterEvent.createMany({ data, skipDuplicates: true });
+    this.eventsUpTo.set(cluster.id, Math.max(known, ...fresh.map((event) => event.id)));
+    this.options.onHistory({ clusterId: cluster.id, kind: 'events' });
+  }
+
+  private async storeOperations(cluster: ReportedCluster): Promise<void> {
+    for (const operation of cluster.operations) {
+      const { id, kind, state, params, requestedBy, reason, steps, error } = operation;
+      const key = JSON.stringify([state, steps, error]);
+      if (this.operationsKey.get(id) === key) continue;
+      const row = {
+        ...{ clusterId: cluster.id, kind, state, params, requestedBy, reason, steps, error },
+        startedAt: new Date(operation.startedAtMs),
+        endedAt: operation.endedAtMs === null ? null : new Date(operation.endedAtMs),
+      };
+      await this.options.prisma.operation.upsert({ where: { id }, create: { id, ...row }, update: row });
+      this.operationsKey.set(id, key);
+      this.options.onHistory({ clusterId: cluster.id, kind: 'operations' });
+    }
+  }
+}
+
+function samplesOf(cluster: ReportedCluster, reporter: NodeReport): MetricSample[] {
+  const atMs = Math.floor(Date.now() / 1000) * 1000;
+  return cluster.status.nodes.map((node) => ({
+    clusterId: cluster.id,
+    node: node.name,
+    atMs,
+    role: node.role,
+    state: node.state,
+    timeline: node.timeline,
+    walPosition: node.lsn === null ? null : parseLsn(node.lsn),
+    lagBytes: node.lagBytes,
+    lagMs: node.lagMs,
+    sync: node.sync,
+    ...raftOf(node, reporter),
+  }));
+}
+
+/** Only the reporting node's own Raft figures are known here. */
+function raftOf(node: NodeStatus, reporter: NodeReport) {
+  const raft = node.name === reporter.name ? reporter.raft : null;
+  return {
+    raftTerm: raft?.term ?? null,
+    raftFsyncMsMax: raft?.fsyncMsMax ?? null,
+    raftLoopDelayMsMax: raft?.loopDelayMsMax ?? null,
+  };
+}

@@ -1,0 +1,185 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { messageOf } from '@quantadb/engine/shared/errors';
+import { releaseVersion } from '@quantadb/engine/shared/version';
+import { createPrismaClient, type PrismaClient } from '@quantadb/prisma/client';
+import { applyMigrations } from '@quantadb/prisma/migrate';
+import { createAdapter } from '@socket.io/postgres-adapter';
+import type { TRPCError } from '@trpc/server';
+import { createHTTPHandler } from '@trpc/server/adapters/standalone';
+import { fromNodeHeaders, toNodeHandler } from 'better-auth/node';
+import pg from 'pg';
+import { Server as SocketServer } from 'socket.io';
+import { createOpenApiHttpHandler, generateOpenApiDocument } from 'trpc-to-openapi';
+import { Audit } from './audit/audit.ts';
+import { ClusterRegistry } from './clusters/registry.ts';
+import type { ControlPlaneConfig } from './config.ts';
+import { SampleStore } from './history/samples.ts';
+import { AuthorityKeeper } from './hosts/authority.ts';
+import { Enrolment } from './hosts/enrolment.ts';
+import { HostLinks } from './hosts/host-links.ts';
+import { Live } from './live/live.ts';
+import { renderConsoleMetrics } from './metrics.ts';
+import { clientAddressHeader, createAuth } from './people/auth.ts';
+import { People } from './people/people.ts';
+import { PrincipalFinder } from './people/principal.ts';
+import type { Services } from './services.ts';
+import type { Context } from './trpc/init.ts';
+import { appRouter } from './trpc/router.ts';
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+const bodyBytesMax = 1024 * 1024;
+const reportBytesMax = 4 * 1024 * 1024;
+const expireEveryMs = 10 * 60_000;
+
+/** The control plane on one HTTP server: tRPC, REST, sign-in, live stream, hosts, metrics. */
+export class ControlPlane {
+  private readonly config: ControlPlaneConfig;
+  private readonly prisma: PrismaClient;
+  private readonly pool: pg.Pool;
+  private readonly sockets: SocketServer;
+  private readonly services: Services;
+  private readonly principals: PrincipalFinder;
+  private readonly routes: [prefix: string, handler: Handler][];
+  private readonly expiry: NodeJS.Timeout;
+
+  private constructor(
+    config: ControlPlaneConfig,
+    parts: { prisma: PrismaClient; pool: pg.Pool; keeper: AuthorityKeeper; server: Server },
+  ) {
+    const { prisma, pool, keeper, server } = parts;
+    const { logger } = config;
+    this.config = config;
+    this.prisma = prisma;
+    this.pool = pool;
+    const auth = createAuth(prisma, config);
+    this.principals = new PrincipalFinder(prisma, auth);
+    // Next's own upgrade requests on the same server must be left alone.
+    this.sockets = new SocketServer(server, {
+      transports: ['websocket'],
+      destroyUpgrade: false,
+      maxHttpBufferSize: reportBytesMax,
+      adapter: createAdapter(pool, { errorHandler: (error) => logger.warn({ error: error.message }, 'the adapter between consoles failed') }),
+    });
+    const samples = new SampleStore(prisma, logger);
+    const registry: ClusterRegistry = new ClusterRegistry({
+      prisma,
+      samples,
+      onStatus: (status) => live.status(status),
+      onHistory: (what) => live.changed(what),
+    });
+    const live = new Live({ namespace: this.sockets.of('/live'), principals: this.principals, registry, logger });
+    const links = new HostLinks({
+      namespace: this.sockets.of('/nodes'),
+      prisma,
+      keeper,
+      logger,
+      onReport: (host, report) => registry.receive(host, report),
+    });
+    const enrolment = new Enrolment(prisma, keeper);
+    const people = new People(prisma, auth);
+    this.services = { prisma, people, audit: new Audit(prisma), registry, samples, keeper, enrolment, links };
+    this.routes = [
+      ['/api/auth/', toNodeHandler(auth)],
+      ['/api/trpc/', stripped('/api/trpc/', createHTTPHandler(this.mount()))],
+      ['/api/v1/openapi.json', (_request, response) => sendJson(response, this.openApi())],
+      ['/api/v1/', stripped('/api/v1/', createOpenApiHttpHandler(this.mount()))],
+      ['/metrics', (_request, response) => this.sendMetrics(response)],
+    ];
+    this.expiry = setInterval(() => void this.expire(), expireEveryMs);
+  }
+
+  /**
+   * Applies migrations, opens the authority and listens on `server` for sockets.
+   *
+   * @throws QuantaError CONFIG_INVALID for a wrong secret; the database's own error when it cannot be reached
+   */
+  static async open(config: ControlPlaneConfig, server: Server): Promise<ControlPlane> {
+    const applied = await applyMigrations(config.databaseUrl);
+    if (applied.length > 0) config.logger.info({ applied }, 'the metadata schema was brought up to date');
+    const prisma = createPrismaClient(config.databaseUrl);
+    const pool = new pg.Pool({ connectionString: config.databaseUrl, max: 4 });
+    pool.on('error', (error) => config.logger.warn({ error: error.message }, 'a connection to the metadata database broke'));
+    const keeper = await AuthorityKeeper.open(prisma, config.secret);
+    return new ControlPlane(config, { prisma, pool, keeper, server });
+  }
+
+  /** @returns false when the request is none of the control plane's: a page, then */
+  handle(request: IncomingMessage, response: ServerResponse): boolean {
+    const path = (request.url ?? '/').split('?')[0] ?? '/';
+    const route = this.routes.find(([prefix]) => path === prefix || (prefix.endsWith('/') && path.startsWith(prefix)));
+    if (!route) return false;
+    // Audit and rate limits believe this header, because it is overwritten on every request.
+    request.headers[clientAddressHeader] = request.socket.remoteAddress ?? 'unknown';
+    Promise.resolve(route[1](request, response)).catch((error: unknown) => {
+      this.config.logger.error({ path, error: messageOf(error) }, 'a request failed');
+      if (!response.headersSent) response.writeHead(500).end();
+      else response.destroy();
+    });
+    return true;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.expiry);
+    await this.sockets.close();
+    await this.services.samples.close();
+    await this.prisma.$disconnect();
+    await this.pool.end();
+  }
+
+  /** What tRPC and REST share: the same procedures, the same context, the same bounds. */
+  private mount() {
+    return {
+      router: appRouter,
+      maxBodySize: bodyBytesMax,
+      createContext: ({ req }: { req: IncomingMessage }) => this.contextOf(req),
+      onError: ({ error, path }: { error: TRPCError; path?: string | undefined }) => {
+        if (error.code !== 'INTERNAL_SERVER_ERROR') return;
+        this.config.logger.error({ path, error: error.message, cause: messageOf(error.cause), stack: error.stack }, 'a procedure failed');
+      },
+    };
+  }
+
+  /** tRPC hands over Node's request, the REST adapter a web one. */
+  private async contextOf(request: Pick<IncomingMessage, 'headers'> | Request): Promise<Context> {
+    const headers = request.headers instanceof Headers ? request.headers : fromNodeHeaders(request.headers);
+    const principal = await this.principals.find(headers);
+    return { services: this.services, principal, ip: headers.get(clientAddressHeader) };
+  }
+
+  private openApi(): unknown {
+    return generateOpenApiDocument(appRouter, {
+      title: 'QuantaDB',
+      version: releaseVersion,
+      openApiVersion: '3.1.0',
+      baseUrl: `${this.config.publicUrl}/api/v1`,
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+    });
+  }
+
+  private async sendMetrics(response: ServerResponse): Promise<void> {
+    const text = await renderConsoleMetrics({ registry: this.services.registry, samples: this.services.samples, sockets: this.sockets });
+    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
+  }
+
+  private async expire(): Promise<void> {
+    try {
+      const dropped = await this.services.samples.expire(Date.now());
+      if (dropped.length > 0) this.config.logger.info({ dropped }, 'old metric samples were dropped');
+    } catch (error) {
+      this.config.logger.warn({ error: messageOf(error) }, 'old metric samples could not be dropped');
+    }
+  }
+}
+
+/** Both adapters want to see paths without the prefix they are mounted under. */
+function stripped(prefix: string, handler: Handler): Handler {
+  return (request, response) => {
+    request.url = `/${(request.url ?? '').slice(prefix.length)}`;
+    return handler(request, response);
+  };
+}
+
+function sendJson(response: ServerResponse, value: unknown): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}

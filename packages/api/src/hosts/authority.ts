@@ -1,0 +1,30 @@
+import { type Authority, createAuthority, fingerprintOf } from '@quantadb/engine/security/pki';
+import type { PrismaClient } from '@quantadb/prisma/client';
+import { decrypt, deriveKey, encrypt } from '../secrets.ts';
+
+/** Any number; it only has to be the same in every console instance. */
+const authorityLock = 4_716_001n;
+
+/** The installation's certificate authority: made at the first start, kept encrypted in the metadata. */
+export class AuthorityKeeper {
+  readonly authority: Authority;
+  readonly fingerprint: string;
+
+  private constructor(authority: Authority) {
+    this.authority = authority;
+    this.fingerprint = fingerprintOf(authority.certPem);
+  }
+
+  static async open(prisma: PrismaClient, secret: string): Promise<AuthorityKeeper> {
+    const key = deriveKey(secret, 'authority key');
+    return prisma.$transaction(async (transaction) => {
+      await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${authorityLock})`;
+      const known = await transaction.installation.findUnique({ where: { id: 1 } });
+      if (known) return new AuthorityKeeper({ certPem: known.authorityCert, keyPem: decrypt(known.authorityKey, key) });
+      const authority = await createAuthority({ name: 'QuantaDB' });
+      const data = { id: 1, authorityCert: authority.certPem, authorityKey: encrypt(authority.keyPem, key) };
+      await transaction.installation.create({ data });
+      return new AuthorityKeeper(authority);
+    });
+  }
+}

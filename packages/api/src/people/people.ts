@@ -1,0 +1,94 @@
+import { QuantaError } from '@quantadb/engine/shared/errors';
+import type { PrismaClient, Role } from '@quantadb/prisma/client';
+import type { Auth } from './auth.ts';
+
+export interface NewPerson {
+  name: string;
+  email: string;
+  password: string;
+  role: Role;
+}
+
+const firstAdminLock = 4_716_003n;
+
+/** The people who may sign in. Nobody can sign up: the first admin is made at set-up, the others by admins. */
+export class People {
+  private readonly prisma: PrismaClient;
+  private readonly auth: Auth;
+
+  constructor(prisma: PrismaClient, auth: Auth) {
+    this.prisma = prisma;
+    this.auth = auth;
+  }
+
+  async isSetUp(): Promise<boolean> {
+    return (await this.prisma.user.count()) > 0;
+  }
+
+  /** @throws QuantaError REFUSED when there is somebody already */
+  async createFirstAdmin(person: Omit<NewPerson, 'role'>): Promise<{ id: string }> {
+    return this.prisma.$transaction(
+      async (transaction) => {
+        await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${firstAdminLock})`;
+        if ((await transaction.user.count()) > 0) {
+          throw new QuantaError('REFUSED', 'this installation has an administrator already', { hint: 'Sign in.' });
+        }
+        return this.create({ ...person, role: 'admin' });
+      },
+      { timeout: 20_000 },
+    );
+  }
+
+  /** @throws QuantaError REFUSED when the address is taken */
+  async create(person: NewPerson): Promise<{ id: string }> {
+    const context = await this.auth.$context;
+    const email = person.email.toLowerCase();
+    if (await this.prisma.user.findUnique({ where: { email } })) {
+      throw new QuantaError('REFUSED', `${email} has an account already`);
+    }
+    const { name, role, password } = person;
+    const user = await context.internalAdapter.createUser(
+      { name, email, emailVerified: true, role },
+      { method: 'email-password' },
+    );
+    await context.internalAdapter.linkAccount({
+      userId: user.id,
+      providerId: 'credential',
+      accountId: user.id,
+      password: await context.password.hash(password),
+    });
+    return { id: user.id };
+  }
+
+  /** @throws QuantaError NOT_FOUND, REFUSED for the last administrator */
+  async setRole(id: string, role: Role): Promise<{ before: Role }> {
+    return this.prisma.$transaction(async (transaction) => {
+      const user = await transaction.user.findUnique({ where: { id } });
+      if (!user) throw new QuantaError('NOT_FOUND', 'no such person');
+      await this.keepOneAdmin(transaction, { id, staysAdmin: role === 'admin' });
+      await transaction.user.update({ where: { id }, data: { role } });
+      return { before: user.role };
+    });
+  }
+
+  /** @throws QuantaError NOT_FOUND, REFUSED for the last administrator */
+  async remove(id: string): Promise<{ email: string }> {
+    return this.prisma.$transaction(async (transaction) => {
+      const user = await transaction.user.findUnique({ where: { id } });
+      if (!user) throw new QuantaError('NOT_FOUND', 'no such person');
+      await this.keepOneAdmin(transaction, { id, staysAdmin: false });
+      await transaction.user.delete({ where: { id } });
+      return { email: user.email };
+    });
+  }
+
+  private async keepOneAdmin(
+    transaction: Pick<PrismaClient, 'user' | '$executeRaw'>,
+    change: { id: string; staysAdmin: boolean },
+  ): Promise<void> {
+    await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${firstAdminLock})`;
+    if (change.staysAdmin) return;
+    const others = await transaction.user.count({ where: { role: 'admin', id: { not: change.id } } });
+    if (others === 0) throw new QuantaError('REFUSED', 'this is the last administrator', { hint: 'Make somebody else one first.' });
+  }
+}

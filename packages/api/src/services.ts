@@ -1,0 +1,20 @@
+import type { PrismaClient } from '@quantadb/prisma/client';
+import type { Audit } from './audit/audit.ts';
+import type { ClusterRegistry } from './clusters/registry.ts';
+import type { SampleStore } from './history/samples.ts';
+import type { AuthorityKeeper } from './hosts/authority.ts';
+import type { Enrolment } from './hosts/enrolment.ts';
+import type { HostLinks } from './hosts/host-links.ts';
+import type { People } from './people/people.ts';
+
+/** What procedures work with. */
+export interface Services {
+  prisma: PrismaClient;
+  people: People;
+  audit: Audit;
+  registry: ClusterRegistry;
+  samples: SampleStore;
+  keeper: AuthorityKeeper;
+  enrolment: Enrolment;
+  links: HostLinks;
+}

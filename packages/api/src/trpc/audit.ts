@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { procedure, router } from './init.ts';
+import { auditEntrySchema } from './shapes.ts';
+
+const pageMax = 200;
+
+export const auditRouter = router({
+  list: procedure('read', 'GET /audit', 'Who did what, newest first')
+    .input(
+      z.object({
+        before: z.string().regex(/^\d+$/).optional(),
+        actor: z.string().max(200).optional(),
+        action: z.string().max(100).optional(),
+        limit: z.coerce.number().int().min(1).max(pageMax).default(50),
+      }),
+    )
+    .output(z.array(auditEntrySchema))
+    .query(async ({ ctx, input }) => {
+      const rows = await ctx.services.prisma.auditEntry.findMany({
+        where: {
+          ...(input.before === undefined ? {} : { id: { lt: BigInt(input.before) } }),
+          ...(input.actor === undefined ? {} : { actor: input.actor }),
+          ...(input.action === undefined ? {} : { action: input.action }),
+        },
+        orderBy: { id: 'desc' },
+        take: input.limit,
+      });
+      return rows.map(({ id, at, ip: _ip, ...entry }) => ({ ...entry, id: String(id), at: at.toISOString() }));
+    }),
+});

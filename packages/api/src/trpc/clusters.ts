@@ -1,0 +1,66 @@
+import { QuantaError } from '@quantadb/engine/shared/errors';
+import { z } from 'zod';
+import type { LiveStatus } from '../clusters/registry.ts';
+import { procedure, router } from './init.ts';
+import { clusterIdSchema, clusterSchema, eventSchema, moment } from './shapes.ts';
+
+const dayMs = 24 * 3_600_000;
+const pageMax = 200;
+
+function view({ clusterId, name, status, reportedAtMs }: LiveStatus) {
+  return { id: clusterId, name, status, reportedAt: new Date(reportedAtMs).toISOString() };
+}
+
+export const clustersRouter = router({
+  list: procedure('read', 'GET /clusters', 'Every cluster as it last reported itself')
+    .input(z.object({}))
+    .output(z.array(clusterSchema))
+    .query(async ({ ctx }) => (await ctx.services.registry.list()).map(view)),
+
+  get: procedure('read', 'GET /clusters/{clusterId}', 'One cluster as it last reported itself')
+    .input(z.object({ clusterId: clusterIdSchema }))
+    .output(clusterSchema)
+    .query(async ({ ctx, input }) => {
+      const found = (await ctx.services.registry.list()).find((cluster) => cluster.clusterId === input.clusterId);
+      if (!found) throw new QuantaError('NOT_FOUND', 'no such cluster');
+      return view(found);
+    }),
+
+  events: procedure('read', 'GET /clusters/{clusterId}/events', 'What has happened in a cluster, newest first')
+    .input(
+      z.object({
+        clusterId: clusterIdSchema,
+        /** Only events before this one: the last id of the page before. */
+        before: z.coerce.number().int().optional(),
+        limit: z.coerce.number().int().min(1).max(pageMax).default(50),
+      }),
+    )
+    .output(z.array(eventSchema))
+    .query(async ({ ctx, input }) => {
+      const rows = await ctx.services.prisma.clusterEvent.findMany({
+        where: { clusterId: input.clusterId, ...(input.before === undefined ? {} : { id: { lt: input.before } }) },
+        orderBy: { id: 'desc' },
+        take: input.limit,
+      });
+      return rows.map(({ id, at, severity, kind, node, message }) => {
+        return { id, at: at.toISOString(), severity, kind, node, message };
+      });
+    }),
+
+  lag: procedure('read', 'GET /clusters/{clusterId}/lag', 'Replication lag per standby, the worst of each bucket')
+    .input(z.object({ clusterId: clusterIdSchema, from: moment, to: moment }))
+    .output(
+      z.array(
+        z.object({ node: z.string(), at: moment, lagBytes: z.number().nullable(), lagMs: z.number().nullable() }),
+      ),
+    )
+    .query(async ({ ctx, input }) => {
+      const range = { fromMs: Date.parse(input.from), toMs: Date.parse(input.to) };
+      const isReasonable = range.fromMs < range.toMs && range.toMs - range.fromMs <= 31 * dayMs;
+      if (!isReasonable) throw new QuantaError('PROTOCOL_VIOLATION', 'from must lie before to, at most 31 days apart');
+      const buckets = await ctx.services.samples.lag(input.clusterId, range);
+      return buckets.map(({ node, atMs, lagBytesMax, lagMsMax }) => {
+        return { node, at: new Date(atMs).toISOString(), lagBytes: lagBytesMax, lagMs: lagMsMax };
+      });
+    }),
+});

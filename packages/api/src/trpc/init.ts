@@ -1,0 +1,90 @@
+import { type ErrorCode, QuantaError } from '@quantadb/engine/shared/errors';
+import { initTRPC, TRPCError } from '@trpc/server';
+import type { OpenApiMeta } from 'trpc-to-openapi';
+import { ZodError } from 'zod';
+import { allows, type Permission } from '../people/roles.ts';
+import type { Principal } from '../people/principal.ts';
+import type { Services } from '../services.ts';
+
+export interface Context {
+  services: Services;
+  principal: Principal | null;
+  ip: string | null;
+}
+
+/** Every procedure says who may call it; `nobody` means that no sign-in is needed. */
+export type ProcedureMeta = OpenApiMeta & { permission: Permission | 'nobody' };
+
+const trpc = initTRPC
+  .context<Context>()
+  .meta<ProcedureMeta>()
+  .create({
+    errorFormatter: ({ shape, error }) => {
+      const quanta = error.cause instanceof QuantaError ? error.cause : null;
+      const invalid = error.cause instanceof ZodError ? error.cause.issues.map((issue) => issue.message) : [];
+      const { stack: _stack, ...data } = shape.data;
+      return {
+        ...shape,
+        message: invalid.length > 0 ? invalid.join('; ') : shape.message,
+        data: { ...data, quantaCode: quanta?.code ?? null, hint: quanta?.hint ?? null },
+      };
+    },
+  });
+
+const trpcCodes: Record<ErrorCode, TRPCError['code']> = {
+  CONFIG_INVALID: 'INTERNAL_SERVER_ERROR',
+  PREFLIGHT_FAILED: 'PRECONDITION_FAILED',
+  NOT_LEADER: 'SERVICE_UNAVAILABLE',
+  NO_QUORUM: 'SERVICE_UNAVAILABLE',
+  DEADLINE_EXCEEDED: 'GATEWAY_TIMEOUT',
+  REFUSED: 'CONFLICT',
+  NOT_FOUND: 'NOT_FOUND',
+  UNAUTHORIZED: 'UNAUTHORIZED',
+  PEER_UNREACHABLE: 'SERVICE_UNAVAILABLE',
+  PROTOCOL_VIOLATION: 'BAD_REQUEST',
+  POSTGRES_FAILED: 'INTERNAL_SERVER_ERROR',
+  STORAGE_CORRUPT: 'INTERNAL_SERVER_ERROR',
+  STORAGE_FAILED: 'INTERNAL_SERVER_ERROR',
+  INVARIANT_BROKEN: 'INTERNAL_SERVER_ERROR',
+};
+
+/** A QuantaError that a procedure throws keeps its message and hint on the way out. */
+const translated = trpc.middleware(async ({ next }) => {
+  const result = await next();
+  if (result.ok || !(result.error.cause instanceof QuantaError)) return result;
+  const { cause } = result.error;
+  throw new TRPCError({ code: trpcCodes[cause.code], message: cause.message, cause });
+});
+
+const guarded = trpc.middleware(async ({ ctx, meta, next, path }) => {
+  const needed = meta?.permission;
+  if (needed === 'nobody') return next();
+  if (!ctx.principal) throw new TRPCError({ code: 'UNAUTHORIZED', message: 'sign in first' });
+  // A procedure that forgot to say who may call it may be called by nobody.
+  if (needed && allows(ctx.principal.role, needed)) return next();
+  await ctx.services.audit.write(ctx, { action: path, target: '', outcome: 'refused', detail: 'not permitted' });
+  throw new TRPCError({ code: 'FORBIDDEN', message: `your role (${ctx.principal.role}) does not permit this` });
+});
+
+export const router = trpc.router;
+export const createCallerFactory = trpc.createCallerFactory;
+const base = trpc.procedure.use(translated).use(guarded);
+
+/** `GET` unless said otherwise; `path` is below /api/v1. */
+export function procedure(permission: ProcedureMeta['permission'], rest: `${'GET' | 'POST' | 'DELETE'} /${string}`, summary: string) {
+  const [method = 'GET', path = '/'] = rest.split(' ');
+  const openapi = {
+    method: method as 'GET' | 'POST' | 'DELETE',
+    path: path as `/${string}`,
+    summary,
+    protect: permission !== 'nobody',
+    tags: [path.split('/')[1] ?? ''],
+  };
+  return base.meta({ permission, openapi });
+}
+
+/** The caller of a procedure that is not open to nobody. */
+export function principalOf(context: Context): Principal {
+  if (context.principal) return context.principal;
+  throw new TRPCError({ code: 'UNAUTHORIZED', message: 'sign in first' });
+}

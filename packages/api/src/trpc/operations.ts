@@ -1,0 +1,112 @@
+import { type OperationRequest, operationPlanSchema } from '@quantadb/engine/contract/operations';
+import { addressesSchema, type OperationStep } from '@quantadb/engine/contract/cluster-state';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import { z } from 'zod';
+import type { Services } from '../services.ts';
+import { procedure, principalOf, router } from './init.ts';
+import { clusterIdSchema, type Intent, intentSchema, operationViewSchema } from './shapes.ts';
+
+const pageMax = 200;
+
+export const operationsRouter = router({
+  list: procedure('read', 'GET /clusters/{clusterId}/operations', 'Operations of a cluster, newest first')
+    .input(z.object({ clusterId: clusterIdSchema, limit: z.coerce.number().int().min(1).max(pageMax).default(50) }))
+    .output(z.array(operationViewSchema))
+    .query(async ({ ctx, input }) => {
+      const rows = await ctx.services.prisma.operation.findMany({
+        where: { clusterId: input.clusterId },
+        include: { cluster: { select: { name: true } } },
+        orderBy: { startedAt: 'desc' },
+        take: input.limit,
+      });
+      return rows.map(view);
+    }),
+
+  get: procedure('read', 'GET /operations/{id}', 'One operation with its steps')
+    .input(z.object({ id: z.uuid() }))
+    .output(operationViewSchema)
+    .query(async ({ ctx, input }) => {
+      const include = { cluster: { select: { name: true } } };
+      const row = await ctx.services.prisma.operation.findUnique({ where: { id: input.id }, include });
+      if (!row) throw new QuantaError('NOT_FOUND', 'no such operation, or the control plane has not heard of it yet');
+      return view(row);
+    }),
+
+  plan: procedure('operate', 'POST /clusters/{clusterId}/operations/plan', 'What an operation would do, without doing it')
+    .input(z.object({ clusterId: clusterIdSchema, intent: intentSchema }))
+    .output(operationPlanSchema)
+    .mutation(async ({ ctx, input }) => {
+      const request = await requestOf(ctx.services, input.intent);
+      return withAnyHost(ctx.services, input.clusterId, (host) => ctx.services.links.call(host, 'plan', request));
+    }),
+
+  start: procedure('operate', 'POST /clusters/{clusterId}/operations', 'Starts an operation whose plan was confirmed')
+    .input(
+      z.object({
+        clusterId: clusterIdSchema,
+        intent: intentSchema,
+        /** `hash` of the plan; the cluster refuses when it has changed since. */
+        planHash: z.string().max(100),
+        reason: z.string().max(500).default(''),
+      }),
+    )
+    .output(z.object({ operationId: z.string() }))
+    .mutation(async ({ ctx, input }) => {
+      const { services } = ctx;
+      const { clusterId, intent, planHash, reason } = input;
+      const requestedBy = principalOf(ctx).name;
+      const record = { action: intent.kind, target: targetOf(clusterId, intent), reason, after: intent };
+      try {
+        const request = await requestOf(services, intent);
+        const start = { request, planHash, requestedBy, reason };
+        const started = await withAnyHost(services, clusterId, (host) => services.links.call(host, 'start', start));
+        await services.audit.write(ctx, { ...record, outcome: 'started', detail: started.operationId });
+        return started;
+      } catch (error) {
+        await services.audit.write(ctx, { ...record, outcome: 'refused', detail: messageOf(error) });
+        throw error;
+      }
+    }),
+});
+
+type Row = Awaited<ReturnType<Services['prisma']['operation']['findFirstOrThrow']>> & { cluster: { name: string } };
+
+function view(row: Row) {
+  const { id, clusterId, kind, state, requestedBy, reason, error } = row;
+  return {
+    ...{ id, clusterId, cluster: row.cluster.name, kind, state, requestedBy, reason, error },
+    params: row.params as Record<string, string | number | boolean | null>,
+    steps: row.steps as unknown as OperationStep[],
+    startedAt: row.startedAt.toISOString(),
+    endedAt: row.endedAt?.toISOString() ?? null,
+  };
+}
+
+function targetOf(clusterId: string, intent: Intent): string {
+  if (intent.kind === 'add-node') return `${clusterId}/${intent.host}`;
+  return `${clusterId}/${intent.kind === 'switchover' ? (intent.to ?? 'any') : intent.node}`;
+}
+
+async function requestOf(services: Services, intent: Intent): Promise<OperationRequest> {
+  if (intent.kind !== 'add-node') return intent;
+  const host = await services.prisma.host.findUnique({ where: { name: intent.host } });
+  if (!host || host.revokedAt) throw new QuantaError('NOT_FOUND', `no host named ${intent.host} is enrolled`);
+  const kind = host.kind === 'witness' ? 'witness' : 'data';
+  return { kind: 'add-node', host: { name: host.name, kind, addresses: addressesSchema.parse(host.addresses) } };
+}
+
+/** Any member forwards to the decider; one that is not connected, or cannot find the decider, is passed over. */
+async function withAnyHost<T>(services: Services, clusterId: string, work: (host: string) => Promise<T>): Promise<T> {
+  const hosts = await services.registry.hostsOf(clusterId);
+  let last: unknown = new QuantaError('NOT_FOUND', 'no such cluster, or none of its hosts has ever connected');
+  for (const host of hosts) {
+    try {
+      return await work(host);
+    } catch (error) {
+      last = error;
+      const code = error instanceof QuantaError ? error.code : null;
+      if (code !== 'PEER_UNREACHABLE' && code !== 'NO_QUORUM' && code !== 'NOT_LEADER') throw error;
+    }
+  }
+  throw last;
+}

@@ -1,0 +1,19 @@
+import { auditRouter } from './audit.ts';
+import { clustersRouter } from './clusters.ts';
+import { hostsRouter } from './hosts.ts';
+import { router } from './init.ts';
+import { operationsRouter } from './operations.ts';
+import { peopleRouter, setupRouter } from './people.ts';
+import { tokensRouter } from './tokens.ts';
+
+export const appRouter = router({
+  audit: auditRouter,
+  clusters: clustersRouter,
+  hosts: hostsRouter,
+  operations: operationsRouter,
+  people: peopleRouter,
+  setup: setupRouter,
+  tokens: tokensRouter,
+});
+
+export type AppRouter = typeof appRouter;

@@ -1,0 +1,95 @@
+import { operationKindSchema, operationStepSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
+import { clusterStatusSchema } from '@quantadb/engine/contract/status';
+import { z } from 'zod';
+
+/** What the API answers with. Moments are ISO 8601 in UTC. */
+
+export const moment = z.iso.datetime();
+export const clusterIdSchema = z.uuid();
+export const roleSchema = z.enum(['viewer', 'operator', 'admin']);
+
+export const clusterSchema = z.object({
+  id: clusterIdSchema,
+  name: z.string(),
+  status: clusterStatusSchema,
+  /** When a node of the cluster last reported this. Older than ten seconds is stale. */
+  reportedAt: moment,
+});
+
+export const hostSchema = z.object({
+  name: z.string(),
+  kind: z.string(),
+  state: z.enum(['available', 'member', 'unreachable']),
+  cluster: z.string().nullable(),
+  version: z.string().nullable(),
+  enrolledAt: moment,
+  lastSeenAt: moment.nullable(),
+  certificateExpiresAt: moment,
+});
+
+export const eventSchema = z.object({
+  id: z.number().int(),
+  at: moment,
+  severity: z.string(),
+  kind: z.string(),
+  node: z.string().nullable(),
+  message: z.string(),
+});
+
+export const operationViewSchema = z.object({
+  id: z.string(),
+  clusterId: clusterIdSchema,
+  cluster: z.string(),
+  kind: z.string(),
+  state: z.string(),
+  params: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  requestedBy: z.string(),
+  reason: z.string(),
+  steps: z.array(operationStepSchema),
+  error: z.string().nullable(),
+  startedAt: moment,
+  endedAt: moment.nullable(),
+});
+
+/** What a person asks for; the control plane adds what it knows (a host's addresses). */
+export const intentSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('add-node'), host: nodeNameSchema }),
+  z.object({ kind: z.literal('remove-node'), node: nodeNameSchema }),
+  z.object({ kind: z.literal('switchover'), to: nodeNameSchema.nullable() }),
+]);
+export type Intent = z.infer<typeof intentSchema>;
+
+export const tokenSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  role: roleSchema,
+  createdBy: z.string(),
+  createdAt: moment,
+  expiresAt: moment.nullable(),
+  lastUsedAt: moment.nullable(),
+  revokedAt: moment.nullable(),
+});
+
+export const personSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  email: z.string(),
+  role: roleSchema,
+  createdAt: moment,
+});
+
+export const auditEntrySchema = z.object({
+  id: z.string(),
+  at: moment,
+  actorKind: z.string(),
+  actor: z.string(),
+  action: z.string(),
+  target: z.string(),
+  reason: z.string(),
+  before: z.unknown(),
+  after: z.unknown(),
+  outcome: z.string(),
+  detail: z.string(),
+});
+
+export { operationKindSchema };
