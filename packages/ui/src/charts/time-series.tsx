@@ -1,0 +1,81 @@
+'use client';
+
+import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
+
+export interface SeriesPoint {
+  atMs: number;
+  [series: string]: number | null;
+}
+
+export interface TimeSeriesProps {
+  /** Said to a screen reader in place of the picture. */
+  label: string;
+  points: SeriesPoint[];
+  series: string[];
+  format(value: number | null): string;
+  fromMs: number;
+  toMs: number;
+  /** Axis and tooltip agree on the time zone, because both ask here. */
+  timeText(atMs: number): string;
+  heightPx?: number;
+}
+
+const seriesMax = 6;
+
+/** At most eight lines of a few hundred points, without animation: calm while it moves. */
+export function TimeSeries({ label, points, series, format, fromMs, toMs, timeText, heightPx = 180 }: TimeSeriesProps) {
+  return (
+    <figure aria-label={label} className="min-w-0">
+      <ResponsiveContainer width="100%" height={heightPx}>
+        <LineChart data={points} margin={{ top: 8, right: 12, bottom: 0, left: 0 }} accessibilityLayer>
+          <CartesianGrid stroke="var(--line)" vertical={false} />
+          <XAxis
+            dataKey="atMs"
+            type="number"
+            domain={[fromMs, toMs]}
+            allowDataOverflow
+            tickFormatter={timeText}
+            tick={{ fill: 'var(--ink-faint)', fontSize: 11 }}
+            stroke="var(--line-strong)"
+            minTickGap={48}
+          />
+          <YAxis
+            tickFormatter={format}
+            width={68}
+            tick={{ fill: 'var(--ink-faint)', fontSize: 11 }}
+            stroke="var(--line-strong)"
+            domain={[0, (max: number) => (max > 0 ? max : 1)]}
+          />
+          <Tooltip
+            isAnimationActive={false}
+            labelFormatter={(value) => timeText(Number(value))}
+            formatter={(value) => format(value === null || value === undefined ? null : Number(value))}
+            contentStyle={{ background: 'var(--raised)', border: '1px solid var(--line)', borderRadius: 8, color: 'var(--ink)', fontSize: 12 }}
+          />
+          {series.map((name, index) => (
+            <Line
+              key={name}
+              dataKey={name}
+              name={name}
+              stroke={`var(--series-${(index % seriesMax) + 1})`}
+              strokeWidth={1.75}
+              dot={false}
+              isAnimationActive={false}
+              connectNulls={false}
+              type="linear"
+            />
+          ))}
+        </LineChart>
+      </ResponsiveContainer>
+      <figcaption className="flex flex-wrap gap-x-4 gap-y-1 px-2 text-ink-soft text-xs">
+        {series.map((name, index) => (
+          <span key={name} className="inline-flex items-center gap-1.5">
+            <span aria-hidden className="inline-block h-0.5 w-4" style={{ background: `var(--series-${(index % seriesMax) + 1})` }} />
+            {name}
+            <span className="tabular-nums">{format(points.at(-1)?.[name] ?? null)}</span>
+          </span>
+        ))}
+      </figcaption>
+    </figure>
+  );
+}

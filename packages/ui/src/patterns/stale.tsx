@@ -1,0 +1,28 @@
+import type { ReactNode } from 'react';
+import { classes } from '../primitives/classes.tsx';
+
+export const staleAfterMs = 10_000;
+
+/** "4 s", "3 min", "2 h", "5 d": how long ago, as short as it stays true. */
+export function ageText(ageMs: number): string {
+  const seconds = Math.max(0, Math.round(ageMs / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** Greys out values that may no longer be true, and says how old they are. */
+export function Stale({ ageMs, children, className }: { ageMs: number | null; children: ReactNode; className?: string }) {
+  const isStale = ageMs === null || ageMs > staleAfterMs;
+  return (
+    <div className={className} data-stale={isStale || undefined}>
+      {isStale ? (
+        <p role="status" className="mb-2 inline-block rounded bg-muted-soft px-2 py-0.5 text-ink-soft text-xs">
+          {ageMs === null ? 'Nothing heard yet' : `Last heard ${ageText(ageMs)} ago`}
+        </p>
+      ) : null}
+      <div className={classes(isStale && 'opacity-60 grayscale')}>{children}</div>
+    </div>
+  );
+}
