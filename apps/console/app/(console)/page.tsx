@@ -1,0 +1,7 @@
+import { Fleet } from '../../features/fleet/fleet.tsx';
+
+export const metadata = { title: 'Clusters' };
+
+export default function FleetPage() {
+  return <Fleet />;
+}

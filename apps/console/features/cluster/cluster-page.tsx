@@ -1,0 +1,83 @@
+'use client';
+
+import type { ClusterStatus } from '@quantadb/engine/contract/status';
+import { Stale } from '@quantadb/ui/patterns/stale';
+import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
+import { Badge, Mark } from '@quantadb/ui/patterns/status';
+import { Topology } from '@quantadb/ui/patterns/topology';
+import { Panel } from '@quantadb/ui/primitives/panel';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useCluster } from '../../lib/live.tsx';
+import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { OperationDialog } from '../operations/operation-dialog.tsx';
+import { RunningOperation } from '../operations/running-operation.tsx';
+import type { Intent } from '../operations/intent.ts';
+import { AddNode } from './add-node.tsx';
+import { ClusterEvents } from './cluster-events.tsx';
+import { CloneProgress } from './clone-progress.tsx';
+import { LagCharts } from './lag-charts.tsx';
+import { NodeMenu } from './node-menu.tsx';
+import { NodesTable } from './nodes-table.tsx';
+import { healthTones, healthWords, nodeTone, nodeWords } from './words.ts';
+
+/** What an on-call engineer needs first: the verdict, then who is what, then lag, then what happened. */
+export function ClusterPage({ clusterId }: { clusterId: string }) {
+  const trpc = useTRPC();
+  const stored = useQuery(trpc.clusters.get.queryOptions({ clusterId }));
+  const { heard, ageMs } = useCluster(clusterId);
+  const [intent, setIntent] = useState<Intent | null>(null);
+  const status = heard?.status ?? stored.data?.status ?? null;
+  if (!status && stored.error) return <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} />;
+  if (!status) return <Loading label="Loading the cluster" />;
+  const age = ageMs ?? (stored.data ? Date.now() - Date.parse(stored.data.reportedAt) : null);
+  return (
+    <>
+      <Verdict status={status} ageMs={age} />
+      <RunningOperation clusterId={clusterId} />
+      <CloneProgress nodes={status.nodes} />
+      <Panel title="Topology" actions={<AddNode onChoose={setIntent} />}>
+        <Stale ageMs={age}>
+          {status.nodes.length === 0 ? <Empty title="No nodes" /> : null}
+          <Topology
+            nodes={status.nodes.map((node) => ({
+              ...node,
+              tone: nodeTone(node),
+              state: nodeWords(node),
+              isRaftLeader: status.raft.leader === node.name,
+              isInMaintenance: node.maintenance,
+              menu: <NodeMenu node={node} onChoose={setIntent} />,
+            }))}
+          />
+        </Stale>
+      </Panel>
+      <LagCharts clusterId={clusterId} />
+      <div className="grid gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
+        <Panel title="Nodes" isFlush>
+          <NodesTable nodes={status.nodes} ageMs={age} />
+        </Panel>
+        <ClusterEvents clusterId={clusterId} />
+      </div>
+      {intent ? <OperationDialog clusterId={clusterId} intent={intent} onClose={() => setIntent(null)} /> : null}
+    </>
+  );
+}
+
+function Verdict({ status, ageMs }: { status: ClusterStatus; ageMs: number | null }) {
+  const facts = [`epoch ${status.epoch}`, `timeline ${status.timeline}`, `durability ${status.durability}`, `decided by ${status.raft.leader ?? 'nobody'} (term ${status.raft.term})`];
+  return (
+    <Stale ageMs={ageMs}>
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+        <h1 className="flex items-center gap-2 font-semibold text-xl">
+          <Mark tone={healthTones[status.health]} />
+          {status.name}
+        </h1>
+        <Badge tone={healthTones[status.health]}>{healthWords[status.health]}</Badge>
+      </div>
+      <p className="mt-1 text-base" aria-live="polite">
+        {status.verdict}
+      </p>
+      <p className="text-ink-faint text-xs">{facts.join(' · ')}</p>
+    </Stale>
+  );
+}

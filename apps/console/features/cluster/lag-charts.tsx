@@ -1,0 +1,107 @@
+'use client';
+
+import { type SeriesPoint, TimeSeries } from '@quantadb/ui/charts/time-series';
+import { bytesText, durationText } from '@quantadb/ui/charts/units';
+import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
+import { classes } from '@quantadb/ui/primitives/classes';
+import { Panel } from '@quantadb/ui/primitives/panel';
+import { useQuery } from '@tanstack/react-query';
+import { parseAsStringLiteral, useQueryState } from 'nuqs';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { useCluster, useNow } from '../../lib/live.tsx';
+import { useTimes } from '../../lib/time.ts';
+import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { appendSample, type LagSample, type LagSeries, seriesOf } from './lag-series.ts';
+
+const ranges = { '5m': 5 * 60_000, '1h': 3_600_000, '24h': 24 * 3_600_000 } as const;
+type Range = keyof typeof ranges;
+const rangeNames = Object.keys(ranges) as Range[];
+const tickMs = 1000;
+/** Wider ranges are server buckets that are fetched again; the narrow one grows by what comes in live. */
+const refetchMs: Record<Range, number> = { '5m': 60_000, '1h': 15_000, '24h': 60_000 };
+
+/** Replication lag per standby, in bytes and in time: stored history, continued live. */
+export function LagCharts({ clusterId }: { clusterId: string }) {
+  const trpc = useTRPC();
+  const times = useTimes();
+  const [range, setRange] = useQueryState('range', parseAsStringLiteral(rangeNames).withDefault('5m'));
+  const nowMs = useNow(tickMs);
+  const toMs = nowMs;
+  const fromMs = toMs - ranges[range];
+  // The key changes with the range only; the moments in it are taken when it is fetched.
+  const [fetchedAtMs, setFetchedAtMs] = useState(() => Date.now());
+  useEffect(() => {
+    setFetchedAtMs(Date.now());
+    const timer = setInterval(() => setFetchedAtMs(Date.now()), refetchMs[range]);
+    return () => clearInterval(timer);
+  }, [range]);
+  const input = { clusterId, from: new Date(fetchedAtMs - ranges[range]).toISOString(), to: new Date(fetchedAtMs).toISOString() };
+  const stored = useQuery({ ...trpc.clusters.lag.queryOptions(input), placeholderData: (last) => last });
+  const live = useLiveSamples(clusterId);
+  const series: LagSeries = useMemo(() => seriesOf(stored.data ?? [], live, { fromMs }), [stored.data, live, fromMs]);
+  const shared = { series: series.names, fromMs, toMs, timeText: times.clock };
+  const isEmpty = series.names.length === 0;
+  return (
+    <Panel title="Replication lag" actions={<RangePicker range={range} onPick={(next) => void setRange(next)} />}>
+      {stored.isPending && isEmpty ? <Loading label="Loading lag history" /> : null}
+      {stored.error && isEmpty ? <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} /> : null}
+      {isEmpty && stored.data ? <Empty title="No standby has reported in this time" /> : null}
+      {isEmpty ? null : (
+        <div className="grid gap-6 lg:grid-cols-2">
+          <Chart title="WAL not yet replayed" points={series.bytes} format={bytesText} {...shared} />
+          <Chart title="Time behind the primary" points={series.milliseconds} format={durationText} {...shared} />
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+interface ChartProps {
+  title: string;
+  points: SeriesPoint[];
+  series: string[];
+  format(value: number | null): string;
+  fromMs: number;
+  toMs: number;
+  timeText(atMs: number): string;
+}
+
+function Chart({ title, ...rest }: ChartProps) {
+  return (
+    <div className="min-w-0">
+      <h3 className="mb-1 font-medium text-ink-soft text-xs">{title}</h3>
+      <TimeSeries label={title} {...rest} />
+    </div>
+  );
+}
+
+function RangePicker({ range, onPick }: { range: Range; onPick(range: Range): void }) {
+  return (
+    <div role="group" aria-label="Time range" className="flex rounded-md border border-line-strong">
+      {rangeNames.map((name) => (
+        <button
+          key={name}
+          type="button"
+          aria-pressed={name === range}
+          onClick={() => onPick(name)}
+          className={classes('px-2.5 py-1 text-xs first:rounded-l-md last:rounded-r-md', name === range ? 'bg-accent-soft font-medium text-accent' : 'text-ink-soft hover:bg-muted-soft')}
+        >
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** One sample per second and standby, from what the live connection brings. */
+function useLiveSamples(clusterId: string): LagSample[] {
+  const { heard } = useCluster(clusterId);
+  const [samples, setSamples] = useState<LagSample[]>([]);
+  const lastMs = useRef(0);
+  useEffect(() => {
+    if (!heard || heard.heardAtMs <= lastMs.current) return;
+    lastMs.current = heard.heardAtMs;
+    setSamples((before) => appendSample(before, heard));
+  }, [heard]);
+  return samples;
+}

@@ -1,0 +1,35 @@
+import type { NodeStatus } from '@quantadb/engine/contract/status';
+import { bytesText, durationText } from '@quantadb/ui/charts/units';
+import { Stale } from '@quantadb/ui/patterns/stale';
+import { Badge, Status } from '@quantadb/ui/patterns/status';
+import { type Column, Table } from '@quantadb/ui/patterns/table';
+import { nodeTone, nodeWords } from './words.ts';
+
+const columns: Column<NodeStatus>[] = [
+  { key: 'name', header: 'Node', cell: (node) => <span className="font-medium">{node.name}</span> },
+  { key: 'role', header: 'Role', cell: (node) => node.role },
+  {
+    key: 'state',
+    header: 'State',
+    cell: (node) => (
+      <span className="inline-flex flex-wrap items-center gap-2">
+        <Status tone={nodeTone(node)}>{nodeWords(node)}</Status>
+        {node.maintenance ? <Badge tone="warning">maintenance</Badge> : null}
+      </span>
+    ),
+  },
+  { key: 'sync', header: 'Acknowledges', cell: (node) => (node.role === 'standby' ? node.sync : ''), isMinor: true },
+  { key: 'bytes', header: 'Lag', isNumeric: true, cell: (node) => (node.role === 'standby' ? bytesText(node.lagBytes) : '') },
+  { key: 'time', header: 'Lag in time', isNumeric: true, cell: (node) => (node.role === 'standby' ? durationText(node.lagMs) : '') },
+  { key: 'timeline', header: 'Timeline', isNumeric: true, isMinor: true, cell: (node) => node.timeline ?? '–' },
+  { key: 'raft', header: 'Raft', isMinor: true, cell: (node) => node.raft },
+  { key: 'detail', header: 'Detail', isMinor: true, cell: (node) => <span className="text-ink-soft">{node.detail}</span> },
+];
+
+export function NodesTable({ nodes, ageMs }: { nodes: NodeStatus[]; ageMs: number | null }) {
+  return (
+    <Stale ageMs={ageMs}>
+      <Table caption="Nodes of the cluster" columns={columns} rows={nodes} keyOf={(node) => node.name} />
+    </Stale>
+  );
+}

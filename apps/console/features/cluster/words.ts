@@ -1,0 +1,50 @@
+import type { ClusterStatus, NodeStatus } from '@quantadb/engine/contract/status';
+import type { Tone } from '@quantadb/ui/patterns/status';
+
+/** How states are said and shown, in one place (pure). */
+
+export const healthTones: Record<ClusterStatus['health'], Tone> = {
+  healthy: 'good',
+  degraded: 'warning',
+  down: 'critical',
+};
+
+export const healthWords: Record<ClusterStatus['health'], string> = {
+  healthy: 'Healthy',
+  degraded: 'Degraded',
+  down: 'Down',
+};
+
+const stateTones: Record<NodeStatus['state'], Tone> = {
+  running: 'good',
+  streaming: 'good',
+  voting: 'good',
+  'catching-up': 'working',
+  cloning: 'working',
+  starting: 'working',
+  promoting: 'working',
+  waiting: 'warning',
+  fenced: 'warning',
+  stopped: 'critical',
+  unreachable: 'critical',
+};
+
+export function nodeTone(node: NodeStatus): Tone {
+  return node.maintenance && stateTones[node.state] === 'good' ? 'muted' : stateTones[node.state];
+}
+
+export function nodeWords(node: NodeStatus): string {
+  return node.state === 'running' ? 'takes writes' : node.state.replace('-', ' ');
+}
+
+const healthOrder: Record<ClusterStatus['health'], number> = { down: 0, degraded: 1, healthy: 2 };
+
+/** What needs attention comes first; among equals by name. */
+export function byAttention(left: ClusterStatus, right: ClusterStatus): number {
+  return healthOrder[left.health] - healthOrder[right.health] || left.name.localeCompare(right.name);
+}
+
+export function severityTone(severity: string): Tone {
+  if (severity === 'critical') return 'critical';
+  return severity === 'warning' ? 'warning' : 'muted';
+}

@@ -1,0 +1,79 @@
+'use client';
+
+import { bytesText, durationText } from '@quantadb/ui/charts/units';
+import { Stale } from '@quantadb/ui/patterns/stale';
+import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
+import { Badge, Mark } from '@quantadb/ui/patterns/status';
+import { useQuery } from '@tanstack/react-query';
+import Link from 'next/link';
+import { type Heard, useLive, useNow } from '../../lib/live.tsx';
+import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { byAttention, healthTones, healthWords } from '../cluster/words.ts';
+
+const tickMs = 1000;
+
+/** Every cluster, what needs attention first. */
+export function Fleet() {
+  const trpc = useTRPC();
+  const stored = useQuery(trpc.clusters.list.queryOptions({}));
+  const { clusters } = useLive();
+  const nowMs = useNow(tickMs);
+  const heard = [...clusters.values()].sort((left, right) => byAttention(left.status, right.status));
+  return (
+    <>
+      <h1 className="font-semibold text-xl">Clusters</h1>
+      {stored.isPending && heard.length === 0 ? <Loading label="Loading clusters" /> : null}
+      {stored.error && heard.length === 0 ? <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} /> : null}
+      {stored.data?.length === 0 && heard.length === 0 ? (
+        <Empty title="No cluster yet">
+          Enrol a host under <Link className="text-accent underline" href="/hosts">Hosts</Link>, then create a cluster on it with{' '}
+          <code className="font-mono">quantadb up</code>.
+        </Empty>
+      ) : null}
+      <ul className="grid gap-4 md:grid-cols-2 xl:grid-cols-3">
+        {heard.map((cluster) => (
+          <li key={cluster.clusterId}>
+            <ClusterCard cluster={cluster} ageMs={nowMs - cluster.heardAtMs} />
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function ClusterCard({ cluster, ageMs }: { cluster: Heard; ageMs: number }) {
+  const { status } = cluster;
+  const standbys = status.nodes.filter((node) => node.role === 'standby');
+  const worst = standbys.reduce<(typeof standbys)[number] | null>(
+    (last, node) => ((node.lagBytes ?? 0) >= (last?.lagBytes ?? -1) ? node : last),
+    null,
+  );
+  const facts = [
+    ['Primary', status.primary ?? 'none'],
+    ['Nodes', `${status.nodes.length}`],
+    ['Durability', status.durability],
+    ['Worst lag', worst ? `${bytesText(worst.lagBytes)} · ${durationText(worst.lagMs)}` : '–'],
+  ];
+  return (
+    <Link href={`/c/${cluster.clusterId}`} className="block rounded-lg border border-line bg-surface p-4 hover:border-line-strong">
+      <Stale ageMs={ageMs}>
+        <div className="flex items-center justify-between gap-2">
+          <h2 className="flex items-center gap-2 font-semibold">
+            <Mark tone={healthTones[status.health]} />
+            {status.name}
+          </h2>
+          <Badge tone={healthTones[status.health]}>{healthWords[status.health]}</Badge>
+        </div>
+        <p className="mt-2 text-ink-soft">{status.verdict}</p>
+        <dl className="mt-3 grid grid-cols-2 gap-x-4 gap-y-1 text-xs">
+          {facts.map(([term, value]) => (
+            <div key={term} className="flex justify-between gap-2">
+              <dt className="text-ink-faint">{term}</dt>
+              <dd className="tabular-nums">{value}</dd>
+            </div>
+          ))}
+        </dl>
+      </Stale>
+    </Link>
+  );
+}

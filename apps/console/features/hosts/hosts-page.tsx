@@ -1,0 +1,59 @@
+'use client';
+
+import type { AppRouter } from '@quantadb/api/trpc/router';
+import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
+import { Status, type Tone } from '@quantadb/ui/patterns/status';
+import { type Column, Table } from '@quantadb/ui/patterns/table';
+import { Button } from '@quantadb/ui/primitives/button';
+import { Dialog } from '@quantadb/ui/primitives/dialog';
+import { Panel } from '@quantadb/ui/primitives/panel';
+import { useMutation, useQuery } from '@tanstack/react-query';
+import type { inferRouterOutputs } from '@trpc/server';
+import { Plus } from 'lucide-react';
+import { useTimes } from '../../lib/time.ts';
+import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { useMay } from '../shell/shell.tsx';
+
+type Host = inferRouterOutputs<AppRouter>['hosts']['list'][number];
+const tones: Record<Host['state'], Tone> = { available: 'good', member: 'good', unreachable: 'critical' };
+const refetchMs = 5000;
+
+export function HostsPage() {
+  const trpc = useTRPC();
+  const times = useTimes();
+  const may = useMay();
+  const hosts = useQuery({ ...trpc.hosts.list.queryOptions({}), refetchInterval: refetchMs });
+  const token = useMutation(trpc.hosts.createEnrolmentToken.mutationOptions());
+  const columns: Column<Host>[] = [
+    { key: 'name', header: 'Host', cell: (row) => <span className="font-medium">{row.name}</span> },
+    { key: 'state', header: 'State', cell: (row) => <Status tone={tones[row.state]}>{row.state}</Status> },
+    { key: 'cluster', header: 'Cluster', cell: (row) => row.cluster ?? '–' },
+    { key: 'version', header: 'Version', cell: (row) => row.version ?? '–', isMinor: true },
+    { key: 'seen', header: 'Last seen', cell: (row) => (row.lastSeenAt ? times.moment(row.lastSeenAt) : 'never'), isMinor: true },
+    { key: 'certificate', header: 'Certificate until', cell: (row) => times.moment(row.certificateExpiresAt), isMinor: true },
+  ];
+  const enrol = may.administer ? (
+    <Button icon={<Plus size={14} aria-hidden />} isBusy={token.isPending} onClick={() => token.mutate({})}>
+      Enrol a host
+    </Button>
+  ) : null;
+  return (
+    <>
+      <h1 className="font-semibold text-xl">Hosts</h1>
+      <Panel title="Machines with a daemon" actions={enrol} isFlush>
+        {hosts.isPending ? <Loading label="Loading hosts" /> : null}
+        {hosts.error ? <Failed {...problemOf(hosts.error)} onRetry={() => void hosts.refetch()} /> : null}
+        {token.error ? <Failed {...problemOf(token.error)} /> : null}
+        {hosts.data?.length === 0 ? <Empty title="No host is enrolled">Choose “Enrol a host” and run the command it shows on the machine.</Empty> : null}
+        {hosts.data && hosts.data.length > 0 ? <Table caption="Hosts" columns={columns} rows={hosts.data} keyOf={(row) => row.name} /> : null}
+      </Panel>
+      {token.data ? (
+        <Dialog isOpen onClose={() => token.reset()} title="Enrol a host" description="Run this on the machine. The token lets one host in, once, within the hour.">
+          <pre className="whitespace-pre-wrap break-all rounded-md bg-muted-soft p-3 font-mono text-xs">
+            {`quantadb host enroll ${window.location.origin} --token ${token.data.token} --fingerprint ${token.data.authorityFingerprint}`}
+          </pre>
+        </Dialog>
+      ) : null}
+    </>
+  );
+}

@@ -1,0 +1,90 @@
+'use client';
+
+import { Failed, Loading } from '@quantadb/ui/patterns/states';
+import { Button } from '@quantadb/ui/primitives/button';
+import { Dialog } from '@quantadb/ui/primitives/dialog';
+import { SelectField, TextArea } from '@quantadb/ui/primitives/field';
+import { useMutation } from '@tanstack/react-query';
+import Link from 'next/link';
+import { useEffect, useState } from 'react';
+import { toast } from 'sonner';
+import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { commandOf, type Intent, tiers, titleOf } from './intent.ts';
+import { PlanReview } from './plan-review.tsx';
+
+/** Form → plan → review → run. What is shown is what the cluster will check again before it starts. */
+export function OperationDialog({ clusterId, intent: wanted, onClose }: { clusterId: string; intent: Intent; onClose(): void }) {
+  const trpc = useTRPC();
+  const [intent, setIntent] = useState(wanted);
+  const [reason, setReason] = useState('');
+  const plan = useMutation(trpc.operations.plan.mutationOptions());
+  const start = useMutation(trpc.operations.start.mutationOptions());
+  const { mutate: makePlan } = plan;
+  useEffect(() => makePlan({ clusterId, intent }), [makePlan, clusterId, intent]);
+  const needsReason = tiers[intent.kind] === 'disruptive';
+  const run = async () => {
+    if (!plan.data) return;
+    const { operationId } = await start.mutateAsync({ clusterId, intent, planHash: plan.data.hash, reason });
+    toast.success(`${titleOf(intent)}: started`, {
+      action: <Link href={`/operations/${operationId}`}>Follow it</Link>,
+    });
+    onClose();
+  };
+  const canRun = plan.data && plan.data.refusal === null && (!needsReason || reason.trim() !== '');
+  return (
+    <Dialog
+      isOpen
+      onClose={onClose}
+      title={titleOf(intent)}
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button tone={needsReason ? 'danger' : 'primary'} disabled={!canRun} isBusy={start.isPending} onClick={() => void run().catch(() => undefined)}>
+            {titleOf(intent)}
+          </Button>
+        </>
+      }
+    >
+      <div className="flex flex-col gap-4">
+        {intent.kind === 'set-maintenance' && intent.on ? (
+          <SelectField
+            label="Ends by itself after"
+            value={String(intent.on.untilMinutes)}
+            onChange={(event) => setIntent({ ...intent, on: { untilMinutes: Number(event.target.value) } })}
+          >
+            <option value="15">15 minutes</option>
+            <option value="60">1 hour</option>
+            <option value="240">4 hours</option>
+            <option value="1440">1 day</option>
+          </SelectField>
+        ) : null}
+        {plan.isPending ? <Loading label="Planning" /> : null}
+        {plan.error ? <Failed {...problemOf(plan.error)} onRetry={() => makePlan({ clusterId, intent })} /> : null}
+        {plan.data ? <PlanReview plan={plan.data} /> : null}
+        {start.error ? <Failed {...problemOf(start.error)} onRetry={() => makePlan({ clusterId, intent })} /> : null}
+        <TextArea
+          label={needsReason ? 'Reason (for the audit log)' : 'Reason (optional)'}
+          value={reason}
+          maxLength={500}
+          onChange={(event) => setReason(event.target.value)}
+        />
+        <CommandLine text={commandOf(intent)} />
+      </div>
+    </Dialog>
+  );
+}
+
+function CommandLine({ text }: { text: string }) {
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    toast('Copied');
+  };
+  return (
+    <div className="flex items-center justify-between gap-2 rounded-md bg-muted-soft px-3 py-1.5">
+      <code className="overflow-x-auto font-mono text-xs">{text}</code>
+      <Button tone="quiet" onClick={() => void copy()}>
+        Copy as CLI
+      </Button>
+    </div>
+  );
+}

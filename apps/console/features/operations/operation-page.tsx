@@ -1,0 +1,52 @@
+'use client';
+
+import { Failed, Loading } from '@quantadb/ui/patterns/states';
+import { Status } from '@quantadb/ui/patterns/status';
+import { Panel } from '@quantadb/ui/primitives/panel';
+import { useQuery } from '@tanstack/react-query';
+import Link from 'next/link';
+import { useTimes } from '../../lib/time.ts';
+import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { operationTone, Steps } from './steps.tsx';
+
+const refetchMs = 1000;
+
+export function OperationPage({ id }: { id: string }) {
+  const trpc = useTRPC();
+  const times = useTimes();
+  const operation = useQuery({
+    ...trpc.operations.get.queryOptions({ id }),
+    refetchInterval: (query) => (query.state.data && query.state.data.state !== 'running' ? false : refetchMs),
+  });
+  // A fresh operation reaches the control plane with the next report of its cluster.
+  if (!operation.data && operation.error && operation.failureCount > 3) return <Failed {...problemOf(operation.error)} onRetry={() => void operation.refetch()} />;
+  if (!operation.data) return <Loading label="Loading the operation" />;
+  const { kind, state, cluster, clusterId, requestedBy, reason, startedAt, endedAt, error } = operation.data;
+  return (
+    <>
+      <div>
+        <p className="text-ink-faint text-xs">
+          <Link className="underline" href={`/c/${clusterId}`}>
+            {cluster}
+          </Link>{' '}
+          ·{' '}
+          <Link className="underline" href={`/c/${clusterId}/operations`}>
+            operations
+          </Link>
+        </p>
+        <h1 className="font-semibold text-xl">{kind}</h1>
+        <p className="flex flex-wrap gap-x-3 text-ink-soft">
+          <Status tone={operationTone(state)}>{state}</Status>
+          <span>by {requestedBy}</span>
+          <span>started {times.moment(startedAt)}</span>
+          {endedAt ? <span>ended {times.moment(endedAt)}</span> : null}
+        </p>
+        {reason ? <p className="mt-1">“{reason}”</p> : null}
+      </div>
+      {error ? <Failed message={error} /> : null}
+      <Panel title="Steps">
+        <Steps operation={operation.data} />
+      </Panel>
+    </>
+  );
+}

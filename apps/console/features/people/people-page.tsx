@@ -1,0 +1,105 @@
+'use client';
+
+import type { AppRouter } from '@quantadb/api/trpc/router';
+import { Failed, Loading } from '@quantadb/ui/patterns/states';
+import { type Column, Table } from '@quantadb/ui/patterns/table';
+import { Button } from '@quantadb/ui/primitives/button';
+import { Dialog } from '@quantadb/ui/primitives/dialog';
+import { SelectField, TextField } from '@quantadb/ui/primitives/field';
+import { Panel } from '@quantadb/ui/primitives/panel';
+import { useMutation, useQuery } from '@tanstack/react-query';
+import type { inferRouterOutputs } from '@trpc/server';
+import { type FormEvent, useState } from 'react';
+import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { type Role, useMay } from '../shell/shell.tsx';
+
+type Person = inferRouterOutputs<AppRouter>['people']['list'][number];
+const roles: Role[] = ['viewer', 'operator', 'admin'];
+
+export function PeoplePage() {
+  const trpc = useTRPC();
+  const may = useMay();
+  const people = useQuery(trpc.people.list.queryOptions({}));
+  const [isAdding, setAdding] = useState(false);
+  const refresh = () => void people.refetch();
+  const setRole = useMutation(trpc.people.setRole.mutationOptions({ onSettled: refresh }));
+  const remove = useMutation(trpc.people.remove.mutationOptions({ onSettled: refresh }));
+  const problem = setRole.error ?? remove.error;
+  const columns: Column<Person>[] = [
+    { key: 'name', header: 'Name', cell: (row) => <span className="font-medium">{row.name}</span> },
+    { key: 'email', header: 'E-mail', cell: (row) => row.email },
+    {
+      key: 'role',
+      header: 'Role',
+      cell: (row) => (
+        <select
+          aria-label={`Role of ${row.email}`}
+          value={row.role}
+          onChange={(event) => setRole.mutate({ id: row.id, role: event.target.value as Role })}
+          className="rounded-md border border-line-strong bg-surface px-2 py-1"
+        >
+          {roles.map((role) => (
+            <option key={role}>{role}</option>
+          ))}
+        </select>
+      ),
+    },
+    {
+      key: 'actions',
+      header: '',
+      cell: (row) =>
+        row.email === may.name ? null : (
+          <Button tone="danger" onClick={() => remove.mutate({ id: row.id })}>
+            Remove<span className="sr-only"> {row.email}</span>
+          </Button>
+        ),
+    },
+  ];
+  return (
+    <>
+      <h1 className="font-semibold text-xl">People</h1>
+      <Panel title="Everybody who may sign in" actions={<Button onClick={() => setAdding(true)}>Add somebody</Button>} isFlush>
+        {people.isPending ? <Loading label="Loading people" /> : null}
+        {people.error ? <Failed {...problemOf(people.error)} onRetry={refresh} /> : null}
+        {problem ? <Failed {...problemOf(problem)} /> : null}
+        {people.data ? <Table caption="People" columns={columns} rows={people.data} keyOf={(row) => row.id} /> : null}
+      </Panel>
+      {isAdding ? <NewPerson onClose={() => setAdding(false)} onMade={refresh} /> : null}
+    </>
+  );
+}
+
+function NewPerson({ onClose, onMade }: { onClose(): void; onMade(): void }) {
+  const trpc = useTRPC();
+  const create = useMutation(
+    trpc.people.create.mutationOptions({
+      onSuccess: () => {
+        onMade();
+        onClose();
+      },
+    }),
+  );
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const text = (name: string) => String(form.get(name));
+    create.mutate({ name: text('name'), email: text('email'), password: text('password'), role: text('role') as Role });
+  };
+  return (
+    <Dialog isOpen onClose={onClose} title="Add somebody">
+      <form onSubmit={submit} className="flex flex-col gap-4">
+        <TextField label="Name" name="name" required />
+        <TextField label="E-mail" name="email" type="email" required error={create.error ? problemOf(create.error).message : null} />
+        <TextField label="First password" name="password" type="password" minLength={10} required hint="Ten characters or more." autoComplete="new-password" />
+        <SelectField label="Role" name="role" defaultValue="viewer">
+          {roles.map((role) => (
+            <option key={role}>{role}</option>
+          ))}
+        </SelectField>
+        <Button tone="primary" type="submit" isBusy={create.isPending}>
+          Add
+        </Button>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,49 @@
+'use client';
+
+import type { AppRouter } from '@quantadb/api/trpc/router';
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { createTRPCClient, httpBatchLink } from '@trpc/client';
+import { ThemeProvider } from 'next-themes';
+import { type ReactNode, useEffect, useMemo, useState } from 'react';
+import { Toaster } from 'sonner';
+import { type Zone, ZoneContext } from '../../lib/time.ts';
+import { TRPCProvider } from '../../lib/trpc.ts';
+
+const freshForMs = 5000;
+const zoneKey = 'quantadb.zone';
+
+function retryable(failureCount: number, error: unknown): boolean {
+  const status = (error as { data?: { httpStatus?: number } }).data?.httpStatus;
+  // What the server refused will be refused again; a line that was down may be up.
+  return failureCount < 3 && (status === undefined || status >= 500);
+}
+
+export function Providers({ children }: { children: ReactNode }) {
+  const [queries] = useState(
+    () => new QueryClient({ defaultOptions: { queries: { staleTime: freshForMs, retry: retryable } } }),
+  );
+  const [client] = useState(() => createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: '/api/trpc' })] }));
+  const [zone, setZone] = useState<Zone>('local');
+  useEffect(() => {
+    if (localStorage.getItem(zoneKey) === 'UTC') setZone('UTC');
+  }, []);
+  const zones = useMemo(() => {
+    return {
+      zone,
+      setZone: (next: Zone) => {
+        localStorage.setItem(zoneKey, next);
+        setZone(next);
+      },
+    };
+  }, [zone]);
+  return (
+    <ThemeProvider attribute="class" defaultTheme="system" disableTransitionOnChange>
+      <QueryClientProvider client={queries}>
+        <TRPCProvider trpcClient={client} queryClient={queries}>
+          <ZoneContext value={zones}>{children}</ZoneContext>
+          <Toaster position="bottom-right" closeButton />
+        </TRPCProvider>
+      </QueryClientProvider>
+    </ThemeProvider>
+  );
+}

@@ -1,0 +1,43 @@
+'use client';
+
+import { Failed, Loading } from '@quantadb/ui/patterns/states';
+import { useQuery } from '@tanstack/react-query';
+import { useRouter } from 'next/navigation';
+import { createContext, type ReactNode, useContext, useEffect } from 'react';
+import { LiveProvider } from '../../lib/live.tsx';
+import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { TopBar } from './top-bar.tsx';
+
+export type Role = 'viewer' | 'operator' | 'admin';
+const Me = createContext<{ name: string; role: Role }>({ name: '', role: 'viewer' });
+
+/** What the server lets this person do; here it only decides what is offered. */
+export function useMay(): { name: string; operate: boolean; administer: boolean } {
+  const { name, role } = useContext(Me);
+  return { name, operate: role !== 'viewer', administer: role === 'admin' };
+}
+
+export function Shell({ children }: { children: ReactNode }) {
+  const router = useRouter();
+  const trpc = useTRPC();
+  const me = useQuery(trpc.people.me.queryOptions({}));
+  const isRefused = (me.error as { data?: { httpStatus?: number } } | null)?.data?.httpStatus === 401;
+  useEffect(() => {
+    if (isRefused) router.replace('/login');
+  }, [isRefused, router]);
+  if (me.error && !isRefused) return <Failed {...problemOf(me.error)} onRetry={() => void me.refetch()} />;
+  if (!me.data) return <Loading label="Signing in" />;
+  return (
+    <Me value={me.data}>
+      <LiveProvider>
+        <a href="#content" className="sr-only focus:not-sr-only">
+          Skip to content
+        </a>
+        <TopBar />
+        <main id="content" className="mx-auto flex w-full max-w-[84rem] flex-col gap-4 p-4 sm:p-6">
+          {children}
+        </main>
+      </LiveProvider>
+    </Me>
+  );
+}

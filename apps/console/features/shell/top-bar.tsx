@@ -1,0 +1,98 @@
+'use client';
+
+import { Mark, type Tone } from '@quantadb/ui/patterns/status';
+import { Button } from '@quantadb/ui/primitives/button';
+import { classes } from '@quantadb/ui/primitives/classes';
+import { Menu } from '@quantadb/ui/primitives/menu';
+import { Clock, Moon, Sun, UserRound } from 'lucide-react';
+import Link from 'next/link';
+import { usePathname } from 'next/navigation';
+import { useTheme } from 'next-themes';
+import { useContext } from 'react';
+import { authClient } from '../../lib/auth.ts';
+import { useLive } from '../../lib/live.tsx';
+import { ZoneContext } from '../../lib/time.ts';
+import { useMay } from './shell.tsx';
+
+const pages = [
+  { href: '/', label: 'Clusters', needs: null },
+  { href: '/hosts', label: 'Hosts', needs: null },
+  { href: '/audit', label: 'Audit', needs: null },
+  { href: '/tokens', label: 'Tokens', needs: 'operate' },
+  { href: '/people', label: 'People', needs: 'administer' },
+] as const;
+
+const connections: Record<ReturnType<typeof useLive>['connection'], { tone: Tone; text: string }> = {
+  connecting: { tone: 'working', text: 'Connecting' },
+  live: { tone: 'good', text: 'Live' },
+  lost: { tone: 'critical', text: 'Connection lost' },
+};
+
+export function TopBar() {
+  const path = usePathname();
+  const may = useMay();
+  const { connection } = useLive();
+  const { tone, text } = connections[connection];
+  const isHere = (href: string) => (href === '/' ? path === '/' || path.startsWith('/c/') : path.startsWith(href));
+  return (
+    <header className="sticky top-0 z-30 border-line border-b bg-surface">
+      <div className="mx-auto flex w-full max-w-[84rem] flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2 sm:px-6">
+        <Link href="/" className="font-semibold">
+          QuantaDB
+        </Link>
+        <nav aria-label="Main" className="order-last flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto">
+          {pages
+            .filter((page) => page.needs === null || may[page.needs])
+            .map((page) => (
+              <Link
+                key={page.href}
+                href={page.href}
+                aria-current={isHere(page.href) ? 'page' : undefined}
+                className={classes('rounded-md px-2.5 py-1 text-[0.8125rem]', isHere(page.href) ? 'bg-muted-soft font-medium' : 'text-ink-soft hover:text-ink')}
+              >
+                {page.label}
+              </Link>
+            ))}
+        </nav>
+        <div className="ml-auto flex items-center gap-1">
+          <span role="status" className="inline-flex items-center gap-1.5 rounded-full bg-muted-soft px-2.5 py-0.5 text-ink-soft text-xs">
+            <Mark tone={tone} />
+            {text}
+          </span>
+          <ZoneToggle />
+          <ThemeToggle />
+          <Menu
+            trigger={<Button tone="quiet" icon={<UserRound size={15} aria-hidden />} aria-label={`Account of ${may.name}`} />}
+            items={[
+              {
+                label: `Sign out ${may.name}`,
+                onSelect: () => void authClient.signOut().then(() => window.location.assign('/login')),
+              },
+            ]}
+          />
+        </div>
+      </div>
+    </header>
+  );
+}
+
+function ZoneToggle() {
+  const { zone, setZone } = useContext(ZoneContext);
+  const next = zone === 'UTC' ? 'local' : 'UTC';
+  return (
+    <Button tone="quiet" icon={<Clock size={15} aria-hidden />} onClick={() => setZone(next)} aria-label={`Times are ${zone}; show ${next}`}>
+      <span className="hidden text-xs sm:inline">{zone === 'UTC' ? 'UTC' : 'Local'}</span>
+    </Button>
+  );
+}
+
+function ThemeToggle() {
+  const { resolvedTheme, setTheme } = useTheme();
+  const next = resolvedTheme === 'dark' ? 'light' : 'dark';
+  return (
+    <Button tone="quiet" aria-label={`Show the ${next} theme`} onClick={() => setTheme(next)}>
+      <Sun size={15} aria-hidden className="dark:hidden" />
+      <Moon size={15} aria-hidden className="hidden dark:block" />
+    </Button>
+  );
+}

@@ -1,0 +1,29 @@
+'use client';
+
+import { createContext, useContext } from 'react';
+
+/** Local time or UTC, for every moment in the console at once: axis, tooltip, table and text agree. */
+export type Zone = 'local' | 'UTC';
+
+export const ZoneContext = createContext<{ zone: Zone; setZone(zone: Zone): void }>({
+  zone: 'local',
+  setZone: () => undefined,
+});
+
+export interface Times {
+  /** 14:05:09 */
+  clock(atMs: number): string;
+  /** 23 Nov 2026, 14:05:09 */
+  moment(at: string | number): string;
+}
+
+export function useTimes(): Times {
+  const { zone } = useContext(ZoneContext);
+  const timeZone = zone === 'UTC' ? { timeZone: 'UTC' } : {};
+  const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium', ...timeZone });
+  const moment = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium', ...timeZone });
+  return {
+    clock: (atMs) => clock.format(atMs),
+    moment: (at) => `${moment.format(new Date(at))}${zone === 'UTC' ? ' UTC' : ''}`,
+  };
+}

@@ -1,0 +1,12 @@
+'use client';
+
+import type { AppRouter } from '@quantadb/api/trpc/router';
+import { createTRPCContext } from '@trpc/tanstack-react-query';
+
+export const { TRPCProvider, useTRPC, useTRPCClient } = createTRPCContext<AppRouter>();
+
+/** What the server said went wrong, in the words it chose for people. */
+export function problemOf(error: unknown): { message: string; hint: string | null } {
+  const { message, data } = error as { message?: string; data?: { hint?: string | null } };
+  return { message: message ?? 'something went wrong', hint: data?.hint ?? null };
+}

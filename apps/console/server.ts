@@ -1,0 +1,44 @@
+import { createServer } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { configFromEnvironment } from '@quantadb/api/config';
+import { ControlPlane } from '@quantadb/api/control-plane';
+import next from 'next';
+import { pino } from 'pino';
+
+/** One process, one port: pages by Next, everything else by the control plane. */
+async function main(): Promise<void> {
+  const logger = pino({ level: process.env.QUANTADB_LOG_LEVEL ?? 'info', base: { part: 'console' } });
+  const port = Number(process.env.QUANTADB_CONSOLE_PORT ?? 3000);
+  const hostname = process.env.QUANTADB_CONSOLE_LISTEN ?? '127.0.0.1';
+  const config = { ...configFromEnvironment(process.env), logger };
+  const dir = fileURLToPath(new URL('..', import.meta.url));
+  const server = createServer();
+  const pages = next({ dev: false, dir, hostname, port, httpServer: server });
+  await pages.prepare();
+  const handlePage = pages.getRequestHandler();
+  const controlPlane = await ControlPlane.open(config, server);
+  server.on('request', (request, response) => {
+    if (controlPlane.handle(request, response)) return;
+    handlePage(request, response).catch((error: unknown) => {
+      logger.error({ error: error instanceof Error ? error.message : String(error) }, 'a page failed');
+      response.destroy();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, hostname, resolve);
+  });
+  logger.info({ url: config.publicUrl, port }, 'the console is up');
+  const end = () => {
+    logger.info({}, 'the console ends');
+    void controlPlane.close().finally(() => process.exit(0));
+  };
+  process.once('SIGTERM', end);
+  process.on('SIGINT', () => undefined);
+}
+
+main().catch((error: unknown) => {
+  const { message, hint } = error as { message?: string; hint?: string };
+  process.stderr.write(`${JSON.stringify({ level: 'fatal', message: message ?? String(error), hint })}\n`);
+  process.exit(1);
+});
