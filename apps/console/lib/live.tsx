@@ -24,7 +24,11 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
   const trpc = useTRPC();
   useEffect(() => {
-    const socket = io('/live', { transports: ['websocket'], reconnectionDelay: 500, reconnectionDelayMax: 4000 });
+    const socket = io('/live', {
+      transports: ['websocket'],
+      reconnectionDelay: 500,
+      reconnectionDelayMax: 4000,
+    });
     const show = (connection: LivePicture['connection']) => setPicture((last) => ({ ...last, connection }));
     socket.on('connect', () => {
       show('live');
@@ -34,7 +38,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     socket.on('disconnect', () => show('lost'));
     socket.on('connect_error', () => show('lost'));
     socket.on('status', (status: LiveStatus) => {
-      const heard: Heard = { ...status, heardAtMs: Date.now() - Math.max(0, staleness(status)) };
+      const heard: Heard = { ...status, heardAtMs: Date.now() - (status.ageMs ?? 0) };
       setPicture((last) => ({ ...last, clusters: new Map(last.clusters).set(status.clusterId, heard) }));
     });
     socket.on('changed', ({ clusterId, kind }: { clusterId: string; kind: 'events' | 'operations' }) => {
@@ -59,7 +63,10 @@ export function useCluster(clusterId: string): { heard: Heard | null; ageMs: num
   const { clusters } = useLive();
   const nowMs = useNow(1000);
   const heard = clusters.get(clusterId) ?? null;
-  return useMemo(() => ({ heard, ageMs: heard ? Math.max(0, nowMs - heard.heardAtMs) : null }), [heard, nowMs]);
+  return useMemo(
+    () => ({ heard, ageMs: heard ? Math.max(0, nowMs - heard.heardAtMs) : null }),
+    [heard, nowMs],
+  );
 }
 
 export function useNow(everyMs: number): number {
@@ -69,9 +76,4 @@ export function useNow(everyMs: number): number {
     return () => clearInterval(timer);
   }, [everyMs]);
   return nowMs;
-}
-
-/** The first picture after connecting may be old; live ones are sent as they come in. */
-function staleness(status: LiveStatus & { ageMs?: number }): number {
-  return status.ageMs ?? 0;
 }

@@ -12,6 +12,7 @@ import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { releaseVersion } from '@quantadb/engine/shared/version';
 import { startApi } from './api/server.ts';
+import { ConsoleLink } from './console-link.ts';
 import type { HostConfig } from './host-config.ts';
 import { HttpsPeerCaller } from './peer-client.ts';
 import { osUserNamed } from './preflight/os-user.ts';
@@ -42,6 +43,7 @@ export class Daemon {
   private readonly options: DaemonOptions;
   private readonly parts: Parts;
   private closeApi: () => Promise<void> = async () => undefined;
+  private link: ConsoleLink | null = null;
   private isEnding = false;
 
   private constructor(options: DaemonOptions, parts: Parts) {
@@ -123,11 +125,14 @@ export class Daemon {
       onShutdownRequested: (postgres) => void this.end(postgres, 'asked by the API'),
     });
     this.closeApi = () => api.close();
+    if (config.console)
+      this.link = new ConsoleLink({ url: config.console, tls, facade: coordinator, logger });
     logger.info({ adopted: reaper.adopted, api: api.port, pid: process.pid }, 'the daemon is up');
   }
 
   private async close(postgres: PostgresEnd): Promise<void> {
     const { coordinator, database, reaper, caller } = this.parts;
+    this.link?.close();
     await coordinator.shutdown({ postgres });
     await this.closeApi();
     caller.close();

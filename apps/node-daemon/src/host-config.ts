@@ -24,6 +24,8 @@ export const hostConfigSchema = z.object({
   osUser: z.string().min(1).nullable(),
   tls: z.object({ ca: absolutePath, cert: absolutePath, key: absolutePath }),
   timing: z.enum(['lan', 'wan']),
+  /** The control plane to dial; null for a host that is steered from its own command line only. */
+  console: z.url().nullable().default(null),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']),
 });
 export type HostConfig = z.infer<typeof hostConfigSchema>;

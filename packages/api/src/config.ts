@@ -24,7 +24,11 @@ export function configFromEnvironment(environment: NodeJS.ProcessEnv): Omit<Cont
     publicUrl: environment.QUANTADB_PUBLIC_URL,
   });
   if (parsed.success) return parsed.data;
-  const names = { databaseUrl: 'QUANTADB_DATABASE_URL', secret: 'QUANTADB_SECRET', publicUrl: 'QUANTADB_PUBLIC_URL' };
+  const names = {
+    databaseUrl: 'QUANTADB_DATABASE_URL',
+    secret: 'QUANTADB_SECRET',
+    publicUrl: 'QUANTADB_PUBLIC_URL',
+  };
   const issue = parsed.error.issues[0];
   const name = names[(issue?.path[0] ?? 'secret') as keyof typeof names];
   throw new QuantaError('CONFIG_INVALID', `${name}: ${issue?.message ?? 'missing'}`, {

@@ -59,7 +59,9 @@ export class ControlPlane {
       transports: ['websocket'],
       destroyUpgrade: false,
       maxHttpBufferSize: reportBytesMax,
-      adapter: createAdapter(pool, { errorHandler: (error) => logger.warn({ error: error.message }, 'the adapter between consoles failed') }),
+      adapter: createAdapter(pool, {
+        errorHandler: (error) => logger.warn({ error: error.message }, 'the adapter between consoles failed'),
+      }),
     });
     const samples = new SampleStore(prisma, logger);
     const registry: ClusterRegistry = new ClusterRegistry({
@@ -68,7 +70,12 @@ export class ControlPlane {
       onStatus: (status) => live.status(status),
       onHistory: (what) => live.changed(what),
     });
-    const live = new Live({ namespace: this.sockets.of('/live'), principals: this.principals, registry, logger });
+    const live = new Live({
+      namespace: this.sockets.of('/live'),
+      principals: this.principals,
+      registry,
+      logger,
+    });
     const links = new HostLinks({
       namespace: this.sockets.of('/nodes'),
       prisma,
@@ -99,7 +106,9 @@ export class ControlPlane {
     if (applied.length > 0) config.logger.info({ applied }, 'the metadata schema was brought up to date');
     const prisma = createPrismaClient(config.databaseUrl);
     const pool = new pg.Pool({ connectionString: config.databaseUrl, max: 4 });
-    pool.on('error', (error) => config.logger.warn({ error: error.message }, 'a connection to the metadata database broke'));
+    pool.on('error', (error) =>
+      config.logger.warn({ error: error.message }, 'a connection to the metadata database broke'),
+    );
     const keeper = await AuthorityKeeper.open(prisma, config.secret);
     return new ControlPlane(config, { prisma, pool, keeper, server });
   }
@@ -107,7 +116,9 @@ export class ControlPlane {
   /** @returns false when the request is none of the control plane's: a page, then */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     const path = (request.url ?? '/').split('?')[0] ?? '/';
-    const route = this.routes.find(([prefix]) => path === prefix || (prefix.endsWith('/') && path.startsWith(prefix)));
+    const route = this.routes.find(
+      ([prefix]) => path === prefix || (prefix.endsWith('/') && path.startsWith(prefix)),
+    );
     if (!route) return false;
     // Audit and rate limits believe this header, because it is overwritten on every request.
     request.headers[clientAddressHeader] = request.socket.remoteAddress ?? 'unknown';
@@ -135,7 +146,10 @@ export class ControlPlane {
       createContext: ({ req }: { req: IncomingMessage }) => this.contextOf(req),
       onError: ({ error, path }: { error: TRPCError; path?: string | undefined }) => {
         if (error.code !== 'INTERNAL_SERVER_ERROR') return;
-        this.config.logger.error({ path, error: error.message, cause: messageOf(error.cause), stack: error.stack }, 'a procedure failed');
+        this.config.logger.error(
+          { path, error: error.message, cause: messageOf(error.cause), stack: error.stack },
+          'a procedure failed',
+        );
       },
     };
   }
@@ -158,7 +172,11 @@ export class ControlPlane {
   }
 
   private async sendMetrics(response: ServerResponse): Promise<void> {
-    const text = await renderConsoleMetrics({ registry: this.services.registry, samples: this.services.samples, sockets: this.sockets });
+    const text = await renderConsoleMetrics({
+      registry: this.services.registry,
+      samples: this.services.samples,
+      sockets: this.sockets,
+    });
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
   }
 

@@ -18,10 +18,30 @@ const healths = ['healthy', 'degraded', 'down'] as const;
 export async function renderConsoleMetrics({ registry, samples, sockets }: MetricSources): Promise<string> {
   const own = new Registry();
   const registers = [own];
-  const health = new Gauge({ name: 'quantadb_cluster_health', help: '1 for the health the cluster is in, 0 for the others', labelNames: ['cluster', 'health'], registers });
-  const age = new Gauge({ name: 'quantadb_cluster_report_age_seconds', help: 'Time since a node of the cluster last reported', labelNames: ['cluster'], registers });
-  const bytes = new Gauge({ name: 'quantadb_node_lag_bytes', help: 'WAL a standby has not replayed', labelNames: ['cluster', 'node'], registers });
-  const seconds = new Gauge({ name: 'quantadb_node_lag_seconds', help: 'Time since the primary passed the standby’s replay position', labelNames: ['cluster', 'node'], registers });
+  const health = new Gauge({
+    name: 'quantadb_cluster_health',
+    help: '1 for the health the cluster is in, 0 for the others',
+    labelNames: ['cluster', 'health'],
+    registers,
+  });
+  const age = new Gauge({
+    name: 'quantadb_cluster_report_age_seconds',
+    help: 'Time since a node of the cluster last reported',
+    labelNames: ['cluster'],
+    registers,
+  });
+  const bytes = new Gauge({
+    name: 'quantadb_node_lag_bytes',
+    help: 'WAL a standby has not replayed',
+    labelNames: ['cluster', 'node'],
+    registers,
+  });
+  const seconds = new Gauge({
+    name: 'quantadb_node_lag_seconds',
+    help: 'Time since the primary passed the standby’s replay position',
+    labelNames: ['cluster', 'node'],
+    registers,
+  });
   for (const { name, status, reportedAtMs } of await registry.list()) {
     for (const each of healths) health.set({ cluster: name, health: each }, status.health === each ? 1 : 0);
     age.set({ cluster: name }, (Date.now() - reportedAtMs) / 1000);
@@ -30,8 +50,20 @@ export async function renderConsoleMetrics({ registry, samples, sockets }: Metri
       if (node.lagMs !== null) seconds.set({ cluster: name, node: node.name }, node.lagMs / 1000);
     }
   }
-  new Gauge({ name: 'quantadb_console_hosts_connected', help: 'Hosts connected to this console instance', registers }).set(sockets.of('/nodes').sockets.size);
-  new Gauge({ name: 'quantadb_console_browsers_connected', help: 'Browsers connected to this console instance', registers }).set(sockets.of('/live').sockets.size);
-  new Gauge({ name: 'quantadb_console_samples_dropped', help: 'Metric samples that could not be stored since the start', registers }).set(samples.droppedSamples);
+  new Gauge({
+    name: 'quantadb_console_hosts_connected',
+    help: 'Hosts connected to this console instance',
+    registers,
+  }).set(sockets.of('/nodes').sockets.size);
+  new Gauge({
+    name: 'quantadb_console_browsers_connected',
+    help: 'Browsers connected to this console instance',
+    registers,
+  }).set(sockets.of('/live').sockets.size);
+  new Gauge({
+    name: 'quantadb_console_samples_dropped',
+    help: 'Metric samples that could not be stored since the start',
+    registers,
+  }).set(samples.droppedSamples);
   return `${await own.metrics()}\n${await process.metrics()}`;
 }

@@ -14,7 +14,12 @@ import { problemOf, useTRPC, useTRPCClient } from '../../lib/trpc.ts';
 type Entry = inferRouterOutputs<AppRouter>['audit']['list'][number];
 const pageSize = 50;
 
-const tones: Record<string, Tone> = { done: 'good', started: 'working', refused: 'warning', failed: 'critical' };
+const tones: Record<string, Tone> = {
+  done: 'good',
+  started: 'working',
+  refused: 'warning',
+  failed: 'critical',
+};
 
 export function AuditPage() {
   const trpc = useTRPC();
@@ -22,16 +27,25 @@ export function AuditPage() {
   const times = useTimes();
   const audit = useInfiniteQuery({
     queryKey: trpc.audit.list.pathKey(),
-    queryFn: ({ pageParam }) => client.audit.list.query({ limit: pageSize, ...(pageParam ? { before: pageParam } : {}) }),
+    queryFn: ({ pageParam }) =>
+      client.audit.list.query({ limit: pageSize, ...(pageParam ? { before: pageParam } : {}) }),
     initialPageParam: '',
     getNextPageParam: (page: Entry[]) => (page.length === pageSize ? page.at(-1)?.id : undefined),
   });
   const columns: Column<Entry>[] = [
-    { key: 'at', header: 'When', cell: (row) => <span className="whitespace-nowrap">{times.moment(row.at)}</span> },
+    {
+      key: 'at',
+      header: 'When',
+      cell: (row) => <span className="whitespace-nowrap">{times.moment(row.at)}</span>,
+    },
     { key: 'actor', header: 'Who', cell: (row) => row.actor || 'nobody' },
     { key: 'action', header: 'What', cell: (row) => <span className="font-medium">{row.action}</span> },
     { key: 'target', header: 'On', cell: (row) => row.target, isMinor: true },
-    { key: 'outcome', header: 'Outcome', cell: (row) => <Status tone={tones[row.outcome] ?? 'muted'}>{row.outcome}</Status> },
+    {
+      key: 'outcome',
+      header: 'Outcome',
+      cell: (row) => <Status tone={tones[row.outcome] ?? 'muted'}>{row.outcome}</Status>,
+    },
     { key: 'reason', header: 'Reason', cell: (row) => row.reason || row.detail, isMinor: true },
   ];
   const rows = audit.data?.pages.flat() ?? [];
@@ -42,7 +56,14 @@ export function AuditPage() {
         {audit.isPending ? <Loading label="Loading the audit log" /> : null}
         {audit.error ? <Failed {...problemOf(audit.error)} onRetry={() => void audit.refetch()} /> : null}
         {audit.data && rows.length === 0 ? <Empty title="Nothing was changed yet" /> : null}
-        {rows.length > 0 ? <Table caption="Audit log, the newest first" columns={columns} rows={rows} keyOf={(row) => row.id} /> : null}
+        {rows.length > 0 ? (
+          <Table
+            caption="Audit log, the newest first"
+            columns={columns}
+            rows={rows}
+            keyOf={(row) => row.id}
+          />
+        ) : null}
         {audit.hasNextPage ? (
           <div className="border-line border-t p-3 text-center">
             <Button isBusy={audit.isFetchingNextPage} onClick={() => void audit.fetchNextPage()}>

@@ -17,7 +17,16 @@ export function AddNode({ onChoose }: { onChoose(intent: Intent): void }) {
   const spare = hosts.data?.filter((host) => host.state === 'available') ?? [];
   const items =
     spare.length > 0
-      ? spare.map((host) => ({ label: host.name, onSelect: () => onChoose({ kind: 'add-node', host: host.name }) }))
-      : [{ label: 'No host is available', disabledBecause: 'Enrol one under Hosts.', onSelect: () => undefined }];
+      ? spare.map((host) => ({
+          label: host.name,
+          onSelect: () => onChoose({ kind: 'add-node', host: host.name }),
+        }))
+      : [
+          {
+            label: 'No host is available',
+            disabledBecause: 'Enrol one under Hosts.',
+            onSelect: () => undefined,
+          },
+        ];
   return <Menu items={items} trigger={<Button icon={<Plus size={14} aria-hidden />}>Add a node</Button>} />;
 }

@@ -21,7 +21,13 @@ export function ClusterEvents({ clusterId }: { clusterId: string }) {
   return (
     <Panel
       title="What happened"
-      actions={limit === firstPage ? <Button tone="quiet" onClick={() => setLimit(morePage)}>Show more</Button> : null}
+      actions={
+        limit === firstPage ? (
+          <Button tone="quiet" onClick={() => setLimit(morePage)}>
+            Show more
+          </Button>
+        ) : null
+      }
     >
       {events.isPending ? <Loading label="Loading events" /> : null}
       {events.error ? <Failed {...problemOf(events.error)} onRetry={() => void events.refetch()} /> : null}

@@ -10,12 +10,12 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useCluster } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import type { Intent } from '../operations/intent.ts';
 import { OperationDialog } from '../operations/operation-dialog.tsx';
 import { RunningOperation } from '../operations/running-operation.tsx';
-import type { Intent } from '../operations/intent.ts';
 import { AddNode } from './add-node.tsx';
-import { ClusterEvents } from './cluster-events.tsx';
 import { CloneProgress } from './clone-progress.tsx';
+import { ClusterEvents } from './cluster-events.tsx';
 import { LagCharts } from './lag-charts.tsx';
 import { NodeMenu } from './node-menu.tsx';
 import { NodesTable } from './nodes-table.tsx';
@@ -28,7 +28,8 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
   const { heard, ageMs } = useCluster(clusterId);
   const [intent, setIntent] = useState<Intent | null>(null);
   const status = heard?.status ?? stored.data?.status ?? null;
-  if (!status && stored.error) return <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} />;
+  if (!status && stored.error)
+    return <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} />;
   if (!status) return <Loading label="Loading the cluster" />;
   const age = ageMs ?? (stored.data ? Date.now() - Date.parse(stored.data.reportedAt) : null);
   return (
@@ -58,13 +59,20 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
         </Panel>
         <ClusterEvents clusterId={clusterId} />
       </div>
-      {intent ? <OperationDialog clusterId={clusterId} intent={intent} onClose={() => setIntent(null)} /> : null}
+      {intent ? (
+        <OperationDialog clusterId={clusterId} intent={intent} onClose={() => setIntent(null)} />
+      ) : null}
     </>
   );
 }
 
 function Verdict({ status, ageMs }: { status: ClusterStatus; ageMs: number | null }) {
-  const facts = [`epoch ${status.epoch}`, `timeline ${status.timeline}`, `durability ${status.durability}`, `decided by ${status.raft.leader ?? 'nobody'} (term ${status.raft.term})`];
+  const facts = [
+    `epoch ${status.epoch}`,
+    `timeline ${status.timeline}`,
+    `durability ${status.durability}`,
+    `decided by ${status.raft.leader ?? 'nobody'} (term ${status.raft.term})`,
+  ];
   return (
     <Stale ageMs={ageMs}>
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">

@@ -35,21 +35,38 @@ export function LagCharts({ clusterId }: { clusterId: string }) {
     const timer = setInterval(() => setFetchedAtMs(Date.now()), refetchMs[range]);
     return () => clearInterval(timer);
   }, [range]);
-  const input = { clusterId, from: new Date(fetchedAtMs - ranges[range]).toISOString(), to: new Date(fetchedAtMs).toISOString() };
+  const input = {
+    clusterId,
+    from: new Date(fetchedAtMs - ranges[range]).toISOString(),
+    to: new Date(fetchedAtMs).toISOString(),
+  };
   const stored = useQuery({ ...trpc.clusters.lag.queryOptions(input), placeholderData: (last) => last });
   const live = useLiveSamples(clusterId);
-  const series: LagSeries = useMemo(() => seriesOf(stored.data ?? [], live, { fromMs }), [stored.data, live, fromMs]);
+  const series: LagSeries = useMemo(
+    () => seriesOf(stored.data ?? [], live, { fromMs }),
+    [stored.data, live, fromMs],
+  );
   const shared = { series: series.names, fromMs, toMs, timeText: times.clock };
   const isEmpty = series.names.length === 0;
   return (
-    <Panel title="Replication lag" actions={<RangePicker range={range} onPick={(next) => void setRange(next)} />}>
+    <Panel
+      title="Replication lag"
+      actions={<RangePicker range={range} onPick={(next) => void setRange(next)} />}
+    >
       {stored.isPending && isEmpty ? <Loading label="Loading lag history" /> : null}
-      {stored.error && isEmpty ? <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} /> : null}
+      {stored.error && isEmpty ? (
+        <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} />
+      ) : null}
       {isEmpty && stored.data ? <Empty title="No standby has reported in this time" /> : null}
       {isEmpty ? null : (
         <div className="grid gap-6 lg:grid-cols-2">
           <Chart title="WAL not yet replayed" points={series.bytes} format={bytesText} {...shared} />
-          <Chart title="Time behind the primary" points={series.milliseconds} format={durationText} {...shared} />
+          <Chart
+            title="Time behind the primary"
+            points={series.milliseconds}
+            format={durationText}
+            {...shared}
+          />
         </div>
       )}
     </Panel>
@@ -77,19 +94,22 @@ function Chart({ title, ...rest }: ChartProps) {
 
 function RangePicker({ range, onPick }: { range: Range; onPick(range: Range): void }) {
   return (
-    <div role="group" aria-label="Time range" className="flex rounded-md border border-line-strong">
+    <fieldset aria-label="Time range" className="flex rounded-md border border-line-strong">
       {rangeNames.map((name) => (
         <button
           key={name}
           type="button"
           aria-pressed={name === range}
           onClick={() => onPick(name)}
-          className={classes('px-2.5 py-1 text-xs first:rounded-l-md last:rounded-r-md', name === range ? 'bg-accent-soft font-medium text-accent' : 'text-ink-soft hover:bg-muted-soft')}
+          className={classes(
+            'px-2.5 py-1 text-xs first:rounded-l-md last:rounded-r-md',
+            name === range ? 'bg-accent-soft font-medium text-accent' : 'text-ink-soft hover:bg-muted-soft',
+          )}
         >
           {name}
         </button>
       ))}
-    </div>
+    </fieldset>
   );
 }
 

@@ -13,13 +13,18 @@ export function NodeMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent
   const items = [
     {
       label: 'Make it the primary…',
-      disabledBecause: isPrimary ? 'It is the primary.' : node.maintenance ? 'It is in maintenance.' : notPrimary,
+      disabledBecause: isPrimary
+        ? 'It is the primary.'
+        : node.maintenance
+          ? 'It is in maintenance.'
+          : notPrimary,
       onSelect: () => onChoose({ kind: 'switchover', to: node.name }),
     },
     {
       label: node.maintenance ? 'End maintenance…' : 'Maintenance…',
       disabledBecause: isPrimary ? 'Switch over first.' : null,
-      onSelect: () => onChoose({ kind: 'set-maintenance', node: node.name, on: node.maintenance ? null : { untilMinutes: 60 } }),
+      onSelect: () =>
+        onChoose({ kind: 'set-maintenance', node: node.name, on: node.maintenance ? null : { minutes: 60 } }),
     },
     {
       label: 'Remove from the cluster…',
@@ -28,5 +33,16 @@ export function NodeMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent
       onSelect: () => onChoose({ kind: 'remove-node', node: node.name }),
     },
   ];
-  return <Menu items={items} trigger={<Button tone="quiet" aria-label={`Actions for ${node.name}`} icon={<MoreHorizontal size={16} aria-hidden />} />} />;
+  return (
+    <Menu
+      items={items}
+      trigger={
+        <Button
+          tone="quiet"
+          aria-label={`Actions for ${node.name}`}
+          icon={<MoreHorizontal size={16} aria-hidden />}
+        />
+      }
+    />
+  );
 }

@@ -18,12 +18,38 @@ const columns: Column<NodeStatus>[] = [
       </span>
     ),
   },
-  { key: 'sync', header: 'Acknowledges', cell: (node) => (node.role === 'standby' ? node.sync : ''), isMinor: true },
-  { key: 'bytes', header: 'Lag', isNumeric: true, cell: (node) => (node.role === 'standby' ? bytesText(node.lagBytes) : '') },
-  { key: 'time', header: 'Lag in time', isNumeric: true, cell: (node) => (node.role === 'standby' ? durationText(node.lagMs) : '') },
-  { key: 'timeline', header: 'Timeline', isNumeric: true, isMinor: true, cell: (node) => node.timeline ?? '–' },
+  {
+    key: 'sync',
+    header: 'Acknowledges',
+    cell: (node) => (node.role === 'standby' ? node.sync : ''),
+    isMinor: true,
+  },
+  {
+    key: 'bytes',
+    header: 'Lag',
+    isNumeric: true,
+    cell: (node) => (node.role === 'standby' ? bytesText(node.lagBytes) : ''),
+  },
+  {
+    key: 'time',
+    header: 'Lag in time',
+    isNumeric: true,
+    cell: (node) => (node.role === 'standby' ? durationText(node.lagMs) : ''),
+  },
+  {
+    key: 'timeline',
+    header: 'Timeline',
+    isNumeric: true,
+    isMinor: true,
+    cell: (node) => node.timeline ?? '–',
+  },
   { key: 'raft', header: 'Raft', isMinor: true, cell: (node) => node.raft },
-  { key: 'detail', header: 'Detail', isMinor: true, cell: (node) => <span className="text-ink-soft">{node.detail}</span> },
+  {
+    key: 'detail',
+    header: 'Detail',
+    isMinor: true,
+    cell: (node) => <span className="text-ink-soft">{node.detail}</span>,
+  },
 ];
 
 export function NodesTable({ nodes, ageMs }: { nodes: NodeStatus[]; ageMs: number | null }) {

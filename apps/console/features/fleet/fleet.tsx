@@ -23,11 +23,16 @@ export function Fleet() {
     <>
       <h1 className="font-semibold text-xl">Clusters</h1>
       {stored.isPending && heard.length === 0 ? <Loading label="Loading clusters" /> : null}
-      {stored.error && heard.length === 0 ? <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} /> : null}
+      {stored.error && heard.length === 0 ? (
+        <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} />
+      ) : null}
       {stored.data?.length === 0 && heard.length === 0 ? (
         <Empty title="No cluster yet">
-          Enrol a host under <Link className="text-accent underline" href="/hosts">Hosts</Link>, then create a cluster on it with{' '}
-          <code className="font-mono">quantadb up</code>.
+          Enrol a host under{' '}
+          <Link className="text-accent underline" href="/hosts">
+            Hosts
+          </Link>
+          , then create a cluster on it with <code className="font-mono">quantadb up</code>.
         </Empty>
       ) : null}
       <ul className="grid gap-4 md:grid-cols-2 xl:grid-cols-3">
@@ -55,7 +60,10 @@ function ClusterCard({ cluster, ageMs }: { cluster: Heard; ageMs: number }) {
     ['Worst lag', worst ? `${bytesText(worst.lagBytes)} · ${durationText(worst.lagMs)}` : '–'],
   ];
   return (
-    <Link href={`/c/${cluster.clusterId}`} className="block rounded-lg border border-line bg-surface p-4 hover:border-line-strong">
+    <Link
+      href={`/c/${cluster.clusterId}`}
+      className="block rounded-lg border border-line bg-surface p-4 hover:border-line-strong"
+    >
       <Stale ageMs={ageMs}>
         <div className="flex items-center justify-between gap-2">
           <h2 className="flex items-center gap-2 font-semibold">

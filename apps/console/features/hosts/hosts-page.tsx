@@ -29,8 +29,18 @@ export function HostsPage() {
     { key: 'state', header: 'State', cell: (row) => <Status tone={tones[row.state]}>{row.state}</Status> },
     { key: 'cluster', header: 'Cluster', cell: (row) => row.cluster ?? '–' },
     { key: 'version', header: 'Version', cell: (row) => row.version ?? '–', isMinor: true },
-    { key: 'seen', header: 'Last seen', cell: (row) => (row.lastSeenAt ? times.moment(row.lastSeenAt) : 'never'), isMinor: true },
-    { key: 'certificate', header: 'Certificate until', cell: (row) => times.moment(row.certificateExpiresAt), isMinor: true },
+    {
+      key: 'seen',
+      header: 'Last seen',
+      cell: (row) => (row.lastSeenAt ? times.moment(row.lastSeenAt) : 'never'),
+      isMinor: true,
+    },
+    {
+      key: 'certificate',
+      header: 'Certificate until',
+      cell: (row) => times.moment(row.certificateExpiresAt),
+      isMinor: true,
+    },
   ];
   const enrol = may.administer ? (
     <Button icon={<Plus size={14} aria-hidden />} isBusy={token.isPending} onClick={() => token.mutate({})}>
@@ -44,11 +54,22 @@ export function HostsPage() {
         {hosts.isPending ? <Loading label="Loading hosts" /> : null}
         {hosts.error ? <Failed {...problemOf(hosts.error)} onRetry={() => void hosts.refetch()} /> : null}
         {token.error ? <Failed {...problemOf(token.error)} /> : null}
-        {hosts.data?.length === 0 ? <Empty title="No host is enrolled">Choose “Enrol a host” and run the command it shows on the machine.</Empty> : null}
-        {hosts.data && hosts.data.length > 0 ? <Table caption="Hosts" columns={columns} rows={hosts.data} keyOf={(row) => row.name} /> : null}
+        {hosts.data?.length === 0 ? (
+          <Empty title="No host is enrolled">
+            Choose “Enrol a host” and run the command it shows on the machine.
+          </Empty>
+        ) : null}
+        {hosts.data && hosts.data.length > 0 ? (
+          <Table caption="Hosts" columns={columns} rows={hosts.data} keyOf={(row) => row.name} />
+        ) : null}
       </Panel>
       {token.data ? (
-        <Dialog isOpen onClose={() => token.reset()} title="Enrol a host" description="Run this on the machine. The token lets one host in, once, within the hour.">
+        <Dialog
+          isOpen
+          onClose={() => token.reset()}
+          title="Enrol a host"
+          description="Run this on the machine. The token lets one host in, once, within the hour."
+        >
           <pre className="whitespace-pre-wrap break-all rounded-md bg-muted-soft p-3 font-mono text-xs">
             {`quantadb host enroll ${window.location.origin} --token ${token.data.token} --fingerprint ${token.data.authorityFingerprint}`}
           </pre>

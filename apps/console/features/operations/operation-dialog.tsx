@@ -13,7 +13,15 @@ import { commandOf, type Intent, tiers, titleOf } from './intent.ts';
 import { PlanReview } from './plan-review.tsx';
 
 /** Form → plan → review → run. What is shown is what the cluster will check again before it starts. */
-export function OperationDialog({ clusterId, intent: wanted, onClose }: { clusterId: string; intent: Intent; onClose(): void }) {
+export function OperationDialog({
+  clusterId,
+  intent: wanted,
+  onClose,
+}: {
+  clusterId: string;
+  intent: Intent;
+  onClose(): void;
+}) {
   const trpc = useTRPC();
   const [intent, setIntent] = useState(wanted);
   const [reason, setReason] = useState('');
@@ -39,7 +47,12 @@ export function OperationDialog({ clusterId, intent: wanted, onClose }: { cluste
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button tone={needsReason ? 'danger' : 'primary'} disabled={!canRun} isBusy={start.isPending} onClick={() => void run().catch(() => undefined)}>
+          <Button
+            tone={needsReason ? 'danger' : 'primary'}
+            disabled={!canRun}
+            isBusy={start.isPending}
+            onClick={() => void run().catch(() => undefined)}
+          >
             {titleOf(intent)}
           </Button>
         </>
@@ -49,19 +62,29 @@ export function OperationDialog({ clusterId, intent: wanted, onClose }: { cluste
         {intent.kind === 'set-maintenance' && intent.on ? (
           <SelectField
             label="Ends by itself after"
-            value={String(intent.on.untilMinutes)}
-            onChange={(event) => setIntent({ ...intent, on: { untilMinutes: Number(event.target.value) } })}
+            value={String(intent.on.minutes ?? '')}
+            onChange={(event) =>
+              setIntent({
+                ...intent,
+                on: { minutes: event.target.value === '' ? null : Number(event.target.value) },
+              })
+            }
           >
             <option value="15">15 minutes</option>
             <option value="60">1 hour</option>
             <option value="240">4 hours</option>
             <option value="1440">1 day</option>
+            <option value="">never: until somebody ends it</option>
           </SelectField>
         ) : null}
         {plan.isPending ? <Loading label="Planning" /> : null}
-        {plan.error ? <Failed {...problemOf(plan.error)} onRetry={() => makePlan({ clusterId, intent })} /> : null}
+        {plan.error ? (
+          <Failed {...problemOf(plan.error)} onRetry={() => makePlan({ clusterId, intent })} />
+        ) : null}
         {plan.data ? <PlanReview plan={plan.data} /> : null}
-        {start.error ? <Failed {...problemOf(start.error)} onRetry={() => makePlan({ clusterId, intent })} /> : null}
+        {start.error ? (
+          <Failed {...problemOf(start.error)} onRetry={() => makePlan({ clusterId, intent })} />
+        ) : null}
         <TextArea
           label={needsReason ? 'Reason (for the audit log)' : 'Reason (optional)'}
           value={reason}

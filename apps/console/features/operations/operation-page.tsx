@@ -16,10 +16,12 @@ export function OperationPage({ id }: { id: string }) {
   const times = useTimes();
   const operation = useQuery({
     ...trpc.operations.get.queryOptions({ id }),
-    refetchInterval: (query) => (query.state.data && query.state.data.state !== 'running' ? false : refetchMs),
+    refetchInterval: (query) =>
+      query.state.data && query.state.data.state !== 'running' ? false : refetchMs,
   });
   // A fresh operation reaches the control plane with the next report of its cluster.
-  if (!operation.data && operation.error && operation.failureCount > 3) return <Failed {...problemOf(operation.error)} onRetry={() => void operation.refetch()} />;
+  if (!operation.data && operation.error && operation.failureCount > 3)
+    return <Failed {...problemOf(operation.error)} onRetry={() => void operation.refetch()} />;
   if (!operation.data) return <Loading label="Loading the operation" />;
   const { kind, state, cluster, clusterId, requestedBy, reason, startedAt, endedAt, error } = operation.data;
   return (

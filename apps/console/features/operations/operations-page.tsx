@@ -17,8 +17,20 @@ export function OperationsPage({ clusterId }: { clusterId: string }) {
   const times = useTimes();
   const operations = useQuery(trpc.operations.list.queryOptions({ clusterId, limit: 100 }));
   const columns: Column<OperationView>[] = [
-    { key: 'kind', header: 'Operation', cell: (row) => <Link className="font-medium text-accent" href={`/operations/${row.id}`}>{row.kind}</Link> },
-    { key: 'state', header: 'State', cell: (row) => <Status tone={operationTone(row.state)}>{row.state}</Status> },
+    {
+      key: 'kind',
+      header: 'Operation',
+      cell: (row) => (
+        <Link className="font-medium text-accent" href={`/operations/${row.id}`}>
+          {row.kind}
+        </Link>
+      ),
+    },
+    {
+      key: 'state',
+      header: 'State',
+      cell: (row) => <Status tone={operationTone(row.state)}>{row.state}</Status>,
+    },
     { key: 'started', header: 'Started', cell: (row) => times.moment(row.startedAt) },
     {
       key: 'took',
@@ -34,9 +46,13 @@ export function OperationsPage({ clusterId }: { clusterId: string }) {
       <h1 className="font-semibold text-xl">Operations</h1>
       <Panel isFlush>
         {operations.isPending ? <Loading label="Loading operations" /> : null}
-        {operations.error ? <Failed {...problemOf(operations.error)} onRetry={() => void operations.refetch()} /> : null}
+        {operations.error ? (
+          <Failed {...problemOf(operations.error)} onRetry={() => void operations.refetch()} />
+        ) : null}
         {operations.data?.length === 0 ? <Empty title="No operation has run yet" /> : null}
-        {operations.data && operations.data.length > 0 ? <Table caption="Operations" columns={columns} rows={operations.data} keyOf={(row) => row.id} /> : null}
+        {operations.data && operations.data.length > 0 ? (
+          <Table caption="Operations" columns={columns} rows={operations.data} keyOf={(row) => row.id} />
+        ) : null}
       </Panel>
     </>
   );

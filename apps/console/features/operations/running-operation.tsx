@@ -26,7 +26,14 @@ export function RunningOperation({ clusterId }: { clusterId: string }) {
     );
   }
   return (
-    <Panel title={`${latest.kind} runs, started by ${latest.requestedBy}`} actions={<Link className="text-accent text-xs underline" href={`/operations/${latest.id}`}>Details</Link>}>
+    <Panel
+      title={`${latest.kind} runs, started by ${latest.requestedBy}`}
+      actions={
+        <Link className="text-accent text-xs underline" href={`/operations/${latest.id}`}>
+          Details
+        </Link>
+      }
+    >
       <Steps operation={latest} />
     </Panel>
   );

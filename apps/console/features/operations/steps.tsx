@@ -26,7 +26,9 @@ export function Steps({ operation }: { operation: OperationView }) {
         tone: tones[step.state],
         title: step.name,
         detail: step.detail || step.state,
-        ...(step.startedAtMs !== null && step.endedAtMs !== null ? { aside: durationText(step.endedAtMs - step.startedAtMs) } : {}),
+        ...(step.startedAtMs !== null && step.endedAtMs !== null
+          ? { aside: durationText(step.endedAtMs - step.startedAtMs) }
+          : {}),
       }))}
     />
   );

@@ -11,13 +11,21 @@ export function FirstAdmin() {
   const trpc = useTRPC();
   const create = useMutation(trpc.setup.createFirstAdmin.mutationOptions());
   const submit = async (form: FormData) => {
-    const person = { name: String(form.get('name')), email: String(form.get('email')), password: String(form.get('password')) };
+    const person = {
+      name: String(form.get('name')),
+      email: String(form.get('email')),
+      password: String(form.get('password')),
+    };
     await create.mutateAsync(person);
     await authClient.signIn.email({ email: person.email, password: person.password });
     window.location.assign('/');
   };
   return (
-    <Entrance title="Set up QuantaDB" lead="The first account may do everything; it makes the others." onSubmit={(form) => void submit(form).catch(() => undefined)}>
+    <Entrance
+      title="Set up QuantaDB"
+      lead="The first account may do everything; it makes the others."
+      onSubmit={(form) => void submit(form).catch(() => undefined)}
+    >
       <TextField label="Your name" name="name" autoComplete="name" required autoFocus />
       <TextField label="E-mail" name="email" type="email" autoComplete="username" required />
       <TextField

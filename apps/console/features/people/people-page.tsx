@@ -58,11 +58,17 @@ export function PeoplePage() {
   return (
     <>
       <h1 className="font-semibold text-xl">People</h1>
-      <Panel title="Everybody who may sign in" actions={<Button onClick={() => setAdding(true)}>Add somebody</Button>} isFlush>
+      <Panel
+        title="Everybody who may sign in"
+        actions={<Button onClick={() => setAdding(true)}>Add somebody</Button>}
+        isFlush
+      >
         {people.isPending ? <Loading label="Loading people" /> : null}
         {people.error ? <Failed {...problemOf(people.error)} onRetry={refresh} /> : null}
         {problem ? <Failed {...problemOf(problem)} /> : null}
-        {people.data ? <Table caption="People" columns={columns} rows={people.data} keyOf={(row) => row.id} /> : null}
+        {people.data ? (
+          <Table caption="People" columns={columns} rows={people.data} keyOf={(row) => row.id} />
+        ) : null}
       </Panel>
       {isAdding ? <NewPerson onClose={() => setAdding(false)} onMade={refresh} /> : null}
     </>
@@ -83,14 +89,33 @@ function NewPerson({ onClose, onMade }: { onClose(): void; onMade(): void }) {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const text = (name: string) => String(form.get(name));
-    create.mutate({ name: text('name'), email: text('email'), password: text('password'), role: text('role') as Role });
+    create.mutate({
+      name: text('name'),
+      email: text('email'),
+      password: text('password'),
+      role: text('role') as Role,
+    });
   };
   return (
     <Dialog isOpen onClose={onClose} title="Add somebody">
       <form onSubmit={submit} className="flex flex-col gap-4">
         <TextField label="Name" name="name" required />
-        <TextField label="E-mail" name="email" type="email" required error={create.error ? problemOf(create.error).message : null} />
-        <TextField label="First password" name="password" type="password" minLength={10} required hint="Ten characters or more." autoComplete="new-password" />
+        <TextField
+          label="E-mail"
+          name="email"
+          type="email"
+          required
+          error={create.error ? problemOf(create.error).message : null}
+        />
+        <TextField
+          label="First password"
+          name="password"
+          type="password"
+          minLength={10}
+          required
+          hint="Ten characters or more."
+          autoComplete="new-password"
+        />
         <SelectField label="Role" name="role" defaultValue="viewer">
           {roles.map((role) => (
             <option key={role}>{role}</option>

@@ -23,10 +23,17 @@ export function SignIn() {
   const signIn = async (form: FormData) => {
     setBusy(true);
     setProblem(null);
-    const { error } = await authClient.signIn.email({ email: String(form.get('email')), password: String(form.get('password')) });
+    const { error } = await authClient.signIn.email({
+      email: String(form.get('email')),
+      password: String(form.get('password')),
+    });
     setBusy(false);
     if (error) {
-      setProblem(error.status === tooMany ? 'Too many attempts. Wait a minute, then try again.' : 'That address and password do not match.');
+      setProblem(
+        error.status === tooMany
+          ? 'Too many attempts. Wait a minute, then try again.'
+          : 'That address and password do not match.',
+      );
       return;
     }
     // A full load: the live connection starts with the new session.
@@ -35,7 +42,14 @@ export function SignIn() {
   return (
     <Entrance title="Sign in" lead="To see and steer your clusters." onSubmit={(form) => void signIn(form)}>
       <TextField label="E-mail" name="email" type="email" autoComplete="username" required autoFocus />
-      <TextField label="Password" name="password" type="password" autoComplete="current-password" required error={problem} />
+      <TextField
+        label="Password"
+        name="password"
+        type="password"
+        autoComplete="current-password"
+        required
+        error={problem}
+      />
       <Button tone="primary" type="submit" isBusy={isBusy}>
         Sign in
       </Button>

@@ -22,7 +22,9 @@ export function Providers({ children }: { children: ReactNode }) {
   const [queries] = useState(
     () => new QueryClient({ defaultOptions: { queries: { staleTime: freshForMs, retry: retryable } } }),
   );
-  const [client] = useState(() => createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: '/api/trpc' })] }));
+  const [client] = useState(() =>
+    createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: '/api/trpc' })] }),
+  );
   const [zone, setZone] = useState<Zone>('local');
   useEffect(() => {
     if (localStorage.getItem(zoneKey) === 'UTC') setZone('UTC');

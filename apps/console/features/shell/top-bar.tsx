@@ -33,14 +33,18 @@ export function TopBar() {
   const may = useMay();
   const { connection } = useLive();
   const { tone, text } = connections[connection];
-  const isHere = (href: string) => (href === '/' ? path === '/' || path.startsWith('/c/') : path.startsWith(href));
+  const isHere = (href: string) =>
+    href === '/' ? path === '/' || path.startsWith('/c/') : path.startsWith(href);
   return (
     <header className="sticky top-0 z-30 border-line border-b bg-surface">
       <div className="mx-auto flex w-full max-w-[84rem] flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2 sm:px-6">
         <Link href="/" className="font-semibold">
           QuantaDB
         </Link>
-        <nav aria-label="Main" className="order-last flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto">
+        <nav
+          aria-label="Main"
+          className="order-last flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto"
+        >
           {pages
             .filter((page) => page.needs === null || may[page.needs])
             .map((page) => (
@@ -48,21 +52,33 @@ export function TopBar() {
                 key={page.href}
                 href={page.href}
                 aria-current={isHere(page.href) ? 'page' : undefined}
-                className={classes('rounded-md px-2.5 py-1 text-[0.8125rem]', isHere(page.href) ? 'bg-muted-soft font-medium' : 'text-ink-soft hover:text-ink')}
+                className={classes(
+                  'rounded-md px-2.5 py-1 text-[0.8125rem]',
+                  isHere(page.href) ? 'bg-muted-soft font-medium' : 'text-ink-soft hover:text-ink',
+                )}
               >
                 {page.label}
               </Link>
             ))}
         </nav>
         <div className="ml-auto flex items-center gap-1">
-          <span role="status" className="inline-flex items-center gap-1.5 rounded-full bg-muted-soft px-2.5 py-0.5 text-ink-soft text-xs">
+          <span
+            role="status"
+            className="inline-flex items-center gap-1.5 rounded-full bg-muted-soft px-2.5 py-0.5 text-ink-soft text-xs"
+          >
             <Mark tone={tone} />
             {text}
           </span>
           <ZoneToggle />
           <ThemeToggle />
           <Menu
-            trigger={<Button tone="quiet" icon={<UserRound size={15} aria-hidden />} aria-label={`Account of ${may.name}`} />}
+            trigger={
+              <Button
+                tone="quiet"
+                icon={<UserRound size={15} aria-hidden />}
+                aria-label={`Account of ${may.name}`}
+              />
+            }
             items={[
               {
                 label: `Sign out ${may.name}`,
@@ -80,7 +96,12 @@ function ZoneToggle() {
   const { zone, setZone } = useContext(ZoneContext);
   const next = zone === 'UTC' ? 'local' : 'UTC';
   return (
-    <Button tone="quiet" icon={<Clock size={15} aria-hidden />} onClick={() => setZone(next)} aria-label={`Times are ${zone}; show ${next}`}>
+    <Button
+      tone="quiet"
+      icon={<Clock size={15} aria-hidden />}
+      onClick={() => setZone(next)}
+      aria-label={`Times are ${zone}; show ${next}`}
+    >
       <span className="hidden text-xs sm:inline">{zone === 'UTC' ? 'UTC' : 'Local'}</span>
     </Button>
   );

@@ -33,9 +33,23 @@ export function TokensPage() {
   const columns: Column<Token>[] = [
     { key: 'name', header: 'Token', cell: (row) => <span className="font-medium">{row.name}</span> },
     { key: 'role', header: 'Role', cell: (row) => row.role },
-    { key: 'state', header: 'State', cell: (row) => <Badge tone={stateOf(row).tone}>{stateOf(row).text}</Badge> },
-    { key: 'expires', header: 'Expires', cell: (row) => (row.expiresAt ? times.moment(row.expiresAt) : 'never'), isMinor: true },
-    { key: 'used', header: 'Last used', cell: (row) => (row.lastUsedAt ? times.moment(row.lastUsedAt) : 'never'), isMinor: true },
+    {
+      key: 'state',
+      header: 'State',
+      cell: (row) => <Badge tone={stateOf(row).tone}>{stateOf(row).text}</Badge>,
+    },
+    {
+      key: 'expires',
+      header: 'Expires',
+      cell: (row) => (row.expiresAt ? times.moment(row.expiresAt) : 'never'),
+      isMinor: true,
+    },
+    {
+      key: 'used',
+      header: 'Last used',
+      cell: (row) => (row.lastUsedAt ? times.moment(row.lastUsedAt) : 'never'),
+      isMinor: true,
+    },
     { key: 'by', header: 'Made by', cell: (row) => row.createdBy, isMinor: true },
     {
       key: 'actions',
@@ -51,12 +65,18 @@ export function TokensPage() {
   return (
     <>
       <h1 className="font-semibold text-xl">API tokens</h1>
-      <Panel title="For scripts and the command line" actions={<Button onClick={() => setMaking(true)}>New token</Button>} isFlush>
+      <Panel
+        title="For scripts and the command line"
+        actions={<Button onClick={() => setMaking(true)}>New token</Button>}
+        isFlush
+      >
         {tokens.isPending ? <Loading label="Loading tokens" /> : null}
         {tokens.error ? <Failed {...problemOf(tokens.error)} onRetry={refresh} /> : null}
         {revoke.error ? <Failed {...problemOf(revoke.error)} /> : null}
         {tokens.data?.length === 0 ? <Empty title="No token yet" /> : null}
-        {tokens.data && tokens.data.length > 0 ? <Table caption="API tokens" columns={columns} rows={tokens.data} keyOf={(row) => row.id} /> : null}
+        {tokens.data && tokens.data.length > 0 ? (
+          <Table caption="API tokens" columns={columns} rows={tokens.data} keyOf={(row) => row.id} />
+        ) : null}
       </Panel>
       {isMaking ? <NewToken onClose={() => setMaking(false)} onMade={refresh} /> : null}
     </>
@@ -70,18 +90,30 @@ function NewToken({ onClose, onMade }: { onClose(): void; onMade(): void }) {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const days = Number(form.get('days'));
-    create.mutate({ name: String(form.get('name')), role: String(form.get('role')) as Role, lifetimeDays: days === 0 ? null : days });
+    create.mutate({
+      name: String(form.get('name')),
+      role: String(form.get('role')) as Role,
+      lifetimeDays: days === 0 ? null : days,
+    });
   };
   return (
     <Dialog isOpen onClose={onClose} title="New token">
       {create.data ? (
         <div className="flex flex-col gap-2">
           <p>Copy it now: it is not shown again.</p>
-          <pre className="whitespace-pre-wrap break-all rounded-md bg-muted-soft p-3 font-mono text-xs">{create.data.token}</pre>
+          <pre className="whitespace-pre-wrap break-all rounded-md bg-muted-soft p-3 font-mono text-xs">
+            {create.data.token}
+          </pre>
         </div>
       ) : (
         <form onSubmit={submit} className="flex flex-col gap-4">
-          <TextField label="Name" name="name" required maxLength={100} error={create.error ? problemOf(create.error).message : null} />
+          <TextField
+            label="Name"
+            name="name"
+            required
+            maxLength={100}
+            error={create.error ? problemOf(create.error).message : null}
+          />
           <SelectField label="Role" name="role" defaultValue="viewer">
             <option value="viewer">viewer: reads</option>
             <option value="operator">operator: runs operations</option>

@@ -5,7 +5,7 @@ import { parseLsn } from '@quantadb/engine/postgres/lsn';
 import type { PrismaClient } from '@quantadb/prisma/client';
 import type { MetricSample, SampleStore } from '../history/samples.ts';
 
-type ReportedCluster = NonNullable<HostReport['cluster']>;
+type Picture = NonNullable<HostReport['picture']>;
 
 export interface RegistryOptions {
   prisma: PrismaClient;
@@ -21,6 +21,8 @@ export interface LiveStatus {
   name: string;
   status: ClusterStatus;
   reportedAtMs: number;
+  /** How old it was when it was sent, by the server's clock; missing: fresh. */
+  ageMs?: number;
 }
 
 const hostSeenEveryMs = 10_000;
@@ -40,18 +42,17 @@ export class ClusterRegistry {
   }
 
   async receive(host: string, report: HostReport): Promise<ReportAnswer> {
-    const clusterId = report.cluster?.id ?? null;
-    await this.noteHost(host, clusterId);
-    if (!report.cluster) return { eventsUpTo: 0 };
-    const { cluster } = report;
-    await this.ensureCluster(cluster);
-    if (this.mayReport(cluster)) {
-      await this.storeStatus(cluster);
-      this.options.samples.add(samplesOf(cluster, report.node));
+    await this.noteHost(host, report.node.cluster?.id ?? null);
+    const { picture } = report;
+    if (!picture) return { eventsUpTo: 0 };
+    await this.ensureCluster(picture);
+    if (this.mayReport(picture)) {
+      await this.storeStatus(picture);
+      this.options.samples.add(samplesOf(picture, report.node));
     }
-    await this.storeEvents(cluster);
-    await this.storeOperations(cluster);
-    return { eventsUpTo: this.eventsUpTo.get(cluster.id) ?? 0 };
+    await this.storeEvents(picture);
+    await this.storeOperations(picture);
+    return { eventsUpTo: this.eventsUpTo.get(picture.clusterId) ?? 0 };
   }
 
   async list(): Promise<LiveStatus[]> {
@@ -73,13 +74,13 @@ export class ClusterRegistry {
     return hosts.map((host) => host.name);
   }
 
-  private mayReport(cluster: ReportedCluster): boolean {
+  private mayReport(picture: Picture): boolean {
     const nowMs = Date.now();
-    if (cluster.isDecider) {
-      this.deciderSeenMs.set(cluster.id, nowMs);
+    if (picture.isDecider) {
+      this.deciderSeenMs.set(picture.clusterId, nowMs);
       return true;
     }
-    return nowMs - (this.deciderSeenMs.get(cluster.id) ?? 0) > deciderSilenceMs;
+    return nowMs - (this.deciderSeenMs.get(picture.clusterId) ?? 0) > deciderSilenceMs;
   }
 
   private async noteHost(host: string, clusterId: string | null): Promise<void> {
@@ -87,22 +88,30 @@ export class ClusterRegistry {
     const nowMs = Date.now();
     if (nowMs - (this.hostSeenMs.get(key) ?? 0) < hostSeenEveryMs) return;
     // A host may report a cluster before the row of that cluster exists; the next report repairs it.
-    const known = clusterId === null ? null : await this.options.prisma.cluster.findUnique({ where: { id: clusterId } });
+    const known =
+      clusterId === null ? null : await this.options.prisma.cluster.findUnique({ where: { id: clusterId } });
     const data = { lastSeenAt: new Date(nowMs), clusterId: known?.id ?? null };
     await this.options.prisma.host.update({ where: { name: host }, data });
     if (known || clusterId === null) this.hostSeenMs.set(key, nowMs);
   }
 
-  private async ensureCluster(cluster: ReportedCluster): Promise<void> {
-    if (this.eventsUpTo.has(cluster.id)) return;
-    const { id, status } = cluster;
-    await this.options.prisma.cluster.upsert({ where: { id }, create: { id, name: status.name }, update: {} });
-    const newest = await this.options.prisma.clusterEvent.aggregate({ where: { clusterId: id }, _max: { id: true } });
+  private async ensureCluster(picture: Picture): Promise<void> {
+    if (this.eventsUpTo.has(picture.clusterId)) return;
+    const { clusterId: id, status } = picture;
+    await this.options.prisma.cluster.upsert({
+      where: { id },
+      create: { id, name: status.name },
+      update: {},
+    });
+    const newest = await this.options.prisma.clusterEvent.aggregate({
+      where: { clusterId: id },
+      _max: { id: true },
+    });
     this.eventsUpTo.set(id, newest._max.id ?? 0);
   }
 
-  private async storeStatus(cluster: ReportedCluster): Promise<void> {
-    const { id, status } = cluster;
+  private async storeStatus(picture: Picture): Promise<void> {
+    const { clusterId: id, status } = picture;
     const reportedAt = new Date();
     // A report that was overtaken by a newer one, through another console instance, must not win.
     await this.options.prisma.cluster.updateMany({
@@ -112,39 +121,39 @@ export class ClusterRegistry {
     this.options.onStatus({ clusterId: id, name: status.name, status, reportedAtMs: reportedAt.getTime() });
   }
 
-  private async storeEvents(cluster: ReportedCluster): Promise<void> {
-    const known = this.eventsUpTo.get(cluster.id) ?? 0;
-    const fresh = cluster.events.filter((event) => event.id > known);
+  private async storeEvents(picture: Picture): Promise<void> {
+    const known = this.eventsUpTo.get(picture.clusterId) ?? 0;
+    const fresh = picture.events.filter((event) => event.id > known);
     if (fresh.length === 0) return;
     const data = fresh.map(({ id, atMs, severity, kind, node, message }) => {
-      return { clusterId: cluster.id, id, at: new Date(atMs), severity, kind, node, message };
+      return { clusterId: picture.clusterId, id, at: new Date(atMs), severity, kind, node, message };
     });
     await this.options.prisma.clusterEvent.createMany({ data, skipDuplicates: true });
-    this.eventsUpTo.set(cluster.id, Math.max(known, ...fresh.map((event) => event.id)));
-    this.options.onHistory({ clusterId: cluster.id, kind: 'events' });
+    this.eventsUpTo.set(picture.clusterId, Math.max(known, ...fresh.map((event) => event.id)));
+    this.options.onHistory({ clusterId: picture.clusterId, kind: 'events' });
   }
 
-  private async storeOperations(cluster: ReportedCluster): Promise<void> {
-    for (const operation of cluster.operations) {
+  private async storeOperations(picture: Picture): Promise<void> {
+    for (const operation of picture.operations) {
       const { id, kind, state, params, requestedBy, reason, steps, error } = operation;
       const key = JSON.stringify([state, steps, error]);
       if (this.operationsKey.get(id) === key) continue;
       const row = {
-        ...{ clusterId: cluster.id, kind, state, params, requestedBy, reason, steps, error },
+        ...{ clusterId: picture.clusterId, kind, state, params, requestedBy, reason, steps, error },
         startedAt: new Date(operation.startedAtMs),
         endedAt: operation.endedAtMs === null ? null : new Date(operation.endedAtMs),
       };
       await this.options.prisma.operation.upsert({ where: { id }, create: { id, ...row }, update: row });
       this.operationsKey.set(id, key);
-      this.options.onHistory({ clusterId: cluster.id, kind: 'operations' });
+      this.options.onHistory({ clusterId: picture.clusterId, kind: 'operations' });
     }
   }
 }
 
-function samplesOf(cluster: ReportedCluster, reporter: NodeReport): MetricSample[] {
+function samplesOf(picture: Picture, reporter: NodeReport): MetricSample[] {
   const atMs = Math.floor(Date.now() / 1000) * 1000;
-  return cluster.status.nodes.map((node) => ({
-    clusterId: cluster.id,
+  return picture.status.nodes.map((node) => ({
+    clusterId: picture.clusterId,
     node: node.name,
     atMs,
     role: node.role,

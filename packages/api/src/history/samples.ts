@@ -82,7 +82,9 @@ export class SampleStore {
    */
   async lag(clusterId: string, range: { fromMs: number; toMs: number }): Promise<LagBucket[]> {
     const widthMs = Math.max(1000, Math.ceil((range.toMs - range.fromMs) / bucketsMax / 1000) * 1000);
-    const rows = await this.prisma.$queryRaw<{ node: string; bucket: Date; bytes: bigint | null; ms: number | null }[]>`
+    const rows = await this.prisma.$queryRaw<
+      { node: string; bucket: Date; bytes: bigint | null; ms: number | null }[]
+    >`
       SELECT node, date_bin(make_interval(secs => ${widthMs / 1000}), at, 'epoch') AS bucket,
              max(lag_bytes) AS bytes, max(lag_ms) AS ms
       FROM metric_sample
@@ -100,13 +102,17 @@ export class SampleStore {
   /** Drops days that are past their retention. Runs in one console instance at a time. */
   async expire(nowMs: number): Promise<string[]> {
     return this.prisma.$transaction(async (transaction) => {
-      const [lock] = await transaction.$queryRaw<{ got: boolean }[]>`SELECT pg_try_advisory_xact_lock(${retentionLock}) AS got`;
+      const [lock] = await transaction.$queryRaw<
+        { got: boolean }[]
+      >`SELECT pg_try_advisory_xact_lock(${retentionLock}) AS got`;
       if (!lock?.got) return [];
       const oldest = partitionOf(nowMs - sampleRetentionDays * dayMs);
       const tables = await transaction.$queryRaw<{ name: string }[]>`
         SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
         WHERE i.inhparent = 'metric_sample'::regclass`;
-      const expired = tables.map((table) => table.name).filter((name) => name < oldest && /^metric_sample_\d{8}$/.test(name));
+      const expired = tables
+        .map((table) => table.name)
+        .filter((name) => name < oldest && /^metric_sample_\d{8}$/.test(name));
       for (const name of expired) await transaction.$executeRawUnsafe(`DROP TABLE ${name}`);
       return expired;
     });

@@ -20,7 +20,11 @@ export class AuthorityKeeper {
     return prisma.$transaction(async (transaction) => {
       await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${authorityLock})`;
       const known = await transaction.installation.findUnique({ where: { id: 1 } });
-      if (known) return new AuthorityKeeper({ certPem: known.authorityCert, keyPem: decrypt(known.authorityKey, key) });
+      if (known)
+        return new AuthorityKeeper({
+          certPem: known.authorityCert,
+          keyPem: decrypt(known.authorityKey, key),
+        });
       const authority = await createAuthority({ name: 'QuantaDB' });
       const data = { id: 1, authorityCert: authority.certPem, authorityKey: encrypt(authority.keyPem, key) };
       await transaction.installation.create({ data });

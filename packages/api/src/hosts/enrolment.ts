@@ -23,12 +23,18 @@ export class Enrolment {
     this.keeper = keeper;
   }
 
-  async createToken(options: { hostName: string | null; lifetimeMs: number; createdBy: string }): Promise<NewEnrolmentToken> {
+  async createToken(options: {
+    hostName: string | null;
+    lifetimeMs: number;
+    createdBy: string;
+  }): Promise<NewEnrolmentToken> {
     const token = newToken('enrol');
     const expiresAt = new Date(Date.now() + options.lifetimeMs);
     const { hostName, createdBy } = options;
     const id = randomUUID();
-    await this.prisma.enrolmentToken.create({ data: { id, hash: hashOf(token), hostName, createdBy, expiresAt } });
+    await this.prisma.enrolmentToken.create({
+      data: { id, hash: hashOf(token), hostName, createdBy, expiresAt },
+    });
     return { id, token, expiresAt, authorityFingerprint: this.keeper.fingerprint };
   }
 
@@ -72,7 +78,11 @@ export class Enrolment {
         enrolledAt: now,
         revokedAt: null,
       };
-      await transaction.host.upsert({ where: { name: request.name }, create: { name: request.name, ...row }, update: row });
+      await transaction.host.upsert({
+        where: { name: request.name },
+        create: { name: request.name, ...row },
+        update: row,
+      });
     });
     return { certificate, authority: authority.certPem };
   }

@@ -46,7 +46,11 @@ export class HostLinks {
   /**
    * @throws QuantaError PEER_UNREACHABLE when the host is connected nowhere, or whatever it refused with
    */
-  async call<Method extends LinkMethod>(host: string, method: Method, input: Input<Method>): Promise<Output<Method>> {
+  async call<Method extends LinkMethod>(
+    host: string,
+    method: Method,
+    input: Input<Method>,
+  ): Promise<Output<Method>> {
     const room = this.options.namespace.to(roomOf(host));
     const sockets = await room.fetchSockets();
     if (sockets.length === 0) {
@@ -56,19 +60,27 @@ export class HostLinks {
     }
     const answers = await this.ask(host, { method, input });
     const parsed = linkAnswerSchema.safeParse(answers[0]);
-    if (!parsed.success) throw new QuantaError('PROTOCOL_VIOLATION', `${host} answered ${method} in an unknown way`);
+    if (!parsed.success)
+      throw new QuantaError('PROTOCOL_VIOLATION', `${host} answered ${method} in an unknown way`);
     const answer = parsed.data;
-    if (!answer.ok) throw new QuantaError(codeOf(answer.code), answer.message, answer.hint ? { hint: answer.hint } : {});
+    if (!answer.ok)
+      throw new QuantaError(codeOf(answer.code), answer.message, answer.hint ? { hint: answer.hint } : {});
     const output = linkMethods[method].output.safeParse(answer.output);
-    if (!output.success) throw new QuantaError('PROTOCOL_VIOLATION', `${host} answered ${method}: ${output.error.message}`);
+    if (!output.success)
+      throw new QuantaError('PROTOCOL_VIOLATION', `${host} answered ${method}: ${output.error.message}`);
     return output.data as Output<Method>;
   }
 
   private async ask(host: string, call: { method: string; input: unknown }): Promise<unknown[]> {
     try {
-      return (await this.options.namespace.to(roomOf(host)).timeout(callDeadlineMs).emitWithAck('call', call)) as unknown[];
+      return (await this.options.namespace
+        .to(roomOf(host))
+        .timeout(callDeadlineMs)
+        .emitWithAck('call', call)) as unknown[];
     } catch (error) {
-      throw new QuantaError('DEADLINE_EXCEEDED', `${host} did not answer ${call.method} in time`, { cause: error });
+      throw new QuantaError('DEADLINE_EXCEEDED', `${host} did not answer ${call.method} in time`, {
+        cause: error,
+      });
     }
   }
 
@@ -84,7 +96,10 @@ export class HostLinks {
           this.listen(socket, name);
         })
         .catch((error: unknown) => {
-          this.options.logger.warn({ error: messageOf(error), ip: socket.handshake.address }, 'a host was refused');
+          this.options.logger.warn(
+            { error: messageOf(error), ip: socket.handshake.address },
+            'a host was refused',
+          );
           reply(answer, { ok: false, reason: messageOf(error) });
           socket.disconnect(true);
         });
@@ -121,7 +136,9 @@ export class HostLinks {
       this.options
         .onReport(name, report.data)
         .then((ack) => reply(answer, ack))
-        .catch((error: unknown) => this.options.logger.warn({ host: name, error: messageOf(error) }, 'a report was not stored'));
+        .catch((error: unknown) =>
+          this.options.logger.warn({ host: name, error: messageOf(error) }, 'a report was not stored'),
+        );
     });
   }
 }

@@ -47,7 +47,9 @@ export class Live {
     socket.once('disconnect', () => clearInterval(timer));
     await socket.join(room);
     try {
-      for (const live of await this.options.registry.list()) socket.emit('status', live);
+      for (const live of await this.options.registry.list()) {
+        socket.emit('status', { ...live, ageMs: Date.now() - live.reportedAtMs });
+      }
     } catch (error) {
       this.options.logger.warn({ error: messageOf(error) }, 'a browser did not get the first picture');
     }

@@ -26,7 +26,9 @@ export function createAuth(prisma: PrismaClient, config: ControlPlaneConfig) {
       maxPasswordLength: 128,
     },
     session: { expiresIn: sessionSeconds, updateAge: refreshAfterSeconds },
-    user: { additionalFields: { role: { type: 'string', input: false, required: false, defaultValue: 'viewer' } } },
+    user: {
+      additionalFields: { role: { type: 'string', input: false, required: false, defaultValue: 'viewer' } },
+    },
     rateLimit: {
       enabled: true,
       storage: 'database',

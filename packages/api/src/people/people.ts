@@ -31,7 +31,9 @@ export class People {
       async (transaction) => {
         await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${firstAdminLock})`;
         if ((await transaction.user.count()) > 0) {
-          throw new QuantaError('REFUSED', 'this installation has an administrator already', { hint: 'Sign in.' });
+          throw new QuantaError('REFUSED', 'this installation has an administrator already', {
+            hint: 'Sign in.',
+          });
         }
         return this.create({ ...person, role: 'admin' });
       },
@@ -89,6 +91,9 @@ export class People {
     await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${firstAdminLock})`;
     if (change.staysAdmin) return;
     const others = await transaction.user.count({ where: { role: 'admin', id: { not: change.id } } });
-    if (others === 0) throw new QuantaError('REFUSED', 'this is the last administrator', { hint: 'Make somebody else one first.' });
+    if (others === 0)
+      throw new QuantaError('REFUSED', 'this is the last administrator', {
+        hint: 'Make somebody else one first.',
+      });
   }
 }

@@ -25,6 +25,10 @@ export const auditRouter = router({
         orderBy: { id: 'desc' },
         take: input.limit,
       });
-      return rows.map(({ id, at, ip: _ip, ...entry }) => ({ ...entry, id: String(id), at: at.toISOString() }));
+      return rows.map(({ id, at, ip: _ip, ...entry }) => ({
+        ...entry,
+        id: String(id),
+        at: at.toISOString(),
+      }));
     }),
 });

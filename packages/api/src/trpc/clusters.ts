@@ -21,12 +21,18 @@ export const clustersRouter = router({
     .input(z.object({ clusterId: clusterIdSchema }))
     .output(clusterSchema)
     .query(async ({ ctx, input }) => {
-      const found = (await ctx.services.registry.list()).find((cluster) => cluster.clusterId === input.clusterId);
+      const found = (await ctx.services.registry.list()).find(
+        (cluster) => cluster.clusterId === input.clusterId,
+      );
       if (!found) throw new QuantaError('NOT_FOUND', 'no such cluster');
       return view(found);
     }),
 
-  events: procedure('read', 'GET /clusters/{clusterId}/events', 'What has happened in a cluster, newest first')
+  events: procedure(
+    'read',
+    'GET /clusters/{clusterId}/events',
+    'What has happened in a cluster, newest first',
+  )
     .input(
       z.object({
         clusterId: clusterIdSchema,
@@ -38,7 +44,10 @@ export const clustersRouter = router({
     .output(z.array(eventSchema))
     .query(async ({ ctx, input }) => {
       const rows = await ctx.services.prisma.clusterEvent.findMany({
-        where: { clusterId: input.clusterId, ...(input.before === undefined ? {} : { id: { lt: input.before } }) },
+        where: {
+          clusterId: input.clusterId,
+          ...(input.before === undefined ? {} : { id: { lt: input.before } }),
+        },
         orderBy: { id: 'desc' },
         take: input.limit,
       });
@@ -47,17 +56,27 @@ export const clustersRouter = router({
       });
     }),
 
-  lag: procedure('read', 'GET /clusters/{clusterId}/lag', 'Replication lag per standby, the worst of each bucket')
+  lag: procedure(
+    'read',
+    'GET /clusters/{clusterId}/lag',
+    'Replication lag per standby, the worst of each bucket',
+  )
     .input(z.object({ clusterId: clusterIdSchema, from: moment, to: moment }))
     .output(
       z.array(
-        z.object({ node: z.string(), at: moment, lagBytes: z.number().nullable(), lagMs: z.number().nullable() }),
+        z.object({
+          node: z.string(),
+          at: moment,
+          lagBytes: z.number().nullable(),
+          lagMs: z.number().nullable(),
+        }),
       ),
     )
     .query(async ({ ctx, input }) => {
       const range = { fromMs: Date.parse(input.from), toMs: Date.parse(input.to) };
       const isReasonable = range.fromMs < range.toMs && range.toMs - range.fromMs <= 31 * dayMs;
-      if (!isReasonable) throw new QuantaError('PROTOCOL_VIOLATION', 'from must lie before to, at most 31 days apart');
+      if (!isReasonable)
+        throw new QuantaError('PROTOCOL_VIOLATION', 'from must lie before to, at most 31 days apart');
       const buckets = await ctx.services.samples.lag(input.clusterId, range);
       return buckets.map(({ node, atMs, lagBytesMax, lagMsMax }) => {
         return { node, at: new Date(atMs).toISOString(), lagBytes: lagBytesMax, lagMs: lagMsMax };

@@ -1,8 +1,13 @@
-import { enrolmentAnswerSchema, enrolmentRequestSchema } from '@quantadb/engine/contract/link';
 import { nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
+import {
+  enrolmentAnswerSchema,
+  enrolmentRequestSchema,
+  operatorCertificateRequestSchema,
+} from '@quantadb/engine/contract/link';
+import { certifyOperatorRequest } from '@quantadb/engine/security/pki';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
-import { procedure, principalOf, router } from './init.ts';
+import { principalOf, procedure, router } from './init.ts';
 import { hostSchema, moment } from './shapes.ts';
 
 const minuteMs = 60_000;
@@ -35,11 +40,20 @@ export const hostsRouter = router({
       });
     }),
 
-  createEnrolmentToken: procedure('administer', 'POST /hosts/enrolment-tokens', 'A token that lets one host in, once')
+  createEnrolmentToken: procedure(
+    'administer',
+    'POST /hosts/enrolment-tokens',
+    'A token that lets one host in, once',
+  )
     .input(
       z.object({
         host: nodeNameSchema.nullable().default(null),
-        lifetimeMinutes: z.number().int().min(1).max(24 * 60).default(60),
+        lifetimeMinutes: z
+          .number()
+          .int()
+          .min(1)
+          .max(24 * 60)
+          .default(60),
       }),
     )
     .output(z.object({ token: z.string(), expiresAt: moment, authorityFingerprint: z.string() }))
@@ -47,7 +61,11 @@ export const hostsRouter = router({
       const createdBy = principalOf(ctx).name;
       const options = { hostName: input.host, lifetimeMs: input.lifetimeMinutes * minuteMs, createdBy };
       const { token, expiresAt, authorityFingerprint } = await ctx.services.enrolment.createToken(options);
-      await ctx.services.audit.write(ctx, { action: 'create-enrolment-token', target: input.host ?? 'any host', outcome: 'done' });
+      await ctx.services.audit.write(ctx, {
+        action: 'create-enrolment-token',
+        target: input.host ?? 'any host',
+        outcome: 'done',
+      });
       return { token, expiresAt: expiresAt.toISOString(), authorityFingerprint };
     }),
 
@@ -66,18 +84,51 @@ export const hostsRouter = router({
       }
     }),
 
-  remove: procedure('administer', 'DELETE /hosts/{name}', 'Ends the enrolment of a host that is in no cluster')
+  certifyOperator: procedure(
+    'administer',
+    'POST /operator-certificates',
+    'A certificate that may change clusters through a daemon',
+  )
+    .input(operatorCertificateRequestSchema)
+    .output(enrolmentAnswerSchema)
+    .mutation(async ({ ctx, input }) => {
+      const { authority } = ctx.services.keeper;
+      const certificate = await certifyOperatorRequest(authority, {
+        requestPem: input.certificateRequest,
+        name: input.name,
+      });
+      await ctx.services.audit.write(ctx, {
+        action: 'certify-operator',
+        target: input.name,
+        outcome: 'done',
+      });
+      return { certificate, authority: authority.certPem };
+    }),
+
+  remove: procedure(
+    'administer',
+    'DELETE /hosts/{name}',
+    'Ends the enrolment of a host that is in no cluster',
+  )
     .input(z.object({ name: nodeNameSchema, reason: z.string().max(500).default('') }))
     .output(z.object({ removed: z.literal(true) }))
     .mutation(async ({ ctx, input }) => {
       const { prisma, audit } = ctx.services;
       const host = await prisma.host.findUnique({ where: { name: input.name } });
-      if (!host || host.revokedAt) throw new QuantaError('NOT_FOUND', `no host named ${input.name} is enrolled`);
+      if (!host || host.revokedAt)
+        throw new QuantaError('NOT_FOUND', `no host named ${input.name} is enrolled`);
       if (host.clusterId) {
-        throw new QuantaError('REFUSED', `${input.name} is a node of a cluster`, { hint: 'Remove it from the cluster first.' });
+        throw new QuantaError('REFUSED', `${input.name} is a node of a cluster`, {
+          hint: 'Remove it from the cluster first.',
+        });
       }
       await prisma.host.update({ where: { name: input.name }, data: { revokedAt: new Date() } });
-      await audit.write(ctx, { action: 'remove-host', target: input.name, reason: input.reason, outcome: 'done' });
+      await audit.write(ctx, {
+        action: 'remove-host',
+        target: input.name,
+        reason: input.reason,
+        outcome: 'done',
+      });
       return { removed: true as const };
     }),
 });

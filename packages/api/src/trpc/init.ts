@@ -2,8 +2,8 @@ import { type ErrorCode, QuantaError } from '@quantadb/engine/shared/errors';
 import { initTRPC, TRPCError } from '@trpc/server';
 import type { OpenApiMeta } from 'trpc-to-openapi';
 import { ZodError } from 'zod';
-import { allows, type Permission } from '../people/roles.ts';
 import type { Principal } from '../people/principal.ts';
+import { allows, type Permission } from '../people/roles.ts';
 import type { Services } from '../services.ts';
 
 export interface Context {
@@ -62,8 +62,16 @@ const guarded = trpc.middleware(async ({ ctx, meta, next, path }) => {
   if (!ctx.principal) throw new TRPCError({ code: 'UNAUTHORIZED', message: 'sign in first' });
   // A procedure that forgot to say who may call it may be called by nobody.
   if (needed && allows(ctx.principal.role, needed)) return next();
-  await ctx.services.audit.write(ctx, { action: path, target: '', outcome: 'refused', detail: 'not permitted' });
-  throw new TRPCError({ code: 'FORBIDDEN', message: `your role (${ctx.principal.role}) does not permit this` });
+  await ctx.services.audit.write(ctx, {
+    action: path,
+    target: '',
+    outcome: 'refused',
+    detail: 'not permitted',
+  });
+  throw new TRPCError({
+    code: 'FORBIDDEN',
+    message: `your role (${ctx.principal.role}) does not permit this`,
+  });
 });
 
 export const router = trpc.router;
@@ -71,7 +79,11 @@ export const createCallerFactory = trpc.createCallerFactory;
 const base = trpc.procedure.use(translated).use(guarded);
 
 /** `GET` unless said otherwise; `path` is below /api/v1. */
-export function procedure(permission: ProcedureMeta['permission'], rest: `${'GET' | 'POST' | 'DELETE'} /${string}`, summary: string) {
+export function procedure(
+  permission: ProcedureMeta['permission'],
+  rest: `${'GET' | 'POST' | 'DELETE'} /${string}`,
+  summary: string,
+) {
   const [method = 'GET', path = '/'] = rest.split(' ');
   const openapi = {
     method: method as 'GET' | 'POST' | 'DELETE',

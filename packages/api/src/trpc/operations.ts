@@ -1,16 +1,21 @@
-import { type OperationRequest, operationPlanSchema } from '@quantadb/engine/contract/operations';
 import { addressesSchema, type OperationStep } from '@quantadb/engine/contract/cluster-state';
+import { type OperationRequest, operationPlanSchema } from '@quantadb/engine/contract/operations';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import type { Services } from '../services.ts';
-import { procedure, principalOf, router } from './init.ts';
+import { principalOf, procedure, router } from './init.ts';
 import { clusterIdSchema, type Intent, intentSchema, operationViewSchema } from './shapes.ts';
 
 const pageMax = 200;
 
 export const operationsRouter = router({
   list: procedure('read', 'GET /clusters/{clusterId}/operations', 'Operations of a cluster, newest first')
-    .input(z.object({ clusterId: clusterIdSchema, limit: z.coerce.number().int().min(1).max(pageMax).default(50) }))
+    .input(
+      z.object({
+        clusterId: clusterIdSchema,
+        limit: z.coerce.number().int().min(1).max(pageMax).default(50),
+      }),
+    )
     .output(z.array(operationViewSchema))
     .query(async ({ ctx, input }) => {
       const rows = await ctx.services.prisma.operation.findMany({
@@ -28,19 +33,30 @@ export const operationsRouter = router({
     .query(async ({ ctx, input }) => {
       const include = { cluster: { select: { name: true } } };
       const row = await ctx.services.prisma.operation.findUnique({ where: { id: input.id }, include });
-      if (!row) throw new QuantaError('NOT_FOUND', 'no such operation, or the control plane has not heard of it yet');
+      if (!row)
+        throw new QuantaError('NOT_FOUND', 'no such operation, or the control plane has not heard of it yet');
       return view(row);
     }),
 
-  plan: procedure('operate', 'POST /clusters/{clusterId}/operations/plan', 'What an operation would do, without doing it')
+  plan: procedure(
+    'operate',
+    'POST /clusters/{clusterId}/operations/plan',
+    'What an operation would do, without doing it',
+  )
     .input(z.object({ clusterId: clusterIdSchema, intent: intentSchema }))
     .output(operationPlanSchema)
     .mutation(async ({ ctx, input }) => {
       const request = await requestOf(ctx.services, input.intent);
-      return withAnyHost(ctx.services, input.clusterId, (host) => ctx.services.links.call(host, 'plan', request));
+      return withAnyHost(ctx.services, input.clusterId, (host) =>
+        ctx.services.links.call(host, 'plan', request),
+      );
     }),
 
-  start: procedure('operate', 'POST /clusters/{clusterId}/operations', 'Starts an operation whose plan was confirmed')
+  start: procedure(
+    'operate',
+    'POST /clusters/{clusterId}/operations',
+    'Starts an operation whose plan was confirmed',
+  )
     .input(
       z.object({
         clusterId: clusterIdSchema,
@@ -59,7 +75,9 @@ export const operationsRouter = router({
       try {
         const request = await requestOf(services, intent);
         const start = { request, planHash, requestedBy, reason };
-        const started = await withAnyHost(services, clusterId, (host) => services.links.call(host, 'start', start));
+        const started = await withAnyHost(services, clusterId, (host) =>
+          services.links.call(host, 'start', start),
+        );
         await services.audit.write(ctx, { ...record, outcome: 'started', detail: started.operationId });
         return started;
       } catch (error) {
@@ -69,7 +87,9 @@ export const operationsRouter = router({
     }),
 });
 
-type Row = Awaited<ReturnType<Services['prisma']['operation']['findFirstOrThrow']>> & { cluster: { name: string } };
+type Row = Awaited<ReturnType<Services['prisma']['operation']['findFirstOrThrow']>> & {
+  cluster: { name: string };
+};
 
 function view(row: Row) {
   const { id, clusterId, kind, state, requestedBy, reason, error } = row;
@@ -92,13 +112,23 @@ async function requestOf(services: Services, intent: Intent): Promise<OperationR
   const host = await services.prisma.host.findUnique({ where: { name: intent.host } });
   if (!host || host.revokedAt) throw new QuantaError('NOT_FOUND', `no host named ${intent.host} is enrolled`);
   const kind = host.kind === 'witness' ? 'witness' : 'data';
-  return { kind: 'add-node', host: { name: host.name, kind, addresses: addressesSchema.parse(host.addresses) } };
+  return {
+    kind: 'add-node',
+    host: { name: host.name, kind, addresses: addressesSchema.parse(host.addresses) },
+  };
 }
 
 /** Any member forwards to the decider; one that is not connected, or cannot find the decider, is passed over. */
-async function withAnyHost<T>(services: Services, clusterId: string, work: (host: string) => Promise<T>): Promise<T> {
+async function withAnyHost<T>(
+  services: Services,
+  clusterId: string,
+  work: (host: string) => Promise<T>,
+): Promise<T> {
   const hosts = await services.registry.hostsOf(clusterId);
-  let last: unknown = new QuantaError('NOT_FOUND', 'no such cluster, or none of its hosts has ever connected');
+  let last: unknown = new QuantaError(
+    'NOT_FOUND',
+    'no such cluster, or none of its hosts has ever connected',
+  );
   for (const host of hosts) {
     try {
       return await work(host);

@@ -1,6 +1,6 @@
-import { z } from 'zod';
 import { QuantaError } from '@quantadb/engine/shared/errors';
-import { procedure, principalOf, router } from './init.ts';
+import { z } from 'zod';
+import { principalOf, procedure, router } from './init.ts';
 import { personSchema, roleSchema } from './shapes.ts';
 
 const passwordSchema = z.string().min(10).max(128);
@@ -12,12 +12,20 @@ export const setupRouter = router({
     .output(z.object({ isSetUp: z.boolean() }))
     .query(async ({ ctx }) => ({ isSetUp: await ctx.services.people.isSetUp() })),
 
-  createFirstAdmin: procedure('nobody', 'POST /setup', 'Makes the first administrator; refused when there is one')
+  createFirstAdmin: procedure(
+    'nobody',
+    'POST /setup',
+    'Makes the first administrator; refused when there is one',
+  )
     .input(z.object(newPerson))
     .output(z.object({ id: z.string() }))
     .mutation(async ({ ctx, input }) => {
       const made = await ctx.services.people.createFirstAdmin(input);
-      await ctx.services.audit.write(ctx, { action: 'create-first-admin', target: input.email, outcome: 'done' });
+      await ctx.services.audit.write(ctx, {
+        action: 'create-first-admin',
+        target: input.email,
+        outcome: 'done',
+      });
       return made;
     }),
 });
@@ -36,7 +44,13 @@ export const peopleRouter = router({
     .output(z.array(personSchema))
     .query(async ({ ctx }) => {
       const rows = await ctx.services.prisma.user.findMany({ orderBy: { email: 'asc' } });
-      return rows.map(({ id, name, email, role, createdAt }) => ({ id, name, email, role, createdAt: createdAt.toISOString() }));
+      return rows.map(({ id, name, email, role, createdAt }) => ({
+        id,
+        name,
+        email,
+        role,
+        createdAt: createdAt.toISOString(),
+      }));
     }),
 
   create: procedure('administer', 'POST /people', 'Lets somebody sign in')
@@ -45,7 +59,12 @@ export const peopleRouter = router({
     .mutation(async ({ ctx, input }) => {
       const made = await ctx.services.people.create(input);
       const after = { role: input.role };
-      await ctx.services.audit.write(ctx, { action: 'create-person', target: input.email, after, outcome: 'done' });
+      await ctx.services.audit.write(ctx, {
+        action: 'create-person',
+        target: input.email,
+        after,
+        outcome: 'done',
+      });
       return made;
     }),
 
@@ -54,7 +73,12 @@ export const peopleRouter = router({
     .output(z.object({ role: roleSchema }))
     .mutation(async ({ ctx, input }) => {
       const { before } = await ctx.services.people.setRole(input.id, input.role);
-      const record = { action: 'set-role', target: input.id, before: { role: before }, after: { role: input.role } };
+      const record = {
+        action: 'set-role',
+        target: input.id,
+        before: { role: before },
+        after: { role: input.role },
+      };
       await ctx.services.audit.write(ctx, { ...record, outcome: 'done' });
       return { role: input.role };
     }),

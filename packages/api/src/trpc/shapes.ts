@@ -1,4 +1,8 @@
-import { operationKindSchema, operationStepSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
+import {
+  nodeNameSchema,
+  operationKindSchema,
+  operationStepSchema,
+} from '@quantadb/engine/contract/cluster-state';
 import { clusterStatusSchema } from '@quantadb/engine/contract/status';
 import { z } from 'zod';
 
@@ -56,6 +60,20 @@ export const intentSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('add-node'), host: nodeNameSchema }),
   z.object({ kind: z.literal('remove-node'), node: nodeNameSchema }),
   z.object({ kind: z.literal('switchover'), to: nodeNameSchema.nullable() }),
+  z.object({
+    kind: z.literal('set-maintenance'),
+    node: nodeNameSchema,
+    on: z
+      .object({
+        minutes: z
+          .number()
+          .int()
+          .min(1)
+          .max(30 * 24 * 60)
+          .nullable(),
+      })
+      .nullable(),
+  }),
 ]);
 export type Intent = z.infer<typeof intentSchema>;
 

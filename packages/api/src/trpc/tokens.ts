@@ -3,7 +3,7 @@ import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { mayGrant } from '../people/roles.ts';
 import { hashOf, newToken } from '../secrets.ts';
-import { procedure, principalOf, router } from './init.ts';
+import { principalOf, procedure, router } from './init.ts';
 import { roleSchema, tokenSchema } from './shapes.ts';
 
 const dayMs = 24 * 3_600_000;
@@ -38,11 +38,15 @@ export const tokensRouter = router({
     .mutation(async ({ ctx, input }) => {
       const principal = principalOf(ctx);
       if (!mayGrant(principal.role, input.role)) {
-        throw new QuantaError('REFUSED', `your role (${principal.role}) cannot make a token with role ${input.role}`);
+        throw new QuantaError(
+          'REFUSED',
+          `your role (${principal.role}) cannot make a token with role ${input.role}`,
+        );
       }
       const token = newToken('api');
       const id = randomUUID();
-      const expiresAt = input.lifetimeDays === null ? null : new Date(Date.now() + input.lifetimeDays * dayMs);
+      const expiresAt =
+        input.lifetimeDays === null ? null : new Date(Date.now() + input.lifetimeDays * dayMs);
       const { name, role } = input;
       await ctx.services.prisma.apiToken.create({
         data: { id, name, role, hash: hashOf(token), createdBy: principal.name, expiresAt },
@@ -61,7 +65,10 @@ export const tokensRouter = router({
       if (!mayGrant(principalOf(ctx).role, token.role)) {
         throw new QuantaError('REFUSED', 'only an administrator ends an administrator’s token');
       }
-      await ctx.services.prisma.apiToken.update({ where: { id: input.id }, data: { revokedAt: token.revokedAt ?? new Date() } });
+      await ctx.services.prisma.apiToken.update({
+        where: { id: input.id },
+        data: { revokedAt: token.revokedAt ?? new Date() },
+      });
       await ctx.services.audit.write(ctx, { action: 'revoke-token', target: token.name, outcome: 'done' });
       return { revoked: true as const };
     }),

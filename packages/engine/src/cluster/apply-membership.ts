@@ -41,6 +41,23 @@ export function setPhase(draft: Draft, command: CommandOf<'set-phase'>): Command
   return { ok: true };
 }
 
+export function setMaintenance(draft: Draft, command: CommandOf<'set-maintenance'>): CommandResult {
+  const { state } = draft;
+  const { node, maintenance } = command;
+  const member = state.members[node];
+  if (!member) return { ok: false, reason: `${node} is no member` };
+  if (maintenance && state.reign.primary === node) {
+    return { ok: false, reason: `${node} is the primary: switch over to another node first` };
+  }
+  if (maintenance === null && member.maintenance === null) return { ok: true };
+  member.maintenance = maintenance;
+  const words = maintenance
+    ? `${node} is in maintenance, set by ${maintenance.by}${maintenance.reason ? `: ${maintenance.reason}` : ''}.`
+    : `The maintenance of ${node} has ended.`;
+  draft.event('info', 'maintenance', words, node);
+  return { ok: true };
+}
+
 export function removeMember(draft: Draft, command: CommandOf<'remove-member'>): CommandResult {
   const { state } = draft;
   if (!state.members[command.node]) return { ok: true };

@@ -3,6 +3,7 @@ import {
   failoverSchema,
   failoverStateSchema,
   lsnSchema,
+  maintenanceSchema,
   memberSchema,
   nodeNameSchema,
   operationSchema,
@@ -44,6 +45,11 @@ export const commandSchema = z.discriminatedUnion('kind', [
     phase: z.enum(['joining', 'active', 'leaving']),
   }),
   z.object({ kind: z.literal('remove-member'), node: nodeNameSchema }),
+  z.object({
+    kind: z.literal('set-maintenance'),
+    node: nodeNameSchema,
+    maintenance: maintenanceSchema.nullable(),
+  }),
   z.object({
     kind: z.literal('begin-failover'),
     id: z.string(),

@@ -60,6 +60,7 @@ export class Housekeeper {
   }
 
   private async work(state: ClusterState, leadingForMs: number): Promise<void> {
+    await this.endMaintenance(state);
     const primary = state.members[state.reign.primary ?? ''];
     if (!primary || (state.failover && state.failover.state !== 'REJOIN')) return;
     const report = await this.options.monitor.reportOf(primary);
@@ -69,6 +70,17 @@ export class Housekeeper {
     if (!state.operation && this.options.raft.needsReconciling(state))
       await this.options.raft.reconcileVoters(state);
     if (!state.operation && leadingForMs > settledMs) await this.leadFromElsewhere(state);
+  }
+
+  private async endMaintenance(state: ClusterState): Promise<void> {
+    const nowMs = this.clock.wallMs();
+    for (const { name, maintenance } of Object.values(state.members)) {
+      if (maintenance?.untilMs == null || maintenance.untilMs > nowMs) continue;
+      await this.options.commander.submit(
+        { kind: 'set-maintenance', node: name, maintenance: null },
+        commandDeadlineMs,
+      );
+    }
   }
 
   private async closeFailover(state: ClusterState, primary: NodeReport): Promise<void> {

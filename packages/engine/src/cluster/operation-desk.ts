@@ -7,7 +7,7 @@ import { QuantaError } from '../shared/errors.ts';
 import type { Commander } from './commander.ts';
 import type { Database } from './database.ts';
 import { memberByRaftId } from './membership.ts';
-import { operationParams } from './operations.ts';
+import { operationParams } from './operation-params.ts';
 import type { Peers } from './peer-protocol.ts';
 import { pendingSteps, planLifetimeMs, planOf } from './plan.ts';
 import type { RaftGroup } from './raft-group.ts';

@@ -12,6 +12,7 @@ import type { Commander } from './commander.ts';
 import type { Command, CommandResult } from './commands.ts';
 import type { Database } from './database.ts';
 import type { NodeAgent } from './node-agent.ts';
+import { hostOf } from './operation-params.ts';
 import {
   HandedOver,
   type OperationRunnerOptions,
@@ -40,6 +41,7 @@ export interface OperationResources {
 const commandDeadlineMs = 5000;
 const openDeadlineMs = 60_000;
 const cloneStallMs = 180_000;
+const minuteMs = 60_000;
 
 /** The steps of every operation, in the order of `operationSteps` in plan.ts. */
 export function operationHandlers(resources: OperationResources): OperationRunnerOptions['handlers'] {
@@ -48,6 +50,7 @@ export function operationHandlers(resources: OperationResources): OperationRunne
     'create-cluster': [steps.initialise, steps.grantFirst, steps.waitUntilOpen, steps.createApplication],
     'add-node': [steps.checkHost, steps.register, steps.joinRaft, steps.waitForClone, steps.makeVoter],
     'remove-node': [steps.takeOut, steps.stopThere, steps.leaveRaft, steps.forget],
+    'set-maintenance': [steps.setMaintenance],
     switchover: [
       steps.checkCandidate,
       steps.preparePrimary,
@@ -323,6 +326,18 @@ class OperationHandlers {
     return candidate;
   }
 
+  setMaintenance: StepHandler = async (context) => {
+    const { params, requestedBy: by, reason } = context.operation;
+    const node = String(params.node);
+    const sinceMs = this.clock.wallMs();
+    const untilMs = params.minutes === null ? null : sinceMs + Number(params.minutes) * minuteMs;
+    const maintenance = params.on === true ? { reason, sinceMs, untilMs, by } : null;
+    await this.submit({ kind: 'set-maintenance', node, maintenance });
+    if (!maintenance) return 'it takes reads again, and may become primary';
+    const until = untilMs === null ? 'until it is ended' : `until ${new Date(untilMs).toISOString()}`;
+    return `${until}; health checks send new reads elsewhere, open sessions go on`;
+  };
+
   private async submit(command: Command): Promise<CommandResult> {
     const result = await this.resources.commander.submit(command, commandDeadlineMs);
     if (!result.ok) throw new QuantaError('REFUSED', `${command.kind}: ${result.reason}`);
@@ -338,57 +353,6 @@ function isOpen(state: ClusterState): boolean {
   return (
     state.reign.epoch > 0 && isRecorded && (state.failover === null || state.failover.state === 'REJOIN')
   );
-}
-
-type HostParams = Pick<Member, 'name' | 'kind' | 'addresses' | 'zone'>;
-
-/** The host that add-node was asked for, from the operation's flat parameters. */
-function hostOf(context: StepContext): HostParams {
-  const { params } = context.operation;
-  const endpoint = (prefix: string) => ({
-    host: String(params[`${prefix}Host`]),
-    port: Number(params[`${prefix}Port`]),
-  });
-  const postgres = params.postgresHost === null ? null : endpoint('postgres');
-  const kind = params.kind === 'witness' ? 'witness' : 'data';
-  return {
-    name: String(params.name),
-    kind,
-    zone: null,
-    addresses: { raft: endpoint('raft'), api: endpoint('api'), postgres },
-  };
-}
-
-/** The flat parameters that are stored with an operation; secrets never are. */
-export function operationParams(
-  request: OperationRequest,
-  state: ClusterState | null,
-): Record<string, string | number | boolean | null> {
-  switch (request.kind) {
-    case 'create-cluster':
-      return {
-        cluster: request.cluster,
-        role: request.application?.role ?? null,
-        database: request.application?.database ?? null,
-      };
-    case 'add-node': {
-      const { name, kind, addresses } = request.host;
-      return {
-        name,
-        kind,
-        raftHost: addresses.raft.host,
-        raftPort: addresses.raft.port,
-        apiHost: addresses.api.host,
-        apiPort: addresses.api.port,
-        postgresHost: addresses.postgres?.host ?? null,
-        postgresPort: addresses.postgres?.port ?? null,
-      };
-    }
-    case 'remove-node':
-      return { node: request.node };
-    case 'switchover':
-      return { to: request.to, epoch: state?.reign.epoch ?? 0 };
-  }
 }
 
 function memberOf(state: ClusterState, name: string): Member {

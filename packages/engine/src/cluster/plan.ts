@@ -35,6 +35,7 @@ export const operationSteps = {
     'Grant the new reign',
     'Open for writes',
   ],
+  'set-maintenance': ['Mark the node'],
 } as const;
 
 export interface PlanInput {
@@ -77,6 +78,8 @@ export function planOf(input: PlanInput, request: OperationRequest): PlanBody {
       return planRemove(input, base, request.node);
     case 'switchover':
       return planSwitchover(input, base, request.to);
+    case 'set-maintenance':
+      return planMaintenance(input, base, request);
   }
 }
 
@@ -137,6 +140,49 @@ function planRemove(input: PlanInput, base: PlanBody, name: string): PlanBody {
     quorumAfter: voterWords(targetVoters(remaining, input.votersNow).size),
     refusal,
   };
+}
+
+function planMaintenance(
+  input: PlanInput,
+  base: PlanBody,
+  request: Extract<OperationRequest, { kind: 'set-maintenance' }>,
+): PlanBody {
+  const { node, on } = request;
+  const { state } = input;
+  const member = state?.members[node];
+  let refusal = base.refusal;
+  if (!refusal && !member) refusal = `${node} is no member of this cluster. See: quantadb nodes.`;
+  if (!refusal && on && state?.reign.primary === node) {
+    refusal = `${node} is the primary. Switch over first: quantadb switchover --to <standby>.`;
+  }
+  if (!refusal && !on && !member?.maintenance) refusal = `${node} is not in maintenance.`;
+  if (!on)
+    return {
+      ...base,
+      summary: `End the maintenance of ${node}: it takes reads and may become primary again.`,
+      refusal,
+    };
+  const until =
+    on.minutes === null ? 'until somebody ends it' : `for ${on.minutes} minutes, then it ends by itself`;
+  return {
+    ...base,
+    summary: `Put ${node} in maintenance ${until}: its health endpoints send reads elsewhere, and it is never made primary.`,
+    warnings: maintenanceWarnings(input, node),
+    refusal,
+  };
+}
+
+function maintenanceWarnings(input: PlanInput, node: string): string[] {
+  const { state } = input;
+  if (!state?.syncSet.electors.includes(node)) return [];
+  const others = state.syncSet.electors.filter(
+    (other) => other !== node && !state.members[other]?.maintenance,
+  );
+  const warning =
+    others.length === 0
+      ? 'No node can take over from the primary while this lasts: losing the primary stops writes.'
+      : `Only ${others.join(', ')} can take over from the primary while this lasts.`;
+  return [warning];
 }
 
 function planSwitchover(input: PlanInput, base: PlanBody, to: string | null): PlanBody {

@@ -43,6 +43,8 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
       return members.addMember(draft, command);
     case 'set-phase':
       return members.setPhase(draft, command);
+    case 'set-maintenance':
+      return members.setMaintenance(draft, command);
     case 'remove-member':
       return members.removeMember(draft, command);
     case 'grant-first':

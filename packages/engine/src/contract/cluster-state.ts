@@ -27,6 +27,16 @@ export type Addresses = z.infer<typeof addressesSchema>;
 /** Positions in WAL are hexadecimal `X/Y` strings as PostgreSQL prints them; compare with `postgres/lsn.ts` only. */
 export const lsnSchema = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
 
+/** Takes no reads, is never a failover candidate, and ends by itself. */
+export const maintenanceSchema = z.object({
+  reason: z.string().max(500),
+  sinceMs: z.number(),
+  /** Wall clock of the decider; null: until somebody ends it. */
+  untilMs: z.number().nullable(),
+  by: z.string().max(100),
+});
+export type Maintenance = z.infer<typeof maintenanceSchema>;
+
 export const memberSchema = z.object({
   name: nodeNameSchema,
   /** Never reused: a host that lost its Raft state comes back under a new id (Raft paper §6 assumes stable storage). */
@@ -36,14 +46,7 @@ export const memberSchema = z.object({
   zone: z.string().max(64).nullable(),
   /** `joining` until its first clone has streamed; a joining node is no failover candidate. */
   phase: z.enum(['joining', 'active', 'leaving']),
-  maintenance: z
-    .object({
-      reason: z.string().max(500),
-      sinceMs: z.number(),
-      untilMs: z.number().nullable(),
-      by: z.string().max(100),
-    })
-    .nullable(),
+  maintenance: maintenanceSchema.nullable(),
 });
 export type Member = z.infer<typeof memberSchema>;
 
@@ -140,7 +143,13 @@ export const failoverSchema = z.object({
 });
 export type Failover = z.infer<typeof failoverSchema>;
 
-export const operationKindSchema = z.enum(['create-cluster', 'add-node', 'remove-node', 'switchover']);
+export const operationKindSchema = z.enum([
+  'create-cluster',
+  'add-node',
+  'remove-node',
+  'switchover',
+  'set-maintenance',
+]);
 export type OperationKind = z.infer<typeof operationKindSchema>;
 
 export const operationStepSchema = z.object({

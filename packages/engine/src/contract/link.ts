@@ -23,6 +23,12 @@ export const enrolmentRequestSchema = z.object({
 });
 export type EnrolmentRequest = z.infer<typeof enrolmentRequestSchema>;
 
+/** POST /api/v1/operator-certificates: for commands that go straight to a daemon while the console is down. */
+export const operatorCertificateRequestSchema = z.object({
+  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,39}$/),
+  certificateRequest: pemSchema,
+});
+
 export const enrolmentAnswerSchema = z.object({ certificate: pemSchema, authority: pemSchema });
 export type EnrolmentAnswer = z.infer<typeof enrolmentAnswerSchema>;
 
@@ -45,9 +51,9 @@ export const hostReportSchema = z.object({
   host: hostStatusSchema,
   node: nodeReportSchema,
   /** From the decider, or from any node when none is known: how the cluster is, and what has happened since. */
-  cluster: z
+  picture: z
     .object({
-      id: z.uuid(),
+      clusterId: z.uuid(),
       isDecider: z.boolean(),
       status: clusterStatusSchema,
       events: z.array(clusterEventSchema).max(eventsPerReportMax),

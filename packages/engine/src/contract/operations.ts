@@ -23,6 +23,21 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('remove-node'), node: nodeNameSchema }),
   z.object({ kind: z.literal('switchover'), to: nodeNameSchema.nullable() }),
+  z.object({
+    kind: z.literal('set-maintenance'),
+    node: nodeNameSchema,
+    /** Null ends it; `minutes` null: until somebody ends it. */
+    on: z
+      .object({
+        minutes: z
+          .number()
+          .int()
+          .min(1)
+          .max(30 * 24 * 60)
+          .nullable(),
+      })
+      .nullable(),
+  }),
 ]);
 export type OperationRequest = z.infer<typeof operationRequestSchema>;
 

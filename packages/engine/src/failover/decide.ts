@@ -14,7 +14,7 @@ export interface ElectionInput {
   pending: string[];
   /** The node a person asked for (switchover); it must qualify like any other. */
   preferred: string | null;
-  /** Nodes that must not become primary while another may (maintenance). */
+  /** Nodes that must not become primary: in maintenance, or not yet, or no longer, full members. */
   avoided: ReadonlySet<string>;
   /** Orders positions of different timelines by the recorded forks: negative when left is behind right. */
   compare(left: WalPosition, right: WalPosition): number;
@@ -46,14 +46,14 @@ export function elect(input: ElectionInput): Election {
   // A node whose PostgreSQL is down may hold WAL that nobody acknowledged. It stands aside while the others can elect
   // safely without it, and is a candidate only when they cannot.
   const running = votes.filter((vote) => vote.promotable);
-  const first = choose(input, running, votes);
-  if (first) return first;
-  const second = choose(
-    input,
-    votes.filter((vote) => vote.promotable || vote.whyNotPromotable === restartable),
-    votes,
-  );
-  return second ?? { kind: 'blocked', blockedBy: blockedBy(input, votes), verdicts: refusals(input, votes) };
+  const startable = votes.filter((vote) => vote.promotable || vote.whyNotPromotable === restartable);
+  const isEligible = (vote: Vote) => !input.avoided.has(vote.node);
+  const chosen =
+    choose(input, running.filter(isEligible), votes) ?? choose(input, startable.filter(isEligible), votes);
+  if (chosen) return chosen;
+  const barred = choose(input, startable, votes);
+  const why = barred?.kind === 'promote' ? blockedByMaintenance(barred.candidate) : blockedBy(input, votes);
+  return { kind: 'blocked', blockedBy: why, verdicts: refusals(input, votes) };
 }
 
 /** The one reason for "not promotable" that a start of its PostgreSQL cures. */
@@ -99,11 +99,11 @@ function rank(input: ElectionInput, left: Vote, right: Vote): number {
 
 function preference(input: ElectionInput, vote: Vote): number {
   if (vote.node === input.preferred) return 0;
-  if (input.avoided.has(vote.node)) return 3;
   return vote.node === input.oldPrimary && input.preferred === null ? 1 : 2;
 }
 
 function whyNot(input: ElectionInput, vote: Vote, chosen: Vote): string {
+  if (input.avoided.has(vote.node)) return 'Refused: it is in maintenance.';
   if (!vote.promotable) return `Refused: ${vote.whyNotPromotable ?? 'it cannot be promoted'}.`;
   if (input.compare(vote.position, chosen.position) < 0) {
     return `Refused: its WAL ends at ${vote.position.lsn}, behind ${chosen.node} at ${chosen.position.lsn}.`;
@@ -133,6 +133,10 @@ function silent(input: ElectionInput): Verdicts {
       const why = refusal && !refusal.ok ? refusal.reason : 'not waited for';
       return { node, position: null, chosen: false, verdict: `No vote: ${why}.` };
     });
+}
+
+function blockedByMaintenance(node: string): string {
+  return `${node} could be promoted safely, but it is in maintenance. End that to go on: quantadb maintenance off ${node}.`;
 }
 
 function blockedBy(input: ElectionInput, votes: Vote[]): string {

@@ -56,11 +56,27 @@ export async function certifyHostRequest(
   authority: Authority,
   options: { requestPem: string; host: string; addresses: string[] },
 ): Promise<string> {
-  const request = parseRequest(options.requestPem);
-  if (!(await request.verify()))
+  return certify(authority, hostSubject(options, await requestedKey(options.requestPem)));
+}
+
+/**
+ * The same for a person or a script.
+ *
+ * @throws QuantaError PROTOCOL_VIOLATION
+ */
+export async function certifyOperatorRequest(
+  authority: Authority,
+  options: { requestPem: string; name: string },
+): Promise<string> {
+  return certify(authority, operatorSubject(options.name, await requestedKey(options.requestPem)));
+}
+
+async function requestedKey(requestPem: string): Promise<webcrypto.CryptoKey> {
+  const request = parseRequest(requestPem);
+  if (!(await request.verify())) {
     throw new QuantaError('PROTOCOL_VIOLATION', 'the certificate request is not signed with its own key');
-  const publicKey = await request.publicKey.export(keyAlgorithm, ['verify']);
-  return certify(authority, hostSubject(options, publicKey as webcrypto.CryptoKey));
+  }
+  return (await request.publicKey.export(keyAlgorithm, ['verify'])) as unknown as webcrypto.CryptoKey;
 }
 
 function parseRequest(pem: string): x509.Pkcs10CertificateRequest {
@@ -77,12 +93,7 @@ export async function issueOperatorCertificate(
   options: { name: string },
 ): Promise<IssuedCertificate> {
   const keys = await generateKeys();
-  const certPem = await certify(authority, {
-    commonName: `operator:${options.name}`,
-    publicKey: keys.publicKey,
-    usages: [x509.ExtendedKeyUsage.clientAuth],
-    extensions: [],
-  });
+  const certPem = await certify(authority, operatorSubject(options.name, keys.publicKey));
   return { certPem, keyPem: await keyToPem(keys.privateKey) };
 }
 
@@ -111,6 +122,15 @@ function hostSubject(
     publicKey,
     usages: [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth],
     extensions: [new x509.SubjectAlternativeNameExtension(alternatives)],
+  };
+}
+
+function operatorSubject(name: string, publicKey: webcrypto.CryptoKey): Subject {
+  return {
+    commonName: `operator:${name}`,
+    publicKey,
+    usages: [x509.ExtendedKeyUsage.clientAuth],
+    extensions: [],
   };
 }
 

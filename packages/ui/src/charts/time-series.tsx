@@ -23,7 +23,16 @@ export interface TimeSeriesProps {
 const seriesMax = 6;
 
 /** At most eight lines of a few hundred points, without animation: calm while it moves. */
-export function TimeSeries({ label, points, series, format, fromMs, toMs, timeText, heightPx = 180 }: TimeSeriesProps) {
+export function TimeSeries({
+  label,
+  points,
+  series,
+  format,
+  fromMs,
+  toMs,
+  timeText,
+  heightPx = 180,
+}: TimeSeriesProps) {
   return (
     <figure aria-label={label} className="min-w-0">
       <ResponsiveContainer width="100%" height={heightPx}>
@@ -50,7 +59,13 @@ export function TimeSeries({ label, points, series, format, fromMs, toMs, timeTe
             isAnimationActive={false}
             labelFormatter={(value) => timeText(Number(value))}
             formatter={(value) => format(value === null || value === undefined ? null : Number(value))}
-            contentStyle={{ background: 'var(--raised)', border: '1px solid var(--line)', borderRadius: 8, color: 'var(--ink)', fontSize: 12 }}
+            contentStyle={{
+              background: 'var(--raised)',
+              border: '1px solid var(--line)',
+              borderRadius: 8,
+              color: 'var(--ink)',
+              fontSize: 12,
+            }}
           />
           {series.map((name, index) => (
             <Line
@@ -70,7 +85,11 @@ export function TimeSeries({ label, points, series, format, fromMs, toMs, timeTe
       <figcaption className="flex flex-wrap gap-x-4 gap-y-1 px-2 text-ink-soft text-xs">
         {series.map((name, index) => (
           <span key={name} className="inline-flex items-center gap-1.5">
-            <span aria-hidden className="inline-block h-0.5 w-4" style={{ background: `var(--series-${(index % seriesMax) + 1})` }} />
+            <span
+              aria-hidden
+              className="inline-block h-0.5 w-4"
+              style={{ background: `var(--series-${(index % seriesMax) + 1})` }}
+            />
             {name}
             <span className="tabular-nums">{format(points.at(-1)?.[name] ?? null)}</span>
           </span>

@@ -13,12 +13,23 @@ export function ageText(ageMs: number): string {
 }
 
 /** Greys out values that may no longer be true, and says how old they are. */
-export function Stale({ ageMs, children, className }: { ageMs: number | null; children: ReactNode; className?: string }) {
+export function Stale({
+  ageMs,
+  children,
+  className,
+}: {
+  ageMs: number | null;
+  children: ReactNode;
+  className?: string;
+}) {
   const isStale = ageMs === null || ageMs > staleAfterMs;
   return (
     <div className={className} data-stale={isStale || undefined}>
       {isStale ? (
-        <p role="status" className="mb-2 inline-block rounded bg-muted-soft px-2 py-0.5 text-ink-soft text-xs">
+        <p
+          role="status"
+          className="mb-2 inline-block rounded bg-muted-soft px-2 py-0.5 text-ink-soft text-xs"
+        >
           {ageMs === null ? 'Nothing heard yet' : `Last heard ${ageText(ageMs)} ago`}
         </p>
       ) : null}

@@ -7,7 +7,11 @@ export function Loading({ label, rows = 3 }: { label: string; rows?: number }) {
   return (
     <div role="status" aria-label={label} className="flex flex-col gap-2 p-4">
       {Array.from({ length: rows }, (_, row) => (
-        <div key={`row-${row.toString()}`} className="h-4 animate-pulse rounded bg-muted-soft" style={{ width: `${90 - row * 14}%` }} />
+        <div
+          key={`row-${row.toString()}`}
+          className="h-4 animate-pulse rounded bg-muted-soft"
+          style={{ width: `${90 - row * 14}%` }}
+        />
       ))}
     </div>
   );
@@ -22,9 +26,20 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
-export function Failed({ message, hint, onRetry }: { message: string; hint?: string | null; onRetry?: () => void }) {
+export function Failed({
+  message,
+  hint,
+  onRetry,
+}: {
+  message: string;
+  hint?: string | null;
+  onRetry?: () => void;
+}) {
   return (
-    <div role="alert" className="m-4 flex flex-col items-start gap-2 rounded-md border border-critical bg-critical-soft p-3 text-critical">
+    <div
+      role="alert"
+      className="m-4 flex flex-col items-start gap-2 rounded-md border border-critical bg-critical-soft p-3 text-critical"
+    >
       <p className="font-medium">{message}</p>
       {hint ? <p>{hint}</p> : null}
       {onRetry ? <Button onClick={onRetry}>Try again</Button> : null}

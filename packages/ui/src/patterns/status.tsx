@@ -24,9 +24,23 @@ export function Mark({ tone }: { tone: Tone }) {
     <svg aria-hidden width="10" height="10" viewBox="0 0 10 10" className={classes('shrink-0', inks[tone])}>
       {tone === 'good' && <circle cx="5" cy="5" r="4" fill="currentColor" />}
       {tone === 'warning' && <path d="M5 0.5 9.8 9.3H0.2Z" fill="currentColor" />}
-      {tone === 'critical' && <rect x="1" y="1" width="8" height="8" fill="currentColor" transform="rotate(45 5 5)" />}
-      {tone === 'working' && <circle cx="5" cy="5" r="3.5" fill="none" stroke="currentColor" strokeWidth="2" strokeDasharray="14 8" />}
-      {tone === 'muted' && <circle cx="5" cy="5" r="3.5" fill="none" stroke="currentColor" strokeWidth="1.5" />}
+      {tone === 'critical' && (
+        <rect x="1" y="1" width="8" height="8" fill="currentColor" transform="rotate(45 5 5)" />
+      )}
+      {tone === 'working' && (
+        <circle
+          cx="5"
+          cy="5"
+          r="3.5"
+          fill="none"
+          stroke="currentColor"
+          strokeWidth="2"
+          strokeDasharray="14 8"
+        />
+      )}
+      {tone === 'muted' && (
+        <circle cx="5" cy="5" r="3.5" fill="none" stroke="currentColor" strokeWidth="1.5" />
+      )}
     </svg>
   );
 }
@@ -42,7 +56,12 @@ export function Status({ tone, children }: { tone: Tone; children: string }) {
 
 export function Badge({ tone, children }: { tone: Tone; children: string }) {
   return (
-    <span className={classes('inline-flex items-center gap-1 whitespace-nowrap rounded px-1.5 py-0.5 font-medium text-[0.6875rem]', fills[tone])}>
+    <span
+      className={classes(
+        'inline-flex items-center gap-1 whitespace-nowrap rounded px-1.5 py-0.5 font-medium text-[0.6875rem]',
+        fills[tone],
+      )}
+    >
       {children}
     </span>
   );

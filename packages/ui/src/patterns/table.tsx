@@ -21,7 +21,8 @@ export interface TableProps<Row> {
 /** One table for all lists. Its caption is for screen readers; the panel around it has the visible title. */
 export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
   return (
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={caption}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard (WCAG 2.1.1)
+    <section className="overflow-x-auto" tabIndex={0} aria-label={caption}>
       <table className="w-full border-collapse text-left text-[0.8125rem]">
         <caption className="sr-only">{caption}</caption>
         <thead>
@@ -30,7 +31,11 @@ export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
               <th
                 key={column.key}
                 scope="col"
-                className={classes('whitespace-nowrap px-4 py-2 font-medium text-ink-faint text-xs', column.isNumeric && 'text-right', column.isMinor && 'hidden md:table-cell')}
+                className={classes(
+                  'whitespace-nowrap px-4 py-2 font-medium text-ink-faint text-xs',
+                  column.isNumeric && 'text-right',
+                  column.isMinor && 'hidden md:table-cell',
+                )}
               >
                 {column.header}
               </th>
@@ -43,7 +48,11 @@ export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
               {columns.map((column) => (
                 <td
                   key={column.key}
-                  className={classes('px-4 py-2 align-middle', column.isNumeric && 'text-right tabular-nums', column.isMinor && 'hidden md:table-cell')}
+                  className={classes(
+                    'px-4 py-2 align-middle',
+                    column.isNumeric && 'text-right tabular-nums',
+                    column.isMinor && 'hidden md:table-cell',
+                  )}
                 >
                   {column.cell(row)}
                 </td>
@@ -52,6 +61,6 @@ export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

@@ -16,7 +16,9 @@ export function Timeline({ label, items }: { label: string; items: TimelineItem[
     <ol aria-label={label} className="flex flex-col">
       {items.map((item, index) => (
         <li key={item.key} className="relative flex gap-3 pb-4 last:pb-0">
-          {index < items.length - 1 ? <span aria-hidden className="absolute top-4 bottom-0 left-[5px] w-px bg-line" /> : null}
+          {index < items.length - 1 ? (
+            <span aria-hidden className="absolute top-4 bottom-0 left-[5px] w-px bg-line" />
+          ) : null}
           <span className="z-10 mt-1 bg-surface">
             <Mark tone={item.tone} />
           </span>

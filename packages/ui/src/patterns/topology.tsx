@@ -27,7 +27,10 @@ export function Topology({ nodes }: { nodes: TopologyNode[] }) {
       {primary ? <NodeCard node={primary} /> : <NoPrimary />}
       <ul className="flex flex-col gap-3">
         {others.map((node) => (
-          <li key={node.name} className="grid grid-cols-1 items-center md:grid-cols-[minmax(7rem,11rem)_minmax(0,18rem)]">
+          <li
+            key={node.name}
+            className="grid grid-cols-1 items-center md:grid-cols-[minmax(7rem,11rem)_minmax(0,18rem)]"
+          >
             <Edge node={node} />
             <NodeCard node={node} />
           </li>
@@ -76,7 +79,10 @@ function NodeCard({ node }: { node: TopologyNode }) {
   return (
     <article
       aria-label={`${node.name}, ${node.role}, ${node.state}`}
-      className={classes('rounded-lg border bg-raised p-3', node.role === 'primary' ? 'border-accent border-2' : 'border-line')}
+      className={classes(
+        'rounded-lg border bg-raised p-3',
+        node.role === 'primary' ? 'border-accent border-2' : 'border-line',
+      )}
     >
       <header className="flex items-start justify-between gap-2">
         <div className="min-w-0">
@@ -94,7 +100,9 @@ function NodeCard({ node }: { node: TopologyNode }) {
         {node.role === 'primary' ? <Badge tone="working">takes writes</Badge> : null}
         {node.isRaftLeader ? <Badge tone="muted">decides</Badge> : null}
         {node.isInMaintenance ? <Badge tone="warning">maintenance</Badge> : null}
-        {node.address ? <code className="font-mono text-[0.6875rem] text-ink-faint">{node.address}</code> : null}
+        {node.address ? (
+          <code className="font-mono text-[0.6875rem] text-ink-faint">{node.address}</code>
+        ) : null}
       </div>
     </article>
   );

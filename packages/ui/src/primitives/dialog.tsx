@@ -23,14 +23,18 @@ export function Dialog({ isOpen, onClose, title, description, children, footer }
           <div className="flex items-start justify-between gap-4 border-line border-b px-5 py-3.5">
             <div>
               <Radix.Title className="font-semibold text-base">{title}</Radix.Title>
-              {description ? <Radix.Description className="mt-0.5 text-ink-soft">{description}</Radix.Description> : null}
+              {description ? (
+                <Radix.Description className="mt-0.5 text-ink-soft">{description}</Radix.Description>
+              ) : null}
             </div>
             <Radix.Close className="rounded-md p-1 text-ink-faint hover:bg-muted-soft" aria-label="Close">
               <X size={16} aria-hidden />
             </Radix.Close>
           </div>
           <div className="min-h-0 flex-1 overflow-y-auto px-5 py-4">{children}</div>
-          {footer ? <div className="flex flex-wrap justify-end gap-2 border-line border-t px-5 py-3">{footer}</div> : null}
+          {footer ? (
+            <div className="flex flex-wrap justify-end gap-2 border-line border-t px-5 py-3">{footer}</div>
+          ) : null}
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>

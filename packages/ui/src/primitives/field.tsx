@@ -1,4 +1,10 @@
-import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId } from 'react';
+import {
+  type InputHTMLAttributes,
+  type ReactNode,
+  type SelectHTMLAttributes,
+  type TextareaHTMLAttributes,
+  useId,
+} from 'react';
 import { classes } from './classes.tsx';
 
 const box =
@@ -17,35 +23,79 @@ function Frame({ id, label, hint, error, children }: FieldProps & { id: string; 
         {label}
       </label>
       {children}
-      {hint && !error ? <p id={`${id}-hint`} className="text-ink-faint text-xs">{hint}</p> : null}
-      {error ? <p id={`${id}-hint`} role="alert" className="text-critical text-xs">{error}</p> : null}
+      {hint && !error ? (
+        <p id={`${id}-hint`} className="text-ink-faint text-xs">
+          {hint}
+        </p>
+      ) : null}
+      {error ? (
+        <p id={`${id}-hint`} role="alert" className="text-critical text-xs">
+          {error}
+        </p>
+      ) : null}
     </div>
   );
 }
 
-export function TextField({ label, hint, error, className, ...rest }: FieldProps & InputHTMLAttributes<HTMLInputElement>) {
+export function TextField({
+  label,
+  hint,
+  error,
+  className,
+  ...rest
+}: FieldProps & InputHTMLAttributes<HTMLInputElement>) {
   const id = useId();
   return (
     <Frame {...{ id, label, hint, error: error ?? null }}>
-      <input id={id} aria-invalid={error ? true : undefined} aria-describedby={hint || error ? `${id}-hint` : undefined} {...rest} className={classes(box, className)} />
+      <input
+        id={id}
+        aria-invalid={error ? true : undefined}
+        aria-describedby={hint || error ? `${id}-hint` : undefined}
+        {...rest}
+        className={classes(box, className)}
+      />
     </Frame>
   );
 }
 
-export function TextArea({ label, hint, error, className, ...rest }: FieldProps & TextareaHTMLAttributes<HTMLTextAreaElement>) {
+export function TextArea({
+  label,
+  hint,
+  error,
+  className,
+  ...rest
+}: FieldProps & TextareaHTMLAttributes<HTMLTextAreaElement>) {
   const id = useId();
   return (
     <Frame {...{ id, label, hint, error: error ?? null }}>
-      <textarea id={id} rows={2} aria-describedby={hint || error ? `${id}-hint` : undefined} {...rest} className={classes(box, className)} />
+      <textarea
+        id={id}
+        rows={2}
+        aria-describedby={hint || error ? `${id}-hint` : undefined}
+        {...rest}
+        className={classes(box, className)}
+      />
     </Frame>
   );
 }
 
-export function SelectField({ label, hint, error, children, className, ...rest }: FieldProps & SelectHTMLAttributes<HTMLSelectElement>) {
+export function SelectField({
+  label,
+  hint,
+  error,
+  children,
+  className,
+  ...rest
+}: FieldProps & SelectHTMLAttributes<HTMLSelectElement>) {
   const id = useId();
   return (
     <Frame {...{ id, label, hint, error: error ?? null }}>
-      <select id={id} aria-describedby={hint || error ? `${id}-hint` : undefined} {...rest} className={classes(box, className)}>
+      <select
+        id={id}
+        aria-describedby={hint || error ? `${id}-hint` : undefined}
+        {...rest}
+        className={classes(box, className)}
+      >
         {children}
       </select>
     </Frame>

@@ -15,7 +15,11 @@ export function Menu({ trigger, items }: { trigger: ReactNode; items: MenuItem[]
     <Radix.Root>
       <Radix.Trigger asChild>{trigger}</Radix.Trigger>
       <Radix.Portal>
-        <Radix.Content align="end" sideOffset={4} className="z-50 min-w-52 rounded-lg border border-line bg-raised p-1 shadow-lg">
+        <Radix.Content
+          align="end"
+          sideOffset={4}
+          className="z-50 min-w-52 rounded-lg border border-line bg-raised p-1 shadow-lg"
+        >
           {items.map((item) => (
             <Radix.Item
               key={item.label}
@@ -27,7 +31,9 @@ export function Menu({ trigger, items }: { trigger: ReactNode; items: MenuItem[]
               )}
             >
               {item.label}
-              {item.disabledBecause ? <span className="block text-ink-faint text-xs">{item.disabledBecause}</span> : null}
+              {item.disabledBecause ? (
+                <span className="block text-ink-faint text-xs">{item.disabledBecause}</span>
+              ) : null}
             </Radix.Item>
           ))}
         </Radix.Content>

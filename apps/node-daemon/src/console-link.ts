@@ -1,0 +1,145 @@
+import { createSign } from 'node:crypto';
+import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
+import {
+  challengeSchema,
+  eventsPerReportMax,
+  type HostReport,
+  type LinkAnswer,
+  linkCallSchema,
+  linkMethods,
+  linkVersion,
+  reportAnswerSchema,
+} from '@quantadb/engine/contract/link';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import type { Logger } from '@quantadb/engine/shared/logger';
+import { releaseVersion } from '@quantadb/engine/shared/version';
+import { io, type Socket } from 'socket.io-client';
+
+export interface ConsoleLinkOptions {
+  /** Where the control plane is, e.g. `https://quantadb.example.com`. */
+  url: string;
+  tls: { cert: string; key: string };
+  facade: DaemonFacade;
+  logger: Logger;
+}
+
+const reportEveryMs = 1000;
+const reportAnswerMs = 5000;
+const reconnectMinMs = 500;
+const reconnectMaxMs = 15_000;
+const recentOperations = 10;
+
+/**
+ * Dials the control plane and keeps it informed. Nothing here is needed to run the cluster: without a control plane this
+ * is a socket that tries again, with backoff.
+ */
+export class ConsoleLink {
+  private readonly options: ConsoleLinkOptions;
+  private readonly socket: Socket;
+  private readonly timer: NodeJS.Timeout;
+  private isWelcome = false;
+  private isReporting = false;
+  /** Up to which event the control plane has the history; unknown until its first answer. */
+  private eventsUpTo: number | null = null;
+
+  constructor(options: ConsoleLinkOptions) {
+    this.options = options;
+    this.socket = io(new URL('/nodes', options.url).href, {
+      transports: ['websocket'],
+      reconnectionDelay: reconnectMinMs,
+      reconnectionDelayMax: reconnectMaxMs,
+      randomizationFactor: 0.5,
+    });
+    this.socket.on('challenge', (challenge: unknown) => this.prove(challenge));
+    this.socket.on(
+      'call',
+      (call: unknown, answer: (value: LinkAnswer) => void) => void this.answer(call).then(answer),
+    );
+    this.socket.on('disconnect', (reason) => {
+      this.isWelcome = false;
+      this.eventsUpTo = null;
+      // After a refusal the library leaves it to us to try again.
+      if (reason === 'io server disconnect') setTimeout(() => this.socket.connect(), reconnectMaxMs);
+    });
+    this.timer = setInterval(() => void this.report(), reportEveryMs);
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.socket.close();
+  }
+
+  private prove(raw: unknown): void {
+    const challenge = challengeSchema.safeParse(raw);
+    if (!challenge.success) {
+      this.options.logger.warn({}, 'the control plane speaks another version of the link');
+      return;
+    }
+    const { cert, key } = this.options.tls;
+    const signature = createSign('sha256')
+      .update(`quantadb link ${challenge.data.nonce}`)
+      .sign(key, 'base64');
+    const hello = { version: linkVersion, release: releaseVersion, certificate: cert, signature };
+    this.socket.emit('hello', hello, (answer: { ok?: boolean; reason?: string }) => {
+      this.isWelcome = answer?.ok === true;
+      if (this.isWelcome)
+        this.options.logger.info({ console: this.options.url }, 'connected to the control plane');
+      else this.options.logger.warn({ reason: answer?.reason }, 'the control plane refused this host');
+    });
+  }
+
+  private async report(): Promise<void> {
+    if (!this.isWelcome || this.isReporting) return;
+    this.isReporting = true;
+    try {
+      const report = await this.makeReport();
+      const raw: unknown = await this.socket.timeout(reportAnswerMs).emitWithAck('report', report);
+      const answer = reportAnswerSchema.safeParse(raw);
+      if (answer.success && report.picture) this.eventsUpTo = answer.data.eventsUpTo;
+    } catch (error) {
+      this.options.logger.debug({ error: messageOf(error) }, 'a report was not confirmed');
+    } finally {
+      this.isReporting = false;
+    }
+  }
+
+  private async makeReport(): Promise<HostReport> {
+    const { facade } = this.options;
+    const node = facade.report();
+    const isDecider = node.raft?.role === 'leader';
+    const hasDecider = node.raft !== null && node.raft.leader !== null;
+    const mayTell = node.cluster !== null && (isDecider || !hasDecider);
+    const status = mayTell ? await facade.clusterStatus() : null;
+    const base = { host: facade.host(), node };
+    if (!status || !node.cluster) return { ...base, picture: null };
+    const { eventsUpTo } = this;
+    const events = eventsUpTo === null ? [] : facade.events(eventsUpTo).slice(0, eventsPerReportMax);
+    const operations = facade.operations().slice(-recentOperations);
+    return { ...base, picture: { clusterId: node.cluster.id, isDecider, status, events, operations } };
+  }
+
+  private async answer(raw: unknown): Promise<LinkAnswer> {
+    try {
+      return { ok: true, output: await this.perform(raw) };
+    } catch (error) {
+      const quanta = error instanceof QuantaError ? error : null;
+      if (!quanta)
+        this.options.logger.warn({ error: messageOf(error) }, 'a call of the control plane failed');
+      const hint = quanta?.hint;
+      return {
+        ok: false,
+        code: quanta?.code ?? 'REFUSED',
+        message: messageOf(error),
+        ...(hint ? { hint } : {}),
+      };
+    }
+  }
+
+  private async perform(raw: unknown): Promise<unknown> {
+    const call = linkCallSchema.safeParse(raw);
+    if (!call.success) throw new QuantaError('NOT_FOUND', 'this host does not know that call');
+    const { method, input } = call.data;
+    if (method === 'plan') return this.options.facade.plan(linkMethods.plan.input.parse(input));
+    return this.options.facade.start(linkMethods.start.input.parse(input));
+  }
+}

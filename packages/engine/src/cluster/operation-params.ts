@@ -1,0 +1,58 @@
+import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import type { OperationRequest } from '../contract/operations.ts';
+import type { StepContext } from './operation-runner.ts';
+
+/** How a request is stored with its operation: flat, without secrets, and read back by the steps (pure). */
+
+type HostParams = Pick<Member, 'name' | 'kind' | 'addresses' | 'zone'>;
+
+/** The host that add-node was asked for, from the operation's flat parameters. */
+export function hostOf(context: StepContext): HostParams {
+  const { params } = context.operation;
+  const endpoint = (prefix: string) => ({
+    host: String(params[`${prefix}Host`]),
+    port: Number(params[`${prefix}Port`]),
+  });
+  const postgres = params.postgresHost === null ? null : endpoint('postgres');
+  const kind = params.kind === 'witness' ? 'witness' : 'data';
+  return {
+    name: String(params.name),
+    kind,
+    zone: null,
+    addresses: { raft: endpoint('raft'), api: endpoint('api'), postgres },
+  };
+}
+
+/** The flat parameters that are stored with an operation; secrets never are. */
+export function operationParams(
+  request: OperationRequest,
+  state: ClusterState | null,
+): Record<string, string | number | boolean | null> {
+  switch (request.kind) {
+    case 'create-cluster':
+      return {
+        cluster: request.cluster,
+        role: request.application?.role ?? null,
+        database: request.application?.database ?? null,
+      };
+    case 'add-node': {
+      const { name, kind, addresses } = request.host;
+      return {
+        name,
+        kind,
+        raftHost: addresses.raft.host,
+        raftPort: addresses.raft.port,
+        apiHost: addresses.api.host,
+        apiPort: addresses.api.port,
+        postgresHost: addresses.postgres?.host ?? null,
+        postgresPort: addresses.postgres?.port ?? null,
+      };
+    }
+    case 'remove-node':
+      return { node: request.node };
+    case 'switchover':
+      return { to: request.to, epoch: state?.reign.epoch ?? 0 };
+    case 'set-maintenance':
+      return { node: request.node, on: request.on !== null, minutes: request.on?.minutes ?? null };
+  }
+}
