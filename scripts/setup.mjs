@@ -210,8 +210,7 @@ function build() {
 
 function buildInputs() {
   const names = ['package.json', 'package-lock.json', 'tsconfig.base.json', 'turbo.json'];
-  const directories = [...workspaceDirectories(), 'prisma'];
-  return [...names, ...directories].flatMap((name) => {
+  return [...names, ...workspaceDirectories()].flatMap((name) => {
     const path = join(root, name);
     return name.includes('.') ? [path] : filesBelow(path);
   });
@@ -220,7 +219,7 @@ function buildInputs() {
 function everythingIsBuilt() {
   return workspaceDirectories().every((directory) => {
     if (!readJson(join(root, directory, 'package.json')).scripts?.build) return true;
-    return ['dist', '.next'].some((output) => existsSync(join(root, directory, output)));
+    return existsSync(join(root, directory, 'dist'));
   });
 }
 

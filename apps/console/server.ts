@@ -5,6 +5,9 @@ import { ControlPlane } from '@quantadb/api/control-plane';
 import next from 'next';
 import { pino } from 'pino';
 
+// Next is CommonJS whose module is the function itself; its types describe it as an object with a default.
+const createPages = next as unknown as typeof next.default;
+
 /** One process, one port: pages by Next, everything else by the control plane. */
 async function main(): Promise<void> {
   const logger = pino({ level: process.env.QUANTADB_LOG_LEVEL ?? 'info', base: { part: 'console' } });
@@ -13,7 +16,7 @@ async function main(): Promise<void> {
   const config = { ...configFromEnvironment(process.env), logger };
   const dir = fileURLToPath(new URL('..', import.meta.url));
   const server = createServer();
-  const pages = next({ dev: false, dir, hostname, port, httpServer: server });
+  const pages = createPages({ dev: false, dir, hostname, port, httpServer: server });
   await pages.prepare();
   const handlePage = pages.getRequestHandler();
   const controlPlane = await ControlPlane.open(config, server);

@@ -16,7 +16,15 @@ export function isMain(moduleUrl) {
   return started !== undefined && realpathSync(started) === fileURLToPath(moduleUrl);
 }
 
-const generatedNames = new Set(['node_modules', 'dist', '.turbo', '.next', 'coverage', 'test-results']);
+const generatedNames = new Set([
+  'node_modules',
+  'dist',
+  '.turbo',
+  '.next',
+  'generated',
+  'coverage',
+  'test-results',
+]);
 
 /**
  * Every file below a directory, without generated ones, in a stable order.

@@ -33,7 +33,10 @@ export function completed(lock) {
     const dev = lock.packages[wantedBy]?.dev ? { dev: true } : {};
     const { cpu, libc, os } = platformOf(name);
     // The order is npm's own, so that the next `npm install` changes nothing.
-    return [`${folder}${name}`, { version, cpu, ...dev, ...(libc && { libc }), optional: true, ...(os && { os }) }];
+    return [
+      `${folder}${name}`,
+      { version, cpu, ...dev, ...(libc && { libc }), optional: true, ...(os && { os }) },
+    ];
   });
   const entries = [...Object.entries(lock.packages), ...added];
   return { ...lock, packages: Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))) };

@@ -1,6 +1,6 @@
 'use client';
 
-import type { LiveStatus } from '@quantadb/api/clusters/registry';
+import type { LiveStatus } from '@quantadb/api/client-types';
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
 import { io } from 'socket.io-client';

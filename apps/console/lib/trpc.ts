@@ -1,6 +1,6 @@
 'use client';
 
-import type { AppRouter } from '@quantadb/api/trpc/router';
+import type { AppRouter } from '@quantadb/api/client-types';
 import { createTRPCContext } from '@trpc/tanstack-react-query';
 
 export const { TRPCProvider, useTRPC, useTRPCClient } = createTRPCContext<AppRouter>();

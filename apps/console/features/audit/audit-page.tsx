@@ -1,6 +1,6 @@
 'use client';
 
-import type { AppRouter } from '@quantadb/api/trpc/router';
+import type { AppRouter } from '@quantadb/api/client-types';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Status, type Tone } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';

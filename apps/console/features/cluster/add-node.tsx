@@ -6,7 +6,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Plus } from 'lucide-react';
 import { useTRPC } from '../../lib/trpc.ts';
 import type { Intent } from '../operations/intent.ts';
-import { useMay } from '../shell/shell.tsx';
+import { useMay } from '../shell/me.ts';
 
 /** The hosts that are in no cluster, one click away. */
 export function AddNode({ onChoose }: { onChoose(intent: Intent): void }) {

@@ -1,4 +1,4 @@
-import type { NodeStatus } from '@quantadb/engine/contract/status';
+import type { NodeStatus } from '@quantadb/api/client-types';
 import { bytesText } from '@quantadb/ui/charts/units';
 
 /** Live bytes of every clone that runs. */

@@ -1,6 +1,6 @@
 'use client';
 
-import type { ClusterStatus } from '@quantadb/engine/contract/status';
+import type { ClusterStatus } from '@quantadb/api/client-types';
 import { Stale } from '@quantadb/ui/patterns/stale';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Badge, Mark } from '@quantadb/ui/patterns/status';
@@ -53,7 +53,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
         </Stale>
       </Panel>
       <LagCharts clusterId={clusterId} />
-      <div className="grid gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
+      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <Panel title="Nodes" isFlush>
           <NodesTable nodes={status.nodes} ageMs={age} />
         </Panel>

@@ -17,6 +17,8 @@ const ranges = { '5m': 5 * 60_000, '1h': 3_600_000, '24h': 24 * 3_600_000 } as c
 type Range = keyof typeof ranges;
 const rangeNames = Object.keys(ranges) as Range[];
 const tickMs = 1000;
+const bytesTopMin = 64 * 1024;
+const timeTopMinMs = 1000;
 /** Wider ranges are server buckets that are fetched again; the narrow one grows by what comes in live. */
 const refetchMs: Record<Range, number> = { '5m': 60_000, '1h': 15_000, '24h': 60_000 };
 
@@ -60,11 +62,18 @@ export function LagCharts({ clusterId }: { clusterId: string }) {
       {isEmpty && stored.data ? <Empty title="No standby has reported in this time" /> : null}
       {isEmpty ? null : (
         <div className="grid gap-6 lg:grid-cols-2">
-          <Chart title="WAL not yet replayed" points={series.bytes} format={bytesText} {...shared} />
+          <Chart
+            title="WAL not yet replayed"
+            points={series.bytes}
+            format={bytesText}
+            topMin={bytesTopMin}
+            {...shared}
+          />
           <Chart
             title="Time behind the primary"
             points={series.milliseconds}
             format={durationText}
+            topMin={timeTopMinMs}
             {...shared}
           />
         </div>
@@ -75,6 +84,7 @@ export function LagCharts({ clusterId }: { clusterId: string }) {
 
 interface ChartProps {
   title: string;
+  topMin: number;
   points: SeriesPoint[];
   series: string[];
   format(value: number | null): string;

@@ -1,4 +1,4 @@
-import type { AppRouter } from '@quantadb/api/trpc/router';
+import type { AppRouter } from '@quantadb/api/client-types';
 import type { SeriesPoint } from '@quantadb/ui/charts/time-series';
 import type { inferRouterOutputs } from '@trpc/server';
 import type { Heard } from '../../lib/live.tsx';

@@ -1,9 +1,9 @@
-import type { NodeStatus } from '@quantadb/engine/contract/status';
+import type { NodeStatus } from '@quantadb/api/client-types';
 import { Button } from '@quantadb/ui/primitives/button';
 import { Menu } from '@quantadb/ui/primitives/menu';
 import { MoreHorizontal } from 'lucide-react';
 import type { Intent } from '../operations/intent.ts';
-import { useMay } from '../shell/shell.tsx';
+import { useMay } from '../shell/me.ts';
 
 export function NodeMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent: Intent): void }) {
   const may = useMay();

@@ -1,4 +1,4 @@
-import type { NodeStatus } from '@quantadb/engine/contract/status';
+import type { NodeStatus } from '@quantadb/api/client-types';
 import { bytesText, durationText } from '@quantadb/ui/charts/units';
 import { Stale } from '@quantadb/ui/patterns/stale';
 import { Badge, Status } from '@quantadb/ui/patterns/status';

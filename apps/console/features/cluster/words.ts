@@ -1,4 +1,4 @@
-import type { ClusterStatus, NodeStatus } from '@quantadb/engine/contract/status';
+import type { ClusterStatus, NodeStatus } from '@quantadb/api/client-types';
 import type { Tone } from '@quantadb/ui/patterns/status';
 
 /** How states are said and shown, in one place (pure). */

@@ -1,6 +1,6 @@
 'use client';
 
-import type { AppRouter } from '@quantadb/api/trpc/router';
+import type { AppRouter } from '@quantadb/api/client-types';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Status, type Tone } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
@@ -12,7 +12,7 @@ import type { inferRouterOutputs } from '@trpc/server';
 import { Plus } from 'lucide-react';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
-import { useMay } from '../shell/shell.tsx';
+import { useMay } from '../shell/me.ts';
 
 type Host = inferRouterOutputs<AppRouter>['hosts']['list'][number];
 const tones: Record<Host['state'], Tone> = { available: 'good', member: 'good', unreachable: 'critical' };

@@ -1,4 +1,4 @@
-import type { AppRouter } from '@quantadb/api/trpc/router';
+import type { AppRouter } from '@quantadb/api/client-types';
 import type { inferRouterInputs, inferRouterOutputs } from '@trpc/server';
 
 export type Intent = inferRouterInputs<AppRouter>['operations']['plan']['intent'];

@@ -59,24 +59,7 @@ export function OperationDialog({
       }
     >
       <div className="flex flex-col gap-4">
-        {intent.kind === 'set-maintenance' && intent.on ? (
-          <SelectField
-            label="Ends by itself after"
-            value={String(intent.on.minutes ?? '')}
-            onChange={(event) =>
-              setIntent({
-                ...intent,
-                on: { minutes: event.target.value === '' ? null : Number(event.target.value) },
-              })
-            }
-          >
-            <option value="15">15 minutes</option>
-            <option value="60">1 hour</option>
-            <option value="240">4 hours</option>
-            <option value="1440">1 day</option>
-            <option value="">never: until somebody ends it</option>
-          </SelectField>
-        ) : null}
+        <MaintenanceEnd intent={intent} onChange={setIntent} />
         {plan.isPending ? <Loading label="Planning" /> : null}
         {plan.error ? (
           <Failed {...problemOf(plan.error)} onRetry={() => makePlan({ clusterId, intent })} />
@@ -94,6 +77,25 @@ export function OperationDialog({
         <CommandLine text={commandOf(intent)} />
       </div>
     </Dialog>
+  );
+}
+
+function MaintenanceEnd({ intent, onChange }: { intent: Intent; onChange(intent: Intent): void }) {
+  if (intent.kind !== 'set-maintenance' || !intent.on) return null;
+  const choose = (text: string) =>
+    onChange({ ...intent, on: { minutes: text === '' ? null : Number(text) } });
+  return (
+    <SelectField
+      label="Ends by itself after"
+      value={String(intent.on.minutes ?? '')}
+      onChange={(event) => choose(event.target.value)}
+    >
+      <option value="15">15 minutes</option>
+      <option value="60">1 hour</option>
+      <option value="240">4 hours</option>
+      <option value="1440">1 day</option>
+      <option value="">never: until somebody ends it</option>
+    </SelectField>
   );
 }
 

@@ -1,6 +1,6 @@
 'use client';
 
-import type { AppRouter } from '@quantadb/api/trpc/router';
+import type { AppRouter } from '@quantadb/api/client-types';
 import { Failed, Loading } from '@quantadb/ui/patterns/states';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
 import { Button } from '@quantadb/ui/primitives/button';
@@ -11,7 +11,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import type { inferRouterOutputs } from '@trpc/server';
 import { type FormEvent, useState } from 'react';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
-import { type Role, useMay } from '../shell/shell.tsx';
+import { type Role, useMay } from '../shell/me.ts';
 
 type Person = inferRouterOutputs<AppRouter>['people']['list'][number];
 const roles: Role[] = ['viewer', 'operator', 'admin'];

@@ -1,6 +1,6 @@
 'use client';
 
-import type { AppRouter } from '@quantadb/api/trpc/router';
+import type { AppRouter } from '@quantadb/api/client-types';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { createTRPCClient, httpBatchLink } from '@trpc/client';
 import { ThemeProvider } from 'next-themes';

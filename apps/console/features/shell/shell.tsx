@@ -3,19 +3,11 @@
 import { Failed, Loading } from '@quantadb/ui/patterns/states';
 import { useQuery } from '@tanstack/react-query';
 import { useRouter } from 'next/navigation';
-import { createContext, type ReactNode, useContext, useEffect } from 'react';
+import { type ReactNode, useEffect } from 'react';
 import { LiveProvider } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { Me } from './me.ts';
 import { TopBar } from './top-bar.tsx';
-
-export type Role = 'viewer' | 'operator' | 'admin';
-const Me = createContext<{ name: string; role: Role }>({ name: '', role: 'viewer' });
-
-/** What the server lets this person do; here it only decides what is offered. */
-export function useMay(): { name: string; operate: boolean; administer: boolean } {
-  const { name, role } = useContext(Me);
-  return { name, operate: role !== 'viewer', administer: role === 'admin' };
-}
 
 export function Shell({ children }: { children: ReactNode }) {
   const router = useRouter();

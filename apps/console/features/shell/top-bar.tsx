@@ -12,7 +12,7 @@ import { useContext } from 'react';
 import { authClient } from '../../lib/auth.ts';
 import { useLive } from '../../lib/live.tsx';
 import { ZoneContext } from '../../lib/time.ts';
-import { useMay } from './shell.tsx';
+import { useMay } from './me.ts';
 
 const pages = [
   { href: '/', label: 'Clusters', needs: null },

@@ -1,6 +1,6 @@
 'use client';
 
-import type { AppRouter } from '@quantadb/api/trpc/router';
+import type { AppRouter } from '@quantadb/api/client-types';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Badge } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
@@ -13,7 +13,7 @@ import type { inferRouterOutputs } from '@trpc/server';
 import { type FormEvent, useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
-import type { Role } from '../shell/shell.tsx';
+import type { Role } from '../shell/me.ts';
 
 type Token = inferRouterOutputs<AppRouter>['tokens']['list'][number];
 

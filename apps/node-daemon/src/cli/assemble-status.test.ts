@@ -59,7 +59,7 @@ test('each cluster is told once, as the daemon with the newest state tells it', 
     { host: host('node-3', 'unreachable'), status: null },
     { host: host('spare-1', 'available'), status: null },
   ];
-  const status = assembleStatus({ answers, localApis, secrets });
+  const status = assembleStatus({ answers, localApis, secrets, console: null });
   expect(systemStatusSchema.parse(status)).toEqual(status);
   expect(status.clusters.map((each) => each.verdict)).toEqual(['new']);
   expect(status.hosts.map((each) => each.state)).toEqual(['member', 'member', 'unreachable', 'available']);
@@ -67,17 +67,22 @@ test('each cluster is told once, as the daemon with the newest state tells it', 
 
 test('whoever may read the secrets gets connection strings that any client can parse', () => {
   const answers = [{ host: host('node-1'), status: cluster(1, '') }];
-  const [found] = assembleStatus({ answers, localApis, secrets }).clusters;
+  const [found] = assembleStatus({ answers, localApis, secrets, console: null }).clusters;
   expect(found?.connect).toBe(
     'postgres://app:a%2Fb%40c@127.0.0.1:5501,127.0.0.1:5502/app?target_session_attrs=read-write',
   );
   expect(found?.nodes[1]?.postgres).toBe('postgres://app:a%2Fb%40c@127.0.0.1:5502/app');
-  const without = assembleStatus({ answers, localApis, secrets: null });
+  const without = assembleStatus({ answers, localApis, secrets: null, console: null });
   expect(without.clusters[0]).toMatchObject({ connect: null });
 });
 
 test('the local password is not offered for somebody else’s cluster', () => {
   const answers = [{ host: host('node-1'), status: cluster(1, '') }];
-  const status = assembleStatus({ answers, localApis: new Set(['http://127.0.0.1:9999']), secrets });
+  const status = assembleStatus({
+    answers,
+    localApis: new Set(['http://127.0.0.1:9999']),
+    secrets,
+    console: null,
+  });
   expect(JSON.stringify(status)).not.toContain('postgres://');
 });

@@ -1,5 +1,5 @@
 import type { ClusterStatus, HostStatus, SystemStatus } from '@quantadb/engine/contract/status';
-import type { Secrets } from '../demo/installation.ts';
+import type { Secrets } from '../demo/secrets.ts';
 
 /** What one daemon has said. */
 export interface HostAnswer {
@@ -11,11 +11,13 @@ export interface StatusParts {
   answers: HostAnswer[];
   /** Where the APIs of this machine's own system are: only its clusters have its secrets. */
   localApis: ReadonlySet<string>;
-  secrets: Secrets | null;
+  secrets: Pick<Secrets, 'application'> | null;
+  /** Where this machine's own console is; null without one. */
+  console: string | null;
 }
 
 /** The shape of `status --json` (pure): each cluster as the daemon that knows most tells it, completed for this machine. */
-export function assembleStatus({ answers, localApis, secrets }: StatusParts): SystemStatus {
+export function assembleStatus({ answers, localApis, secrets, console }: StatusParts): SystemStatus {
   const clusters = new Map<string, ClusterStatus>();
   for (const { status } of answers) {
     const known = status ? clusters.get(status.name) : undefined;
@@ -23,7 +25,7 @@ export function assembleStatus({ answers, localApis, secrets }: StatusParts): Sy
   }
   const isLocal = (cluster: ClusterStatus) => cluster.nodes.some((node) => localApis.has(node.api));
   return {
-    console: null,
+    console,
     hosts: answers.map((answer) => answer.host),
     clusters: [...clusters.values()].map((cluster) =>
       secrets && isLocal(cluster) ? withConnections(cluster, secrets) : cluster,
@@ -32,7 +34,10 @@ export function assembleStatus({ answers, localApis, secrets }: StatusParts): Sy
 }
 
 /** Passwords never leave a daemon; who may read the local secrets gets complete connection strings. */
-function withConnections(cluster: ClusterStatus, { application }: Secrets): ClusterStatus {
+function withConnections(
+  cluster: ClusterStatus,
+  { application }: Pick<Secrets, 'application'>,
+): ClusterStatus {
   const [role, password, database] = [application.role, application.password, application.database].map(
     encodeURIComponent,
   );

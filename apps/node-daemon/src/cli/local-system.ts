@@ -4,10 +4,8 @@ import { join } from 'node:path';
 import type { SystemStatus } from '@quantadb/engine/contract/status';
 import { pollUntil, withDeadline } from '@quantadb/engine/shared/deadline';
 import { QuantaError } from '@quantadb/engine/shared/errors';
-import { bringUp } from '../demo/bring-up.ts';
-import { install } from '../demo/installation.ts';
 import { demoPaths } from '../demo/layout.ts';
-import { DemoSupervisor } from '../demo/supervisor.ts';
+import { LocalSystem } from '../demo/local-system.ts';
 import { acquireLock, livingHolder } from '../preflight/lock.ts';
 import { type Prepared, runPreflight } from '../preflight/run-preflight.ts';
 import { statusText } from './format.ts';
@@ -53,14 +51,13 @@ async function runUntil(
   options: UpOptions & { home: string; prepared: Prepared },
 ): Promise<void> {
   const { home, prepared, say } = options;
-  const { system, secrets } = await install({ ...prepared, home, logLevel: 'info' });
-  const supervisor = new DemoSupervisor({ home, system, say });
+  const system = new LocalSystem({ home, prepared, say, signal: stop });
   try {
-    await supervisor.start();
-    const client = (name: string) => supervisor.client(name);
-    await bringUp({ system, secrets, formedFile: demoPaths(home).formed, client, say, signal: stop });
+    await system.start();
     const target = await Target.find(options);
     say(`\n${statusText(await target.status())}\n`);
+    const { url, email, password } = system.login();
+    say(`Console: ${url}  ${email}  ${password}\n`);
     say('Kill things and watch: npx quantadb status. Ctrl-C stops all of it; the data stays.');
     // `up` without --foreground waits for this; when it has gone away already, nobody needs to know.
     process.send?.(upMessage, () => undefined);
@@ -69,7 +66,7 @@ async function runUntil(
     if (!stop.aborted) throw error;
   } finally {
     say('Stopping …');
-    const isClean = await supervisor.stop();
+    const isClean = await system.stop();
     say(isClean ? 'Stopped.' : 'Stopped, but not everything cleanly; see the logs.');
   }
 }

@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import type { SystemStatus } from '@quantadb/engine/contract/status';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { DaemonClient } from '../client.ts';
-import { readSecrets, readSystem, type Secrets, type SystemFile } from '../demo/installation.ts';
+import { readSystem, type SystemFile } from '../demo/installation.ts';
+import { demoPaths } from '../demo/layout.ts';
+import { readSecrets, type Secrets } from '../demo/secrets.ts';
 import { chooseHome, type Home } from '../preflight/home.ts';
 import { assembleStatus, type HostAnswer } from './assemble-status.ts';
 import { UsageError } from './usage-error.ts';
@@ -49,7 +51,7 @@ export class Target {
   static async find(options: TargetOptions): Promise<Target> {
     const named = options.node === undefined ? null : parseAddress(options.node);
     const { path } = await homeOf(options);
-    const secrets = await readSecrets(path);
+    const secrets = await readSecrets(demoPaths(path).secrets);
     if (!named) return new Target({ system: await readSystem(path), secrets, named: null });
     const tls = await operatorCertificate(path);
     const writer = tls ? DaemonClient.overTls({ ...named, tls }) : null;
@@ -99,7 +101,7 @@ export class Target {
       : await Promise.all(this.localClients().map(({ host, client }) => askKnown(host, client)));
     if (answers.every(({ host }) => host.state === 'unreachable')) throw nobodyAnswers();
     const localApis = new Set((system?.hosts ?? []).map((host) => host.api));
-    return assembleStatus({ answers, localApis, secrets });
+    return assembleStatus({ answers, localApis, secrets, console: this.parts.system?.console ?? null });
   }
 
   /**

@@ -54,7 +54,7 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 async function start(cluster: ObedientCluster, signal = new AbortController().signal) {
   const hosts = await Promise.all(demoHosts.map(writeHost));
   return bringUp({
-    system: { version: 1, hosts },
+    system: { version: 1, console: 'http://127.0.0.1:1', hosts },
     secrets: { application: { role: 'app', database: 'app', password: 'a password' } },
     formedFile: join(directory, 'formed'),
     client: (name) => cluster.client(name),

@@ -6,12 +6,13 @@ import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { DaemonClient } from '../client.ts';
 import { loadHostConfig } from '../host-config.ts';
-import type { Secrets, SystemFile } from './installation.ts';
+import type { SystemFile } from './installation.ts';
 import { demoCluster } from './layout.ts';
+import type { Secrets } from './secrets.ts';
 
 export interface BringUpOptions {
   system: SystemFile;
-  secrets: Secrets;
+  secrets: Pick<Secrets, 'application'>;
   /** There once the cluster was complete: from then on the members are what people have made them. */
   formedFile: string;
   client(name: string): DaemonClient;

@@ -1,30 +1,20 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type Authority,
-  createAuthority,
-  issueHostCertificate,
-  issueOperatorCertificate,
-} from '@quantadb/engine/security/pki';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
+import type { Enrolled } from '../enrol.ts';
 import type { HostConfig } from '../host-config.ts';
 import { refuseAll } from '../preflight/problem.ts';
 import { makeRunDirectory, runDirectoryOf } from '../preflight/run-directory.ts';
-import { application, type DemoHost, type DemoPorts, demoHosts, demoPaths, hostDirectory } from './layout.ts';
+import { type DemoHost, type DemoPorts, demoHosts, demoPaths, hostDirectory } from './layout.ts';
 
 const systemSchema = z.object({
   version: z.literal(1),
+  console: z.string(),
   hosts: z.array(z.object({ name: z.string(), api: z.string(), socket: z.string(), config: z.string() })),
 });
 export type SystemFile = z.infer<typeof systemSchema>;
-
-const secretsSchema = z.object({
-  application: z.object({ role: z.string(), database: z.string(), password: z.string() }),
-});
-export type Secrets = z.infer<typeof secretsSchema>;
 
 export interface InstallationOptions {
   home: string;
@@ -32,40 +22,49 @@ export interface InstallationOptions {
   binDir: string;
   osUser: string | null;
   logLevel: HostConfig['logLevel'];
+  consoleUrl: string;
+  /** Gets a host its certificate from the control plane; only called for one that has none yet. */
+  enrol(host: { name: DemoHost; addresses: HostConfig['addresses'] }): Promise<Enrolled>;
+  certifyOperator(): Promise<Enrolled>;
 }
 
-const passwordBytes = 18;
 const loopback = '127.0.0.1';
 
 /**
  * What the local system consists of, on disk. Every file is written once, whole, and read back on later starts; a start
  * that was interrupted is completed by the next one.
  */
-export async function install(
-  options: InstallationOptions,
-): Promise<{ system: SystemFile; secrets: Secrets }> {
+export async function install(options: InstallationOptions): Promise<SystemFile> {
   const paths = demoPaths(options.home);
-  await mkdir(options.home, { recursive: true, mode: 0o755 });
   await mkdir(paths.pki, { recursive: true, mode: 0o700 });
-  const authority = await ensurePair(join(paths.pki, 'ca'), () =>
-    createAuthority({ name: 'QuantaDB local system' }),
+  await ensureIdentity(
+    {
+      ca: join(paths.pki, 'ca.crt'),
+      cert: join(paths.pki, 'operator.crt'),
+      key: join(paths.pki, 'operator.key'),
+    },
+    () => options.certifyOperator(),
   );
-  await ensurePair(join(paths.pki, 'operator'), () => issueOperatorCertificate(authority, { name: 'local' }));
   const hosts: SystemFile['hosts'] = [];
-  for (const name of demoHosts) hosts.push(await installHost(options, name, authority));
-  const system: SystemFile = { version: 1, hosts };
+  for (const name of demoHosts) hosts.push(await installHost(options, name));
+  const system: SystemFile = { version: 1, console: options.consoleUrl, hosts };
   await writeDurably(paths.system, JSON.stringify(system, null, 2));
-  return { system, secrets: await ensureSecrets(paths.secrets) };
+  return system;
+}
+
+/** Whether every host has its certificate already, so that nothing of the control plane is needed to start. */
+export async function isInstalled(home: string): Promise<boolean> {
+  const files = [
+    demoPaths(home).system,
+    ...demoHosts.map((name) => join(hostDirectory(home, name), 'tls', 'host.crt')),
+  ];
+  const found = await Promise.all(files.map((file) => stat(file).catch(() => null)));
+  return found.every(Boolean);
 }
 
 /** @throws QuantaError NOT_FOUND when there is no local system there */
 export async function readSystem(home: string): Promise<SystemFile> {
   return readAs(demoPaths(home).system, systemSchema, 'Start it: npm start');
-}
-
-/** Null for somebody who may not read them. */
-export async function readSecrets(home: string): Promise<Secrets | null> {
-  return readAs(demoPaths(home).secrets, secretsSchema, '').catch(() => null);
 }
 
 async function readAs<T>(path: string, schema: z.ZodType<T>, hint: string): Promise<T> {
@@ -81,7 +80,7 @@ function parsed<T>(path: string, text: string, schema: z.ZodType<T>): T {
   } catch (error) {
     throw new QuantaError('CONFIG_INVALID', `${path} is not understood`, {
       cause: error,
-      hint: 'It may be of a newer version.',
+      hint: 'It is of another version. Move QUANTADB_HOME away, or start the version that made it.',
     });
   }
 }
@@ -89,16 +88,12 @@ function parsed<T>(path: string, text: string, schema: z.ZodType<T>): T {
 async function installHost(
   options: InstallationOptions,
   name: DemoHost,
-  authority: Authority,
 ): Promise<SystemFile['hosts'][number]> {
   const directory = hostDirectory(options.home, name);
   const tlsDirectory = join(directory, 'tls');
   await mkdir(tlsDirectory, { recursive: true, mode: 0o755 });
-  await ensurePair(join(tlsDirectory, 'host'), () =>
-    issueHostCertificate(authority, { host: name, addresses: [loopback, 'localhost'] }),
-  );
-  await writeDurably(join(tlsDirectory, 'ca.crt'), authority.certPem);
   const config = hostConfig(options, name, { directory, tlsDirectory });
+  await ensureIdentity(config.tls, () => options.enrol({ name, addresses: config.addresses }));
   refuseAll(await makeRunDirectory(config.runDir));
   const configFile = join(directory, 'host.json');
   await writeDurably(configFile, JSON.stringify(config, null, 2));
@@ -136,28 +131,20 @@ function hostConfig(
       key: join(tlsDirectory, 'host.key'),
     },
     timing: 'lan',
+    console: options.consoleUrl,
     logLevel: options.logLevel,
   };
 }
 
-/** `<base>.crt` and `<base>.key`. The key is written first: a certificate is only there when its key is. */
-async function ensurePair(base: string, make: () => Promise<Authority>): Promise<Authority> {
-  const certFile = `${base}.crt`;
-  const keyFile = `${base}.key`;
-  const isThere = await stat(certFile).catch(() => null);
-  if (isThere) return { certPem: await readFile(certFile, 'utf8'), keyPem: await readFile(keyFile, 'utf8') };
+/** The certificate is written last: it is only there when all of the identity is. */
+async function ensureIdentity(
+  files: { ca: string; cert: string; key: string },
+  make: () => Promise<Enrolled>,
+): Promise<void> {
+  const isThere = await stat(files.cert).catch(() => null);
+  if (isThere) return;
   const made = await make();
-  await writeDurably(keyFile, made.keyPem);
-  await writeDurably(certFile, made.certPem);
-  return made;
-}
-
-async function ensureSecrets(path: string): Promise<Secrets> {
-  const known = await readFile(path, 'utf8').catch(() => null);
-  if (known !== null) return parsed(path, known, secretsSchema);
-  const secrets: Secrets = {
-    application: { ...application, password: randomBytes(passwordBytes).toString('base64url') },
-  };
-  await writeDurably(path, JSON.stringify(secrets, null, 2));
-  return secrets;
+  await writeDurably(files.key, made.key);
+  await writeDurably(files.ca, made.authority);
+  await writeDurably(files.cert, made.certificate);
 }

@@ -16,6 +16,8 @@ export interface HostPorts {
 
 export interface DemoPorts {
   console: number;
+  /** The control plane's own PostgreSQL. */
+  metadata: number;
   /** One router per data node of the cluster. */
   routers: number[];
   hosts: Record<DemoHost, HostPorts>;
@@ -42,6 +44,7 @@ export function demoPorts(baseText: string | undefined): DemoPorts {
   }
   return numbered({
     console: base,
+    metadata: base + 9,
     routers: base + 1,
     postgres: base + 11,
     api: base + apiOffset,
@@ -49,7 +52,7 @@ export function demoPorts(baseText: string | undefined): DemoPorts {
   });
 }
 
-const defaultFirst = { console: 3000, routers: 6432, postgres: 5501, api: 7101, raft: 7201 };
+const defaultFirst = { console: 3000, metadata: 5500, routers: 6432, postgres: 5501, api: 7101, raft: 7201 };
 const apiOffset = 21;
 
 /**
@@ -63,6 +66,7 @@ export function portBaseOf(api: string): string | undefined {
 
 function numbered(first: {
   console: number;
+  metadata: number;
   routers: number;
   postgres: number;
   api: number;
@@ -74,12 +78,14 @@ function numbered(first: {
   const hosts = Object.fromEntries(
     demoHosts.map((name, index) => [name, portsOf(index)]),
   ) as DemoPorts['hosts'];
-  return { console: first.console, routers: [0, 1, 2].map((index) => first.routers + index), hosts };
+  const { console, metadata } = first;
+  return { console, metadata, routers: [0, 1, 2].map((index) => first.routers + index), hosts };
 }
 
 /** Every port that must be free before anything is started. */
 export function portsInUse(ports: DemoPorts): number[] {
-  return Object.values(ports.hosts).flatMap(({ postgres, api, raft }) => [postgres, api, raft]);
+  const ofHosts = Object.values(ports.hosts).flatMap(({ postgres, api, raft }) => [postgres, api, raft]);
+  return [ports.console, ports.metadata, ...ofHosts];
 }
 
 export interface DemoPaths {

@@ -26,9 +26,22 @@ export async function postmasterOf(dataDir: string): Promise<number | null> {
   return isServer && (directory === null || directory === expected) ? pid : null;
 }
 
-/** Ends a process with SIGTERM, which lets a daemon leave PostgreSQL running, and insists with SIGKILL. */
-export async function endProcess(pid: number): Promise<void> {
-  send(pid, 'SIGTERM');
+/** Processes that have `word` among their arguments. */
+export async function processesWith(word: string): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(
+    pids.map(async (pid) => ((await wordsOf(pid)).includes(word) ? pid : null)),
+  );
+  return found.filter((pid): pid is number => pid !== null && pid !== process.pid);
+}
+
+/**
+ * Ends a process and insists with SIGKILL.
+ *
+ * @param signal SIGTERM lets a daemon leave PostgreSQL running; SIGINT ends a PostgreSQL that still has sessions
+ */
+export async function endProcess(pid: number, signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): Promise<void> {
+  send(pid, signal);
   const gone = async () => (await isGone(pid)) || undefined;
   const wait = (timeoutMs: number) =>
     pollUntil(gone, { what: `process ${pid} has ended`, timeoutMs, intervalMs: pollMs });

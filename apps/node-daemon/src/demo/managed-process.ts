@@ -8,6 +8,11 @@ export interface ManagedProcessOptions {
   name: string;
   file: string;
   args: string[];
+  env?: NodeJS.ProcessEnv;
+  /** Whom it runs as when we are root. */
+  osUser?: { uid: number; gid: number } | null;
+  /** How it is asked to end: PostgreSQL's SIGTERM would wait for every session. */
+  endSignal?: 'SIGTERM' | 'SIGINT';
   logFile: string;
   /** How long a process that ended on its own stays down: long enough that a kill shows a failover. */
   restartAfterMs: number;
@@ -36,12 +41,17 @@ export class ManagedProcess {
 
   /** @throws when its log cannot be written or the program cannot be started */
   async start(): Promise<void> {
-    const { file, args, logFile } = this.options;
+    const { file, args, env, osUser, logFile } = this.options;
     await rotate(logFile);
     const log = await open(logFile, 'a');
     try {
       // A session of its own: Ctrl-C in the terminal must reach the supervisor only, which ends things in order.
-      const child = spawn(file, args, { stdio: ['ignore', log.fd, log.fd], detached: true });
+      const child = spawn(file, args, {
+        stdio: ['ignore', log.fd, log.fd],
+        detached: true,
+        ...(env ? { env } : {}),
+        ...(osUser ? { uid: osUser.uid, gid: osUser.gid } : {}),
+      });
       await once(child, 'spawn');
       this.child = child;
       child.once('exit', () => this.ended(child));
@@ -51,12 +61,12 @@ export class ManagedProcess {
     }
   }
 
-  /** Asks with SIGTERM and insists with SIGKILL. What it leaves behind on purpose (PostgreSQL) is not ours to end. */
+  /** Asks, and insists with SIGKILL. What it leaves behind on purpose (PostgreSQL) is not ours to end. */
   async end(graceMs = killGraceMs): Promise<void> {
     await this.prepareEnd();
     const { child } = this;
     if (!child) return;
-    child.kill('SIGTERM');
+    child.kill(this.options.endSignal ?? 'SIGTERM');
     if (await this.waitForEnd(graceMs)) return;
     child.kill('SIGKILL');
     await this.waitForEnd(killGraceMs);

@@ -128,6 +128,6 @@ export class DemoSupervisor {
     const pids = await daemonsOf(host.configFile);
     if (pids.length === 0) return;
     this.say(`A daemon of ${host.name} still runs without a supervisor; it is replaced.`);
-    await Promise.all(pids.map(endProcess));
+    await Promise.all(pids.map((pid) => endProcess(pid)));
   }
 }

@@ -224,6 +224,7 @@ export class RealCluster {
       osUser: process.getuid?.() === 0 ? 'postgres' : null,
       tls,
       timing: 'lan',
+      console: null,
       logLevel: process.env.QUANTADB_TEST_LOG === 'debug' ? 'debug' : 'info',
     };
     await writeFile(join(directory, 'host.json'), JSON.stringify(config));

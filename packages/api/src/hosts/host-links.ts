@@ -119,7 +119,8 @@ export class HostLinks {
     const seen = { version: hello.data.release, lastSeenAt: new Date() };
     await this.options.prisma.host.update({ where: { name }, data: seen });
     // The newest connection is the one that lives; an older one may hang half open for a while.
-    this.options.namespace.in(roomOf(name)).disconnectSockets(true);
+    const older = await this.options.namespace.in(roomOf(name)).fetchSockets();
+    for (const other of older) if (other.id !== socket.id) other.disconnect(true);
     await socket.join(roomOf(name));
     return name;
   }

@@ -40,6 +40,14 @@ export const hostsRouter = router({
       });
     }),
 
+  authority: procedure('read', 'GET /authority', 'The certificate authority of this installation')
+    .input(z.object({}))
+    .output(z.object({ certificate: z.string(), fingerprint: z.string() }))
+    .query(({ ctx }) => {
+      const { authority, fingerprint } = ctx.services.keeper;
+      return { certificate: authority.certPem, fingerprint };
+    }),
+
   createEnrolmentToken: procedure(
     'administer',
     'POST /hosts/enrolment-tokens',

@@ -75,7 +75,6 @@ const guarded = trpc.middleware(async ({ ctx, meta, next, path }) => {
 });
 
 export const router = trpc.router;
-export const createCallerFactory = trpc.createCallerFactory;
 const base = trpc.procedure.use(translated).use(guarded);
 
 /** `GET` unless said otherwise; `path` is below /api/v1. */

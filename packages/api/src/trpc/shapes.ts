@@ -1,8 +1,4 @@
-import {
-  nodeNameSchema,
-  operationKindSchema,
-  operationStepSchema,
-} from '@quantadb/engine/contract/cluster-state';
+import { nodeNameSchema, operationStepSchema } from '@quantadb/engine/contract/cluster-state';
 import { clusterStatusSchema } from '@quantadb/engine/contract/status';
 import { z } from 'zod';
 
@@ -109,5 +105,3 @@ export const auditEntrySchema = z.object({
   outcome: z.string(),
   detail: z.string(),
 });
-
-export { operationKindSchema };

@@ -18,6 +18,8 @@ export interface TimeSeriesProps {
   /** Axis and tooltip agree on the time zone, because both ask here. */
   timeText(atMs: number): string;
   heightPx?: number;
+  /** The top of the scale while every value is below it, so that noise near zero does not look like a mountain. */
+  topMin: number;
 }
 
 const seriesMax = 6;
@@ -32,6 +34,7 @@ export function TimeSeries({
   toMs,
   timeText,
   heightPx = 180,
+  topMin,
 }: TimeSeriesProps) {
   return (
     <figure aria-label={label} className="min-w-0">
@@ -53,7 +56,7 @@ export function TimeSeries({
             width={68}
             tick={{ fill: 'var(--ink-faint)', fontSize: 11 }}
             stroke="var(--line-strong)"
-            domain={[0, (max: number) => (max > 0 ? max : 1)]}
+            domain={[0, (max: number) => Math.max(max, topMin)]}
           />
           <Tooltip
             isAnimationActive={false}
@@ -82,19 +85,30 @@ export function TimeSeries({
           ))}
         </LineChart>
       </ResponsiveContainer>
-      <figcaption className="flex flex-wrap gap-x-4 gap-y-1 px-2 text-ink-soft text-xs">
-        {series.map((name, index) => (
-          <span key={name} className="inline-flex items-center gap-1.5">
-            <span
-              aria-hidden
-              className="inline-block h-0.5 w-4"
-              style={{ background: `var(--series-${(index % seriesMax) + 1})` }}
-            />
-            {name}
-            <span className="tabular-nums">{format(points.at(-1)?.[name] ?? null)}</span>
-          </span>
-        ))}
-      </figcaption>
+      <Legend series={series} last={points.at(-1)} format={format} />
     </figure>
+  );
+}
+
+/** The lines' names with their newest values. */
+function Legend({
+  series,
+  last,
+  format,
+}: Pick<TimeSeriesProps, 'series' | 'format'> & { last: SeriesPoint | undefined }) {
+  return (
+    <figcaption className="flex flex-wrap gap-x-4 gap-y-1 px-2 text-ink-soft text-xs">
+      {series.map((name, index) => (
+        <span key={name} className="inline-flex items-center gap-1.5">
+          <span
+            aria-hidden
+            className="inline-block h-0.5 w-4"
+            style={{ background: `var(--series-${(index % seriesMax) + 1})` }}
+          />
+          {name}
+          <span className="tabular-nums">{format(last?.[name] ?? null)}</span>
+        </span>
+      ))}
+    </figcaption>
   );
 }

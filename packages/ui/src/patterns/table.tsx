@@ -49,7 +49,7 @@ export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
                 <td
                   key={column.key}
                   className={classes(
-                    'px-4 py-2 align-middle',
+                    'px-4 py-2 align-middle first:whitespace-nowrap',
                     column.isNumeric && 'text-right tabular-nums',
                     column.isMinor && 'hidden md:table-cell',
                   )}

@@ -97,7 +97,6 @@ function NodeCard({ node }: { node: TopologyNode }) {
         {node.menu}
       </header>
       <div className="mt-2 flex flex-wrap items-center gap-1.5">
-        {node.role === 'primary' ? <Badge tone="working">takes writes</Badge> : null}
         {node.isRaftLeader ? <Badge tone="muted">decides</Badge> : null}
         {node.isInMaintenance ? <Badge tone="warning">maintenance</Badge> : null}
         {node.address ? (
