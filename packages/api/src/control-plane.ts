@@ -7,7 +7,6 @@ import { createAdapter } from '@socket.io/postgres-adapter';
 import type { TRPCError } from '@trpc/server';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { fromNodeHeaders, toNodeHandler } from 'better-auth/node';
-import pg from 'pg';
 import { Server as SocketServer } from 'socket.io';
 import { createOpenApiHttpHandler, generateOpenApiDocument } from 'trpc-to-openapi';
 import { Audit } from './audit/audit.ts';
@@ -17,6 +16,7 @@ import { SampleStore } from './history/samples.ts';
 import { AuthorityKeeper } from './hosts/authority.ts';
 import { Enrolment } from './hosts/enrolment.ts';
 import { HostLinks } from './hosts/host-links.ts';
+import { AdapterPool } from './live/adapter-pool.ts';
 import { Live } from './live/live.ts';
 import { renderConsoleMetrics } from './metrics.ts';
 import { clientAddressHeader, createAuth } from './people/auth.ts';
@@ -36,7 +36,8 @@ const expireEveryMs = 10 * 60_000;
 export class ControlPlane {
   private readonly config: ControlPlaneConfig;
   private readonly prisma: PrismaClient;
-  private readonly pool: pg.Pool;
+  private readonly between: AdapterPool;
+  private readonly server: Server;
   private readonly sockets: SocketServer;
   private readonly services: Services;
   private readonly principals: PrincipalFinder;
@@ -45,13 +46,14 @@ export class ControlPlane {
 
   private constructor(
     config: ControlPlaneConfig,
-    parts: { prisma: PrismaClient; pool: pg.Pool; keeper: AuthorityKeeper; server: Server },
+    parts: { prisma: PrismaClient; between: AdapterPool; keeper: AuthorityKeeper; server: Server },
   ) {
-    const { prisma, pool, keeper, server } = parts;
+    const { prisma, between, keeper, server } = parts;
     const { logger } = config;
     this.config = config;
     this.prisma = prisma;
-    this.pool = pool;
+    this.between = between;
+    this.server = server;
     const auth = createAuth(prisma, config);
     this.principals = new PrincipalFinder(prisma, auth);
     // Next's own upgrade requests on the same server must be left alone.
@@ -59,7 +61,7 @@ export class ControlPlane {
       transports: ['websocket'],
       destroyUpgrade: false,
       maxHttpBufferSize: reportBytesMax,
-      adapter: createAdapter(pool, {
+      adapter: createAdapter(between.pool, {
         errorHandler: (error) => logger.warn({ error: error.message }, 'the adapter between consoles failed'),
       }),
     });
@@ -105,12 +107,9 @@ export class ControlPlane {
     const applied = await applyMigrations(config.databaseUrl);
     if (applied.length > 0) config.logger.info({ applied }, 'the metadata schema was brought up to date');
     const prisma = createPrismaClient(config.databaseUrl);
-    const pool = new pg.Pool({ connectionString: config.databaseUrl, max: 4 });
-    pool.on('error', (error) =>
-      config.logger.warn({ error: error.message }, 'a connection to the metadata database broke'),
-    );
+    const between = new AdapterPool(config.databaseUrl, config.logger);
     const keeper = await AuthorityKeeper.open(prisma, config.secret);
-    return new ControlPlane(config, { prisma, pool, keeper, server });
+    return new ControlPlane(config, { prisma, between, keeper, server });
   }
 
   /** @returns false when the request is none of the control plane's: a page, then */
@@ -130,12 +129,16 @@ export class ControlPlane {
     return true;
   }
 
+  /** Ends everything, the HTTP server included. */
   async close(): Promise<void> {
     clearInterval(this.expiry);
-    await this.sockets.close();
+    // It closes the HTTP server too, which would wait for every idle connection of a browser.
+    const closed = this.sockets.close();
+    this.server.closeAllConnections();
+    await closed;
     await this.services.samples.close();
     await this.prisma.$disconnect();
-    await this.pool.end();
+    await this.between.close();
   }
 
   /** What tRPC and REST share: the same procedures, the same context, the same bounds. */

@@ -79,6 +79,7 @@ async function writeHost(name: string, index: number) {
     osUser: null,
     tls: { ca: path('ca'), cert: path('cert'), key: path('key') },
     timing: 'lan',
+    console: null,
     logLevel: 'info',
   };
   const configFile = join(directory, `${name}.json`);

@@ -80,7 +80,10 @@ test('all that is in the way is told at once, and nothing was made', async () =>
   const installed = join(directory, 'installed');
   await mkdir(installed);
   const hosts = [{ name: 'node-1', api: 'http://127.0.0.1:7101', socket: '/s', config: '/c' }];
-  await writeFile(demoPaths(installed).system, JSON.stringify({ version: 1, console: 'http://127.0.0.1:3000', hosts }));
+  await writeFile(
+    demoPaths(installed).system,
+    JSON.stringify({ version: 1, console: 'http://127.0.0.1:3000', hosts }),
+  );
   const home = join(installed, 'not', 'yet');
   const start = (at: string) =>
     runPreflight({

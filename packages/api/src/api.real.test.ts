@@ -1,0 +1,216 @@
+import { createSign } from 'node:crypto';
+import { createCertificateRequest, fingerprintOf } from '@quantadb/engine/security/pki';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
+import { appRouter } from './trpc/router.ts';
+
+let database: TestDatabase;
+let instance: TestConsole;
+const people = { viewer: '', operator: '', admin: '' };
+
+beforeAll(async () => {
+  database = await TestDatabase.start();
+  instance = await TestConsole.start(database);
+  const admin = { name: 'Ada', email: 'admin@example.com', password: adminPassword };
+  await instance.call('POST', '/api/v1/setup', { body: admin });
+  people.admin = await instance.signIn(admin.email);
+  for (const role of ['viewer', 'operator'] as const) {
+    const body = { name: role, email: `${role}@example.com`, password: adminPassword, role };
+    await instance.call('POST', '/api/v1/people', { as: people.admin, body });
+    people[role] = await instance.signIn(body.email);
+  }
+});
+
+afterAll(async () => {
+  await instance?.close();
+  await database?.stop();
+});
+
+describe('who may call what', () => {
+  const rank = { nobody: 0, read: 1, operate: 2, administer: 3 };
+  const callers = { nobody: 0, viewer: 1, operator: 2, admin: 3 };
+  interface Definition {
+    _def: { type: string; meta?: { permission?: keyof typeof rank } };
+  }
+  const definitions = appRouter._def.procedures as unknown as Record<string, Definition>;
+  const procedures = Object.entries(definitions).map(([path, { _def }]) => {
+    return { path, type: _def.type, permission: _def.meta?.permission };
+  });
+
+  test('every procedure says who may call it', () => {
+    expect(procedures.length).toBeGreaterThan(20);
+    expect(procedures.filter(({ permission }) => permission === undefined)).toEqual([]);
+  });
+
+  test.each(procedures)('$path ($permission)', async ({ path, type, permission = 'administer' }) => {
+    for (const [caller, power] of Object.entries(callers)) {
+      const as = caller === 'nobody' ? undefined : people[caller as keyof typeof people];
+      // An input that no schema takes: what is permitted fails at the input, what is not never gets there.
+      const url = `/api/trpc/${path}`;
+      const bad = encodeURIComponent('"not an object"');
+      const options = as === undefined ? {} : { as };
+      const { status } =
+        type === 'query'
+          ? await instance.call('GET', `${url}?input=${bad}`, options)
+          : await instance.call('POST', url, { ...options, body: 'not an object' });
+      const isAllowed = power >= rank[permission];
+      expect([caller, status]).toEqual([caller, isAllowed ? 400 : caller === 'nobody' ? 401 : 403]);
+    }
+  });
+});
+
+describe('sign-in', () => {
+  test('the first administrator is made once, and nobody signs up', async () => {
+    const body = { name: 'Eve', email: 'eve@example.com', password: adminPassword };
+    expect((await instance.call('POST', '/api/v1/setup', { body })).status).toBe(409);
+    expect((await instance.call('POST', '/api/auth/sign-up/email', { body })).status).toBe(400);
+    expect((await instance.call('GET', '/api/v1/setup')).body).toEqual({ isSetUp: true });
+  });
+
+  test('a session is an HttpOnly cookie, and ends when its person is removed', async () => {
+    const body = { name: 'Gone', email: 'gone@example.com', password: adminPassword, role: 'viewer' };
+    const made = await instance.call('POST', '/api/v1/people', { as: people.admin, body });
+    const { headers } = await instance.call('POST', '/api/auth/sign-in/email', { body });
+    expect(headers.getSetCookie()[0]).toMatch(/HttpOnly.*SameSite=Lax/);
+    const cookie = await instance.signIn(body.email);
+    expect((await instance.call('GET', '/api/v1/me', { as: cookie })).status).toBe(200);
+    await instance.call('DELETE', `/api/v1/people/${made.body.id}`, { as: people.admin });
+    expect((await instance.call('GET', '/api/v1/me', { as: cookie })).status).toBe(401);
+  });
+
+  test('the last administrator stays', async () => {
+    const { body } = await instance.call('GET', '/api/v1/people', { as: people.admin });
+    const admin = body.find((person: { role: string }) => person.role === 'admin');
+    const demoted = await instance.call('POST', `/api/v1/people/${admin.id}/role`, {
+      as: people.admin,
+      body: { role: 'viewer' },
+    });
+    expect(demoted.status).toBe(409);
+  });
+});
+
+describe('API tokens', () => {
+  const make = (as: string, role: string) =>
+    instance.call('POST', '/api/v1/tokens', { as, body: { name: `a ${role} token`, role } });
+
+  test('do what their role permits, until they are revoked', async () => {
+    const { body } = await make(people.operator, 'viewer');
+    expect((await instance.call('GET', '/api/v1/clusters', { as: body.token })).status).toBe(200);
+    expect((await instance.call('GET', '/api/v1/tokens', { as: body.token })).status).toBe(403);
+    await instance.call('DELETE', `/api/v1/tokens/${body.id}`, { as: people.operator });
+    expect((await instance.call('GET', '/api/v1/clusters', { as: body.token })).status).toBe(401);
+  });
+
+  test('cannot exceed who made them, and a wrong one is nobody', async () => {
+    expect((await make(people.operator, 'admin')).status).toBe(409);
+    const wrong = `qdb_api_${'x'.repeat(43)}`;
+    expect((await instance.call('GET', '/api/v1/clusters', { as: wrong })).status).toBe(401);
+  });
+
+  test('an expired one is refused', async () => {
+    const { body } = await make(people.admin, 'admin');
+    const client = new (await import('pg')).default.Client({ connectionString: database.url });
+    await client.connect();
+    await client.query("UPDATE api_token SET expires_at = now() - interval '1 s' WHERE id = $1", [body.id]);
+    await client.end();
+    expect((await instance.call('GET', '/api/v1/clusters', { as: body.token })).status).toBe(401);
+  });
+});
+
+describe('enrolment', () => {
+  const addresses = {
+    raft: { host: '127.0.0.1', port: 1 },
+    api: { host: '127.0.0.1', port: 2 },
+    postgres: { host: '127.0.0.1', port: 3 },
+  };
+  const newToken = async (host: string | null = null) =>
+    (await instance.call('POST', '/api/v1/hosts/enrolment-tokens', { as: people.admin, body: { host } }))
+      .body;
+  const enrol = async (token: string, name: string) => {
+    const { requestPem } = await createCertificateRequest(name);
+    const body = { token, name, kind: 'data', addresses, certificateRequest: requestPem };
+    return instance.call('POST', '/api/v1/enrol', { body });
+  };
+
+  test('a token lets one host in, once, and the answer is of the authority that was announced', async () => {
+    const { token, authorityFingerprint } = await newToken();
+    const first = await enrol(token, 'host-a');
+    expect(first.status).toBe(200);
+    expect(fingerprintOf(first.body.authority)).toBe(authorityFingerprint);
+    expect((await enrol(token, 'host-b')).status).toBe(401);
+    const { body } = await instance.call('GET', '/api/v1/hosts', { as: people.viewer });
+    expect(body.map((host: { name: string }) => host.name)).toEqual(['host-a']);
+  });
+
+  test('a token for one name is for that name, and a name is taken once', async () => {
+    expect((await enrol((await newToken('host-c')).token, 'host-d')).status).toBe(401);
+    expect((await enrol((await newToken()).token, 'host-a')).status).toBe(409);
+  });
+
+  test('of two hosts with the same token one gets in', async () => {
+    const { token } = await newToken();
+    const answers = await Promise.all([enrol(token, 'host-e'), enrol(token, 'host-f')]);
+    expect(answers.map((answer) => answer.status).sort()).toEqual([200, 401]);
+  });
+
+  test('a request that its own key did not sign is refused', async () => {
+    const { token } = await newToken();
+    const body = { token, name: 'host-g', kind: 'data', addresses, certificateRequest: 'nonsense' };
+    expect((await instance.call('POST', '/api/v1/enrol', { body })).status).toBe(400);
+  });
+});
+
+test('what was changed, and what was refused, is in the audit log', async () => {
+  const { body } = await instance.call('GET', '/api/v1/audit?limit=200', { as: people.viewer });
+  const outcomes = new Set(
+    body.map((entry: { action: string; outcome: string }) => `${entry.action}: ${entry.outcome}`),
+  );
+  for (const expected of [
+    'create-first-admin: done',
+    'create-token: done',
+    'enrol-host: done',
+    'enrol-host: refused',
+    'tokens.list: refused',
+  ]) {
+    expect(outcomes).toContain(expected);
+  }
+});
+
+test('two consoles start at once on an empty database and share it', async () => {
+  const second = await TestConsole.start(database);
+  expect((await second.call('GET', '/api/v1/me', { as: people.viewer })).body).toMatchObject({
+    role: 'viewer',
+  });
+  await second.close();
+});
+
+test('the OpenAPI document lists what REST answers', async () => {
+  const { body } = await instance.call('GET', '/api/v1/openapi.json');
+  expect(body.openapi).toBe('3.1.0');
+  expect(Object.keys(body.paths)).toContain('/clusters/{clusterId}/operations');
+});
+
+test('a signature over another nonce proves nothing', async () => {
+  const { proveHost } = await import('./hosts/host-proof.ts');
+  const { requestPem, keyPem } = await createCertificateRequest('host-z');
+  const { token } = (
+    await instance.call('POST', '/api/v1/hosts/enrolment-tokens', { as: people.admin, body: {} })
+  ).body;
+  const addresses = { raft: { host: 'a', port: 1 }, api: { host: 'a', port: 2 }, postgres: null };
+  const body = { token, name: 'host-z', kind: 'data', addresses, certificateRequest: requestPem };
+  const enrolled = (await instance.call('POST', '/api/v1/enrol', { body })).body;
+  const sign = (nonce: string) =>
+    createSign('sha256').update(`quantadb link ${nonce}`).sign(keyPem, 'base64');
+  const hello = {
+    version: 1 as const,
+    release: 'test',
+    certificate: enrolled.certificate,
+    signature: sign('right'),
+  };
+  const expected = { nonce: 'right', authorityPem: enrolled.authority, nowMs: Date.now() };
+  expect(proveHost(hello, expected).name).toBe('host-z');
+  expect(() => proveHost({ ...hello, signature: sign('wrong') }, expected)).toThrow(/not signed/);
+  expect(() => proveHost(hello, { ...expected, nowMs: Date.now() + 10 * 365 * 86_400_000 })).toThrow(
+    /in force/,
+  );
+});

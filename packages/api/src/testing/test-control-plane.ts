@@ -1,0 +1,155 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { createServer as createNetServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pollUntil } from '@quantadb/engine/shared/deadline';
+import { silentLogger } from '@quantadb/engine/shared/logger';
+import pg from 'pg';
+import { ControlPlane } from '../control-plane.ts';
+
+const binDir = process.env.QUANTADB_POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin';
+const password = 'a password for tests';
+export const adminPassword = 'correct horse battery staple';
+
+/** A PostgreSQL server of the test's own, thrown away with its directory. */
+export class TestDatabase {
+  readonly url: string;
+  private readonly directory: string;
+  private readonly end: () => Promise<void>;
+
+  private constructor(directory: string, url: string, end: () => Promise<void>) {
+    this.directory = directory;
+    this.url = url;
+    this.end = end;
+  }
+
+  static async start(): Promise<TestDatabase> {
+    const directory = await mkdtemp(join(process.env.QUANTADB_TEST_DIR ?? tmpdir(), 'api-'));
+    const data = join(directory, 'data');
+    const passwordFile = join(directory, 'password');
+    mkdirSync(data, { mode: 0o700 });
+    await writeFile(passwordFile, `${password}\n`);
+    const ids = process.getuid?.() === 0 ? idsOf('postgres') : null;
+    chmodSync(directory, 0o755);
+    if (ids) for (const path of [data, passwordFile]) chownSync(path, ids.uid, ids.gid);
+    const common = { stdio: 'ignore' as const, ...(ids ?? {}) };
+    const initdb = [
+      '-D',
+      data,
+      '-U',
+      'quantadb',
+      '--auth=scram-sha-256',
+      `--pwfile=${passwordFile}`,
+      '--no-sync',
+    ];
+    execFileSync(join(binDir, 'initdb'), initdb, common);
+    const port = await freePort();
+    const options = ['-c', 'fsync=off', '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='];
+    const server = spawn(join(binDir, 'postgres'), ['-D', data, '-p', String(port), ...options], common);
+    const url = `postgres://quantadb:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
+    await untilAnswers(url);
+    const end = async () => {
+      const exited = once(server, 'exit');
+      server.kill('SIGINT');
+      await exited;
+    };
+    return new TestDatabase(directory, url, end);
+  }
+
+  async stop(): Promise<void> {
+    await this.end();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** One console instance without its pages. */
+export class TestConsole {
+  readonly url: string;
+  private readonly plane: ControlPlane;
+
+  private constructor(url: string, plane: ControlPlane) {
+    this.url = url;
+    this.plane = plane;
+  }
+
+  static async start(database: TestDatabase): Promise<TestConsole> {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const server = createServer();
+    const config = {
+      databaseUrl: database.url,
+      secret: 'ab'.repeat(32),
+      publicUrl: url,
+      logger: silentLogger,
+    };
+    const plane = await ControlPlane.open(config, server);
+    server.on('request', (request, response) => {
+      if (!plane.handle(request, response)) response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    return new TestConsole(url, plane);
+  }
+
+  async close(): Promise<void> {
+    await this.plane.close();
+  }
+
+  /** One REST call; `as` is a session cookie or an API token. */
+  async call(method: string, path: string, options: { as?: string; body?: unknown } = {}) {
+    const headers: Record<string, string> = { origin: this.url };
+    if (options.as?.startsWith('qdb_')) headers.authorization = `Bearer ${options.as}`;
+    else if (options.as) headers.cookie = options.as;
+    if (options.body !== undefined) headers['content-type'] = 'application/json';
+    const body = options.body === undefined ? {} : { body: JSON.stringify(options.body) };
+    const response = await fetch(`${this.url}${path}`, { method, headers, ...body });
+    const text = await response.text();
+    return {
+      status: response.status,
+      body: text === '' ? null : JSON.parse(text),
+      headers: response.headers,
+    };
+  }
+
+  async signIn(email: string, with_ = adminPassword): Promise<string> {
+    const { headers } = await this.call('POST', '/api/auth/sign-in/email', {
+      body: { email, password: with_ },
+    });
+    return headers
+      .getSetCookie()
+      .map((cookie) => cookie.split(';')[0])
+      .join('; ');
+  }
+}
+
+async function untilAnswers(url: string): Promise<void> {
+  const answers = async () => {
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 1000 });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.end();
+      return true;
+    } catch {
+      return undefined;
+    }
+  };
+  await pollUntil(answers, { what: 'the metadata database answers', timeoutMs: 30_000, intervalMs: 100 });
+}
+
+function idsOf(user: string): { uid: number; gid: number } {
+  const id = (flag: string) => Number(execFileSync('id', [flag, user]).toString());
+  return { uid: id('-u'), gid: id('-g') };
+}
+
+async function freePort(): Promise<number> {
+  const server = createNetServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
