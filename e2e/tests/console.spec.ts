@@ -1,0 +1,134 @@
+import AxeBuilder from '@axe-core/playwright';
+import { expect, type Page, test } from '@playwright/test';
+import { LocalSystem } from './local-system.ts';
+
+/** A person at the console of a real cluster. The tests follow each other on one system. */
+
+test.describe.configure({ mode: 'serial', timeout: 180_000 });
+
+let system: LocalSystem;
+let page: Page;
+
+test.beforeAll(async ({ browser }) => {
+  test.setTimeout(240_000);
+  system = await LocalSystem.start();
+  const context = await browser.newContext({ viewport: { width: 1360, height: 900 } });
+  page = await context.newPage();
+});
+
+test.afterAll(async () => {
+  await page?.context().close();
+  await system?.stop();
+});
+
+const card = (name: string) => page.getByRole('article', { name: new RegExp(`^${name},`) });
+const openMenu = (name: string) =>
+  card(name)
+    .getByRole('button', { name: `Actions for ${name}` })
+    .click();
+
+async function confirm(button: string, reason?: string): Promise<void> {
+  const dialog = page.getByRole('dialog');
+  if (reason) await dialog.getByLabel(/^Reason/).fill(reason);
+  await dialog.getByRole('button', { name: button }).click();
+  await expect(dialog).toBeHidden({ timeout: 20_000 });
+}
+
+test('signs in; a wrong password is refused', async () => {
+  await page.goto(system.url);
+  await expect(page).toHaveURL(/\/login$/);
+  await page.getByLabel('E-mail').fill(system.admin.email);
+  await page.getByLabel('Password').fill('not the password');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByText('do not match')).toBeVisible();
+  await page.getByLabel('Password').fill(system.admin.password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { name: 'demo' }).click();
+  await expect(page.getByText('Healthy. Can lose 1 more node')).toBeVisible({ timeout: 30_000 });
+});
+
+test('a standby that stands still shows growing lag in bytes and in time, and recovers', async () => {
+  const standby = (await system.nodes()).find((node) => node.role === 'standby')?.name ?? '';
+  const legends = page.locator('figcaption').filter({ hasText: standby });
+  await expect(legends.first()).toContainText('0 B', { timeout: 20_000 });
+  await system.sql('CREATE TABLE IF NOT EXISTS load (n int, filler text)');
+  await system.signalServer(standby, 'SIGSTOP');
+  try {
+    await system.sql("INSERT INTO load SELECT n, repeat('x', 500) FROM generate_series(1, 20000) n");
+    await expect(legends.first()).toContainText(/[1-9][\d.]* MB/, { timeout: 15_000 });
+    await expect(legends.last()).toContainText(/[2-9]\.\d s/, { timeout: 15_000 });
+  } finally {
+    await system.signalServer(standby, 'SIGCONT');
+  }
+  await expect(legends.first()).toContainText('0 B', { timeout: 60_000 });
+});
+
+test('adds the spare host by click', async () => {
+  await page.getByRole('button', { name: 'Add a node' }).click();
+  await page.getByRole('menuitem', { name: 'spare-1' }).click();
+  await expect(page.getByText('clone the primary')).toBeVisible({ timeout: 20_000 });
+  await confirm('Add spare-1');
+  await expect(card('spare-1')).toContainText('standby · streaming', { timeout: 90_000 });
+});
+
+test('puts a node in maintenance and ends it', async () => {
+  await openMenu('spare-1');
+  await page.getByRole('menuitem', { name: 'Maintenance…' }).click();
+  await expect(page.getByText('it is never made primary')).toBeVisible({ timeout: 20_000 });
+  await confirm('Put spare-1 in maintenance', 'a new disk');
+  await expect(card('spare-1')).toContainText('maintenance', { timeout: 20_000 });
+  await openMenu('spare-1');
+  await page.getByRole('menuitem', { name: 'End maintenance…' }).click();
+  await expect(page.getByText('it takes reads and may become primary again')).toBeVisible({
+    timeout: 20_000,
+  });
+  await confirm('End maintenance of spare-1');
+  await expect(card('spare-1')).not.toContainText('maintenance', { timeout: 20_000 });
+});
+
+test('switches over to the node that was chosen, for a reason', async () => {
+  const before = (await system.primary()).name;
+  const target = before === 'node-3' ? 'node-2' : 'node-3';
+  await openMenu(target);
+  await page.getByRole('menuitem', { name: 'Make it the primary…' }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByText(`Switch over from ${before}`)).toBeVisible({ timeout: 20_000 });
+  await expect(dialog.getByRole('button', { name: `Make ${target} the primary` })).toBeDisabled();
+  await confirm(`Make ${target} the primary`, 'to try it');
+  await expect(card(target)).toContainText('primary', { timeout: 60_000 });
+  await expect(page.getByText('Healthy. Can lose 1 more node')).toBeVisible({ timeout: 60_000 });
+});
+
+test('tells of a primary that dies, and of its return', async () => {
+  const before = (await system.primary()).name;
+  await system.killNode(before);
+  await expect(page.getByText(`${before} is unreachable`).first()).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText(/is primary: epoch/).first()).toBeVisible({ timeout: 30_000 });
+  await expect(card(before)).toContainText('standby · streaming', { timeout: 90_000 });
+});
+
+test('what was done is in the audit log', async () => {
+  await page.getByRole('link', { name: 'Audit' }).click();
+  await expect(page.getByRole('cell', { name: 'switchover' }).first()).toBeVisible();
+  await expect(page.getByRole('cell', { name: 'to try it' }).first()).toBeVisible();
+});
+
+for (const theme of ['light', 'dark'] as const) {
+  test(`no page has a serious accessibility violation in the ${theme} theme`, async () => {
+    await page.emulateMedia({ colorScheme: theme });
+    await page.goto(system.url);
+    await page.getByRole('heading', { name: 'demo' }).click();
+    await expect(page.getByText('Replication lag')).toBeVisible();
+    const cluster = new URL(page.url()).pathname;
+    for (const path of ['/', cluster, `${cluster}/operations`, '/hosts', '/audit', '/tokens', '/people']) {
+      await page.goto(system.url + path);
+      await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+      const found = serious.map(
+        ({ id, nodes }) => `${path} ${id}: ${nodes.map((node) => node.html).join(' ')}`,
+      );
+      expect(found).toEqual([]);
+    }
+  });
+}

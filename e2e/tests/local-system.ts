@@ -1,0 +1,127 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import pg from 'pg';
+
+const run = promisify(execFile);
+const command = fileURLToPath(new URL('../../apps/node-daemon/bin/quantadb.mjs', import.meta.url));
+const upDeadlineMs = 180_000;
+
+interface Node {
+  name: string;
+  role: string;
+  state: string;
+  postgres: string;
+  pids: { daemon: number | null; reaper: number | null; postgres: number | null };
+}
+
+interface Status {
+  console: string;
+  clusters: { primary: string | null; connect: string; nodes: Node[] }[];
+}
+
+/** The whole of `npm start`, in a directory and on ports of its own. */
+export class LocalSystem {
+  readonly url: string;
+  readonly admin: { email: string; password: string };
+  private readonly home: string;
+  private readonly environment: NodeJS.ProcessEnv;
+
+  private constructor(parts: {
+    url: string;
+    admin: { email: string; password: string };
+    home: string;
+    environment: NodeJS.ProcessEnv;
+  }) {
+    this.url = parts.url;
+    this.admin = parts.admin;
+    this.home = parts.home;
+    this.environment = parts.environment;
+  }
+
+  static async start(): Promise<LocalSystem> {
+    const home = await mkdtemp(join(process.env.QUANTADB_TEST_DIR ?? tmpdir(), 'e2e-'));
+    await chmod(home, 0o755);
+    const base = await freeBase();
+    const environment = { ...process.env, QUANTADB_HOME: home, QUANTADB_PORT_BASE: String(base) };
+    await run(process.execPath, [command, 'up'], { env: environment, timeout: upDeadlineMs });
+    const secrets = JSON.parse(await readFile(join(home, 'secrets.json'), 'utf8'));
+    return new LocalSystem({
+      url: `http://127.0.0.1:${base}`,
+      admin: secrets.console.admin,
+      home,
+      environment,
+    });
+  }
+
+  async stop(): Promise<void> {
+    await run(process.execPath, [command, 'down'], { env: this.environment, timeout: upDeadlineMs });
+    await rm(this.home, { recursive: true, force: true });
+  }
+
+  async status(): Promise<Status> {
+    const { stdout } = await run(process.execPath, [command, 'status', '--json'], { env: this.environment });
+    return JSON.parse(stdout);
+  }
+
+  async nodes(): Promise<Node[]> {
+    return (await this.status()).clusters[0]?.nodes ?? [];
+  }
+
+  async node(name: string): Promise<Node> {
+    const node = (await this.nodes()).find((each) => each.name === name);
+    if (!node) throw new Error(`no node ${name}`);
+    return node;
+  }
+
+  async primary(): Promise<Node> {
+    const node = (await this.nodes()).find((each) => each.role === 'primary');
+    if (!node) throw new Error('no primary');
+    return node;
+  }
+
+  /** SIGKILL of everything that belongs to a node. */
+  async killNode(name: string): Promise<void> {
+    const { daemon, reaper, postgres } = (await this.node(name)).pids;
+    for (const pid of [daemon, reaper, postgres]) if (pid) process.kill(pid, 'SIGKILL');
+  }
+
+  async sql(text: string): Promise<void> {
+    const client = new pg.Client({ connectionString: (await this.primary()).postgres });
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query(text);
+    await client.end();
+  }
+
+  /** Stops or continues a server with all of its processes, as a hung host would. */
+  async signalServer(name: string, signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
+    const { postgres } = (await this.node(name)).pids;
+    if (!postgres) throw new Error(`${name} runs no PostgreSQL`);
+    const { stdout } = await run('pgrep', ['-P', String(postgres)]).catch(() => ({ stdout: '' }));
+    for (const pid of [postgres, ...stdout.split('\n').filter(Boolean).map(Number)])
+      process.kill(pid, signal);
+  }
+}
+
+/** A number from which the next forty ports are free. */
+async function freeBase(): Promise<number> {
+  for (let attempt = 0; attempt < 50; attempt += 1) {
+    const base = 20_000 + Math.floor(Math.random() * 300) * 40;
+    const ports = Array.from({ length: 35 }, (_, offset) => base + offset);
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base;
+  }
+  throw new Error('no forty free ports in a row');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
