@@ -1,17 +1,19 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { expect, test } from 'vitest';
 import {
   type Authority,
+  certifyHostRequest,
   createAuthority,
+  createCertificateRequest,
   fingerprintOf,
   type IssuedCertificate,
   issueHostCertificate,
   issueOperatorCertificate,
 } from './pki.ts';
 
-/** One mutual TLS 1.3 handshake; answers the name the server saw, or the error the client got. */
+/** One mutual TLS handshake; answers the name and the version the server saw, or that it came to nothing. */
 async function handshake(authority: Authority, server: IssuedCertificate, client: IssuedCertificate) {
   const listener = createServer({
     ca: authority.certPem,
@@ -23,7 +25,7 @@ async function handshake(authority: Authority, server: IssuedCertificate, client
   });
   const seen = new Promise<string>((resolve) => {
     listener.once('secureConnection', (socket: TLSSocket) =>
-      resolve(String(socket.getPeerCertificate().subject.CN)),
+      resolve(`${socket.getPeerCertificate().subject.CN} over ${socket.getProtocol()}`),
     );
     listener.once('tlsClientError', () => resolve('refused'));
   });
@@ -33,8 +35,10 @@ async function handshake(authority: Authority, server: IssuedCertificate, client
   const port = typeof address === 'object' && address ? address.port : 0;
   const { certPem: cert, keyPem: key } = client;
   const socket = connect({ host: '127.0.0.1', port, ca: authority.certPem, cert, key });
-  socket.on('error', () => undefined);
-  const name = await seen;
+  const failed = new Promise<string>((resolve) => {
+    socket.on('error', () => resolve('refused'));
+  });
+  const name = await Promise.race([seen, failed]);
   socket.destroy();
   listener.close();
   return name;
@@ -47,8 +51,8 @@ test('certificates of one authority speak to each other over TLS 1.3', async () 
     addresses: ['127.0.0.1', 'db.example.com'],
   });
   const client = await issueOperatorCertificate(authority, { name: 'ada' });
-  expect(await handshake(authority, server, client)).toBe('operator:ada');
-  expect(await handshake(authority, server, server)).toBe('node-1');
+  expect(await handshake(authority, server, client)).toBe('operator:ada over TLSv1.3');
+  expect(await handshake(authority, server, server)).toBe('node-1 over TLSv1.3');
 });
 
 test('a certificate of another authority is refused', async () => {
@@ -72,4 +76,34 @@ test('a host certificate names its host and addresses, and is no authority', asy
   expect(certificate.ca).toBe(false);
   expect(certificate.verify(new X509Certificate(authority.certPem).publicKey)).toBe(true);
   expect(fingerprintOf(issued.certPem)).toBe(certificate.fingerprint256);
+});
+
+test('an operator certificate serves nothing', async () => {
+  const authority = await createAuthority({ name: 'test' });
+  const operator = await issueOperatorCertificate(authority, { name: 'ada' });
+  expect(await handshake(authority, operator, operator)).toBe('refused');
+});
+
+test('an authority lasts ten years, what it issues two; keys are PKCS#8 on P-256', async () => {
+  const authority = await createAuthority({ name: 'test' });
+  const host = await issueHostCertificate(authority, { host: 'node-1', addresses: [] });
+  const yearsOf = ({ certPem }: IssuedCertificate) => {
+    const { validFrom, validTo } = new X509Certificate(certPem);
+    return Math.round((Date.parse(validTo) - Date.parse(validFrom)) / (365 * 24 * 3_600_000));
+  };
+  expect([yearsOf(authority), yearsOf(host)]).toEqual([10, 2]);
+  expect(new X509Certificate(authority.certPem).ca).toBe(true);
+  expect(host.keyPem).toMatch(/^-----BEGIN PRIVATE KEY-----/);
+  expect(createPrivateKey(host.keyPem).asymmetricKeyDetails).toEqual({ namedCurve: 'prime256v1' });
+});
+
+test('a host cannot be named like an operator', async () => {
+  const authority = await createAuthority({ name: 'test' });
+  const { requestPem } = await createCertificateRequest('node-1');
+  for (const host of ['operator:ada', 'node 1', '', '#0c0161']) {
+    const refused = { code: 'CONFIG_INVALID' };
+    await expect(issueHostCertificate(authority, { host, addresses: [] })).rejects.toMatchObject(refused);
+    const options = { requestPem, host, addresses: [] };
+    await expect(certifyHostRequest(authority, options)).rejects.toMatchObject(refused);
+  }
 });

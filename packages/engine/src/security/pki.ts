@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import { webcrypto, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
+import { nodeNameSchema } from '../contract/cluster-state.ts';
 import { QuantaError } from '../shared/errors.ts';
 
 /** A certificate and its key, both PEM (the key as PKCS#8). */
@@ -37,7 +38,11 @@ export async function createAuthority(options: { name: string }): Promise<Author
   return { certPem: certificate.toString('pem'), keyPem: await keyToPem(keys.privateKey) };
 }
 
-/** A host is known by its name (CN); the addresses are what PostgreSQL's clients may have dialled. */
+/**
+ * A host is known by its name (CN); the addresses are what PostgreSQL's clients may have dialled.
+ *
+ * @throws QuantaError CONFIG_INVALID when the name is not one that a host can have
+ */
 export async function issueHostCertificate(
   authority: Authority,
   options: { host: string; addresses: string[] },
@@ -50,7 +55,8 @@ export async function issueHostCertificate(
 /**
  * Certifies a key that stays on the host. What the request says of its subject is ignored: the caller knows who asks.
  *
- * @throws QuantaError PROTOCOL_VIOLATION when the request cannot be read or is not signed with its own key
+ * @throws QuantaError PROTOCOL_VIOLATION when the request cannot be read or is not signed with its own key,
+ * CONFIG_INVALID when the name is not one that a host can have
  */
 export async function certifyHostRequest(
   authority: Authority,
@@ -113,6 +119,12 @@ function hostSubject(
   options: { host: string; addresses: string[] },
   publicKey: webcrypto.CryptoKey,
 ): Subject {
+  // A host that was called `operator:<name>` would have an operator's rights.
+  if (!nodeNameSchema.safeParse(options.host).success) {
+    throw new QuantaError('CONFIG_INVALID', `${JSON.stringify(options.host)} is no name of a host`, {
+      hint: 'Use lower-case letters, digits and dashes, starting with a letter; 40 characters at most.',
+    });
+  }
   const names = [...new Set([options.host, ...options.addresses])];
   const alternatives = names.map((name): x509.JsonGeneralName => {
     return { type: isIP(name) === 0 ? 'dns' : 'ip', value: name };
