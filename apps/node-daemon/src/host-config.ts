@@ -48,6 +48,9 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    throw new QuantaError('CONFIG_INVALID', `${path} cannot be read: ${messageOf(error)}`, { cause: error });
+    throw new QuantaError('CONFIG_INVALID', `${path} cannot be read: ${messageOf(error)}`, {
+      hint: 'Name the file that was written when the host was enrolled, and check who may read it.',
+      cause: error,
+    });
   }
 }
