@@ -1,20 +1,30 @@
+import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
 import type { NodeReport } from '@quantadb/engine/contract/node-report';
 import type { ClusterStatus, NodeStatus } from '@quantadb/engine/contract/status';
 import { describe, expect, test } from 'vitest';
-import { clusterView, type HealthPath, healthPaths, isHealthy, parseBytes } from './health.ts';
+import {
+  clusterView,
+  type HealthInput,
+  type HealthPath,
+  healthPaths,
+  isHealthy,
+  parseBytes,
+} from './health.ts';
 
 const report = (parts: Partial<NodeReport>) =>
   ({ name: 'node-1', kind: 'data', raft: null, ...parts }) as NodeReport;
 const node = (parts: Partial<NodeStatus>) =>
-  ({ name: 'node-1', sync: 'quorum', maintenance: false, lagBytes: 0, ...parts }) as NodeStatus;
+  ({ name: 'node-1', sync: 'quorum', lagBytes: 0, ...parts }) as NodeStatus;
 const status = (parts: Partial<NodeStatus>) => ({ name: 'demo', nodes: [node(parts)] }) as ClusterStatus;
 
-function healthyPaths(
-  input: Parameters<typeof isHealthy>[1],
-  lagBytesMax: number | null = null,
-): HealthPath[] {
-  return healthPaths.filter((path) => isHealthy(path, input, lagBytesMax));
+/** Of a cluster whose synchronous set is `standbys`. */
+function agreed(standbys: string[], isInMaintenance = false): ClusterState {
+  const maintenance = isInMaintenance ? { reason: '', sinceMs: 0, untilMs: null, by: 'ada' } : null;
+  return { members: { 'node-1': { maintenance } }, syncSet: { standbys } } as unknown as ClusterState;
 }
+
+const healthyPaths = (input: HealthInput): HealthPath[] =>
+  healthPaths.filter((path) => isHealthy(path, input));
 
 describe('what a load balancer is told', () => {
   test.each([
@@ -36,21 +46,41 @@ describe('what a load balancer is told', () => {
       ['/health', '/liveness'],
     ],
   ])('%s', (_, seen, expected) => {
-    expect(healthyPaths({ report: seen, status: status({}) })).toEqual(expected);
+    expect(healthyPaths({ report: seen, state: agreed(['node-1']) })).toEqual(expected);
+  });
+
+  test('a standby outside the synchronous set is a replica all the same', () => {
+    const seen = report({ role: 'standby', state: 'streaming' });
+    const expected = ['/health', '/replica', '/readiness', '/liveness'];
+    expect(healthyPaths({ report: seen, state: agreed(['node-2']) })).toEqual(expected);
+    expect(healthyPaths({ report: seen, state: null })).toEqual(expected);
   });
 
   test('a standby in maintenance takes no reads', () => {
-    const input = {
-      report: report({ role: 'standby', state: 'streaming' }),
-      status: status({ maintenance: true }),
-    };
+    const seen = report({ role: 'standby', state: 'streaming' });
+    const input = { report: seen, state: agreed(['node-1'], true) };
     expect(healthyPaths(input)).toEqual(['/health', '/readiness', '/liveness']);
+  });
+
+  test('a witness is ready once it knows a leader, and serves nothing', () => {
+    const leaderless = { role: 'follower', leader: null } as NodeReport['raft'];
+    const led = { role: 'follower', leader: 'node-1' } as NodeReport['raft'];
+    const pathsWith = (raft: NodeReport['raft']) =>
+      healthyPaths({
+        report: report({ kind: 'witness', role: 'witness', state: 'voting', raft }),
+        state: null,
+      });
+    expect([null, leaderless, led].map(pathsWith)).toEqual([
+      ['/liveness'],
+      ['/liveness'],
+      ['/readiness', '/liveness'],
+    ]);
   });
 
   test('a lag limit refuses a standby that is behind, and one whose lag is unknown', () => {
     const seen = report({ role: 'standby', state: 'streaming' });
     const within = (lagBytes: number | null) =>
-      isHealthy('/replica', { report: seen, status: status({ lagBytes }) }, 1000);
+      isHealthy('/replica', { report: seen, state: null }, { bytesMax: 1000, lagBytes });
     expect([within(1000), within(1001), within(null)]).toEqual([true, false, false]);
   });
 });

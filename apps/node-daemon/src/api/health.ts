@@ -1,3 +1,4 @@
+import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
 import type { NodeReport } from '@quantadb/engine/contract/node-report';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
 
@@ -5,8 +6,14 @@ import type { ClusterStatus } from '@quantadb/engine/contract/status';
 
 export interface HealthInput {
   report: NodeReport;
-  /** From at most a second ago; null when this host is in no cluster. */
-  status: ClusterStatus | null;
+  /** What this node knows of its cluster's agreement; null in no cluster. */
+  state: Pick<ClusterState, 'members' | 'syncSet'> | null;
+}
+
+/** A limit on a standby's lag, and the lag itself where it is known. */
+export interface LagLimit {
+  bytesMax: number;
+  lagBytes: number | null;
 }
 
 const units: Record<string, number> = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
@@ -23,34 +30,32 @@ const serving = new Set(['running', 'streaming', 'catching-up']);
 export const healthPaths = ['/health', '/primary', '/replica', '/sync', '/readiness', '/liveness'] as const;
 export type HealthPath = (typeof healthPaths)[number];
 
-export function isHealthy(path: HealthPath, input: HealthInput, lagBytesMax: number | null): boolean {
-  const { report, status } = input;
-  const own = status?.nodes.find((node) => node.name === report.name);
+export function isHealthy(path: HealthPath, input: HealthInput, lag: LagLimit | null = null): boolean {
+  const { report } = input;
   switch (path) {
     case '/liveness':
       return true;
     case '/health':
       return serving.has(report.state);
     case '/readiness':
-      return report.kind === 'witness'
-        ? report.raft?.leader !== null
-        : report.state === 'running' || report.state === 'streaming';
+      if (report.kind === 'witness') return report.raft !== null && report.raft.leader !== null;
+      return report.state === 'running' || report.state === 'streaming';
     case '/primary':
       return report.role === 'primary' && report.state === 'running';
     case '/sync':
-      return (
-        report.role === 'standby' &&
-        report.state === 'streaming' &&
-        own?.sync === 'quorum' &&
-        !own.maintenance
-      );
-    case '/replica': {
-      if (report.role !== 'standby' || report.state !== 'streaming' || own?.maintenance) return false;
-      if (lagBytesMax === null) return true;
-      const lag = own?.lagBytes ?? null;
-      return lag !== null && lag <= lagBytesMax;
-    }
+      return takesReads(input) && input.state?.syncSet.standbys.includes(report.name) === true;
+    case '/replica':
+      return takesReads(input) && (lag === null || isWithin(lag));
   }
+}
+
+function takesReads({ report, state }: HealthInput): boolean {
+  const isInMaintenance = (state?.members[report.name]?.maintenance ?? null) !== null;
+  return report.role === 'standby' && report.state === 'streaming' && !isInMaintenance;
+}
+
+function isWithin({ bytesMax, lagBytes }: LagLimit): boolean {
+  return lagBytes !== null && lagBytes <= bytesMax;
 }
 
 /** Patroni's `/cluster`, so that scripts written for it find what they know. */

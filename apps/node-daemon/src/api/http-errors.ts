@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { type ErrorCode, messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import { type ErrorCode, QuantaError } from '@quantadb/engine/shared/errors';
 
 /** Exhaustive on purpose: a new code does not compile until somebody has decided what it is over HTTP. */
 const httpStatuses: Record<ErrorCode, number> = {
@@ -19,7 +19,7 @@ const httpStatuses: Record<ErrorCode, number> = {
   INVARIANT_BROKEN: 500,
 };
 
-/** An answer that is no QuantaError: a body that is too large, a method that does not exist there. */
+/** A request that does not follow the protocol: a body that is too large, a method that does not exist there. */
 export class HttpProblem extends Error {
   readonly status: number;
 
@@ -28,6 +28,9 @@ export class HttpProblem extends Error {
     this.status = status;
   }
 }
+
+/** What clients accept of one; a schema's findings can be long. */
+const detailCharactersMax = 4000;
 
 /** RFC 9457 problem details with QuantaDB's code and next step. */
 export interface Problem {
@@ -40,26 +43,30 @@ export interface Problem {
 }
 
 export function problemOf(error: unknown): Problem {
-  const quanta = error instanceof QuantaError ? error : null;
-  const status = error instanceof HttpProblem ? error.status : quanta ? httpStatuses[quanta.code] : 500;
-  const isKnown = quanta !== null || error instanceof HttpProblem;
-  return {
-    type: 'about:blank',
-    title: quanta?.code ?? 'request failed',
-    status,
-    code: quanta?.code ?? null,
-    // What nobody threw on purpose may carry anything: it goes to the log only.
-    detail: isKnown ? messageOf(error) : 'an unexpected error; see the log of the daemon',
-    hint: quanta?.hint ?? null,
-  };
+  if (error instanceof HttpProblem) {
+    const { status, message } = error;
+    return withTitle({ status, code: 'PROTOCOL_VIOLATION', detail: message, hint: null });
+  }
+  if (error instanceof QuantaError) {
+    const { code, message, hint = null } = error;
+    return withTitle({ status: httpStatuses[code], code, detail: message, hint });
+  }
+  // What nobody threw on purpose may carry anything: it goes to the log only.
+  const detail = 'an unexpected error; see the log of the daemon';
+  return withTitle({ status: 500, code: null, detail, hint: null });
+}
+
+function withTitle(parts: Pick<Problem, 'status' | 'code' | 'detail' | 'hint'>): Problem {
+  const title = parts.code ?? 'request failed';
+  return { type: 'about:blank', title, ...parts, detail: parts.detail.slice(0, detailCharactersMax) };
 }
 
 export function sendProblem(response: ServerResponse, error: unknown): void {
-  const problem = problemOf(error);
   if (response.headersSent) {
     response.destroy();
     return;
   }
+  const problem = problemOf(error);
   response.writeHead(problem.status, { 'content-type': 'application/problem+json' });
   response.end(JSON.stringify(problem));
 }

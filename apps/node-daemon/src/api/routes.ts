@@ -1,39 +1,43 @@
 import type { IncomingMessage } from 'node:http';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
 import { operationRequestSchema, operationStartSchema } from '@quantadb/engine/contract/operations';
-import type { ClusterStatus } from '@quantadb/engine/contract/status';
-import { QuantaError } from '@quantadb/engine/shared/errors';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import type { Logger } from '@quantadb/engine/shared/logger';
 import { z } from 'zod';
 import { type HttpCaller, requireOperator, requirePeer } from './caller.ts';
-import { clusterView, type HealthPath, healthPaths, isHealthy, parseBytes } from './health.ts';
+import { clusterView, type HealthPath, healthPaths, isHealthy, type LagLimit, parseBytes } from './health.ts';
 import { HttpProblem } from './http-errors.ts';
+import { readJson } from './json-body.ts';
+import { RecentStatus } from './recent-status.ts';
 
 export interface Answer {
   status: number;
   contentType: string;
   body: string;
+  /** What ends the daemon waits until the one who asked for it has the answer. */
+  afterwards?: () => void;
 }
 
 export interface RouteOptions {
   facade: DaemonFacade;
+  logger: Logger;
   onShutdownRequested(postgres: 'stop' | 'leave'): void;
 }
 
-const bodyBytesMax = 1024 * 1024;
-const statusFreshForMs = 1000;
 const shutdownSchema = z.object({ postgres: z.enum(['stop', 'leave']) });
 
 /** Every path of the daemon's API, with who may ask it. */
 export class Routes {
   private readonly options: RouteOptions;
-  private cached: { atMs: number; status: Promise<ClusterStatus | null> } | null = null;
+  private readonly recentStatus: RecentStatus;
 
   constructor(options: RouteOptions) {
     this.options = options;
+    this.recentStatus = new RecentStatus(() => options.facade.clusterStatus());
   }
 
   async answer(request: IncomingMessage, caller: HttpCaller): Promise<Answer> {
-    const url = new URL(request.url ?? '/', 'http://daemon');
+    const url = urlOf(request);
     const method = request.method ?? 'GET';
     if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') return this.read(url);
     if (method === 'POST') return this.write(url.pathname, request, caller);
@@ -47,7 +51,7 @@ export class Routes {
     if (healthPath) return this.health(healthPath, url);
     switch (path) {
       case '/cluster':
-        return json(clusterView(await this.recentStatus()));
+        return json(clusterView(await this.recentStatus.read()));
       case '/metrics':
         return {
           status: 200,
@@ -72,16 +76,27 @@ export class Routes {
   }
 
   private async health(path: HealthPath, url: URL): Promise<Answer> {
-    const report = this.options.facade.report();
-    const lagText = url.searchParams.get('lag');
-    const lagBytesMax = lagText === null ? null : parseBytes(lagText);
-    if (lagText !== null && lagBytesMax === null)
-      throw new HttpProblem(400, 'lag must look like 10MB, 512kB or 4096');
-    const needsStatus = path === '/sync' || path === '/replica';
-    const status = needsStatus ? await this.recentStatus() : null;
-    const isWell = isHealthy(path, { report, status }, lagBytesMax);
+    const { facade } = this.options;
+    const report = facade.report();
+    const lagText = path === '/replica' ? url.searchParams.get('lag') : null;
+    const lag = lagText === null ? null : await this.lagLimit(lagText, report.name);
+    const isWell = isHealthy(path, { report, state: facade.state() }, lag);
     const { name, role, state, detail, timeline, epoch } = report;
     return json({ name, role, state, detail, timeline, epoch }, isWell ? 200 : 503);
+  }
+
+  /** Only the primary knows how far behind a standby is: without the cluster's status the lag is unknown. */
+  private async lagLimit(text: string, self: string): Promise<LagLimit> {
+    const bytesMax = parseBytes(text);
+    if (bytesMax === null) throw new HttpProblem(400, 'lag must look like 10MB, 512kB or 4096');
+    try {
+      const status = await this.recentStatus.read();
+      const own = status?.nodes.find((node) => node.name === self);
+      return { bytesMax, lagBytes: own?.lagBytes ?? null };
+    } catch (error) {
+      this.options.logger.debug({ error: messageOf(error) }, 'the lag of this standby is unknown');
+      return { bytesMax, lagBytes: null };
+    }
   }
 
   private async write(path: string, request: IncomingMessage, caller: HttpCaller): Promise<Answer> {
@@ -99,21 +114,19 @@ export class Routes {
       case '/api/shutdown': {
         requireOperator(caller);
         const { postgres } = parse(shutdownSchema, await readJson(request));
-        this.options.onShutdownRequested(postgres);
-        return json({ ok: true }, 202);
+        return { ...json({ ok: true }, 202), afterwards: () => this.options.onShutdownRequested(postgres) };
       }
       default:
         throw new QuantaError('NOT_FOUND', `nothing can be posted to ${path.slice(0, 100)}`);
     }
   }
+}
 
-  /** Load balancers ask often; the whole cluster is asked at most once a second for all of them. */
-  private recentStatus(): Promise<ClusterStatus | null> {
-    const nowMs = performance.now();
-    if (!this.cached || nowMs - this.cached.atMs > statusFreshForMs) {
-      this.cached = { atMs: nowMs, status: this.options.facade.clusterStatus() };
-    }
-    return this.cached.status;
+function urlOf(request: IncomingMessage): URL {
+  try {
+    return new URL(request.url ?? '/', 'http://daemon');
+  } catch {
+    throw new HttpProblem(400, 'the path cannot be read');
   }
 }
 
@@ -132,19 +145,4 @@ function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new HttpProblem(400, `${issue?.path.join('.') || 'the body'}: ${issue?.message ?? 'not understood'}`);
-}
-
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes > bodyBytesMax) throw new HttpProblem(413, `a body of more than ${bodyBytesMax} bytes`);
-    pieces.push(piece);
-  }
-  try {
-    return JSON.parse(Buffer.concat(pieces).toString('utf8'));
-  } catch {
-    throw new HttpProblem(400, 'the body is no JSON');
-  }
 }

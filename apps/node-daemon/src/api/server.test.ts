@@ -95,7 +95,15 @@ async function operatorIdentity(): Promise<Identity> {
 /** POST over mutual TLS; answers the status, or the error of the connection. */
 function post(path: string, identity: Identity, body = '{}'): Promise<number | string> {
   return new Promise((resolve) => {
-    const options = { host: '127.0.0.1', port: api.port, path, method: 'POST', agent: false, ...identity };
+    const options = {
+      host: '127.0.0.1',
+      port: api.port,
+      path,
+      method: 'POST',
+      agent: false,
+      ...identity,
+      headers: { 'content-type': 'application/json' },
+    };
     const request = httpsRequest({ ...options, checkServerIdentity: () => undefined }, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
@@ -148,7 +156,7 @@ describe('who may do what', () => {
     });
     expect(await client.host()).toMatchObject({ name: 'node-1' });
     await client.shutdown('leave');
-    expect(shutdowns).toEqual(['leave']);
+    await expect.poll(() => shutdowns).toEqual(['leave']);
   });
 });
 

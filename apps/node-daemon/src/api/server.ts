@@ -1,4 +1,4 @@
-import { chmod, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import {
   createServer as createHttpServer,
   type IncomingMessage,
@@ -6,13 +6,15 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Server as NetServer } from 'node:net';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { callerOf } from './caller.ts';
-import { sendProblem } from './http-errors.ts';
-import { Routes } from './routes.ts';
+import { HttpProblem, sendProblem } from './http-errors.ts';
+import { type ApiLimits, usualLimits } from './limits.ts';
+import { type Answer, Routes } from './routes.ts';
+import { createEntrance } from './sniff.ts';
 
 export interface ApiOptions {
   facade: DaemonFacade;
@@ -22,6 +24,7 @@ export interface ApiOptions {
   socketPath: string;
   tls: { ca: string; cert: string; key: string };
   logger: Logger;
+  limits?: Partial<ApiLimits>;
   onShutdownRequested(postgres: 'stop' | 'leave'): void;
 }
 
@@ -30,13 +33,8 @@ export interface Api {
   close(): Promise<void>;
 }
 
-const connectionsMax = 256;
-const requestTimeoutMs = 30_000;
-const headersTimeoutMs = 5000;
-/** Longer than the peers' own idle time, so that the side that sends closes first. */
-const keepAliveTimeoutMs = 15_000;
-const firstByteDeadlineMs = 5000;
-const tlsHandshakeRecord = 0x16;
+/** Only the daemon's own user may connect to the unix socket. */
+const othersMayNothing = 0o177;
 
 /**
  * The daemon's API: one TCP port for plain HTTP (reading only) and mutual TLS, told apart by the first byte, and a unix
@@ -45,80 +43,102 @@ const tlsHandshakeRecord = 0x16;
  * @throws QuantaError CONFIG_INVALID when the port or the socket cannot be had
  */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  const routes = new Routes(options);
-  const plain = limited(createHttpServer(handler(options, routes, false)));
-  const secure = limited(
-    createHttpsServer(
-      { ...options.tls, minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: true },
-      handler(options, routes, false),
-    ),
-  );
-  const local = limited(createHttpServer(handler(options, routes, true)));
-  const sockets = new Set<Socket>();
-  const entrance = createNetServer({ pauseOnConnect: true }, (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    admit(socket, { plain, secure });
-  });
-  entrance.maxConnections = connectionsMax;
-  await listen(entrance, { port: options.port, host: options.listenHost });
-  await rm(options.socketPath, { force: true });
-  await listen(local, { path: options.socketPath });
-  await chmod(options.socketPath, 0o600);
-  return {
-    port: portOf(entrance),
-    close: async () => {
-      const closed = [entrance, local].map((server) => new Promise((resolve) => server.close(resolve)));
-      for (const socket of sockets) socket.destroy();
-      local.closeAllConnections();
-      await Promise.all(closed);
-    },
+  const limits = { ...usualLimits, ...options.limits };
+  const { plain, secure, local } = createServers(options, limits);
+  const entrance = createEntrance({ plain, secure }, limits);
+  const close = async () => {
+    const closed = [entrance.server, local].map((server) => new Promise((resolve) => server.close(resolve)));
+    // These two have no port of their own to close; it ends their watch over deadlines.
+    for (const server of [plain, secure]) server.close();
+    entrance.destroyAll();
+    local.closeAllConnections();
+    await Promise.all(closed);
   };
+  try {
+    await listen(entrance.server, { port: options.port, host: options.listenHost });
+    await listenLocally(local, options.socketPath);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { port: portOf(entrance.server), close };
 }
 
-type ClosableServer = Server & { closeAllConnections(): void };
-
-function limited<T extends Server>(server: T): T & ClosableServer {
-  server.requestTimeout = requestTimeoutMs;
-  server.headersTimeout = headersTimeoutMs;
-  server.keepAliveTimeout = keepAliveTimeoutMs;
-  server.maxConnections = connectionsMax;
-  return server;
+function createServers(options: ApiOptions, limits: ApiLimits) {
+  const routes = new Routes(options);
+  const timing = {
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: limits.checkEveryMs,
+  };
+  const authentication = {
+    ...options.tls,
+    minVersion: 'TLSv1.3',
+    requestCert: true,
+    rejectUnauthorized: true,
+    handshakeTimeout: limits.handshakeTimeoutMs,
+  } as const;
+  const onTcp = handler({ options, limits, routes, isLocalSocket: false });
+  const plain = createHttpServer(timing, onTcp);
+  const secure = createHttpsServer({ ...timing, ...authentication }, onTcp);
+  secure.on('tlsClientError', (error) =>
+    options.logger.debug({ error: messageOf(error) }, 'a TLS handshake came to nothing'),
+  );
+  // They are handed their connections and never listen: without this event Node watches over no deadline of theirs.
+  for (const server of [plain, secure]) server.emit('listening');
+  const local = createHttpServer(timing, handler({ options, limits, routes, isLocalSocket: true }));
+  local.maxConnections = limits.connectionsMax;
+  return { plain, secure, local };
 }
 
-/** Looks at the first byte, puts it back, and hands the socket to the server it is meant for. */
-function admit(socket: Socket, servers: { plain: Server; secure: Server }): void {
-  const timer = setTimeout(() => socket.destroy(), firstByteDeadlineMs);
-  socket.once('close', () => clearTimeout(timer));
-  socket.on('error', () => socket.destroy());
-  socket.once('readable', () => {
-    const first = socket.read(1) as Buffer | null;
-    clearTimeout(timer);
-    if (!first) {
-      socket.destroy();
-      return;
-    }
-    socket.unshift(first);
-    const server = first[0] === tlsHandshakeRecord ? servers.secure : servers.plain;
-    server.emit('connection', socket);
-  });
+interface HandlerOptions {
+  options: ApiOptions;
+  limits: ApiLimits;
+  routes: Routes;
+  isLocalSocket: boolean;
 }
 
-function handler(options: ApiOptions, routes: Routes, isLocalSocket: boolean) {
+function handler({ options, limits, routes, isLocalSocket }: HandlerOptions) {
   return (request: IncomingMessage, response: ServerResponse): void => {
     routes
       .answer(request, callerOf(request, isLocalSocket))
-      .then(({ status, contentType, body }) => {
-        response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' });
-        response.end(request.method === 'HEAD' ? undefined : body);
-      })
+      .then((answer) => send(response, answer))
       .catch((error: unknown) => {
-        const isKnown = error instanceof QuantaError;
+        const isKnown = error instanceof QuantaError || error instanceof HttpProblem;
         const log = isKnown ? options.logger.debug : options.logger.warn;
         log.call(options.logger, { path: request.url, error: messageOf(error) }, 'a request failed');
         sendProblem(response, error);
-      });
+      })
+      .finally(() => dropWhenNotTaken(response, limits.answerTimeoutMs));
   };
+}
+
+function send(response: ServerResponse, answer: Answer): void {
+  const { status, contentType, body, afterwards } = answer;
+  if (afterwards) response.once('close', afterwards);
+  response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' });
+  response.end(body);
+}
+
+/** A client that does not read its answer would hold its connection for ever. */
+function dropWhenNotTaken(response: ServerResponse, timeoutMs: number): void {
+  if (response.writableFinished || response.destroyed) return;
+  const timer = setTimeout(() => response.destroy(), timeoutMs);
+  response.once('close', () => clearTimeout(timer));
+}
+
+async function listenLocally(server: Server, path: string): Promise<void> {
+  await rm(path, { force: true });
+  // The socket is bound within the call: there is no moment at which others could connect.
+  const previous = process.umask(othersMayNothing);
+  let listening: Promise<void>;
+  try {
+    listening = listen(server, { path });
+  } finally {
+    process.umask(previous);
+  }
+  await listening;
 }
 
 function listen(
