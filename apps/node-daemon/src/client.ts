@@ -102,6 +102,7 @@ export class DaemonClient {
     try {
       answer = await this.send(call, signal);
     } catch (error) {
+      if (error instanceof QuantaError) throw error;
       if (signal.aborted) {
         throw new QuantaError(
           'DEADLINE_EXCEEDED',
@@ -142,7 +143,7 @@ export class DaemonClient {
     };
     return new Promise((resolve, reject) => {
       const request = tls ? httpsRequest(options) : httpRequest(options);
-      request.once('error', reject);
+      request.on('error', reject);
       request.once('response', (response) => readAnswer(response).then(resolve, reject));
       request.end(text ?? undefined);
     });

@@ -46,5 +46,6 @@ function parse(text: string, from: string): unknown {
 }
 
 function codeOf(code: string | null): ErrorCode {
-  return errorCodes.find((known) => known === code) ?? 'REFUSED';
+  // Of what went wrong in an unforeseen way nobody can say that nothing was changed, as a refusal would.
+  return errorCodes.find((known) => known === code) ?? 'PROTOCOL_VIOLATION';
 }

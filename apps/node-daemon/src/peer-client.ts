@@ -12,6 +12,7 @@ const socketsPerPeerMax = 8;
 const idleMs = 10_000;
 
 type Peer = { name: string; host: string; port: number };
+type Call = { method: string; text: string; signal: AbortSignal };
 
 /** Calls other daemons over mutual TLS, on connections that are kept. */
 export class HttpsPeerCaller implements PeerCaller {
@@ -23,18 +24,13 @@ export class HttpsPeerCaller implements PeerCaller {
   }
 
   /**
-   * @throws QuantaError PEER_UNREACHABLE, DEADLINE_EXCEEDED, UNAUTHORIZED, or what the peer refused with
+   * @throws QuantaError PEER_UNREACHABLE, DEADLINE_EXCEEDED, PROTOCOL_VIOLATION, or what the peer refused with
    */
   async call(peer: Peer, method: string, body: unknown, deadlineMs: number): Promise<unknown> {
     const signal = AbortSignal.timeout(deadlineMs);
-    const text = JSON.stringify(body);
+    const call = { method, text: JSON.stringify(body), signal };
     try {
-      const answer = await this.sendOnce(peer, { method, text, signal }).catch((error: unknown) => {
-        // The peer closed an idle connection just when it was used: it has not seen the request.
-        if (isStaleConnection(error)) return this.sendOnce(peer, { method, text, signal });
-        throw error;
-      });
-      return resultOf(answer, peer.name);
+      return resultOf(await this.send(peer, call), peer.name);
     } catch (error) {
       if (error instanceof QuantaError) throw error;
       if (signal.aborted) {
@@ -46,6 +42,7 @@ export class HttpsPeerCaller implements PeerCaller {
       }
       throw new QuantaError('PEER_UNREACHABLE', `${peer.name} cannot be reached: ${messageOf(error)}`, {
         cause: error,
+        hint: `Check that the daemon of ${peer.name} runs, and that ${peer.host}:${peer.port} can be reached from here.`,
       });
     }
   }
@@ -55,47 +52,61 @@ export class HttpsPeerCaller implements PeerCaller {
     this.agents.clear();
   }
 
-  private sendOnce(
-    peer: Peer,
-    call: { method: string; text: string; signal: AbortSignal },
-  ): Promise<HttpAnswer> {
-    return new Promise((resolve, reject) => {
-      const request = httpsRequest({
-        agent: this.agentOf(peer),
-        host: peer.host,
-        port: peer.port,
-        method: 'POST',
-        path: `/peer/${call.method}`,
-        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(call.text) },
-        signal: call.signal,
-      });
-      request.once('error', (error) =>
-        reject(request.reusedSocket ? Object.assign(error, { isReused: true }) : error),
-      );
-      request.once('response', (response) => readAnswer(response).then(resolve, reject));
-      request.end(call.text);
-    });
+  private async send(peer: Peer, call: Call): Promise<HttpAnswer> {
+    try {
+      return await sendOver(this.agentOf(peer), peer, call);
+    } catch (error) {
+      if (!isStaleConnection(error)) throw error;
+      // The peer ended an idle connection just when it was used. Others that were idle may have ended with it.
+      const fresh = this.createAgent(peer, false);
+      return await sendOver(fresh, peer, call).finally(() => fresh.destroy());
+    }
   }
 
   private agentOf(peer: Peer): Agent {
     const key = `${peer.name}@${peer.host}:${peer.port}`;
     const known = this.agents.get(key);
     if (known) return known;
-    const agent = new Agent({
+    const agent = this.createAgent(peer, true);
+    this.agents.set(key, agent);
+    return agent;
+  }
+
+  private createAgent(peer: Peer, keepAlive: boolean): Agent {
+    return new Agent({
       ...this.options.tls,
-      keepAlive: true,
+      keepAlive,
       timeout: idleMs,
       maxSockets: socketsPerPeerMax,
       maxFreeSockets: 2,
+      // A resumed session is not asked for its name again.
+      maxCachedSessions: 0,
       minVersion: 'TLSv1.3',
       checkServerIdentity: (_host, certificate) => {
         if (certificate.subject.CN === peer.name) return undefined;
         return new Error(`expected ${peer.name}, found ${certificate.subject.CN}`);
       },
     });
-    this.agents.set(key, agent);
-    return agent;
   }
+}
+
+function sendOver(agent: Agent, peer: Peer, call: Call): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest({
+      agent,
+      host: peer.host,
+      port: peer.port,
+      method: 'POST',
+      path: `/peer/${call.method}`,
+      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(call.text) },
+      signal: call.signal,
+    });
+    request.on('error', (error) =>
+      reject(request.reusedSocket ? Object.assign(error, { isReused: true }) : error),
+    );
+    request.once('response', (response) => readAnswer(response).then(resolve, reject));
+    request.end(call.text);
+  });
 }
 
 function isStaleConnection(error: unknown): boolean {
