@@ -30,6 +30,8 @@ export interface ApiOptions {
 
 export interface Api {
   port: number;
+  /** How many the TCP port has open. */
+  connections(): number;
   close(): Promise<void>;
 }
 
@@ -50,7 +52,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     const closed = [entrance.server, local].map((server) => new Promise((resolve) => server.close(resolve)));
     // These two have no port of their own to close; it ends their watch over deadlines.
     for (const server of [plain, secure]) server.close();
-    entrance.destroyAll();
+    for (const socket of entrance.sockets) socket.destroy();
     local.closeAllConnections();
     await Promise.all(closed);
   };
@@ -61,7 +63,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     await close();
     throw error;
   }
-  return { port: portOf(entrance.server), close };
+  return { port: portOf(entrance.server), connections: () => entrance.sockets.size, close };
 }
 
 function createServers(options: ApiOptions, limits: ApiLimits) {

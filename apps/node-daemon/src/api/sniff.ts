@@ -6,8 +6,8 @@ const tlsHandshakeRecord = 0x16;
 
 export interface Entrance {
   server: NetServer;
-  /** Ends every connection, whatever it is doing. */
-  destroyAll(): void;
+  /** Of every connection, whatever it is doing. */
+  sockets: ReadonlySet<Socket>;
 }
 
 /** The one TCP port: looks at the first byte of a connection and hands it to the server it is meant for. */
@@ -32,12 +32,7 @@ export function createEntrance(servers: { plain: Server; secure: Server }, limit
     });
   });
   server.maxConnections = limits.connectionsMax;
-  return {
-    server,
-    destroyAll: () => {
-      for (const socket of sockets) socket.destroy();
-    },
-  };
+  return { server, sockets };
 }
 
 /** The byte is put back before `use` is called; a connection that sends none in time is dropped. */

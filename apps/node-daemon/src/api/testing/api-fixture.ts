@@ -188,12 +188,21 @@ export class ApiFixture {
     return this.api?.port ?? 0;
   }
 
+  /** Open connections of the TCP port. */
+  connections(): number {
+    return this.api?.connections() ?? 0;
+  }
+
   async open(port = 0): Promise<void> {
-    this.api = await startApi({
+    this.api = await this.openAnother({ port });
+  }
+
+  openAnother(place: { port: number; socketPath?: string }): Promise<Api> {
+    return startApi({
       facade: this.engine,
       listenHost: '127.0.0.1',
-      port,
       socketPath: this.socketPath,
+      ...place,
       tls: { ca: this.authority.certPem, cert: this.own.certPem, key: this.own.keyPem },
       logger: silentLogger,
       limits: this.limits,
@@ -201,14 +210,19 @@ export class ApiFixture {
     });
   }
 
+  async stop(): Promise<void> {
+    await this.api?.close();
+    this.api = null;
+  }
+
   async restart(): Promise<void> {
     const { port } = this;
-    await this.api?.close();
+    await this.stop();
     await this.open(port);
   }
 
   async close(): Promise<void> {
-    await this.api?.close();
+    await this.stop();
     await rm(this.directory, { recursive: true, force: true });
   }
 
