@@ -1,16 +1,14 @@
 import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 import type { Operation } from '@quantadb/engine/contract/cluster-state';
-import type { OperationRequest } from '@quantadb/engine/contract/operations';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { follow } from './follow.ts';
 import { planText } from './format.ts';
-import type { Target } from './target.ts';
+import type { Steering } from './steering.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface ChangeOptions {
-  target: Target;
-  request: OperationRequest;
+  steering: Steering;
   reason: string;
   /** Goes on without asking. */
   yes: boolean;
@@ -19,20 +17,15 @@ export interface ChangeOptions {
 
 /** Plan, confirmation, start, progress to the end: the same for every change. */
 export async function change(options: ChangeOptions): Promise<Operation> {
-  const { target, request, json } = options;
-  const client = await target.writer();
-  const plan = await client.plan(request);
+  const { steering, json } = options;
+  const plan = await steering.plan();
   if (plan.refusal) throw new QuantaError('REFUSED', plan.refusal);
   if (!json) process.stdout.write(`${planText(plan)}\n\n`);
   await confirm(options);
   // Asked for before the start: the operation may take the daemon that is asked out of the cluster.
-  const witnesses = await target.witnesses();
-  const { operationId } = await client.start({
-    request,
-    planHash: plan.hash,
-    requestedBy: userName(),
-    reason: options.reason,
-  });
+  const witnesses = await steering.witnesses();
+  const { reason } = options;
+  const operationId = await steering.start({ planHash: plan.hash, requestedBy: userName(), reason });
   const output = { isTerminal: process.stdout.isTTY, write: (text: string) => process.stdout.write(text) };
   const operation = await follow(operationId, witnesses, json ? null : output);
   if (operation.state === 'done') return operation;

@@ -1,13 +1,19 @@
 import type { Operation } from '@quantadb/engine/contract/cluster-state';
+import type { ClusterStatus } from '@quantadb/engine/contract/status';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { QuantaError } from '@quantadb/engine/shared/errors';
-import type { DaemonClient } from '../client.ts';
 import { cloneText, stepText } from './format.ts';
 
 const followDeadlineMs = 24 * 3_600_000;
 const followEveryMs = 200;
 /** How long nobody may know of an operation, as during a failover, before it is given up. */
 const silenceMsMax = 60_000;
+
+/** Somebody who can tell how an operation goes on. */
+export interface Witness {
+  operations(): Promise<Operation[]>;
+  status(): Promise<ClusterStatus | null>;
+}
 
 /** Where the lines of a progress go: on a terminal the last one is redrawn. */
 export interface ProgressOutput {
@@ -22,7 +28,7 @@ export interface ProgressOutput {
  */
 export async function follow(
   id: string,
-  witnesses: DaemonClient[],
+  witnesses: Witness[],
   output: ProgressOutput | null,
 ): Promise<Operation> {
   const show = output ? progressWriter(output) : () => undefined;
@@ -76,7 +82,7 @@ export function progressWriter(output: ProgressOutput): (operation: Operation, c
   };
 }
 
-async function cloneOf(witnesses: DaemonClient[]): Promise<string | null> {
+async function cloneOf(witnesses: Witness[]): Promise<string | null> {
   const asked = witnesses.map(async (witness) => {
     const status = await witness.status();
     if (!status) throw new Error('in no cluster');

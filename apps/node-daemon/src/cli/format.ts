@@ -63,10 +63,18 @@ export function nodesText(nodes: NodeStatus[]): string {
   return table(['NODE', 'ROLE', 'STATE', 'SYNC', 'LAG', 'RAFT', 'ADDRESS', ''], rows);
 }
 
-export function hostsText(hosts: SystemStatus['hosts']): string {
+/** Hosts as a daemon tells them (with its API's address), or as the console does (with what it has last seen). */
+export function hostsText(
+  hosts: { name: string; state: string; cluster: string | null; api?: string; lastSeenAt?: string | null }[],
+): string {
   return table(
-    ['HOST', 'STATE', 'CLUSTER', 'API'],
-    hosts.map((host) => [host.name, host.state, host.cluster ?? '', host.api]),
+    ['HOST', 'STATE', 'CLUSTER', 'API OR LAST SEEN'],
+    hosts.map((host) => [
+      host.name,
+      host.state,
+      host.cluster ?? '',
+      host.api ?? host.lastSeenAt ?? 'never seen',
+    ]),
   );
 }
 

@@ -1,20 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { OperationRequest } from '@quantadb/engine/contract/operations';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { releaseVersion } from '@quantadb/engine/shared/version';
 import { Command, CommanderError } from 'commander';
-import { loadHostConfig } from '../host-config.ts';
 import { change } from './change.ts';
+import type { Intent } from './console-client.ts';
+import { enrolHost } from './enrol-host.ts';
 import { eventLines, eventsText, hostsText, nodesText, operationsText, statusText } from './format.ts';
 import { down, upInBackground, upInForeground } from './local-system.ts';
-import { Target, type TargetOptions } from './target.ts';
+import { throughConsole, throughDaemon } from './steering.ts';
+import { findConsole, Target, type TargetOptions } from './target.ts';
 import { UsageError } from './usage-error.ts';
 
 interface GlobalOptions extends TargetOptions {
   json?: boolean;
   yes?: boolean;
   reason?: string;
+  cluster?: string;
 }
 
 const followEventsEveryMs = 500;
@@ -30,18 +32,23 @@ function build(): Command {
     .option('--json', 'answer in JSON')
     .option('--home <directory>', 'where the local system lives (default: QUANTADB_HOME, or .quantadb)')
     .option('--node <host:port>', 'ask this daemon')
+    .option('--console <url>', 'go through this console (default: QUANTADB_CONSOLE, or the local system’s)')
+    .option('--token <token>', 'of that console (default: QUANTADB_TOKEN)')
+    .option('--cluster <name>', 'which cluster, when the console knows several')
     .option('--yes', 'do not ask before a change')
     .option('--reason <text>', 'why, for the history')
     .exitOverride()
     .configureHelp({ showGlobalOptions: true });
   program.hook('preAction', (_, command) => {
     // The supervisor of the local system outlives its terminal; it has things to end in order.
-    if (command.name() !== 'up') endWithReader();
+    if (!command.opts<{ foreground?: boolean }>().foreground) endWithReader();
   });
   const options = () => program.opts<GlobalOptions>();
   addLocalSystem(program, options);
   addReading(program, options);
   addChanges(program, options);
+  addConsole(program, options);
+  addHost(program, options);
   return program;
 }
 
@@ -96,14 +103,18 @@ function addReading(program: Command, options: () => GlobalOptions): void {
     .command('hosts')
     .description('machines with a daemon')
     .action(async () => {
-      const { hosts } = await (await target()).status();
+      const console = await findConsole(options());
+      const hosts = console ? await console.hosts() : (await (await target()).status()).hosts;
       print(options(), hosts, () => hostsText(hosts));
     });
   program
     .command('operations')
     .description('long-running changes, the newest last')
     .action(async () => {
-      const operations = await (await (await target()).reader()).operations();
+      const console = await findConsole(options());
+      const operations = console
+        ? await console.operations((await console.cluster(options().cluster)).id)
+        : await (await (await target()).reader()).operations();
       print(options(), operations, () => operationsText(operations));
     });
   program
@@ -115,32 +126,127 @@ function addReading(program: Command, options: () => GlobalOptions): void {
 }
 
 function addChanges(program: Command, options: () => GlobalOptions): void {
-  const perform = async (makeRequest: (target: Target) => Promise<OperationRequest>) => {
-    const { json = false, yes = false, reason = '' } = options();
-    const target = await Target.find(options());
-    const request = await makeRequest(target);
-    const operation = await change({ target, request, reason, yes, json });
+  const perform = async (intent: Intent) => {
+    const { json = false, yes = false, reason = '', cluster } = options();
+    const console = await findConsole(options());
+    const steering = console
+      ? await throughConsole(console, intent, cluster)
+      : await throughDaemon(await Target.find(options()), intent);
+    const operation = await change({ steering, reason, yes, json });
     print(options(), operation, () => `${operation.kind}: done`);
   };
   const node = program.command('node').description('add or remove a node');
   node
     .command('add <host>')
     .description('make a spare host a standby of the cluster')
-    .action((name: string) =>
-      perform(async (target) => {
-        const { addresses, kind } = await loadHostConfig(target.configFileOf(name));
-        return { kind: 'add-node', host: { name, addresses, kind } };
-      }),
-    );
+    .action((host: string) => perform({ kind: 'add-node', host }));
   node
     .command('remove <node>')
     .description('take a standby out of its cluster; its data is set aside')
-    .action((name: string) => perform(async () => ({ kind: 'remove-node', node: name })));
+    .action((name: string) => perform({ kind: 'remove-node', node: name }));
   program
     .command('switchover')
     .description('make another node the primary, without losing a write')
     .option('--to <node>', 'which one (default: the best)')
-    .action((own: { to?: string }) => perform(async () => ({ kind: 'switchover', to: own.to ?? null })));
+    .action((own: { to?: string }) => perform({ kind: 'switchover', to: own.to ?? null }));
+  const maintenance = program.command('maintenance').description('keep reads and failovers away from a node');
+  maintenance
+    .command('on <node>')
+    .description('begin; it ends by itself')
+    .option('--minutes <number>', 'when it ends', '60')
+    .option('--forever', 'until somebody ends it')
+    .action((name: string, own: { minutes: string; forever?: boolean }) => {
+      const minutes = own.forever ? null : wholeNumber('--minutes', own.minutes);
+      return perform({ kind: 'set-maintenance', node: name, on: { minutes } });
+    });
+  maintenance
+    .command('off <node>')
+    .description('end')
+    .action((name: string) => perform({ kind: 'set-maintenance', node: name, on: null }));
+}
+
+function addHost(program: Command, options: () => GlobalOptions): void {
+  const host = program.command('host').description('this machine as a host');
+  host
+    .command('enroll <console-url>')
+    .description('exchange a one-time token (--token) for a certificate; writes host.json')
+    .requiredOption('--fingerprint <sha256>', 'of the authority, as the console shows it')
+    .option('--name <name>', 'default: the name of the machine')
+    .option('--address <address>', 'what other hosts dial', '127.0.0.1')
+    .option('--directory <directory>', 'where everything of this host lives', '/var/lib/quantadb/host')
+    .option('--postgres-port <port>', '', '5432')
+    .option('--api-port <port>', '', '7100')
+    .option('--raft-port <port>', '', '7200')
+    .option('--untested', 'allow PostgreSQL versions that were not tested')
+    .action(async (url: string, own: EnrolArguments) => {
+      const { token } = options();
+      if (!token)
+        throw new UsageError('--token is missing: `quantadb token create <host> --enrol` makes one');
+      const ports = {
+        postgres: wholeNumber('--postgres-port', own.postgresPort),
+        api: wholeNumber('--api-port', own.apiPort),
+        raft: wholeNumber('--raft-port', own.raftPort),
+      };
+      const { fingerprint, name, address, directory, untested = false } = own;
+      const file = await enrolHost({ url, token, fingerprint, name, address, directory, ports, untested });
+      print(options(), { config: file }, () => `Enrolled. Start the daemon: quantadb host run ${file}`);
+    });
+  host
+    .command('run <host.json>')
+    .description('run this host’s daemon in the foreground')
+    .action(async (file: string) => {
+      process.argv[2] = file;
+      await import('../main.ts');
+    });
+}
+
+interface EnrolArguments {
+  fingerprint: string;
+  name?: string;
+  address: string;
+  directory: string;
+  postgresPort: string;
+  apiPort: string;
+  raftPort: string;
+  untested?: boolean;
+}
+
+/** What only a control plane has. */
+function addConsole(program: Command, options: () => GlobalOptions): void {
+  const console = async () => {
+    const found = await findConsole(options());
+    if (found) return found;
+    throw new QuantaError('PEER_UNREACHABLE', 'no console answers', {
+      hint: 'Start the local system (npm start), or name one: --console <url> --token <token>.',
+    });
+  };
+  const token = program.command('token').description('API tokens');
+  token
+    .command('create <name>')
+    .description('a new token; it is shown once')
+    .option('--role <role>', 'viewer, operator or admin', 'viewer')
+    .option('--days <number>', 'when it expires', '90')
+    .option('--enrol', 'in place of that, one that lets the host <name> in, once')
+    .action(async (name: string, own: { role: string; days: string; enrol?: boolean }) => {
+      const client = await console();
+      const made = own.enrol
+        ? await client.createEnrolmentToken(name)
+        : await client.createToken({ name, role: own.role, lifetimeDays: wholeNumber('--days', own.days) });
+      print(options(), made, () => made.token);
+    });
+  program
+    .command('metrics')
+    .description('Prometheus text of the console')
+    .action(async () => {
+      const text = await (await console()).metrics();
+      print(options(), { text }, () => text.trimEnd());
+    });
+}
+
+/** @throws UsageError */
+function wholeNumber(option: string, text: string): number {
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+  throw new UsageError(`${option} takes a whole number, and ${text} is none`);
 }
 
 async function showEvents(options: GlobalOptions, own: { since: string; follow?: boolean }): Promise<void> {

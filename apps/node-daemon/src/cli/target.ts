@@ -9,12 +9,16 @@ import { demoPaths } from '../demo/layout.ts';
 import { readSecrets, type Secrets } from '../demo/secrets.ts';
 import { chooseHome, type Home } from '../preflight/home.ts';
 import { assembleStatus, type HostAnswer } from './assemble-status.ts';
+import { ConsoleClient } from './console-client.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface TargetOptions {
   /** `host:port` of one daemon, asked in place of the local system. */
   node?: string | undefined;
   home?: string | undefined;
+  /** Of a console that is not this machine's own; also QUANTADB_CONSOLE and QUANTADB_TOKEN. */
+  console?: string | undefined;
+  token?: string | undefined;
 }
 
 type KnownHost = SystemFile['hosts'][number];
@@ -37,6 +41,31 @@ const repository = fileURLToPath(new URL('../../../../', import.meta.url));
 export async function homeOf(options: TargetOptions): Promise<Home> {
   const isRoot = process.getuid?.() === 0;
   return chooseHome({ wanted: options.home ?? process.env.QUANTADB_HOME, repository, isRoot });
+}
+
+/**
+ * The console that a command goes through: one that was named, or the local system's while it is up. Null: the daemons
+ * are asked themselves.
+ *
+ * @throws QuantaError UNAUTHORIZED when the console refuses the token, PEER_UNREACHABLE when a named console is down
+ */
+export async function findConsole(options: TargetOptions): Promise<ConsoleClient | null> {
+  if (options.node !== undefined) return null;
+  const url = options.console ?? process.env.QUANTADB_CONSOLE;
+  const token = options.token ?? process.env.QUANTADB_TOKEN;
+  if (url) {
+    const named = new ConsoleClient({ url, token: token ?? null });
+    if (await named.isUp()) return named;
+    throw new QuantaError('PEER_UNREACHABLE', `the console at ${url} does not answer`, {
+      hint: 'Ask a daemon instead: --node <host:port>.',
+    });
+  }
+  const { path } = await homeOf(options);
+  const system = await readSystem(path).catch(() => null);
+  const secrets = await readSecrets(demoPaths(path).secrets);
+  if (!system || !secrets?.console.token) return null;
+  const own = new ConsoleClient({ url: system.console, token: secrets.console.token });
+  return (await own.isUp()) ? own : null;
 }
 
 /** Whom a command talks to: the daemons of the local system, or one that was named. */

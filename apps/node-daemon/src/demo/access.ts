@@ -1,6 +1,6 @@
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
-import { post } from '../enrol.ts';
+import { callConsole } from '../console-api.ts';
 import { type Secrets, saveSecrets } from './secrets.ts';
 
 const tokenAnswerSchema = z.object({ token: z.string() });
@@ -32,18 +32,19 @@ export async function enrolmentToken(
   host: string,
 ): Promise<{ token: string; fingerprint: string }> {
   const body = { host, lifetimeMinutes: 10 };
-  const raw = await post(url, '/api/v1/hosts/enrolment-tokens', { body, token: secrets.console.token });
+  const raw = await callConsole(
+    { url, token: secrets.console.token },
+    { method: 'POST', path: '/api/v1/hosts/enrolment-tokens', body },
+  );
   const { token, authorityFingerprint: fingerprint } = enrolmentSchema.parse(raw);
   return { token, fingerprint };
 }
 
 /** Asked of the console itself: the local system's is on this very machine. */
 export async function authorityFingerprint(url: string, secrets: Secrets): Promise<string> {
-  const headers = { authorization: `Bearer ${secrets.console.token}` };
-  const response = await fetch(new URL('/api/v1/authority', url), { headers });
-  if (!response.ok)
-    throw new QuantaError('UNAUTHORIZED', `the console answered with status ${response.status}`);
-  return authoritySchema.parse(await response.json()).fingerprint;
+  const address = { url, token: secrets.console.token };
+  return authoritySchema.parse(await callConsole(address, { method: 'GET', path: '/api/v1/authority' }))
+    .fingerprint;
 }
 
 async function makeFirstAdmin(
@@ -51,7 +52,7 @@ async function makeFirstAdmin(
   person: { name: string; email: string; password: string },
 ): Promise<void> {
   try {
-    await post(url, '/api/v1/setup', { body: person, token: null });
+    await callConsole({ url, token: null }, { method: 'POST', path: '/api/v1/setup', body: person });
   } catch (error) {
     // An earlier start was interrupted after this step.
     if (!(error instanceof QuantaError && error.code === 'REFUSED')) throw error;

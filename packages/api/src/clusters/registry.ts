@@ -114,10 +114,11 @@ export class ClusterRegistry {
     const { clusterId: id, status } = picture;
     const reportedAt = new Date();
     // A report that was overtaken by a newer one, through another console instance, must not win.
-    await this.options.prisma.cluster.updateMany({
+    const { count } = await this.options.prisma.cluster.updateMany({
       where: { id, revision: { lte: BigInt(status.revision) } },
       data: { status: status as object, revision: BigInt(status.revision), reportedAt, name: status.name },
     });
+    if (count === 0) return;
     this.options.onStatus({ clusterId: id, name: status.name, status, reportedAtMs: reportedAt.getTime() });
   }
 

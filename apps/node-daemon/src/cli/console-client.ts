@@ -1,0 +1,157 @@
+import {
+  type Operation,
+  operationKindSchema,
+  operationStepSchema,
+} from '@quantadb/engine/contract/cluster-state';
+import {
+  type OperationPlan,
+  type OperationRequest,
+  operationPlanSchema,
+} from '@quantadb/engine/contract/operations';
+import type { ClusterStatus } from '@quantadb/engine/contract/status';
+import { clusterStatusSchema } from '@quantadb/engine/contract/status';
+import { QuantaError } from '@quantadb/engine/shared/errors';
+import { z } from 'zod';
+import { type ConsoleAddress, type ConsoleCall, callConsole } from '../console-api.ts';
+import { UsageError } from './usage-error.ts';
+
+const clusterSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  status: clusterStatusSchema,
+  reportedAt: z.string(),
+});
+export type ConsoleCluster = z.infer<typeof clusterSchema>;
+
+const hostSchema = z.object({
+  name: z.string(),
+  kind: z.string(),
+  state: z.string(),
+  cluster: z.string().nullable(),
+  version: z.string().nullable(),
+  lastSeenAt: z.string().nullable(),
+});
+export type ConsoleHost = z.infer<typeof hostSchema>;
+
+const operationSchema = z.object({
+  id: z.string(),
+  kind: operationKindSchema,
+  state: z.enum(['running', 'done', 'failed', 'cancelled']),
+  params: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  requestedBy: z.string(),
+  reason: z.string(),
+  steps: z.array(operationStepSchema),
+  error: z.string().nullable(),
+  startedAt: z.string(),
+  endedAt: z.string().nullable(),
+});
+
+/** What a person asks for, as the console takes it: it knows the hosts' addresses itself. */
+export type Intent =
+  | { kind: 'add-node'; host: string }
+  | Exclude<OperationRequest, { kind: 'create-cluster' | 'add-node' }>;
+
+const isUpDeadlineMs = 2000;
+const operationsShown = 50;
+
+/** The console's REST API, as the command line uses it. */
+export class ConsoleClient {
+  private readonly address: ConsoleAddress;
+
+  constructor(address: ConsoleAddress) {
+    this.address = address;
+  }
+
+  /** Whether it answers, and takes our token. A refused token is told, not taken for a console that is down. */
+  async isUp(): Promise<boolean> {
+    try {
+      await this.call({ method: 'GET', path: '/api/v1/me', deadlineMs: isUpDeadlineMs });
+      return true;
+    } catch (error) {
+      if (error instanceof QuantaError && error.code === 'UNAUTHORIZED') throw error;
+      return false;
+    }
+  }
+
+  async clusters(): Promise<ConsoleCluster[]> {
+    return z.array(clusterSchema).parse(await this.call({ method: 'GET', path: '/api/v1/clusters' }));
+  }
+
+  /** @throws UsageError when there are several and none was named, QuantaError NOT_FOUND */
+  async cluster(name: string | undefined): Promise<ConsoleCluster> {
+    const clusters = await this.clusters();
+    const [only] = clusters;
+    if (name === undefined && clusters.length > 1) {
+      throw new UsageError(
+        `which cluster? --cluster ${clusters.map((cluster) => cluster.name).join(' or ')}`,
+      );
+    }
+    const found = name === undefined ? only : clusters.find((cluster) => cluster.name === name);
+    if (found) return found;
+    throw new QuantaError(
+      'NOT_FOUND',
+      name ? `the console knows no cluster ${name}` : 'the console knows no cluster',
+    );
+  }
+
+  async hosts(): Promise<ConsoleHost[]> {
+    return z.array(hostSchema).parse(await this.call({ method: 'GET', path: '/api/v1/hosts' }));
+  }
+
+  async operations(clusterId: string): Promise<Operation[]> {
+    const path = `/api/v1/clusters/${clusterId}/operations?limit=${operationsShown}`;
+    const operations = z.array(operationSchema).parse(await this.call({ method: 'GET', path }));
+    return operations.reverse().map(({ startedAt, endedAt, ...operation }) => ({
+      ...operation,
+      startedAtMs: Date.parse(startedAt),
+      endedAtMs: endedAt === null ? null : Date.parse(endedAt),
+    }));
+  }
+
+  async plan(clusterId: string, intent: Intent): Promise<OperationPlan> {
+    const call = {
+      method: 'POST' as const,
+      path: `/api/v1/clusters/${clusterId}/operations/plan`,
+      body: { intent },
+    };
+    return operationPlanSchema.parse(await this.call(call));
+  }
+
+  async start(
+    clusterId: string,
+    start: { intent: Intent; planHash: string; reason: string },
+  ): Promise<string> {
+    const call = { method: 'POST' as const, path: `/api/v1/clusters/${clusterId}/operations`, body: start };
+    return z.object({ operationId: z.string() }).parse(await this.call(call)).operationId;
+  }
+
+  async createToken(options: { name: string; role: string; lifetimeDays: number | null }) {
+    const answer = await this.call({ method: 'POST', path: '/api/v1/tokens', body: options });
+    return z.object({ id: z.string(), token: z.string() }).parse(answer);
+  }
+
+  async createEnrolmentToken(host: string | null) {
+    const call = { method: 'POST' as const, path: '/api/v1/hosts/enrolment-tokens', body: { host } };
+    const shape = z.object({ token: z.string(), expiresAt: z.string(), authorityFingerprint: z.string() });
+    return shape.parse(await this.call(call));
+  }
+
+  async metrics(): Promise<string> {
+    return String(await this.call({ method: 'GET', path: '/metrics' }));
+  }
+
+  /** What `follow` asks while an operation runs. */
+  witness(clusterId: string): {
+    operations(): Promise<Operation[]>;
+    status(): Promise<ClusterStatus | null>;
+  } {
+    return {
+      operations: () => this.operations(clusterId),
+      status: async () => (await this.clusters()).find((cluster) => cluster.id === clusterId)?.status ?? null,
+    };
+  }
+
+  private call(call: ConsoleCall): Promise<unknown> {
+    return callConsole(this.address, call);
+  }
+}

@@ -1,0 +1,97 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
+import { writeDurably } from '@quantadb/engine/shared/durable-file';
+import { QuantaError } from '@quantadb/engine/shared/errors';
+import { enrol } from '../enrol.ts';
+import { type HostConfig, hostConfigSchema } from '../host-config.ts';
+import { findPostgres } from '../preflight/find-postgres.ts';
+import { osUserNamed } from '../preflight/os-user.ts';
+import { refuseAll } from '../preflight/problem.ts';
+import { runDirectoryOf } from '../preflight/run-directory.ts';
+import { UsageError } from './usage-error.ts';
+
+export interface EnrolHostOptions {
+  url: string;
+  token: string;
+  fingerprint: string;
+  /** Default: the machine's own name. */
+  name: string | undefined;
+  /** What other hosts dial. */
+  address: string;
+  directory: string;
+  ports: { postgres: number; api: number; raft: number };
+  untested: boolean;
+}
+
+const packagedUser = 'postgres';
+
+/**
+ * Makes this machine a host of an installation: a certificate in exchange for a one-time token, and `host.json`, which the
+ * daemon is started with.
+ *
+ * @returns the path of host.json
+ * @throws QuantaError REFUSED when the directory holds a host already, and whatever the console refuses with
+ */
+export async function enrolHost(options: EnrolHostOptions): Promise<string> {
+  const name = nameOf(options.name);
+  const directory = resolve(options.directory);
+  const configFile = join(directory, 'host.json');
+  await refuseSecond(configFile);
+  const binDir = process.env.QUANTADB_POSTGRES_BIN;
+  const postgres = await findPostgres({ binDir, allowUntested: options.untested });
+  if (!postgres.ok) refuseAll([postgres.problem]);
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) await osUserNamed(packagedUser);
+  const at = (port: number) => ({ host: options.address, port });
+  const { ports, url, token, fingerprint } = options;
+  const addresses = { raft: at(ports.raft), api: at(ports.api), postgres: at(ports.postgres) };
+  const enrolled = await enrol({ url, token, fingerprint, name, kind: 'data', addresses });
+  const tls = {
+    ca: join(directory, 'tls/ca.crt'),
+    cert: join(directory, 'tls/host.crt'),
+    key: join(directory, 'tls/host.key'),
+  };
+  const config: HostConfig = {
+    ...{
+      version: 1,
+      name,
+      kind: 'data',
+      addresses,
+      listenHost: options.address,
+      timing: 'lan',
+      logLevel: 'info',
+    },
+    stateDir: join(directory, 'state'),
+    dataDir: join(directory, 'postgres/data'),
+    runDir: runDirectoryOf(directory, name),
+    binDir: postgres.ok ? postgres.binDir : '',
+    osUser: isRoot ? packagedUser : null,
+    tls,
+    console: url,
+  };
+  await mkdir(join(directory, 'tls'), { recursive: true, mode: 0o755 });
+  await writeDurably(tls.key, enrolled.key);
+  await writeDurably(tls.ca, enrolled.authority);
+  await writeDurably(tls.cert, enrolled.certificate);
+  await writeDurably(configFile, JSON.stringify(hostConfigSchema.parse(config), null, 2));
+  return configFile;
+}
+
+function nameOf(given: string | undefined): string {
+  const name = given ?? hostname().split('.')[0]?.toLowerCase() ?? '';
+  const parsed = nodeNameSchema.safeParse(name);
+  if (parsed.success) return parsed.data;
+  throw new UsageError(
+    `${name} cannot be a host's name (${parsed.error.issues[0]?.message}); give one with --name`,
+  );
+}
+
+async function refuseSecond(configFile: string): Promise<void> {
+  const isThere = await stat(configFile).catch(() => null);
+  if (!isThere) return;
+  throw new QuantaError('REFUSED', `${configFile} is there already: this machine is enrolled`, {
+    hint: 'Start its daemon with it, or give another --directory.',
+  });
+}

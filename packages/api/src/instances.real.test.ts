@@ -1,0 +1,212 @@
+import { createSign } from 'node:crypto';
+import { createCertificateRequest } from '@quantadb/engine/security/pki';
+import { io, type Socket } from 'socket.io-client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
+
+/** Two console instances on one metadata database: a host at one of them, a browser at the other. */
+
+const clusterId = '6f6a1a52-5a5e-4d1c-9d3e-0a3c3b0a7a11';
+const addresses = {
+  raft: { host: '127.0.0.1', port: 1 },
+  api: { host: '127.0.0.1', port: 2 },
+  postgres: { host: '127.0.0.1', port: 3 },
+};
+
+let database: TestDatabase;
+let first: TestConsole;
+let second: TestConsole;
+let admin: string;
+let host: { certificate: string; key: string };
+const sockets: Socket[] = [];
+
+beforeAll(async () => {
+  database = await TestDatabase.start();
+  first = await TestConsole.start(database);
+  second = await TestConsole.start(database);
+  const person = { name: 'Ada', email: 'admin@example.com', password: adminPassword };
+  await first.call('POST', '/api/v1/setup', { body: person });
+  admin = await first.signIn(person.email);
+  const { body } = await first.call('POST', '/api/v1/hosts/enrolment-tokens', { as: admin, body: {} });
+  const { requestPem, keyPem } = await createCertificateRequest('node-1');
+  const request = {
+    token: body.token,
+    name: 'node-1',
+    kind: 'data',
+    addresses,
+    certificateRequest: requestPem,
+  };
+  const enrolled = await first.call('POST', '/api/v1/enrol', { body: request });
+  host = { certificate: enrolled.body.certificate, key: keyPem };
+});
+
+afterAll(async () => {
+  for (const socket of sockets) socket.close();
+  await first?.close();
+  await second?.close();
+  await database?.stop();
+});
+
+function open(url: string, headers: Record<string, string> = {}): Socket {
+  const socket = io(url, {
+    transports: ['websocket'],
+    forceNew: true,
+    reconnection: false,
+    extraHeaders: headers,
+  });
+  sockets.push(socket);
+  return socket;
+}
+
+/** A host's side of the link, up to its welcome. */
+async function connectHost(instance: TestConsole, key = host.key) {
+  const socket = open(`${instance.url}/nodes`);
+  const answer = await new Promise<{ ok: boolean; reason?: string }>((resolve, reject) => {
+    socket.once('connect_error', reject);
+    socket.once('challenge', ({ nonce }: { nonce: string }) => {
+      const signature = createSign('sha256').update(`quantadb link ${nonce}`).sign(key, 'base64');
+      socket.emit(
+        'hello',
+        { version: 1, release: 'test', certificate: host.certificate, signature },
+        resolve,
+      );
+    });
+  });
+  return { socket, answer };
+}
+
+const node = {
+  ...{
+    name: 'node-1',
+    kind: 'data',
+    role: 'primary',
+    state: 'running',
+    detail: '',
+    address: '127.0.0.1:3',
+    postgres: null,
+  },
+  ...{
+    api: 'http://127.0.0.1:2',
+    timeline: 2,
+    lsn: '0/3000000',
+    lagBytes: 0,
+    lagMs: 0,
+    sync: 'none',
+    raft: 'voter',
+  },
+  ...{ maintenance: false, clone: null },
+};
+
+function report(revision: number) {
+  const status = {
+    ...{
+      name: 'demo',
+      health: 'healthy',
+      verdict: `Revision ${revision}.`,
+      primary: 'node-1',
+      epoch: 1,
+      timeline: 2,
+    },
+    ...{
+      durability: 'quorum',
+      revision,
+      raft: { leader: 'node-1', term: 1 },
+      connect: null,
+      routers: [],
+      nodes: [node],
+    },
+  };
+  const own = {
+    ...{
+      name: 'node-1',
+      version: 'test',
+      atMs: Date.now(),
+      cluster: { id: clusterId, name: 'demo' },
+      host: 'member',
+    },
+    ...{
+      addresses,
+      kind: 'data',
+      role: 'primary',
+      state: 'running',
+      detail: '',
+      epoch: 1,
+      sealedEpoch: 0,
+      timeline: 2,
+    },
+    ...{
+      lsn: '0/3000000',
+      replayLsn: null,
+      receiverStatus: null,
+      leaseRemainingMs: 3000,
+      standbys: [],
+      clone: null,
+    },
+    ...{ raft: null, pids: { daemon: 1, reaper: 2, postgres: 3, routers: [] }, dataDir: '/data' },
+  };
+  const events = [
+    { id: 1, atMs: Date.now(), severity: 'info', kind: 'test', node: null, message: 'It began.' },
+  ];
+  return {
+    host: { name: 'node-1', state: 'member', cluster: 'demo', api: 'http://127.0.0.1:2' },
+    node: own,
+    picture: { clusterId, isDecider: true, status, events, operations: [] },
+  };
+}
+
+test('a host without the key of its certificate is refused', async () => {
+  const { keyPem } = await createCertificateRequest('node-1');
+  const { answer } = await connectHost(first, keyPem);
+  expect(answer).toMatchObject({ ok: false });
+});
+
+test('what a host reports at one console reaches a browser at the other, and a call goes the other way', async () => {
+  const { socket, answer } = await connectHost(first);
+  expect(answer).toEqual({ ok: true });
+  const browser = open(`${second.url}/live`, { cookie: admin });
+  const seen = new Promise<{ status: { verdict: string } }>((resolve) => {
+    browser.on('status', (live: { status: { verdict: string } }) => {
+      if (live.status.verdict === 'Revision 7.') resolve(live);
+    });
+  });
+  await new Promise((resolve) => browser.once('connect', () => resolve(undefined)));
+  // The adapters need a moment to hear of each other.
+  await expect
+    .poll(async () => socket.timeout(3000).emitWithAck('report', report(7)), { timeout: 10_000 })
+    .toMatchObject({ eventsUpTo: 1 });
+  expect((await seen).status.verdict).toBe('Revision 7.');
+  await socket.timeout(3000).emitWithAck('report', report(8));
+
+  socket.on('call', ({ method }: { method: string }, reply: (value: unknown) => void) => {
+    reply({ ok: false, code: 'REFUSED', message: `node-1 refuses to ${method}`, hint: 'it is a test' });
+  });
+  const path = `/api/v1/clusters/${clusterId}/operations/plan`;
+  const intent = { kind: 'switchover', to: null };
+  const ask = async () => (await second.call('POST', path, { as: admin, body: { intent } })).body?.message;
+  await expect.poll(ask, { timeout: 15_000 }).toBe('node-1 refuses to plan');
+  const { body } = await second.call('GET', `/api/v1/clusters/${clusterId}/events`, { as: admin });
+  expect(body).toMatchObject([{ id: 1, message: 'It began.' }]);
+});
+
+test('an older report, through whichever console, never replaces a newer one', async () => {
+  const { socket } = await connectHost(second);
+  await socket.timeout(3000).emitWithAck('report', report(3));
+  const { body } = await first.call('GET', `/api/v1/clusters/${clusterId}`, { as: admin });
+  expect(body.status.revision).toBe(8);
+});
+
+test('the live stream is for those who are signed in', async () => {
+  const stranger = open(`${first.url}/live`);
+  const error = await new Promise<Error>((resolve) => stranger.once('connect_error', resolve));
+  expect(error.message).toBe('sign in first');
+});
+
+test('one console ends, the other goes on', async () => {
+  await first.close();
+  const { answer, socket } = await connectHost(second);
+  expect(answer).toEqual({ ok: true });
+  expect(await socket.timeout(3000).emitWithAck('report', report(9))).toEqual({ eventsUpTo: 1 });
+  const { body } = await second.call('GET', '/api/v1/clusters', { as: admin });
+  expect(body[0].status.verdict).toBe('Revision 9.');
+  first = await TestConsole.start(database);
+});
