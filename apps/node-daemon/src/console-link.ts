@@ -26,7 +26,7 @@ export interface ConsoleLinkOptions {
 const reportEveryMs = 1000;
 const reportAnswerMs = 5000;
 const reconnectMinMs = 500;
-const reconnectMaxMs = 15_000;
+const reconnectMaxMs = 5000;
 const recentOperations = 10;
 
 /**

@@ -9,6 +9,7 @@ import { PostgresSupervisor, type SupervisorOptions } from '../postgres/supervis
 import { judgeHistory } from '../postgres/timeline-history.ts';
 import { LagRing } from '../replication/lag.ts';
 import { dropSlotsExcept, ensureSlots } from '../replication/slots.ts';
+import { StandbyMemory } from '../replication/standby-memory.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
@@ -31,6 +32,7 @@ export class PostgresDatabase implements Database {
   private readonly supervisor: PostgresSupervisor;
   private readonly timer: NodeJS.Timeout;
   private lag = new LagRing();
+  private readonly memory = new StandbyMemory();
   private latest: Observation | null = null;
   private runningPid: number | null = null;
   /** Known once a complete data directory was seen; the loop asks ten times a second, pg_controldata is a process. */
@@ -96,6 +98,7 @@ export class PostgresDatabase implements Database {
   async startStandby(options: { upstream: UpstreamNode | null; clients: 'open' | 'closed' }): Promise<void> {
     await this.options.disarm();
     this.lag = new LagRing();
+    this.memory.forget();
     const upstream = options.upstream && this.upstreamOf(options.upstream);
     const started = await this.supervisor.startStandby({
       upstream,
@@ -206,6 +209,7 @@ export class PostgresDatabase implements Database {
   }
 
   async dropSlotsExcept(nodes: string[]): Promise<void> {
+    this.memory.keepOnly(nodes);
     await dropSlotsExcept(this.supervisor.pool, nodes);
   }
 
@@ -216,6 +220,7 @@ export class PostgresDatabase implements Database {
 
   async promote(options: { timeline: number; deadlineMs: number }): Promise<{ forkLsn: string }> {
     this.lag = new LagRing();
+    this.memory.forget();
     const promotion = await this.supervisor.promote(options);
     await this.lookAnew();
     return promotion;
@@ -330,13 +335,8 @@ export class PostgresDatabase implements Database {
       lsn,
       replayLsn: sample.replayLsn,
       receiverStatus: sample.receiver?.status ?? null,
-      standbys: sample.standbys.map((standby) => ({
-        name: standby.name,
-        state: standby.state,
-        sync: standby.sync,
-        writeLsn: standby.writeLsn,
-        flushLsn: standby.flushLsn,
-        replayLsn: standby.replayLsn,
+      standbys: this.memory.complete(sample.standbys.map(withoutLag)).map((standby) => ({
+        ...standby,
         lagBytes: lsn && standby.replayLsn ? Math.max(0, lsnDistanceBytes(lsn, standby.replayLsn)) : null,
         lagMs: lsn && standby.replayLsn ? this.lag.lagMs(standby.replayLsn, { lsn, atMs }) : null,
       })),
@@ -363,4 +363,8 @@ export class PostgresDatabase implements Database {
       return flushed !== null && flushed !== undefined && compareLsn(flushed, lsn) >= 0;
     });
   }
+}
+
+function withoutLag({ name, state, sync, writeLsn, flushLsn, replayLsn }: ServerSample['standbys'][number]) {
+  return { name, state, sync, writeLsn, flushLsn, replayLsn };
 }

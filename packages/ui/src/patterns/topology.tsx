@@ -56,7 +56,9 @@ function Edge({ node }: { node: TopologyNode }) {
   return (
     <div className="flex items-center gap-2 px-2 py-1 text-ink-faint text-xs md:flex-col md:gap-0.5 md:text-center">
       <span className="tabular-nums">
-        {isStreaming ? `${bytesText(node.lagBytes)} · ${durationText(node.lagMs)}` : 'not streaming'}
+        {isStreaming || node.lagBytes !== null
+          ? `${bytesText(node.lagBytes)} · ${durationText(node.lagMs)}`
+          : 'not streaming'}
       </span>
       <svg aria-hidden className="hidden h-2 w-full md:block" preserveAspectRatio="none" viewBox="0 0 100 8">
         <line

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { StandbyMemory } from './standby-memory.ts';
+
+const standby = (name: string, replayLsn: string | null, state = 'streaming') => ({
+  ...{ name, state, sync: 'quorum', writeLsn: replayLsn, flushLsn: replayLsn, replayLsn },
+});
+
+test('a standby that is cut off stays with what it had confirmed last', () => {
+  const memory = new StandbyMemory();
+  memory.complete([standby('node-2', '0/10'), standby('node-3', '0/20')]);
+  expect(memory.complete([standby('node-3', '0/30')])).toEqual([
+    standby('node-3', '0/30'),
+    { ...standby('node-2', '0/10', 'disconnected'), sync: 'async' },
+  ]);
+  expect(memory.complete([standby('node-2', '0/40'), standby('node-3', '0/40')])).toHaveLength(2);
+});
+
+test('a member that left, and an earlier reign, are forgotten', () => {
+  const memory = new StandbyMemory();
+  memory.complete([standby('node-2', '0/10'), standby('node-3', '0/20'), standby('node-4', null)]);
+  memory.keepOnly(['node-3']);
+  expect(memory.complete([]).map(({ name }) => name)).toEqual(['node-3']);
+  memory.forget();
+  expect(memory.complete([])).toEqual([]);
+});

@@ -1,0 +1,32 @@
+import type { NodeReport } from '../contract/node-report.ts';
+
+type Standby = Omit<NodeReport['standbys'][number], 'lagBytes' | 'lagMs'>;
+
+/**
+ * What each standby had confirmed when it was last connected (pure). The primary drops a standby that does not answer from
+ * pg_stat_replication within seconds, which is when its lag matters most.
+ */
+export class StandbyMemory {
+  private readonly last = new Map<string, Standby>();
+
+  /** The connected ones as they are, and after them the others as they were, marked `disconnected`. */
+  complete(connected: Standby[]): Standby[] {
+    for (const standby of connected) if (standby.replayLsn !== null) this.last.set(standby.name, standby);
+    const names = new Set(connected.map((standby) => standby.name));
+    const missing = [...this.last.values()].filter((standby) => !names.has(standby.name));
+    return [
+      ...connected,
+      ...missing.map((standby) => ({ ...standby, state: 'disconnected', sync: 'async' })),
+    ];
+  }
+
+  /** Members come and go; who has left is no standby any more. */
+  keepOnly(names: readonly string[]): void {
+    for (const name of this.last.keys()) if (!names.includes(name)) this.last.delete(name);
+  }
+
+  /** Another reign: what was confirmed to an earlier primary says nothing. */
+  forget(): void {
+    this.last.clear();
+  }
+}
