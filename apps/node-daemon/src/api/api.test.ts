@@ -129,6 +129,15 @@ describe('answers', () => {
     expect(metrics.text).toBe('quantadb_epoch 3\n');
   });
 
+  test('access rules and parameters are not for everybody', async () => {
+    const hba = ['hostssl app app 10.0.0.0/8 scram-sha-256'];
+    api.engine.agreed = { ...demoState(), hba, parameters: { work_mem: '8MB' } } as never;
+    const stateOf = async (caller: string) =>
+      JSON.parse((await send(caller, { method: 'GET', path: '/api/state' })).text).state;
+    expect(await stateOf('plain')).toMatchObject({ hba: [], parameters: {} });
+    expect(await stateOf('local')).toMatchObject({ hba, parameters: { work_mem: '8MB' } });
+  });
+
   test('events come after the one that is known', async () => {
     const event = { atMs: 0, severity: 'info', kind: 'x', node: null, message: 'm' };
     const events = [1, 2, 3].map((id) => ({ id, ...event }));

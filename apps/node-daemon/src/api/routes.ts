@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
 import { operationRequestSchema, operationStartSchema } from '@quantadb/engine/contract/operations';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
@@ -39,12 +40,12 @@ export class Routes {
   async answer(request: IncomingMessage, caller: HttpCaller): Promise<Answer> {
     const url = urlOf(request);
     const method = request.method ?? 'GET';
-    if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') return this.read(url);
+    if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') return this.read(url, caller);
     if (method === 'POST') return this.write(url.pathname, request, caller);
     throw new HttpProblem(405, `${method} is not supported`);
   }
 
-  private async read(url: URL): Promise<Answer> {
+  private async read(url: URL, caller: HttpCaller): Promise<Answer> {
     const { facade } = this.options;
     const path = url.pathname;
     const healthPath = healthPaths.find((known) => known === path);
@@ -63,7 +64,7 @@ export class Routes {
       case '/api/host':
         return json(facade.host());
       case '/api/state':
-        return json({ node: facade.report().name, state: facade.state() });
+        return json({ node: facade.report().name, state: stateFor(caller, facade.state()) });
       case '/api/status':
         return json(await facade.clusterStatus());
       case '/api/events':
@@ -128,6 +129,12 @@ function urlOf(request: IncomingMessage): URL {
   } catch {
     throw new HttpProblem(400, 'the path cannot be read');
   }
+}
+
+/** Access rules and parameters may name servers and passwords of others: they are not for everybody. */
+function stateFor(caller: HttpCaller, state: ClusterState | null): ClusterState | null {
+  if (state === null || caller.kind !== 'anybody') return state;
+  return { ...state, hba: [], parameters: {} };
 }
 
 function json(value: unknown, status = 200): Answer {
