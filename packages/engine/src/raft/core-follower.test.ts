@@ -18,6 +18,10 @@ function command(index: number, term: number): Entry {
   return { index, term, kind: 'command', data: `${index} of term ${term}` };
 }
 
+function whole(snapshot: Snapshot): MessageBody {
+  return { type: 'snapshot', chunk: { ...snapshot, offset: 0, size: snapshot.data.length } };
+}
+
 /** Node 2 leads term 3 and sends this. */
 function hear(core: RaftCore, body: MessageBody): void {
   core.step({ ...body, from: 2, to: 1, term: 3 }, 0);
@@ -34,20 +38,20 @@ test('I-RAFT-4: a follower commits no further than an append has shown its log t
 test('I-RAFT-3: a late snapshot takes back no entry after it that was acknowledged', () => {
   const core = followerWith(command(2, 3), command(3, 3), command(4, 3), command(5, 3));
   const snapshot: Snapshot = { index: 3, term: 3, configuration: peers, data: '' };
-  hear(core, { type: 'snapshot', snapshot });
+  hear(core, whole(snapshot));
   expect(core.status()).toMatchObject({ commitIndex: 3, lastIndex: 5 });
 });
 
 test('a snapshot takes the place of a log that contradicts it', () => {
   const core = followerWith(command(2, 2), command(3, 2), command(4, 2));
   const snapshot: Snapshot = { index: 3, term: 3, configuration: peers, data: '' };
-  hear(core, { type: 'snapshot', snapshot });
+  hear(core, whole(snapshot));
   expect(core.status()).toMatchObject({ commitIndex: 3, lastIndex: 3 });
 });
 
 test('I-RAFT-4: a snapshot of the past changes nothing', () => {
   const core = followerWith(command(2, 3), command(3, 3));
   hear(core, { type: 'append', prevIndex: 3, prevTerm: 3, entries: [], commit: 3 });
-  hear(core, { type: 'snapshot', snapshot: { index: 2, term: 3, configuration: peers, data: '' } });
+  hear(core, whole({ index: 2, term: 3, configuration: peers, data: '' }));
   expect(core.status()).toMatchObject({ commitIndex: 3, lastIndex: 3 });
 });

@@ -5,6 +5,7 @@ import * as election from './election.ts';
 import { entryBytes, RaftLog } from './log.ts';
 import { ReadQueue } from './reads.ts';
 import * as replication from './replication.ts';
+import { chunkLengthDefault } from './snapshot-transfer.ts';
 import type { CoreState } from './state.ts';
 import { hasCommittedOwnTerm, isMember, isVoter, resetElectionTimer, send } from './state.ts';
 import { handleMessage } from './step.ts';
@@ -33,6 +34,7 @@ export interface CoreOptions {
   random: Random;
   persisted: PersistedState;
   nowMs: number;
+  snapshotChunkLength?: number;
 }
 
 export type CoreProposal =
@@ -89,6 +91,8 @@ export class RaftCore {
       uncommittedBytes: 0,
       transfer: null,
       mayLead: true,
+      snapshotChunkLength: options.snapshotChunkLength ?? chunkLengthDefault,
+      incoming: null,
       leaderSinceMs: null,
       outbox: [],
     };

@@ -191,7 +191,7 @@ test('a lease is confirmed through the gate only, and not without a majority', a
 test('a leader whose main thread is silent hands over', async () => {
   const [first, second, third] = await threeNodes();
   // The silence of a blocked event loop, without blocking that of the test.
-  clearInterval((first.driver as unknown as { alive: NodeJS.Timeout }).alive);
+  (first.driver as unknown as { stopAlive(): void }).stopAlive();
   await until('another leads', () => leaderAmong([second, third]) !== undefined);
   expect(first.driver.status().role).not.toBe('leader');
 });

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { withDeadline } from '../shared/deadline.ts';
+import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
 import { invariant, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { releaseVersion } from '../shared/version.ts';
@@ -9,6 +9,7 @@ import type { ConfigurationChange } from './types.ts';
 import type {
   CommittedEntry,
   FromWorker,
+  PeerAnswer,
   ProposalOutcome,
   RaftStatus,
   Request,
@@ -22,6 +23,8 @@ export type { CommittedEntry, RaftStatus } from './worker-protocol.ts';
 
 export interface RaftDriverOptions extends Omit<WorkerOptions, 'mainSilenceMsMax' | 'version'> {
   mainSilenceMsMax?: number;
+  clock?: Clock;
+  spawn?: SpawnRaft;
   snapshotEveryEntries?: number;
   logger: Logger;
   /** Committed commands, in order, each once per start (from the snapshot on). Synchronous: when it returns they are applied. */
@@ -47,16 +50,31 @@ const answerGraceMs = 2000;
 
 interface Outstanding {
   resolve(answer: never): void;
-  timer: NodeJS.Timeout;
+  cancel: Cancel;
 }
+
+/** The main thread's end of the channel to the Raft thread. */
+export interface RaftChannel {
+  post(message: ToWorker): void;
+  close(): Promise<unknown>;
+}
+
+/** Starts the thread; `died` is told when it ends without being asked. */
+export type SpawnRaft = (
+  options: WorkerOptions,
+  receive: (message: FromWorker) => void,
+  died: (error: Error) => void,
+) => RaftChannel;
 
 /** The main thread's handle on Raft, which runs in a worker thread of its own. */
 export class RaftDriver {
   private readonly options: RaftDriverOptions;
-  private readonly worker: Worker;
+  private readonly clock: Clock;
+  private readonly channel: RaftChannel;
   private readonly outstanding = new Map<number, Outstanding>();
-  private readonly alive: NodeJS.Timeout;
+  private readonly stopAlive: Cancel;
   private latest: RaftStatus | null = null;
+  private latestAnswers: PeerAnswer[] = [];
   private requestCounter = 0;
   private lastSnapshotIndex = 0;
   private isStopped = false;
@@ -70,13 +88,13 @@ export class RaftDriver {
       ...{ clusterId, id, directory, self, listenHost, tls, bootstrap, timing, mainSilenceMsMax },
       version: releaseVersion,
     };
-    this.worker = new Worker(workerFile(), { workerData });
-    this.worker.on('message', (message: FromWorker) => this.receive(message));
-    this.worker.on('error', (error) => this.fail(error));
-    this.worker.on('exit', (code) => {
-      if (!this.isStopped) this.fail(new Error(`the Raft thread ended with code ${code}`));
-    });
-    this.alive = setInterval(() => this.post({ type: 'alive' }), aliveEveryMs);
+    this.clock = options.clock ?? systemClock;
+    this.channel = (options.spawn ?? spawnWorker)(
+      workerData,
+      (message) => this.receive(message),
+      (error) => this.fail(error),
+    );
+    this.stopAlive = this.clock.every(aliveEveryMs, () => this.post({ type: 'alive' }));
   }
 
   /**
@@ -85,12 +103,12 @@ export class RaftDriver {
   static async start(options: RaftDriverOptions): Promise<RaftDriver> {
     const driver = new RaftDriver(options);
     try {
-      await withDeadline('the start of Raft', startDeadlineMs, () => driver.hasStarted());
+      await driver.hasStarted();
       return driver;
     } catch (error) {
       driver.isStopped = true;
-      clearInterval(driver.alive);
-      await driver.worker.terminate();
+      driver.stopAlive();
+      await driver.channel.close();
       throw error;
     }
   }
@@ -98,6 +116,11 @@ export class RaftDriver {
   status(): RaftStatus {
     invariant(this.latest, 'Raft has started');
     return this.latest;
+  }
+
+  /** When each member last answered, as of half a second ago. */
+  peerAnswers(): PeerAnswer[] {
+    return this.latestAnswers;
   }
 
   propose(data: string, deadlineMs: number): Promise<ProposalOutcome> {
@@ -129,15 +152,27 @@ export class RaftDriver {
   async stop(): Promise<void> {
     if (this.isStopped) return;
     this.isStopped = true;
-    clearInterval(this.alive);
+    this.stopAlive();
     await this.request({ type: 'stop' }, { deadlineMs: stopDeadlineMs, failed: stopped });
-    await this.worker.terminate();
+    await this.channel.close();
     for (const id of [...this.outstanding.keys()]) this.settle(id, stopped);
   }
 
   private hasStarted(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.started = { resolve, reject };
+      const late = () =>
+        reject(new QuantaError('DEADLINE_EXCEEDED', `Raft did not start within ${startDeadlineMs} ms`));
+      const cancel = this.clock.after(startDeadlineMs, late);
+      this.started = {
+        resolve: () => {
+          cancel();
+          resolve();
+        },
+        reject: (error) => {
+          cancel();
+          reject(error);
+        },
+      };
     });
   }
 
@@ -151,6 +186,9 @@ export class RaftDriver {
       case 'status':
         this.latest = message.status;
         if (!this.isStopped) this.options.onStatus(message.status);
+        break;
+      case 'peer-answers':
+        this.latestAnswers = message.answers;
         break;
       case 'committed':
         this.deliver(message);
@@ -199,8 +237,8 @@ export class RaftDriver {
     this.requestCounter += 1;
     const id = this.requestCounter;
     return new Promise<Answer>((resolve) => {
-      const timer = setTimeout(() => this.settle(id, limits.failed), limits.deadlineMs);
-      this.outstanding.set(id, { resolve: resolve as (answer: never) => void, timer });
+      const cancel = this.clock.after(limits.deadlineMs, () => this.settle(id, limits.failed));
+      this.outstanding.set(id, { resolve: resolve as (answer: never) => void, cancel });
       this.post({ type: 'request', id, request });
     });
   }
@@ -209,12 +247,12 @@ export class RaftDriver {
     const waiting = this.outstanding.get(id);
     if (!waiting) return;
     this.outstanding.delete(id);
-    clearTimeout(waiting.timer);
+    waiting.cancel();
     waiting.resolve(answer as never);
   }
 
   private post(message: ToWorker): void {
-    this.worker.postMessage(message);
+    this.channel.post(message);
   }
 
   private fail(error: Error): void {
@@ -225,13 +263,25 @@ export class RaftDriver {
     }
     if (this.isStopped) return;
     this.isStopped = true;
-    clearInterval(this.alive);
+    this.stopAlive();
     for (const id of [...this.outstanding.keys()]) this.settle(id, { ...stopped, leaderId: null });
     this.options.onFatal(error);
   }
 }
 
 const stopped: { ok: false; reason: string } = { ok: false, reason: 'stopped' };
+
+function spawnWorker(
+  workerData: WorkerOptions,
+  receive: (message: FromWorker) => void,
+  died: (error: Error) => void,
+): RaftChannel {
+  const worker = new Worker(workerFile(), { workerData });
+  worker.on('message', receive);
+  worker.on('error', died);
+  worker.on('exit', (code) => died(new Error(`the Raft thread ended with code ${code}`)));
+  return { post: (message) => worker.postMessage(message), close: () => worker.terminate() };
+}
 
 /** Tests run the sources; a worker thread always runs what was built. */
 function workerFile(): string {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { QuantaError } from '../shared/errors.ts';
+import { chunkLengthDefault, snapshotLengthMax } from './snapshot-transfer.ts';
 import type { Message } from './types.ts';
 
 export const frameFormatVersion = 1;
@@ -22,7 +23,14 @@ const entrySchema = z.discriminatedUnion('kind', [
   z.object({ index: id, term: id, kind: z.literal('command'), data: z.string() }),
   z.object({ index: id, term: id, kind: z.literal('configuration'), peers: configurationSchema }),
 ]);
-const snapshotSchema = z.object({ index, term: index, configuration: configurationSchema, data: z.string() });
+const snapshotChunkSchema = z.object({
+  index,
+  term: index,
+  configuration: configurationSchema,
+  data: z.string().max(chunkLengthDefault),
+  offset: index,
+  size: index.max(snapshotLengthMax),
+});
 
 const envelope = { from: id, to: id, term: index };
 const voteRequest = { ...envelope, lastIndex: index, lastTerm: index, transfer: z.boolean() };
@@ -49,7 +57,8 @@ const messageSchema = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('heartbeat'), ...envelope, commit: index, round: index }),
   z.object({ type: z.literal('heartbeat_reply'), ...envelope, round: index }),
-  z.object({ type: z.literal('snapshot'), ...envelope, snapshot: snapshotSchema }),
+  z.object({ type: z.literal('snapshot'), ...envelope, chunk: snapshotChunkSchema }),
+  z.object({ type: z.literal('snapshot_reply'), ...envelope, index, received: index }),
   z.object({ type: z.literal('timeout_now'), ...envelope }),
   z.object({ type: z.literal('term_notice'), ...envelope }),
 ]);

@@ -28,6 +28,7 @@ export class PeerLink {
   private backoffMs = backoffMinMs;
   private redial: NodeJS.Timeout | null = null;
   private isClosed = false;
+  private answeredAtMs: number | null = null;
 
   constructor(options: PeerLinkOptions) {
     this.options = options;
@@ -44,6 +45,11 @@ export class PeerLink {
     const { socket } = this;
     if (!socket || !this.isOpen || socket.writableLength > bufferedBytesMax) return;
     socket.write(frame);
+  }
+
+  /** CLOCK_MONOTONIC ms of the peer's last answer; null when it has never answered. */
+  lastAnswerMs(): number | null {
+    return this.answeredAtMs;
   }
 
   close(): void {
@@ -76,6 +82,7 @@ export class PeerLink {
       clearTimeout(connectTimer);
       this.isOpen = true;
       this.backoffMs = backoffMinMs;
+      this.answeredAtMs = systemClock.monotonicMs();
       socket.write(encodeFrame(hello));
       this.watch(socket);
     });
@@ -107,8 +114,9 @@ export class PeerLink {
     let lastLookMs = answeredAtMs;
     socket.on('data', (piece: Buffer) => {
       try {
-        if (reader.push(piece).some((frame) => frame.kind === 'pong'))
-          answeredAtMs = systemClock.monotonicMs();
+        if (!reader.push(piece).some((frame) => frame.kind === 'pong')) return;
+        answeredAtMs = systemClock.monotonicMs();
+        this.answeredAtMs = answeredAtMs;
       } catch (error) {
         socket.destroy(error instanceof Error ? error : undefined);
       }

@@ -1,3 +1,5 @@
+import type { Snapshot } from './types.ts';
+
 export const inflightMessagesMax = 64;
 
 /**
@@ -13,7 +15,9 @@ export interface Progress {
   probeSent: boolean;
   /** Last index of each append that was not answered yet, oldest first. */
   inflight: number[];
-  snapshotIndex: number;
+  /** What is being sent in `snapshot` mode: kept until it has arrived, though a newer one may be taken meanwhile. */
+  snapshot: Snapshot | null;
+  snapshotOffset: number;
   snapshotSentMs: number;
   lastContactMs: number | null;
   ackedRound: number;
@@ -29,7 +33,8 @@ export function newProgress(nextIndex: number): Progress {
     sentCommit: 0,
     probeSent: false,
     inflight: [],
-    snapshotIndex: 0,
+    snapshot: null,
+    snapshotOffset: 0,
     snapshotSentMs: 0,
     lastContactMs: null,
     ackedRound: 0,
@@ -49,24 +54,24 @@ export function isPaused(progress: Progress): boolean {
 }
 
 export function becomeProbe(progress: Progress): void {
-  const resumeAt = progress.mode === 'snapshot' ? progress.snapshotIndex + 1 : progress.matchIndex + 1;
   progress.mode = 'probe';
-  progress.nextIndex = Math.max(progress.matchIndex + 1, resumeAt);
+  progress.nextIndex = progress.matchIndex + 1;
   progress.probeSent = false;
   progress.inflight = [];
 }
 
 function becomeReplicate(progress: Progress): void {
   progress.mode = 'replicate';
+  progress.snapshot = null;
   progress.probeSent = false;
   progress.nextIndex = progress.matchIndex + 1;
   progress.inflight = [];
 }
 
-export function becomeSnapshot(progress: Progress, index: number, nowMs: number): void {
+export function becomeSnapshot(progress: Progress, snapshot: Snapshot): void {
   progress.mode = 'snapshot';
-  progress.snapshotIndex = index;
-  progress.snapshotSentMs = nowMs;
+  progress.snapshot = snapshot;
+  progress.snapshotOffset = 0;
   progress.inflight = [];
 }
 
@@ -76,7 +81,7 @@ export function acknowledge(progress: Progress, index: number): boolean {
   if (advanced) progress.matchIndex = index;
   progress.nextIndex = Math.max(progress.nextIndex, index + 1);
   progress.inflight = progress.inflight.filter((last) => last > index);
-  const ready = progress.mode !== 'snapshot' || progress.matchIndex >= progress.snapshotIndex;
+  const ready = progress.matchIndex >= (progress.snapshot?.index ?? 0);
   if (progress.mode !== 'replicate' && ready) becomeReplicate(progress);
   return advanced;
 }

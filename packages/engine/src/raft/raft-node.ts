@@ -1,10 +1,12 @@
-import { systemClock } from '../shared/clock.ts';
+import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
-import { systemRandom } from '../shared/random.ts';
+import type { Random } from '../shared/random.ts';
+import { RecentExtreme } from '../shared/recent-extreme.ts';
 import { RaftCore } from './core.ts';
 import type { LeaseRenewalFrame, PayloadFrame } from './frames.ts';
 import { type LeaseGate, LeaseLedger, RenewalDesk, type RenewalOutcome } from './lease-ledger.ts';
 import { Patience } from './patience.ts';
+import { snapshotLengthMax } from './snapshot-transfer.ts';
 import type { RaftStorage } from './storage.ts';
 import type { ConfigurationChange, Message, PeerAddress, RaftTiming, Ready } from './types.ts';
 import type {
@@ -19,6 +21,8 @@ export interface RaftNodeOptions {
   self: PeerAddress;
   timing: RaftTiming;
   storage: RaftStorage;
+  clock: Clock;
+  random: Random;
   logger: Logger;
   send(to: number, frame: PayloadFrame): void;
   setMembers(members: readonly PeerAddress[]): void;
@@ -48,8 +52,8 @@ export class RaftNode {
   private lastStatusMs = 0;
   private lastStatusKey = '';
   private lastConfiguration: unknown = null;
-  private fsyncMsMax = 0;
-  private loopDelayMsMax = 0;
+  private readonly fsyncMs = new RecentExtreme('max');
+  private readonly loopDelayMs = new RecentExtreme('max');
 
   constructor(options: RaftNodeOptions) {
     this.options = options;
@@ -57,9 +61,9 @@ export class RaftNode {
     this.core = new RaftCore({
       id: options.self.id,
       timing: options.timing,
-      random: systemRandom,
+      random: options.random,
       persisted,
-      nowMs: now(),
+      nowMs: options.clock.monotonicMs(),
     });
     this.appliedIndex = persisted.snapshot?.index ?? 0;
     if (persisted.snapshot) {
@@ -70,9 +74,9 @@ export class RaftNode {
   }
 
   tick(lateMs: number): void {
-    this.loopDelayMsMax = Math.max(this.loopDelayMsMax, lateMs);
+    this.loopDelayMs.note(lateMs, this.now());
     this.act(() => {
-      const nowMs = now();
+      const nowMs = this.now();
       this.core.tick(nowMs);
       this.desk.expire(nowMs);
       this.patience.expire(nowMs);
@@ -84,7 +88,7 @@ export class RaftNode {
     this.act(() => {
       if (frame.kind === 'lease-renewal') this.receiveRenewal(from.id, frame);
       else if (frame.kind === 'lease-reply') this.desk.answer(frame.sequence, frame);
-      else if (isForUs(frame.message, from, this.options.self)) this.core.step(frame.message, now());
+      else if (isForUs(frame.message, from, this.options.self)) this.core.step(frame.message, this.now());
     });
   }
 
@@ -92,10 +96,10 @@ export class RaftNode {
     return this.answered((settle) => {
       const { leaderId } = this.core.status();
       if (data.length > commandBytesMax) return settle({ ok: false, reason: 'queue_full', leaderId });
-      const proposed = this.core.propose(data, now());
+      const proposed = this.core.propose(data, this.now());
       if (!proposed.ok) return settle({ ok: false, reason: proposed.reason, leaderId });
       const { index, term } = proposed;
-      this.patience.untilCommitted({ index, term, endMs: now() + deadlineMs }, (outcome) =>
+      this.patience.untilCommitted({ index, term, endMs: this.now() + deadlineMs }, (outcome) =>
         settle(
           outcome === 'committed'
             ? { ok: true, index, term }
@@ -106,11 +110,11 @@ export class RaftNode {
   }
 
   changeConfiguration(change: ConfigurationChange, deadlineMs: number): Promise<SimpleOutcome> {
-    const endMs = now() + deadlineMs;
+    const endMs = this.now() + deadlineMs;
     return this.answered((settle) => {
       let why = 'timeout';
       const attempt = (): boolean => {
-        const proposed = this.core.proposeConfiguration(change, now());
+        const proposed = this.core.proposeConfiguration(change, this.now());
         if (proposed.ok || proposed.reason === 'unchanged') {
           const { index, term } = proposed;
           if (index <= this.core.log.commitIndex) settle({ ok: true });
@@ -133,7 +137,7 @@ export class RaftNode {
 
   transferLeadership(toId: number, deadlineMs: number): Promise<SimpleOutcome> {
     return this.answered((settle) => {
-      const refusal = this.core.transferTo(toId, now());
+      const refusal = this.core.transferTo(toId, this.now());
       if (refusal !== null) return settle({ ok: false, reason: refusal });
       const isDone = (): boolean => {
         const { leaderId } = this.core.status();
@@ -142,17 +146,17 @@ export class RaftNode {
         return true;
       };
       if (!isDone())
-        this.patience.until(isDone, now() + deadlineMs, () => settle({ ok: false, reason: 'timeout' }));
+        this.patience.until(isDone, this.now() + deadlineMs, () => settle({ ok: false, reason: 'timeout' }));
     });
   }
 
   confirmLeadership(deadlineMs: number): Promise<SimpleOutcome> {
     return this.answered((settle) => {
       const readId = this.nextReadId();
-      this.patience.untilRead({ readId, endMs: now() + deadlineMs }, (isProven) =>
+      this.patience.untilRead({ readId, endMs: this.now() + deadlineMs }, (isProven) =>
         settle(isProven ? { ok: true } : { ok: false, reason: 'leadership was not proven' }),
       );
-      this.core.requestRead(readId, now());
+      this.core.requestRead(readId, this.now());
     });
   }
 
@@ -164,7 +168,7 @@ export class RaftNode {
     return this.answered((settle) => {
       const { leaderId } = this.core.status();
       if (leaderId === null) return settle({ ok: false, reason: 'no leader is known' });
-      const sequence = this.desk.open({ nowMs: now(), deadlineMs }, settle);
+      const sequence = this.desk.open({ nowMs: this.now(), deadlineMs }, settle);
       if (sequence === null) return settle({ ok: false, reason: 'too many renewals wait' });
       const frame: LeaseRenewalFrame = { kind: 'lease-renewal', sequence, ...request };
       if (leaderId === this.options.self.id) this.receiveRenewal(leaderId, frame);
@@ -180,6 +184,11 @@ export class RaftNode {
 
   keepSnapshot(snapshot: { index: number; data: string }): void {
     this.act(() => {
+      if (snapshot.data.length > snapshotLengthMax) {
+        const { length } = snapshot.data;
+        this.options.logger.error({ length }, 'the state is too large for a snapshot: the log is kept whole');
+        return;
+      }
       if (!this.core.compact(snapshot, keptEntries)) return;
       const kept = this.core.log.snapshot;
       if (kept) this.options.storage.saveSnapshot(kept, snapshot.index - keptEntries);
@@ -187,7 +196,7 @@ export class RaftNode {
   }
 
   setMayLead(mayLead: boolean): void {
-    this.act(() => this.core.setMayLead(mayLead, now()));
+    this.act(() => this.core.setMayLead(mayLead, this.now()));
   }
 
   status(): RaftStatus {
@@ -197,8 +206,8 @@ export class RaftNode {
       id: this.options.self.id,
       appliedIndex: this.appliedIndex,
       configuration: [...status.configuration],
-      fsyncMsMax: this.fsyncMsMax,
-      loopDelayMsMax: this.loopDelayMsMax,
+      fsyncMsMax: this.fsyncMs.value(this.now()) ?? 0,
+      loopDelayMsMax: this.loopDelayMs.value(this.now()) ?? 0,
     };
   }
 
@@ -207,6 +216,10 @@ export class RaftNode {
     this.desk.failAll('this node stops');
     this.patience.failAll();
     this.options.storage.close();
+  }
+
+  private now(): number {
+    return this.options.clock.monotonicMs();
   }
 
   private answered<T>(start: (settle: (outcome: T) => void) => void): Promise<T> {
@@ -263,10 +276,10 @@ export class RaftNode {
 
   private makeDurable(ready: Ready): void {
     const { storage } = this.options;
-    const startedMs = now();
+    const startedMs = this.now();
     if (ready.snapshot) storage.restore(ready.snapshot, ready.hardState);
     storage.append({ hardState: ready.hardState, entries: ready.entries, mustSync: ready.mustSync });
-    if (ready.mustSync) this.fsyncMsMax = Math.max(this.fsyncMsMax, now() - startedMs);
+    if (ready.mustSync) this.fsyncMs.note(this.now() - startedMs, this.now());
   }
 
   private restored(snapshot: { index: number; term: number; data: string }): void {
@@ -290,7 +303,7 @@ export class RaftNode {
       reply({ ok: false, reason: 'this node does not lead' });
       return;
     }
-    const renewal = { holderId, epoch, body, receivedAtMs: now() };
+    const renewal = { holderId, epoch, body, receivedAtMs: this.now() };
     const readId = this.nextReadId();
     const refusal = this.ledger.receive(renewal, readId, reply);
     if (refusal !== null) {
@@ -298,7 +311,7 @@ export class RaftNode {
       return;
     }
     this.options.emit({ type: 'lease-renewal', renewal });
-    this.core.requestRead(readId, now());
+    this.core.requestRead(readId, this.now());
   }
 
   private readAnswered(readId: number, isProven: boolean): void {
@@ -329,18 +342,12 @@ export class RaftNode {
       leaderSinceMs,
       this.core.log.configurationIndex,
     ].join();
-    const nowMs = now();
+    const nowMs = this.now();
     if (key === this.lastStatusKey && nowMs - this.lastStatusMs < statusEveryMs) return;
     this.lastStatusKey = key;
     this.lastStatusMs = nowMs;
     this.options.emit({ type: 'status', status });
-    this.fsyncMsMax *= 0.95;
-    this.loopDelayMsMax *= 0.95;
   }
-}
-
-function now(): number {
-  return systemClock.monotonicMs();
 }
 
 /** A peer may only speak for itself, and a message for another id is a leftover of an earlier member on this address. */

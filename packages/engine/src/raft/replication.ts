@@ -1,6 +1,7 @@
 import { entryBytes } from './log.ts';
 import type { Progress } from './progress.ts';
-import { acknowledge, becomeProbe, becomeSnapshot, isPaused, newProgress, reject } from './progress.ts';
+import { acknowledge, becomeSnapshot, isPaused, newProgress, reject } from './progress.ts';
+import { continueSnapshot, receiveChunk, repeatLostChunk, sendChunk } from './snapshot-transfer.ts';
 import type { CoreState } from './state.ts';
 import { hasCommittedOwnTerm, isMember, resetElectionTimer, send } from './state.ts';
 import type { Message } from './types.ts';
@@ -67,8 +68,8 @@ export function sendAppend(state: CoreState, to: number, progress: Progress): vo
 function sendSnapshot(state: CoreState, to: number, progress: Progress): void {
   const snapshot = state.log.snapshot;
   if (!snapshot) return;
-  becomeSnapshot(progress, snapshot.index, state.nowMs);
-  send(state, to, { type: 'snapshot', snapshot });
+  becomeSnapshot(progress, snapshot);
+  sendChunk(state, to, progress);
 }
 
 /** A heartbeat never carries a commit index past what the peer is known to hold, so it needs no log check. */
@@ -129,16 +130,19 @@ export function handleHeartbeatReply(state: CoreState, message: Of<'heartbeat_re
   if (!progress) return;
   progress.ackedRound = Math.max(progress.ackedRound, Math.min(message.round, state.reads.round));
   confirmReads(state);
-  const snapshotLost =
-    progress.mode === 'snapshot' && state.nowMs - progress.snapshotSentMs > 2 * state.timing.electionMaxMs;
-  if (snapshotLost) {
-    becomeProbe(progress);
-    progress.nextIndex = progress.matchIndex + 1;
+  if (progress.mode === 'snapshot') {
+    repeatLostChunk(state, message.from, progress);
+    return;
   }
   // The answer proves that the link works again, so a lost probe may be repeated and one lost append forgotten.
   progress.probeSent = false;
   if (isPaused(progress) && progress.mode === 'replicate') progress.inflight.shift();
   if (progress.matchIndex < state.log.lastIndex) sendAppend(state, message.from, progress);
+}
+
+export function handleSnapshotReply(state: CoreState, message: Of<'snapshot_reply'>): void {
+  const progress = contact(state, message.from);
+  if (progress?.mode === 'snapshot') continueSnapshot(state, message.from, progress, message);
 }
 
 function contact(state: CoreState, from: number): Progress | undefined {
@@ -204,11 +208,20 @@ export function handleHeartbeat(state: CoreState, message: Of<'heartbeat'>): voi
 export function handleSnapshot(state: CoreState, message: Of<'snapshot'>): void {
   const { log } = state;
   hearLeader(state, message.from);
-  const { snapshot } = message;
-  if (snapshot.index > log.commitIndex) {
-    if (log.termAt(snapshot.index) === snapshot.term) log.commitTo(snapshot.index);
-    else log.restore(snapshot);
+  const { chunk } = message;
+  if (chunk.index > log.commitIndex) {
+    if (log.termAt(chunk.index) === chunk.term) log.commitTo(chunk.index);
+    else {
+      const snapshot = receiveChunk(state, message.term, chunk);
+      if (!snapshot) {
+        const received = state.incoming?.received ?? 0;
+        send(state, message.from, { type: 'snapshot_reply', index: chunk.index, received });
+        return;
+      }
+      log.restore(snapshot);
+    }
   }
+  state.incoming = null;
   send(state, message.from, { type: 'append_reply', matchIndex: log.commitIndex });
 }
 

@@ -2,7 +2,7 @@ import type { Random } from '../shared/random.ts';
 import type { RaftLog } from './log.ts';
 import type { Progress } from './progress.ts';
 import type { ReadQueue } from './reads.ts';
-import type { Message, MessageBody, RaftRole, RaftTiming } from './types.ts';
+import type { IncomingSnapshot, Message, MessageBody, RaftRole, RaftTiming } from './types.ts';
 import { voters } from './types.ts';
 
 /** Everything the pure core knows. The functions of election.ts and replication.ts work on it; core.ts owns it. */
@@ -30,6 +30,9 @@ export interface CoreState {
   transfer: { toId: number; deadlineMs: number; sent: boolean } | null;
   /** False while the process around the core is unfit to decide (its main thread is silent). */
   mayLead: boolean;
+  readonly snapshotChunkLength: number;
+  /** A snapshot that a leader is sending. */
+  incoming: IncomingSnapshot | null;
   leaderSinceMs: number | null;
   outbox: Message[];
 }

@@ -58,6 +58,9 @@ function dispatch(state: CoreState, message: Message): void {
     case 'append_rejected':
       replication.handleAppendRejected(state, message);
       break;
+    case 'snapshot_reply':
+      replication.handleSnapshotReply(state, message);
+      break;
     case 'heartbeat_reply':
       replication.handleHeartbeatReply(state, message);
       break;

@@ -84,6 +84,11 @@ export class Transport {
     this.links.get(to)?.send(encodeFrame(frame));
   }
 
+  /** When each member last answered on the connection that this node dialled. */
+  lastAnswers(): { id: number; atMs: number | null }[] {
+    return this.members.map(({ id }) => ({ id, atMs: this.links.get(id)?.lastAnswerMs() ?? null }));
+  }
+
   async close(): Promise<void> {
     for (const link of this.links.values()) link.close();
     this.links.clear();

@@ -37,6 +37,20 @@ export interface Snapshot {
   data: string;
 }
 
+/** `data` is the part of the whole that begins at `offset`; all in UTF-16 units. */
+export interface SnapshotChunk extends Snapshot {
+  offset: number;
+  size: number;
+}
+
+/** The part of a snapshot that has arrived, from which leader's term (Raft §7). */
+export interface IncomingSnapshot {
+  leaderTerm: number;
+  index: number;
+  pieces: string[];
+  received: number;
+}
+
 export type MessageBody =
   | { type: 'pre_vote' | 'vote'; lastIndex: number; lastTerm: number; transfer: boolean }
   | { type: 'pre_vote_reply' | 'vote_reply'; granted: boolean }
@@ -45,7 +59,8 @@ export type MessageBody =
   | { type: 'append_rejected'; rejectedIndex: number; hintIndex: number; hintTerm: number }
   | { type: 'heartbeat'; commit: number; round: number }
   | { type: 'heartbeat_reply'; round: number }
-  | { type: 'snapshot'; snapshot: Snapshot }
+  | { type: 'snapshot'; chunk: SnapshotChunk }
+  | { type: 'snapshot_reply'; index: number; received: number }
   | { type: 'timeout_now' }
   /** Tells a leader of an older term about the newer one, so that a returned member is not ignored for ever. */
   | { type: 'term_notice' };

@@ -26,6 +26,12 @@ export interface RaftStatus {
   loopDelayMsMax: number;
 }
 
+/** When a member last answered on the connection that this node dialled: CLOCK_MONOTONIC ms, null when never. */
+export interface PeerAnswer {
+  id: number;
+  atMs: number | null;
+}
+
 export type ProposalOutcome =
   | { ok: true; index: number; term: number }
   | {
@@ -76,6 +82,7 @@ export type WorkerEvent =
 export type FromWorker =
   | WorkerEvent
   | { type: 'started'; status: RaftStatus }
+  | { type: 'peer-answers'; answers: PeerAnswer[] }
   | { type: 'answer'; id: number; answer: ProposalOutcome | SimpleOutcome | RenewalOutcome }
   | { type: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; fields: object; message: string }
   | { type: 'fatal'; code: ErrorCode; message: string; hint: string | undefined };

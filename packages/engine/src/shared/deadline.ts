@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock } from './clock.ts';
+import { type Clock, sleep, systemClock } from './clock.ts';
 import { QuantaError } from './errors.ts';
 
 /**
@@ -36,6 +35,7 @@ export interface PollOptions {
   timeoutMs: number;
   intervalMs: number;
   signal?: AbortSignal | undefined;
+  clock?: Clock;
 }
 
 /**
@@ -47,17 +47,18 @@ export async function pollUntil<T>(
   condition: () => Promise<T | undefined>,
   options: PollOptions,
 ): Promise<T> {
-  const endMs = systemClock.monotonicMs() + options.timeoutMs;
+  const clock = options.clock ?? systemClock;
+  const endMs = clock.monotonicMs() + options.timeoutMs;
   for (;;) {
     options.signal?.throwIfAborted();
     const answer = await condition();
     if (answer !== undefined) return answer;
-    if (systemClock.monotonicMs() >= endMs) {
+    if (clock.monotonicMs() >= endMs) {
       throw new QuantaError(
         'DEADLINE_EXCEEDED',
         `${options.what}: not reached within ${options.timeoutMs} ms`,
       );
     }
-    await delay(options.intervalMs, undefined, { signal: options.signal });
+    await sleep(clock, options.intervalMs, options.signal);
   }
 }

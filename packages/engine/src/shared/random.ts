@@ -3,6 +3,11 @@ export type Random = () => number;
 
 export const systemRandom: Random = Math.random;
 
+/** Gives names to things that must never be confused: failovers, operations, clusters. */
+export type NewId = () => string;
+
+export const systemNewId: NewId = () => globalThis.crypto.randomUUID();
+
 /**
  * A small seeded generator (mulberry32) for tests and the simulator: the same seed gives the same run.
  *

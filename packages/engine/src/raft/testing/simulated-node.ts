@@ -21,6 +21,9 @@ export interface SimulatedNodeOptions {
 }
 
 /** A Raft core with a disk, a state machine (a digest of all it was given) and a power switch. */
+/** So short that every snapshot takes several messages. */
+const snapshotChunkLength = 3;
+
 export class SimulatedNode implements ObservedNode {
   readonly id: number;
   core: RaftCore | null = null;
@@ -55,7 +58,7 @@ export class SimulatedNode implements ObservedNode {
     const persisted = disk.restart();
     this.starts += 1;
     const random = seededRandom(seed * 1000 + id * 50 + this.starts);
-    this.core = new RaftCore({ id, timing, random, persisted, nowMs });
+    this.core = new RaftCore({ id, timing, random, persisted, nowMs, snapshotChunkLength });
     this.digest = '';
     this.appliedIndex = 0;
     this.commands = [];
