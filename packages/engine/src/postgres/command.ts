@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { QuantaError } from '../shared/errors.ts';
+import { asUser, withDeathSignal } from './death-signal.ts';
 import type { OsUser } from './postmaster-host.ts';
 
 export interface CommandSpec {
@@ -13,6 +14,8 @@ export interface CommandSpec {
   signal?: AbortSignal | undefined;
   /** Called with every chunk of standard error, for progress. Only the last `outputBytesMax` are kept. */
   onErrorOutput?: (text: string) => void;
+  /** The kernel kills it when this process dies: nobody else knows that it still writes. */
+  diesWithUs?: boolean;
 }
 
 export interface CommandResult {
@@ -41,11 +44,12 @@ export function toolEnvironment(): Record<string, string> {
  */
 export async function runCommand(spec: CommandSpec): Promise<CommandResult> {
   spec.signal?.throwIfAborted();
-  const child = spawn(spec.file, spec.args, {
+  const { file, args, ...user } = spec.diesWithUs ? withDeathSignal(spec) : asUser(spec);
+  const child = spawn(file, args, {
     cwd: '/',
     env: { ...toolEnvironment(), ...spec.env },
     stdio: ['pipe', 'pipe', 'pipe'],
-    ...(spec.osUser ? { uid: spec.osUser.uid, gid: spec.osUser.gid } : {}),
+    ...user,
   });
   const stdout = new OutputTail();
   const stderr = new OutputTail();

@@ -1,5 +1,5 @@
 import { readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '../shared/errors.ts';
 import { type ControlData, readControlData, readMajorVersion } from './control-data.ts';
@@ -13,8 +13,8 @@ export type DataDirectory =
   | { kind: 'absent' }
   | { kind: 'empty' }
   | { kind: 'initialised'; control: ControlData }
-  /** Receiving or creating it was interrupted. What was there before is untouched if `hasPrevious`. */
-  | { kind: 'interrupted-clone'; what: string; hasPrevious: boolean }
+  /** Creating, receiving or rewinding it did not end well: it must never be started. `what` says which. */
+  | { kind: 'interrupted'; what: string }
   /** Something that is not ours to touch. */
   | { kind: 'foreign'; detail: string };
 
@@ -22,11 +22,8 @@ const markerSchema = z.object({ what: z.string(), startedAtMs: z.number() });
 
 export async function inspectDataDirectory(place: NodePlace): Promise<DataDirectory> {
   const marker = await readMarker(place);
+  if (marker !== null) return { kind: 'interrupted', what: marker };
   const names = await listDirectory(place.dataDir);
-  if (marker !== null) {
-    const hasPrevious = (names?.includes('PG_VERSION') ?? false) || (await hasPreviousDirectory(place));
-    return { kind: 'interrupted-clone', what: marker, hasPrevious };
-  }
   if (names === null) return { kind: 'absent' };
   if (names.length === 0) return { kind: 'empty' };
   if (!names.includes('PG_VERSION')) {
@@ -52,15 +49,15 @@ async function readInitialised(place: NodePlace): Promise<DataDirectory> {
 }
 
 /**
- * Says, durably and outside the data directory, that a new one is being made: until `clearMarker` nothing
- * there may be taken for a complete one.
+ * Says, durably and outside the data directory, that a new one is being made, or that the one there is being changed:
+ * until `clearMarker` nothing there may be taken for a complete one.
  */
 export async function writeMarker(place: NodePlace, what: string): Promise<void> {
   const content = JSON.stringify({ what, startedAtMs: Date.now() });
   await writeOwnedFile(filesOf(place).cloneMarker, content, { osUser: null, mode: 0o600 });
 }
 
-async function clearMarker(place: NodePlace): Promise<void> {
+export async function clearMarker(place: NodePlace): Promise<void> {
   await rm(filesOf(place).cloneMarker, { force: true });
   await syncDirectory(place.stateDir);
 }
@@ -100,6 +97,17 @@ export async function removeDataDirectory(place: NodePlace): Promise<void> {
     await rm(path, { recursive: true, force: true });
   await syncDirectory(dirname(place.dataDir));
   await clearMarker(place);
+}
+
+/** The data of a node that left is renamed, not removed; only the newest of such copies is kept. */
+export async function setAsideDataDirectory(dataDir: string, wallMs: number): Promise<void> {
+  const parent = dirname(dataDir);
+  const prefix = `${basename(dataDir)}.removed-`;
+  const names = await readdir(parent);
+  if (!names.includes(basename(dataDir))) return;
+  for (const name of names.filter((each) => each.startsWith(prefix)))
+    await rm(join(parent, name), { recursive: true });
+  await rename(dataDir, join(parent, `${prefix}${wallMs}`));
 }
 
 /**

@@ -3,19 +3,12 @@ import { runOrThrow } from './command.ts';
 import { adoptIncoming, discardIncoming, writeMarker } from './data-directory.ts';
 import { filesOf, type NodePlace, replicationRole, superuserRole } from './layout.ts';
 import { ensureOwnedDirectory } from './owned-file.ts';
-
-/** What pg_rewind may call on its source (PostgreSQL's page on pg_rewind, "Notes"). */
-const rewindFunctions = [
-  'pg_ls_dir(text, boolean, boolean)',
-  'pg_stat_file(text, boolean)',
-  'pg_read_binary_file(text)',
-  'pg_read_binary_file(text, bigint, bigint, boolean)',
-];
+import { grantOf, rewindFunctions } from './rewind-source.ts';
 
 /** Two newlines end a statement for the single-user server's `-j`. */
 const firstBootSql = [
   `CREATE ROLE ${replicationRole} REPLICATION LOGIN`,
-  ...rewindFunctions.map((name) => `GRANT EXECUTE ON FUNCTION pg_catalog.${name} TO ${replicationRole}`),
+  ...rewindFunctions.map(grantOf),
   'CREATE EXTENSION pg_stat_statements',
 ]
   .map((statement) => `${statement};\n\n`)

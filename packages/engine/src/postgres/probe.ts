@@ -4,6 +4,7 @@ import { withDeadline } from '../shared/deadline.ts';
 import { messageOf } from '../shared/errors.ts';
 import { classifyFailure, withFreshConnection } from './connection.ts';
 import { filesOf, type NodePlace } from './layout.ts';
+import { probeMark, probePrefix } from './probe-mark.ts';
 
 export type ProbeResult =
   | { ok: true; tookMs: number; isInRecovery: boolean }
@@ -43,10 +44,12 @@ export class Probe {
     return withFreshConnection(this.place, { what: 'the probe’s connection', timeoutMs }, async (client) => {
       const asked = await client.query<{ recovery: boolean }>('SELECT pg_is_in_recovery() AS recovery');
       const isInRecovery = asked.rows[0]?.recovery ?? false;
-      // A transactional message takes a transaction id, so its commit record is flushed like any other's.
+      // A transactional message takes a transaction id, so its commit record is flushed like any other's. The mark tells
+      // it from a client's, where somebody has to know what was written after the last confirmed position.
       if (!isInRecovery) {
         await client.query('SET synchronous_commit = local');
-        await client.query("SELECT pg_logical_emit_message(true, 'quantadb', 'probe')");
+        const mark = await probeMark(this.place);
+        await client.query('SELECT pg_logical_emit_message(true, $1, $2)', [probePrefix, mark]);
       }
       return isInRecovery;
     });

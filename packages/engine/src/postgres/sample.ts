@@ -20,6 +20,8 @@ export interface ServerSample {
   /** Primary only: the end of what is flushed. */
   flushLsn: string | null;
   replayLsn: string | null;
+  /** Standby only: when the newest replayed transaction was committed, wall clock of its primary. */
+  lastCommitMs: number | null;
   receiver: { status: string; senderHost: string | null; senderPort: number | null } | null;
   isReplayPaused: boolean;
   synchronousStandbyNames: string;
@@ -34,6 +36,8 @@ SELECT s.recovery, current_setting('synchronous_standby_names') AS names,
   CASE WHEN s.recovery THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_insert_lsn() END AS lsn,
   CASE WHEN s.recovery THEN NULL ELSE pg_current_wal_flush_lsn() END AS flush_lsn,
   CASE WHEN s.recovery THEN pg_last_wal_replay_lsn() END AS replay_lsn,
+  CASE WHEN s.recovery THEN round(extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000)::float8 END
+    AS last_commit_ms,
   CASE WHEN s.recovery THEN pg_is_wal_replay_paused() ELSE false END AS paused,
   r.status, r.sender_host, r.sender_port,
   (SELECT coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'sync', sync_state,
@@ -51,6 +55,7 @@ interface SampleRow {
   lsn: string | null;
   flush_lsn: string | null;
   replay_lsn: string | null;
+  last_commit_ms: number | null;
   paused: boolean;
   status: string | null;
   sender_host: string | null;
@@ -73,6 +78,7 @@ export async function takeSample(queryable: Pick<pg.Pool, 'query'>): Promise<Ser
     lsn: row.lsn,
     flushLsn: row.flush_lsn,
     replayLsn: row.replay_lsn,
+    lastCommitMs: row.last_commit_ms,
     receiver,
     isReplayPaused: row.paused,
     synchronousStandbyNames: row.names,

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { SynchronousMark } from '../replication/synchronous.ts';
 import { filesOf, type NodePlace, replicationRole, type Upstream } from './layout.ts';
 
 /**
@@ -14,6 +15,8 @@ export interface MutableSettings {
   receiverKey: string | null;
   synchronousStandbyNames: string;
   synchronousCommit: 'on' | 'local';
+  /** Which sync set of the cluster this is; null until there was one. */
+  synchronousMark: SynchronousMark | null;
   /** `ClusterState.parameters`. */
   parameters: Record<string, string>;
   /** `ClusterState.hba`. */
@@ -27,6 +30,7 @@ export const initialSettings: MutableSettings = {
   receiverKey: null,
   synchronousStandbyNames: '',
   synchronousCommit: 'local',
+  synchronousMark: null,
   parameters: {},
   hba: [],
   clients: 'open',
@@ -54,6 +58,12 @@ const suggested: Record<string, string> = {
   max_standby_streaming_delay: '5s',
   max_standby_archive_delay: '5s',
 };
+
+/**
+ * Clients are shut out while the local WAL is not proven part of the history. A rewind reads it from the last checkpoint
+ * before the fork on, so until then no restartpoint may recycle any of it.
+ */
+export const keptWhileUnproven = '2000000MB';
 
 const ownLibrary = 'pg_stat_statements';
 
@@ -133,15 +143,9 @@ export function includeLast(postgresqlConf: string): string {
 export function renderPrimaryConninfo(place: NodePlace, settings: MutableSettings): string {
   const { upstream, receiverKey } = settings;
   if (!upstream || receiverKey === null) return '';
-  const { tlsDir } = filesOf(place);
   return renderConninfo({
-    host: upstream.host,
-    port: String(upstream.port),
-    user: replicationRole,
-    sslmode: 'verify-full',
-    sslcert: join(tlsDir, 'host.crt'),
-    sslkey: join(tlsDir, receiverKey),
-    sslrootcert: join(tlsDir, 'ca.crt'),
+    ...replicationIdentity(place, upstream),
+    sslkey: join(filesOf(place).tlsDir, receiverKey),
     application_name: upstream.applicationName,
     connect_timeout: '2',
     keepalives: '1',
@@ -151,6 +155,20 @@ export function renderPrimaryConninfo(place: NodePlace, settings: MutableSetting
     // Data that is not acknowledged for this long means a dead path, long before TCP itself would give up.
     tcp_user_timeout: '5000',
   });
+}
+
+/** Where another node's server is, and what proves this host to it. */
+export function replicationIdentity(place: NodePlace, upstream: Upstream): Record<string, string> {
+  const { tlsDir } = filesOf(place);
+  return {
+    host: upstream.host,
+    port: String(upstream.port),
+    user: replicationRole,
+    sslmode: 'verify-full',
+    sslcert: join(tlsDir, 'host.crt'),
+    sslkey: join(tlsDir, 'host.key'),
+    sslrootcert: join(tlsDir, 'ca.crt'),
+  };
 }
 
 /** A libpq connection string; every value quoted (libpq's "Keyword/Value Connection Strings"). */
@@ -165,6 +183,7 @@ function reloadableSettings(place: NodePlace, settings: MutableSettings): Record
   return {
     primary_conninfo: renderPrimaryConninfo(place, settings),
     primary_slot_name: settings.upstream?.slot ?? '',
+    ...(settings.clients === 'closed' ? { wal_keep_size: keptWhileUnproven } : {}),
     synchronous_standby_names: settings.synchronousStandbyNames,
     synchronous_commit: settings.synchronousCommit,
     archive_command: `'${archiveScript.replaceAll("'", `'"'"'`)}' "%p" "%f"`,

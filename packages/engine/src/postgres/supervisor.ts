@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
-import type { DurabilityMode, SyncSet, WalPosition } from '../contract/cluster-state.ts';
-import { renderSynchronous } from '../replication/synchronous.ts';
+import type { WalPosition } from '../contract/cluster-state.ts';
+import { isSuperseded, renderSynchronous, type SynchronousOrder } from '../replication/synchronous.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
@@ -20,12 +20,15 @@ import { validateParameters } from './parameter-check.ts';
 import type { PostmasterHost } from './postmaster-host.ts';
 import { Probe, type ProbeResult } from './probe.ts';
 import { checkpointInBackground, type PromoteRequest, type Promotion, promoteServer } from './promote.ts';
+import { type RewindRequest, rewindServer } from './rewind.ts';
+import type { RewindOutcome } from './rewind-outcome.ts';
 import { type ServerSample, takeSample } from './sample.ts';
 import { askReplay, type SealResult, sealReceiver } from './seal.ts';
 import { type StartResult, startServer } from './server-start.ts';
 import type { MutableSettings, RefusedSetting } from './settings.ts';
 import { prepareNodeFiles, writeStandbySignal } from './settings-files.ts';
 import { type ChangeResult, SettingsKeeper } from './settings-keeper.ts';
+import { findUnconfirmed, type Unconfirmed } from './unconfirmed.ts';
 import { exactEndOfWal } from './wal-end.ts';
 
 export interface SupervisorOptions extends NodePlace {
@@ -109,6 +112,25 @@ export class PostgresSupervisor {
     await cloneDataDirectory(this.place, request);
   }
 
+  /**
+   * Takes a stopped server, whose WAL left the upstream's history, back to it, and starts it as a standby of the upstream
+   * with its clients shut out. `rewound` means that it has reached a consistent state.
+   */
+  async rewind(request: RewindRequest): Promise<RewindOutcome> {
+    await this.requireStopped('rewind');
+    const found = await this.inspect();
+    if (found.kind !== 'initialised')
+      return { kind: 'broken', reason: `the data directory is not ready: ${found.kind}` };
+    await prepareNodeFiles(this.place);
+    const { commandLine } = await this.settings.change(() => ({ clients: 'closed' }));
+    return rewindServer(this.place, request, {
+      control: found.control,
+      commandLine,
+      start: (start, timeline) => this.start(start, timeline),
+      kill: (why) => this.kill(why),
+    });
+  }
+
   /** Removes the data directory, for a node that leaves its cluster. */
   async removeData(): Promise<void> {
     await this.requireStopped('remove');
@@ -126,9 +148,13 @@ export class PostgresSupervisor {
     if (found.kind !== 'initialised') {
       return { ok: false, reason: 'refused', detail: `the data directory is not ready: ${found.kind}` };
     }
+    return this.start(request, found.control.checkpointTimeline);
+  }
+
+  private async start(request: StartStandbyRequest, checkpointTimeline: number): Promise<StartResult> {
     await prepareNodeFiles(this.place);
     await closeArchive(this.place, 'started as a standby');
-    const swept = await sweepPlantedHistories(this.place.dataDir, found.control.checkpointTimeline);
+    const swept = await sweepPlantedHistories(this.place.dataDir, checkpointTimeline);
     if (swept.length > 0)
       this.logger.info({ timelines: swept }, 'took back the histories of a promotion that did not happen');
     const { commandLine } = await this.settings.change(async (current) => ({
@@ -192,6 +218,19 @@ export class PostgresSupervisor {
     return { timeline: sample.timeline, lsn: sample.flushLsn };
   }
 
+  /** Of a standby without an upstream: whether anything visible in its WAL was never confirmed by the synchronous set. */
+  async unconfirmed(
+    confirmed: WalPosition,
+    limits: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<Unconfirmed> {
+    const end = await this.exactEndOfWal(limits.timeoutMs);
+    return findUnconfirmed({ place: this.place, confirmed, end, ...limits });
+  }
+
+  async clients(): Promise<MutableSettings['clients']> {
+    return (await this.settings.current()).clients;
+  }
+
   /** Only under a lease: makes this standby the primary of the allocated timeline. */
   async promote(request: PromoteRequest): Promise<Promotion> {
     await this.settings.change(() => this.upstreamPatch(null));
@@ -251,20 +290,28 @@ export class PostgresSupervisor {
 
   /**
    * Makes commits wait as the set says, and answers once the server is seen to do so, with a position of WAL sampled
-   * after that: a standby that has flushed it counts.
+   * after that: a standby that has flushed it counts. An order older than the last one is refused as `superseded`.
+   *
+   * `isFirst`: nothing may have waited before, whatever the settings of this process say
    */
   async applySynchronous(
-    set: Pick<SyncSet, 'standbys' | 'count'>,
-    mode: DurabilityMode,
+    order: SynchronousOrder & { isFirst?: boolean },
     timeoutMs = 5_000,
   ): Promise<SynchronousResult> {
-    const wanted = renderSynchronous(set, mode);
-    const { synchronousStandbyNames: previous } = await this.settings.current();
-    await this.settings.change(() => wanted);
+    const wanted = renderSynchronous(order.set, order.mode);
+    let previous = '';
+    let superseded = false;
+    await this.settings.change((current) => {
+      previous = current.synchronousStandbyNames;
+      superseded = isSuperseded(order.mark, current.synchronousMark);
+      return superseded ? {} : { ...wanted, synchronousMark: order.mark };
+    });
+    if (superseded) return { ok: false, reason: 'superseded' };
     const changed = await this.settings.reloadAndVerify(timeoutMs);
     if (!changed.ok) return changed;
     try {
-      const needsBarrier = previous === '' && wanted.synchronousStandbyNames !== '';
+      const isFirst = order.isFirst === true || previous === '';
+      const needsBarrier = isFirst && wanted.synchronousStandbyNames !== '';
       return { ok: true, lsn: await this.positionAfterChange(needsBarrier, timeoutMs) };
     } catch (error) {
       return { ok: false, reason: messageOf(error) };
