@@ -41,16 +41,20 @@ export function targetSyncSet(activeStandbys: string[], wantedCount: number): Sy
 }
 
 /**
- * The set after `candidate` takes over from `oldPrimary`: L = candidate, V = (V − candidate) ∪ {old L}, same q; the new
- * primary then waits for n = |members| − q − 1 of S = members − candidate, so nothing that an election could miss is
- * ever acknowledged.
+ * The set after `candidate` takes over from `oldPrimary`: V = (V − candidate) ∪ {old L}, same q, so exactly the elections
+ * that were possible before stay possible. The new primary waits for n = |V| − q of S = V before its first write. A
+ * standby that was about to become an elector may lack acknowledged writes: it is left out and joins again.
  */
 export function syncSetAfterElection(set: SyncSet, oldPrimary: string | null, candidate: string): SyncSet {
   if (candidate === oldPrimary || oldPrimary === null || set.electors.length === 0) return set;
-  const members = new Set([...set.electors, ...set.standbys, oldPrimary]);
-  members.delete(candidate);
-  const others = [...members].sort();
-  return { electors: others, votes: set.votes, standbys: others, count: others.length - set.votes };
+  const electors = set.electors.filter((name) => name !== candidate);
+  const others = [...electors, oldPrimary].sort();
+  return {
+    electors: others,
+    votes: set.votes,
+    standbys: others,
+    count: Math.max(0, others.length - set.votes),
+  };
 }
 
 function isSubset(inner: Set<string>, outer: Set<string>): boolean {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { renderSynchronous } from './synchronous.ts';
+import { isSuperseded, renderSynchronous } from './synchronous.ts';
 
 test('a commit waits for n of the set, in every mode; only the default differs', () => {
   const set = { standbys: ['node-3', 'node-2'], count: 1 };
@@ -16,4 +16,12 @@ test('a set that demands more than it has blocks instead of becoming empty', () 
 
 test('a set that demands nothing is empty', () => {
   expect(renderSynchronous({ standbys: ['node-2'], count: 0 }, 'quorum').synchronousStandbyNames).toBe('');
+});
+
+test('I-SYNC-8: an order for an earlier set of the same cluster is refused, another cluster starts anew', () => {
+  const last = { clusterId: 'c1', move: 7 };
+  expect(isSuperseded({ clusterId: 'c1', move: 6 }, last)).toBe(true);
+  expect(isSuperseded({ clusterId: 'c1', move: 7 }, last)).toBe(false);
+  expect(isSuperseded({ clusterId: 'c2', move: 1 }, last)).toBe(false);
+  expect(isSuperseded({ clusterId: 'c1', move: 0 }, null)).toBe(false);
 });
