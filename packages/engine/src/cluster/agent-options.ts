@@ -6,7 +6,9 @@ import type { FailoverTiming } from '../failover/timing.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Commander } from './commander.ts';
+import type { ConfirmedWal } from './confirmed-wal.ts';
 import type { Database } from './database.ts';
+import type { LastPosition } from './last-position.ts';
 import type { Peers } from './peer-protocol.ts';
 
 export interface NodeAgentOptions {
@@ -14,6 +16,8 @@ export interface NodeAgentOptions {
   database: Database;
   seal: SealStore;
   lease: LeaseKeeper;
+  confirmed: ConfirmedWal;
+  lastPosition: LastPosition;
   timing: FailoverTiming;
   commander: Commander;
   peers: Peers;

@@ -1,9 +1,9 @@
-import type { Failover, SyncSet, TimelineRecord } from '../contract/cluster-state.ts';
-import { syncSetAfterElection, syncSetProblem } from '../replication/quorum.ts';
+import type { DurabilityMode, Failover, TimelineRecord } from '../contract/cluster-state.ts';
+import { moveWithReign } from './apply-sync-set.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 
-/** Commands about who may be primary (pure): epochs, grants, timelines and the sync set. */
+/** Commands about who may be primary (pure): epochs, grants and timelines. */
 
 const pastFailoversMax = 50;
 const refused = (reason: string): CommandResult => ({ ok: false, reason });
@@ -40,13 +40,17 @@ export function beginFailover(draft: Draft, command: CommandOf<'begin-failover'>
     detection: command.detection,
     votes: [],
     candidates: [],
+    neededVotes: state.syncSet.votes,
     candidate: null,
     blockedBy: null,
     steps: [{ state: 'SEAL', atMs: draft.atMs, detail: command.reason }],
     dataLoss: null,
   };
   const severity = command.failoverKind === 'failover' ? 'critical' : 'info';
-  draft.event(severity, `${command.failoverKind}-started`, command.reason, state.reign.primary ?? undefined);
+  const { network } = command.detection;
+  const message =
+    network && network.kind !== 'connected' ? `${command.reason} ${network.verdict}` : command.reason;
+  draft.event(severity, `${command.failoverKind}-started`, message, state.reign.primary ?? undefined);
   return { ok: true };
 }
 
@@ -75,7 +79,7 @@ export function grant(draft: Draft, command: CommandOf<'grant'>): CommandResult 
   const timeline = command.promote
     ? allocateTimeline(state.timelines, command.parentTimeline, command.epoch)
     : state.reign.timeline;
-  state.syncSet = syncSetAfterElection(state.syncSet, state.reign.primary, command.candidate);
+  moveWithReign(draft, command.candidate);
   state.reign = { epoch: command.epoch, primary: command.candidate, timeline };
   Object.assign(failover, {
     state: 'GRANT',
@@ -83,11 +87,19 @@ export function grant(draft: Draft, command: CommandOf<'grant'>): CommandResult 
     candidates: command.candidates,
     candidate: command.candidate,
     blockedBy: null,
+    grant: {
+      atMs: draft.atMs,
+      promote: command.promote,
+      timeline,
+      parentTimeline: command.parentTimeline,
+      syncSet: { ...state.syncSet },
+    },
   });
   failover.steps.push({ state: 'GRANT', atMs: draft.atMs, detail: grantDetail(command, timeline) });
   draft.event('info', 'reign-granted', grantDetail(command, timeline), command.candidate);
-  if (!command.promote)
-    closeFailover(draft, failover, { state: 'DONE', detail: `${command.candidate} goes on as primary.` });
+  if (command.promote) return { ok: true };
+  failover.dataLoss = { possible: false, detail: 'The primary went on; nothing moved.' };
+  closeFailover(draft, failover, { state: 'DONE', detail: `${command.candidate} goes on as primary.` });
   return { ok: true };
 }
 
@@ -120,11 +132,22 @@ export function recordTimeline(draft: Draft, command: CommandOf<'record-timeline
       detail: 'Writes are open; waiting for the other nodes.',
     });
     failover.state = 'REJOIN';
-    failover.dataLoss = { possible: false, detail: 'Every acknowledged write is on the new primary.' };
+    failover.dataLoss = dataLossOf(failover, state.durability.mode, command);
   }
   const message = `${command.node} is primary: epoch ${command.epoch}, timeline ${command.timeline} from ${command.forkLsn}.`;
   draft.event('info', 'primary-open', message, command.node);
   return { ok: true };
+}
+
+function dataLossOf(
+  failover: Failover,
+  mode: DurabilityMode,
+  { node, forkLsn }: { node: string; forkLsn: string },
+): NonNullable<Failover['dataLoss']> {
+  const isLossy = mode === 'async' && failover.kind === 'failover' && failover.oldPrimary !== node;
+  if (!isLossy) return { possible: false, detail: 'Every acknowledged write is on the new primary.' };
+  const detail = `In async mode, writes that ${failover.oldPrimary ?? 'the old primary'} acknowledged after ${forkLsn} and had not sent are lost.`;
+  return { possible: true, detail };
 }
 
 export function endFailover(draft: Draft, command: CommandOf<'end-failover'>): CommandResult {
@@ -134,28 +157,6 @@ export function endFailover(draft: Draft, command: CommandOf<'end-failover'>): C
   if (command.state === 'DONE' && !isTakenOver) return refused('the new primary is not open yet');
   closeFailover(draft, failover, { state: command.state, detail: command.detail });
   return { ok: true };
-}
-
-/**
- * The sync set may only be formed while there is none (no election is possible then, so no commit can be missed).
- * Moving a standing set needs single steps in a proven order.
- */
-export function moveSyncSet(draft: Draft, command: CommandOf<'move-sync-set'>): CommandResult {
-  const { state } = draft;
-  if (state.reign.epoch !== command.epoch) return refused(`the epoch is ${state.reign.epoch} by now`);
-  if (state.failover && state.failover.state !== 'REJOIN') return refused('a failover runs');
-  if (state.syncSet.electors.length > 0) return refused('the sync set stands already');
-  const unknown = command.syncSet.standbys.find((name) => state.members[name]?.phase !== 'active');
-  if (unknown) return refused(`${unknown} is no active member`);
-  const problem = syncSetProblem(command.syncSet, state.reign.primary);
-  if (problem) return refused(problem);
-  state.syncSet = command.syncSet;
-  draft.event('info', 'sync-set', `Writes now wait for ${describeSet(command.syncSet)}.`);
-  return { ok: true };
-}
-
-function describeSet(set: SyncSet): string {
-  return `${set.count} of ${set.standbys.join(', ')}`;
 }
 
 function openElection(draft: Draft, id: string): Failover | null {

@@ -1,7 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ClusterState } from '../contract/cluster-state.ts';
-import type { Clock } from '../shared/clock.ts';
-import { systemClock } from '../shared/clock.ts';
+import { type Clock, sleep, systemClock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
 import type { Command, CommandResult } from './commands.ts';
 import { memberByRaftId } from './membership.ts';
@@ -36,7 +34,7 @@ export class Commander {
         return await this.tryOnce(command, endMs - this.clock.monotonicMs());
       } catch (error) {
         lastError = error;
-        await delay(retryMs);
+        await sleep(this.clock, retryMs);
       }
     }
     throw new QuantaError(

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  durabilitySchema,
   failoverSchema,
   failoverStateSchema,
   lsnSchema,
@@ -25,10 +26,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     clusterId: z.string().min(1),
     name: nodeNameSchema,
     founder: memberSchema.omit({ raftId: true, phase: true, maintenance: true }),
-    durability: z.object({
-      mode: z.enum(['async', 'quorum', 'all']),
-      strictness: z.enum(['strict', 'available']),
-    }),
+    durability: durabilitySchema,
     parameters: z.record(z.string(), z.string()),
     hba: z.array(z.string().max(500)),
   }),
@@ -96,7 +94,20 @@ export const commandSchema = z.discriminatedUnion('kind', [
     state: z.enum(['DONE', 'ABANDONED']),
     detail: z.string(),
   }),
-  z.object({ kind: z.literal('move-sync-set'), epoch: z.number().int().min(1), syncSet: syncSetSchema }),
+  /** One step from the set whose number is `expected`; the log then says what PostgreSQL is about to be told. */
+  z.object({
+    kind: z.literal('move-sync-set'),
+    epoch: z.number().int().min(1),
+    expected: z.number().int().min(0).default(0),
+    syncSet: syncSetSchema,
+  }),
+  /** PostgreSQL follows the set of that number, and enough of its standbys hold every earlier commit. */
+  z.object({
+    kind: z.literal('confirm-sync-set'),
+    epoch: z.number().int().min(1),
+    expected: z.number().int().min(0),
+  }),
+  z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
   z.object({ kind: z.literal('begin-operation'), operation: operationSchema, revision: z.number().int() }),
   z.object({
     kind: z.literal('step-operation'),

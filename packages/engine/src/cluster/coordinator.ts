@@ -7,12 +7,19 @@ import { LeaseKeeper } from '../failover/lease-keeper.ts';
 import type { SealStore } from '../failover/seal-store.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
 import { renderMetrics } from '../monitor/metrics.ts';
-import { type Clock, systemClock } from '../shared/clock.ts';
+import type { SpawnRaft } from '../raft/driver.ts';
+import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { type NewId, systemNewId } from '../shared/random.ts';
+import { RecentExtreme } from '../shared/recent-extreme.ts';
+import { type StateDirectory, stateDirectory } from '../shared/state-directory.ts';
 import { Commander } from './commander.ts';
+import { ConfirmedWal } from './confirmed-wal.ts';
+import { Contacts } from './contacts.ts';
 import type { Database } from './database.ts';
 import { Decider } from './decider.ts';
+import { LastPosition } from './last-position.ts';
 import { memberByRaftId } from './membership.ts';
 import { NodeAgent } from './node-agent.ts';
 import { peerHandlers } from './peer-handlers.ts';
@@ -25,6 +32,7 @@ import {
 } from './peer-protocol.ts';
 import { RaftGroup } from './raft-group.ts';
 import { buildReport } from './report.ts';
+import { Standing } from './standing.ts';
 
 export interface CoordinatorOptions {
   self: { name: string; kind: 'data' | 'witness'; addresses: Addresses; version: string };
@@ -41,6 +49,10 @@ export interface CoordinatorOptions {
   pids(): NodeReport['pids'];
   logger: Logger;
   clock?: Clock;
+  newId?: NewId;
+  /** How the Raft thread is made, and where this host's small durable files are; the simulator has its own. */
+  spawnRaft?: SpawnRaft;
+  files?: StateDirectory;
   /** A broken invariant or a storage failure: fence and stop, don't guess. */
   onFatal(error: Error): void;
 }
@@ -58,7 +70,13 @@ export class Coordinator implements DaemonFacade {
   private readonly agent: NodeAgent;
   private readonly decider: Decider;
   private readonly handlers: PeerHandlers;
-  private timer: NodeJS.Timeout | null = null;
+  private readonly confirmed: ConfirmedWal;
+  private readonly contacts: Contacts;
+  private readonly lastPosition: LastPosition;
+  private readonly standing = new Standing();
+  private readonly loopDelayMs = new RecentExtreme('max');
+  private tickDueMs = 0;
+  private stopTimer: Cancel = () => undefined;
   private seenRevision = 0;
 
   constructor(options: CoordinatorOptions) {
@@ -66,7 +84,15 @@ export class Coordinator implements DaemonFacade {
     this.clock = options.clock ?? systemClock;
     const { self, timing, logger, database, dataDir } = options;
     const { clock } = this;
+    const newId = options.newId ?? systemNewId;
+    const files = options.files ?? stateDirectory(options.directory);
+    this.confirmed = new ConfirmedWal({ files, logger, clock });
+    this.lastPosition = new LastPosition(files);
     this.group = new RaftGroup({
+      clock,
+      newId,
+      ...(options.spawnRaft ? { spawnRaft: options.spawnRaft } : {}),
+      files,
       directory: options.directory,
       self: { name: self.name, ...self.addresses.raft },
       listenHost: options.listenHost,
@@ -89,14 +115,22 @@ export class Coordinator implements DaemonFacade {
       self: self.name,
       seal: options.seal,
       lease,
+      confirmed: this.confirmed,
+      lastPosition: this.lastPosition,
       state: () => group.state(),
       onPrimaryLost: (epoch, detail) => this.reportLoss(epoch, detail),
     });
     const { agent } = this;
-    this.decider = new Decider({ ...shared, self, group, agent, dataDir });
+    this.contacts = new Contacts({
+      ...{ self: self.name, peers, clock },
+      state: () => group.state(),
+      raftAnswers: () => group.peerAnswers(),
+    });
+    const { contacts } = this;
+    this.decider = new Decider({ ...shared, newId, self, group, agent, dataDir, contacts });
     const { failovers, monitor } = this.decider;
     this.handlers = peerHandlers({
-      ...{ self: self.name, group, agent, database, failovers, monitor },
+      ...{ self: self.name, group, agent, database, failovers, monitor, contacts },
       coordinator: this,
     });
   }
@@ -104,8 +138,16 @@ export class Coordinator implements DaemonFacade {
   /** Goes on as whatever this host was: a member of a cluster, or a spare. */
   async open(): Promise<void> {
     this.group.onChange(() => this.changed());
+    await this.confirmed.load();
     await this.group.open();
-    this.timer = setInterval(() => this.tick(), tickMs);
+    this.tickDueMs = this.clock.monotonicMs() + tickMs;
+    this.stopTimer = this.clock.every(tickMs, () => {
+      const nowMs = this.clock.monotonicMs();
+      this.loopDelayMs.note(Math.max(0, nowMs - this.tickDueMs), nowMs);
+      this.tickDueMs = nowMs + tickMs;
+      this.tick();
+    });
+    this.contacts.start();
     this.agent.start();
   }
 
@@ -115,7 +157,8 @@ export class Coordinator implements DaemonFacade {
   }
 
   async shutdown(options: { postgres: 'stop' | 'leave' }): Promise<void> {
-    if (this.timer) clearInterval(this.timer);
+    this.stopTimer();
+    this.contacts.stop();
     if (options.postgres === 'stop') await this.agent.stopDatabase();
     this.lease.release();
     await this.agent.stop();
@@ -138,6 +181,13 @@ export class Coordinator implements DaemonFacade {
       observation: database.observation(),
       sealedEpoch: seal.epoch(),
       leaseRemainingMs: this.lease.remainingMs(),
+      vitals: {
+        mainLoopDelayMsMax: this.loopDelayMs.value(this.clock.monotonicMs()),
+        ...this.lease.closeness(),
+      },
+      standing: this.standing.since(),
+      leaderlessMsMax: this.options.timing.electionMaxMs * 2,
+      contacts: this.contacts.own(),
       clone: this.agent.cloneProgress(),
       raft: this.group.raftStatus(),
       pids: this.options.pids(),
@@ -208,6 +258,8 @@ export class Coordinator implements DaemonFacade {
     await this.agent.retire();
     await this.group.leave();
     await this.options.seal.forget();
+    await this.confirmed.forget();
+    await this.lastPosition.forget();
     this.agent.resume();
     return { ok: true };
   }
@@ -222,6 +274,12 @@ export class Coordinator implements DaemonFacade {
   }
 
   private tick(): void {
+    const seen = this.options.database.observation();
+    this.standing.look({
+      wallMs: this.clock.wallMs(),
+      hasLeader: this.group.leadership().leaderRaftId !== null,
+      isFed: seen?.inRecovery === false || seen?.receiverStatus === 'streaming',
+    });
     this.decider.tick();
   }
 

@@ -1,5 +1,9 @@
-import type { DurabilityMode, SyncSet, TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
+import type { TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
+import type { CopyProgress } from '../postgres/copy-progress.ts';
+import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
+import type { Unconfirmed } from '../postgres/unconfirmed.ts';
+import type { SynchronousOrder } from '../replication/synchronous.ts';
 
 /** A server to stream from. */
 export interface UpstreamNode {
@@ -8,10 +12,7 @@ export interface UpstreamNode {
   port: number;
 }
 
-export interface CloneProgress {
-  doneBytes: number;
-  totalBytes: number | null;
-}
+export type { CopyProgress, RewindOutcome };
 
 /** Whether local WAL is part of the cluster's history. */
 export type HistoryVerdict =
@@ -26,6 +27,11 @@ export interface Observation {
   lsn: string | null;
   replayLsn: string | null;
   receiverStatus: string | null;
+  /** Standby: when the newest visible transaction was committed (wall clock of its primary). */
+  lastCommitMs: number | null;
+  clients: 'open' | 'closed';
+  /** For whom commits waited at this look, in PostgreSQL's words. */
+  synchronousStandbyNames: string;
   standbys: NodeReport['standbys'];
 }
 
@@ -51,18 +57,44 @@ export interface Database {
   setClients(clients: 'open' | 'closed'): Promise<void>;
   clone(
     upstream: UpstreamNode,
-    options: { onProgress(progress: CloneProgress): void; signal: AbortSignal },
+    options: { onProgress(progress: CopyProgress): void; signal: AbortSignal },
   ): Promise<void>;
+  /** What was begun with the data directory and did not end well, if anything: it must not be started. */
+  interruption(): Promise<string | null>;
+  /**
+   * Takes the data of a stopped server, which left the upstream's history, back into it. `rewound`: the server runs as a
+   * standby of the upstream, with its clients shut out. Otherwise it is stopped.
+   */
+  rewind(
+    upstream: UpstreamNode,
+    options: {
+      /** Where the histories part; null when nobody knows. */
+      forkLsn: string | null;
+      onProgress(progress: CopyProgress): void;
+      onStep(words: string): void;
+      /** Asked when the data is rewound, before the server starts to receive WAL. */
+      mayReceive(): Promise<boolean>;
+      signal: AbortSignal;
+    },
+  ): Promise<RewindOutcome>;
+  /** Of a primary: whether another node may rewind to it now. What that takes is begun. */
+  offerRewind(node: string): Promise<boolean>;
   /** Stops the WAL receiver until its process is gone, then reads the exact end of the local WAL. */
   seal(): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }>;
   exactEndOfWal(): Promise<WalPosition>;
+  /**
+   * Of a standby that streams from nobody: whether a commit in its WAL lies past the confirmed position, and so may never
+   * have been acknowledged.
+   */
+  unconfirmed(confirmed: WalPosition, signal: AbortSignal): Promise<Unconfirmed>;
   /** Where the server is now: insert position of a primary, end of received WAL of a standby. */
   position(): Promise<WalPosition>;
   history(timeline: number): Promise<{ timeline: number; parentId: number; forkLsn: string }[]>;
   judge(position: WalPosition, timeline: number, timelines: TimelineRecord[]): HistoryVerdict;
   /** Cluster-wide parameters and client access lines; those that QuantaDB owns are refused and logged. */
   applyConfiguration(configuration: { parameters: Record<string, string>; hba: string[] }): Promise<void>;
-  applySynchronous(set: SyncSet, mode: DurabilityMode): Promise<void>;
+  /** Tells PostgreSQL whom a commit waits for; an order older than the last one changes nothing. */
+  applySynchronous(order: SynchronousOrder): Promise<void>;
   ensureSlots(nodes: string[]): Promise<void>;
   dropSlotsExcept(nodes: string[]): Promise<void>;
   /** Names of the standbys that stream from here right now. */
@@ -73,14 +105,13 @@ export interface Database {
   /** A checkpoint now, so that the shutdown that follows is short, and what else would hold that shutdown up. */
   prepareStop(): Promise<{ ok: true } | { ok: false; reason: string }>;
   /**
-   * Makes commits wait for the set, and answers once every transaction that began before has ended and every named
-   * standby has confirmed a later position.
+   * Makes commits wait as ordered, and answers once as many of the named standbys as a commit waits for hold everything
+   * that was acknowledged before. `isFirst`: commits may not have waited at all until now, so every older statement has
+   * to end first.
    */
-  confirmSynchronous(request: {
-    set: SyncSet;
-    mode: DurabilityMode;
-    deadlineMs: number;
-  }): Promise<{ ok: true } | { ok: false; reason: string }>;
+  confirmSynchronous(
+    order: SynchronousOrder & { isFirst: boolean; deadlineMs: number },
+  ): Promise<{ ok: true } | { ok: false; reason: string }>;
   stopFast(deadlineMs: number): Promise<void>;
   /** SIGKILLs PostgreSQL and everything it started; returns when nothing is left. */
   kill(why: string): Promise<void>;

@@ -3,9 +3,12 @@ import { FailoverManager } from '../failover/failover-manager.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
 import { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import { compareWalPositions } from '../postgres/timeline-history.ts';
+import { SynchronousReplicationManager } from '../replication/synchronous-replication-manager.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { NewId } from '../shared/random.ts';
 import type { Commander } from './commander.ts';
+import type { Contacts } from './contacts.ts';
 import type { Database } from './database.ts';
 import { Housekeeper } from './housekeeper.ts';
 import type { NodeAgent } from './node-agent.ts';
@@ -22,11 +25,13 @@ export interface DeciderOptions {
   peers: Peers;
   commander: Commander;
   agent: NodeAgent;
+  contacts: Contacts;
   database: Database;
   dataDir: string;
   timing: FailoverTiming;
   logger: Logger;
   clock: Clock;
+  newId: NewId;
 }
 
 /** What a node does when it leads the Raft group: failovers, operations, housekeeping. Idle everywhere else. */
@@ -36,28 +41,44 @@ export class Decider {
   readonly desk: OperationDesk;
   private readonly operationRunner: OperationRunner;
   private readonly housekeeper: Housekeeper;
+  private readonly synchronous: SynchronousReplicationManager;
 
   constructor(options: DeciderOptions) {
-    const { group, logger, timing, clock, commander, peers, agent, database } = options;
+    const { group, logger, timing, clock, newId, commander, peers, agent, database } = options;
     const self = options.self.name;
     const state = (): ClusterState | null => group.state();
     const leadership = () => group.leadership();
     const transferLeadership = (toId: number) =>
       group.configurable().transferLeadership(toId, timing.electionMaxMs);
     const raft = new RaftMembership(() => group.configurable());
-    const shared = { self, logger, timing, clock, commander, peers, state, leadership, transferLeadership };
+    const shared = {
+      ...{ self, logger, timing, clock, newId, commander, peers },
+      ...{ state, leadership, transferLeadership },
+    };
     this.monitor = new ClusterMonitor({ ...shared, votersNow: () => raft.votersNow() });
     this.failovers = new FailoverManager({
       ...shared,
       isVoter: (raftId) => raft.isVoter(raftId),
       setLeaseGate: (gate) => group.setLeaseGate(gate),
       comparePositions: compareWalPositions,
+      contactRows: () => options.contacts.rows(),
     });
     const { monitor, failovers } = this;
+    this.synchronous = new SynchronousReplicationManager({ ...shared, monitor });
+    const { synchronous } = this;
     this.housekeeper = new Housekeeper({ ...shared, monitor, raft });
     this.desk = new OperationDesk({ ...options, monitor });
     const application = () => this.desk.application;
-    const handlers = operationHandlers({ ...shared, agent, database, failovers, monitor, raft, application });
+    const handlers = operationHandlers({
+      ...shared,
+      agent,
+      database,
+      failovers,
+      monitor,
+      raft,
+      synchronous,
+      application,
+    });
     this.operationRunner = new OperationRunner({ ...shared, handlers });
   }
 
@@ -66,5 +87,6 @@ export class Decider {
     this.failovers.tick();
     this.operationRunner.tick();
     this.housekeeper.tick();
+    this.synchronous.tick();
   }
 }

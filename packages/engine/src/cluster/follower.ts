@@ -1,20 +1,36 @@
-import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import type { ClusterState } from '../contract/cluster-state.ts';
+import { compareLsn } from '../postgres/lsn.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
-import type { CloneProgress, UpstreamNode } from './database.ts';
+import type { CopyProgress } from './database.ts';
 import type { Desire } from './desire.ts';
+import { Rejoin, upstreamOf } from './rejoin.ts';
 
 type FollowerOptions = NodeAgentOptions & { show(activity: Activity): void };
+type Follow = Extract<Desire, { kind: 'follow' }>;
+type Proof = { kind: 'contained' } | { kind: 'diverged'; forkLsn: string | null } | { kind: 'wait' };
 
-/** The standby's half of the agent: hold still, follow a primary, or start over from a clone. */
+/** A standby that does not stream is asked this often whether its WAL is still part of the history. */
+const proveEveryMs = 2000;
+
+/** The standby's half of the agent: hold still, follow a primary, or get back into its history first. */
 export class Follower {
   private readonly options: FollowerOptions;
+  private readonly rejoin: Rejoin;
   /** Whom PostgreSQL was last told to stream from, and in which epoch; null when told to stream from nobody. */
-  private following: { name: string; epoch: number } | null = null;
-  cloneProgress: CloneProgress | null = null;
+  private following: { name: string; epoch: number; isProven: boolean; provenAtMs: number } | null = null;
+  private readonly clock: Clock;
 
   constructor(options: FollowerOptions) {
     this.options = options;
+    this.rejoin = new Rejoin(options);
+    this.clock = options.clock ?? systemClock;
+  }
+
+  /** Of the clone or rewind under way. */
+  get copyProgress(): CopyProgress | null {
+    return this.rejoin.progress;
   }
 
   /** PostgreSQL was told to stream from nobody. */
@@ -31,7 +47,8 @@ export class Follower {
     if (await database.isPrimary()) await database.kill(why);
     if (!(await database.isRunning())) {
       show({ state: 'starting', detail: why });
-      await database.startStandby({ upstream: null, clients: 'closed' });
+      const clients = (await this.isPartOfReign()) ? 'open' : 'closed';
+      await database.startStandby({ upstream: null, clients });
       this.following = null;
     }
     if (this.following) {
@@ -41,33 +58,68 @@ export class Follower {
     show({ state: 'waiting', detail: why });
   }
 
-  async follow(desire: Extract<Desire, { kind: 'follow' }>, signal: AbortSignal): Promise<void> {
+  /** A standby that restarts between two reigns may be read as before, if its WAL lies within the last one. */
+  private async isPartOfReign(): Promise<boolean> {
+    const { database, self } = this.options;
+    const state = this.options.state();
+    if (!state || state.reign.primary === null || state.reign.primary === self) return false;
+    const { timelines, reign } = state;
+    const isRecorded = timelines.some((each) => each.id === reign.timeline && each.status === 'recorded');
+    if (!isRecorded) return false;
+    return database.judge(await database.exactEndOfWal(), reign.timeline, timelines).kind === 'contained';
+  }
+
+  async follow(desire: Follow, signal: AbortSignal): Promise<void> {
     const { database } = this.options;
     if (!(await database.isInitialised())) return this.clone(desire, signal);
     await this.refuseForeignData();
     if (await database.isPrimary())
       await database.kill(`${desire.upstream.name} is primary of epoch ${desire.epoch}`);
     const isRunning = await database.isRunning();
-    if (isRunning && this.following?.name === desire.upstream.name && this.following.epoch === desire.epoch)
-      return;
+    if (isRunning && this.isFollowing(desire)) return;
     const proof = await this.prove(desire, isRunning);
-    if (proof === 'wait') return;
-    if (proof === 'diverged') return this.clone(desire, signal);
-    await this.attach(desire, isRunning);
+    if (proof.kind === 'contained') return this.attach(desire, isRunning);
+    if (proof.kind === 'wait') return;
+    if (await this.rejoin.rewind(desire, proof.forkLsn, signal)) return this.attachRewound(desire);
+    await this.clone(desire, signal);
   }
 
-  private async attach(desire: Extract<Desire, { kind: 'follow' }>, isRunning: boolean): Promise<void> {
-    const { database, show } = this.options;
+  private async attachRewound(desire: Follow): Promise<void> {
+    const proof = await this.prove(desire, true);
+    if (proof.kind === 'contained') return this.attach(desire, true);
+    // It streams already, from somebody whom nothing proves right any more.
+    await this.options.database.setUpstream(null);
+  }
+
+  /** What was let through on the word of votes is proven anew once the primary has recorded its timeline. */
+  private isFollowing(desire: Follow): boolean {
+    const { following } = this;
+    if (following?.name !== desire.upstream.name || following.epoch !== desire.epoch) return false;
+    if (!desire.isOpen) return true;
+    // WAL of the old primary may have come in until the very change of upstream: what does not stream is proven anew.
+    const isStreaming = this.options.database.observation()?.receiverStatus === 'streaming';
+    const isStale = this.clock.monotonicMs() - following.provenAtMs > proveEveryMs;
+    return following.isProven && (isStreaming || !isStale);
+  }
+
+  private async attach(desire: Follow, isRunning: boolean): Promise<void> {
+    const { database, lastPosition, seal, show } = this.options;
     const upstream = upstreamOf(desire.upstream);
+    await lastPosition.forget();
     if (isRunning) {
       await database.setUpstream(upstream);
       await database.setClients('open');
     } else {
       show({ state: 'starting', detail: `recovering, then streaming from ${upstream.name}` });
+      // A vote may have been given from memory while the data was copied: nothing older is acknowledged after it.
+      if (seal.epoch() > desire.epoch) return;
       await database.startStandby({ upstream, clients: 'open' });
     }
     if (desire.isOpen) await database.dropSlotsExcept([]);
-    this.following = { name: upstream.name, epoch: desire.epoch };
+    this.following = {
+      ...{ name: upstream.name, epoch: desire.epoch },
+      ...{ isProven: desire.isOpen, provenAtMs: this.clock.monotonicMs() },
+    };
     show({ state: 'catching-up', detail: '' });
   }
 
@@ -75,13 +127,10 @@ export class Follower {
    * WAL may only be continued when what is there is part of the new primary's history. Before the new primary has
    * recorded where its timeline begins, only the votes tell: a node that holds no more than the candidate is safe.
    */
-  private async prove(
-    desire: Extract<Desire, { kind: 'follow' }>,
-    isRunning: boolean,
-  ): Promise<'contained' | 'diverged' | 'wait'> {
+  private async prove(desire: Follow, isRunning: boolean): Promise<Proof> {
     const { database, self, show } = this.options;
     const state = this.options.state();
-    if (!state) return 'wait';
+    if (!state) return { kind: 'wait' };
     if (!desire.isOpen) {
       const isSafe = isRunning && holdsNoMoreThanCandidate(state, self, desire.upstream.name);
       if (!isSafe)
@@ -89,42 +138,22 @@ export class Follower {
           state: 'waiting',
           detail: `${desire.upstream.name} has not opened epoch ${desire.epoch} yet`,
         });
-      return isSafe ? 'contained' : 'wait';
+      return { kind: isSafe ? 'contained' : 'wait' };
     }
     const position = isRunning ? await database.position() : await database.exactEndOfWal();
     const verdict = database.judge(position, desire.timeline, state.timelines);
-    if (verdict.kind === 'contained') return 'contained';
+    if (verdict.kind === 'contained') return verdict;
     // An unknown timeline was opened by a reign that the cluster never built on: nothing on it was acknowledged.
     this.options.logger.warn({ position, verdict }, 'local WAL left the history of the cluster');
-    return 'diverged';
+    return { kind: 'diverged', forkLsn: verdict.kind === 'diverged' ? verdict.forkLsn : null };
   }
 
-  private async clone(desire: Extract<Desire, { kind: 'follow' }>, signal: AbortSignal): Promise<void> {
-    const { database, peers, self, show, logger } = this.options;
-    const state = this.options.state();
-    if (!state || !desire.isOpen) {
-      show({
-        state: 'waiting',
-        detail: `${desire.upstream.name} must be open before its data can be cloned`,
-      });
-      return;
+  private async clone(desire: Follow, signal: AbortSignal): Promise<void> {
+    if (!desire.isOpen) {
+      const detail = `${desire.upstream.name} must be open before its data can be cloned`;
+      return this.options.show({ state: 'waiting', detail });
     }
-    show({ state: 'cloning', detail: `from ${desire.upstream.name}` });
-    this.cloneProgress = { doneBytes: 0, totalBytes: null };
-    try {
-      if (await database.isRunning()) await database.stopFast(10_000);
-      const input = { clusterId: state.clusterId, node: self };
-      const prepared = await peers.call(desire.upstream, 'prepare-clone', { input, deadlineMs: 5000 });
-      if (!prepared.ok)
-        throw new QuantaError('REFUSED', `${desire.upstream.name} refused the clone: ${prepared.reason}`);
-      const onProgress = (progress: CloneProgress) => {
-        this.cloneProgress = progress;
-      };
-      await database.clone(upstreamOf(desire.upstream), { onProgress, signal });
-      logger.info({ from: desire.upstream.name }, 'clone complete');
-    } finally {
-      this.cloneProgress = null;
-    }
+    await this.rejoin.clone(desire, signal);
     await this.attach(desire, false);
   }
 
@@ -142,17 +171,18 @@ export class Follower {
   }
 }
 
+/**
+ * Whether this node's WAL is a prefix of the candidate's, by their votes. That the candidate won is not enough: WAL
+ * beyond a fork does not count in an election, and is in the way of streaming all the same.
+ */
 function holdsNoMoreThanCandidate(state: ClusterState, self: string, candidate: string): boolean {
   const failover = state.failover;
   if (failover?.candidate !== candidate) return false;
-  const own = failover.votes.find((vote) => vote.ok && vote.node === self);
-  // The election chose the highest position among those that could be promoted, so none of them is ahead of it.
-  return own?.ok === true && own.promotable;
-}
-
-function upstreamOf(member: Member): UpstreamNode {
-  const address = member.addresses.postgres;
-  if (!address)
-    throw new QuantaError('INVARIANT_BROKEN', `${member.name} is primary but has no PostgreSQL address`);
-  return { name: member.name, host: address.host, port: address.port };
+  const voteOf = (node: string) => failover.votes.find((vote) => vote.ok && vote.node === node);
+  const own = voteOf(self);
+  const theirs = voteOf(candidate);
+  if (!own?.ok || !theirs?.ok || !own.promotable) return false;
+  const fork = theirs.history.find((past) => past.parentId === own.position.timeline);
+  const endLsn = own.position.timeline === theirs.position.timeline ? theirs.position.lsn : fork?.forkLsn;
+  return endLsn !== undefined && compareLsn(own.position.lsn, endLsn) <= 0;
 }

@@ -1,20 +1,17 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
-import { targetSyncSet } from '../replication/quorum.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Commander } from './commander.ts';
 import { dataMembers } from './membership.ts';
-import type { Peers } from './peer-protocol.ts';
 import type { RaftMembership } from './raft-membership.ts';
 import type { Leadership } from './store.ts';
 
 export interface HousekeeperOptions {
   self: string;
   commander: Commander;
-  peers: Peers;
   monitor: ClusterMonitor;
   raft: RaftMembership;
   logger: Logger;
@@ -31,7 +28,7 @@ const settledMs = 3000;
 /** A failover whose other nodes have not come back by then is closed all the same; they rejoin on their own. */
 const rejoinWaitMs = 10 * 60_000;
 
-/** The decider's unhurried duties: close failovers, form the sync set, give votes, lead from another host than the primary's. */
+/** The decider's unhurried duties: close failovers, give votes, lead from another host than the primary's. */
 export class Housekeeper {
   private readonly options: HousekeeperOptions;
   private readonly clock: Clock;
@@ -66,7 +63,6 @@ export class Housekeeper {
     const report = await this.options.monitor.reportOf(primary);
     if (report?.role !== 'primary' || report.state !== 'running') return;
     await this.closeFailover(state, report);
-    await this.formSyncSet(state, report);
     if (!state.operation && this.options.raft.needsReconciling(state))
       await this.options.raft.reconcileVoters(state);
     if (!state.operation && leadingForMs > settledMs) await this.leadFromElsewhere(state);
@@ -102,36 +98,6 @@ export class Housekeeper {
       { kind: 'end-failover', id: failover.id, state: 'DONE', detail },
       commandDeadlineMs,
     );
-  }
-
-  /**
-   * Raising durability: PostgreSQL first, the log only after every older statement has ended and every member has
-   * confirmed; until then no election is possible, so nothing can be missed.
-   */
-  private async formSyncSet(state: ClusterState, primary: NodeReport): Promise<void> {
-    if (state.durability.mode === 'async' || state.syncSet.electors.length > 0) return;
-    const streaming = new Set(
-      primary.standbys.filter((standby) => standby.state === 'streaming').map((standby) => standby.name),
-    );
-    const active = dataMembers(state).filter(
-      (member) => member.phase === 'active' && streaming.has(member.name),
-    );
-    if (active.length < 2) return;
-    const standbys = active.slice(0, 2).map((member) => member.name);
-    const syncSet = targetSyncSet(standbys, 1);
-    const { epoch } = state.reign;
-    const member = state.members[primary.name];
-    if (!member) return;
-    const input = { clusterId: state.clusterId, epoch, syncSet };
-    const confirmed = await this.options.peers.call(member, 'confirm-sync-set', {
-      input,
-      deadlineMs: 30_000,
-    });
-    if (!confirmed.ok) {
-      this.options.logger.warn({ reason: confirmed.reason }, 'the sync set is not confirmed yet');
-      return;
-    }
-    await this.options.commander.submit({ kind: 'move-sync-set', epoch, syncSet }, commandDeadlineMs);
   }
 
   /** So that losing the primary's host needs no election of a decider first. */

@@ -1,8 +1,12 @@
 import type { ClusterState, Failover } from '../contract/cluster-state.ts';
+import { compareLsn } from '../postgres/lsn.ts';
+import { confirmedLsn } from '../replication/confirmed.ts';
+import { renderSynchronous } from '../replication/synchronous.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { QuantaError } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
+import { DegradedReads } from './degraded-reads.ts';
 import type { Desire } from './desire.ts';
 import { dataMembers } from './membership.ts';
 
@@ -20,6 +24,7 @@ const upkeepEveryMs = 1000;
 export class Leader {
   private readonly options: LeaderOptions;
   private readonly clock: Clock;
+  private readonly degradedReads: DegradedReads;
   private upkeepAtMs = 0;
   private appliedSet = '';
   /** A promotion whose timeline is not in the log yet: PostgreSQL must not be promoted twice. */
@@ -28,6 +33,7 @@ export class Leader {
   constructor(options: LeaderOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    this.degradedReads = new DegradedReads(options);
   }
 
   async lead(desire: Lead, signal: AbortSignal): Promise<void> {
@@ -43,8 +49,16 @@ export class Leader {
       // Promoted by a daemon that died before it could say so: the history file of the server still tells.
       return this.recordFromServer(desire);
     }
-    if (desire.isRecorded) return this.reportLoss(desire);
+    if (desire.isRecorded) return this.reportLoss(desire, 'PostgreSQL is not running', signal);
+    if (await this.hasOpened(desire))
+      return this.reportLoss(desire, 'PostgreSQL ended right after it was promoted', signal);
     await this.takeOver(desire, signal);
+  }
+
+  /** A timeline is opened once: a server that ended on it before it was recorded cannot be promoted to it again. */
+  private async hasOpened(desire: Lead): Promise<boolean> {
+    const history = await this.options.database.history(desire.timeline);
+    return history.some((entry) => entry.timeline === desire.timeline);
   }
 
   private async takeOver(desire: Lead, signal: AbortSignal): Promise<void> {
@@ -104,6 +118,7 @@ export class Leader {
       what: 'standbys repointed',
       timeoutMs: timing.repointDeadlineMs * 4,
       intervalMs: 10,
+      clock: this.clock,
       signal,
     });
   }
@@ -116,7 +131,13 @@ export class Leader {
       return roomMs > timing.killAheadMs * 2 ? true : undefined;
     };
     const what = `the lease of epoch ${desire.epoch}`;
-    await pollUntil(held, { what, timeoutMs: timing.suspectAfterMs * 3, intervalMs: 5, signal });
+    await pollUntil(held, {
+      what,
+      timeoutMs: timing.suspectAfterMs * 3,
+      intervalMs: 5,
+      clock: this.clock,
+      signal,
+    });
   }
 
   private async record(desire: Lead): Promise<void> {
@@ -154,6 +175,7 @@ export class Leader {
   private async keep(desire: Lead): Promise<void> {
     const { database, show } = this.options;
     show({ state: 'running', detail: '' });
+    this.noteConfirmed();
     if (this.clock.monotonicMs() < this.upkeepAtMs) return;
     this.upkeepAtMs = this.clock.monotonicMs() + upkeepEveryMs;
     const state = await this.stateNow(desire);
@@ -161,32 +183,56 @@ export class Leader {
     if (timeline !== desire.timeline)
       return database.kill(`it is primary on timeline ${timeline}, not on ${desire.timeline}`);
     await database.setClients('open');
-    if (state.syncSet.count > 0) await this.applySet(state);
+    await this.applySet(state);
     await database.ensureSlots(this.others());
     await database.dropSlotsExcept(this.others());
   }
 
+  /** Only a look at which PostgreSQL waited for exactly the agreed set tells what that set has confirmed. */
+  private noteConfirmed(): void {
+    const state = this.options.state();
+    const seen = this.options.database.observation();
+    if (!state || !seen || seen.inRecovery || seen.timeline !== state.reign.timeline) return;
+    const wanted = renderSynchronous(state.syncSet, state.durability.mode).synchronousStandbyNames;
+    const lsn = wanted === seen.synchronousStandbyNames ? confirmedLsn(seen.standbys, state.syncSet) : null;
+    const forkLsn = state.timelines.find((timeline) => timeline.id === state.reign.timeline)?.forkLsn;
+    if (lsn === null || !forkLsn || compareLsn(lsn, forkLsn) < 0) return;
+    this.options.confirmed.note(state.clusterId, { timeline: state.reign.timeline, lsn });
+  }
+
   private async applySet(state: ClusterState): Promise<void> {
-    const wanted = JSON.stringify(state.syncSet);
+    const { standbys, count } = state.syncSet;
+    const mark = { clusterId: state.clusterId, move: state.syncProgress.move };
+    const order = { set: { standbys, count }, mode: state.durability.mode, mark };
+    const wanted = JSON.stringify(order);
     if (wanted === this.appliedSet) return;
-    await this.options.database.applySynchronous(state.syncSet, state.durability.mode);
+    await this.options.database.applySynchronous(order);
     this.appliedSet = wanted;
   }
 
   /**
    * This reign was open and its PostgreSQL is gone. It never simply comes back (its WAL may hold what nobody
-   * acknowledged): the decider seals a new epoch, and may grant it to this node again.
+   * acknowledged): the decider seals a new epoch, and may grant it to this node again. Until then it serves reads, if that
+   * can show nothing unacknowledged.
    */
-  private async reportLoss(desire: Lead): Promise<void> {
+  private async reportLoss(desire: Lead, detail: string, signal: AbortSignal): Promise<void> {
     const { database, lease, show } = this.options;
     lease.release();
     this.appliedSet = '';
-    this.options.onPrimaryLost(desire.epoch, 'PostgreSQL is not running');
+    this.options.onPrimaryLost(desire.epoch, detail);
     if (!(await database.isRunning())) {
       show({ state: 'starting', detail: 'recovering as a standby; waiting for a new epoch' });
       await database.startStandby({ upstream: null, clients: 'closed' });
     }
-    show({ state: 'fenced', detail: `epoch ${desire.epoch} is over for this node; waiting for a new one` });
+    await this.serveReads(signal);
+  }
+
+  /** For a node whose reign is the last one that was granted, while there is no other to follow. */
+  async serveReads(signal: AbortSignal): Promise<void> {
+    const state = this.options.state();
+    const isRunning = await this.options.database.isRunning();
+    if (isRunning && state?.reign.primary === this.options.self)
+      await this.degradedReads.serve(state, signal);
   }
 
   private others(): string[] {

@@ -1,6 +1,6 @@
 import type { SealVote, WalPosition } from '../contract/cluster-state.ts';
-import { restartable } from '../failover/decide.ts';
-import { type Clock, systemClock } from '../shared/clock.ts';
+import { holdsNoData, isBeingCopied, restartable } from '../failover/decide.ts';
+import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
 import { type Desire, desireOf } from './desire.ts';
@@ -22,7 +22,7 @@ export class NodeAgent {
   private readonly leader: Leader;
   private queue: Promise<unknown> = Promise.resolve();
   private current: AbortController | null = null;
-  private timer: NodeJS.Timeout | null = null;
+  private stopTimer: Cancel = () => undefined;
   private pending = false;
   private retryAtMs = 0;
   private appliedConfiguration = '';
@@ -41,14 +41,14 @@ export class NodeAgent {
   }
 
   start(): void {
-    this.timer = setInterval(() => this.wake(), tickMs);
+    this.stopTimer = this.clock.every(tickMs, () => this.wake());
     this.wake();
   }
 
   /** Stops the loop; PostgreSQL is left as it is. */
   async stop(): Promise<void> {
     this.stopped = true;
-    if (this.timer) clearInterval(this.timer);
+    this.stopTimer();
     this.current?.abort();
     await this.queue.catch(() => undefined);
   }
@@ -58,7 +58,7 @@ export class NodeAgent {
   }
 
   cloneProgress(): { doneBytes: number; totalBytes: number | null } | null {
-    return this.follower.cloneProgress;
+    return this.follower.copyProgress;
   }
 
   /** Looks again now: the state has changed, or PostgreSQL has ended. */
@@ -90,7 +90,8 @@ export class NodeAgent {
     if (live) return live;
     const promised = await seal.promise(epoch, failoverId);
     if (!promised.ok) return refuse(self, promised.reason);
-    if (this.follower.cloneProgress) return refuse(self, 'its data is still being cloned');
+    // A copy in the making is not disturbed: it receives no WAL to acknowledge before its memory is gone.
+    if (this.follower.copyProgress) return this.voteFromMemory(isBeingCopied);
     this.current?.abort();
     return this.exclusive(() => this.sealedVote());
   }
@@ -182,7 +183,8 @@ export class NodeAgent {
         };
         return;
       case 'hold':
-        return this.follower.hold(desire.why);
+        await this.follower.hold(desire.why);
+        return this.leader.serveReads(signal);
       case 'follow':
         return this.follower.follow(desire, signal);
       case 'lead':
@@ -221,10 +223,19 @@ export class NodeAgent {
     };
   }
 
+  /** Without data it cannot be promoted, but it knows that it has acknowledged nothing beyond where its WAL ended. */
+  private async voteFromMemory(why: string): Promise<SealVote> {
+    const { self, lastPosition } = this.options;
+    const words = await lastPosition.recall(this.options.state()?.clusterId ?? '');
+    if (!words) return refuse(self, why);
+    const whyNotPromotable = 'its data is being copied anew';
+    return { ok: true, node: self, ...words, promotable: false, whyNotPromotable, livePrimary: false };
+  }
+
   private async sealedVote(): Promise<SealVote> {
     const { self, database, lease } = this.options;
     lease.release();
-    if (!(await database.isInitialised())) return refuse(self, 'it holds no data');
+    if (!(await database.isInitialised())) return this.voteFromMemory(holdsNoData);
     if (await database.isPrimary()) await database.kill('sealed for a newer epoch');
     const isRunning = await database.isRunning();
     const sealed = isRunning

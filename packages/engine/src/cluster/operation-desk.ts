@@ -1,9 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto';
-import type { Addresses, Member, Operation } from '../contract/cluster-state.ts';
+import { createHash } from 'node:crypto';
+import { type Addresses, durabilitySchema, type Member, type Operation } from '../contract/cluster-state.ts';
 import type { OperationPlan, OperationRequest, OperationStart } from '../contract/operations.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import type { Clock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
+import { type NewId, systemNewId } from '../shared/random.ts';
 import type { Commander } from './commander.ts';
 import type { Database } from './database.ts';
 import { memberByRaftId } from './membership.ts';
@@ -23,6 +24,7 @@ export interface OperationDeskOptions {
   database: Database;
   dataDir: string;
   clock: Clock;
+  newId?: NewId;
 }
 
 const commandDeadlineMs = 5000;
@@ -75,7 +77,7 @@ export class OperationDesk {
     this.application = request.application;
     const { clusterId } = await group.found(request.cluster);
     const founder = { name: self.name, kind: self.kind, addresses: self.addresses, zone: null };
-    const durability = { mode: 'quorum' as const, strictness: 'strict' as const };
+    const durability = durabilitySchema.parse({ mode: 'quorum', strictness: 'strict' });
     const { cluster: name, parameters, hba } = request;
     const created = await commander.submit(
       { kind: 'create', clusterId, name, founder, durability, parameters, hba },
@@ -100,7 +102,7 @@ export class OperationDesk {
   private async begin(start: OperationStart, revision: number): Promise<{ operationId: string }> {
     const { request, requestedBy, reason } = start;
     const operation: Operation = {
-      id: randomUUID(),
+      id: (this.options.newId ?? systemNewId)(),
       kind: request.kind,
       state: 'running',
       params: operationParams(request, this.options.group.state()),

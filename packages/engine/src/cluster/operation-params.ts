@@ -54,5 +54,7 @@ export function operationParams(
       return { to: request.to, epoch: state?.reign.epoch ?? 0 };
     case 'set-maintenance':
       return { node: request.node, on: request.on !== null, minutes: request.on?.minutes ?? null };
+    case 'set-durability':
+      return { ...request.durability };
   }
 }

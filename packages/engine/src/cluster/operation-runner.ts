@@ -15,6 +15,8 @@ export interface StepContext {
   /** Aborted when this node stops being the decider: the next one goes on from this step. */
   signal: AbortSignal;
   state(): ClusterState;
+  /** Says how far a long step has come. */
+  progress(detail: string): Promise<void>;
 }
 
 export interface OperationRunnerOptions {
@@ -94,7 +96,8 @@ export class OperationRunner {
       return now;
     };
     try {
-      const detail = await handler({ operation, signal, state });
+      const progress = (detail: string) => this.mark(operation, index, { state: 'running', detail });
+      const detail = await handler({ operation, signal, state, progress });
       await this.mark(operation, index, { state: 'done', detail });
       return null;
     } catch (error) {

@@ -1,13 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import type { ClusterState, Member, SealVote } from '../contract/cluster-state.ts';
 import type { OperationRequest } from '../contract/operations.ts';
 import { restartable } from '../failover/decide.ts';
 import type { FailoverManager } from '../failover/failover-manager.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
+import type { SynchronousReplicationManager } from '../replication/synchronous-replication-manager.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
+import { type NewId, systemNewId } from '../shared/random.ts';
 import type { Commander } from './commander.ts';
 import type { Command, CommandResult } from './commands.ts';
 import type { Database } from './database.ts';
@@ -22,6 +23,7 @@ import {
 import type { Peers } from './peer-protocol.ts';
 import { bestCandidate, whyNotSwitchover } from './plan.ts';
 import type { RaftMembership } from './raft-membership.ts';
+import { enterSyncSet, leaveSyncSet, setDurability } from './sync-set-steps.ts';
 
 export interface OperationResources {
   self: string;
@@ -32,8 +34,10 @@ export interface OperationResources {
   failovers: FailoverManager;
   monitor: ClusterMonitor;
   raft: RaftMembership;
+  synchronous: SynchronousReplicationManager;
   timing: FailoverTiming;
   clock?: Clock;
+  newId?: NewId;
   /** The password of the application role that create-cluster was asked for; it lives in this process only. */
   application(): Extract<OperationRequest, { kind: 'create-cluster' }>['application'];
 }
@@ -48,8 +52,16 @@ export function operationHandlers(resources: OperationResources): OperationRunne
   const steps = new OperationHandlers(resources);
   return {
     'create-cluster': [steps.initialise, steps.grantFirst, steps.waitUntilOpen, steps.createApplication],
-    'add-node': [steps.checkHost, steps.register, steps.joinRaft, steps.waitForClone, steps.makeVoter],
-    'remove-node': [steps.takeOut, steps.stopThere, steps.leaveRaft, steps.forget],
+    'add-node': [
+      steps.checkHost,
+      steps.register,
+      steps.joinRaft,
+      steps.waitForClone,
+      steps.makeVoter,
+      enterSyncSet(resources),
+    ],
+    'set-durability': [setDurability(resources)],
+    'remove-node': [leaveSyncSet(resources), steps.takeOut, steps.stopThere, steps.leaveRaft, steps.forget],
     'set-maintenance': [steps.setMaintenance],
     switchover: [
       steps.checkCandidate,
@@ -91,6 +103,7 @@ class OperationHandlers {
       timeoutMs: openDeadlineMs,
       intervalMs: 50,
       signal: context.signal,
+      clock: this.clock,
     });
     return `timeline ${context.state().reign.timeline}`;
   };
@@ -165,7 +178,13 @@ class OperationHandlers {
         }
         return undefined;
       },
-      { what: `${name} streams`, timeoutMs: 24 * 3_600_000, intervalMs: 250, signal: context.signal },
+      {
+        what: `${name} streams`,
+        timeoutMs: 24 * 3_600_000,
+        intervalMs: 250,
+        signal: context.signal,
+        clock: this.clock,
+      },
     );
     await this.submit({ kind: 'set-phase', node: name, phase: 'active' });
     return `streaming after ${((this.clock.monotonicMs() - startedMs) / 1000).toFixed(1)} s`;
@@ -234,7 +253,7 @@ class OperationHandlers {
     if (Number(context.operation.params.epoch) !== state.reign.epoch) return 'the reign has changed already';
     if (state.failover && state.failover.state !== 'REJOIN') return 'an election runs already';
     const candidate = await this.candidateOf(context);
-    const id = randomUUID();
+    const id = (this.resources.newId ?? systemNewId)();
     this.resources.failovers.claim(id);
     const reason = `Switchover to ${candidate}, asked for by ${context.operation.requestedBy}.`;
     await this.submit({
@@ -301,6 +320,7 @@ class OperationHandlers {
       timeoutMs: openDeadlineMs,
       intervalMs: 20,
       signal: context.signal,
+      clock: this.clock,
     });
     const { reign } = context.state();
     const wanted = context.operation.params.to;

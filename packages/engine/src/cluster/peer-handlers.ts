@@ -2,7 +2,9 @@ import type { ClusterState } from '../contract/cluster-state.ts';
 import type { DaemonFacade } from '../contract/daemon-facade.ts';
 import type { FailoverManager } from '../failover/failover-manager.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
+import { confirmDeadlineMs } from '../replication/synchronous.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
+import type { Contacts } from './contacts.ts';
 import type { Database } from './database.ts';
 import type { NodeAgent } from './node-agent.ts';
 import type { PeerHandlers, PeerInput, PeerOutput } from './peer-protocol.ts';
@@ -15,6 +17,7 @@ export interface PeerHandlerResources {
   database: Database | null;
   failovers: FailoverManager;
   monitor: ClusterMonitor;
+  contacts: Contacts;
   coordinator: Pick<DaemonFacade, 'report' | 'plan' | 'start'> & {
     joinCluster(input: PeerInput<'join'>): Promise<PeerOutput<'join'>>;
     leaveCluster(): Promise<PeerOutput<'leave'>>;
@@ -22,7 +25,8 @@ export interface PeerHandlerResources {
 }
 
 const submitDeadlineMs = 5000;
-const confirmDeadlineMs = 25_000;
+/** Less than whoever asks waits for the answer: that the primary is silent is an answer too. */
+const hearDeadlineMs = 350;
 
 /** What this daemon does when another one asks. Calls about a cluster this host is not in are refused. */
 export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
@@ -30,6 +34,7 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
   const inCluster = (clusterId: string): ClusterState => requireCluster(group, clusterId);
   return {
     report: async () => coordinator.report(),
+    contacts: async () => ({ contacts: resources.contacts.own() }),
     submit: async ({ clusterId, command }) => {
       inCluster(clusterId);
       return group.submit(command, submitDeadlineMs);
@@ -53,16 +58,18 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
       inCluster(clusterId);
       return requireDatabase(resources).prepareStop();
     },
-    'confirm-sync-set': async ({ clusterId, epoch, syncSet }) => {
+    'confirm-sync-set': async ({ clusterId, epoch, move, setting, isFirst }) => {
       const state = inCluster(clusterId);
       if (state.reign.epoch !== epoch)
         return { ok: false, reason: `the epoch is ${state.reign.epoch} by now` };
       const database = requireDatabase(resources);
       if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
       return database.confirmSynchronous({
-        set: syncSet,
+        set: setting,
         mode: state.durability.mode,
-        deadlineMs: confirmDeadlineMs,
+        mark: { clusterId, move },
+        isFirst,
+        deadlineMs: confirmDeadlineMs(isFirst),
       });
     },
     'prepare-clone': async ({ clusterId, node }) => {
@@ -72,6 +79,13 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
       if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
       await database.ensureSlots([node]);
       return { ok: true };
+    },
+    'prepare-rewind': async ({ clusterId, node }) => {
+      const state = inCluster(clusterId);
+      if (!state.members[node]) return { ok: false, reason: `${node} is no member` };
+      const database = requireDatabase(resources);
+      if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
+      return { ok: true, ready: await database.offerRewind(node) };
     },
     join: async (input) => coordinator.joinCluster(input),
     leave: async ({ clusterId }) => {
@@ -99,13 +113,18 @@ async function hearsPrimary(
   resources: PeerHandlerResources,
   state: ClusterState,
   epoch: number,
-): Promise<{ hears: boolean; detail: string }> {
+): Promise<PeerOutput<'hears-primary'>> {
   const primary = state.members[state.reign.primary ?? ''];
   if (!primary || state.reign.epoch !== epoch) return { hears: false, detail: 'another epoch stands here' };
   try {
-    const report = await resources.monitor.reportOf(primary);
+    const report = await resources.monitor.reportOf(primary, hearDeadlineMs);
     const isServing = report?.role === 'primary' && report.state === 'running' && report.epoch === epoch;
-    return { hears: isServing, detail: report ? `${report.role}, ${report.state}` : 'it does not answer' };
+    const answers = report !== null;
+    return {
+      hears: isServing,
+      answers,
+      detail: report ? `${report.role}, ${report.state}` : 'it does not answer',
+    };
   } catch (error) {
     return { hears: false, detail: messageOf(error) };
   }

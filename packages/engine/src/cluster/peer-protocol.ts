@@ -3,9 +3,10 @@ import {
   addressesSchema,
   nodeNameSchema,
   sealVoteSchema,
-  syncSetSchema,
+  syncSettingSchema,
   walPositionSchema,
 } from '../contract/cluster-state.ts';
+import { contactsSchema } from '../contract/network.ts';
 import { nodeReportSchema } from '../contract/node-report.ts';
 import { operationPlanSchema, operationRequestSchema, operationStartSchema } from '../contract/operations.ts';
 import { QuantaError } from '../shared/errors.ts';
@@ -33,6 +34,8 @@ const electionSchema = z.object({
 export const peerMethods = {
   /** What a node observes of itself. */
   report: { input: z.object({}), output: nodeReportSchema },
+  /** Whom a node hears; asked by every other about once a second, which is how they hear it. */
+  contacts: { input: z.object({}), output: z.object({ contacts: contactsSchema }) },
   /** Put a command into the log; only the leader does. */
   submit: { input: z.object({ clusterId: z.string(), command: commandSchema }), output: resultSchema },
   /** Promise an epoch, stop receiving WAL, and say where the local WAL ends. */
@@ -40,7 +43,7 @@ export const peerMethods = {
   /** Ask a node to look at the primary with its own eyes. */
   'hears-primary': {
     input: z.object({ clusterId: z.string(), epoch: z.number().int() }),
-    output: z.object({ hears: z.boolean(), detail: z.string() }),
+    output: z.object({ hears: z.boolean(), answers: z.boolean().optional(), detail: z.string() }),
   },
   /** The primary tells the decider at once that its PostgreSQL is gone, instead of letting it wait for silence. */
   'primary-lost': {
@@ -57,15 +60,30 @@ export const peerMethods = {
       z.object({ ok: z.literal(false), reason: z.string() }),
     ]),
   },
-  /** The primary makes PostgreSQL wait for this set and answers once every member has confirmed. */
+  /** The primary makes PostgreSQL wait as the log says, and answers once enough standbys hold every earlier commit. */
   'confirm-sync-set': {
-    input: z.object({ clusterId: z.string(), epoch: z.number().int(), syncSet: syncSetSchema }),
+    input: z.object({
+      clusterId: z.string(),
+      epoch: z.number().int().min(1),
+      move: z.number().int().min(0),
+      setting: syncSettingSchema,
+      /** Commits may not have waited at all until now. */
+      isFirst: z.boolean(),
+    }),
     output: refusableSchema,
   },
   /** A slot for a node that is about to clone. */
   'prepare-clone': {
     input: z.object({ clusterId: z.string(), node: nodeNameSchema }),
     output: refusableSchema,
+  },
+  /** A slot for a node that is about to rewind, and the checkpoint that a rewind takes; `ready` once that has ended. */
+  'prepare-rewind': {
+    input: z.object({ clusterId: z.string(), node: nodeNameSchema }),
+    output: z.union([
+      z.object({ ok: z.literal(true), ready: z.boolean() }),
+      z.object({ ok: z.literal(false), reason: z.string() }),
+    ]),
   },
   /** To a spare host: become a member. */
   join: {

@@ -23,6 +23,9 @@ function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
     replayLsn: null,
     receiverStatus: null,
     leaseRemainingMs: null,
+    vitals: null,
+    degraded: null,
+    contacts: [],
     standbys: [],
     clone: null,
     raft: null,
@@ -45,14 +48,52 @@ describe('plans', () => {
     expect(plan.refusal).toBeNull();
     expect(plan.steps).toEqual(operationSteps['add-node']);
     expect(plan.quorumBefore).toContain('3 voters (survives the loss of 1)');
+    expect(plan.quorumBefore).toContain('writes wait for 1 of node-2, node-3');
     expect(plan.quorumAfter).toContain('3 voters');
-    expect(plan.warnings.join(' ')).toContain('asynchronously');
+    expect(plan.quorumAfter).toContain('4 data nodes, writes wait for 2 of node-2, node-3, spare-1');
   });
 
-  it('refuse to remove the primary or a member of the sync set, and name the next step', () => {
+  it('refuse to remove the primary or a node that does not exist, and name the next step', () => {
     expect(planOf(input(), { kind: 'remove-node', node: 'node-1' }).refusal).toContain('quantadb switchover');
-    expect(planOf(input(), { kind: 'remove-node', node: 'node-2' }).refusal).toContain('synchronous set');
     expect(planOf(input(), { kind: 'remove-node', node: 'node-9' }).refusal).toContain('no member');
+  });
+
+  it('show whom writes wait for once a member of the sync set has left, and warn when nobody is left to spare', () => {
+    const plan = planOf(input(), { kind: 'remove-node', node: 'node-2' });
+    expect(plan.refusal).toBeNull();
+    expect(plan.steps[0]).toBe('Leave the synchronous set');
+    expect(plan.quorumAfter).toContain('2 data nodes, writes wait for 1 of node-3');
+    expect(plan.warnings.join(' ')).toContain('losing one of them stops writes');
+  });
+
+  it('refuse to remove a member when writes would then wait for a node that does not stream', () => {
+    const reports = new Map([
+      ['node-1', report(1)],
+      ['node-2', report(2)],
+      ['node-3', report(3, { state: 'catching-up' })],
+    ]);
+    const plan = planOf(input({ reports }), { kind: 'remove-node', node: 'node-2' });
+    expect(plan.refusal).toContain('Writes would then wait for node-3');
+    const available = demoState();
+    available.durability.strictness = 'available';
+    expect(
+      planOf(input({ reports, state: available }), { kind: 'remove-node', node: 'node-2' }).refusal,
+    ).toBeNull();
+  });
+
+  it('warn when writes depend on fewer nodes while one is in maintenance', () => {
+    const plan = planOf(input(), { kind: 'set-maintenance', node: 'node-2', on: { minutes: 5 } });
+    expect(plan.warnings.join(' ')).toContain('If node-2 stops, every write waits for node-3');
+  });
+
+  it('say what another durability does, and refuse to raise an async cluster', () => {
+    const durability = { mode: 'all' as const, strictness: 'available' as const, syncTimeoutMs: 5000 };
+    const plan = planOf(input(), { kind: 'set-durability', durability });
+    expect(plan.summary).toContain('confirms nothing for 5 s');
+    expect(plan.quorumAfter).toContain('writes wait for 2 of node-2, node-3');
+    const state = demoState();
+    state.durability.mode = 'async';
+    expect(planOf(input({ state }), { kind: 'set-durability', durability }).refusal).toContain('async');
   });
 
   it('choose the streaming standby with the least lag for a switchover', () => {

@@ -1,6 +1,7 @@
-import type { ClusterState, OperationStep } from '../contract/cluster-state.ts';
+import type { ClusterState, Durability, OperationStep } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { OperationPlan, OperationRequest } from '../contract/operations.ts';
+import { intendedTarget, isInSyncSet } from '../replication/sync-target.ts';
 import { dataMembers, targetVoters } from './membership.ts';
 
 /** What an operation will do, from the agreed state and what the nodes report (pure). */
@@ -21,8 +22,10 @@ export const operationSteps = {
     'Join the Raft group',
     'Clone the data',
     'Make it a voter',
+    'Join the synchronous set',
   ],
   'remove-node': [
+    'Leave the synchronous set',
     'Take it out of service',
     'Stop PostgreSQL there',
     'Leave the Raft group',
@@ -36,6 +39,7 @@ export const operationSteps = {
     'Open for writes',
   ],
   'set-maintenance': ['Mark the node'],
+  'set-durability': ['Change the durability'],
 } as const;
 
 export interface PlanInput {
@@ -73,13 +77,15 @@ export function planOf(input: PlanInput, request: OperationRequest): PlanBody {
         quorumAfter: '1 voter',
       };
     case 'add-node':
-      return planAdd(input, base, request.host.name);
+      return planAdd(input, base, request.host);
     case 'remove-node':
       return planRemove(input, base, request.node);
     case 'switchover':
       return planSwitchover(input, base, request.to);
     case 'set-maintenance':
       return planMaintenance(input, base, request);
+    case 'set-durability':
+      return planDurability(input, base, request.durability);
   }
 }
 
@@ -94,51 +100,86 @@ function commonRefusal(input: PlanInput, request: OperationRequest): string | nu
     : null;
 }
 
-function planAdd(input: PlanInput, base: PlanBody, name: string): PlanBody {
+type AddedHost = Extract<OperationRequest, { kind: 'add-node' }>['host'];
+
+function planAdd(input: PlanInput, base: PlanBody, host: AddedHost): PlanBody {
+  const { name } = host;
   const { state } = input;
   const isMember = state?.members[name] !== undefined;
-  const warnings: string[] = [];
-  if (state && state.syncSet.electors.length > 0) {
-    warnings.push(
-      `${name} receives every write asynchronously; the synchronous set stays ${state.syncSet.electors.join(', ')} and the primary.`,
-    );
-  }
   return {
     ...base,
     summary: `Add ${name} as a standby: clone the primary's data, then stream.`,
-    quorumAfter: state ? voterWords(votersAfterAdd(input)) : base.quorumAfter,
-    warnings,
+    quorumAfter: state
+      ? quorumAfterWords(votersAfterAdd(input, host), withMember(state, host))
+      : base.quorumAfter,
     refusal: base.refusal ?? (isMember ? `${name} is a member already.` : whyNoPrimary(input)),
   };
 }
 
 /** Counts as if a member more were active, because the vote is given only when that leaves an odd number. */
-function votersAfterAdd(input: PlanInput): number {
-  const members = Object.values(input.state?.members ?? {});
-  const template = members[0];
-  if (!template) return 1;
-  const added = { ...template, raftId: Number.MAX_SAFE_INTEGER, phase: 'active' as const };
-  return targetVoters([...members, added], input.votersNow).size;
+function votersAfterAdd(input: PlanInput, host: AddedHost): number {
+  const members = input.state ? Object.values(withMember(input.state, host).members) : [];
+  return members.length === 0 ? 1 : targetVoters(members, input.votersNow).size;
 }
 
 function planRemove(input: PlanInput, base: PlanBody, name: string): PlanBody {
   const member = input.state?.members[name];
-  const set = input.state?.syncSet;
-  const inSet = set?.electors.includes(name) || set?.standbys.includes(name);
   let refusal = base.refusal;
   if (!refusal && !member) refusal = `${name} is no member of this cluster. See: quantadb nodes.`;
   if (!refusal && input.state?.reign.primary === name) {
     refusal = `${name} is the primary. Switch over first: quantadb switchover --to <standby>.`;
   }
-  if (!refusal && inSet) {
-    refusal = `${name} is in the synchronous set, which protects acknowledged writes: only nodes outside of it can be removed.`;
-  }
   const remaining = Object.values(input.state?.members ?? {}).filter((other) => other.name !== name);
+  const after = input.state && {
+    ...input.state,
+    members: Object.fromEntries(remaining.map((member) => [member.name, member])),
+  };
   return {
     ...base,
     summary: `Remove ${name}: its PostgreSQL stops, its data directory is set aside, the host becomes available.`,
-    quorumAfter: voterWords(targetVoters(remaining, input.votersNow).size),
-    refusal,
+    quorumAfter: quorumAfterWords(targetVoters(remaining, input.votersNow).size, after),
+    warnings: after ? removalWarnings(after) : [],
+    refusal: refusal ?? (after ? whyWritesWouldStop(input, after) : null),
+  };
+}
+
+function removalWarnings(after: ClusterState): string[] {
+  const { standbys, count } = intendedTarget(after);
+  if (standbys.length === 0) return ['No standby is left: losing the primary loses data.'];
+  if (standbys.length > count) return [];
+  return after.durability.strictness === 'strict'
+    ? [`Every write then waits for ${standbys.join(' and ')}: losing one of them stops writes.`]
+    : [`No standby is left to spare: when one is lost, the cluster goes on with less protection.`];
+}
+
+/** Leaving the set first means waiting for what is left of it. */
+function whyWritesWouldStop(input: PlanInput, after: ClusterState): string | null {
+  const { standbys, count, isStrict } = intendedTarget(after);
+  const missing = standbys.filter((name) => input.reports.get(name)?.state !== 'streaming');
+  if (!isStrict || standbys.length - missing.length >= count) return null;
+  return `Writes would then wait for ${missing.join(' and ')}, which does not stream. Bring it up first: quantadb status.`;
+}
+
+function planDurability(input: PlanInput, base: PlanBody, durability: Durability): PlanBody {
+  const { state } = input;
+  const { mode, strictness, syncTimeoutMs } = durability;
+  const seconds = Math.round(syncTimeoutMs / 1000);
+  const words =
+    strictness === 'strict'
+      ? 'writes stop rather than be lost'
+      : `a standby that confirms nothing for ${seconds} s is no longer waited for`;
+  const isRaised = state?.durability.mode === 'async' && mode !== 'async';
+  return {
+    ...base,
+    summary: `Change the durability to ${mode} ${strictness}: ${words}.`,
+    quorumAfter: quorumAfterWords(input.votersNow.size, state && { ...state, durability }),
+    warnings:
+      mode === 'async' ? ['Writes are acknowledged by the primary alone: losing it loses the newest.'] : [],
+    refusal:
+      base.refusal ??
+      (isRaised
+        ? 'An async cluster cannot be made synchronous yet: create one with quorum durability.'
+        : null),
   };
 }
 
@@ -174,7 +215,15 @@ function planMaintenance(
 
 function maintenanceWarnings(input: PlanInput, node: string): string[] {
   const { state } = input;
-  if (!state?.syncSet.electors.includes(node)) return [];
+  if (!state || !isInSyncSet(state, node)) return [];
+  const { standbys, count } = state.syncSet;
+  const spared = standbys.filter((other) => other !== node && !state.members[other]?.maintenance);
+  const needed =
+    spared.length > count
+      ? []
+      : [
+          `If ${node} stops, every write waits for ${spared.join(' and ') || 'it'}: nothing else is left to confirm it.`,
+        ];
   const others = state.syncSet.electors.filter(
     (other) => other !== node && !state.members[other]?.maintenance,
   );
@@ -182,7 +231,7 @@ function maintenanceWarnings(input: PlanInput, node: string): string[] {
     others.length === 0
       ? 'No node can take over from the primary while this lasts: losing the primary stops writes.'
       : `Only ${others.join(', ')} can take over from the primary while this lasts.`;
-  return [warning];
+  return [warning, ...needed];
 }
 
 function planSwitchover(input: PlanInput, base: PlanBody, to: string | null): PlanBody {
@@ -242,7 +291,28 @@ function whyNoPrimary(input: PlanInput): string | null {
 
 function quorumWords(input: PlanInput): string {
   if (!input.state) return 'none';
-  return `${voterWords(input.votersNow.size)}, ${dataMembers(input.state).length} data nodes`;
+  const nodes = `${dataMembers(input.state).length} data nodes`;
+  return `${voterWords(input.votersNow.size)}, ${nodes}, writes wait for ${syncSetWords(input.state)}`;
+}
+
+function quorumAfterWords(voters: number, state: ClusterState | null): string {
+  if (!state) return 'none';
+  const { standbys, count } = intendedTarget(state);
+  const set = { ...state.syncSet, standbys, count };
+  const nodes = `${dataMembers(state).length} data nodes`;
+  return `${voterWords(voters)}, ${nodes}, writes wait for ${syncSetWords({ syncSet: set })}`;
+}
+
+/** Whom a commit waits for: "1 of node-2, node-3". */
+export function syncSetWords({ syncSet }: Pick<ClusterState, 'syncSet'>): string {
+  return syncSet.count === 0 ? 'no standby' : `${syncSet.count} of ${syncSet.standbys.join(', ')}`;
+}
+
+function withMember(state: ClusterState, { name, kind }: AddedHost): ClusterState {
+  const template = Object.values(state.members)[0];
+  if (!template || state.members[name]) return state;
+  const added = { ...template, name, kind, phase: 'active' as const, maintenance: null };
+  return { ...state, members: { ...state.members, [name]: { ...added, raftId: Number.MAX_SAFE_INTEGER } } };
 }
 
 function voterWords(voters: number): string {

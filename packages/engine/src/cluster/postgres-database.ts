@@ -1,15 +1,19 @@
-import { readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import type { DurabilityMode, SyncSet, TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
+import type { SyncSetting, TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
+import { setAsideDataDirectory } from '../postgres/data-directory.ts';
 import { readHistories } from '../postgres/history-files.ts';
 import { slotNameOf, type Upstream } from '../postgres/layout.ts';
 import { compareLsn, lsnDistanceBytes } from '../postgres/lsn.ts';
+import { olderStatementsEnd } from '../postgres/older-statements.ts';
+import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
+import { RewindSource } from '../postgres/rewind-source.ts';
 import type { ServerSample } from '../postgres/sample.ts';
 import { PostgresSupervisor, type SupervisorOptions } from '../postgres/supervisor.ts';
 import { judgeHistory } from '../postgres/timeline-history.ts';
+import type { Unconfirmed } from '../postgres/unconfirmed.ts';
 import { LagRing } from '../replication/lag.ts';
 import { dropSlotsExcept, ensureSlots } from '../replication/slots.ts';
 import { StandbyMemory } from '../replication/standby-memory.ts';
+import type { SynchronousOrder } from '../replication/synchronous.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
@@ -21,8 +25,10 @@ export interface PostgresDatabaseOptions extends SupervisorOptions {
 }
 
 const startDeadlineMs = 600_000;
+const copyLimits = { stallMs: 60_000, timeoutMs: 24 * 3_600_000 };
 const sampleEveryMs = 500;
 const sealDeadlineMs = 1500;
+const unconfirmedDeadlineMs = 10_000;
 const archiveBacklogMax = 3;
 
 /** The real PostgreSQL behind the agent's `Database`. */
@@ -30,6 +36,7 @@ export class PostgresDatabase implements Database {
   private readonly options: PostgresDatabaseOptions;
   private readonly clock: Clock;
   private readonly supervisor: PostgresSupervisor;
+  private readonly rewindSource: RewindSource;
   private readonly timer: NodeJS.Timeout;
   private lag = new LagRing();
   private readonly memory = new StandbyMemory();
@@ -44,6 +51,7 @@ export class PostgresDatabase implements Database {
     this.options = options;
     this.clock = options.clock ?? systemClock;
     this.supervisor = new PostgresSupervisor(supervised);
+    this.rewindSource = new RewindSource(supervised, options.logger);
     options.host.onExit(() => {
       this.runningPid = null;
       this.latest = null;
@@ -96,9 +104,7 @@ export class PostgresDatabase implements Database {
   }
 
   async startStandby(options: { upstream: UpstreamNode | null; clients: 'open' | 'closed' }): Promise<void> {
-    await this.options.disarm();
-    this.lag = new LagRing();
-    this.memory.forget();
+    await this.forgetReign();
     const upstream = options.upstream && this.upstreamOf(options.upstream);
     const started = await this.supervisor.startStandby({
       upstream,
@@ -131,8 +137,31 @@ export class PostgresDatabase implements Database {
   async clone(upstream: UpstreamNode, options: Parameters<Database['clone']>[1]): Promise<void> {
     const { onProgress, signal } = options;
     this.knownSystemIdentifier = null;
-    const limits = { expectedBytes: null, stallMs: 60_000, timeoutMs: 24 * 3_600_000 };
+    const limits = { ...copyLimits, expectedBytes: null };
     await this.supervisor.clone({ upstream: this.upstreamOf(upstream), onProgress, signal, ...limits });
+  }
+
+  async interruption(): Promise<string | null> {
+    const found = await this.supervisor.inspect();
+    return found.kind === 'interrupted' ? found.what : null;
+  }
+
+  async rewind(upstream: UpstreamNode, options: Parameters<Database['rewind']>[1]): Promise<RewindOutcome> {
+    this.knownSystemIdentifier = null;
+    await this.forgetReign();
+    const limits = { ...copyLimits, replayTimeoutMs: startDeadlineMs };
+    const outcome = await this.supervisor.rewind({
+      upstream: this.upstreamOf(upstream),
+      ...options,
+      ...limits,
+    });
+    await this.lookAnew();
+    return outcome;
+  }
+
+  async offerRewind(node: string): Promise<boolean> {
+    await this.ensureSlots([node]);
+    return this.rewindSource.offer();
   }
 
   async seal(): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }> {
@@ -141,6 +170,10 @@ export class PostgresDatabase implements Database {
 
   exactEndOfWal(): Promise<WalPosition> {
     return this.supervisor.exactEndOfWal();
+  }
+
+  unconfirmed(confirmed: WalPosition, signal: AbortSignal): Promise<Unconfirmed> {
+    return this.supervisor.unconfirmed(confirmed, { timeoutMs: unconfirmedDeadlineMs, signal });
   }
 
   async position(): Promise<WalPosition> {
@@ -170,33 +203,27 @@ export class PostgresDatabase implements Database {
     if (refused.length > 0) this.options.logger.warn({ refused }, 'settings were refused');
   }
 
-  async applySynchronous(set: SyncSet, mode: DurabilityMode): Promise<void> {
-    const applied = await this.supervisor.applySynchronous(set, mode);
-    if (!applied.ok)
-      throw new QuantaError('POSTGRES_FAILED', `the synchronous set was not applied: ${applied.reason}`);
+  async applySynchronous(order: SynchronousOrder): Promise<void> {
+    const applied = await this.supervisor.applySynchronous(order);
+    if (applied.ok || applied.reason === 'superseded') return;
+    throw new QuantaError('POSTGRES_FAILED', `the synchronous set was not applied: ${applied.reason}`);
   }
 
-  async confirmSynchronous(request: {
-    set: SyncSet;
-    mode: DurabilityMode;
-    deadlineMs: number;
-  }): Promise<{ ok: true } | { ok: false; reason: string }> {
-    const { set, mode, deadlineMs } = request;
+  async confirmSynchronous(
+    order: SynchronousOrder & { isFirst: boolean; deadlineMs: number },
+  ): Promise<{ ok: true } | { ok: false; reason: string }> {
+    const { set, isFirst, deadlineMs } = order;
     const endMs = this.clock.monotonicMs() + deadlineMs;
-    const applied = await this.supervisor.applySynchronous(set, mode);
+    const left = () => Math.max(1, endMs - this.clock.monotonicMs());
+    const applied = await this.supervisor.applySynchronous(order, left());
     if (!applied.ok) return applied;
-    // Statements that began before the change may still be acknowledged by this server alone.
-    const olderThan = await this.statementsNow();
     try {
-      const left = () => Math.max(1, endMs - this.clock.monotonicMs());
-      const ended = async () => ((await this.anyStillRunning(olderThan)) ? undefined : true);
-      await pollUntil(ended, { what: 'older statements end', timeoutMs: left(), intervalMs: 50 });
-      const confirmed = async () =>
-        (await this.haveConfirmed(set.standbys, applied.lsn)) ? true : undefined;
+      if (isFirst) await olderStatementsEnd(this.supervisor.pool, left());
+      const confirmed = async () => ((await this.haveConfirmed(set, applied.lsn)) ? true : undefined);
       await pollUntil(confirmed, {
-        what: 'every standby of the set confirms',
+        what: `${set.count} of ${set.standbys.join(', ')} confirm`,
         timeoutMs: left(),
-        intervalMs: 50,
+        intervalMs: 20,
       });
       return { ok: true };
     } catch (error) {
@@ -263,17 +290,16 @@ export class PostgresDatabase implements Database {
     return this.supervisor.kill(why);
   }
 
-  /** The data of a node that left is renamed, not removed; only the newest of such copies is kept. */
   async setAside(): Promise<void> {
-    const { dataDir } = this.options;
-    const parent = dirname(dataDir);
-    const prefix = `${basename(dataDir)}.removed-`;
-    const names = await readdir(parent);
-    if (!names.includes(basename(dataDir))) return;
-    for (const name of names.filter((each) => each.startsWith(prefix)))
-      await rm(join(parent, name), { recursive: true });
     this.knownSystemIdentifier = null;
-    await rename(dataDir, join(parent, `${prefix}${this.clock.wallMs()}`));
+    await setAsideDataDirectory(this.options.dataDir, this.clock.wallMs());
+  }
+
+  /** Before a start as a standby. */
+  private async forgetReign(): Promise<void> {
+    await this.options.disarm();
+    this.lag = new LagRing();
+    this.memory.forget();
   }
 
   private upstreamOf(node: UpstreamNode): Upstream {
@@ -319,13 +345,13 @@ export class PostgresDatabase implements Database {
       }
       const sampled = await this.supervisor.sample();
       // A server that does not answer is not known to have left its last role; the probe judges its health.
-      if (sampled.ok) this.latest = this.observed(sampled.sample);
+      if (sampled.ok) this.latest = this.observed(sampled.sample, await this.supervisor.clients());
     } catch (error) {
       this.options.logger.debug({ error: messageOf(error) }, 'PostgreSQL could not be observed');
     }
   }
 
-  private observed(sample: ServerSample): Observation {
+  private observed(sample: ServerSample, clients: Observation['clients']): Observation {
     const atMs = this.clock.monotonicMs();
     const { lsn } = sample;
     if (!sample.isInRecovery && lsn !== null) this.lag.record(lsn, atMs);
@@ -335,6 +361,9 @@ export class PostgresDatabase implements Database {
       lsn,
       replayLsn: sample.replayLsn,
       receiverStatus: sample.receiver?.status ?? null,
+      lastCommitMs: sample.lastCommitMs,
+      clients,
+      synchronousStandbyNames: sample.synchronousStandbyNames,
       standbys: this.memory.complete(sample.standbys.map(withoutLag)).map((standby) => ({
         ...standby,
         lagBytes: lsn && standby.replayLsn ? Math.max(0, lsnDistanceBytes(lsn, standby.replayLsn)) : null,
@@ -343,25 +372,16 @@ export class PostgresDatabase implements Database {
     };
   }
 
-  private async statementsNow(): Promise<string[]> {
-    const { rows } = await this.supervisor.pool.query<{ id: string }>(
-      `SELECT pid || '@' || extract(epoch FROM xact_start) AS id FROM pg_stat_activity
-       WHERE backend_type = 'client backend' AND xact_start IS NOT NULL AND pid <> pg_backend_pid()`,
-    );
-    return rows.map((row) => row.id);
-  }
-
-  private async anyStillRunning(statements: string[]): Promise<boolean> {
-    const now = new Set(await this.statementsNow());
-    return statements.some((statement) => now.has(statement));
-  }
-
-  private async haveConfirmed(standbys: string[], lsn: string): Promise<boolean> {
+  /** As many standbys as a commit waits for hold everything up to there, and so every commit that was acknowledged before. */
+  private async haveConfirmed({ standbys, count }: SyncSetting, lsn: string): Promise<boolean> {
     const sample = await this.sampleNow();
-    return standbys.every((name) => {
-      const flushed = sample.standbys.find((standby) => standby.name === name)?.flushLsn;
-      return flushed !== null && flushed !== undefined && compareLsn(flushed, lsn) >= 0;
-    });
+    const holding = standbys.filter((name) =>
+      sample.standbys.some(
+        (standby) =>
+          standby.name === name && standby.flushLsn !== null && compareLsn(standby.flushLsn, lsn) >= 0,
+      ),
+    );
+    return holding.length >= count;
   }
 }
 

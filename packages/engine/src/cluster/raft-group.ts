@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type ClusterState, nodeNameSchema } from '../contract/cluster-state.ts';
-import { RaftDriver, type RaftStatus, type RaftTiming } from '../raft/driver.ts';
-import { writeDurably } from '../shared/durable-file.ts';
+import { RaftDriver, type RaftStatus, type RaftTiming, type SpawnRaft } from '../raft/driver.ts';
+import type { Clock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { NewId } from '../shared/random.ts';
+import type { StateDirectory } from '../shared/state-directory.ts';
 import type { Command, CommandResult } from './commands.ts';
 import type { ConfigurableLog } from './raft-membership.ts';
 import { type ConsensusStore, type Leadership, StateMachine } from './store.ts';
@@ -22,6 +22,10 @@ export type Identity = z.infer<typeof identitySchema>;
 export interface RaftGroupOptions {
   /** The host's state directory: `member.json` says which group this host is in, `raft/` holds its log. */
   directory: string;
+  files: StateDirectory;
+  clock: Clock;
+  newId: NewId;
+  spawnRaft?: SpawnRaft;
   self: { name: string; host: string; port: number };
   listenHost: string;
   tls: { ca: string; cert: string; key: string };
@@ -31,17 +35,21 @@ export interface RaftGroupOptions {
   onFatal(error: Error): void;
 }
 
+const identityFile = 'member.json';
+const logDirectory = 'raft';
+
 /** This host's membership in a Raft group, if it has one: its identity on disk, the driver and the state machine. */
 export class RaftGroup implements ConsensusStore {
   private readonly options: RaftGroupOptions;
   private readonly listeners = new Set<() => void>();
   private identity: Identity | null = null;
   private driver: RaftDriver | null = null;
-  private machine = new StateMachine();
+  private machine: StateMachine;
   private status: RaftStatus | null = null;
 
   constructor(options: RaftGroupOptions) {
     this.options = options;
+    this.machine = new StateMachine(options.clock);
   }
 
   /** Goes on where this host stopped; a spare host has nothing to go on with. */
@@ -52,7 +60,7 @@ export class RaftGroup implements ConsensusStore {
 
   /** Founds a group with this host as its only voter. */
   async found(clusterName: string): Promise<Identity> {
-    const identity: Identity = { version: 1, clusterId: randomUUID(), clusterName, raftId: 1 };
+    const identity: Identity = { version: 1, clusterId: this.options.newId(), clusterName, raftId: 1 };
     await this.enter(identity, true);
     return identity;
   }
@@ -69,11 +77,11 @@ export class RaftGroup implements ConsensusStore {
   /** Forgets the group: log, state and identity. The host is spare again. */
   async leave(): Promise<void> {
     await this.stop();
-    await rm(this.identityPath(), { force: true });
-    await rm(join(this.options.directory, 'raft'), { recursive: true, force: true });
+    await this.options.files.remove(identityFile);
+    await this.options.files.remove(logDirectory);
     this.identity = null;
     this.status = null;
-    this.machine = new StateMachine();
+    this.machine = new StateMachine(this.options.clock);
     this.changed();
   }
 
@@ -89,6 +97,11 @@ export class RaftGroup implements ConsensusStore {
 
   raftStatus(): RaftStatus | null {
     return this.status;
+  }
+
+  /** When each member last answered on Raft's own connections, by Raft id: CLOCK_MONOTONIC ms. */
+  peerAnswers(): { id: number; atMs: number | null }[] {
+    return this.driver?.peerAnswers() ?? [];
   }
 
   state(): ClusterState | null {
@@ -145,9 +158,9 @@ export class RaftGroup implements ConsensusStore {
   }
 
   private async enter(identity: Identity, bootstrap: boolean): Promise<void> {
-    await rm(join(this.options.directory, 'raft'), { recursive: true, force: true });
+    await this.options.files.remove(logDirectory);
     await this.startDriver(identity, bootstrap);
-    await writeDurably(this.identityPath(), JSON.stringify(identity));
+    await this.options.files.write(identityFile, JSON.stringify(identity));
   }
 
   private async startDriver(identity: Identity, bootstrap: boolean): Promise<void> {
@@ -156,7 +169,9 @@ export class RaftGroup implements ConsensusStore {
     this.driver = await RaftDriver.start({
       clusterId: identity.clusterId,
       id: identity.raftId,
-      directory: join(options.directory, 'raft'),
+      directory: join(options.directory, logDirectory),
+      clock: options.clock,
+      ...(options.spawnRaft ? { spawn: options.spawnRaft } : {}),
       self: options.self,
       listenHost: options.listenHost,
       tls: options.tls,
@@ -191,21 +206,13 @@ export class RaftGroup implements ConsensusStore {
     for (const listener of this.listeners) listener();
   }
 
-  private identityPath(): string {
-    return join(this.options.directory, 'member.json');
-  }
-
   private async readIdentity(): Promise<Identity | null> {
-    let text: string;
-    try {
-      text = await readFile(this.identityPath(), 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-      throw error;
-    }
+    const { files, directory } = this.options;
+    const text = await files.read(identityFile);
+    if (text === null) return null;
     const parsed = identitySchema.safeParse(JSON.parse(text));
     if (parsed.success) return parsed.data;
-    throw new QuantaError('STORAGE_CORRUPT', `${this.identityPath()} cannot be read`, {
+    throw new QuantaError('STORAGE_CORRUPT', `${join(directory, identityFile)} cannot be read`, {
       hint: 'Remove this node from its cluster, empty its state directory and add it again.',
     });
   }

@@ -1,6 +1,7 @@
 import type { Addresses, ClusterState } from '../contract/cluster-state.ts';
-import type { NodeReport } from '../contract/node-report.ts';
+import type { Degraded, NodeReport } from '../contract/node-report.ts';
 import type { RaftStatus } from '../raft/driver.ts';
+import { timeWords } from '../shared/words.ts';
 import type { Activity } from './agent-options.ts';
 import type { Observation } from './database.ts';
 import type { Desire } from './desire.ts';
@@ -20,6 +21,11 @@ export interface ReportInput {
   observation: Observation | null;
   sealedEpoch: number;
   leaseRemainingMs: number | null;
+  vitals: NodeReport['vitals'];
+  standing: { leaderlessSinceMs: number | null; unfedSinceMs: number | null };
+  /** A Raft group may be without a leader for so long (an election) before anybody speaks of a lost quorum. */
+  leaderlessMsMax: number;
+  contacts: NodeReport['contacts'];
   clone: NodeReport['clone'];
   raft: RaftStatus | null;
   pids: NodeReport['pids'];
@@ -27,7 +33,8 @@ export interface ReportInput {
 
 export function buildReport(input: ReportInput): NodeReport {
   const { state, observation, raft } = input;
-  const { role, shown } = roleOf(input);
+  const degraded = degradedOf(input);
+  const { role, shown } = roleOf(input, degraded);
   const leader = raft?.configuration.find((peer) => peer.id === raft.leaderId);
   return {
     name: input.name,
@@ -47,6 +54,9 @@ export function buildReport(input: ReportInput): NodeReport {
     replayLsn: observation?.replayLsn ?? null,
     receiverStatus: observation?.receiverStatus ?? null,
     leaseRemainingMs: input.leaseRemainingMs === null ? null : Math.round(input.leaseRemainingMs),
+    vitals: input.vitals,
+    degraded,
+    contacts: input.contacts,
     standbys: role === 'primary' ? (observation?.standbys ?? []) : [],
     clone: input.clone,
     raft: raft && {
@@ -69,7 +79,33 @@ function hostState(input: ReportInput): NodeReport['host'] {
   return input.raft ? 'joining' : 'available';
 }
 
-function roleOf(input: ReportInput): { role: NodeReport['role']; shown: Activity } {
+/**
+ * Not for the moments of an election or a failover: only when the Raft group has been without a leader for longer, or no
+ * node may be promoted, or a former primary has been let go on as a server of reads.
+ */
+function degradedOf(input: ReportInput): Degraded | null {
+  const { desire, activity, observation } = input;
+  const { leaderlessSinceMs, unfedSinceMs } = input.standing;
+  if (input.kind === 'witness' || desire.kind === 'nothing' || unfedSinceMs === null) return null;
+  const isLeaderless = leaderlessSinceMs !== null && input.atMs - leaderlessSinceMs >= input.leaderlessMsMax;
+  const isHeld = desire.kind === 'hold' && input.atMs - unfedSinceMs >= input.leaderlessMsMax;
+  if (!isLeaderless && !isHeld && activity.state !== 'read-only') return null;
+  const isServer = observation?.inRecovery === true;
+  const reads = isServer && observation.clients === 'open';
+  const cutOff = desire.kind === 'follow' ? `cut off from the primary ${desire.upstream.name}` : '';
+  return {
+    hasQuorum: leaderlessSinceMs === null,
+    reads,
+    sinceMs: Math.max(leaderlessSinceMs ?? 0, unfedSinceMs),
+    asOfMs: isServer ? observation.lastCommitMs : null,
+    reason: (reads && cutOff) || activity.detail || 'PostgreSQL does not serve',
+  };
+}
+
+function roleOf(
+  input: ReportInput,
+  degraded: Degraded | null,
+): { role: NodeReport['role']; shown: Activity } {
   const { activity, desire, observation } = input;
   if (input.kind === 'witness') return { role: 'witness', shown: activity };
   if (desire.kind === 'lead' && activity.state === 'running') {
@@ -78,12 +114,20 @@ function roleOf(input: ReportInput): { role: NodeReport['role']; shown: Activity
     return { role: 'primary', shown: activity };
   }
   const isStandby = observation?.inRecovery === true;
+  if (degraded?.reads)
+    return { role: 'standby', shown: { state: 'read-only', detail: readsWords(degraded) } };
   if (desire.kind !== 'follow' || !isStandby)
     return { role: isStandby ? 'standby' : 'none', shown: activity };
-  if (activity.state === 'cloning' || activity.state === 'waiting')
+  if (['cloning', 'rewinding', 'waiting'].includes(activity.state))
     return { role: 'standby', shown: activity };
   if (observation.receiverStatus === 'streaming')
     return { role: 'standby', shown: { state: 'streaming', detail: '' } };
   const detail = activity.detail || `not connected to ${desire.upstream.name}`;
   return { role: 'standby', shown: { state: 'catching-up', detail } };
+}
+
+function readsWords({ hasQuorum, reason, sinceMs, asOfMs }: Degraded): string {
+  const asOf = asOfMs === null ? '' : ` as of ${timeWords(asOfMs)}`;
+  const what = hasQuorum ? 'primary' : 'quorum';
+  return `no ${what} since ${timeWords(sinceMs)}: serves reads only${asOf}; ${reason}`;
 }

@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ClusterState } from '../contract/cluster-state.ts';
+import type { ClusterState, SyncSet } from '../contract/cluster-state.ts';
 import { syncSetProblem } from '../replication/quorum.ts';
+import { nextSyncStep, type SyncTarget } from '../replication/transitions.ts';
 import { seededRandom } from '../shared/random.ts';
 import type { Command } from './commands.ts';
 import { apply, decodeState, encodeState } from './state.ts';
@@ -21,7 +23,7 @@ const create: Command = {
   clusterId: 'c1',
   name: 'demo',
   founder: member('node-1', 1000),
-  durability: { mode: 'quorum', strictness: 'strict' },
+  durability: { mode: 'quorum', strictness: 'strict', syncTimeoutMs: 10_000 },
   parameters: {},
   hba: [],
 };
@@ -67,7 +69,30 @@ const record = (epoch: number, timeline: number, node: string): Command => ({
   steps: [],
 });
 
+/** The set grown by single steps, as the decider does it. */
 function threeNodes(): ClusterState {
+  const target = { standbys: ['node-2', 'node-3'], count: 1, isStrict: true };
+  return settle(threeMembers(), target);
+}
+
+function settle(from: ClusterState, target: SyncTarget): ClusterState {
+  let state = from;
+  for (let command = syncCommand(state, target); command; command = syncCommand(state, target)) {
+    state = run([command], state);
+  }
+  return state;
+}
+
+function syncCommand(state: ClusterState, target: SyncTarget): Command | null {
+  const { epoch, primary } = state.reign;
+  const { move: expected, unconfirmed } = state.syncProgress;
+  const step = nextSyncStep({ set: state.syncSet, unconfirmed }, primary ?? '', target);
+  if (step.kind === 'done') return null;
+  if (step.kind === 'confirm') return { kind: 'confirm-sync-set', epoch, expected };
+  return { kind: 'move-sync-set', epoch, expected, syncSet: step.next };
+}
+
+function threeMembers(): ClusterState {
   return run([
     create,
     { kind: 'identify', systemIdentifier: '42' },
@@ -77,12 +102,55 @@ function threeNodes(): ClusterState {
     { kind: 'add-member', member: member('node-3', 3000) },
     { kind: 'set-phase', node: 'node-2', phase: 'active' },
     { kind: 'set-phase', node: 'node-3', phase: 'active' },
-    {
-      kind: 'move-sync-set',
-      epoch: 1,
-      syncSet: { electors: ['node-2', 'node-3'], votes: 1, standbys: ['node-2', 'node-3'], count: 1 },
-    },
   ]);
+}
+
+type Deed =
+  | { do: 'step'; target: SyncTarget }
+  | { do: 'leap'; wild: SyncSet }
+  | { do: 'elect'; candidate: string }
+  | { do: 'remove' | 'add'; node: string };
+
+function fiveNodes(): ClusterState {
+  const joining: Command[] = [4, 5].flatMap((number) => joined(`node-${number}`));
+  return run(joining, threeNodes());
+}
+
+function joined(name: string): Command[] {
+  return [
+    { kind: 'add-member', member: member(name, Number(name.at(-1)) * 1000) },
+    { kind: 'set-phase', node: name, phase: 'active' },
+  ];
+}
+
+/** What a decider, sane or not, puts into the log; an election is won by somebody who may win it. */
+function commandsOf(state: ClusterState, deed: Deed, round: number): Command[] {
+  const { epoch, primary } = state.reign;
+  const { move: expected } = state.syncProgress;
+  switch (deed.do) {
+    case 'step': {
+      const standbys = deed.target.standbys.filter((name) => name !== primary).sort();
+      const command = syncCommand(state, { ...deed.target, standbys });
+      return command ? [command] : [];
+    }
+    case 'leap':
+      return [{ kind: 'move-sync-set', epoch, expected, syncSet: deed.wild }];
+    case 'elect': {
+      const able = [...state.syncSet.electors, primary];
+      if (!able.includes(deed.candidate) || able.length <= state.syncSet.votes) return [];
+      const id = `f${round}`;
+      const timeline = state.timelines.at(-1)?.id ?? 1;
+      const opened = record(epoch + 1, timeline + 1, deed.candidate);
+      return [begin(id, epoch, state.failover?.id ?? null), grant(id, epoch + 1, deed.candidate), opened];
+    }
+    case 'remove':
+      return [
+        { kind: 'set-phase', node: deed.node, phase: 'leaving' },
+        { kind: 'remove-member', node: deed.node },
+      ];
+    case 'add':
+      return joined(deed.node);
+  }
 }
 
 describe('cluster state', () => {
@@ -191,7 +259,7 @@ describe('cluster state', () => {
     expect(decodeState(before)).toEqual(state);
   });
 
-  it('keeps its invariants through any sequence of failovers (I-SYNC-3)', () => {
+  it('keeps its timelines apart through any sequence of failovers', () => {
     const random = seededRandom(11);
     let state = threeNodes();
     for (let round = 0; round < 300; round += 1) {
@@ -209,5 +277,93 @@ describe('cluster state', () => {
       expect(new Set(ids).size).toBe(ids.length);
       expect(state.events.length).toBeLessThanOrEqual(500);
     }
+  });
+
+  it('refuses a move that names another set than the one that stands, a leap, and one during an election', () => {
+    const state = threeNodes();
+    const { move } = state.syncProgress;
+    const syncSet = { ...state.syncSet, votes: 2 };
+    const step = { kind: 'move-sync-set' as const, epoch: 1, expected: move, syncSet };
+    expect(apply(state, step, 1).result).toEqual({ ok: true });
+    expect(apply(state, { ...step, expected: move - 1 }, 1).result).toMatchObject({ ok: false });
+    expect(apply(state, { ...step, epoch: 2 }, 1).result).toMatchObject({ ok: false });
+    const leap = { ...state.syncSet, electors: ['node-2'], votes: 0, standbys: ['node-2'] };
+    expect(apply(state, { ...step, syncSet: leap }, 1).result).toMatchObject({ ok: false });
+    expect(apply(run([begin('f1', 1)], state), step, 1).result).toMatchObject({ ok: false });
+    const stranger = { ...state.syncSet, electors: [...state.syncSet.electors, 'node-9'], votes: 2 };
+    expect(apply(state, { ...step, syncSet: stranger }, 1).result).toMatchObject({ ok: false });
+  });
+
+  it('does not build on a set that PostgreSQL has not confirmed, and forgets the doubt with a new primary', () => {
+    const target = { standbys: ['node-2'], count: 1, isStrict: true };
+    const shrink = syncCommand(threeNodes(), target);
+    if (!shrink) throw new Error('nothing to do');
+    const doubtful = run([shrink], threeNodes());
+    expect(doubtful.syncProgress.unconfirmed).toEqual([{ standbys: ['node-2', 'node-3'], count: 1 }]);
+    const expected = doubtful.syncProgress.move;
+    const syncSet = { ...doubtful.syncSet, electors: ['node-2'], votes: 0 };
+    const hasty = { kind: 'move-sync-set' as const, epoch: 1, expected, syncSet };
+    expect(apply(doubtful, hasty, 1).result).toMatchObject({ ok: false });
+    expect(run([{ kind: 'confirm-sync-set', epoch: 1, expected }, hasty], doubtful).syncSet).toEqual(syncSet);
+    const late = { kind: 'confirm-sync-set' as const, epoch: 1, expected: expected - 1 };
+    expect(apply(doubtful, late, 1).result).toMatchObject({ ok: false });
+    const after = run([begin('f1', 1), grant('f1', 2, 'node-3')], doubtful);
+    expect(after.syncProgress).toEqual({ move: expected + 1, unconfirmed: [] });
+    expect(apply(after, { kind: 'confirm-sync-set', epoch: 2, expected }, 1).result).toMatchObject({
+      ok: false,
+    });
+  });
+
+  it('lets go of a member that has left the set step by step', () => {
+    const target = { standbys: ['node-3'], count: 1, isStrict: true };
+    const state = settle(threeNodes(), target);
+    expect(state.syncSet).toEqual({ electors: ['node-3'], votes: 0, standbys: ['node-3'], count: 1 });
+    expect(run([{ kind: 'remove-member', node: 'node-2' }], state).members['node-2']).toBeUndefined();
+  });
+
+  it('I-SYNC-3: no sequence of commands, elections among them, leads to a set that breaks I-SYNC-1', () => {
+    const names = ['node-1', 'node-2', 'node-3', 'node-4', 'node-5'];
+    const name = fc.constantFrom(...names);
+    const target = fc.record({
+      standbys: fc.uniqueArray(name, { maxLength: 5 }),
+      count: fc.nat(5),
+      isStrict: fc.boolean(),
+    });
+    const wild = fc.record({
+      electors: fc.uniqueArray(name, { maxLength: 5 }),
+      votes: fc.nat(5),
+      standbys: fc.uniqueArray(name, { maxLength: 5 }),
+      count: fc.nat(5),
+    });
+    const deed = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ do: fc.constant('step' as const), target }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('leap' as const), wild }) },
+      { weight: 2, arbitrary: fc.record({ do: fc.constant('elect' as const), candidate: name }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), node: name }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('add' as const), node: name }) },
+    );
+    const next = (state: ClusterState, action: Deed, round: number) =>
+      commandsOf(state, action, round).reduce(
+        (each, command) => apply(each, command, round).state ?? each,
+        state,
+      );
+    fc.assert(
+      fc.property(fc.array(deed, { maxLength: 60 }), (deeds) => {
+        let state = fiveNodes();
+        deeds.forEach((action, round) => {
+          state = next(state, action, round);
+          for (const { standbys, count } of [state.syncSet, ...state.syncProgress.unconfirmed]) {
+            expect(syncSetProblem({ ...state.syncSet, standbys, count }, state.reign.primary)).toBeNull();
+          }
+          const used = [
+            ...state.syncSet.electors,
+            ...state.syncSet.standbys,
+            state.reign.primary ?? 'node-1',
+          ];
+          expect(used.filter((each) => !state.members[each])).toEqual([]);
+        });
+      }),
+      { numRuns: 300 },
+    );
   });
 });

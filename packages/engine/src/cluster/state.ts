@@ -5,6 +5,7 @@ import { QuantaError } from '../shared/errors.ts';
 import * as members from './apply-membership.ts';
 import * as operations from './apply-operations.ts';
 import * as reigns from './apply-reign.ts';
+import * as syncSets from './apply-sync-set.ts';
 import type { Command, CommandOf, CommandResult } from './commands.ts';
 import { type Draft, draftOf } from './draft.ts';
 
@@ -60,7 +61,11 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
     case 'end-failover':
       return reigns.endFailover(draft, command);
     case 'move-sync-set':
-      return reigns.moveSyncSet(draft, command);
+      return syncSets.moveSyncSet(draft, command);
+    case 'confirm-sync-set':
+      return syncSets.confirmSyncSet(draft, command);
+    case 'set-durability':
+      return syncSets.setDurability(draft, command);
     case 'begin-operation':
       return operations.beginOperation(draft, command);
     case 'step-operation':
@@ -88,6 +93,7 @@ function createdState(command: CommandOf<'create'>, atMs: number): ClusterState 
     reign: { epoch: 0, primary: null, timeline: 1 },
     timelines: [{ id: 1, parentId: null, forkLsn: null, epoch: 1, status: 'recorded' }],
     syncSet: emptySyncSet,
+    syncProgress: { move: 0, unconfirmed: [] },
     durability: command.durability,
     parameters: command.parameters,
     hba: command.hba,

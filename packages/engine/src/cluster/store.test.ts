@@ -15,7 +15,7 @@ const create = {
     },
     zone: null,
   },
-  durability: { mode: 'quorum' as const, strictness: 'strict' as const },
+  durability: { mode: 'quorum' as const, strictness: 'strict' as const, syncTimeoutMs: 10_000 },
   parameters: {},
   hba: [],
 };

@@ -114,17 +114,12 @@ export class StateMachine {
       return Promise.resolve(isOurs ? known.result : { ok: false, reason: 'overwritten by another leader' });
     }
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => {
-          this.waiters.delete(proposed.index);
-          reject(
-            new QuantaError('DEADLINE_EXCEEDED', 'the command is committed but was not applied in time'),
-          );
-        },
-        Math.max(timeoutMs, 50),
-      );
+      const cancel = this.clock.after(Math.max(timeoutMs, 50), () => {
+        this.waiters.delete(proposed.index);
+        reject(new QuantaError('DEADLINE_EXCEEDED', 'the command is committed but was not applied in time'));
+      });
       const settle = (result: CommandResult) => {
-        clearTimeout(timer);
+        cancel();
         resolve(result);
       };
       this.waiters.set(proposed.index, { term: proposed.term, resolve: settle });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { networkSchema } from './network.ts';
 
 /**
  * The shape of what the cluster agrees on (the replicated state of its Raft log). Everything here is decided by
@@ -73,8 +74,29 @@ export const syncSetSchema = z.object({
 });
 export type SyncSet = z.infer<typeof syncSetSchema>;
 
+/** The part of the sync set that PostgreSQL acts on: a commit waits for `count` of `standbys`. */
+export const syncSettingSchema = syncSetSchema.pick({ standbys: true, count: true });
+export type SyncSetting = z.infer<typeof syncSettingSchema>;
+
+/** Where a move of the sync set stands (docs/SPEC.md, "A move of the sync set"). */
+export const syncProgressSchema = z.object({
+  /** Counts every change of the set: what a command expects to find, and what PostgreSQL never goes back behind. */
+  move: z.number().int().min(0),
+  /** Earlier settings by which PostgreSQL may have acknowledged a commit that not yet enough of the set hold. */
+  unconfirmed: z.array(syncSettingSchema),
+});
+export type SyncProgress = z.infer<typeof syncProgressSchema>;
+
 export const durabilityModeSchema = z.enum(['async', 'quorum', 'all']);
 export type DurabilityMode = z.infer<typeof durabilityModeSchema>;
+
+export const durabilitySchema = z.object({
+  mode: durabilityModeSchema,
+  /** `strict` blocks rather than loses; `available` drops a standby that does not confirm for `syncTimeoutMs`. */
+  strictness: z.enum(['strict', 'available']),
+  syncTimeoutMs: z.number().int().min(1000).max(3_600_000).default(10_000),
+});
+export type Durability = z.infer<typeof durabilitySchema>;
 
 export const walPositionSchema = z.object({ timeline: z.number().int().min(1), lsn: lsnSchema });
 export type WalPosition = z.infer<typeof walPositionSchema>;
@@ -125,7 +147,27 @@ export const failoverSchema = z.object({
   state: failoverStateSchema,
   reason: z.string(),
   startedAtMs: z.number(),
-  detection: z.object({ silentForMs: z.number().nullable(), detail: z.string() }),
+  detection: z.object({
+    silentForMs: z.number().nullable(),
+    detail: z.string(),
+    /**
+     * What each voter said: whether it hears the primary serve, and whether the primary's daemon answers it at all.
+     * Null: that voter could not be asked.
+     */
+    witnesses: z
+      .array(
+        z.object({
+          node: nodeNameSchema,
+          hears: z.boolean().nullable(),
+          answers: z.boolean().nullable(),
+          detail: z.string().max(500),
+        }),
+      )
+      .max(64)
+      .optional(),
+    /** Who saw whom at that moment. */
+    network: networkSchema.optional(),
+  }),
   votes: z.array(sealVoteSchema),
   candidates: z.array(
     z.object({
@@ -133,9 +175,23 @@ export const failoverSchema = z.object({
       position: walPositionSchema.nullable(),
       chosen: z.boolean(),
       verdict: z.string(),
+      /** Voters that hold no more WAL than this one: the score that must reach the needed votes. */
+      supporters: z.array(nodeNameSchema).optional(),
     }),
   ),
+  /** Votes it takes beside the candidate's own. */
+  neededVotes: z.number().int().optional(),
   candidate: nodeNameSchema.nullable(),
+  /** What the new primary was given; absent until then. `promote` is false when the old one simply goes on. */
+  grant: z
+    .object({
+      atMs: z.number(),
+      promote: z.boolean(),
+      timeline: z.number().int().min(1),
+      parentTimeline: z.number().int().min(1),
+      syncSet: syncSetSchema,
+    })
+    .optional(),
   /** What would unblock a NO_SAFE_CANDIDATE, in words. */
   blockedBy: z.string().nullable(),
   steps: z.array(z.object({ state: failoverStateSchema, atMs: z.number(), detail: z.string() })),
@@ -149,6 +205,7 @@ export const operationKindSchema = z.enum([
   'remove-node',
   'switchover',
   'set-maintenance',
+  'set-durability',
 ]);
 export type OperationKind = z.infer<typeof operationKindSchema>;
 
@@ -204,7 +261,8 @@ export const clusterStateSchema = z.object({
   }),
   timelines: z.array(timelineSchema),
   syncSet: syncSetSchema,
-  durability: z.object({ mode: durabilityModeSchema, strictness: z.enum(['strict', 'available']) }),
+  syncProgress: syncProgressSchema.default({ move: 0, unconfirmed: [] }),
+  durability: durabilitySchema,
   /** Cluster-wide PostgreSQL parameters chosen by the user, beside the ones QuantaDB owns. */
   parameters: z.record(z.string(), z.string()),
   /** Extra `pg_hba.conf` lines for clients, after QuantaDB's own. */

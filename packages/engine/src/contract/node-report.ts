@@ -1,6 +1,27 @@
 import { z } from 'zod';
 import { addressesSchema, clusterStateSchema, lsnSchema, nodeNameSchema } from './cluster-state.ts';
+import { contactsSchema } from './network.ts';
 import { nodeStateSchema } from './status.ts';
+
+/** What a data node can still do without a primary. */
+export const degradedSchema = z.object({
+  /** It knows a Raft leader: the cluster has a majority, and no node that may be promoted. */
+  hasQuorum: z.boolean(),
+  /** Clients are let in, read-only. */
+  reads: z.boolean(),
+  sinceMs: z.number(),
+  /** When the newest transaction that can be read was committed; wall clock of its primary. */
+  asOfMs: z.number().nullable(),
+  reason: z.string().max(1000),
+});
+export type Degraded = z.infer<typeof degradedSchema>;
+
+/** How near a daemon lately came to its limits, in milliseconds over the last half minute; null where it does not apply. */
+export const vitalsSchema = z.object({
+  mainLoopDelayMsMax: z.number().nullable(),
+  probeMsMax: z.number().nullable(),
+  leaseRemainingMsMin: z.number().nullable(),
+});
 
 /** What one daemon says about itself (GET /api/node). Observed, never agreed on. */
 export const nodeReportSchema = z.object({
@@ -22,6 +43,11 @@ export const nodeReportSchema = z.object({
   replayLsn: lsnSchema.nullable(),
   receiverStatus: z.string().nullable(),
   leaseRemainingMs: z.number().nullable(),
+  vitals: vitalsSchema.nullable().default(null),
+  /** Null in normal service, and from older releases. */
+  degraded: degradedSchema.nullable().default(null),
+  /** Whom this node hears. */
+  contacts: contactsSchema.default([]),
   /** On the primary: what its standbys have confirmed. */
   standbys: z.array(
     z.object({

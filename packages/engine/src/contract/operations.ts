@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addressesSchema, nodeNameSchema, operationKindSchema } from './cluster-state.ts';
+import { addressesSchema, durabilitySchema, nodeNameSchema, operationKindSchema } from './cluster-state.ts';
 
 /** What a person or a script can ask a cluster to do. Every request goes plan → confirm → durable steps → history. */
 export const operationRequestSchema = z.discriminatedUnion('kind', [
@@ -38,6 +38,8 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
       })
       .nullable(),
   }),
+  /** Whom a commit waits for, and what happens when they do not answer. */
+  z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
 ]);
 export type OperationRequest = z.infer<typeof operationRequestSchema>;
 

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { failoverSchema } from './cluster-state.ts';
+import { networkSchema } from './network.ts';
 
 /**
  * The public shape of `quantadb status --json`. Tools and load tests depend on it: fields may be added, none may
@@ -10,7 +12,9 @@ export const nodeStates = [
   'running', // primary, open for writes
   'streaming', // standby, receiving WAL
   'catching-up', // standby, connected to nobody right now
+  'read-only', // standby, serves reads without a primary: there is no quorum
   'cloning', // receiving its base backup
+  'rewinding', // a former primary: taking back what the cluster's history does not hold
   'starting', // PostgreSQL starts or recovers
   'promoting', // between grant and open for writes
   'fenced', // stopped on purpose: no lease
@@ -52,6 +56,22 @@ export const nodeStatusSchema = z.object({
 });
 export type NodeStatus = z.infer<typeof nodeStatusSchema>;
 
+/** No majority of the voters answers: nobody can be primary, and what serves, serves reads. */
+export const noQuorumSchema = z.object({
+  sinceMs: z.number(),
+  /** Voters that do not answer, and how many of them it takes. */
+  missing: z.array(z.string()),
+  needed: z.number().int(),
+  readers: z.array(z.object({ node: z.string(), asOfMs: z.number().nullable() })),
+  /** Nodes whose clients are shut out, and why. */
+  closed: z.array(z.object({ node: z.string(), reason: z.string() })),
+});
+export type NoQuorum = z.infer<typeof noQuorumSchema>;
+
+/** Each vote is told by its candidate's verdict already; the voters' whole histories stay in the log. */
+export const failoverViewSchema = failoverSchema.omit({ votes: true });
+export type FailoverView = z.infer<typeof failoverViewSchema>;
+
 export const clusterStatusSchema = z.object({
   name: z.string(),
   health: z.enum(['healthy', 'degraded', 'down']),
@@ -65,6 +85,11 @@ export const clusterStatusSchema = z.object({
   connect: z.string().nullable(),
   routers: z.array(z.object({ node: z.string(), address: z.string() })),
   nodes: z.array(nodeStatusSchema),
+  noQuorum: noQuorumSchema.nullable().default(null),
+  /** Who sees whom; null from older releases. */
+  network: networkSchema.nullable().default(null),
+  /** The failover or switchover under way, or the last one, explained. Null: there was none. */
+  failover: failoverViewSchema.nullable().default(null),
 });
 export type ClusterStatus = z.infer<typeof clusterStatusSchema>;
 

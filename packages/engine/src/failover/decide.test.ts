@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { SealVote, TimelineRecord } from '../contract/cluster-state.ts';
 import { compareWalPositions } from '../postgres/timeline-history.ts';
 import { targetSyncSet } from '../replication/quorum.ts';
-import { type ElectionInput, elect, restartable } from './decide.ts';
+import { type ElectionInput, elect, holdsNoData, restartable } from './decide.ts';
 
 type Vote = Extract<SealVote, { ok: true }>;
 
@@ -54,6 +54,13 @@ describe('election (I-ELECT)', () => {
     ]);
     expect(outcome.kind).toBe('blocked');
     expect(outcome.kind === 'blocked' && outcome.blockedBy).toContain('Bring back node-1 or node-3');
+  });
+
+  it('does not ask for a node that is there but has lost its data (I-ELECT-8)', () => {
+    const outcome = election([vote('node-2', '0/100'), { ok: false, node: 'node-3', reason: holdsNoData }]);
+    expect(outcome.kind === 'blocked' && outcome.blockedBy).toBe(
+      'No node may be promoted without risking acknowledged writes: 1 of 2 needed electors can vote. node-3 cannot: without data. Bring back node-1.',
+    );
   });
 
   it('lets a live primary go on instead of replacing it (I-ELECT-3)', () => {

@@ -1,4 +1,5 @@
 import type { Failover, SealVote, SyncSet, WalPosition } from '../contract/cluster-state.ts';
+import { listWords } from '../shared/words.ts';
 
 /**
  * The decision of COLLECT (pure): given the sealed electors' votes, who may become primary without losing an
@@ -59,6 +60,10 @@ export function elect(input: ElectionInput): Election {
 /** The one reason for "not promotable" that a start of its PostgreSQL cures. */
 export const restartable = 'its PostgreSQL is not running';
 
+/** Why a node cannot vote although its daemon answers. */
+export const holdsNoData = 'it holds no data';
+export const isBeingCopied = 'its data is still being copied from another node';
+
 /** V ∪ {L}: the only nodes whose word counts in an election. */
 export function electorsOf(input: Pick<ElectionInput, 'oldPrimary' | 'syncSet'>): string[] {
   const all =
@@ -70,17 +75,17 @@ function choose(input: ElectionInput, candidates: Vote[], votes: Vote[]): Electi
   const ranked = [...candidates].sort((left, right) => rank(input, left, right));
   const top = ranked[0];
   if (!top) return null;
-  const supporters = votes.filter(
-    (vote) => vote.node !== top.node && input.compare(vote.position, top.position) <= 0,
-  );
+  const supporters = supportersOf(input, top, votes);
   if (supporters.length < input.syncSet.votes) return null;
-  const verdicts = votes.map((vote) => {
-    if (vote.node === top.node) {
-      const words = `${supporters.length} of ${input.syncSet.votes} needed votes (${names(supporters)})`;
-      return verdict(vote, true, `Chosen: nobody who could be promoted holds more WAL; ${words}.`);
-    }
-    return verdict(vote, false, whyNot(input, vote, top));
-  });
+  const verdicts = votes
+    .map((vote) => {
+      if (vote.node === top.node) {
+        const words = `${supporters.length} of ${input.syncSet.votes} needed votes (${supporters.join(', ') || 'none'})`;
+        return verdict(vote, true, `Chosen: nobody who could be promoted holds more WAL; ${words}.`);
+      }
+      return verdict(vote, false, whyNot(input, vote, top));
+    })
+    .map((each) => ({ ...each, supporters: supportersOf(input, each, votes) }));
   return {
     kind: 'promote',
     candidate: top.node,
@@ -88,6 +93,18 @@ function choose(input: ElectionInput, candidates: Vote[], votes: Vote[]): Electi
     vote: top,
     verdicts: [...verdicts, ...silent(input)],
   };
+}
+
+function supportersOf(
+  input: ElectionInput,
+  candidate: { node: string; position: WalPosition | null },
+  votes: Vote[],
+): string[] {
+  const { node, position } = candidate;
+  if (position === null) return [];
+  return votes
+    .filter((vote) => vote.node !== node && input.compare(vote.position, position) <= 0)
+    .map((vote) => vote.node);
 }
 
 /** More WAL always wins; among equals the wanted one, then the old primary (least change), then the name. */
@@ -112,15 +129,12 @@ function whyNot(input: ElectionInput, vote: Vote, chosen: Vote): string {
 }
 
 function refusals(input: ElectionInput, votes: Vote[]): Verdicts {
-  const spoken = votes.map((vote) =>
-    verdict(
-      vote,
-      false,
-      vote.promotable
-        ? 'Refused: too few votes support it.'
-        : `Refused: ${vote.whyNotPromotable ?? 'unknown'}.`,
-    ),
-  );
+  const spoken = votes.map((vote) => {
+    const words = vote.promotable
+      ? 'Refused: too few votes support it.'
+      : `Refused: ${vote.whyNotPromotable ?? 'unknown'}.`;
+    return { ...verdict(vote, false, words), supporters: supportersOf(input, vote, votes) };
+  });
   return [...spoken, ...silent(input)];
 }
 
@@ -140,19 +154,21 @@ function blockedByMaintenance(node: string): string {
 }
 
 function blockedBy(input: ElectionInput, votes: Vote[]): string {
-  const missing = electorsOf(input).filter((node) => !votes.some((vote) => vote.node === node));
+  const absent = electorsOf(input).filter((node) => !votes.some((vote) => vote.node === node));
+  const empty = absent.filter((node) => input.votes.some((vote) => isEmpty(vote) && vote.node === node));
+  const missing = absent.filter((node) => !empty.includes(node));
   const needed = input.syncSet.votes + 1;
-  const who =
-    missing.length > 0
-      ? `Bring back ${missing.join(' or ')}`
-      : 'Bring back the node that holds the newest WAL';
-  return `No node may be promoted without risking acknowledged writes: ${votes.length} of ${needed} needed electors answered. ${who}.`;
+  const counted = `No node may be promoted without risking acknowledged writes: ${votes.length} of ${needed} needed electors can vote.`;
+  const lost = empty.length === 0 ? '' : ` ${listWords(empty, 'and')} cannot: without data.`;
+  const who = missing.length > 0 ? listWords(missing, 'or') : 'the node that holds the newest WAL';
+  return `${counted}${lost} Bring back ${who}.`;
+}
+
+/** It is there, and nothing but a copy of a primary's data makes it a voter again. */
+function isEmpty(vote: SealVote): boolean {
+  return !vote.ok && (vote.reason === holdsNoData || vote.reason === isBeingCopied);
 }
 
 function verdict(vote: Vote, chosen: boolean, words: string): Verdicts[number] {
   return { node: vote.node, position: vote.position, chosen, verdict: words };
-}
-
-function names(votes: Vote[]): string {
-  return votes.length === 0 ? 'none' : votes.map((vote) => vote.node).join(', ');
 }

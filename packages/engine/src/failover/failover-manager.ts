@@ -1,22 +1,24 @@
-import { randomUUID } from 'node:crypto';
 import type { Commander } from '../cluster/commander.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
 import type { Leadership } from '../cluster/store.ts';
 import type {
   ClusterState,
   Failover,
-  Member,
   SealVote,
   TimelineRecord,
   WalPosition,
 } from '../contract/cluster-state.ts';
-import { type Clock, systemClock } from '../shared/clock.ts';
+import type { Network } from '../contract/network.ts';
+import { type Cancel, type Clock, sleep, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { type NewId, systemNewId } from '../shared/random.ts';
+import { judgeNetwork } from './connectivity.ts';
 import { type Election, elect, electorsOf } from './decide.ts';
 import { type Suspicion, suspect } from './detect.ts';
 import { granterDeadlineMs } from './lease.ts';
 import type { FailoverTiming } from './timing.ts';
+import { askWitnesses, networkAtSuspicion, type Witness } from './witnesses.ts';
 
 export interface FailoverManagerOptions {
   self: string;
@@ -25,6 +27,7 @@ export interface FailoverManagerOptions {
   timing: FailoverTiming;
   logger: Logger;
   clock?: Clock;
+  newId?: NewId;
   state(): ClusterState | null;
   leadership(): Leadership;
   isVoter(raftId: number): boolean;
@@ -35,6 +38,8 @@ export interface FailoverManagerOptions {
     right: WalPosition,
     history: { current: number; timelines: TimelineRecord[] },
   ): number;
+  /** Who hears whom, as far as it is known here. */
+  contactRows?(): Network['rows'];
 }
 
 const commandDeadlineMs = 3000;
@@ -141,7 +146,8 @@ export class FailoverManager {
   }
 
   private async begin(state: ClusterState, suspicion: Extract<Suspicion, { kind: 'lost' }>): Promise<void> {
-    const witness = suspicion.isCertain ? null : await this.voterThatHearsPrimary(state);
+    const witnesses = suspicion.isCertain ? [] : await this.askWitnesses(state);
+    const witness = state.members[witnesses.find((each) => each.hears)?.node ?? ''];
     if (witness) {
       this.options.logger.warn(
         { witness: witness.name },
@@ -156,11 +162,11 @@ export class FailoverManager {
     await this.options.commander.submit(
       {
         kind: 'begin-failover',
-        id: randomUUID(),
+        id: (this.options.newId ?? systemNewId)(),
         failoverKind: 'failover',
         fromEpoch: state.reign.epoch,
         reason: suspicion.reason,
-        detection: { silentForMs: suspicion.silentForMs, detail: suspicion.reason },
+        detection: this.detection(state, suspicion, witnesses),
         supersedes: state.failover?.id ?? null,
       },
       commandDeadlineMs,
@@ -171,28 +177,31 @@ export class FailoverManager {
   }
 
   /** While a voter still hears the primary, Raft leadership moves instead of anything being sealed. */
-  private async voterThatHearsPrimary(state: ClusterState): Promise<Member | null> {
+  private askWitnesses(state: ClusterState): Promise<Witness[]> {
     const { self, peers } = this.options;
     const others = Object.values(state.members).filter(
       (member) =>
         member.name !== self && member.name !== state.reign.primary && this.options.isVoter(member.raftId),
     );
-    const input = { clusterId: state.clusterId, epoch: state.reign.epoch };
-    const answers = await Promise.all(
-      others.map(async (member) => {
-        try {
-          const answer = await peers.call(member, 'hears-primary', { input, deadlineMs: 500 });
-          return answer.hears ? member : null;
-        } catch (error) {
-          this.options.logger.debug(
-            { peer: member.name, error: messageOf(error) },
-            'peer could not be asked about the primary',
-          );
-          return null;
-        }
-      }),
-    );
-    return answers.find((member) => member !== null) ?? null;
+    return askWitnesses(peers, state, { self, others });
+  }
+
+  private detection(
+    state: ClusterState,
+    suspicion: Extract<Suspicion, { kind: 'lost' }>,
+    witnesses: Witness[],
+  ): Failover['detection'] {
+    const { self, contactRows } = this.options;
+    const { primary } = state.reign;
+    const nodes = Object.values(state.members)
+      .filter((member) => member.phase === 'active')
+      .map((member) => member.name);
+    const rows = contactRows?.() ?? [];
+    const seen =
+      suspicion.isCertain || primary === null
+        ? judgeNetwork(nodes, rows)
+        : networkAtSuspicion({ self, nodes, primary, rows, witnesses });
+    return { silentForMs: suspicion.silentForMs, detail: suspicion.reason, witnesses, network: seen };
   }
 
   private async runElection(state: ClusterState, failover: Failover): Promise<void> {
@@ -217,13 +226,13 @@ export class FailoverManager {
     const pending = new Set(electors.filter((name) => !votes.some((vote) => vote.node === name)));
     const judge = () => this.judge({ state, failover, votes, pending, preferred: wish.preferred });
     return new Promise((resolve) => {
-      let graceTimer: NodeJS.Timeout | null = null;
+      let grace: Cancel | null = null;
       const finish = () => resolve({ election: judge(), votes: [...votes] });
       const settle = () => {
         if (pending.size === 0) return finish();
-        if (graceTimer || !isGoodEnough(judge()) || (wish.preferred !== null && pending.has(wish.preferred)))
+        if (grace || !isGoodEnough(judge()) || (wish.preferred !== null && pending.has(wish.preferred)))
           return;
-        graceTimer = setTimeout(finish, graceMs);
+        grace = this.clock.after(graceMs, finish);
       };
       for (const name of pending) {
         void this.askToSeal(state, failover, name).then((vote) => {
@@ -311,7 +320,7 @@ export class FailoverManager {
     const last = Math.max(this.lastRenewal?.atMs ?? 0, leaderSinceMs ?? this.clock.monotonicMs());
     const endMs = granterDeadlineMs(last, this.options.timing.leaseMs);
     const waitMs = Math.max(0, endMs - this.clock.monotonicMs());
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    await sleep(this.clock, waitMs);
   }
 
   /** A switchover's operation runs the election of this failover until it lets go (null). */

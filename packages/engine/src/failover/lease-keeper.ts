@@ -1,6 +1,7 @@
-import { type Clock, systemClock } from '../shared/clock.ts';
+import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { RecentExtreme } from '../shared/recent-extreme.ts';
 import { holderDeadlineMs } from './lease.ts';
 import type { FailoverTiming } from './timing.ts';
 
@@ -35,10 +36,12 @@ export class LeaseKeeper {
   private epoch: number | null = null;
   private deadline: number | null = null;
   private lastWellMs = 0;
-  private timers: NodeJS.Timeout[] = [];
+  private timers: Cancel[] = [];
   private renewing = false;
   private isProbing = false;
   private probing = false;
+  private readonly probeMs = new RecentExtreme('max');
+  private readonly leaseRemainingMs = new RecentExtreme('min');
 
   constructor(options: LeaseKeeperOptions) {
     this.options = options;
@@ -54,6 +57,15 @@ export class LeaseKeeper {
     return this.deadline === null ? null : this.deadline - this.clock.monotonicMs();
   }
 
+  /** How near it lately came to an end: the slowest probe, and the least that was left when the lease was renewed. */
+  closeness(): { probeMsMax: number | null; leaseRemainingMsMin: number | null } {
+    const nowMs = this.clock.monotonicMs();
+    return {
+      probeMsMax: this.probeMs.value(nowMs),
+      leaseRemainingMsMin: this.leaseRemainingMs.value(nowMs),
+    };
+  }
+
   /**
    * Begins (or goes on) renewing for `epoch`. While a takeover is under way PostgreSQL need not answer yet: the decider
    * bounds a takeover by its own deadline.
@@ -62,18 +74,18 @@ export class LeaseKeeper {
     if (this.epoch !== epoch) {
       this.release();
       this.epoch = epoch;
-      this.timers.push(setInterval(() => void this.renewOnce(), this.options.timing.renewEveryMs));
+      this.timers.push(this.clock.every(this.options.timing.renewEveryMs, () => void this.renewOnce()));
       void this.renewOnce();
     }
     if (phase === 'taking-over' || this.isProbing) return;
     this.isProbing = true;
     this.lastWellMs = this.clock.monotonicMs();
-    this.timers.push(setInterval(() => void this.probeOnce(), probeEveryMs));
+    this.timers.push(this.clock.every(probeEveryMs, () => void this.probeOnce()));
   }
 
   /** Stops renewing. The reaper keeps the last deadline: letting go of a lease never prolongs anything. */
   release(): void {
-    for (const timer of this.timers) clearInterval(timer);
+    for (const cancel of this.timers) cancel();
     this.timers = [];
     this.epoch = null;
     this.deadline = null;
@@ -93,6 +105,8 @@ export class LeaseKeeper {
       }
       const deadline = holderDeadlineMs(answer.sentAtMs, this.options.timing.leaseMs);
       const isArmed = await this.options.arm(deadline);
+      const remainingMs = this.remainingMs();
+      if (remainingMs !== null) this.leaseRemainingMs.note(remainingMs, this.clock.monotonicMs());
       if (this.epoch === epoch && isArmed) this.deadline = Math.max(this.deadline ?? 0, deadline);
     } catch (error) {
       this.options.logger.warn({ epoch, error: messageOf(error) }, 'lease renewal failed');
@@ -116,6 +130,7 @@ export class LeaseKeeper {
     try {
       const startedMs = this.clock.monotonicMs();
       const answer = await this.options.probe();
+      this.probeMs.note(this.clock.monotonicMs() - startedMs, this.clock.monotonicMs());
       if (this.epoch !== epoch) return;
       if (answer.ok) this.lastWellMs = startedMs;
       else if (!this.isWell()) this.options.onUnwell(epoch, answer.detail);

@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
-import { writeDurably } from '../shared/durable-file.ts';
 import { QuantaError } from '../shared/errors.ts';
+import type { StateDirectory } from '../shared/state-directory.ts';
 
 const sealFileSchema = z.object({
   version: z.literal(1),
@@ -10,34 +8,31 @@ const sealFileSchema = z.object({
   failoverId: z.string(),
 });
 
+const sealFile = 'seal.json';
+
 /**
  * The newest epoch this node has promised: WAL of older epochs is refused from then on, across restarts. A vote is
  * only given after `promise` has returned, because a promise that a crash could undo is none.
  */
 export class SealStore {
-  private readonly path: string;
+  private readonly files: StateDirectory;
   private current: { epoch: number; failoverId: string };
+  private queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, current: { epoch: number; failoverId: string }) {
-    this.path = path;
+  private constructor(files: StateDirectory, current: { epoch: number; failoverId: string }) {
+    this.files = files;
     this.current = current;
   }
 
   /**
    * @throws QuantaError STORAGE_CORRUPT when the file cannot be read as one: a lost promise must not look like none
    */
-  static async open(directory: string): Promise<SealStore> {
-    const path = join(directory, 'seal.json');
-    let text: string;
-    try {
-      text = await readFile(path, 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      return new SealStore(path, { epoch: 0, failoverId: '' });
-    }
+  static async open(files: StateDirectory): Promise<SealStore> {
+    const text = await files.read(sealFile);
+    if (text === null) return new SealStore(files, { epoch: 0, failoverId: '' });
     const parsed = sealFileSchema.safeParse(parseJson(text));
-    if (parsed.success) return new SealStore(path, parsed.data);
-    throw new QuantaError('STORAGE_CORRUPT', `${path} cannot be read`, {
+    if (parsed.success) return new SealStore(files, parsed.data);
+    throw new QuantaError('STORAGE_CORRUPT', `${files.path}/${sealFile} cannot be read`, {
       hint: 'This node must not vote with a forgotten promise. Remove it from the cluster and add it again.',
     });
   }
@@ -48,26 +43,31 @@ export class SealStore {
 
   /**
    * Promises `epoch`, durably. Promising the same epoch again for the same failover is allowed (the decider resumes).
+   * One at a time: two deciders may ask at once, and the second must be judged by what the first was promised.
    */
-  async promise(epoch: number, failoverId: string): Promise<{ ok: true } | { ok: false; reason: string }> {
-    if (epoch < this.current.epoch)
-      return { ok: false, reason: `epoch ${this.current.epoch} was promised already` };
-    if (
-      epoch === this.current.epoch &&
-      failoverId !== this.current.failoverId &&
-      this.current.failoverId !== ''
-    ) {
+  promise(epoch: number, failoverId: string): Promise<{ ok: true } | { ok: false; reason: string }> {
+    const made = this.queue.then(() => this.promiseNow(epoch, failoverId));
+    this.queue = made.catch(() => undefined);
+    return made;
+  }
+
+  private async promiseNow(
+    epoch: number,
+    failoverId: string,
+  ): Promise<{ ok: true } | { ok: false; reason: string }> {
+    const { current } = this;
+    if (epoch < current.epoch) return { ok: false, reason: `epoch ${current.epoch} was promised already` };
+    if (epoch === current.epoch && failoverId === current.failoverId) return { ok: true };
+    if (epoch === current.epoch && current.failoverId !== '')
       return { ok: false, reason: `epoch ${epoch} was promised to another election` };
-    }
-    if (epoch === this.current.epoch && failoverId === this.current.failoverId) return { ok: true };
-    await writeDurably(this.path, JSON.stringify({ version: 1, epoch, failoverId }));
+    await this.files.write(sealFile, JSON.stringify({ version: 1, epoch, failoverId }));
     this.current = { epoch, failoverId };
     return { ok: true };
   }
 
   /** A host that left its cluster owes its promises to nobody. */
   async forget(): Promise<void> {
-    await writeDurably(this.path, JSON.stringify({ version: 1, epoch: 0, failoverId: '' }));
+    await this.files.write(sealFile, JSON.stringify({ version: 1, epoch: 0, failoverId: '' }));
     this.current = { epoch: 0, failoverId: '' };
   }
 }

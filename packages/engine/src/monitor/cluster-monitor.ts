@@ -1,12 +1,16 @@
+import { rowOf } from '../cluster/contacts.ts';
 import { memberByRaftId } from '../cluster/membership.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
 import type { PlanInput } from '../cluster/plan.ts';
 import type { Leadership } from '../cluster/store.ts';
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import type { Network } from '../contract/network.ts';
 import type { NodeReport } from '../contract/node-report.ts';
-import type { ClusterStatus, NodeStatus } from '../contract/status.ts';
+import type { ClusterStatus, FailoverView, NodeStatus } from '../contract/status.ts';
+import { judgeNetwork } from '../failover/connectivity.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { noQuorumOf } from './no-quorum.ts';
 import { judge } from './verdict.ts';
 
 export interface ClusterMonitorOptions {
@@ -29,9 +33,12 @@ export class ClusterMonitor {
   }
 
   /** What a member says of itself right now, or null when it does not answer in time. */
-  async reportOf(member: Pick<Member, 'name' | 'addresses'>): Promise<NodeReport | null> {
+  async reportOf(
+    member: Pick<Member, 'name' | 'addresses'>,
+    deadlineMs = reportDeadlineMs,
+  ): Promise<NodeReport | null> {
     try {
-      return await this.options.peers.call(member, 'report', { input: {}, deadlineMs: reportDeadlineMs });
+      return await this.options.peers.call(member, 'report', { input: {}, deadlineMs });
     } catch (error) {
       this.options.logger.debug({ peer: member.name, error: messageOf(error) }, 'no report');
       return null;
@@ -57,10 +64,12 @@ export class ClusterMonitor {
       .sort((left, right) => left.raftId - right.raftId)
       .map((member) => this.nodeStatus(state, member, reports));
     const { leaderRaftId, term } = this.options.leadership();
+    const noQuorum = noQuorumOf({ state, voters: this.options.votersNow(), reports });
+    const network = networkOf(state, reports);
     const leader = leaderRaftId === null ? undefined : memberByRaftId(state, leaderRaftId);
     return {
       name: state.name,
-      ...judge({ state, nodes, hasLeader: leader !== undefined }),
+      ...judge({ state, nodes, hasLeader: leader !== undefined, noQuorum, network }),
       primary: nodes.find((node) => node.role === 'primary')?.name ?? null,
       epoch: state.reign.epoch,
       timeline: state.reign.timeline,
@@ -70,6 +79,9 @@ export class ClusterMonitor {
       connect: null,
       routers: [],
       nodes,
+      noQuorum,
+      network,
+      failover: lastFailover(state),
     };
   }
 
@@ -102,4 +114,22 @@ export class ClusterMonitor {
       ...(report ? { pids: report.pids } : {}),
     };
   }
+}
+
+/** From the rows of every node that answered now; one that does not answer is silent to the node that asks. */
+function networkOf(state: ClusterState, reports: ReadonlyMap<string, NodeReport>): Network {
+  const nodes = Object.values(state.members)
+    .filter((member) => member.phase === 'active')
+    .map((member) => member.name);
+  return judgeNetwork(
+    nodes,
+    [...reports.values()].map((report) => rowOf(report.name, report.contacts)),
+  );
+}
+
+function lastFailover(state: ClusterState): FailoverView | null {
+  const failover = state.failover ?? state.pastFailovers.at(-1);
+  if (!failover) return null;
+  const { votes: _votes, ...view } = failover;
+  return view;
 }

@@ -3,6 +3,8 @@ import type { NodeReport } from '../contract/node-report.ts';
 import { nodeStates } from '../contract/status.ts';
 import { lsnDistanceBytes } from '../postgres/lsn.ts';
 
+const noVitals = { mainLoopDelayMsMax: null, probeMsMax: null, leaseRemainingMsMin: null };
+
 /** The daemon's Prometheus metrics, from one report: nothing is counted that was not observed. */
 export async function renderMetrics(report: NodeReport): Promise<string> {
   const registry = new Registry();
@@ -39,13 +41,26 @@ export async function renderMetrics(report: NodeReport): Promise<string> {
   gauge('raft_applied_index', 'Raft applied index', report.raft?.appliedIndex ?? null);
   gauge(
     'raft_fsync_seconds_max',
-    'Slowest fsync of the Raft log lately',
+    'Slowest write and fsync of the Raft log in the last half minute',
     report.raft ? report.raft.fsyncMsMax / 1000 : null,
   );
   gauge(
     'raft_loop_delay_seconds_max',
-    'Worst delay of the Raft timer lately',
+    'Worst delay of the Raft thread’s timer in the last half minute',
     report.raft ? report.raft.loopDelayMsMax / 1000 : null,
+  );
+  const { mainLoopDelayMsMax, probeMsMax, leaseRemainingMsMin } = report.vitals ?? noVitals;
+  const seconds = (valueMs: number | null) => (valueMs === null ? null : valueMs / 1000);
+  gauge(
+    'main_loop_delay_seconds_max',
+    'Worst delay of the main thread’s timer in the last half minute',
+    seconds(mainLoopDelayMsMax),
+  );
+  gauge('probe_seconds_max', 'Slowest probe of PostgreSQL in the last half minute', seconds(probeMsMax));
+  gauge(
+    'lease_remaining_seconds_min',
+    'Least time that was left on the lease at a renewal in the last half minute',
+    seconds(leaseRemainingMsMin),
   );
   stateGauge(registry, report);
   standbyGauges(registry, report);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeStatus } from '../contract/status.ts';
-import { demoState } from '../testing/demo-state.ts';
+import { demoMember, demoState } from '../testing/demo-state.ts';
 import { judge } from './verdict.ts';
 
 function node(number: number, more: Partial<NodeStatus> = {}): NodeStatus {
@@ -58,6 +58,26 @@ describe('the verdict', () => {
     expect(judge({ state: young, nodes: [node(1), node(2), node(3)], hasLeader: true }).health).toBe(
       'degraded',
     );
+  });
+
+  it('is degraded while a standby that streams is not waited for yet', () => {
+    const grown = { ...state, members: { ...state.members, 'node-4': demoMember(4) } };
+    const verdict = judge({ state: grown, nodes: [node(1), node(2), node(3), node(4)], hasLeader: true });
+    expect(verdict).toMatchObject({
+      health: 'degraded',
+      verdict: expect.stringContaining('writes do not wait for node-4 yet'),
+    });
+  });
+
+  it('is degraded by a network that is only half there, although every standby streams', () => {
+    const nodes = [node(1), node(2), node(3)];
+    const words = 'Node-2 and node-3 do not reach each other, both reach node-1: partial.';
+    const network = { kind: 'partial' as const, verdict: words, rows: [] };
+    const verdict = judge({ state, nodes, hasLeader: true, network });
+    expect(verdict.health).toBe('degraded');
+    expect(verdict.verdict).toContain('network: Node-2 and node-3 do not reach each other');
+    const whole = { kind: 'connected' as const, verdict: '', rows: [] };
+    expect(judge({ state, nodes, hasLeader: true, network: whole }).health).toBe('healthy');
   });
 
   it('is down without a primary, and names the reason', () => {

@@ -1,5 +1,7 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
-import type { ClusterStatus, NodeStatus } from '../contract/status.ts';
+import type { Network } from '../contract/network.ts';
+import type { ClusterStatus, NodeStatus, NoQuorum } from '../contract/status.ts';
+import { noQuorumWords } from './no-quorum.ts';
 
 /** The health of a cluster in one word and one sentence (pure): what an on-call engineer reads first. */
 
@@ -8,6 +10,8 @@ export interface VerdictInput {
   nodes: NodeStatus[];
   /** Whether a majority of the Raft voters answers. */
   hasLeader: boolean;
+  noQuorum?: NoQuorum | null;
+  network?: Network;
 }
 
 export type Verdict = Pick<ClusterStatus, 'health' | 'verdict'>;
@@ -15,6 +19,7 @@ export type Verdict = Pick<ClusterStatus, 'health' | 'verdict'>;
 export function judge(input: VerdictInput): Verdict {
   const { state, nodes } = input;
   const primary = nodes.find((node) => node.role === 'primary' && node.state === 'running');
+  if (!primary && input.noQuorum) return { health: 'down', verdict: noQuorumWords(input.noQuorum) };
   if (!primary) return { health: 'down', verdict: `Down. ${whyNoPrimary(input)}` };
   const following = new Set(nodes.filter((node) => node.state === 'streaming').map((node) => node.name));
   const acknowledging = state.syncSet.standbys.filter((name) => following.has(name)).length;
@@ -23,9 +28,12 @@ export function judge(input: VerdictInput): Verdict {
     return { health: 'down', verdict: `Writes are blocked rather than risked: ${words}.` };
   }
   const problems = nodes.filter((node) => !isWell(node)).map((node) => describe(node));
-  if (state.durability.mode !== 'async' && state.syncSet.count === 0) {
-    problems.push('the synchronous set is not formed yet (it takes two streaming standbys)');
-  }
+  const outside = nodes.filter((node) => isWaitedForLater(input, node)).map((node) => node.name);
+  if (outside.length > 0) problems.push(`writes do not wait for ${outside.join(', ')} yet`);
+  // A node that nobody hears is in the list already.
+  const { network } = input;
+  if (network && network.kind !== 'connected' && network.kind !== 'cut-off')
+    problems.push(`network: ${network.verdict.replace(/\.$/, '')}`);
   if (!input.hasLeader) problems.push('no Raft leader is known, so no failover is possible');
   const spare = acknowledging - state.syncSet.count;
   if (problems.length > 0)
@@ -35,6 +43,13 @@ export function judge(input: VerdictInput): Verdict {
 
 function isWell(node: NodeStatus): boolean {
   return node.state === 'running' || node.state === 'streaming' || node.state === 'voting';
+}
+
+/** A standby that streams and is to be part of the synchronous set, but has not joined it yet. */
+function isWaitedForLater({ state }: VerdictInput, node: NodeStatus): boolean {
+  const isStandby = node.kind === 'data' && node.state === 'streaming' && !node.maintenance;
+  const isActive = state.members[node.name]?.phase === 'active';
+  return isStandby && isActive && !state.syncSet.standbys.includes(node.name);
 }
 
 function describe(node: NodeStatus): string {

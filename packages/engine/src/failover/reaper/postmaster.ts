@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { canSetDeathSignal, withDeathSignal } from '../../postgres/death-signal.ts';
 import type {
   OsUser,
   PostmasterExit,
@@ -45,7 +46,6 @@ const betweenLatePassesMs = 250;
 /** How long PostgreSQL's own end may be held back by a left-over process that does not die. */
 const strayPatienceMs = 5_000;
 const ptraceCapability = 19n;
-const setprivFile = '/usr/bin/setpriv';
 
 /** PostgreSQL's parent: starts it, and ends it with everything below it. */
 export class Postmaster {
@@ -103,12 +103,12 @@ export class Postmaster {
   private async spawn(start: PostmasterStart): Promise<ChildProcess> {
     const log = openSync(start.logFile, 'a', 0o600);
     try {
-      const { file, args } = this.commandOf(start);
+      const { file, args, ...user } = withDeathSignal(start);
       const child = spawn(file, args, {
         cwd: start.cwd,
         env: { ...start.env, [markVariable]: this.options.mark },
         stdio: ['ignore', log, log],
-        ...(start.osUser && !this.pdeathsig ? { uid: start.osUser.uid, gid: start.osUser.gid } : {}),
+        ...user,
       });
       // Everything about it is noted before the event loop turns: a kill that is due now must find it.
       this.adopt(child);
@@ -195,26 +195,6 @@ export class Postmaster {
     const hasEnded = running === null || running.exit !== null;
     return hasEnded && !this.isStarting && (left.length === 0 || isLate);
   }
-
-  /** setpriv executes the program in its own place, so its pid is the postmaster's. */
-  private commandOf({ file, args, osUser }: PostmasterStart): { file: string; args: string[] } {
-    if (!this.pdeathsig) return { file, args };
-    const user = osUser ? userArguments(osUser) : [];
-    return { file: setprivFile, args: [...user, '--pdeathsig', 'KILL', '--', file, ...args] };
-  }
-}
-
-function userArguments({ uid, gid }: OsUser): string[] {
-  return ['--reuid', String(uid), '--regid', String(gid), '--init-groups'];
-}
-
-/** Some systems have no setpriv, or one without this option. */
-function canSetDeathSignal(): boolean {
-  const trial = spawnSync(setprivFile, ['--pdeathsig', 'KILL', '--', '/bin/true'], {
-    stdio: 'ignore',
-    timeout: 2_000,
-  });
-  return trial.status === 0;
 }
 
 /** Environment and working directory of another user's process are open to CAP_SYS_PTRACE only (proc(5), ptrace(2)). */

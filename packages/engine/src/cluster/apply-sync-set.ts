@@ -1,0 +1,83 @@
+import type { SyncSet } from '../contract/cluster-state.ts';
+import { syncSetAfterElection } from '../replication/quorum.ts';
+import { type SyncState, unconfirmedAfter, whyNotMove } from '../replication/transitions.ts';
+import type { CommandOf, CommandResult } from './commands.ts';
+import type { Draft } from './draft.ts';
+
+/** Commands about whom a commit waits for and who may elect (pure): each step of the sync set, checked once more here. */
+
+const refused = (reason: string): CommandResult => ({ ok: false, reason });
+
+export function moveSyncSet(draft: Draft, command: CommandOf<'move-sync-set'>): CommandResult {
+  const { state } = draft;
+  const stale = whyStale(draft, command);
+  if (stale) return refused(stale);
+  const from: SyncState = { set: state.syncSet, unconfirmed: state.syncProgress.unconfirmed };
+  const next = sorted(command.syncSet);
+  const known = new Set([...from.set.electors, ...from.set.standbys]);
+  const stranger = [...next.electors, ...next.standbys].find(
+    (name) =>
+      !known.has(name) && (state.members[name]?.phase !== 'active' || state.members[name].kind !== 'data'),
+  );
+  if (stranger) return refused(`${stranger} is no active data node`);
+  const problem = whyNotMove(from, next, state.reign.primary);
+  if (problem) return refused(problem);
+  state.syncSet = next;
+  state.syncProgress = { move: command.expected + 1, unconfirmed: unconfirmedAfter(from, next) };
+  const isBare = next.count === 0 && from.set.count > 0;
+  draft.event(isBare ? 'critical' : 'info', 'sync-set', describeMove(from.set, next));
+  return { ok: true };
+}
+
+export function confirmSyncSet(draft: Draft, command: CommandOf<'confirm-sync-set'>): CommandResult {
+  const stale = whyStale(draft, command);
+  if (stale) return refused(stale);
+  draft.state.syncProgress.unconfirmed = [];
+  return { ok: true };
+}
+
+/**
+ * Strictness and count act through the sync set's next moves. Between `async` and the other modes the default of every
+ * session changes: to `async` at once; from `async` only a running primary can prove that it waits, so it is refused.
+ */
+export function setDurability(draft: Draft, command: CommandOf<'set-durability'>): CommandResult {
+  const { state } = draft;
+  const { mode, strictness } = command.durability;
+  if (state.durability.mode === 'async' && mode !== 'async') {
+    return refused('commits of an async cluster are not confirmed by standbys yet');
+  }
+  state.durability = command.durability;
+  draft.event('info', 'durability', `Durability is now ${mode} ${strictness}.`);
+  return { ok: true };
+}
+
+/** The set moves with the primary, in the command that grants the reign: before, PostgreSQL there has acknowledged nothing. */
+export function moveWithReign(draft: Draft, candidate: string): void {
+  const { state } = draft;
+  if (candidate === state.reign.primary) return;
+  state.syncSet = syncSetAfterElection(state.syncSet, state.reign.primary, candidate);
+  state.syncProgress = { move: state.syncProgress.move + 1, unconfirmed: [] };
+}
+
+function whyStale(draft: Draft, command: { epoch: number; expected: number }): string | null {
+  const { state } = draft;
+  if (state.reign.epoch !== command.epoch) return `the epoch is ${state.reign.epoch} by now`;
+  if (state.failover && state.failover.state !== 'REJOIN') return 'a failover runs';
+  const { move } = state.syncProgress;
+  return move === command.expected ? null : `the sync set has moved on to number ${move}`;
+}
+
+function sorted(set: SyncSet): SyncSet {
+  return { ...set, electors: [...set.electors].sort(), standbys: [...set.standbys].sort() };
+}
+
+function describeMove(from: SyncSet, next: SyncSet): string {
+  const isSameSetting = from.count === next.count && from.standbys.join() === next.standbys.join();
+  if (!isSameSetting) {
+    return next.count === 0
+      ? 'Writes now wait for no standby: only the present primary may go on as primary.'
+      : `Writes now wait for ${next.count} of ${next.standbys.join(', ')}.`;
+  }
+  const electors = next.electors.length === 0 ? 'nobody else' : next.electors.join(', ');
+  return `An election now takes ${next.votes + 1} of the primary and ${electors}.`;
+}

@@ -1,0 +1,82 @@
+import { type ClusterState, durabilitySchema } from '../contract/cluster-state.ts';
+import { isInSyncSet } from '../replication/sync-target.ts';
+import type { SynchronousReplicationManager } from '../replication/synchronous-replication-manager.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
+import { pollUntil } from '../shared/deadline.ts';
+import { QuantaError } from '../shared/errors.ts';
+import type { Commander } from './commander.ts';
+import { hostOf } from './operation-params.ts';
+import type { StepContext, StepHandler } from './operation-runner.ts';
+import { syncSetWords } from './plan.ts';
+
+interface SyncSetResources {
+  synchronous: SynchronousReplicationManager;
+  commander: Commander;
+  clock?: Clock;
+}
+
+const commandDeadlineMs = 5000;
+const deadlineMs = 60_000;
+
+/** Steps of operations that wait for the sync set, which the decider moves by itself once the members call for it. */
+
+/** Not to be waited for yet is no failure: the standby joins the set whenever it has caught up. */
+export function enterSyncSet(resources: SyncSetResources): StepHandler {
+  return async (context) => {
+    const host = hostOf(context);
+    if (host.kind === 'witness') return 'a witness holds no data';
+    const entered = await untilSyncSet(resources, context, (state) => isWhole(state, host.name));
+    return entered ? `writes wait for ${syncSetWords(context.state())}` : 'it joins once it has caught up';
+  };
+}
+
+/** @throws QuantaError REFUSED when the node cannot be spared now */
+export function leaveSyncSet(resources: SyncSetResources): StepHandler {
+  return async (context) => {
+    const node = String(context.operation.params.node);
+    const left = await untilSyncSet(resources, context, (state) => !isInSyncSet(state, node));
+    if (left) return `writes wait for ${syncSetWords(context.state())}`;
+    const why = resources.synchronous.waitingFor() ?? 'no reason is known';
+    throw new QuantaError('REFUSED', `${node} could not leave the synchronous set: ${why}`, {
+      hint: 'Bring the other standbys up (see quantadb status), then remove it again.',
+    });
+  };
+}
+
+export function setDurability(resources: SyncSetResources): StepHandler {
+  return async (context) => {
+    const durability = durabilitySchema.parse(context.operation.params);
+    const command = { kind: 'set-durability' as const, durability };
+    const result = await resources.commander.submit(command, commandDeadlineMs);
+    if (!result.ok) throw new QuantaError('REFUSED', `the durability was not changed: ${result.reason}`);
+    return `${durability.mode} ${durability.strictness}; the synchronous set follows by itself`;
+  };
+}
+
+/** False when the set did not get there in time. */
+async function untilSyncSet(
+  resources: SyncSetResources,
+  context: StepContext,
+  isReached: (state: ClusterState) => boolean,
+): Promise<boolean> {
+  const clock = resources.clock ?? systemClock;
+  const endMs = clock.monotonicMs() + deadlineMs;
+  let said = '';
+  const look = async () => {
+    if (isReached(context.state())) return true;
+    if (clock.monotonicMs() >= endMs) return false;
+    const waiting = resources.synchronous.waitingFor();
+    const words = `writes wait for ${syncSetWords(context.state())}${waiting ? `; ${waiting}` : ''}`;
+    if (words !== said) await context.progress(words);
+    said = words;
+    return undefined;
+  };
+  const limits = { timeoutMs: deadlineMs * 2, intervalMs: 100, signal: context.signal };
+  return pollUntil(look, { what: 'the synchronous set moves', ...limits });
+}
+
+/** The standby's vote counts, commits wait for it, and the set is at rest. */
+function isWhole({ syncSet, syncProgress }: ClusterState, name: string): boolean {
+  const isMember = syncSet.electors.includes(name) && syncSet.standbys.includes(name);
+  return isMember && syncProgress.unconfirmed.length === 0;
+}
