@@ -28,6 +28,8 @@ const systemPackages = [
   { name: 'postgresql-15', file: '/usr/lib/postgresql/15/bin/postgres', testsOnly: false },
   { name: 'openssl', file: '/usr/bin/openssl', testsOnly: false },
   { name: 'util-linux', file: '/usr/bin/setpriv', testsOnly: false },
+  { name: 'iproute2', file: '/usr/sbin/ip', testsOnly: true },
+  { name: 'nftables', file: '/usr/sbin/nft', testsOnly: true },
   { name: 'chromium', file: '/usr/bin/chromium', testsOnly: true },
 ];
 

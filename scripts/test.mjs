@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson, root } from './lib/files.mjs';
-import { endLeftovers } from './lib/leftovers.mjs';
+import { endLeftovers, removeNamespaces } from './lib/leftovers.mjs';
 import { countPlaywright, countVitest, judgeRunner, noCounts, sum } from './lib/test-counts.mjs';
 import { reportingSetupErrors, setUp } from './setup.mjs';
 
@@ -38,6 +38,8 @@ class TestRun {
 
   /** @returns {Promise<Counts>} */
   async all() {
+    // Those of earlier runs; what this one leaves behind is a failure.
+    removeNamespaces();
     /** @type {Counts[]} */
     const counts = [await this.#checks()];
     for (const runner of this.#runners()) {
@@ -149,7 +151,7 @@ class TestRun {
     child.once('exit', () => clearTimeout(timer));
   }
 
-  /** @returns {Promise<Counts>} a process that a test left behind is a failure */
+  /** @returns {Promise<Counts>} a process or a network that a test left behind is a failure */
   async #cleanUp() {
     const mark = { variable: `QUANTADB_TEST_RUN=${this.id}`, directory: this.directory };
     const leftovers = await endLeftovers(mark, leftoverGraceMs);
@@ -157,6 +159,7 @@ class TestRun {
     const problems = leftovers.map(
       ({ pid, command }) => `left behind and killed: ${pid} ${command.slice(0, commandCharactersMax)}`,
     );
+    problems.push(...removeNamespaces().map((name) => `left behind and removed: network namespace ${name}`));
     return { ...noCounts(), failed: problems.length, problems };
   }
 

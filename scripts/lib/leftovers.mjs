@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const pollIntervalMs = 200;
@@ -41,6 +42,22 @@ export async function endLeftovers(mark, graceMs) {
     await sleep(pollIntervalMs);
   }
   return stubborn;
+}
+
+/**
+ * Removes the network namespaces of test processes that are gone (they are named after them).
+ *
+ * @returns {string[]} the names of those that were left
+ */
+export function removeNamespaces() {
+  const listed = spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' });
+  const names = (listed.stdout ?? '').split('\n').flatMap((line) => line.split(' ').slice(0, 1));
+  const left = names.filter((name) => {
+    const pid = /^qdb(\d+)-/.exec(name)?.[1];
+    return pid !== undefined && !existsSync(`/proc/${pid}`);
+  });
+  for (const name of left) spawnSync('ip', ['netns', 'del', name]);
+  return left;
 }
 
 /**

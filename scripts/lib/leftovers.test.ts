@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { endLeftovers, findLeftovers } from './leftovers.mjs';
+import { endLeftovers, findLeftovers, removeNamespaces } from './leftovers.mjs';
 
 let directory: string;
 let child: ChildProcess | null = null;
@@ -43,5 +43,23 @@ describe('processes that a test run left behind', () => {
 
   it('are none when everything ended', () => {
     expect(findLeftovers({ variable: `MARK=${directory}`, directory })).toEqual([]);
+  });
+});
+
+describe('network namespaces that a test run left behind', () => {
+  it('are removed when their process is gone, and left alone while it lives', async () => {
+    const ended = await startSleeper({});
+    const [gone, living] = [`qdb${ended.pid}-0`, `qdb${process.pid}-0`];
+    ended.kill('SIGKILL');
+    await once(ended, 'exit');
+    for (const name of [gone, living]) execFileSync('ip', ['netns', 'add', name]);
+    try {
+      const removed = removeNamespaces();
+      expect(removed).toContain(gone);
+      expect(removed).not.toContain(living);
+      expect(execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' })).not.toContain(gone);
+    } finally {
+      execFileSync('ip', ['netns', 'del', living]);
+    }
   });
 });

@@ -10,6 +10,7 @@ import type { OsUser } from '@quantadb/engine/postgres/postmaster-host';
 import { withDeadline } from '@quantadb/engine/shared/deadline';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
+import { stateDirectory } from '@quantadb/engine/shared/state-directory';
 import { releaseVersion } from '@quantadb/engine/shared/version';
 import { startApi } from './api/server.ts';
 import { ConsoleLink } from './console-link.ts';
@@ -58,7 +59,7 @@ export class Daemon {
     // PostgreSQL's user must be able to pass through, not to look around.
     await mkdir(dirname(config.dataDir), { recursive: true, mode: 0o711 });
     const osUser = await osUserNamed(config.osUser);
-    const seal = await SealStore.open(config.stateDir);
+    const seal = await SealStore.open(stateDirectory(config.stateDir));
     const timing = timingOf(config.timing);
     const reaper = await connectReaper(options, timing.killAheadMs);
     const database = createDatabase(options, { reaper, osUser });

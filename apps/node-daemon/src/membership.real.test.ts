@@ -16,12 +16,12 @@ afterAll(() => cluster?.cleanUp());
 
 const nodeOf = async (name: string) => (await cluster.status())?.nodes.find((node) => node.name === name);
 
-test('a spare host becomes a standby outside the synchronous set, and is removed again with its data set aside', async () => {
+test('a spare host becomes a standby that writes wait for, and is removed again with its data set aside', async () => {
   await cluster.addNode('node-2', 'spare-1');
   expect(await nodeOf('spare-1')).toMatchObject({
     role: 'standby',
     state: 'streaming',
-    sync: 'async',
+    sync: 'quorum',
     raft: 'learner',
   });
   await cluster.run('node-1', { kind: 'remove-node', node: 'spare-1' });
@@ -29,14 +29,21 @@ test('a spare host becomes a standby outside the synchronous set, and is removed
   await expect
     .poll(async () => (await cluster.host('spare-1').client.host()).state, { timeout: 20_000 })
     .toBe('available');
-  await cluster.addNode('node-1', 'spare-1');
-  expect(await nodeOf('spare-1')).toMatchObject({ role: 'standby', state: 'streaming' });
-  await cluster.run('node-1', { kind: 'remove-node', node: 'spare-1' });
 });
 
-test('I-MEMBER-1: the primary and a member of the synchronous set are not removed', async () => {
+test('a former member of the synchronous set is removed, and added again', async () => {
+  const operation = await cluster.run('node-1', { kind: 'remove-node', node: 'node-3' });
+  expect(operation.steps[0]?.detail).toBe('writes wait for 1 of node-2');
+  await cluster.untilHealthy();
+  await expect
+    .poll(async () => (await cluster.host('node-3').client.host()).state, { timeout: 20_000 })
+    .toBe('available');
+  await cluster.addNode('node-1', 'node-3');
+  expect(await nodeOf('node-3')).toMatchObject({ role: 'standby', state: 'streaming', sync: 'quorum' });
+});
+
+test('I-MEMBER-1: the primary is not removed', async () => {
   await expect(cluster.run('node-1', { kind: 'remove-node', node: 'node-1' })).rejects.toThrow(/refused/);
-  await expect(cluster.run('node-1', { kind: 'remove-node', node: 'node-2' })).rejects.toThrow(/refused/);
 });
 
 test('a switchover goes where it was told, and loses nothing', async () => {
@@ -54,20 +61,6 @@ test('a switchover goes where it was told, and loses nothing', async () => {
   const { rows } = await again.query<{ n: number }>('SELECT count(*)::int AS n FROM kept');
   await again.end();
   expect(rows).toEqual([{ n: 1000 }]);
-});
-
-test('a daemon that is killed and started within its lease is no outage: PostgreSQL is adopted', async () => {
-  const primary = await cluster.primary();
-  const before = await cluster.untilHealthy();
-  const { daemon } = cluster.host(primary.name);
-  if (daemon?.pid) process.kill(daemon.pid, 'SIGKILL');
-  await expect.poll(() => cluster.host(primary.name).daemon, { timeout: 5000 }).toBeNull();
-  await cluster.startDaemon(primary.name);
-  const after = await cluster.untilHealthy();
-  const pidOf = (status: typeof after) =>
-    status.nodes.find((node) => node.name === primary.name)?.pids?.postgres;
-  expect(pidOf(after)).toBe(pidOf(before));
-  expect([before.epoch, before.epoch + 1]).toContain(after.epoch);
 });
 
 test('PostgreSQL alone dies: a new reign begins, and every node streams', async () => {

@@ -42,6 +42,7 @@ const start = { request: switchover, planHash: 'h1', requestedBy: 'ada', reason:
 const reads = [
   '/health',
   '/primary',
+  '/read-only',
   '/readiness',
   '/liveness',
   '/cluster',

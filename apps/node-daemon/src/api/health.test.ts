@@ -31,12 +31,12 @@ describe('what a load balancer is told', () => {
     [
       'a primary',
       report({ role: 'primary', state: 'running' }),
-      ['/health', '/primary', '/readiness', '/liveness'],
+      ['/health', '/primary', '/read-only', '/readiness', '/liveness'],
     ],
     [
       'a synchronous standby',
       report({ role: 'standby', state: 'streaming' }),
-      ['/health', '/replica', '/sync', '/readiness', '/liveness'],
+      ['/health', '/replica', '/read-only', '/sync', '/readiness', '/liveness'],
     ],
     ['a primary that is being promoted', report({ role: 'primary', state: 'promoting' }), ['/liveness']],
     ['a node without PostgreSQL', report({ role: 'none', state: 'stopped' }), ['/liveness']],
@@ -45,13 +45,23 @@ describe('what a load balancer is told', () => {
       report({ role: 'standby', state: 'catching-up' }),
       ['/health', '/liveness'],
     ],
+    [
+      'a standby that serves reads without a quorum, whatever its lag was',
+      report({ role: 'standby', state: 'read-only' }),
+      ['/health', '/read-only', '/liveness'],
+    ],
+    [
+      'a former primary whose clients are shut out',
+      report({ role: 'standby', state: 'fenced' }),
+      ['/liveness'],
+    ],
   ])('%s', (_, seen, expected) => {
     expect(healthyPaths({ report: seen, state: agreed(['node-1']) })).toEqual(expected);
   });
 
   test('a standby outside the synchronous set is a replica all the same', () => {
     const seen = report({ role: 'standby', state: 'streaming' });
-    const expected = ['/health', '/replica', '/readiness', '/liveness'];
+    const expected = ['/health', '/replica', '/read-only', '/readiness', '/liveness'];
     expect(healthyPaths({ report: seen, state: agreed(['node-2']) })).toEqual(expected);
     expect(healthyPaths({ report: seen, state: null })).toEqual(expected);
   });
@@ -60,6 +70,8 @@ describe('what a load balancer is told', () => {
     const seen = report({ role: 'standby', state: 'streaming' });
     const input = { report: seen, state: agreed(['node-1'], true) };
     expect(healthyPaths(input)).toEqual(['/health', '/readiness', '/liveness']);
+    const alone = { ...input, report: report({ role: 'standby', state: 'read-only' }) };
+    expect(healthyPaths(alone)).toEqual(['/health', '/liveness']);
   });
 
   test('a witness is ready once it knows a leader, and serves nothing', () => {

@@ -25,9 +25,17 @@ export function parseBytes(text: string): number | null {
   return Number(match[1]) * (units[(match[2] ?? '').toLowerCase()] ?? 1);
 }
 
-const serving = new Set(['running', 'streaming', 'catching-up']);
+const serving = new Set(['running', 'streaming', 'catching-up', 'read-only']);
 
-export const healthPaths = ['/health', '/primary', '/replica', '/sync', '/readiness', '/liveness'] as const;
+export const healthPaths = [
+  '/health',
+  '/primary',
+  '/replica',
+  '/read-only',
+  '/sync',
+  '/readiness',
+  '/liveness',
+] as const;
 export type HealthPath = (typeof healthPaths)[number];
 
 export function isHealthy(path: HealthPath, input: HealthInput, lag: LagLimit | null = null): boolean {
@@ -46,12 +54,28 @@ export function isHealthy(path: HealthPath, input: HealthInput, lag: LagLimit | 
       return takesReads(input) && input.state?.syncSet.standbys.includes(report.name) === true;
     case '/replica':
       return takesReads(input) && (lag === null || isWithin(lag));
+    case '/read-only':
+      return report.role === 'primary'
+        ? report.state === 'running'
+        : takesReads(input) || readsOldData(input);
   }
 }
 
-function takesReads({ report, state }: HealthInput): boolean {
-  const isInMaintenance = (state?.members[report.name]?.maintenance ?? null) !== null;
-  return report.role === 'standby' && report.state === 'streaming' && !isInMaintenance;
+/**
+ * Without a quorum a standby still answers, from the moment at which it lost its primary. `/replica` promises a bounded
+ * lag, so it refuses; who can live with old data asks `/read-only`.
+ */
+function readsOldData(input: HealthInput): boolean {
+  return input.report.state === 'read-only' && !isInMaintenance(input);
+}
+
+function takesReads(input: HealthInput): boolean {
+  const { report } = input;
+  return report.role === 'standby' && report.state === 'streaming' && !isInMaintenance(input);
+}
+
+function isInMaintenance({ report, state }: HealthInput): boolean {
+  return (state?.members[report.name]?.maintenance ?? null) !== null;
 }
 
 function isWithin({ bytesMax, lagBytes }: LagLimit): boolean {

@@ -82,8 +82,8 @@ export class Routes {
     const lagText = path === '/replica' ? url.searchParams.get('lag') : null;
     const lag = lagText === null ? null : await this.lagLimit(lagText, report.name);
     const isWell = isHealthy(path, { report, state: facade.state() }, lag);
-    const { name, role, state, detail, timeline, epoch } = report;
-    return json({ name, role, state, detail, timeline, epoch }, isWell ? 200 : 503);
+    const { name, role, state, detail, timeline, epoch, degraded } = report;
+    return json({ name, role, state, detail, timeline, epoch, degraded }, isWell ? 200 : 503);
   }
 
   /** Only the primary knows how far behind a standby is: without the cluster's status the lag is unknown. */

@@ -45,6 +45,9 @@ function cluster(revision: number, verdict: string): ClusterStatus {
     connect: null,
     routers: [],
     nodes: [node('node-1', 1), node('node-2', 2)],
+    noQuorum: null,
+    network: null,
+    failover: null,
   };
 }
 

@@ -51,6 +51,9 @@ test('the verdict comes first, then the nodes, then how to connect', () => {
           routers: [],
         },
         nodes: [],
+        noQuorum: null,
+        network: null,
+        failover: null,
       },
     ],
   };
@@ -59,6 +62,11 @@ test('the verdict comes first, then the nodes, then how to connect', () => {
   expect(lines[1]).toContain('epoch 3, timeline 2, durability quorum, decided by node-2');
   expect(statusText(status)).toContain("psql 'postgres://app@127.0.0.1/app'");
   expect(statusText(status)).toContain('spare-1 (available)');
+  expect(statusText(status)).not.toContain('network');
+  const [cluster] = status.clusters;
+  const network = { kind: 'cut-off' as const, verdict: 'Node-3 is cut off from everybody.', rows: [] };
+  const clusters = cluster ? [{ ...cluster, network }] : [];
+  expect(statusText({ ...status, clusters })).toContain('\nnetwork: Node-3 is cut off from everybody.\n');
 });
 
 test('a plan shows what stops and what may go wrong before it asks', () => {

@@ -15,6 +15,7 @@ import type { SequencedWriter } from '@quantadb/engine/testing/sequenced-writer'
 import pg from 'pg';
 import { DaemonClient } from '../client.ts';
 import type { HostConfig } from '../host-config.ts';
+import type { NetworkLab } from './network-lab.ts';
 
 const daemonFile = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const binDir = process.env.QUANTADB_POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin';
@@ -29,22 +30,45 @@ export interface TestHost {
   client: DaemonClient;
 }
 
+export interface RealClusterOptions {
+  /** Hosts with networks of their own. */
+  lab?: NetworkLab;
+  /** `wan` where a test must not depend on how fast a busy machine starts a process. */
+  timing?: HostConfig['timing'];
+  /** Before anything is in a host's directory. */
+  prepare?(name: string, directory: string): Promise<void>;
+}
+
 /** Real daemons, reapers and PostgreSQL servers on free ports below one directory of their own. */
 export class RealCluster {
   readonly directory: string;
   readonly hosts = new Map<string, TestHost>();
   private readonly authority: Authority;
+  /** Hosts with networks of their own; null when all of them share this machine's. */
+  private readonly lab: NetworkLab | null;
 
-  private constructor(directory: string, authority: Authority) {
+  private readonly timing: HostConfig['timing'];
+
+  private constructor(
+    directory: string,
+    authority: Authority,
+    { lab, timing }: { lab: NetworkLab | null; timing: HostConfig['timing'] },
+  ) {
     this.directory = directory;
     this.authority = authority;
+    this.lab = lab;
+    this.timing = timing;
   }
 
-  static async create(names: string[]): Promise<RealCluster> {
+  static async create(names: string[], options: RealClusterOptions = {}): Promise<RealCluster> {
+    const { lab = null, timing = 'lan', prepare } = options;
     const directory = await mkdtemp(join(process.env.QUANTADB_TEST_DIR ?? tmpdir(), 'qdb-'));
     await chmod(directory, 0o755);
-    const cluster = new RealCluster(directory, await createAuthority({ name: 'test' }));
-    for (const name of names) await cluster.addHost(name);
+    const cluster = new RealCluster(directory, await createAuthority({ name: 'test' }), { lab, timing });
+    for (const name of names) {
+      await prepare?.(name, join(directory, name));
+      await cluster.addHost(name);
+    }
     return cluster;
   }
 
@@ -57,7 +81,10 @@ export class RealCluster {
   async startDaemon(name: string): Promise<void> {
     const host = this.host(name);
     const log = await open(join(host.directory, 'daemon.log'), 'a');
-    const daemon = spawn(process.execPath, [daemonFile, join(host.directory, 'host.json')], {
+    const command = [process.execPath, daemonFile, join(host.directory, 'host.json')];
+    const inNetwork = this.lab ? ['ip', 'netns', 'exec', this.lab.namespaceOf(name)] : [];
+    const [program = '', ...args] = [...inNetwork, ...command];
+    const daemon = spawn(program, args, {
       stdio: ['ignore', log.fd, log.fd],
       detached: true,
     });
@@ -82,7 +109,8 @@ export class RealCluster {
   async form(first: string, others: string[]): Promise<void> {
     const { user, database, password } = credentials;
     const application = { role: user, database, password };
-    await this.run(first, { kind: 'create-cluster', cluster: 'demo', application, parameters: {}, hba: [] });
+    const hba = this.lab ? [`host all all ${this.lab.network} scram-sha-256`] : [];
+    await this.run(first, { kind: 'create-cluster', cluster: 'demo', application, parameters: {}, hba });
     for (const name of others) await this.addNode(first, name);
     await this.untilHealthy(first);
   }
@@ -95,14 +123,7 @@ export class RealCluster {
   /** Plan, confirm, follow to the end. A refusal or a failure throws with its reason. */
   async run(via: string, request: OperationRequest): Promise<Operation> {
     const { client } = this.host(via);
-    const plan = await client.plan(request);
-    if (plan.refusal) throw new Error(`refused: ${plan.refusal}`);
-    const { operationId } = await client.start({
-      request,
-      planHash: plan.hash,
-      requestedBy: 'test',
-      reason: '',
-    });
+    const operationId = await this.start(via, request);
     const ended = async () => {
       const operations = await client.operations().catch(() => []);
       const operation = operations.find((each) => each.id === operationId);
@@ -111,6 +132,22 @@ export class RealCluster {
     const operation = await pollUntil(ended, { what: request.kind, timeoutMs: 120_000, intervalMs: 50 });
     if (operation.state === 'failed') throw new Error(`${request.kind} failed: ${operation.error}`);
     return operation;
+  }
+
+  /** Plans again, as a person would, when the cluster has moved on by itself meanwhile. */
+  private async start(via: string, request: OperationRequest): Promise<string> {
+    const { client } = this.host(via);
+    const attempt = async () => {
+      const plan = await client.plan(request);
+      if (plan.refusal) throw new Error(`refused: ${plan.refusal}`);
+      const start = { request, planHash: plan.hash, requestedBy: 'test', reason: '' };
+      return client.start(start).catch((error: unknown) => {
+        if (messageOf(error).includes('since the plan was made')) return undefined;
+        throw error;
+      });
+    };
+    const what = `${request.kind} starts`;
+    return (await pollUntil(attempt, { what, timeoutMs: 20_000, intervalMs: 100 })).operationId;
   }
 
   async status(via?: string): Promise<ClusterStatus | null> {
@@ -163,7 +200,7 @@ export class RealCluster {
   }
 
   endpoints(names = [...this.hosts.keys()]): { host: string; port: number }[] {
-    return names.map((name) => ({ host: '127.0.0.1', port: this.portOf(name) }));
+    return names.map((name) => ({ host: this.addressOf(name), port: this.portOf(name) }));
   }
 
   portOf(name: string): number {
@@ -173,7 +210,7 @@ export class RealCluster {
   }
 
   async connect(name: string): Promise<pg.Client> {
-    const client = new pg.Client({ host: '127.0.0.1', port: this.portOf(name), ...credentials });
+    const client = new pg.Client({ host: this.addressOf(name), port: this.portOf(name), ...credentials });
     client.on('error', () => undefined);
     await client.connect();
     return client;
@@ -185,7 +222,7 @@ export class RealCluster {
   }
 
   /** Every process of every host is ended, whatever state it is in, and nothing of it stays on disk. */
-  async cleanUp(writer?: SequencedWriter): Promise<void> {
+  async cleanUp(writer?: SequencedWriter, unmount?: () => Promise<unknown>): Promise<void> {
     await writer?.stop().catch(() => undefined);
     for (const host of this.hosts.values()) if (host.daemon?.pid) sendKill(host.daemon.pid);
     const gone = async () => {
@@ -194,13 +231,21 @@ export class RealCluster {
       return pids.length === 0 ? true : undefined;
     };
     await pollUntil(gone, { what: 'every process of the test is gone', timeoutMs: 20_000, intervalMs: 50 });
+    await unmount?.();
     await rm(this.directory, { recursive: true, force: true });
+  }
+
+  private addressOf(name: string): string {
+    return this.lab?.addressOf(name) ?? '127.0.0.1';
   }
 
   private async addHost(name: string): Promise<void> {
     const directory = join(this.directory, name);
     await mkdir(join(directory, 'tls'), { recursive: true });
-    const issued = await issueHostCertificate(this.authority, { host: name, addresses: ['127.0.0.1'] });
+    const issued = await issueHostCertificate(this.authority, {
+      host: name,
+      addresses: [this.addressOf(name)],
+    });
     const tls = {
       ca: join(directory, 'tls/ca.crt'),
       cert: join(directory, 'tls/host.crt'),
@@ -210,20 +255,21 @@ export class RealCluster {
     await writeFile(tls.cert, issued.certPem);
     await writeFile(tls.key, issued.keyPem, { mode: 0o600 });
     const [raft, api, postgres] = await Promise.all([freePort(), freePort(), freePort()]);
-    const at = (port: number) => ({ host: '127.0.0.1', port });
+    const address = this.addressOf(name);
+    const at = (port: number) => ({ host: address, port });
     const config: HostConfig = {
       version: 1,
       name,
       kind: 'data',
       addresses: { raft: at(raft), api: at(api), postgres: at(postgres) },
-      listenHost: '127.0.0.1',
+      listenHost: address,
       stateDir: join(directory, 'state'),
       dataDir: join(directory, 'pg/data'),
       runDir: join(directory, 'run'),
       binDir,
       osUser: process.getuid?.() === 0 ? 'postgres' : null,
       tls,
-      timing: 'lan',
+      timing: this.timing,
       console: null,
       logLevel: process.env.QUANTADB_TEST_LOG === 'debug' ? 'debug' : 'info',
     };

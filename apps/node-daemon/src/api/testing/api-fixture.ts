@@ -75,6 +75,9 @@ export function demoReport(parts: Partial<NodeReport> = {}): NodeReport {
     replayLsn: null,
     receiverStatus: null,
     leaseRemainingMs: 3000,
+    vitals: null,
+    degraded: null,
+    contacts: [],
     standbys: [],
     clone: null,
     raft: null,
@@ -117,6 +120,9 @@ export function demoStatus(parts: Partial<NodeStatus> = {}): ClusterStatus {
     connect: null,
     routers: [],
     nodes: [node],
+    noQuorum: null,
+    network: null,
+    failover: null,
   };
 }
 

@@ -1,0 +1,113 @@
+import { rm } from 'node:fs/promises';
+import { missingNumbers, SequencedWriter } from '@quantadb/engine/testing/sequenced-writer';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { credentials, RealCluster } from './testing/real-cluster.ts';
+
+/** Every host of a cluster loses its power at once, under a writer. */
+
+const names = ['node-1', 'node-2', 'node-3'];
+let cluster: RealCluster;
+let writer: SequencedWriter;
+
+beforeEach(async () => {
+  cluster = await RealCluster.create(names);
+  await cluster.startAll();
+  await cluster.form('node-1', ['node-2', 'node-3']);
+  writer = new SequencedWriter({
+    endpoints: cluster.endpoints(names),
+    credentials,
+    table: 'numbers',
+    pauseMs: 2,
+  });
+  await writer.start();
+});
+
+afterEach(() => cluster?.cleanUp(writer));
+
+async function someWrites(): Promise<void> {
+  const before = writer.acknowledgedCount();
+  await cluster.until('writes', () => writer.acknowledgedCount() > before + 50);
+}
+
+async function killAll(): Promise<void> {
+  await Promise.all(names.map((name) => cluster.killNode(name)));
+}
+
+async function expectNothingLost(): Promise<void> {
+  const { acknowledged } = await writer.stop();
+  expect(acknowledged.length).toBeGreaterThan(50);
+  for (const name of names) {
+    const missing = async () => {
+      const client = await cluster.connect(name);
+      return missingNumbers(client, 'numbers', acknowledged).finally(() => client.end());
+    };
+    await expect.poll(() => missing().catch(() => null), { timeout: 30_000 }).toEqual([]);
+  }
+}
+
+const orders = names.flatMap((first) =>
+  names
+    .filter((name) => name !== first)
+    .map((second) => {
+      const third = names.find((name) => name !== first && name !== second) ?? '';
+      return [first, second, third] as const;
+    }),
+);
+
+test('I-COLD-1: all hosts die under a writer and come back in every order; the cluster heals by itself and loses nothing', async () => {
+  for (const [first, second, third] of orders) {
+    await someWrites();
+    await killAll();
+    await cluster.startDaemon(first);
+    const alone = await cluster.until(`${first} says that it is alone`, (status) => status.noQuorum !== null);
+    expect(alone.verdict).toContain(`bring back ${[second, third].sort().join(' or ')}`);
+    await cluster.startDaemon(second);
+    await cluster.until(`${first} and ${second} take writes again`, (status) => status.primary !== null);
+    await someWrites();
+    await cluster.startDaemon(third);
+    await cluster.untilHealthy();
+  }
+  await expectNothingLost();
+});
+
+test('I-COLD-1 I-ELECT-8: while the only node that may hold the newest writes is missing, the cluster waits and names it', async () => {
+  const { name: primary } = await cluster.primary();
+  const [kept = '', emptied = ''] = names.filter((name) => name !== primary);
+  await someWrites();
+  await killAll();
+  await rm(cluster.host(emptied).config.dataDir, { recursive: true });
+  await Promise.all([kept, emptied].map((name) => cluster.startDaemon(name)));
+  const blocked = await cluster.until('it waits', (status) => status.failover?.state === 'NO_SAFE_CANDIDATE');
+  expect(blocked).toMatchObject({ health: 'down', primary: null });
+  expect(blocked.verdict).toContain(`${emptied} cannot: without data. Bring back ${primary}.`);
+  expect(blocked.failover?.blockedBy).toContain(`Bring back ${primary}.`);
+  const events = await cluster.host(kept).client.events(0);
+  expect(events.find((event) => event.kind === 'no-safe-candidate')).toMatchObject({
+    severity: 'critical',
+    message: expect.stringContaining(`Bring back ${primary}.`),
+  });
+  const reading = await cluster.until('the other one serves reads', (status) =>
+    status.nodes.some((node) => node.name === kept && node.state === 'read-only'),
+  );
+  expect(reading.nodes.find((node) => node.name === emptied)?.state).toBe('waiting');
+  await cluster.startDaemon(primary);
+  await cluster.untilHealthy();
+  await someWrites();
+  await expectNothingLost();
+});
+
+test('a primary that comes back with an empty disk does not vote, and starts over from a clone of its successor', async () => {
+  const { name: primary } = await cluster.primary();
+  await someWrites();
+  await killAll();
+  await rm(cluster.host(primary).config.dataDir, { recursive: true });
+  await cluster.startAll();
+  const healed = await cluster.untilHealthy();
+  expect(healed.primary).not.toBe(primary);
+  expect(healed.failover?.candidates.find((candidate) => candidate.node === primary)).toMatchObject({
+    position: null,
+    chosen: false,
+  });
+  await someWrites();
+  await expectNothingLost();
+});

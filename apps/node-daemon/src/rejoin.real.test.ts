@@ -1,0 +1,113 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pollUntil } from '@quantadb/engine/shared/deadline';
+import { missingNumbers, SequencedWriter } from '@quantadb/engine/testing/sequenced-writer';
+import { afterEach, expect, test } from 'vitest';
+import { killPrimaryAhead } from './testing/former-primary.ts';
+import { credentials, RealCluster } from './testing/real-cluster.ts';
+
+const names = ['node-1', 'node-2', 'node-3'];
+let cluster: RealCluster;
+let writer: SequencedWriter | undefined;
+
+afterEach(async () => {
+  await cluster.cleanUp(writer);
+  writer = undefined;
+});
+
+async function threeNodes(): Promise<void> {
+  cluster = await RealCluster.create(names);
+  await cluster.startAll();
+  await cluster.form('node-1', ['node-2', 'node-3']);
+}
+
+async function eventsOf(via: string): Promise<string[]> {
+  return (await cluster.host(via).client.events(0)).map((event) => event.message);
+}
+
+const rewound = (name: string) =>
+  new RegExp(`^${name} was rewound to [0-9A-F]+/[0-9A-F]+ on timeline \\d+ \\(`);
+
+/** The event is recorded a moment after what it tells. */
+async function expectEvent(via: string, words: RegExp): Promise<void> {
+  const heard = async () => (await eventsOf(via)).find((message) => words.test(message));
+  await pollUntil(heard, { what: `an event like ${words}`, timeoutMs: 10_000, intervalMs: 100 });
+}
+
+test('a former primary that was killed ahead of its standbys is rewound, not cloned, and holds what was acknowledged', async () => {
+  await threeNodes();
+  writer = new SequencedWriter({
+    endpoints: cluster.endpoints(names),
+    credentials,
+    table: 'numbers',
+    pauseMs: 2,
+  });
+  await writer.start();
+  const running = writer;
+  await cluster.until('writes', () => running.acknowledgedCount() > 50);
+  const old = await killPrimaryAhead(cluster);
+  const after = await cluster.until(
+    'another primary',
+    (each) => each.primary !== null && each.primary !== old,
+  );
+  const written = running.acknowledgedCount();
+  await cluster.until('writes go on', () => running.acknowledgedCount() > written + 50);
+  await cluster.startDaemon(old);
+  await cluster.untilHealthy();
+  const { acknowledged } = await running.stop();
+  await expectEvent(after.primary ?? '', rewound(old));
+  expect((await eventsOf(after.primary ?? '')).join('\n')).not.toMatch(/starts over from a clone/);
+  const client = await cluster.connect(old);
+  const caughtUp = async () => (await missingNumbers(client, 'numbers', acknowledged)).length === 0;
+  await expect.poll(caughtUp, { timeout: 20_000 }).toBe(true);
+  expect((await client.query('SELECT count(*)::int AS n FROM ahead')).rows).toEqual([{ n: 0 }]);
+  await client.end();
+});
+
+test('I-REWIND-1: a daemon that finds the mark of an interrupted rewind starts over from a clone, and says so', async () => {
+  await threeNodes();
+  const old = await killPrimaryAhead(cluster);
+  const marker = join(cluster.host(old).config.stateDir, 'incoming.json');
+  await writeFile(marker, JSON.stringify({ what: 'rewind to node-2', startedAtMs: 0 }));
+  await cluster.until('another primary', (each) => each.primary !== null && each.primary !== old);
+  await cluster.startDaemon(old);
+  const { primary } = await cluster.untilHealthy();
+  await expectEvent(
+    primary ?? '',
+    new RegExp(`^${old} starts over from a clone of ${primary}: its rewind to node-2 was interrupted\\.$`),
+  );
+});
+
+test('a former primary that has lost the WAL a rewind reads is cloned, and the event says why', async () => {
+  await threeNodes();
+  const old = await killPrimaryAhead(cluster);
+  const { dataDir } = cluster.host(old).config;
+  // Without its history nobody can tell where its timeline left the others.
+  const walDir = join(dataDir, 'pg_wal');
+  const histories = (await readdir(walDir)).filter((name) => name.endsWith('.history'));
+  for (const name of histories) await writeFile(join(walDir, name), 'damaged\n');
+  await cluster.until('another primary', (each) => each.primary !== null && each.primary !== old);
+  await cluster.startDaemon(old);
+  const { primary } = await cluster.untilHealthy();
+  await expectEvent(
+    primary ?? '',
+    new RegExp(`^${old} starts over from a clone of ${primary}: it could not be rewound`),
+  );
+});
+
+test('two primaries are lost one after the other, ahead of everybody, and both are rewound to the third', async () => {
+  await threeNodes();
+  const first = await killPrimaryAhead(cluster);
+  await cluster.until('another primary', (each) => each.primary !== null && each.primary !== first);
+  await cluster.startDaemon(first);
+  await cluster.untilHealthy();
+  const second = await killPrimaryAhead(cluster);
+  const after = await cluster.until(
+    'another primary again',
+    (each) => each.primary !== null && each.primary !== second,
+  );
+  await cluster.startDaemon(second);
+  const healed = await cluster.untilHealthy();
+  expect(new Set(healed.nodes.map((node) => node.timeline)).size).toBe(1);
+  for (const name of [first, second]) await expectEvent(after.primary ?? '', rewound(name));
+});
