@@ -69,6 +69,8 @@ test('adds the spare host by click', async () => {
   await expect(page.getByText('clone the primary')).toBeVisible({ timeout: 20_000 });
   await confirm('Add spare-1');
   await expect(card('spare-1')).toContainText('standby · streaming', { timeout: 90_000 });
+  // The operation goes on for a moment, and a cluster runs one at a time.
+  await expect(page.getByText('All operations')).toBeVisible({ timeout: 60_000 });
 });
 
 test('puts a node in maintenance and ends it', async () => {

@@ -139,6 +139,7 @@ function report(revision: number) {
       replayLsn: null,
       receiverStatus: null,
       leaseRemainingMs: 3000,
+      vitals: null,
       standbys: [],
       clone: null,
     },

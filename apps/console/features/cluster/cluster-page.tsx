@@ -16,7 +16,10 @@ import { RunningOperation } from '../operations/running-operation.tsx';
 import { AddNode } from './add-node.tsx';
 import { CloneProgress } from './clone-progress.tsx';
 import { ClusterEvents } from './cluster-events.tsx';
+import { FailoverPanel } from './failover-panel.tsx';
 import { LagCharts } from './lag-charts.tsx';
+import { NetworkPanel } from './network.tsx';
+import { NoQuorum } from './no-quorum.tsx';
 import { NodeMenu } from './node-menu.tsx';
 import { NodesTable } from './nodes-table.tsx';
 import { healthTones, healthWords, nodeTone, nodeWords } from './words.ts';
@@ -35,6 +38,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
   return (
     <>
       <Verdict status={status} ageMs={age} />
+      {status.noQuorum ? <NoQuorum noQuorum={status.noQuorum} /> : null}
       <RunningOperation clusterId={clusterId} />
       <CloneProgress nodes={status.nodes} />
       <Panel title="Topology" actions={<AddNode onChoose={setIntent} />}>
@@ -52,11 +56,15 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
           />
         </Stale>
       </Panel>
+      {status.network ? <NetworkPanel network={status.network} /> : null}
       <LagCharts clusterId={clusterId} />
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
-        <Panel title="Nodes" isFlush>
-          <NodesTable nodes={status.nodes} ageMs={age} />
-        </Panel>
+        <div className="flex min-w-0 flex-col gap-4">
+          <Panel title="Nodes" isFlush>
+            <NodesTable nodes={status.nodes} ageMs={age} />
+          </Panel>
+          {status.failover ? <FailoverPanel failover={status.failover} /> : null}
+        </div>
         <ClusterEvents clusterId={clusterId} />
       </div>
       {intent ? (

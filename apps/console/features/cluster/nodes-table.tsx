@@ -48,7 +48,8 @@ const columns: Column<NodeStatus>[] = [
     key: 'detail',
     header: 'Detail',
     isMinor: true,
-    cell: (node) => <span className="text-ink-soft">{node.detail}</span>,
+    cell: (node) =>
+      node.detail ? <span className="block min-w-64 text-ink-soft text-xs">{node.detail}</span> : null,
   },
 ];
 

@@ -21,9 +21,11 @@ const stateTones: Record<NodeStatus['state'], Tone> = {
   voting: 'good',
   'catching-up': 'working',
   cloning: 'working',
+  rewinding: 'working',
   starting: 'working',
   promoting: 'working',
   waiting: 'warning',
+  'read-only': 'warning',
   fenced: 'warning',
   stopped: 'critical',
   unreachable: 'critical',
@@ -35,6 +37,14 @@ export function nodeTone(node: NodeStatus): Tone {
 
 export function nodeWords(node: NodeStatus): string {
   return node.state === 'running' ? 'takes writes' : node.state.replace('-', ' ');
+}
+
+/** Which nodes to bring back when `needed` of them suffice. */
+export function someOfWords(names: readonly string[], needed: number): string {
+  const conjunction = needed >= names.length ? 'and' : 'or';
+  if (conjunction === 'or' && needed > 1) return `${needed} of ${names.join(', ')}`;
+  const last = names.at(-1) ?? 'nobody';
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} ${conjunction} ${last}`;
 }
 
 const healthOrder: Record<ClusterStatus['health'], number> = { down: 0, degraded: 1, healthy: 2 };

@@ -1,0 +1,90 @@
+'use client';
+
+import type { ClusterStatus } from '@quantadb/api/client-types';
+import { durationText } from '@quantadb/ui/charts/units';
+import type { Tone } from '@quantadb/ui/patterns/status';
+import { Timeline, type TimelineItem } from '@quantadb/ui/patterns/timeline';
+import { Panel } from '@quantadb/ui/primitives/panel';
+import { useTimes } from '../../lib/time.ts';
+import { NetworkMatrix } from './network.tsx';
+
+type FailoverView = NonNullable<ClusterStatus['failover']>;
+
+const tones: Partial<Record<FailoverView['state'], Tone>> = {
+  DONE: 'good',
+  ABANDONED: 'warning',
+  NO_SAFE_CANDIDATE: 'critical',
+};
+
+/** The failover under way, or the last one, from what made it begin to what may be lost. */
+export function FailoverPanel({ failover }: { failover: FailoverView }) {
+  const times = useTimes();
+  const isOver = failover.state === 'DONE' || failover.state === 'ABANDONED';
+  const from = failover.oldPrimary ?? 'nobody';
+  const to = failover.candidate ?? 'not decided';
+  return (
+    <Panel
+      title={`${isOver ? 'Last' : 'Running'} ${failover.kind}: ${from} → ${to}`}
+      actions={<span className="text-ink-faint text-xs">{times.moment(failover.startedAtMs)}</span>}
+    >
+      <Timeline
+        label={`Steps of the ${failover.kind}`}
+        items={[
+          ...detectionItems(failover),
+          ...candidateItems(failover),
+          ...stepItems(failover),
+          ...endItems(failover),
+        ]}
+      />
+    </Panel>
+  );
+}
+
+function detectionItems({ detection, reason }: FailoverView): TimelineItem[] {
+  const { network, witnesses } = detection;
+  const said = witnesses?.map((witness) => `${witness.node}: ${witness.detail}`).join('; ');
+  const items: TimelineItem[] = [
+    { key: 'detection', tone: 'critical', title: reason, ...(said ? { detail: said } : {}) },
+  ];
+  if (network && network.kind !== 'connected') {
+    const detail = <NetworkMatrix network={network} />;
+    items.push({ key: 'network', tone: 'warning', title: network.verdict, detail });
+  }
+  return items;
+}
+
+function candidateItems({ candidates }: FailoverView): TimelineItem[] {
+  return candidates.map(({ node, chosen, verdict, position }) => ({
+    key: `candidate ${node}`,
+    tone: chosen ? 'good' : 'muted',
+    title: node,
+    detail: verdict,
+    ...(position ? { aside: `${position.lsn} on timeline ${position.timeline}` } : {}),
+  }));
+}
+
+/** The first step repeats the reason, and the ages count from it. */
+function stepItems({ steps, startedAtMs }: FailoverView): TimelineItem[] {
+  return steps.slice(1).map((step, index) => ({
+    key: `${index} ${step.state}`,
+    tone: tones[step.state] ?? (index === steps.length - 2 ? 'working' : 'good'),
+    title: step.state,
+    detail: step.detail,
+    aside: `+${durationText(Math.max(0, step.atMs - startedAtMs))}`,
+  }));
+}
+
+function endItems({ dataLoss, blockedBy }: FailoverView): TimelineItem[] {
+  const items: TimelineItem[] = [];
+  if (blockedBy) items.push({ key: 'blocked', tone: 'critical', title: 'Waiting', detail: blockedBy });
+  if (dataLoss) {
+    const title = dataLoss.possible ? 'Data may be lost' : 'Nothing is lost';
+    items.push({
+      key: 'loss',
+      tone: dataLoss.possible ? 'critical' : 'good',
+      title,
+      detail: dataLoss.detail,
+    });
+  }
+  return items;
+}
