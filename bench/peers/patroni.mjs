@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { osUserNamed } from '../../apps/node-daemon/dist/preflight/os-user.js';
 import { pollUntil } from '../../packages/engine/dist/shared/deadline.js';
-import { freePorts } from '../lib/ports.mjs';
+import { freePort } from '../../packages/engine/dist/testing/free-port.js';
 import { childrenOf, endProcessesIn, signalProcess } from '../lib/workspace.mjs';
 
 const programs = { patroni: '/usr/bin/patroni', etcd: '/usr/bin/etcd' };
@@ -61,7 +61,7 @@ class PatroniCluster {
   async start() {
     this.osUser = userInfo().uid === 0 ? await osUserNamed('postgres') : null;
     this.makeDirectory(this.directory);
-    const ports = await freePorts(2 + names.length * 2);
+    const ports = await Promise.all(Array.from({ length: 2 + names.length * 2 }, freePort));
     const [etcdPort, etcdPeerPort] = ports;
     this.startEtcd(etcdPort, etcdPeerPort);
     for (const [index, name] of names.entries()) {

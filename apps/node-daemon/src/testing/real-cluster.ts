@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +10,7 @@ import type { ClusterStatus, NodeStatus } from '@quantadb/engine/contract/status
 import { type Authority, createAuthority, issueHostCertificate } from '@quantadb/engine/security/pki';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { messageOf } from '@quantadb/engine/shared/errors';
+import { freePort } from '@quantadb/engine/testing/free-port';
 import type { SequencedWriter } from '@quantadb/engine/testing/sequenced-writer';
 import pg from 'pg';
 import { DaemonClient } from '../client.ts';
@@ -277,15 +277,6 @@ export class RealCluster {
     const client = DaemonClient.overSocket(join(config.runDir, 'daemon.sock'));
     this.hosts.set(name, { config, directory, daemon: null, client });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** Processes that were started with, or stand in, the test's directory: its daemons, reapers and servers. */

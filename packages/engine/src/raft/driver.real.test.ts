@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -7,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createAuthority, issueHostCertificate } from '../security/pki.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { silentLogger } from '../shared/logger.ts';
+import { freePort } from '../testing/free-port.ts';
 import { type CommittedEntry, RaftDriver } from './driver.ts';
 import { encodeFrame } from './frames.ts';
 
@@ -39,15 +39,6 @@ afterEach(async () => {
   await Promise.all(nodes.map((node) => node.driver.stop()));
   await rm(directory, { recursive: true, force: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 async function certificateOf(name: string, by: Authority = authority) {
   const issued = await issueHostCertificate(by, { host: name, addresses: ['127.0.0.1'] });

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { pollUntil } from '../../shared/deadline.ts';
 import { silentLogger } from '../../shared/logger.ts';
+import { freePort } from '../../testing/free-port.ts';
 import { withFreshConnection } from '../connection.ts';
 import { type NodePlace, slotNameOf, type Upstream } from '../layout.ts';
 import type { OsUser } from '../postmaster-host.ts';
@@ -159,15 +159,6 @@ async function findOsUser(): Promise<OsUser | null> {
     ['-u', '-g'].map(async (flag) => Number((await run('id', [flag, 'postgres'])).stdout)),
   );
   return { uid: uid ?? 0, gid: gid ?? 0, name: 'postgres' };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 async function makeAuthority(directory: string): Promise<void> {
