@@ -29,7 +29,7 @@ export interface Observed {
 const wellWithinMs = 3000;
 /** Nothing was seen for longer than this: what is remembered would be held against standbys that did nothing wrong. */
 const gapMs = 3000;
-const probationMs = 2000;
+const probationMs = 1000;
 const probationMaxMs = 300_000;
 /** Well for so long, a standby's drops are forgotten. */
 const forgiveAfterMs = 600_000;

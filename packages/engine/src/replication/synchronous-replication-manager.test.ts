@@ -195,6 +195,7 @@ describe('SynchronousReplicationManager', () => {
       fromEpoch: 3,
       reason: 'silent',
       detection: { silentForMs: 1, detail: '' },
+      preferred: null,
       supersedes: null,
     });
     const before = scene.state.revision;
