@@ -91,6 +91,8 @@ export interface Database {
   position(): Promise<WalPosition>;
   history(timeline: number): Promise<{ timeline: number; parentId: number; forkLsn: string }[]>;
   judge(position: WalPosition, timeline: number, timelines: TimelineRecord[]): HistoryVerdict;
+  /** Timelines that this node knows from a primary, once it knows `timeline` too, and that `timeline` does not descend from. */
+  strayTimelines(timeline: number, timelines: TimelineRecord[]): Promise<number[]>;
   /** Cluster-wide parameters and client access lines; those that QuantaDB owns are refused and logged. */
   applyConfiguration(configuration: { parameters: Record<string, string>; hba: string[] }): Promise<void>;
   /** Tells PostgreSQL whom a commit waits for; an order older than the last one changes nothing. */

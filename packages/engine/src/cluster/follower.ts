@@ -13,13 +13,26 @@ type Proof = { kind: 'contained' } | { kind: 'diverged'; forkLsn: string | null 
 
 /** A standby that does not stream is asked this often whether its WAL is still part of the history. */
 const proveEveryMs = 2000;
+/** A standby that could follow and has not streamed for so long is looked at: its server may look for a dead timeline. */
+const strayAfterMs = 5000;
+const stopDeadlineMs = 10_000;
+
+interface Following {
+  name: string;
+  epoch: number;
+  isProven: boolean;
+  provenAtMs: number;
+  /** Since when this reign's primary is open and PostgreSQL told to stream from it. */
+  sinceMs: number;
+  hasStreamed: boolean;
+}
 
 /** The standby's half of the agent: hold still, follow a primary, or get back into its history first. */
 export class Follower {
   private readonly options: FollowerOptions;
   private readonly rejoin: Rejoin;
   /** Whom PostgreSQL was last told to stream from, and in which epoch; null when told to stream from nobody. */
-  private following: { name: string; epoch: number; isProven: boolean; provenAtMs: number } | null = null;
+  private following: Following | null = null;
   private readonly clock: Clock;
 
   constructor(options: FollowerOptions) {
@@ -78,7 +91,11 @@ export class Follower {
     const isRunning = await database.isRunning();
     if (isRunning && this.isFollowing(desire)) return;
     const proof = await this.prove(desire, isRunning);
-    if (proof.kind === 'contained') return this.attach(desire, isRunning);
+    if (proof.kind === 'contained') {
+      const isStray = isRunning && (await this.isStray(desire));
+      if (isStray) await database.stopFast(stopDeadlineMs);
+      return this.attach(desire, isRunning && !isStray);
+    }
     if (proof.kind === 'wait') return;
     if (await this.rejoin.rewind(desire, proof.forkLsn, signal)) return this.attachRewound(desire);
     await this.clone(desire, signal);
@@ -98,8 +115,30 @@ export class Follower {
     if (!desire.isOpen) return true;
     // WAL of the old primary may have come in until the very change of upstream: what does not stream is proven anew.
     const isStreaming = this.options.database.observation()?.receiverStatus === 'streaming';
+    if (isStreaming && following.isProven) following.hasStreamed = true;
     const isStale = this.clock.monotonicMs() - following.provenAtMs > proveEveryMs;
     return following.isProven && (isStreaming || !isStale);
+  }
+
+  /**
+   * A running standby chooses its timeline when it starts, and again when it meets a newer one. Once it has chosen one
+   * that the cluster never built on (its primary died as it opened) it never looks back, though none of that timeline's
+   * WAL has come in: "new timeline is not a child of database system timeline". A restart chooses anew.
+   */
+  private async isStray(desire: Follow): Promise<boolean> {
+    const { following, clock } = this;
+    const { database, logger } = this.options;
+    if (following?.name !== desire.upstream.name || following.epoch !== desire.epoch) return false;
+    if (!following.isProven || following.hasStreamed) return false;
+    if (clock.monotonicMs() - following.sinceMs < strayAfterMs) return false;
+    const timelines = this.options.state()?.timelines ?? [];
+    const stray = await database.strayTimelines(desire.timeline, timelines);
+    if (stray.length === 0) return false;
+    logger.warn(
+      { stray, timeline: desire.timeline },
+      'PostgreSQL looks for a timeline that is no more: restart',
+    );
+    return true;
   }
 
   private async attach(desire: Follow, isRunning: boolean): Promise<void> {
@@ -116,9 +155,13 @@ export class Follower {
       await database.startStandby({ upstream, clients: 'open' });
     }
     if (desire.isOpen) await database.dropSlotsExcept([]);
+    const nowMs = this.clock.monotonicMs();
+    const before = isRunning && this.following?.isProven ? this.following : null;
+    const isSame = before?.name === upstream.name && before.epoch === desire.epoch;
     this.following = {
       ...{ name: upstream.name, epoch: desire.epoch },
-      ...{ isProven: desire.isOpen, provenAtMs: this.clock.monotonicMs() },
+      ...{ isProven: desire.isOpen, provenAtMs: nowMs },
+      ...{ sinceMs: isSame ? before.sinceMs : nowMs, hasStreamed: isSame && before.hasStreamed },
     };
     show({ state: 'catching-up', detail: '' });
   }

@@ -1,6 +1,6 @@
 import type { SyncSetting, TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
 import { setAsideDataDirectory } from '../postgres/data-directory.ts';
-import { readHistories } from '../postgres/history-files.ts';
+import { readHistories, strayTimelines } from '../postgres/history-files.ts';
 import { slotNameOf, type Upstream } from '../postgres/layout.ts';
 import { compareLsn, lsnDistanceBytes } from '../postgres/lsn.ts';
 import { olderStatementsEnd } from '../postgres/older-statements.ts';
@@ -8,7 +8,7 @@ import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
 import { RewindSource } from '../postgres/rewind-source.ts';
 import type { ServerSample } from '../postgres/sample.ts';
 import { PostgresSupervisor, type SupervisorOptions } from '../postgres/supervisor.ts';
-import { judgeHistory } from '../postgres/timeline-history.ts';
+import { ancestryOf, judgeHistory } from '../postgres/timeline-history.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
 import { LagRing } from '../replication/lag.ts';
 import { dropSlotsExcept, ensureSlots } from '../replication/slots.ts';
@@ -193,6 +193,11 @@ export class PostgresDatabase implements Database {
 
   judge(position: WalPosition, timeline: number, timelines: TimelineRecord[]): HistoryVerdict {
     return judgeHistory(position, { current: timeline, timelines });
+  }
+
+  async strayTimelines(timeline: number, timelines: TimelineRecord[]): Promise<number[]> {
+    const ancestry = ancestryOf(timeline, timelines).map((each) => each.id);
+    return strayTimelines(timeline, ancestry, await readHistories(this.options.dataDir));
   }
 
   async applyConfiguration(configuration: {

@@ -7,6 +7,7 @@ import {
   parseHistory,
   plantHistories,
   readHistories,
+  strayTimelines,
   sweepPlantedHistories,
 } from './history-files.ts';
 
@@ -76,4 +77,14 @@ test('the local timelines are the newest descendant’s line, as a starting stan
     { timeline: 1, beginLsn: 0n },
   ]);
   expect(localTimelines(1, new Map())).toEqual([{ timeline: 1, beginLsn: 0n }]);
+});
+
+test('a timeline that the present one does not descend from is stray, as soon as the present one is known here', async () => {
+  await write(2, '1\t0/80\tno recovery target specified\n');
+  await write(3, '# planted\n');
+  const found = async () => strayTimelines(4, [4, 1], await readHistories(dataDir));
+  expect(await found()).toEqual([]);
+  await write(4, '1\t0/90\tno recovery target specified\n');
+  expect(await found()).toEqual([2]);
+  expect(strayTimelines(4, [4, 2, 1], await readHistories(dataDir))).toEqual([]);
 });

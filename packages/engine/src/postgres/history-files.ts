@@ -68,6 +68,18 @@ export function localTimelines(
   return line.reverse();
 }
 
+/** Real histories that `timeline` does not descend from; none as long as its own has not come in. */
+export function strayTimelines(
+  timeline: number,
+  ancestry: readonly number[],
+  histories: Map<number, HistoryEntry[]>,
+): number[] {
+  if (!histories.has(timeline)) return [];
+  const isStray = ([id, entries]: [number, HistoryEntry[]]) =>
+    entries.length > 0 && id !== timeline && !ancestry.includes(id);
+  return [...histories].filter(isStray).map(([id]) => id);
+}
+
 /**
  * Fills every gap below `target` in the local histories, so that a promotion takes exactly `target`: PostgreSQL takes
  * the first number without a history file. The placeholder names no parent, so `latest` never follows it

@@ -1,7 +1,11 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../shared/logger.ts';
+import { historyFileName, readHistories, strayTimelines } from './history-files.ts';
+import { slotNameOf } from './layout.ts';
 import { PostgresSupervisor } from './supervisor.ts';
-import { sql, TestCluster, untilReceived } from './testing/test-cluster.ts';
+import { sql, TestCluster, untilReceived, untilStreaming, upstreamOf } from './testing/test-cluster.ts';
 
 let cluster: TestCluster;
 
@@ -46,4 +50,30 @@ test('I-SYNC-8: an order for an earlier synchronous set changes nothing, also fo
   expect(await restarted.applySynchronous(order(4, ['node-2']))).toEqual(stale);
   expect(await restarted.applySynchronous(order(6, ['node-3']))).toMatchObject({ ok: true });
   expect(await names()).toEqual([{ names: 'ANY 1 ("node-3")' }]);
+});
+
+test('I-TIMELINE-3: a standby that went along to a timeline nobody kept cannot follow the next one until it is restarted', async () => {
+  const old = await cluster.primary('node-1');
+  const next = await cluster.standby('node-2', old);
+  const stray = await cluster.standby('node-3', old);
+  await untilReceived(next, old);
+  await untilReceived(stray, old);
+  await old.supervisor.kill('its host is lost');
+  // The candidate of timeline 3 died as it opened: its history came through, none of its WAL.
+  expect(await stray.supervisor.stopFast(20_000)).toMatchObject({ ok: true });
+  const end = await stray.supervisor.exactEndOfWal();
+  const walDir = join(stray.place.dataDir, 'pg_wal');
+  await writeFile(join(walDir, historyFileName(3)), `2\t${end.lsn}\tno recovery target specified\n`);
+  await sql(next, `SELECT pg_create_physical_replication_slot('${slotNameOf('node-3')}', true)`);
+  await next.supervisor.promote({ timeline: 4, deadlineMs: 30_000 });
+  const start = () =>
+    stray.supervisor.startStandby({ upstream: upstreamOf(next, stray), deadlineMs: 30_000 });
+  expect(await start()).toMatchObject({ ok: true });
+  const strays = async () => strayTimelines(4, [4, 2, 1], await readHistories(stray.place.dataDir));
+  await expect.poll(strays, { timeout: 10_000 }).toEqual([3]);
+  const taken = await stray.supervisor.sample();
+  expect(taken.ok && taken.sample.receiver?.status).not.toBe('streaming');
+  expect(await stray.supervisor.stopFast(20_000)).toMatchObject({ ok: true });
+  expect(await start()).toMatchObject({ ok: true });
+  await untilStreaming(stray);
 });

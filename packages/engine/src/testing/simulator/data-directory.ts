@@ -33,6 +33,8 @@ export class DataDirectory {
   /** Of this timeline's past, oldest first. */
   history: Fork[] = [];
   records: WalRecord[] = [];
+  /** The history of an upstream that this node could not stream from. */
+  met: { timeline: number; history: Fork[] } | null = null;
   /** How many of the records are on disk. */
   flushedCount = 0;
   /** The newest order about whom a commit waits for; kept beside the data, and durable before it is followed. */
@@ -60,6 +62,26 @@ export class DataDirectory {
   switchTo(fork: Fork): void {
     this.history = [...this.history, fork];
     this.timeline = fork.timeline;
+  }
+
+  /**
+   * A standby chooses its timeline when it starts, among those whose histories it has. One that nothing was received of
+   * is given up for the newest that was met since; one that holds WAL stays.
+   */
+  chooseTimeline(): void {
+    const { met, history } = this;
+    const last = history.at(-1);
+    if (!met || !last || last.timeline !== this.timeline) return;
+    const isEmpty = this.records.at(-1)?.timeline !== this.timeline && this.endLsn === last.forkLsn;
+    if (
+      !isEmpty ||
+      met.timeline <= this.timeline ||
+      met.history.some((each) => each.timeline === this.timeline)
+    )
+      return;
+    this.history = history.slice(0, -1);
+    this.timeline = last.parentId;
+    this.met = null;
   }
 
   /** Index of the first record that ends after `lsn`. */
@@ -90,6 +112,7 @@ export class DataDirectory {
     this.isInitialised = true;
     this.systemIdentifier = source.systemIdentifier;
     this.timeline = source.timeline;
+    this.met = null;
     this.history = [...source.history];
     this.records = source.records.slice(0, source.flushedCount);
     this.flushedCount = this.records.length;
@@ -97,6 +120,7 @@ export class DataDirectory {
 
   wipe(): void {
     this.isInitialised = false;
+    this.met = null;
     this.records = [];
     this.history = [];
     this.flushedCount = 0;

@@ -7,7 +7,7 @@ import type {
 } from '../../cluster/database.ts';
 import type { TimelineRecord, WalPosition } from '../../contract/cluster-state.ts';
 import { parseLsn } from '../../postgres/lsn.ts';
-import { judgeHistory } from '../../postgres/timeline-history.ts';
+import { ancestryOf, judgeHistory } from '../../postgres/timeline-history.ts';
 import type { Unconfirmed } from '../../postgres/unconfirmed.ts';
 import { isSuperseded, renderSynchronous, type SynchronousOrder } from '../../replication/synchronous.ts';
 import { sleep } from '../../shared/clock.ts';
@@ -202,6 +202,12 @@ export class ModelDatabase implements Database {
 
   judge(position: WalPosition, timeline: number, timelines: TimelineRecord[]): HistoryVerdict {
     return judgeHistory(position, { current: timeline, timelines });
+  }
+
+  async strayTimelines(timeline: number, timelines: TimelineRecord[]): Promise<number[]> {
+    const own = this.data.timeline;
+    const isStray = this.data.met?.timeline === timeline && own !== timeline;
+    return isStray && ancestryOf(timeline, timelines).every((each) => each.id !== own) ? [own] : [];
   }
 
   async applyConfiguration(): Promise<void> {

@@ -99,6 +99,7 @@ export class PostgresServer implements ReplicatingServer {
     this.setRole('starting');
     this.isDying = false;
     this.clients = clients;
+    this.parts.data.chooseTimeline();
     return new Promise((resolve) => {
       this.later(tookMs, 'disk', () => {
         this.parts.data.flushedCount = this.parts.data.records.length;
@@ -162,6 +163,23 @@ export class PostgresServer implements ReplicatingServer {
     const record = this.append(value);
     this.waiting.push({ lsn: record.lsn, record, needsStandbys, answer });
     this.flush();
+  }
+
+  /**
+   * A client gives up waiting for the standbys: the commit stands, is visible, and outside every promise
+   * ("canceling wait for synchronous replication due to user request").
+   *
+   * @returns whether it waited for nothing else
+   */
+  cancelWait(value: number): boolean {
+    const { flushedLsn } = this.parts.data;
+    const isMeant = ({ record, lsn, needsStandbys }: Waiting) =>
+      record.value === value && needsStandbys && lsn <= flushedLsn;
+    const cancelled = this.waiting.find(isMeant);
+    if (!cancelled || this.isFrozen) return false;
+    this.waiting = this.waiting.filter((write) => write !== cancelled);
+    cancelled.answer({ ok: true, reason: 'cancelled' });
+    return true;
   }
 
   /** WAL of a transaction that goes on. */

@@ -132,6 +132,9 @@ export class WalReceiver implements Receiver {
     const forkLsn = theirs.forkOf(data.timeline);
     const limitLsn = forkLsn === null ? theirs.flushedLsn : forkLsn;
     if (limitLsn === undefined || data.endLsn > limitLsn) {
+      // The histories come first, so the next start knows them.
+      if (theirs.timeline > data.timeline)
+        data.met = { timeline: theirs.timeline, history: [...theirs.history] };
       this.connectLater();
       return;
     }
