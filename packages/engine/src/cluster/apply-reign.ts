@@ -34,6 +34,7 @@ export function beginFailover(draft: Draft, command: CommandOf<'begin-failover'>
     epoch: lastEpoch + 1,
     fromEpoch: command.fromEpoch,
     oldPrimary: state.reign.primary,
+    preferred: command.preferred,
     state: 'SEAL',
     reason: command.reason,
     startedAtMs: draft.atMs,

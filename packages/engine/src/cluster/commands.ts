@@ -56,6 +56,8 @@ export const commandSchema = z.discriminatedUnion('kind', [
     fromEpoch: z.number().int().min(0),
     reason: z.string(),
     detection: failoverSchema.shape.detection,
+    /** Whom a person asked for (switchover). */
+    preferred: nodeNameSchema.nullable().default(null),
     supersedes: z.string().nullable(),
   }),
   z.object({

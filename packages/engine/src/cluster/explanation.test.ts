@@ -19,6 +19,7 @@ const begin: Command = {
   fromEpoch: 3,
   reason: 'silent',
   detection: { silentForMs: 1200, detail: 'silent' },
+  preferred: null,
   supersedes: null,
 };
 const grant: Command = {

@@ -1,7 +1,8 @@
-import type { ClusterState, Member, SealVote } from '../contract/cluster-state.ts';
+import type { ClusterState, Failover, Member, SealVote } from '../contract/cluster-state.ts';
 import type { OperationRequest } from '../contract/operations.ts';
 import { restartable } from '../failover/decide.ts';
 import type { FailoverManager } from '../failover/failover-manager.ts';
+import { isElecting } from '../failover/round.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import type { SynchronousReplicationManager } from '../replication/synchronous-replication-manager.ts';
@@ -247,11 +248,23 @@ class OperationHandlers {
     return 'checkpoint written, nothing waits for the archive';
   };
 
-  /** From here on the failover record carries the truth: if this decider dies, the next one finishes the election. */
+  /** From here on the failover record carries the truth: if this decider dies, the next one goes on with the same election. */
   stopPrimary: StepHandler = async (context) => {
     const state = context.state();
     if (Number(context.operation.params.epoch) !== state.reign.epoch) return 'the reign has changed already';
-    if (state.failover && state.failover.state !== 'REJOIN') return 'an election runs already';
+    if (!electionOf(context)) {
+      if (state.failover && state.failover.state !== 'REJOIN') return 'an election runs already';
+      await this.beginSwitchover(context);
+    }
+    const failover = electionOf(context);
+    if (!failover) return 'the election has ended already';
+    this.resources.failovers.claim(failover.id);
+    this.preset = { id: failover.id, votes: await this.demote(context.state(), failover.id) };
+    return `stopped; ${failover.preferred} must hold all of its WAL`;
+  };
+
+  private async beginSwitchover(context: StepContext): Promise<void> {
+    const state = context.state();
     const candidate = await this.candidateOf(context);
     const id = (this.resources.newId ?? systemNewId)();
     this.resources.failovers.claim(id);
@@ -263,13 +276,13 @@ class OperationHandlers {
       fromEpoch: state.reign.epoch,
       reason,
       detection: { silentForMs: null, detail: reason },
+      preferred: candidate,
       supersedes: state.failover?.id ?? null,
     });
-    this.preset = { id, candidate, votes: await this.demote(context.state(), id) };
-    return `stopped; ${candidate} must hold all of its WAL`;
-  };
+  }
 
-  private preset: { id: string; candidate: string; votes: SealVote[] } | null = null;
+  /** What is known of the old primary before anybody is asked; of this process only. */
+  private preset: { id: string; votes: SealVote[] } | null = null;
 
   private async demote(state: ClusterState, failoverId: string): Promise<SealVote[]> {
     const primary = memberOf(state, state.reign.primary ?? '');
@@ -289,20 +302,16 @@ class OperationHandlers {
 
   elect: StepHandler = async (context) => {
     const { failovers } = this.resources;
-    const { preset } = this;
-    const state = context.state();
-    if (!preset || state.failover?.id !== preset.id) {
-      failovers.claim(null);
-      return 'finished by the failover that was under way';
-    }
+    const failover = electionOf(context);
     try {
-      const outcome = await failovers.collect(state, state.failover, {
-        preferred: preset.candidate,
-        preset: preset.votes,
-      });
-      await failovers.conclude(state.failover, outcome);
+      if (!failover) return 'finished by the failover that was under way';
+      failovers.claim(failover.id);
+      const known = this.preset?.id === failover.id ? this.preset.votes : null;
+      const votes = known ?? (await this.demote(context.state(), failover.id));
+      const outcome = await failovers.collect(context.state(), failover, votes);
+      await failovers.conclude(failover, outcome);
       if (outcome.election.kind === 'blocked') throw new QuantaError('REFUSED', outcome.election.blockedBy);
-      return `${outcome.election.candidate} is granted epoch ${state.failover.epoch}`;
+      return `${outcome.election.candidate} is granted epoch ${failover.epoch}`;
     } finally {
       this.preset = null;
       failovers.claim(null);
@@ -322,15 +331,14 @@ class OperationHandlers {
       signal: context.signal,
       clock: this.clock,
     });
-    const { reign } = context.state();
+    const { reign, failover } = context.state();
     const wanted = context.operation.params.to;
     if (wanted && wanted !== reign.primary) {
+      const verdict = failover?.candidates.find((each) => each.node === wanted)?.verdict;
       throw new QuantaError(
         'REFUSED',
-        `${reign.primary} became primary instead of ${wanted}: it held more WAL at that moment`,
-        {
-          hint: 'See quantadb events for the votes, then try again.',
-        },
+        `${reign.primary} is primary, not ${wanted}. ${verdict ?? 'Another failover came in between.'}`,
+        { hint: 'See quantadb events, then try again.' },
       );
     }
     return `${reign.primary} is primary: epoch ${reign.epoch}, timeline ${reign.timeline}`;
@@ -373,6 +381,14 @@ function isOpen(state: ClusterState): boolean {
   return (
     state.reign.epoch > 0 && isRecorded && (state.failover === null || state.failover.state === 'REJOIN')
   );
+}
+
+/** The election of this switchover while it has not ended: begun by this decider, or by the one before it. */
+function electionOf(context: StepContext): Failover | null {
+  const { failover } = context.state();
+  const isOurs =
+    failover?.kind === 'switchover' && failover.fromEpoch === Number(context.operation.params.epoch);
+  return isOurs && isElecting(failover) ? failover : null;
 }
 
 function memberOf(state: ClusterState, name: string): Member {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type ClusterState, nodeNameSchema } from '../contract/cluster-state.ts';
 import { RaftDriver, type RaftStatus, type RaftTiming, type SpawnRaft } from '../raft/driver.ts';
+import type { ReceivedRenewal } from '../raft/lease-ledger.ts';
 import type { Clock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -31,7 +32,7 @@ export interface RaftGroupOptions {
   tls: { ca: string; cert: string; key: string };
   timing: RaftTiming;
   logger: Logger;
-  onLeaseRenewal(renewal: { epoch: number; receivedAtMs: number }): void;
+  onLeaseRenewal(renewal: ReceivedRenewal): void;
   onFatal(error: Error): void;
 }
 

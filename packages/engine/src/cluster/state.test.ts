@@ -47,6 +47,7 @@ const begin = (id: string, fromEpoch: number, supersedes: string | null = null):
   fromEpoch,
   reason: 'silent',
   detection,
+  preferred: null,
   supersedes,
 });
 const grant = (failoverId: string, epoch: number, candidate: string): Command => ({

@@ -144,6 +144,8 @@ export const failoverSchema = z.object({
   epoch: z.number().int().min(1),
   fromEpoch: z.number().int().min(0),
   oldPrimary: nodeNameSchema.nullable(),
+  /** The node a person asked for; whoever finishes the election honours it as long as that is safe. */
+  preferred: nodeNameSchema.nullable().default(null),
   state: failoverStateSchema,
   reason: z.string(),
   startedAtMs: z.number(),

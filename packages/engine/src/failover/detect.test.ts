@@ -9,6 +9,7 @@ function input(more: Partial<DetectInput>): DetectInput {
     nowMs: 10_000,
     primary: 'node-1',
     lastRenewalMs: 9_800,
+    unconfirmedForMs: 250,
     watchedSinceMs: 0,
     reportedLost: null,
     isRecorded: true,
@@ -33,6 +34,14 @@ describe('detection of a lost primary', () => {
   it('gives the primary the full time to be heard by a new leader', () => {
     expect(suspect(input({ lastRenewalMs: null, watchedSinceMs: 9_500 }))).toEqual({ kind: 'well' });
     expect(suspect(input({ lastRenewalMs: null, watchedSinceMs: 8_900 })).kind).toBe('lost');
+  });
+
+  it('notices a primary that it hears but that does not hear its confirmations', () => {
+    const deaf = { unconfirmedForMs: timing.leaseMs / 2 + 1 };
+    expect(suspect(input(deaf)).kind).toBe('deaf');
+    expect(suspect(input({ ...deaf, watchedSinceMs: 9_500 })).kind, 'a new leader').toBe('well');
+    expect(suspect(input({ ...deaf, lastRenewalMs: 8_900 })).kind, 'silent as well').toBe('lost');
+    expect(suspect(input({ ...deaf, isRecorded: false })).kind, 'still taking over').toBe('well');
   });
 
   it('believes a daemon that reports its own PostgreSQL lost, without waiting', () => {

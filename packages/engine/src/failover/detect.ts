@@ -7,6 +7,8 @@ export interface DetectInput {
   primary: string | null;
   /** When the last renewal of this epoch arrived here; null when none has. */
   lastRenewalMs: number | null;
+  /** What that renewal said: for how long no confirmation has reached the primary. */
+  unconfirmedForMs: number;
   /** Since when this leader could have received one. */
   watchedSinceMs: number;
   /** What the primary's own daemon said, if it reported its PostgreSQL lost. */
@@ -18,6 +20,8 @@ export interface DetectInput {
 
 export type Suspicion =
   | { kind: 'well' }
+  /** It is heard, but does not hear this decider: its lease runs out unless somebody else decides. */
+  | { kind: 'deaf'; reason: string }
   | { kind: 'lost'; reason: string; silentForMs: number | null; isCertain: boolean };
 
 export function suspect(input: DetectInput): Suspicion {
@@ -40,6 +44,12 @@ export function suspect(input: DetectInput): Suspicion {
   if (!input.isRecorded && input.nowMs - input.watchedSinceMs > timing.takeoverDeadlineMs) {
     const reason = `${who} was granted the reign but did not open it within ${timing.takeoverDeadlineMs} ms.`;
     return { kind: 'lost', reason, silentForMs, isCertain: true };
+  }
+  const { unconfirmedForMs } = input;
+  const isWatchedLongEnough = input.nowMs - input.watchedSinceMs > timing.suspectAfterMs;
+  if (input.isRecorded && isWatchedLongEnough && unconfirmedForMs > timing.leaseMs / 2) {
+    const reason = `${who} has heard no confirmation of its lease for ${unconfirmedForMs} ms.`;
+    return { kind: 'deaf', reason };
   }
   return { kind: 'well' };
 }

@@ -9,6 +9,7 @@ import type {
   WalPosition,
 } from '../contract/cluster-state.ts';
 import type { Network } from '../contract/network.ts';
+import type { ReceivedRenewal } from '../raft/lease-ledger.ts';
 import { type Cancel, type Clock, sleep, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -17,6 +18,7 @@ import { judgeNetwork } from './connectivity.ts';
 import { type Election, elect, electorsOf } from './decide.ts';
 import { type Suspicion, suspect } from './detect.ts';
 import { granterDeadlineMs } from './lease.ts';
+import { isElecting, isGoodEnough, withHistories } from './round.ts';
 import type { FailoverTiming } from './timing.ts';
 import { askWitnesses, networkAtSuspicion, type Witness } from './witnesses.ts';
 
@@ -47,6 +49,13 @@ const commandDeadlineMs = 3000;
 const retryBlockedMs = 1000;
 /** Once a safe candidate is known, the others get this long to show that they hold more. */
 const graceMs = 30;
+/** The node that a person asked for is asked again for so long: nothing is lost by waiting for it but time. */
+const preferredDeadlineMs = 5000;
+const preferredRetryMs = 100;
+/** A primary that does not hear this decider is given to another one at most this often. */
+const handOverEveryMs = 500;
+/** A decider that inherits a switchover leaves its election to the operation for so long. */
+const inheritMs = 3000;
 
 /**
  * The decider's part of failover; it acts only on the Raft leader. What it has decided is in ClusterState, so the next
@@ -56,7 +65,8 @@ const graceMs = 30;
 export class FailoverManager {
   private readonly options: FailoverManagerOptions;
   private readonly clock: Clock;
-  private lastRenewal: { epoch: number; atMs: number } | null = null;
+  private lastRenewal: { epoch: number; atMs: number; unconfirmedForMs: number } | null = null;
+  private handOverAtMs = 0;
   private reportedLost: { epoch: number; detail: string } | null = null;
   private watch: { epoch: number; sinceMs: number } | null = null;
   private busy = false;
@@ -70,8 +80,8 @@ export class FailoverManager {
     this.clock = options.clock ?? systemClock;
   }
 
-  renewed(renewal: { epoch: number; receivedAtMs: number }): void {
-    this.lastRenewal = { epoch: renewal.epoch, atMs: renewal.receivedAtMs };
+  renewed({ epoch, receivedAtMs, body }: Pick<ReceivedRenewal, 'epoch' | 'receivedAtMs' | 'body'>): void {
+    this.lastRenewal = { epoch, atMs: receivedAtMs, unconfirmedForMs: unconfirmedIn(body) };
   }
 
   primaryLost(report: { epoch: number; detail: string }): void {
@@ -116,20 +126,29 @@ export class FailoverManager {
   private async act(state: ClusterState, leaderSinceMs: number): Promise<void> {
     const { failover } = state;
     if (failover && isElecting(failover)) {
-      // A switchover's operation runs its own election; a leader that inherits one finishes it like a failover.
-      if (failover.id !== this.claimed) await this.runElection(state, failover);
+      if (failover.id !== this.claimed && !this.isLeftToOperation(state, leaderSinceMs))
+        await this.runElection(state, failover);
       return;
     }
     const suspicion = this.suspicion(state, leaderSinceMs);
-    if (suspicion.kind === 'well') return;
-    await this.begin(state, suspicion);
+    if (suspicion.kind === 'deaf') await this.handOver(state, suspicion.reason);
+    if (suspicion.kind === 'lost') await this.begin(state, suspicion);
+  }
+
+  /**
+   * A switchover's operation runs its own election, also on a decider that has inherited both: it stops the old primary
+   * first, which would veto its replacement else. An operation that does not come to it is not waited for.
+   */
+  private isLeftToOperation({ failover, operation }: ClusterState, leaderSinceMs: number): boolean {
+    if (failover?.kind !== 'switchover' || operation?.kind !== 'switchover') return false;
+    return this.clock.monotonicMs() - leaderSinceMs < inheritMs;
   }
 
   private suspicion(state: ClusterState, leaderSinceMs: number): Suspicion {
     const { reign } = state;
     if (this.watch?.epoch !== reign.epoch)
       this.watch = { epoch: reign.epoch, sinceMs: this.clock.monotonicMs() };
-    const renewal = this.lastRenewal?.epoch === reign.epoch ? this.lastRenewal.atMs : null;
+    const renewal = this.lastRenewal?.epoch === reign.epoch ? this.lastRenewal : null;
     const lost = this.reportedLost?.epoch === reign.epoch ? this.reportedLost.detail : null;
     const isRecorded = state.timelines.some(
       (timeline) => timeline.id === reign.timeline && timeline.status === 'recorded',
@@ -137,7 +156,8 @@ export class FailoverManager {
     return suspect({
       nowMs: this.clock.monotonicMs(),
       primary: reign.primary,
-      lastRenewalMs: renewal,
+      lastRenewalMs: renewal?.atMs ?? null,
+      unconfirmedForMs: renewal?.unconfirmedForMs ?? 0,
       watchedSinceMs: Math.max(leaderSinceMs, this.watch.sinceMs),
       reportedLost: lost,
       isRecorded,
@@ -147,15 +167,7 @@ export class FailoverManager {
 
   private async begin(state: ClusterState, suspicion: Extract<Suspicion, { kind: 'lost' }>): Promise<void> {
     const witnesses = suspicion.isCertain ? [] : await this.askWitnesses(state);
-    const witness = state.members[witnesses.find((each) => each.hears)?.node ?? ''];
-    if (witness) {
-      this.options.logger.warn(
-        { witness: witness.name },
-        'another voter hears the primary: leadership moves there',
-      );
-      const moved = await this.options.transferLeadership(witness.raftId);
-      if (moved.ok) return;
-    }
+    if (await this.moveToWitness(state, witnesses, suspicion.reason)) return;
     this.options.setLeaseGate(null);
     this.gateKey = JSON.stringify(null);
     const isTakeover = state.failover && state.failover.state !== 'REJOIN';
@@ -167,6 +179,7 @@ export class FailoverManager {
         fromEpoch: state.reign.epoch,
         reason: suspicion.reason,
         detection: this.detection(state, suspicion, witnesses),
+        preferred: null,
         supersedes: state.failover?.id ?? null,
       },
       commandDeadlineMs,
@@ -174,6 +187,23 @@ export class FailoverManager {
     if (isTakeover) this.options.logger.warn({}, 'the granted candidate did not open; electing again');
     const now = this.options.state();
     if (now?.failover && isElecting(now.failover)) await this.runElection(now, now.failover);
+  }
+
+  /** Nothing is wrong with the primary: somebody whom it hears should decide, before its lease runs out. */
+  private async handOver(state: ClusterState, reason: string): Promise<void> {
+    if (this.clock.monotonicMs() < this.handOverAtMs || state.reign.primary === this.options.self) return;
+    this.handOverAtMs = this.clock.monotonicMs() + handOverEveryMs;
+    await this.moveToWitness(state, await this.askWitnesses(state), reason);
+  }
+
+  private async moveToWitness(state: ClusterState, witnesses: Witness[], reason: string): Promise<boolean> {
+    const witness = state.members[witnesses.find((each) => each.hears)?.node ?? ''];
+    if (!witness) return false;
+    this.options.logger.warn(
+      { witness: witness.name, reason },
+      'another voter hears the primary: leadership moves there',
+    );
+    return (await this.options.transferLeadership(witness.raftId)).ok;
   }
 
   /** While a voter still hears the primary, Raft leadership moves instead of anything being sealed. */
@@ -219,23 +249,23 @@ export class FailoverManager {
   async collect(
     state: ClusterState,
     failover: Failover,
-    wish: { preferred: string | null; preset: SealVote[] } = { preferred: null, preset: [] },
+    preset: SealVote[] = [],
   ): Promise<{ election: Election; votes: SealVote[] }> {
-    const votes: SealVote[] = [...wish.preset];
+    const votes: SealVote[] = [...preset];
+    const { preferred } = failover;
     const electors = electorsOf({ oldPrimary: failover.oldPrimary, syncSet: state.syncSet });
     const pending = new Set(electors.filter((name) => !votes.some((vote) => vote.node === name)));
-    const judge = () => this.judge({ state, failover, votes, pending, preferred: wish.preferred });
+    const judge = () => this.judge({ state, failover, votes, pending });
     return new Promise((resolve) => {
       let grace: Cancel | null = null;
       const finish = () => resolve({ election: judge(), votes: [...votes] });
       const settle = () => {
         if (pending.size === 0) return finish();
-        if (grace || !isGoodEnough(judge()) || (wish.preferred !== null && pending.has(wish.preferred)))
-          return;
+        if (grace || !isGoodEnough(judge()) || (preferred !== null && pending.has(preferred))) return;
         grace = this.clock.after(graceMs, finish);
       };
       for (const name of pending) {
-        void this.askToSeal(state, failover, name).then((vote) => {
+        void this.askElector(state, failover, name).then((vote) => {
           votes.push(vote);
           pending.delete(name);
           settle();
@@ -250,7 +280,6 @@ export class FailoverManager {
     failover: Failover;
     votes: SealVote[];
     pending: Set<string>;
-    preferred: string | null;
   }): Election {
     const { state, failover, votes } = round;
     const history = { current: state.reign.timeline, timelines: withHistories(state.timelines, votes) };
@@ -262,10 +291,19 @@ export class FailoverManager {
       syncSet: state.syncSet,
       votes: [...votes],
       pending: [...round.pending],
-      preferred: round.preferred,
+      preferred: failover.preferred,
       avoided: new Set(avoided.map((member) => member.name)),
       compare: (left, right) => this.options.comparePositions(left, right, history),
     });
+  }
+
+  private async askElector(state: ClusterState, failover: Failover, name: string): Promise<SealVote> {
+    const endMs = this.clock.monotonicMs() + (name === failover.preferred ? preferredDeadlineMs : 0);
+    for (;;) {
+      const vote = await this.askToSeal(state, failover, name);
+      if (vote.ok || this.clock.monotonicMs() >= endMs) return vote;
+      await sleep(this.clock, preferredRetryMs);
+    }
   }
 
   private async askToSeal(state: ClusterState, failover: Failover, name: string): Promise<SealVote> {
@@ -329,32 +367,8 @@ export class FailoverManager {
   }
 }
 
-function isElecting(failover: Failover): boolean {
-  return failover.state === 'SEAL' || failover.state === 'COLLECT' || failover.state === 'NO_SAFE_CANDIDATE';
-}
-
-/** A candidate that would first have to start its PostgreSQL is only taken when nobody else answers. */
-function isGoodEnough(election: Election): boolean {
-  return election.kind === 'keep' || (election.kind === 'promote' && election.vote.promotable);
-}
-
-/** The agreed timelines, completed by what the voters' own history files prove about unrecorded ones. */
-export function withHistories(timelines: TimelineRecord[], votes: SealVote[]): TimelineRecord[] {
-  const known = new Map(timelines.map((timeline) => [timeline.id, timeline]));
-  for (const vote of votes) {
-    if (!vote.ok) continue;
-    for (const past of vote.history) {
-      const record = known.get(past.timeline);
-      if (record?.status === 'recorded') continue;
-      const epoch = record?.epoch ?? 1;
-      known.set(past.timeline, {
-        id: past.timeline,
-        parentId: past.parentId,
-        forkLsn: past.forkLsn,
-        epoch,
-        status: 'recorded',
-      });
-    }
-  }
-  return [...known.values()].sort((left, right) => left.id - right.id);
+/** What a renewal carries: for how many ms its sender has been without a confirmation. */
+function unconfirmedIn(body: string): number {
+  const unconfirmedForMs = Number(body);
+  return Number.isFinite(unconfirmedForMs) ? unconfirmedForMs : 0;
 }

@@ -37,7 +37,10 @@ export class LeaseKeeper {
   private deadline: number | null = null;
   private lastWellMs = 0;
   private timers: Cancel[] = [];
-  private renewing = false;
+  /** Renewals that wait for their confirmation. */
+  private inFlight = 0;
+  /** When the newest confirmed renewal was sent, or since when there could have been one. */
+  private confirmedAtMs = 0;
   private isProbing = false;
   private probing = false;
   private readonly probeMs = new RecentExtreme('max');
@@ -74,6 +77,7 @@ export class LeaseKeeper {
     if (this.epoch !== epoch) {
       this.release();
       this.epoch = epoch;
+      this.confirmedAtMs = this.clock.monotonicMs();
       this.timers.push(this.clock.every(this.options.timing.renewEveryMs, () => void this.renewOnce()));
       void this.renewOnce();
     }
@@ -92,27 +96,36 @@ export class LeaseKeeper {
     this.isProbing = false;
   }
 
+  /**
+   * A renewal does not wait for the one before it, and a late confirmation is as good as any: the deadline counts from
+   * when the renewal was sent. TCP delivers late, and all at once, what a bad network has held up.
+   */
   private async renewOnce(): Promise<void> {
     const { epoch } = this;
-    if (epoch === null || this.renewing || !this.isWell()) return;
-    this.renewing = true;
+    const { renewEveryMs, leaseMs } = this.options.timing;
+    if (epoch === null || this.inFlight >= leaseMs / renewEveryMs || !this.isWell()) return;
+    this.inFlight += 1;
     try {
-      const answer = await this.options.renew({ epoch, body: '' }, this.options.timing.renewEveryMs * 2);
+      const body = String(Math.round(this.clock.monotonicMs() - this.confirmedAtMs));
+      const answer = await this.options.renew({ epoch, body }, leaseMs);
       if (this.epoch !== epoch) return;
-      if (!answer.ok) {
-        this.options.logger.debug({ epoch, reason: answer.reason }, 'lease not renewed');
-        return;
-      }
-      const deadline = holderDeadlineMs(answer.sentAtMs, this.options.timing.leaseMs);
-      const isArmed = await this.options.arm(deadline);
-      const remainingMs = this.remainingMs();
-      if (remainingMs !== null) this.leaseRemainingMs.note(remainingMs, this.clock.monotonicMs());
-      if (this.epoch === epoch && isArmed) this.deadline = Math.max(this.deadline ?? 0, deadline);
+      if (answer.ok) await this.confirmed(epoch, answer.sentAtMs);
+      else this.options.logger.debug({ epoch, reason: answer.reason }, 'lease not renewed');
     } catch (error) {
       this.options.logger.warn({ epoch, error: messageOf(error) }, 'lease renewal failed');
     } finally {
-      this.renewing = false;
+      this.inFlight -= 1;
     }
+  }
+
+  private async confirmed(epoch: number, sentAtMs: number): Promise<void> {
+    this.confirmedAtMs = Math.max(this.confirmedAtMs, sentAtMs);
+    const deadline = holderDeadlineMs(sentAtMs, this.options.timing.leaseMs);
+    if (deadline <= (this.deadline ?? 0)) return;
+    const isArmed = await this.options.arm(deadline);
+    const remainingMs = this.remainingMs();
+    if (remainingMs !== null) this.leaseRemainingMs.note(remainingMs, this.clock.monotonicMs());
+    if (this.epoch === epoch && isArmed) this.deadline = Math.max(this.deadline ?? 0, deadline);
   }
 
   /** PostgreSQL has answered a probe lately, or need not yet. */
