@@ -3,6 +3,7 @@ import { parseLsn } from '../../postgres/lsn.ts';
 import type { FromWorker } from '../../raft/worker-protocol.ts';
 import { lsnText, type WalRecord } from './data-directory.ts';
 import type { HostObserver, SimulatedHost } from './host.ts';
+import { killMaxMs } from './model-reaper.ts';
 import type { PostgresServer } from './postgres-server.ts';
 import { Violation, type World } from './world.ts';
 
@@ -53,11 +54,12 @@ export class Auditor implements HostObserver {
     if (record.timeline >= this.newestTimeline) return;
     if (this.mode === 'async') {
       this.demand(
-        false,
+        this.isKilledAsItWakes(server),
         'I-LEASE-1',
         () =>
           `${server.name} acknowledges on timeline ${record.timeline} while timeline ${this.newestTimeline} is open`,
       );
+      return;
     }
     this.demand(
       has(this.canonical, record),
@@ -65,6 +67,11 @@ export class Auditor implements HostObserver {
       () =>
         `${server.name} acknowledged ${describe(record)}, which the primary of timeline ${this.newestTimeline} does not hold`,
     );
+  }
+
+  /** Nothing can act on a machine that stands still: it may go on from where it stood until the kill has ended. */
+  private isKilledAsItWakes(server: PostgresServer): boolean {
+    return server.isDying && this.world.nowMs - server.frozenUntilMs < killMaxMs;
   }
 
   promoted(server: PostgresServer): void {

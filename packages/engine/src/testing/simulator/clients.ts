@@ -9,6 +9,9 @@ const answerDeadlineMs = 1000;
 /** Now and then a client loads data that it has not committed yet: WAL that nobody waits for. */
 const bulkRate = 0.02;
 const bulkRecordsMax = 300;
+/** Now and then one gives up waiting for the standbys. */
+const cancelRate = 0.01;
+const cancelAfterMaxMs = 200;
 
 /** Writes numbers through one node, one after another, whatever that node answers. */
 export class Writer {
@@ -18,6 +21,8 @@ export class Writer {
   private readonly pauseMs: number;
   private readonly nextValue: () => number;
   private isStopped = false;
+  /** Waits for the standbys that were given up. */
+  cancelled = 0;
 
   constructor(parts: {
     world: World;
@@ -60,8 +65,15 @@ export class Writer {
           goOn(outcome.ok ? world.between(0, this.pauseMs) : 100),
         );
       });
+      if (world.chance(cancelRate)) this.cancelLater(value);
     });
     world.after(answerDeadlineMs, 'timer', () => goOn(0));
+  }
+
+  private cancelLater(value: number): void {
+    this.world.after(this.world.between(0, cancelAfterMaxMs), 'client', () => {
+      if (this.host.server.cancelWait(value)) this.cancelled += 1;
+    });
   }
 }
 

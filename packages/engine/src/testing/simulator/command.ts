@@ -58,6 +58,8 @@ async function main(): Promise<void> {
     simulatedMs: 0,
     acknowledged: 0,
     promotions: 0,
+    switchovers: 0,
+    cancelledWaits: 0,
     appended: 0,
     reads: 0,
     violations: 0,
@@ -68,7 +70,16 @@ async function main(): Promise<void> {
     const outcome = await runSeed({ seed, ...(bug ? { bug: bug() } : {}) });
     sum.seeds += 1;
     sum.violations += outcome.violation ? 1 : 0;
-    for (const key of ['events', 'simulatedMs', 'acknowledged', 'promotions', 'appended', 'reads'] as const)
+    for (const key of [
+      'events',
+      'simulatedMs',
+      'acknowledged',
+      'promotions',
+      'switchovers',
+      'cancelledWaits',
+      'appended',
+      'reads',
+    ] as const)
       sum[key] += outcome[key];
     for (const key of outcome.visited.keys()) visited.add(key);
     slowestRecoveryMs = Math.max(slowestRecoveryMs, outcome.recoveredAfterMs ?? 0);

@@ -11,6 +11,9 @@ import type { PostgresServer } from './postgres-server.ts';
 import type { Thread } from './thread.ts';
 import type { World } from './world.ts';
 
+/** From SIGKILL to the end of the last process. */
+export const killMaxMs = 300;
+
 /** The reaper's decisions (the production ones) over the model of a server: PostgreSQL's parent, with a deadline. */
 export class ModelReaper {
   /** A planted bug: sleeps through every deadline. */
@@ -49,7 +52,7 @@ export class ModelReaper {
   kill(why: string): void {
     this.state = beginKill(this.state);
     this.world.note(`${this.server.name}: reaper kills PostgreSQL: ${why}`);
-    void this.server.kill(this.world.between(5, 300)).then(() => {
+    void this.server.kill(this.world.between(5, killMaxMs)).then(() => {
       if (!this.thread.isDead) this.state = disarmed;
     });
   }

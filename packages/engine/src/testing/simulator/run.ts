@@ -22,6 +22,9 @@ export interface RunOutcome {
   simulatedMs: number;
   acknowledged: number;
   promotions: number;
+  switchovers: number;
+  /** Waits for standbys that clients gave up. */
+  cancelledWaits: number;
   appended: number;
   reads: number;
   /** How often each fault came at each stage of a failover. */
@@ -59,8 +62,10 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
     await world.run(warmUpMs);
     const isPatient = world.chance(0.35);
     nemesis.start(isPatient ? 300 : world.pick([600, 1500, 4000]), isPatient);
+    if (world.chance(0.5)) cluster.person.start(world.pick([1000, 4000, 20_000]));
     await world.run(warmUpMs + troubleMs);
     nemesis.end();
+    cluster.person.leave();
     recoveredAfterMs = await recover(world, cluster);
     cluster.stopWriters();
     await world.run(world.nowMs + settleMs);
@@ -77,6 +82,8 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
     ...{ events: world.events, counts: world.counts, simulatedMs: world.nowMs },
     acknowledged: cluster.auditor.acknowledgedCount,
     promotions: cluster.auditor.promotions,
+    switchovers: cluster.person.begun,
+    cancelledWaits: cluster.cancelledWaits,
     appended: cluster.log.appended,
     reads: cluster.log.reads,
     visited: nemesis.visited,
@@ -101,6 +108,7 @@ async function recover(world: World, cluster: SimulatedCluster): Promise<number>
       nodes: [...cluster.hosts.values()].map((host) => host.describe()),
       reign: state?.reign,
       failover: state?.failover?.state,
+      operation: state?.operation?.steps,
       blockedBy: state?.failover?.blockedBy,
     });
     throw new Violation(

@@ -10,6 +10,7 @@ import { LogClient, Writer } from './clients.ts';
 import { firstLsn, lsnText } from './data-directory.ts';
 import { SimulatedHost, type Surroundings } from './host.ts';
 import { Network } from './network.ts';
+import { Person } from './person.ts';
 import type { World } from './world.ts';
 
 export interface ClusterOptions {
@@ -44,6 +45,7 @@ export class SimulatedCluster {
   readonly hosts = new Map<string, SimulatedHost>();
   readonly auditor: Auditor;
   readonly log: LogClient;
+  readonly person: Person;
   readonly timing: FailoverTiming = timingOf('lan');
   /** The last call of each agent to its PostgreSQL. */
   readonly lastEffect = new Map<string, string>();
@@ -55,6 +57,7 @@ export class SimulatedCluster {
   constructor(world: World, options: ClusterOptions, bug: Bug = {}) {
     this.world = world;
     this.network = new Network(world);
+    this.person = new Person(world, this.hosts);
     const { hosts } = this;
     const promises = { mode: options.mode, leaseMs: this.timing.leaseMs };
     this.auditor = new Auditor(world, promises, () => [...hosts.values()]);
@@ -132,10 +135,21 @@ export class SimulatedCluster {
     return newest;
   }
 
-  /** Everything works as it should: a recorded primary, everybody streams from it, writes are acknowledged. */
+  /** Waits for standbys that clients gave up. */
+  get cancelledWaits(): number {
+    return this.writers.reduce((sum, writer) => sum + writer.cancelled, 0);
+  }
+
+  /** Everything works as it should: a recorded primary, everybody streams from it, writes are acknowledged, nothing hangs. */
   isWell(): boolean {
     const state = this.newestState();
-    if (!state || state.failover || this.world.nowMs - this.auditor.lastAcknowledgedMs > 500) return false;
+    if (
+      !state ||
+      state.failover ||
+      state.operation ||
+      this.world.nowMs - this.auditor.lastAcknowledgedMs > 500
+    )
+      return false;
     for (const host of this.hosts.values()) {
       const { server, name } = host;
       if (server.isFrozen || host.main.heldForMs() > busyMs || host.raft.heldForMs() > busyMs) return false;
