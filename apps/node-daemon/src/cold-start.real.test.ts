@@ -1,36 +1,33 @@
 import { rm } from 'node:fs/promises';
 import { missingNumbers, SequencedWriter } from '@quantadb/engine/testing/sequenced-writer';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { credentials, RealCluster } from './testing/real-cluster.ts';
+import { credentials } from './testing/real-cluster.ts';
+import { sharedCluster } from './testing/shared-cluster.ts';
 
 /** Every host of a cluster loses its power at once, under a writer. */
 
 const names = ['node-1', 'node-2', 'node-3'];
-let cluster: RealCluster;
+const shared = sharedCluster(names);
 let writer: SequencedWriter;
+let table = '';
+let tables = 0;
 
 beforeEach(async () => {
-  cluster = await RealCluster.create(names);
-  await cluster.startAll();
-  await cluster.form('node-1', ['node-2', 'node-3']);
-  writer = new SequencedWriter({
-    endpoints: cluster.endpoints(names),
-    credentials,
-    table: 'numbers',
-    pauseMs: 2,
-  });
+  tables += 1;
+  table = `numbers_${tables}`;
+  writer = new SequencedWriter({ endpoints: shared().endpoints(names), credentials, table, pauseMs: 2 });
   await writer.start();
 });
 
-afterEach(() => cluster?.cleanUp(writer));
+afterEach(() => writer?.stop());
 
 async function someWrites(): Promise<void> {
   const before = writer.acknowledgedCount();
-  await cluster.until('writes', () => writer.acknowledgedCount() > before + 50);
+  await shared().until('writes', () => writer.acknowledgedCount() > before + 50);
 }
 
 async function killAll(): Promise<void> {
-  await Promise.all(names.map((name) => cluster.killNode(name)));
+  await Promise.all(names.map((name) => shared().killNode(name)));
 }
 
 async function expectNothingLost(): Promise<void> {
@@ -38,24 +35,19 @@ async function expectNothingLost(): Promise<void> {
   expect(acknowledged.length).toBeGreaterThan(50);
   for (const name of names) {
     const missing = async () => {
-      const client = await cluster.connect(name);
-      return missingNumbers(client, 'numbers', acknowledged).finally(() => client.end());
+      const client = await shared().connect(name);
+      return missingNumbers(client, table, acknowledged).finally(() => client.end());
     };
     await expect.poll(() => missing().catch(() => null), { timeout: 30_000 }).toEqual([]);
   }
 }
 
-const orders = names.flatMap((first) =>
-  names
-    .filter((name) => name !== first)
-    .map((second) => {
-      const third = names.find((name) => name !== first && name !== second) ?? '';
-      return [first, second, third] as const;
-    }),
-);
+/** Each host is the first to come back once, the second and the last once. */
+const orders = names.map((_, turn) => [...names.slice(turn), ...names.slice(0, turn)] as const);
 
-test('I-COLD-1: all hosts die under a writer and come back in every order; the cluster heals by itself and loses nothing', async () => {
-  for (const [first, second, third] of orders) {
+test('I-COLD-1: all hosts die under a writer and come back, each first and each last once; the cluster heals by itself and loses nothing', async () => {
+  const cluster = shared();
+  for (const [first = '', second = '', third = ''] of orders) {
     await someWrites();
     await killAll();
     await cluster.startDaemon(first);
@@ -71,6 +63,7 @@ test('I-COLD-1: all hosts die under a writer and come back in every order; the c
 });
 
 test('I-COLD-1 I-ELECT-8: while the only node that may hold the newest writes is missing, the cluster waits and names it', async () => {
+  const cluster = shared();
   const { name: primary } = await cluster.primary();
   const [kept = '', emptied = ''] = names.filter((name) => name !== primary);
   await someWrites();
@@ -97,6 +90,7 @@ test('I-COLD-1 I-ELECT-8: while the only node that may hold the newest writes is
 });
 
 test('a primary that comes back with an empty disk does not vote, and starts over from a clone of its successor', async () => {
+  const cluster = shared();
   const { name: primary } = await cluster.primary();
   await someWrites();
   await killAll();

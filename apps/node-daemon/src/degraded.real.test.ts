@@ -4,36 +4,34 @@ import type { WalPosition } from '@quantadb/engine/contract/cluster-state';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
 import { compareLsn } from '@quantadb/engine/postgres/lsn';
 import type { Client } from 'pg';
-import { afterEach, expect, test } from 'vitest';
-import { RealCluster } from './testing/real-cluster.ts';
+import { expect, test } from 'vitest';
+import { sharedCluster } from './testing/shared-cluster.ts';
 
 const names = ['node-1', 'node-2', 'node-3'];
-let cluster: RealCluster;
+const shared = sharedCluster(names);
 
-afterEach(() => cluster?.cleanUp());
-
-/** A healthy cluster whose primary is about to be alone. */
-async function threeNodes(): Promise<{ primary: string; others: string[] }> {
-  cluster = await RealCluster.create(names);
-  await cluster.startAll();
-  await cluster.form('node-1', ['node-2', 'node-3']);
-  const primary = (await cluster.primary()).name;
-  return { primary, others: names.filter((name) => name !== primary) };
+/** Of a healthy cluster: the primary, which is about to be alone, and a connection to it with an empty table `kept`. */
+async function scene(): Promise<{ primary: string; others: string[]; session: Client }> {
+  const primary = (await shared().primary()).name;
+  const session = await shared().connect(primary);
+  await session.query('DROP TABLE IF EXISTS kept');
+  await session.query('CREATE TABLE kept (n int)');
+  return { primary, others: names.filter((name) => name !== primary), session };
 }
 
 async function killAll(hosts: string[]): Promise<void> {
-  await Promise.all(hosts.map((name) => cluster.killNode(name)));
+  await Promise.all(hosts.map((name) => shared().killNode(name)));
 }
 
 async function startAll(hosts: string[]): Promise<void> {
-  await Promise.all(hosts.map((name) => cluster.startDaemon(name)));
+  await Promise.all(hosts.map((name) => shared().startDaemon(name)));
 }
 
 const stateOf = (status: ClusterStatus, name: string) =>
   status.nodes.find((node) => node.name === name)?.state;
 
 async function health(name: string, path: string): Promise<{ code: number; detail: string }> {
-  const { port } = cluster.host(name).config.addresses.api;
+  const { port } = shared().host(name).config.addresses.api;
   const response = await fetch(`http://127.0.0.1:${port}${path}`);
   const body = (await response.json()) as { detail: string };
   return { code: response.status, detail: body.detail };
@@ -42,7 +40,7 @@ async function health(name: string, path: string): Promise<{ code: number; detai
 /** The primary looks twice a second at what its standbys have confirmed, and writes it down. */
 async function allConfirmed(session: Client, primary: string): Promise<void> {
   const { rows } = await session.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn() AS lsn');
-  const file = join(cluster.host(primary).config.stateDir, 'confirmed-wal.json');
+  const file = join(shared().host(primary).config.stateDir, 'confirmed-wal.json');
   const isConfirmed = async () => {
     const text = await readFile(file, 'utf8').catch(() => null);
     const known = text === null ? '0/0' : (JSON.parse(text) as { position: WalPosition }).position.lsn;
@@ -52,7 +50,7 @@ async function allConfirmed(session: Client, primary: string): Promise<void> {
 }
 
 async function rowsOn(name: string, table: string): Promise<number[]> {
-  const client = await cluster.connect(name);
+  const client = await shared().connect(name);
   try {
     const { rows } = await client.query<{ n: number }>(`SELECT n FROM ${table} ORDER BY n`);
     return rows.map((row) => row.n);
@@ -62,9 +60,8 @@ async function rowsOn(name: string, table: string): Promise<number[]> {
 }
 
 test('I-DEGRADE-1 I-DEGRADE-2: two of three hosts are lost; the idle primary stops writes, goes on serving reads, and says so', async () => {
-  const { primary, others } = await threeNodes();
-  const session = await cluster.connect(primary);
-  await session.query('CREATE TABLE kept (n int)');
+  const cluster = shared();
+  const { primary, others, session } = await scene();
   await session.query('INSERT INTO kept SELECT generate_series(1, 100)');
   await allConfirmed(session, primary);
   const ended = new Promise<void>((resolve) => session.once('end', () => resolve()));
@@ -100,9 +97,8 @@ test('I-DEGRADE-1 I-DEGRADE-2: two of three hosts are lost; the idle primary sto
 });
 
 test('I-DEGRADE-1: a commit that nobody acknowledged keeps clients out, and all nodes agree on its fate in the end', async () => {
-  const { primary, others } = await threeNodes();
-  const session = await cluster.connect(primary);
-  await session.query('CREATE TABLE kept (n int)');
+  const cluster = shared();
+  const { primary, others, session } = await scene();
   await session.query('INSERT INTO kept VALUES (1)');
   await allConfirmed(session, primary);
   await killAll(others);
@@ -126,10 +122,9 @@ test('I-DEGRADE-1: a commit that nobody acknowledged keeps clients out, and all 
 });
 
 test('I-DEGRADE-3: a standby that is left alone goes on serving reads, also after a restart, and says since when', async () => {
-  const { primary, others } = await threeNodes();
+  const cluster = shared();
+  const { primary, others, session } = await scene();
   const [left = '', lost = ''] = others;
-  const session = await cluster.connect(primary);
-  await session.query('CREATE TABLE kept (n int)');
   await session.query('INSERT INTO kept VALUES (1)');
   await session.end();
   await expect.poll(() => rowsOn(left, 'kept').catch(() => null), { timeout: 20_000 }).toEqual([1]);

@@ -1,22 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { RealCluster } from './testing/real-cluster.ts';
+import { expect, test } from 'vitest';
+import { sharedCluster } from './testing/shared-cluster.ts';
 
-/** One cluster for the file: each test leaves it healthy, with the nodes it found. */
+const names = ['node-1', 'node-2', 'node-3'];
+const shared = sharedCluster(names, { spare: ['spare-1'] });
 
-const names = ['node-1', 'node-2', 'node-3', 'spare-1'];
-let cluster: RealCluster;
-
-beforeAll(async () => {
-  cluster = await RealCluster.create(names);
-  await cluster.startAll();
-  await cluster.form('node-1', ['node-2', 'node-3']);
-});
-
-afterAll(() => cluster?.cleanUp());
-
-const nodeOf = async (name: string) => (await cluster.status())?.nodes.find((node) => node.name === name);
+const nodeOf = async (name: string) => (await shared().status())?.nodes.find((node) => node.name === name);
 
 test('a spare host becomes a standby that writes wait for, and is removed again with its data set aside', async () => {
+  const cluster = shared();
   await cluster.addNode('node-2', 'spare-1');
   expect(await nodeOf('spare-1')).toMatchObject({
     role: 'standby',
@@ -32,6 +23,7 @@ test('a spare host becomes a standby that writes wait for, and is removed again 
 });
 
 test('a former member of the synchronous set is removed, and added again', async () => {
+  const cluster = shared();
   const operation = await cluster.run('node-1', { kind: 'remove-node', node: 'node-3' });
   expect(operation.steps[0]?.detail).toBe('writes wait for 1 of node-2');
   await cluster.untilHealthy();
@@ -43,10 +35,12 @@ test('a former member of the synchronous set is removed, and added again', async
 });
 
 test('I-MEMBER-1: the primary is not removed', async () => {
+  const cluster = shared();
   await expect(cluster.run('node-1', { kind: 'remove-node', node: 'node-1' })).rejects.toThrow(/refused/);
 });
 
 test('a switchover goes where it was told, and loses nothing', async () => {
+  const cluster = shared();
   const before = await cluster.primary();
   const target = before.name === 'node-2' ? 'node-3' : 'node-2';
   const client = await cluster.connect(before.name);
@@ -64,6 +58,7 @@ test('a switchover goes where it was told, and loses nothing', async () => {
 });
 
 test('PostgreSQL alone dies: a new reign begins, and every node streams', async () => {
+  const cluster = shared();
   const primary = await cluster.primary();
   const { epoch } = await cluster.untilHealthy();
   const pid = primary.pids?.postgres;
@@ -76,11 +71,15 @@ test('PostgreSQL alone dies: a new reign begins, and every node streams', async 
 });
 
 test('every host loses its power at once, and the cluster comes back by itself with its data', async () => {
-  await Promise.all(names.map((name) => cluster.killNode(name)));
+  const cluster = shared();
+  const before = await cluster.connect((await cluster.primary()).name);
+  await before.query('CREATE TABLE survives AS SELECT generate_series(1, 1000) AS n');
+  await before.end();
+  await Promise.all([...cluster.hosts.keys()].map((name) => cluster.killNode(name)));
   await cluster.startAll();
   const status = await cluster.untilHealthy();
-  const client = await cluster.connect(status.primary ?? '');
-  const { rows } = await client.query<{ n: number }>('SELECT count(*)::int AS n FROM kept');
-  await client.end();
+  const after = await cluster.connect(status.primary ?? '');
+  const { rows } = await after.query<{ n: number }>('SELECT count(*)::int AS n FROM survives');
+  await after.end();
   expect(rows).toEqual([{ n: 1000 }]);
 });

@@ -2,27 +2,29 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { missingNumbers, SequencedWriter } from '@quantadb/engine/testing/sequenced-writer';
-import { afterEach, expect, test } from 'vitest';
-import { killPrimaryAhead } from './testing/former-primary.ts';
-import { credentials, RealCluster } from './testing/real-cluster.ts';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { holdSenders, killPrimaryAhead } from './testing/former-primary.ts';
+import { credentials } from './testing/real-cluster.ts';
+import { sharedCluster } from './testing/shared-cluster.ts';
 
 const names = ['node-1', 'node-2', 'node-3'];
-let cluster: RealCluster;
+const shared = sharedCluster(names);
 let writer: SequencedWriter | undefined;
 
 afterEach(async () => {
-  await cluster.cleanUp(writer);
+  await writer?.stop();
   writer = undefined;
 });
 
-async function threeNodes(): Promise<void> {
-  cluster = await RealCluster.create(names);
-  await cluster.startAll();
-  await cluster.form('node-1', ['node-2', 'node-3']);
-}
+/** Of the running test. */
+let firstEvent = 0;
+
+beforeEach(async () => {
+  firstEvent = (await shared().host('node-1').client.events(0)).at(-1)?.id ?? 0;
+});
 
 async function eventsOf(via: string): Promise<string[]> {
-  return (await cluster.host(via).client.events(0)).map((event) => event.message);
+  return (await shared().host(via).client.events(firstEvent)).map((event) => event.message);
 }
 
 const rewound = (name: string) =>
@@ -35,7 +37,7 @@ async function expectEvent(via: string, words: RegExp): Promise<void> {
 }
 
 test('a former primary that was killed ahead of its standbys is rewound, not cloned, and holds what was acknowledged', async () => {
-  await threeNodes();
+  const cluster = shared();
   writer = new SequencedWriter({
     endpoints: cluster.endpoints(names),
     credentials,
@@ -65,7 +67,7 @@ test('a former primary that was killed ahead of its standbys is rewound, not clo
 });
 
 test('I-REWIND-1: a daemon that finds the mark of an interrupted rewind starts over from a clone, and says so', async () => {
-  await threeNodes();
+  const cluster = shared();
   const old = await killPrimaryAhead(cluster);
   const marker = join(cluster.host(old).config.stateDir, 'incoming.json');
   await writeFile(marker, JSON.stringify({ what: 'rewind to node-2', startedAtMs: 0 }));
@@ -79,7 +81,7 @@ test('I-REWIND-1: a daemon that finds the mark of an interrupted rewind starts o
 });
 
 test('a former primary that has lost the WAL a rewind reads is cloned, and the event says why', async () => {
-  await threeNodes();
+  const cluster = shared();
   const old = await killPrimaryAhead(cluster);
   const { dataDir } = cluster.host(old).config;
   // Without its history nobody can tell where its timeline left the others.
@@ -96,7 +98,7 @@ test('a former primary that has lost the WAL a rewind reads is cloned, and the e
 });
 
 test('two primaries are lost one after the other, ahead of everybody, and both are rewound to the third', async () => {
-  await threeNodes();
+  const cluster = shared();
   const first = await killPrimaryAhead(cluster);
   await cluster.until('another primary', (each) => each.primary !== null && each.primary !== first);
   await cluster.startDaemon(first);
@@ -110,4 +112,39 @@ test('two primaries are lost one after the other, ahead of everybody, and both a
   const healed = await cluster.untilHealthy();
   expect(new Set(healed.nodes.map((node) => node.timeline)).size).toBe(1);
   for (const name of [first, second]) await expectEvent(after.primary ?? '', rewound(name));
+});
+
+test('a client cancels its wait for the standbys, then its primary is lost: nobody has its row, and nothing else is lost', async () => {
+  const cluster = shared();
+  const old = (await cluster.primary()).name;
+  const [session, other] = [await cluster.connect(old), await cluster.connect(old)];
+  await session.query('CREATE TABLE cancelled (n int)');
+  await session.query('INSERT INTO cancelled VALUES (1)');
+  const warnings: string[] = [];
+  session.on('notice', (notice) => warnings.push(notice.message ?? ''));
+  const { rows } = await session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  await holdSenders(cluster, old);
+  const given = session.query('INSERT INTO cancelled VALUES (2)');
+  const isWaiting = async () => {
+    const pid = rows[0]?.pid ?? 0;
+    const waits = await other.query('SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = $2', [
+      pid,
+      'SyncRep',
+    ]);
+    return waits.rowCount === 1 ? true : undefined;
+  };
+  await pollUntil(isWaiting, { what: 'it waits for the standbys', timeoutMs: 10_000, intervalMs: 20 });
+  await other.query('SELECT pg_cancel_backend($1)', [rows[0]?.pid]);
+  await given;
+  expect(warnings.join('\n')).toContain('canceling wait for synchronous replication');
+  await cluster.killNode(old);
+  await cluster.until('another primary', (each) => each.primary !== null && each.primary !== old);
+  await cluster.startDaemon(old);
+  const { primary } = await cluster.untilHealthy();
+  await expectEvent(primary ?? '', rewound(old));
+  for (const name of names) {
+    const client = await cluster.connect(name);
+    expect((await client.query('SELECT n FROM cancelled ORDER BY n')).rows, name).toEqual([{ n: 1 }]);
+    await client.end();
+  }
 });
