@@ -226,12 +226,15 @@ describe('segments and snapshots', () => {
     });
   });
 
-  test('a commit hint is written with the next record only', () => {
+  test('I-DEGRADE-3: a commit hint is written at once, without waiting for the disk, and is there after a restart', () => {
     const disk = new MemoryDisk();
     const storage = open(disk);
-    const { operations } = disk;
+    append(storage, hard(1, 1), entriesOf(1, 2, 5));
+    disk.failing = 'sync';
     storage.append({ hardState: hard(1, 5), entries: [], mustSync: false });
-    expect(disk.operations).toBe(operations);
+    disk.failing = null;
+    storage.close();
+    expect(open(disk).initial.hardState).toEqual(hard(1, 5));
   });
 });
 

@@ -39,6 +39,8 @@ export class RaftStorage {
   private file: DiskFile | null = null;
   private failed: QuantaError | null = null;
   private hardState: HardState;
+  /** Whether everything in the newest segment would survive a loss of power. */
+  private isSynced = true;
 
   private constructor(options: StorageOptions) {
     this.disk = options.disk;
@@ -73,11 +75,14 @@ export class RaftStorage {
     }
   }
 
-  /** Makes a batch durable with one write and one sync. Without `mustSync` the hard state rides with the next batch. */
+  /**
+   * Makes a batch durable with one write and one sync. Without `mustSync` only the commit index has moved: it is written,
+   * and may be lost with the power. A node that starts alone knows what was agreed by it, and by nothing else.
+   */
   append(batch: { hardState: HardState; entries: Entry[]; mustSync: boolean }): void {
     const { hardState, entries } = batch;
     this.guard(() => {
-      if (batch.mustSync) this.write({ kind: 'batch', hardState, entries });
+      this.write({ kind: 'batch', hardState, entries }, batch.mustSync);
       this.hardState = hardState;
     });
   }
@@ -121,7 +126,7 @@ export class RaftStorage {
     this.hardState = hardState;
   }
 
-  private write(batch: Batch): void {
+  private write(batch: Batch, mustSync = true): void {
     const record = encodeRecord(batch);
     invariant(record.length <= recordBytesMax, `a batch of ${record.length} bytes is too large`);
     const current = this.segments.at(-1);
@@ -129,7 +134,8 @@ export class RaftStorage {
     const segment = this.segments.at(-1);
     invariant(segment && this.file, 'the storage is closed');
     this.file.append(record);
-    this.file.sync();
+    this.isSynced = mustSync;
+    if (mustSync) this.file.sync();
     segment.bytes += record.length;
     segment.lastIndex = Math.max(segment.lastIndex, batch.entries.at(-1)?.index ?? 0);
   }
@@ -140,6 +146,9 @@ export class RaftStorage {
    */
   private roll(): void {
     const sequence = (this.segments.at(-1)?.sequence ?? 0) + 1;
+    // What is torn may only ever be the end of the newest segment.
+    if (!this.isSynced) this.file?.sync();
+    this.isSynced = true;
     const segment = createSegment(this.disk, this.directory, { sequence, hardState: this.hardState });
     this.file?.close();
     this.file = this.disk.open(segment.path);

@@ -26,7 +26,7 @@ export class DurableLog {
     return index < (this.snapshot?.index ?? 0) || this.termAt(index) === term;
   }
 
-  /** A hard state without `mustSync` is only the commit hint, and stays in memory. */
+  /** A hard state without `mustSync` is only the commit hint, which may be lost. */
   write(ready: Pick<Ready, 'hardState' | 'snapshot' | 'entries' | 'mustSync'>): void {
     if (!ready.mustSync) return;
     this.hardState = { ...ready.hardState };

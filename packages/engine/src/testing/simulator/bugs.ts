@@ -2,6 +2,7 @@ import type { Coordinator } from '../../cluster/coordinator.ts';
 import type { WalPosition } from '../../contract/cluster-state.ts';
 import type { FailoverManager } from '../../failover/failover-manager.ts';
 import { compareLsn, formatLsn, parseLsn } from '../../postgres/lsn.ts';
+import type { SynchronousOrder } from '../../replication/synchronous.ts';
 import type { SimulatedHost } from './host.ts';
 import type { ModelDatabase } from './model-database.ts';
 import type { Bug, SimulatedCluster } from './simulated-cluster.ts';
@@ -119,6 +120,25 @@ export const bugs: Record<string, () => Bug> = {
         isTold = true;
       };
     }),
+  'standbys-before-electors': () => {
+    let names: string[] = [];
+    return {
+      cluster: (cluster) => {
+        names = [...cluster.hosts.keys()];
+      },
+      ...onEveryDatabase((database, host) => {
+        // PostgreSQL counts a standby at once that the votes do not know yet, or no longer.
+        const wrong = <Order extends SynchronousOrder>(order: Order): Order => {
+          const standbys = names.filter((name) => name !== host.name);
+          return order.set.count === 0 ? order : { ...order, set: { ...order.set, standbys } };
+        };
+        const apply = database.applySynchronous.bind(database);
+        const confirm = database.confirmSynchronous.bind(database);
+        database.applySynchronous = (order) => apply(wrong(order));
+        database.confirmSynchronous = (order) => confirm(wrong(order));
+      }),
+    };
+  },
   'own-timeline': () =>
     onEveryDatabase((database, host) => {
       const promote = database.promote.bind(database);
