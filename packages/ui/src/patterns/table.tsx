@@ -22,7 +22,7 @@ export interface TableProps<Row> {
 export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard (WCAG 2.1.1)
-    <section className="overflow-x-auto" tabIndex={0} aria-label={caption}>
+    <section className="relative overflow-x-auto" tabIndex={0} aria-label={caption}>
       <table className="w-full border-collapse text-left text-[0.8125rem]">
         <caption className="sr-only">{caption}</caption>
         <thead>
@@ -49,7 +49,7 @@ export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
                 <td
                   key={column.key}
                   className={classes(
-                    'px-4 py-2 align-middle first:whitespace-nowrap',
+                    'px-4 py-2 align-middle md:first:whitespace-nowrap',
                     column.isNumeric && 'text-right tabular-nums',
                     column.isMinor && 'hidden md:table-cell',
                   )}

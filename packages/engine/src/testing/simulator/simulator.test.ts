@@ -44,7 +44,7 @@ test(`I-LEASE-1, I-SEAL-1, I-SEAL-2, I-ELECT-7, I-LOSS-1, I-LOSS-2, I-TIMELINE-1
     ).toBe(true);
   const pairs = stages.flatMap((stage) => faultNames.map((fault) => pairOf(stage, fault)));
   // A long run visits them all; half of the runs know few kinds of trouble.
-  expect(pairs.filter((pair) => visited.has(pair)).length / pairs.length).toBeGreaterThan(0.7);
+  expect(pairs.filter((pair) => visited.has(pair)).length / pairs.length).toBeGreaterThan(0.6);
 });
 
 test('the same seed gives the same run, event for event', { timeout: minutesMs }, async () => {
