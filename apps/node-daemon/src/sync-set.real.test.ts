@@ -31,14 +31,12 @@ async function stateNow(): Promise<ClusterState> {
   return state;
 }
 
-async function standbyNames(): Promise<string> {
-  const { name } = await cluster.primary();
-  const client = await cluster.connect(name);
-  const { rows } = await client.query<{ names: string }>(
-    "SELECT current_setting('synchronous_standby_names') AS names",
-  );
+/** On the primary, for a session that has just begun. */
+async function settingOf(name: string): Promise<string> {
+  const client = await cluster.connect((await cluster.primary()).name);
+  const { rows } = await client.query<{ value: string }>('SELECT current_setting($1) AS value', [name]);
   await client.end();
-  return rows[0]?.names ?? '';
+  return rows[0]?.value ?? '';
 }
 
 /** Exactly these are in the set, and PostgreSQL waits as the log says. */
@@ -48,7 +46,8 @@ async function untilSet(names: string[], count: number): Promise<void> {
   await expect.poll(async () => (await stateNow()).syncSet, { timeout: 60_000 }).toEqual(target);
   const quoted = standbys.map((name) => `"${name}"`).join(', ');
   const wanted = count === 0 ? '' : `ANY ${count} (${quoted})`;
-  await expect.poll(standbyNames, { timeout: 20_000 }).toBe(wanted);
+  const waitedFor = () => settingOf('synchronous_standby_names');
+  await expect.poll(waitedFor, { timeout: 20_000 }).toBe(wanted);
 }
 
 async function expectAllThere(acknowledged: number[]): Promise<void> {
@@ -125,4 +124,29 @@ test('an available cluster drops a dead standby, says so, writes on, and takes i
   await untilSet(['node-2', 'node-3'], 1);
   const { acknowledged } = await running.stop();
   await expectAllThere(acknowledged);
+});
+
+test('I-SYNC-9: an async cluster becomes a synchronous one under a writer, and loses nothing that is acknowledged from then on', async () => {
+  const running = await startCluster(three);
+  const become = (mode: 'async' | 'all') => {
+    const durability = { mode, strictness: 'strict', syncTimeoutMs: 10_000 } as const;
+    return cluster.run('node-1', { kind: 'set-durability', durability });
+  };
+  await become('async');
+  await expect.poll(() => settingOf('synchronous_commit'), { timeout: 20_000 }).toBe('local');
+  const raised = await become('all');
+  expect(raised.steps.at(-1)?.detail).toMatch(/^writes wait for 2 of node-2, node-3/);
+  const before = running.acknowledgedCount();
+  await cluster.until('writes', () => running.acknowledgedCount() > before + 50);
+  await cluster.killNode('node-1');
+  await cluster.until(
+    'another primary',
+    ({ primary, failover }) => primary !== null && primary !== 'node-1' && failover?.state === 'REJOIN',
+  );
+  await cluster.startDaemon('node-1');
+  const { primary } = await cluster.untilHealthy();
+  const { acknowledged } = await running.stop();
+  await expectAllThere(acknowledged.slice(before));
+  const { state } = await cluster.host(primary ?? '').client.state();
+  expect(state?.pastFailovers.at(-1)?.dataLoss).toMatchObject({ possible: false });
 });

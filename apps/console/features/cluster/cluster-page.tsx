@@ -94,6 +94,7 @@ function Verdict({ status, ageMs }: { status: ClusterStatus; ageMs: number | nul
         {status.verdict}
       </p>
       <p className="text-ink-faint text-xs">{facts.join(' · ')}</p>
+      {status.advice ? <p className="mt-1 text-ink-soft text-sm">{status.advice}</p> : null}
     </Stale>
   );
 }

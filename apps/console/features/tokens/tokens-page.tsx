@@ -31,7 +31,11 @@ export function TokensPage() {
   const refresh = () => void tokens.refetch();
   const revoke = useMutation(trpc.tokens.revoke.mutationOptions({ onSettled: refresh }));
   const columns: Column<Token>[] = [
-    { key: 'name', header: 'Token', cell: (row) => <span className="font-medium">{row.name}</span> },
+    {
+      key: 'name',
+      header: 'Token',
+      cell: (row) => <span className="whitespace-normal font-medium">{row.name}</span>,
+    },
     { key: 'role', header: 'Role', cell: (row) => row.role },
     {
       key: 'state',

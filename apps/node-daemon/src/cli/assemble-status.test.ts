@@ -47,6 +47,7 @@ function cluster(revision: number, verdict: string): ClusterStatus {
     nodes: [node('node-1', 1), node('node-2', 2)],
     noQuorum: null,
     network: null,
+    advice: null,
     failover: null,
   };
 }

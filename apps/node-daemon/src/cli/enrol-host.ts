@@ -23,6 +23,8 @@ export interface EnrolHostOptions {
   directory: string;
   ports: { postgres: number; api: number; raft: number };
   untested: boolean;
+  /** It votes on who is primary, and holds no data: no PostgreSQL is needed. */
+  witness: boolean;
 }
 
 const packagedUser = 'postgres';
@@ -40,14 +42,15 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
   const configFile = join(directory, 'host.json');
   await refuseSecond(configFile);
   const binDir = process.env.QUANTADB_POSTGRES_BIN;
-  const postgres = await findPostgres({ binDir, allowUntested: options.untested });
-  if (!postgres.ok) refuseAll([postgres.problem]);
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot) await osUserNamed(packagedUser);
+  const kind = options.witness ? 'witness' : 'data';
+  const postgres = options.witness ? null : await findPostgres({ binDir, allowUntested: options.untested });
+  if (postgres && !postgres.ok) refuseAll([postgres.problem]);
+  const osUser = postgres && process.getuid?.() === 0 ? packagedUser : null;
+  if (osUser) await osUserNamed(osUser);
   const at = (port: number) => ({ host: options.address, port });
   const { ports, url, token, fingerprint } = options;
-  const addresses = { raft: at(ports.raft), api: at(ports.api), postgres: at(ports.postgres) };
-  const enrolled = await enrol({ url, token, fingerprint, name, kind: 'data', addresses });
+  const addresses = { raft: at(ports.raft), api: at(ports.api), postgres: postgres && at(ports.postgres) };
+  const enrolled = await enrol({ url, token, fingerprint, name, kind, addresses });
   const tls = {
     ca: join(directory, 'tls/ca.crt'),
     cert: join(directory, 'tls/host.crt'),
@@ -57,7 +60,7 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
     ...{
       version: 1,
       name,
-      kind: 'data',
+      kind,
       addresses,
       listenHost: options.address,
       timing: 'lan',
@@ -66,8 +69,8 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
     stateDir: join(directory, 'state'),
     dataDir: join(directory, 'postgres/data'),
     runDir: runDirectoryOf(directory, name),
-    binDir: postgres.ok ? postgres.binDir : '',
-    osUser: isRoot ? packagedUser : null,
+    binDir: postgres?.ok ? postgres.binDir : '/nonexistent',
+    osUser,
     tls,
     console: url,
   };

@@ -53,6 +53,7 @@ test('the verdict comes first, then the nodes, then how to connect', () => {
         nodes: [],
         noQuorum: null,
         network: null,
+        advice: null,
         failover: null,
       },
     ],

@@ -38,7 +38,7 @@ export function statusText(status: SystemStatus): string {
   const parts = status.clusters.map((cluster) => {
     const facts = `epoch ${cluster.epoch}, timeline ${cluster.timeline}, durability ${cluster.durability}, decided by ${cluster.raft.leader ?? 'nobody'} (term ${cluster.raft.term})`;
     const connect = cluster.connect ? `\n\npsql '${cluster.connect}'` : '';
-    return `${cluster.name}: ${cluster.verdict}\n${facts}${networkLine(cluster)}\n\n${nodesText(cluster.nodes)}${connect}`;
+    return `${cluster.name}: ${cluster.verdict}\n${facts}${networkLine(cluster)}${adviceLine(cluster)}\n\n${nodesText(cluster.nodes)}${connect}`;
   });
   if (parts.length === 0) parts.push('There is no cluster yet.');
   const others = status.hosts.filter((host) => host.state !== 'member');
@@ -48,6 +48,10 @@ export function statusText(status: SystemStatus): string {
 }
 
 /** Only when something is wrong with it. */
+function adviceLine({ advice }: SystemStatus['clusters'][number]): string {
+  return advice ? `\nadvice: ${advice}` : '';
+}
+
 function networkLine({ network }: SystemStatus['clusters'][number]): string {
   return network && network.kind !== 'connected' ? `\nnetwork: ${network.verdict}` : '';
 }

@@ -178,6 +178,7 @@ function addHost(program: Command, options: () => GlobalOptions): void {
     .option('--api-port <port>', '', '7100')
     .option('--raft-port <port>', '', '7200')
     .option('--untested', 'allow PostgreSQL versions that were not tested')
+    .option('--witness', 'a host that votes on who is primary, and holds no data')
     .action(async (url: string, own: EnrolArguments) => {
       const { token } = options();
       if (!token)
@@ -187,8 +188,9 @@ function addHost(program: Command, options: () => GlobalOptions): void {
         api: wholeNumber('--api-port', own.apiPort),
         raft: wholeNumber('--raft-port', own.raftPort),
       };
-      const { fingerprint, name, address, directory, untested = false } = own;
-      const file = await enrolHost({ url, token, fingerprint, name, address, directory, ports, untested });
+      const { untested = false, witness = false, fingerprint, name, address, directory } = own;
+      const where = { name, address, directory, ports };
+      const file = await enrolHost({ url, token, fingerprint, ...where, untested, witness });
       print(options(), { config: file }, () => `Enrolled. Start the daemon: quantadb host run ${file}`);
     });
   host
@@ -209,6 +211,7 @@ interface EnrolArguments {
   apiPort: string;
   raftPort: string;
   untested?: boolean;
+  witness?: boolean;
 }
 
 /** What only a control plane has. */

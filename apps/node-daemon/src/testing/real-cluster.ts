@@ -35,6 +35,8 @@ export interface RealClusterOptions {
   lab?: NetworkLab;
   /** `wan` where a test must not depend on how fast a busy machine starts a process. */
   timing?: HostConfig['timing'];
+  /** Those of the hosts that hold no data. */
+  witnesses?: string[];
   /** Before anything is in a host's directory. */
   prepare?(name: string, directory: string): Promise<void>;
 }
@@ -61,13 +63,13 @@ export class RealCluster {
   }
 
   static async create(names: string[], options: RealClusterOptions = {}): Promise<RealCluster> {
-    const { lab = null, timing = 'lan', prepare } = options;
+    const { lab = null, timing = 'lan', witnesses = [], prepare } = options;
     const directory = await mkdtemp(join(process.env.QUANTADB_TEST_DIR ?? tmpdir(), 'qdb-'));
     await chmod(directory, 0o755);
     const cluster = new RealCluster(directory, await createAuthority({ name: 'test' }), { lab, timing });
     for (const name of names) {
       await prepare?.(name, join(directory, name));
-      await cluster.addHost(name);
+      await cluster.addHost(name, witnesses.includes(name) ? 'witness' : 'data');
     }
     return cluster;
   }
@@ -116,8 +118,8 @@ export class RealCluster {
   }
 
   addNode(via: string, name: string): Promise<Operation> {
-    const { addresses } = this.host(name).config;
-    return this.run(via, { kind: 'add-node', host: { name, addresses, kind: 'data' } });
+    const { addresses, kind } = this.host(name).config;
+    return this.run(via, { kind: 'add-node', host: { name, addresses, kind } });
   }
 
   /** Plan, confirm, follow to the end. A refusal or a failure throws with its reason. */
@@ -199,8 +201,14 @@ export class RealCluster {
     });
   }
 
-  endpoints(names = [...this.hosts.keys()]): { host: string; port: number }[] {
+  endpoints(names = this.dataNames()): { host: string; port: number }[] {
     return names.map((name) => ({ host: this.addressOf(name), port: this.portOf(name) }));
+  }
+
+  private dataNames(): string[] {
+    return [...this.hosts.values()]
+      .filter(({ config }) => config.kind === 'data')
+      .map(({ config }) => config.name);
   }
 
   portOf(name: string): number {
@@ -239,7 +247,7 @@ export class RealCluster {
     return this.lab?.addressOf(name) ?? '127.0.0.1';
   }
 
-  private async addHost(name: string): Promise<void> {
+  private async addHost(name: string, kind: HostConfig['kind']): Promise<void> {
     const directory = join(this.directory, name);
     await mkdir(join(directory, 'tls'), { recursive: true });
     const issued = await issueHostCertificate(this.authority, {
@@ -260,8 +268,8 @@ export class RealCluster {
     const config: HostConfig = {
       version: 1,
       name,
-      kind: 'data',
-      addresses: { raft: at(raft), api: at(api), postgres: at(postgres) },
+      kind,
+      addresses: { raft: at(raft), api: at(api), postgres: kind === 'data' ? at(postgres) : null },
       listenHost: address,
       stateDir: join(directory, 'state'),
       dataDir: join(directory, 'pg/data'),

@@ -1,5 +1,5 @@
-import type { DurabilityMode, Failover, TimelineRecord } from '../contract/cluster-state.ts';
-import { moveWithReign } from './apply-sync-set.ts';
+import type { Failover, TimelineRecord } from '../contract/cluster-state.ts';
+import { isWriteSafe, moveWithReign } from './apply-sync-set.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 
@@ -35,6 +35,7 @@ export function beginFailover(draft: Draft, command: CommandOf<'begin-failover'>
     fromEpoch: command.fromEpoch,
     oldPrimary: state.reign.primary,
     preferred: command.preferred,
+    mayLose: !isWriteSafe(state),
     state: 'SEAL',
     reason: command.reason,
     startedAtMs: draft.atMs,
@@ -133,7 +134,7 @@ export function recordTimeline(draft: Draft, command: CommandOf<'record-timeline
       detail: 'Writes are open; waiting for the other nodes.',
     });
     failover.state = 'REJOIN';
-    failover.dataLoss = dataLossOf(failover, state.durability.mode, command);
+    failover.dataLoss = dataLossOf(failover, command);
   }
   const message = `${command.node} is primary: epoch ${command.epoch}, timeline ${command.timeline} from ${command.forkLsn}.`;
   draft.event('info', 'primary-open', message, command.node);
@@ -142,12 +143,11 @@ export function recordTimeline(draft: Draft, command: CommandOf<'record-timeline
 
 function dataLossOf(
   failover: Failover,
-  mode: DurabilityMode,
   { node, forkLsn }: { node: string; forkLsn: string },
 ): NonNullable<Failover['dataLoss']> {
-  const isLossy = mode === 'async' && failover.kind === 'failover' && failover.oldPrimary !== node;
+  const isLossy = failover.mayLose === true && failover.kind === 'failover' && failover.oldPrimary !== node;
   if (!isLossy) return { possible: false, detail: 'Every acknowledged write is on the new primary.' };
-  const detail = `In async mode, writes that ${failover.oldPrimary ?? 'the old primary'} acknowledged after ${forkLsn} and had not sent are lost.`;
+  const detail = `Commits waited for no standby: writes that ${failover.oldPrimary ?? 'the old primary'} acknowledged after ${forkLsn} and had not sent are lost.`;
   return { possible: true, detail };
 }
 

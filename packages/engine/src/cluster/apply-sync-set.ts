@@ -1,6 +1,6 @@
-import type { SyncSet } from '../contract/cluster-state.ts';
+import type { ClusterState, SyncSet } from '../contract/cluster-state.ts';
 import { syncSetAfterElection } from '../replication/quorum.ts';
-import { type SyncState, unconfirmedAfter, whyNotMove } from '../replication/transitions.ts';
+import { isGuaranteed, type SyncState, unconfirmedAfter, whyNotMove } from '../replication/transitions.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 
@@ -32,19 +32,25 @@ export function moveSyncSet(draft: Draft, command: CommandOf<'move-sync-set'>): 
 export function confirmSyncSet(draft: Draft, command: CommandOf<'confirm-sync-set'>): CommandResult {
   const stale = whyStale(draft, command);
   if (stale) return refused(stale);
+  if (draft.state.durability.mode !== 'async' && !isWriteSafe(draft.state))
+    draft.event('info', 'durability', 'From now on no acknowledged write is lost in a failover.');
   draft.state.syncProgress.unconfirmed = [];
   return { ok: true };
 }
 
 /**
  * Strictness and count act through the sync set's next moves. Between `async` and the other modes the default of every
- * session changes: to `async` at once; from `async` only a running primary can prove that it waits, so it is refused.
+ * session changes: to `async` at once. From `async` it changes too, but commits may have waited for nobody until the primary
+ * is seen to wait: till then the set does not move, and a failover counts as one of an `async` cluster.
  */
 export function setDurability(draft: Draft, command: CommandOf<'set-durability'>): CommandResult {
   const { state } = draft;
   const { mode, strictness } = command.durability;
+  // The election that runs counts on what the old primary acknowledged by.
+  if (state.failover && state.failover.state !== 'REJOIN') return refused('a failover runs');
   if (state.durability.mode === 'async' && mode !== 'async') {
-    return refused('commits of an async cluster are not confirmed by standbys yet');
+    const { move } = state.syncProgress;
+    state.syncProgress = { move: move + 1, unconfirmed: [{ standbys: [], count: 0 }] };
   }
   state.durability = command.durability;
   draft.event('info', 'durability', `Durability is now ${mode} ${strictness}.`);
@@ -57,6 +63,12 @@ export function moveWithReign(draft: Draft, candidate: string): void {
   if (candidate === state.reign.primary) return;
   state.syncSet = syncSetAfterElection(state.syncSet, state.reign.primary, candidate);
   state.syncProgress = { move: state.syncProgress.move + 1, unconfirmed: [] };
+}
+
+/** Whether a failover now would keep every write that was acknowledged. */
+export function isWriteSafe({ durability, syncSet, syncProgress, reign }: ClusterState): boolean {
+  const { unconfirmed } = syncProgress;
+  return durability.mode !== 'async' && isGuaranteed({ set: syncSet, unconfirmed }, reign.primary);
 }
 
 function whyStale(draft: Draft, command: { epoch: number; expected: number }): string | null {

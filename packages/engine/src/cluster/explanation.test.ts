@@ -71,7 +71,8 @@ describe('I-EXPLAIN-1: a failover explains itself', () => {
     const { failover } = run([begun, grant, record], state);
     expect(failover?.dataLoss).toEqual({
       possible: true,
-      detail: 'In async mode, writes that node-1 acknowledged after 0/100 and had not sent are lost.',
+      detail:
+        'Commits waited for no standby: writes that node-1 acknowledged after 0/100 and had not sent are lost.',
     });
   });
 

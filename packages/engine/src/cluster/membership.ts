@@ -18,6 +18,21 @@ export function targetVoters(members: Member[], votersNow: ReadonlySet<number>):
   return new Set(ranked.slice(0, size).map((member) => member.raftId));
 }
 
+/**
+ * What a witness would better, in words; null when nothing. Two nodes have no majority without each other, so only one of
+ * them votes and nothing can be decided once that one is lost; in general an even number survives no more losses than one less.
+ */
+export function voteAdvice(state: ClusterState, votersNow: ReadonlySet<number>): string | null {
+  const members = Object.values(state.members).filter((member) => member.phase === 'active');
+  if (members.length % 2 === 1 || members.length > votersMax || members.length === 0) return null;
+  if (members.length === 2) {
+    const voter = members.find((member) => votersNow.has(member.raftId))?.name ?? 'one of them';
+    return `Of two nodes only ${voter} votes: when it is lost there is no automatic failover and no write. Add a witness or a third data node.`;
+  }
+  const votes = members.length - 1;
+  return `Of ${members.length} nodes ${votes} vote: a witness would let the cluster survive the loss of one more.`;
+}
+
 function rank(member: Member, votersNow: ReadonlySet<number>): number {
   if (votersNow.has(member.raftId)) return 0;
   return member.kind === 'witness' ? 1 : 2;

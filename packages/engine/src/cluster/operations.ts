@@ -1,30 +1,22 @@
-import type { ClusterState, Failover, Member, SealVote } from '../contract/cluster-state.ts';
 import type { OperationRequest } from '../contract/operations.ts';
-import { restartable } from '../failover/decide.ts';
 import type { FailoverManager } from '../failover/failover-manager.ts';
-import { isElecting } from '../failover/round.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import type { SynchronousReplicationManager } from '../replication/synchronous-replication-manager.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
-import { type NewId, systemNewId } from '../shared/random.ts';
+import type { NewId } from '../shared/random.ts';
 import type { Commander } from './commander.ts';
-import type { Command, CommandResult } from './commands.ts';
 import type { Database } from './database.ts';
 import type { NodeAgent } from './node-agent.ts';
 import { hostOf } from './operation-params.ts';
-import {
-  HandedOver,
-  type OperationRunnerOptions,
-  type StepContext,
-  type StepHandler,
-} from './operation-runner.ts';
+import { HandedOver, type OperationRunnerOptions, type StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
-import { bestCandidate, whyNotSwitchover } from './plan.ts';
 import type { RaftMembership } from './raft-membership.ts';
-import { enterSyncSet, leaveSyncSet, setDurability } from './sync-set-steps.ts';
+import { isOpen, memberOf, openDeadlineMs, submitOrRefuse } from './step-helpers.ts';
+import { switchoverSteps } from './switchover-steps.ts';
+import { enterSyncSet, leaveSyncSet, setDurability, waitUntilWriteSafe } from './sync-set-steps.ts';
 
 export interface OperationResources {
   self: string;
@@ -43,8 +35,6 @@ export interface OperationResources {
   application(): Extract<OperationRequest, { kind: 'create-cluster' }>['application'];
 }
 
-const commandDeadlineMs = 5000;
-const openDeadlineMs = 60_000;
 const cloneStallMs = 180_000;
 const minuteMs = 60_000;
 
@@ -61,16 +51,10 @@ export function operationHandlers(resources: OperationResources): OperationRunne
       steps.makeVoter,
       enterSyncSet(resources),
     ],
-    'set-durability': [setDurability(resources)],
+    'set-durability': [setDurability(resources), waitUntilWriteSafe(resources)],
     'remove-node': [leaveSyncSet(resources), steps.takeOut, steps.stopThere, steps.leaveRaft, steps.forget],
     'set-maintenance': [steps.setMaintenance],
-    switchover: [
-      steps.checkCandidate,
-      steps.preparePrimary,
-      steps.stopPrimary,
-      steps.elect,
-      steps.waitUntilSwitched,
-    ],
+    switchover: switchoverSteps(resources),
   };
 }
 
@@ -89,12 +73,12 @@ class OperationHandlers {
       if (await database.isInitialised()) return database.systemIdentifier();
       return (await database.initialise()).systemIdentifier;
     });
-    await this.submit({ kind: 'identify', systemIdentifier });
+    await submitOrRefuse(this.resources.commander, { kind: 'identify', systemIdentifier });
     return `system identifier ${systemIdentifier}`;
   };
 
   grantFirst: StepHandler = async () => {
-    await this.submit({ kind: 'grant-first', primary: this.resources.self });
+    await submitOrRefuse(this.resources.commander, { kind: 'grant-first', primary: this.resources.self });
     return `epoch 1 to ${this.resources.self}`;
   };
 
@@ -138,7 +122,7 @@ class OperationHandlers {
   register: StepHandler = async (context) => {
     const host = hostOf(context);
     if (context.state().members[host.name]) return 'registered already';
-    await this.submit({ kind: 'add-member', member: host });
+    await submitOrRefuse(this.resources.commander, { kind: 'add-member', member: host });
     return 'joining';
   };
 
@@ -160,7 +144,10 @@ class OperationHandlers {
   waitForClone: StepHandler = async (context) => {
     const { name } = hostOf(context);
     const member = memberOf(context.state(), name);
-    if (member.kind === 'witness') return 'a witness holds no data';
+    if (member.kind === 'witness') {
+      await submitOrRefuse(this.resources.commander, { kind: 'set-phase', node: name, phase: 'active' });
+      return 'a witness holds no data';
+    }
     const startedMs = this.clock.monotonicMs();
     let movedAtMs = startedMs;
     let lastBytes = -1;
@@ -187,7 +174,7 @@ class OperationHandlers {
         clock: this.clock,
       },
     );
-    await this.submit({ kind: 'set-phase', node: name, phase: 'active' });
+    await submitOrRefuse(this.resources.commander, { kind: 'set-phase', node: name, phase: 'active' });
     return `streaming after ${((this.clock.monotonicMs() - startedMs) / 1000).toFixed(1)} s`;
   };
 
@@ -201,7 +188,11 @@ class OperationHandlers {
 
   takeOut: StepHandler = async (context) => {
     const { node } = context.operation.params;
-    await this.submit({ kind: 'set-phase', node: String(node), phase: 'leaving' });
+    await submitOrRefuse(this.resources.commander, {
+      kind: 'set-phase',
+      node: String(node),
+      phase: 'leaving',
+    });
     return 'no candidate, no reads';
   };
 
@@ -227,132 +218,13 @@ class OperationHandlers {
   };
 
   forget: StepHandler = async (context) => {
-    await this.submit({ kind: 'remove-member', node: String(context.operation.params.node) });
+    await submitOrRefuse(this.resources.commander, {
+      kind: 'remove-member',
+      node: String(context.operation.params.node),
+    });
     await this.resources.raft.reconcileVoters(context.state());
     return 'its replication slot goes with it';
   };
-
-  checkCandidate: StepHandler = async (context) => {
-    const candidate = await this.candidateOf(context);
-    return `${candidate} takes over from ${context.state().reign.primary}`;
-  };
-
-  preparePrimary: StepHandler = async (context) => {
-    const state = context.state();
-    const primary = memberOf(state, state.reign.primary ?? '');
-    const prepared = await this.resources.peers.call(primary, 'prepare-switchover', {
-      input: { clusterId: state.clusterId },
-      deadlineMs: 60_000,
-    });
-    if (!prepared.ok) throw new QuantaError('REFUSED', prepared.reason);
-    return 'checkpoint written, nothing waits for the archive';
-  };
-
-  /** From here on the failover record carries the truth: if this decider dies, the next one goes on with the same election. */
-  stopPrimary: StepHandler = async (context) => {
-    const state = context.state();
-    if (Number(context.operation.params.epoch) !== state.reign.epoch) return 'the reign has changed already';
-    if (!electionOf(context)) {
-      if (state.failover && state.failover.state !== 'REJOIN') return 'an election runs already';
-      await this.beginSwitchover(context);
-    }
-    const failover = electionOf(context);
-    if (!failover) return 'the election has ended already';
-    this.resources.failovers.claim(failover.id);
-    this.preset = { id: failover.id, votes: await this.demote(context.state(), failover.id) };
-    return `stopped; ${failover.preferred} must hold all of its WAL`;
-  };
-
-  private async beginSwitchover(context: StepContext): Promise<void> {
-    const state = context.state();
-    const candidate = await this.candidateOf(context);
-    const id = (this.resources.newId ?? systemNewId)();
-    this.resources.failovers.claim(id);
-    const reason = `Switchover to ${candidate}, asked for by ${context.operation.requestedBy}.`;
-    await this.submit({
-      kind: 'begin-failover',
-      id,
-      failoverKind: 'switchover',
-      fromEpoch: state.reign.epoch,
-      reason,
-      detection: { silentForMs: null, detail: reason },
-      preferred: candidate,
-      supersedes: state.failover?.id ?? null,
-    });
-  }
-
-  /** What is known of the old primary before anybody is asked; of this process only. */
-  private preset: { id: string; votes: SealVote[] } | null = null;
-
-  private async demote(state: ClusterState, failoverId: string): Promise<SealVote[]> {
-    const primary = memberOf(state, state.reign.primary ?? '');
-    const epoch = state.failover?.epoch ?? 0;
-    const input = { clusterId: state.clusterId, epoch, failoverId };
-    try {
-      const demoted = await this.resources.peers.call(primary, 'demote', { input, deadlineMs: 30_000 });
-      if (!demoted.ok) return [{ ok: false, node: primary.name, reason: demoted.reason }];
-      const { position } = demoted;
-      const vote = { ok: true as const, node: primary.name, position, history: [], livePrimary: false };
-      return [{ ...vote, promotable: false, whyNotPromotable: restartable }];
-    } catch {
-      // Whether it stopped is unknown; the election asks it again like every elector.
-      return [];
-    }
-  }
-
-  elect: StepHandler = async (context) => {
-    const { failovers } = this.resources;
-    const failover = electionOf(context);
-    try {
-      if (!failover) return 'finished by the failover that was under way';
-      failovers.claim(failover.id);
-      const known = this.preset?.id === failover.id ? this.preset.votes : null;
-      const votes = known ?? (await this.demote(context.state(), failover.id));
-      const outcome = await failovers.collect(context.state(), failover, votes);
-      await failovers.conclude(failover, outcome);
-      if (outcome.election.kind === 'blocked') throw new QuantaError('REFUSED', outcome.election.blockedBy);
-      return `${outcome.election.candidate} is granted epoch ${failover.epoch}`;
-    } finally {
-      this.preset = null;
-      failovers.claim(null);
-    }
-  };
-
-  waitUntilSwitched: StepHandler = async (context) => {
-    const fromEpoch = Number(context.operation.params.epoch);
-    const switched = async () => {
-      const state = context.state();
-      return state.reign.epoch > fromEpoch && isOpen(state) ? true : undefined;
-    };
-    await pollUntil(switched, {
-      what: 'the new primary is open',
-      timeoutMs: openDeadlineMs,
-      intervalMs: 20,
-      signal: context.signal,
-      clock: this.clock,
-    });
-    const { reign, failover } = context.state();
-    const wanted = context.operation.params.to;
-    if (wanted && wanted !== reign.primary) {
-      const verdict = failover?.candidates.find((each) => each.node === wanted)?.verdict;
-      throw new QuantaError(
-        'REFUSED',
-        `${reign.primary} is primary, not ${wanted}. ${verdict ?? 'Another failover came in between.'}`,
-        { hint: 'See quantadb events, then try again.' },
-      );
-    }
-    return `${reign.primary} is primary: epoch ${reign.epoch}, timeline ${reign.timeline}`;
-  };
-
-  private async candidateOf(context: StepContext): Promise<string> {
-    const input = await this.resources.monitor.planInput();
-    const wanted = context.operation.params.to;
-    const candidate = wanted ? String(wanted) : bestCandidate(input);
-    const refusal = whyNotSwitchover(input, candidate);
-    if (refusal !== null || candidate === null)
-      throw new QuantaError('REFUSED', refusal ?? 'there is no candidate');
-    return candidate;
-  }
 
   setMaintenance: StepHandler = async (context) => {
     const { params, requestedBy: by, reason } = context.operation;
@@ -360,39 +232,9 @@ class OperationHandlers {
     const sinceMs = this.clock.wallMs();
     const untilMs = params.minutes === null ? null : sinceMs + Number(params.minutes) * minuteMs;
     const maintenance = params.on === true ? { reason, sinceMs, untilMs, by } : null;
-    await this.submit({ kind: 'set-maintenance', node, maintenance });
+    await submitOrRefuse(this.resources.commander, { kind: 'set-maintenance', node, maintenance });
     if (!maintenance) return 'it takes reads again, and may become primary';
     const until = untilMs === null ? 'until it is ended' : `until ${new Date(untilMs).toISOString()}`;
     return `${until}; health checks send new reads elsewhere, open sessions go on`;
   };
-
-  private async submit(command: Command): Promise<CommandResult> {
-    const result = await this.resources.commander.submit(command, commandDeadlineMs);
-    if (!result.ok) throw new QuantaError('REFUSED', `${command.kind}: ${result.reason}`);
-    return result;
-  }
-}
-
-/** The reign that stands has been opened: its timeline is recorded and nothing is being elected. */
-function isOpen(state: ClusterState): boolean {
-  const isRecorded = state.timelines.some(
-    (timeline) => timeline.id === state.reign.timeline && timeline.status === 'recorded',
-  );
-  return (
-    state.reign.epoch > 0 && isRecorded && (state.failover === null || state.failover.state === 'REJOIN')
-  );
-}
-
-/** The election of this switchover while it has not ended: begun by this decider, or by the one before it. */
-function electionOf(context: StepContext): Failover | null {
-  const { failover } = context.state();
-  const isOurs =
-    failover?.kind === 'switchover' && failover.fromEpoch === Number(context.operation.params.epoch);
-  return isOurs && isElecting(failover) ? failover : null;
-}
-
-function memberOf(state: ClusterState, name: string): Member {
-  const member = state.members[name];
-  if (!member) throw new QuantaError('NOT_FOUND', `${name || 'the primary'} is no member of the cluster`);
-  return member;
 }

@@ -86,14 +86,16 @@ describe('plans', () => {
     expect(plan.warnings.join(' ')).toContain('If node-2 stops, every write waits for node-3');
   });
 
-  it('say what another durability does, and refuse to raise an async cluster', () => {
+  it('say what another durability does, and what to expect until an async cluster is synchronous', () => {
     const durability = { mode: 'all' as const, strictness: 'available' as const, syncTimeoutMs: 5000 };
     const plan = planOf(input(), { kind: 'set-durability', durability });
     expect(plan.summary).toContain('confirms nothing for 5 s');
     expect(plan.quorumAfter).toContain('writes wait for 2 of node-2, node-3');
     const state = demoState();
     state.durability.mode = 'async';
-    expect(planOf(input({ state }), { kind: 'set-durability', durability }).refusal).toContain('async');
+    const raise = planOf(input({ state }), { kind: 'set-durability', durability });
+    expect(raise.refusal).toBeNull();
+    expect(raise.warnings.join(' ')).toContain('losing the primary may lose writes');
   });
 
   it('choose the streaming standby with the least lag for a switchover', () => {

@@ -2,7 +2,7 @@ import type { ClusterState, Durability, OperationStep } from '../contract/cluste
 import type { NodeReport } from '../contract/node-report.ts';
 import type { OperationPlan, OperationRequest } from '../contract/operations.ts';
 import { intendedTarget, isInSyncSet } from '../replication/sync-target.ts';
-import { dataMembers, targetVoters } from './membership.ts';
+import { dataMembers, targetVoters, voteAdvice } from './membership.ts';
 
 /** What an operation will do, from the agreed state and what the nodes report (pure). */
 
@@ -39,7 +39,7 @@ export const operationSteps = {
     'Open for writes',
   ],
   'set-maintenance': ['Mark the node'],
-  'set-durability': ['Change the durability'],
+  'set-durability': ['Change the durability', 'Wait until it holds'],
 } as const;
 
 export interface PlanInput {
@@ -106,9 +106,15 @@ function planAdd(input: PlanInput, base: PlanBody, host: AddedHost): PlanBody {
   const { name } = host;
   const { state } = input;
   const isMember = state?.members[name] !== undefined;
+  const summary =
+    host.kind === 'witness'
+      ? `Add ${name} as a witness: it votes on who is primary, and holds no data.`
+      : `Add ${name} as a standby: clone the primary's data, then stream.`;
+  const advice = state && voteAdvice(withMember(state, host), input.votersNow);
   return {
     ...base,
-    summary: `Add ${name} as a standby: clone the primary's data, then stream.`,
+    summary,
+    warnings: advice ? [advice] : [],
     quorumAfter: state
       ? quorumAfterWords(votersAfterAdd(input, host), withMember(state, host))
       : base.quorumAfter,
@@ -173,13 +179,14 @@ function planDurability(input: PlanInput, base: PlanBody, durability: Durability
     ...base,
     summary: `Change the durability to ${mode} ${strictness}: ${words}.`,
     quorumAfter: quorumAfterWords(input.votersNow.size, state && { ...state, durability }),
-    warnings:
-      mode === 'async' ? ['Writes are acknowledged by the primary alone: losing it loses the newest.'] : [],
-    refusal:
-      base.refusal ??
-      (isRaised
-        ? 'An async cluster cannot be made synchronous yet: create one with quorum durability.'
-        : null),
+    warnings: isRaised
+      ? [
+          'Until the standbys confirm that they hold what was written before, losing the primary may lose writes.',
+        ]
+      : mode === 'async'
+        ? ['Writes are acknowledged by the primary alone: losing it loses the newest.']
+        : [],
+    refusal: base.refusal ?? (isRaised && state ? whyWritesWouldStop(input, { ...state, durability }) : null),
   };
 }
 

@@ -4,6 +4,7 @@ import type { ClusterState, SyncSet } from '../contract/cluster-state.ts';
 import { syncSetProblem } from '../replication/quorum.ts';
 import { nextSyncStep, type SyncTarget } from '../replication/transitions.ts';
 import { seededRandom } from '../shared/random.ts';
+import { isWriteSafe } from './apply-sync-set.ts';
 import type { Command } from './commands.ts';
 import { apply, decodeState, encodeState } from './state.ts';
 
@@ -313,6 +314,24 @@ describe('cluster state', () => {
     expect(apply(after, { kind: 'confirm-sync-set', epoch: 2, expected }, 1).result).toMatchObject({
       ok: false,
     });
+  });
+
+  it('I-SYNC-9: leaving async mode promises nothing until PostgreSQL is seen to wait, and then everything', () => {
+    const become = (mode: 'async' | 'quorum'): Command => ({
+      kind: 'set-durability',
+      durability: { mode, strictness: 'strict', syncTimeoutMs: 10_000 },
+    });
+    const raised = run([become('async'), become('quorum')], threeNodes());
+    expect(isWriteSafe(raised)).toBe(false);
+    const target = { standbys: ['node-2'], count: 1, isStrict: true };
+    const confirm = syncCommand(raised, target);
+    expect(confirm?.kind).toBe('confirm-sync-set');
+    const early = run([begin('f1', 1)], raised);
+    expect(early.failover?.mayLose).toBe(true);
+    expect(apply(early, become('async'), 1).result).toMatchObject({ ok: false });
+    const safe = run(confirm ? [confirm] : [], raised);
+    expect(isWriteSafe(safe)).toBe(true);
+    expect(run([begin('f1', 1)], safe).failover?.mayLose).toBe(false);
   });
 
   it('lets go of a member that has left the set step by step', () => {

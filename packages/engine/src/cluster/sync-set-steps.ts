@@ -1,9 +1,11 @@
 import { type ClusterState, durabilitySchema } from '../contract/cluster-state.ts';
-import { isInSyncSet } from '../replication/sync-target.ts';
+import { intendedTarget, isInSyncSet } from '../replication/sync-target.ts';
 import type { SynchronousReplicationManager } from '../replication/synchronous-replication-manager.ts';
+import { nextSyncStep } from '../replication/transitions.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { QuantaError } from '../shared/errors.ts';
+import { isWriteSafe } from './apply-sync-set.ts';
 import type { Commander } from './commander.ts';
 import { hostOf } from './operation-params.ts';
 import type { StepContext, StepHandler } from './operation-runner.ts';
@@ -17,6 +19,8 @@ interface SyncSetResources {
 
 const commandDeadlineMs = 5000;
 const deadlineMs = 60_000;
+/** A standby that is down keeps a new durability from being complete, and nobody from going on. */
+const changeDeadlineMs = 15_000;
 
 /** Steps of operations that wait for the sync set, which the decider moves by itself once the members call for it. */
 
@@ -53,14 +57,30 @@ export function setDurability(resources: SyncSetResources): StepHandler {
   };
 }
 
+/** From `async` on, commits have to be seen to wait first: every older statement must end, and the standbys catch up. */
+export function waitUntilWriteSafe(resources: SyncSetResources): StepHandler {
+  return async (context) => {
+    if (context.state().durability.mode === 'async') return 'writes wait for nobody';
+    const isThere = (state: ClusterState) => isWriteSafe(state) && isAtRest(state);
+    const reached = await untilSyncSet(resources, context, isThere, changeDeadlineMs);
+    const words = `writes wait for ${syncSetWords(context.state())}`;
+    if (reached) return words;
+    const why = resources.synchronous.waitingFor() ?? 'the standbys have not confirmed yet';
+    return isWriteSafe(context.state())
+      ? `${words}; more follow by themselves: ${why}`
+      : `${words}, but a failover may still lose what was written before: ${why}`;
+  };
+}
+
 /** False when the set did not get there in time. */
 async function untilSyncSet(
   resources: SyncSetResources,
   context: StepContext,
   isReached: (state: ClusterState) => boolean,
+  limitMs = deadlineMs,
 ): Promise<boolean> {
   const clock = resources.clock ?? systemClock;
-  const endMs = clock.monotonicMs() + deadlineMs;
+  const endMs = clock.monotonicMs() + limitMs;
   let said = '';
   const look = async () => {
     if (isReached(context.state())) return true;
@@ -73,6 +93,14 @@ async function untilSyncSet(
   };
   const limits = { timeoutMs: deadlineMs * 2, intervalMs: 100, signal: context.signal };
   return pollUntil(look, { what: 'the synchronous set moves', ...limits });
+}
+
+/** Nothing is left to move, as long as every standby keeps up. */
+function isAtRest(state: ClusterState): boolean {
+  const { syncSet, syncProgress, reign } = state;
+  const { unconfirmed } = syncProgress;
+  const step = nextSyncStep({ set: syncSet, unconfirmed }, reign.primary ?? '', intendedTarget(state));
+  return step.kind === 'done';
 }
 
 /** The standby's vote counts, commits wait for it, and the set is at rest. */

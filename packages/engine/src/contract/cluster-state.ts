@@ -147,6 +147,8 @@ export const failoverSchema = z.object({
   /** The node a person asked for; whoever finishes the election honours it as long as that is safe. */
   preferred: nodeNameSchema.nullable().default(null),
   state: failoverStateSchema,
+  /** Some of what was acknowledged may have waited for no standby: `async`, or not out of it yet. */
+  mayLose: z.boolean().optional(),
   reason: z.string(),
   startedAtMs: z.number(),
   detection: z.object({

@@ -88,6 +88,8 @@ export const clusterStatusSchema = z.object({
   noQuorum: noQuorumSchema.nullable().default(null),
   /** Who sees whom; null from older releases. */
   network: networkSchema.nullable().default(null),
+  /** What would make the cluster survive more, in words. */
+  advice: z.string().nullable().default(null),
   /** The failover or switchover under way, or the last one, explained. Null: there was none. */
   failover: failoverViewSchema.nullable().default(null),
 });

@@ -332,8 +332,7 @@ export class FailoverManager {
       );
       return false;
     }
-    if (this.options.state()?.durability.mode === 'async' && election.kind === 'promote')
-      await this.waitOutLease();
+    if (failover.mayLose && election.kind === 'promote') await this.waitOutLease();
     const result = await commander.submit(
       {
         kind: 'grant',

@@ -45,3 +45,23 @@ it('a decider that reaches nobody says so', () => {
     ]),
   ).toBe('Nobody hears node-1 or node-3: they are down, or cut off from everybody.');
 });
+
+it('what a node that was not asked has said of the primary is older than the suspicion', () => {
+  const withSpare = [...nodes, 'spare-1'];
+  const all = withSpare.map((node) => ({
+    node,
+    hears: withSpare.filter((each) => each !== node),
+    deafTo: [],
+  }));
+  const witnesses = ['node-2', 'node-3'].map(
+    (node): Witness => ({ node, hears: false, answers: false, detail: '' }),
+  );
+  const seen = networkAtSuspicion({
+    self: 'node-2',
+    nodes: withSpare,
+    primary: 'node-1',
+    rows: all,
+    witnesses,
+  });
+  expect(seen.verdict).toBe('Nobody hears node-1: it is down, or cut off from everybody.');
+});

@@ -45,7 +45,8 @@ async function lookOneself(peers: Peers, self: string, primary: Member): Promise
 
 /**
  * Who sees whom at the moment of suspicion (pure). The rows are seconds behind; what the witnesses have just said of the
- * primary is not. The row of a node that does not answer the decider now is stale, and left out.
+ * primary is not, and only that counts: a node that was not asked may not have missed it yet. The row of a node that does not
+ * answer the decider now is stale, and left out.
  */
 export function networkAtSuspicion(input: {
   self: string;
@@ -64,7 +65,8 @@ export function networkAtSuspicion(input: {
       const answers = answersOf(row.node);
       const heard = answers === true ? [primary] : [];
       const missed = [...(answers === false ? [primary] : []), ...(row.node === self ? silent : [])];
-      const isKnown = (name: string) => !heard.includes(name) && !missed.includes(name);
+      const isKnown = (name: string) =>
+        !heard.includes(name) && !missed.includes(name) && (answers !== null || name !== primary);
       return {
         node: row.node,
         hears: [...row.hears.filter(isKnown), ...heard],

@@ -1,5 +1,5 @@
 import { rowOf } from '../cluster/contacts.ts';
-import { memberByRaftId } from '../cluster/membership.ts';
+import { memberByRaftId, voteAdvice } from '../cluster/membership.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
 import type { PlanInput } from '../cluster/plan.ts';
 import type { Leadership } from '../cluster/store.ts';
@@ -81,6 +81,7 @@ export class ClusterMonitor {
       nodes,
       noQuorum,
       network,
+      advice: voteAdvice(state, this.options.votersNow()),
       failover: lastFailover(state),
     };
   }

@@ -37,6 +37,16 @@ export function nextSyncStep(state: SyncState, primary: string, target: SyncTarg
   return state.unconfirmed.length > 0 ? { kind: 'confirm' } : { kind: 'done' };
 }
 
+/**
+ * Whether every commit that may have been acknowledged meets every election. False only after a cluster has left `async` mode,
+ * until PostgreSQL is seen to wait: what nobody waited for is promised to nobody.
+ */
+export function isGuaranteed({ set, unconfirmed }: SyncState, primary: string | null): boolean {
+  return [set, ...unconfirmed].every(
+    ({ standbys, count }) => syncSetProblem({ ...set, standbys, count }, primary) === null,
+  );
+}
+
 /** Says why `next` may not follow `state`, or null when every acknowledged commit still meets every election. */
 export function whyNotMove(state: SyncState, next: SyncSet, primary: string | null): string | null {
   const { set } = state;

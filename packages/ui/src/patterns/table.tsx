@@ -49,8 +49,8 @@ export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
                 <td
                   key={column.key}
                   className={classes(
-                    'px-4 py-2 align-middle md:first:whitespace-nowrap',
-                    column.isNumeric && 'text-right tabular-nums',
+                    'px-4 py-2 align-middle first:whitespace-nowrap',
+                    column.isNumeric && 'whitespace-nowrap text-right tabular-nums',
                     column.isMinor && 'hidden md:table-cell',
                   )}
                 >

@@ -122,6 +122,7 @@ export function demoStatus(parts: Partial<NodeStatus> = {}): ClusterStatus {
     nodes: [node],
     noQuorum: null,
     network: null,
+    advice: null,
     failover: null,
   };
 }
