@@ -16,6 +16,7 @@ import { RunningOperation } from '../operations/running-operation.tsx';
 import { AddNode } from './add-node.tsx';
 import { CloneProgress } from './clone-progress.tsx';
 import { ClusterEvents } from './cluster-events.tsx';
+import { ClusterMenu } from './cluster-menu.tsx';
 import { FailoverPanel } from './failover-panel.tsx';
 import { LagCharts } from './lag-charts.tsx';
 import { NetworkPanel } from './network.tsx';
@@ -41,7 +42,15 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
       {status.noQuorum ? <NoQuorum noQuorum={status.noQuorum} /> : null}
       <RunningOperation clusterId={clusterId} />
       <CloneProgress nodes={status.nodes} />
-      <Panel title="Topology" actions={<AddNode onChoose={setIntent} />}>
+      <Panel
+        title="Topology"
+        actions={
+          <>
+            <AddNode onChoose={setIntent} />
+            <ClusterMenu onChoose={setIntent} />
+          </>
+        }
+      >
         <Stale ageMs={age}>
           {status.nodes.length === 0 ? <Empty title="No nodes" /> : null}
           <Topology

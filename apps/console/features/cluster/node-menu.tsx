@@ -8,6 +8,7 @@ import { useMay } from '../shell/me.ts';
 export function NodeMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent: Intent): void }) {
   const may = useMay();
   if (!may.operate) return null;
+  if (node.kind === 'witness') return <WitnessMenu node={node} onChoose={onChoose} />;
   const isPrimary = node.role === 'primary';
   const notPrimary = node.state === 'streaming' ? null : 'It does not stream now.';
   const items = [
@@ -27,22 +28,35 @@ export function NodeMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent
         onChoose({ kind: 'set-maintenance', node: node.name, on: node.maintenance ? null : { minutes: 60 } }),
     },
     {
+      label: 'Restart PostgreSQL…',
+      disabledBecause: isPrimary ? 'Switch over first, or restart every node.' : null,
+      onSelect: () => onChoose({ kind: 'restart-node', node: node.name }),
+    },
+    {
+      label: 'Clone anew…',
+      isDanger: true,
+      disabledBecause: isPrimary ? 'Switch over first.' : null,
+      onSelect: () => onChoose({ kind: 'reinitialise-node', node: node.name }),
+    },
+    {
       label: 'Remove from the cluster…',
       isDanger: true,
       disabledBecause: isPrimary ? 'Switch over first.' : null,
       onSelect: () => onChoose({ kind: 'remove-node', node: node.name }),
     },
   ];
+  return <Menu items={items} trigger={triggerFor(node.name)} />;
+}
+
+/** It runs no PostgreSQL: all there is to do is to take it out. */
+function WitnessMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent: Intent): void }) {
+  const remove = () => onChoose({ kind: 'remove-node', node: node.name });
+  const items = [{ label: 'Remove from the cluster…', isDanger: true, onSelect: remove }];
+  return <Menu items={items} trigger={triggerFor(node.name)} />;
+}
+
+function triggerFor(name: string) {
   return (
-    <Menu
-      items={items}
-      trigger={
-        <Button
-          tone="quiet"
-          aria-label={`Actions for ${node.name}`}
-          icon={<MoreHorizontal size={16} aria-hidden />}
-        />
-      }
-    />
+    <Button tone="quiet" aria-label={`Actions for ${name}`} icon={<MoreHorizontal size={16} aria-hidden />} />
   );
 }

@@ -11,6 +11,11 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'remove-node': 'disruptive',
   'set-maintenance': 'reversible',
   switchover: 'disruptive',
+  'restart-node': 'disruptive',
+  'reinitialise-node': 'disruptive',
+  'rolling-restart': 'disruptive',
+  'set-parameters': 'disruptive',
+  'set-durability': 'disruptive',
 };
 
 export function titleOf(intent: Intent): string {
@@ -23,6 +28,16 @@ export function titleOf(intent: Intent): string {
       return intent.to ? `Make ${intent.to} the primary` : 'Switch over';
     case 'set-maintenance':
       return intent.on ? `Put ${intent.node} in maintenance` : `End maintenance of ${intent.node}`;
+    case 'restart-node':
+      return `Restart PostgreSQL on ${intent.node}`;
+    case 'reinitialise-node':
+      return `Clone ${intent.node} anew`;
+    case 'rolling-restart':
+      return 'Restart every node';
+    case 'set-parameters':
+      return 'Change parameters';
+    case 'set-durability':
+      return `Change the durability to ${intent.durability.mode} ${intent.durability.strictness}`;
   }
 }
 
@@ -37,5 +52,21 @@ export function commandOf(intent: Intent): string {
       return `quantadb switchover${intent.to ? ` --to ${intent.to}` : ''}`;
     case 'set-maintenance':
       return `quantadb maintenance ${intent.on ? 'on' : 'off'} ${intent.node}`;
+    case 'restart-node':
+      return `quantadb node restart ${intent.node}`;
+    case 'reinitialise-node':
+      return `quantadb node reinitialise ${intent.node}`;
+    case 'rolling-restart':
+      return 'quantadb rolling-restart';
+    case 'set-parameters':
+      return `quantadb parameters ${assignments(intent.parameters)}`;
+    case 'set-durability':
+      return `quantadb durability ${intent.durability.mode} ${intent.durability.strictness}`;
   }
+}
+
+function assignments(parameters: Record<string, string | null>): string {
+  return Object.entries(parameters)
+    .map(([name, value]) => (value === null ? `--reset ${name}` : `'${name}=${value}'`))
+    .join(' ');
 }

@@ -27,6 +27,7 @@ function node(name: string, index: number): NodeStatus {
     sync: 'quorum',
     raft: 'voter',
     maintenance: false,
+    pendingRestart: [],
     clone: null,
   };
 }

@@ -8,6 +8,7 @@ import type { Intent } from './console-client.ts';
 import { enrolHost } from './enrol-host.ts';
 import { eventLines, eventsText, hostsText, nodesText, operationsText, statusText } from './format.ts';
 import { down, upInBackground, upInForeground } from './local-system.ts';
+import { durabilityOf, parameterChanges } from './settings-arguments.ts';
 import { throughConsole, throughDaemon } from './steering.ts';
 import { findConsole, Target, type TargetOptions } from './target.ts';
 import { UsageError } from './usage-error.ts';
@@ -144,6 +145,32 @@ function addChanges(program: Command, options: () => GlobalOptions): void {
     .command('remove <node>')
     .description('take a standby out of its cluster; its data is set aside')
     .action((name: string) => perform({ kind: 'remove-node', node: name }));
+  node
+    .command('restart <node>')
+    .description('restart PostgreSQL of a standby')
+    .action((name: string) => perform({ kind: 'restart-node', node: name }));
+  node
+    .command('reinitialise <node>')
+    .description('give up the data of a standby and clone the primary’s anew')
+    .action((name: string) => perform({ kind: 'reinitialise-node', node: name }));
+  program
+    .command('rolling-restart')
+    .description('restart every node: the standbys one by one, then a switchover')
+    .action(() => perform({ kind: 'rolling-restart' }));
+  program
+    .command('parameters [name=value...]')
+    .description('change PostgreSQL parameters of the whole cluster')
+    .option('--reset <name...>', 'take parameters back to their defaults', [])
+    .action((given: string[], own: { reset: string[] }) =>
+      perform({ kind: 'set-parameters', parameters: parameterChanges(given, own.reset) }),
+    );
+  program
+    .command('durability <mode> [strictness]')
+    .description('whom a commit waits for: async, quorum or all; strict or available')
+    .option('--sync-timeout <seconds>', 'how long an available cluster waits for a silent standby', '10')
+    .action((mode: string, strictness: string | undefined, own: { syncTimeout: string }) =>
+      perform({ kind: 'set-durability', durability: durabilityOf(mode, strictness, own.syncTimeout) }),
+    );
   program
     .command('switchover')
     .description('make another node the primary, without losing a write')

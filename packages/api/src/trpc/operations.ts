@@ -104,7 +104,8 @@ function view(row: Row) {
 
 function targetOf(clusterId: string, intent: Intent): string {
   if (intent.kind === 'add-node') return `${clusterId}/${intent.host}`;
-  return `${clusterId}/${intent.kind === 'switchover' ? (intent.to ?? 'any') : intent.node}`;
+  if (intent.kind === 'switchover') return `${clusterId}/${intent.to ?? 'any'}`;
+  return 'node' in intent ? `${clusterId}/${intent.node}` : clusterId;
 }
 
 async function requestOf(services: Services, intent: Intent): Promise<OperationRequest> {

@@ -1,4 +1,9 @@
-import { nodeNameSchema, operationStepSchema } from '@quantadb/engine/contract/cluster-state';
+import {
+  durabilitySchema,
+  nodeNameSchema,
+  operationStepSchema,
+} from '@quantadb/engine/contract/cluster-state';
+import { parameterChangesSchema } from '@quantadb/engine/contract/operations';
 import { clusterStatusSchema } from '@quantadb/engine/contract/status';
 import { z } from 'zod';
 
@@ -70,6 +75,11 @@ export const intentSchema = z.discriminatedUnion('kind', [
       })
       .nullable(),
   }),
+  z.object({ kind: z.literal('restart-node'), node: nodeNameSchema }),
+  z.object({ kind: z.literal('reinitialise-node'), node: nodeNameSchema }),
+  z.object({ kind: z.literal('rolling-restart') }),
+  z.object({ kind: z.literal('set-parameters'), parameters: parameterChangesSchema }),
+  z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
 ]);
 export type Intent = z.infer<typeof intentSchema>;
 

@@ -74,3 +74,19 @@ function whyNotRemovable(draft: Draft, node: string): string | null {
   const inSet = state.syncSet.electors.includes(node) || state.syncSet.standbys.includes(node);
   return inSet ? `${node} is in the synchronous set, which protects acknowledged writes` : null;
 }
+
+/** What was checked before; each node tells its own PostgreSQL as soon as it applies this. */
+export function setParameters(draft: Draft, command: CommandOf<'set-parameters'>): CommandResult {
+  const { state } = draft;
+  const changes = Object.entries(command.parameters);
+  state.parameters = { ...state.parameters };
+  for (const [name, value] of changes) {
+    if (value === null) delete state.parameters[name];
+    else state.parameters[name] = value;
+  }
+  const words = changes.map(([name, value]) =>
+    value === null ? `${name} as by default` : `${name} = ${value}`,
+  );
+  draft.event('info', 'parameters', `Parameters: ${words.join(', ')}.`);
+  return { ok: true };
+}

@@ -12,6 +12,7 @@ import {
   sealVoteSchema,
   syncSetSchema,
 } from '../contract/cluster-state.ts';
+import { parameterChangesSchema } from '../contract/operations.ts';
 
 /**
  * The commands of the Raft log: the only way ClusterState changes. Each names what it expects to find (an epoch, a
@@ -110,6 +111,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     expected: z.number().int().min(0),
   }),
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
+  z.object({ kind: z.literal('set-parameters'), parameters: parameterChangesSchema }),
   z.object({ kind: z.literal('begin-operation'), operation: operationSchema, revision: z.number().int() }),
   z.object({
     kind: z.literal('step-operation'),

@@ -189,6 +189,7 @@ export class Coordinator implements DaemonFacade {
       leaderlessMsMax: this.options.timing.electionMaxMs * 2,
       contacts: this.contacts.own(),
       clone: this.agent.cloneProgress(),
+      configuration: this.agent.configuration,
       raft: this.group.raftStatus(),
       pids: this.options.pids(),
     });

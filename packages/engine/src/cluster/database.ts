@@ -33,6 +33,8 @@ export interface Observation {
   /** For whom commits waited at this look, in PostgreSQL's words. */
   synchronousStandbyNames: string;
   standbys: NodeReport['standbys'];
+  /** Parameters whose new value takes effect with the next restart. */
+  pendingRestart: string[];
 }
 
 /**
@@ -59,6 +61,8 @@ export interface Database {
     upstream: UpstreamNode,
     options: { onProgress(progress: CopyProgress): void; signal: AbortSignal },
   ): Promise<void>;
+  /** The data of a stopped server is not to be started any more: a new copy takes its place. Durable. */
+  giveUp(what: string): Promise<void>;
   /** What was begun with the data directory and did not end well, if anything: it must not be started. */
   interruption(): Promise<string | null>;
   /**
@@ -87,6 +91,8 @@ export interface Database {
    * have been acknowledged.
    */
   unconfirmed(confirmed: WalPosition, signal: AbortSignal): Promise<Unconfirmed>;
+  /** Of a standby whose replay stands still: ends what stands in its way, a pause or readers. Null when nothing does. */
+  freeReplay(): Promise<'paused' | 'sessions' | null>;
   /** Where the server is now: insert position of a primary, end of received WAL of a standby. */
   position(): Promise<WalPosition>;
   history(timeline: number): Promise<{ timeline: number; parentId: number; forkLsn: string }[]>;
@@ -95,6 +101,8 @@ export interface Database {
   strayTimelines(timeline: number, timelines: TimelineRecord[]): Promise<number[]>;
   /** Cluster-wide parameters and client access lines; those that QuantaDB owns are refused and logged. */
   applyConfiguration(configuration: { parameters: Record<string, string>; hba: string[] }): Promise<void>;
+  /** Which of these PostgreSQL or QuantaDB would refuse here, and why; nothing is changed. */
+  refusedParameters(parameters: Record<string, string>): Promise<{ name: string; detail: string }[]>;
   /** Tells PostgreSQL whom a commit waits for; an order older than the last one changes nothing. */
   applySynchronous(order: SynchronousOrder): Promise<void>;
   ensureSlots(nodes: string[]): Promise<void>;

@@ -16,6 +16,8 @@ const proveEveryMs = 2000;
 /** A standby that could follow and has not streamed for so long is looked at: its server may look for a dead timeline. */
 const strayAfterMs = 5000;
 const stopDeadlineMs = 10_000;
+/** Replay that stands still for so long, on a node that does not stream, waits for somebody. */
+const heldUpAfterMs = 1000;
 
 interface Following {
   name: string;
@@ -33,6 +35,7 @@ export class Follower {
   private readonly rejoin: Rejoin;
   /** Whom PostgreSQL was last told to stream from, and in which epoch; null when told to stream from nobody. */
   private following: Following | null = null;
+  private replay: { lsn: string; sinceMs: number } | null = null;
   private readonly clock: Clock;
 
   constructor(options: FollowerOptions) {
@@ -89,7 +92,7 @@ export class Follower {
     if (await database.isPrimary())
       await database.kill(`${desire.upstream.name} is primary of epoch ${desire.epoch}`);
     const isRunning = await database.isRunning();
-    if (isRunning && this.isFollowing(desire)) return;
+    if (isRunning && this.isFollowing(desire)) return this.keepReplayMoving(desire);
     const proof = await this.prove(desire, isRunning);
     if (proof.kind === 'contained') {
       const isStray = isRunning && (await this.isStray(desire));
@@ -101,11 +104,53 @@ export class Follower {
     await this.clone(desire, signal);
   }
 
+  /** Of a standby, cleanly. */
+  async stop(why: string): Promise<void> {
+    await this.refuseIfPrimary();
+    this.options.show({ state: 'stopped', detail: why });
+    await this.options.database.stopFast(stopDeadlineMs);
+    this.following = null;
+  }
+
+  /** Durably: from now on only a clone makes this node a standby again. */
+  async startOver(why: string): Promise<void> {
+    await this.stop('its data is given up');
+    await this.rejoin.giveUp(why);
+  }
+
+  private async refuseIfPrimary(): Promise<void> {
+    const { self, database } = this.options;
+    const isReigning = this.options.state()?.reign.primary === self;
+    if (!isReigning && !(await database.isPrimary())) return;
+    throw new QuantaError('REFUSED', `${self} is the primary`, { hint: 'Switch over first.' });
+  }
+
   private async attachRewound(desire: Follow): Promise<void> {
     const proof = await this.prove(desire, true);
     if (proof.kind === 'contained') return this.attach(desire, true);
     // It streams already, from somebody whom nothing proves right any more.
     await this.options.database.setUpstream(null);
+  }
+
+  /**
+   * PostgreSQL asks its upstream for WAL only when it has replayed what it has. Readers may hold that up for as long as the
+   * user's settings allow, but not while this node has to follow a new primary: writes may be waiting for it.
+   */
+  private async keepReplayMoving(desire: Follow): Promise<void> {
+    const { database, self, logger } = this.options;
+    const seen = database.observation();
+    const nowMs = this.clock.monotonicMs();
+    const isBehind = seen?.receiverStatus !== 'streaming' && seen?.replayLsn !== seen?.lsn;
+    const lsn = isBehind ? (seen?.replayLsn ?? null) : null;
+    if (lsn === null || this.replay?.lsn !== lsn) this.replay = lsn === null ? null : { lsn, sinceMs: nowMs };
+    if (!this.replay || nowMs - this.replay.sinceMs < heldUpAfterMs) return;
+    this.replay = null;
+    const hold = await database.freeReplay();
+    if (hold === null) return;
+    const what = hold === 'paused' ? 'A pause of replay was ended' : 'Sessions were ended';
+    logger.warn({ hold, lsn }, 'replay was held up');
+    const message = `${what} on ${self}: it could not follow ${desire.upstream.name} before it had replayed its WAL.`;
+    this.rejoin.note({ severity: 'warning', event: 'replay-freed', message });
   }
 
   /** What was let through on the word of votes is proven anew once the primary has recorded its timeline. */

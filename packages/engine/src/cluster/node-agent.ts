@@ -3,6 +3,7 @@ import { holdsNoData, isBeingCopied, restartable } from '../failover/decide.ts';
 import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
+import { configurationMark } from './configuration.ts';
 import { type Desire, desireOf } from './desire.ts';
 import { Follower } from './follower.ts';
 import { Leader } from './leader.ts';
@@ -25,7 +26,8 @@ export class NodeAgent {
   private stopTimer: Cancel = () => undefined;
   private pending = false;
   private retryAtMs = 0;
-  private appliedConfiguration = '';
+  /** Which of the cluster's configurations PostgreSQL was last told. */
+  configuration: string | null = null;
   private stopped = false;
   private paused = false;
   activity: Activity = { state: 'stopped', detail: 'the daemon has just started' };
@@ -112,6 +114,18 @@ export class NodeAgent {
     });
   }
 
+  /** PostgreSQL of a standby stops, cleanly; the loop starts it again. @throws QuantaError REFUSED on a primary */
+  async restart(): Promise<void> {
+    await this.exclusive(() => this.follower.stop('restarting, as somebody asked'));
+    this.wakeAtOnce();
+  }
+
+  /** A standby's data is given up; the loop clones the primary's. @throws QuantaError REFUSED on a primary */
+  async reinitialise(why: string): Promise<void> {
+    await this.exclusive(() => this.follower.startOver(why));
+    this.wakeAtOnce();
+  }
+
   /** Leaves the cluster: PostgreSQL stops and the data directory is set aside. */
   async retire(): Promise<void> {
     this.paused = true;
@@ -196,11 +210,11 @@ export class NodeAgent {
     const { database } = this.options;
     const state = this.options.state();
     if (!state || !(await database.isInitialised())) return;
-    const configuration = { parameters: state.parameters, hba: state.hba };
-    const wanted = JSON.stringify(configuration);
-    if (wanted === this.appliedConfiguration) return;
-    await database.applyConfiguration(configuration);
-    this.appliedConfiguration = wanted;
+    const { parameters, hba } = state;
+    const wanted = configurationMark({ parameters, hba });
+    if (wanted === this.configuration) return;
+    await database.applyConfiguration({ parameters, hba });
+    this.configuration = wanted;
   }
 
   /** A healthy primary under a lease vetoes its own replacement: it is asked because somebody else lost sight of it. */

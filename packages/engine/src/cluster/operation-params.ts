@@ -49,7 +49,13 @@ export function operationParams(
       };
     }
     case 'remove-node':
+    case 'restart-node':
+    case 'reinitialise-node':
       return { node: request.node };
+    case 'rolling-restart':
+      return { to: null, epoch: state?.reign.epoch ?? 0 };
+    case 'set-parameters':
+      return { ...request.parameters };
     case 'switchover':
       return { to: request.to, epoch: state?.reign.epoch ?? 0 };
     case 'set-maintenance':

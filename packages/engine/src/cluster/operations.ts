@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { NewId } from '../shared/random.ts';
+import { untilCloned } from './clone-wait.ts';
 import type { Commander } from './commander.ts';
 import type { Database } from './database.ts';
 import type { NodeAgent } from './node-agent.ts';
@@ -14,6 +15,7 @@ import { hostOf } from './operation-params.ts';
 import { HandedOver, type OperationRunnerOptions, type StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
 import type { RaftMembership } from './raft-membership.ts';
+import { RestartSteps } from './restart-steps.ts';
 import { isOpen, memberOf, openDeadlineMs, submitOrRefuse } from './step-helpers.ts';
 import { switchoverSteps } from './switchover-steps.ts';
 import { enterSyncSet, leaveSyncSet, setDurability, waitUntilWriteSafe } from './sync-set-steps.ts';
@@ -35,12 +37,12 @@ export interface OperationResources {
   application(): Extract<OperationRequest, { kind: 'create-cluster' }>['application'];
 }
 
-const cloneStallMs = 180_000;
 const minuteMs = 60_000;
 
 /** The steps of every operation, in the order of `operationSteps` in plan.ts. */
 export function operationHandlers(resources: OperationResources): OperationRunnerOptions['handlers'] {
   const steps = new OperationHandlers(resources);
+  const restarts = new RestartSteps(resources);
   return {
     'create-cluster': [steps.initialise, steps.grantFirst, steps.waitUntilOpen, steps.createApplication],
     'add-node': [
@@ -55,6 +57,14 @@ export function operationHandlers(resources: OperationResources): OperationRunne
     'remove-node': [leaveSyncSet(resources), steps.takeOut, steps.stopThere, steps.leaveRaft, steps.forget],
     'set-maintenance': [steps.setMaintenance],
     switchover: switchoverSteps(resources),
+    'restart-node': [restarts.restartNode, restarts.waitForNode],
+    'rolling-restart': [
+      restarts.restartStandbys,
+      ...switchoverSteps(resources),
+      restarts.waitForFormerPrimary,
+    ],
+    'reinitialise-node': [restarts.giveUpData, restarts.waitForCopy],
+    'set-parameters': [restarts.checkParameters, restarts.changeParameters, restarts.tellNodes],
   };
 }
 
@@ -148,34 +158,9 @@ class OperationHandlers {
       await submitOrRefuse(this.resources.commander, { kind: 'set-phase', node: name, phase: 'active' });
       return 'a witness holds no data';
     }
-    const startedMs = this.clock.monotonicMs();
-    let movedAtMs = startedMs;
-    let lastBytes = -1;
-    await pollUntil(
-      async () => {
-        const report = await this.resources.monitor.reportOf(member);
-        if (report?.state === 'streaming') return true;
-        const doneBytes = report?.clone?.doneBytes ?? lastBytes;
-        if (doneBytes !== lastBytes) movedAtMs = this.clock.monotonicMs();
-        lastBytes = doneBytes;
-        if (this.clock.monotonicMs() - movedAtMs > cloneStallMs) {
-          throw new QuantaError(
-            'DEADLINE_EXCEEDED',
-            `${name} made no progress for ${cloneStallMs / 1000} s: ${report?.detail ?? 'it does not answer'}`,
-          );
-        }
-        return undefined;
-      },
-      {
-        what: `${name} streams`,
-        timeoutMs: 24 * 3_600_000,
-        intervalMs: 250,
-        signal: context.signal,
-        clock: this.clock,
-      },
-    );
+    const seconds = await untilCloned(this.resources, context, member);
     await submitOrRefuse(this.resources.commander, { kind: 'set-phase', node: name, phase: 'active' });
-    return `streaming after ${((this.clock.monotonicMs() - startedMs) / 1000).toFixed(1)} s`;
+    return `streaming after ${seconds} s`;
   };
 
   makeVoter: StepHandler = async (context) => {

@@ -87,6 +87,18 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
       if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
       return { ok: true, ready: await database.offerRewind(node) };
     },
+    'restart-postgres': async ({ clusterId }) => {
+      inCluster(clusterId);
+      return refusable(() => agent.restart());
+    },
+    reinitialise: async ({ clusterId, why }) => {
+      inCluster(clusterId);
+      return refusable(() => agent.reinitialise(why));
+    },
+    'check-parameters': async ({ clusterId, parameters }) => {
+      inCluster(clusterId);
+      return { refused: await requireDatabase(resources).refusedParameters(parameters) };
+    },
     join: async (input) => coordinator.joinCluster(input),
     leave: async ({ clusterId }) => {
       inCluster(clusterId);
@@ -95,6 +107,15 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
     plan: async (request) => coordinator.plan(request),
     start: async (start) => coordinator.start(start),
   };
+}
+
+async function refusable(work: () => Promise<void>): Promise<{ ok: true } | { ok: false; reason: string }> {
+  try {
+    await work();
+    return { ok: true };
+  } catch (error) {
+    return { ok: false, reason: messageOf(error) };
+  }
 }
 
 function requireCluster(group: RaftGroup, clusterId: string): ClusterState {

@@ -85,6 +85,18 @@ export const peerMethods = {
       z.object({ ok: z.literal(false), reason: z.string() }),
     ]),
   },
+  /** PostgreSQL of a standby stops and starts again; answers when it has stopped. */
+  'restart-postgres': { input: z.object({ clusterId: z.string() }), output: refusableSchema },
+  /** A standby gives up its data for a new copy; answers when that is durable. */
+  reinitialise: {
+    input: z.object({ clusterId: z.string(), why: z.string().max(500) }),
+    output: refusableSchema,
+  },
+  /** Which parameters PostgreSQL there would refuse, and why. */
+  'check-parameters': {
+    input: z.object({ clusterId: z.string(), parameters: z.record(z.string(), z.string()) }),
+    output: z.object({ refused: z.array(z.object({ name: z.string(), detail: z.string() })) }),
+  },
   /** To a spare host: become a member. */
   join: {
     input: z.object({

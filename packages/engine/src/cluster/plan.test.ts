@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeReport } from '../contract/node-report.ts';
 import { demoMember, demoState } from '../testing/demo-state.ts';
-import { operationSteps, type PlanInput, planOf } from './plan.ts';
+import { operationSteps, planOf } from './plan.ts';
+import type { PlanInput } from './plan-body.ts';
 
 function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
   const isPrimary = number === 1;
@@ -28,6 +29,8 @@ function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
     contacts: [],
     standbys: [],
     clone: null,
+    pendingRestart: [],
+    configuration: null,
     raft: null,
     pids: { daemon: null, reaper: null, postgres: null, routers: [] },
     dataDir: null,
@@ -96,6 +99,45 @@ describe('plans', () => {
     const raise = planOf(input({ state }), { kind: 'set-durability', durability });
     expect(raise.refusal).toBeNull();
     expect(raise.warnings.join(' ')).toContain('losing the primary may lose writes');
+  });
+
+  it('restart a standby, never the primary or a witness, and say when writes wait for it', () => {
+    const restart = (node: string, more: Partial<PlanInput> = {}) =>
+      planOf(input(more), { kind: 'restart-node', node });
+    expect(restart('node-2')).toMatchObject({ refusal: null, writePause: 'none' });
+    expect(restart('node-1').refusal).toContain('is the primary. Switch over first');
+    const state = demoState();
+    state.syncSet = { electors: ['node-2'], votes: 0, standbys: ['node-2'], count: 1 };
+    expect(restart('node-2', { state }).writePause).toContain('writes wait for node-2 until it streams');
+    const again = planOf(input({ state }), { kind: 'reinitialise-node', node: 'node-2' });
+    expect(again.writePause).toContain('until the clone is complete');
+  });
+
+  it('restart every node only while every standby streams', () => {
+    const plan = planOf(input(), { kind: 'rolling-restart' });
+    expect(plan.refusal).toBeNull();
+    expect(plan.summary).toContain('node-2, node-3 one by one, then switch over from node-1');
+    const reports = new Map(input().reports).set('node-3', report(3, { state: 'catching-up' }));
+    expect(planOf(input({ reports }), { kind: 'rolling-restart' }).refusal).toContain(
+      'node-3 does not stream',
+    );
+  });
+
+  it('say what a change of parameters means', () => {
+    const parameters = { work_mem: '8MB', max_connections: null };
+    const plan = planOf(input(), { kind: 'set-parameters', parameters });
+    expect(plan.summary).toBe(
+      'Change parameters of every node: work_mem = 8MB, max_connections as by default.',
+    );
+  });
+
+  it('add a witness, and advise one where the number of votes is even', () => {
+    const host = { name: 'extra', addresses: demoMember(4).addresses, kind: 'witness' as const };
+    expect(planOf(input(), { kind: 'add-node', host }).summary).toContain('it votes on who is primary');
+    const fourth = planOf(input(), { kind: 'add-node', host: { ...host, kind: 'data' } });
+    expect(fourth.warnings.join(' ')).toContain(
+      'a witness would let the cluster survive the loss of one more',
+    );
   });
 
   it('choose the streaming standby with the least lag for a switchover', () => {

@@ -1,8 +1,9 @@
 import type { ClusterState, Durability, OperationStep } from '../contract/cluster-state.ts';
-import type { NodeReport } from '../contract/node-report.ts';
-import type { OperationPlan, OperationRequest } from '../contract/operations.ts';
-import { intendedTarget, isInSyncSet } from '../replication/sync-target.ts';
+import type { OperationRequest } from '../contract/operations.ts';
+import { intendedTarget } from '../replication/sync-target.ts';
 import { dataMembers, targetVoters, voteAdvice } from './membership.ts';
+import { maintenanceWarnings, type PlanBody, type PlanInput } from './plan-body.ts';
+import { planParameters, planReinitialise, planRestart, planRollingRestart } from './plan-restart.ts';
 
 /** What an operation will do, from the agreed state and what the nodes report (pure). */
 
@@ -40,20 +41,19 @@ export const operationSteps = {
   ],
   'set-maintenance': ['Mark the node'],
   'set-durability': ['Change the durability', 'Wait until it holds'],
+  'restart-node': ['Restart PostgreSQL', 'Wait until it streams'],
+  'rolling-restart': [
+    'Restart the standbys',
+    'Check the candidate',
+    'Prepare the primary',
+    'Stop the primary cleanly',
+    'Grant the new reign',
+    'Open for writes',
+    'Wait for the former primary',
+  ],
+  'reinitialise-node': ['Give up its data', 'Clone the data'],
+  'set-parameters': ['Check the parameters', 'Change them', 'Tell every node'],
 } as const;
-
-export interface PlanInput {
-  state: ClusterState | null;
-  /** This host's name: where a cluster would be founded. */
-  self: string;
-  votersNow: ReadonlySet<number>;
-  reports: ReadonlyMap<string, NodeReport>;
-}
-
-type PlanBody = Pick<
-  OperationPlan,
-  'summary' | 'steps' | 'writePause' | 'quorumBefore' | 'quorumAfter' | 'warnings' | 'refusal'
->;
 
 /** The plan without its hash and expiry, which the caller adds. */
 export function planOf(input: PlanInput, request: OperationRequest): PlanBody {
@@ -86,6 +86,16 @@ export function planOf(input: PlanInput, request: OperationRequest): PlanBody {
       return planMaintenance(input, base, request);
     case 'set-durability':
       return planDurability(input, base, request.durability);
+    case 'restart-node':
+      return planRestart(input, base, request.node);
+    case 'reinitialise-node':
+      return planReinitialise(input, base, request.node);
+    case 'set-parameters':
+      return planParameters(base, request.parameters);
+    case 'rolling-restart': {
+      const candidate = bestCandidate(input);
+      return planRollingRestart(input, base, { candidate, refusal: whyNotSwitchover(input, candidate) });
+    }
   }
 }
 
@@ -218,27 +228,6 @@ function planMaintenance(
     warnings: maintenanceWarnings(input, node),
     refusal,
   };
-}
-
-function maintenanceWarnings(input: PlanInput, node: string): string[] {
-  const { state } = input;
-  if (!state || !isInSyncSet(state, node)) return [];
-  const { standbys, count } = state.syncSet;
-  const spared = standbys.filter((other) => other !== node && !state.members[other]?.maintenance);
-  const needed =
-    spared.length > count
-      ? []
-      : [
-          `If ${node} stops, every write waits for ${spared.join(' and ') || 'it'}: nothing else is left to confirm it.`,
-        ];
-  const others = state.syncSet.electors.filter(
-    (other) => other !== node && !state.members[other]?.maintenance,
-  );
-  const warning =
-    others.length === 0
-      ? 'No node can take over from the primary while this lasts: losing the primary stops writes.'
-      : `Only ${others.join(', ')} can take over from the primary while this lasts.`;
-  return [warning, ...needed];
 }
 
 function planSwitchover(input: PlanInput, base: PlanBody, to: string | null): PlanBody {

@@ -1,9 +1,11 @@
 import type { SyncSetting, TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
-import { setAsideDataDirectory } from '../postgres/data-directory.ts';
+import { setAsideDataDirectory, writeMarker } from '../postgres/data-directory.ts';
+import { freeReplay } from '../postgres/free-replay.ts';
 import { readHistories, strayTimelines } from '../postgres/history-files.ts';
 import { slotNameOf, type Upstream } from '../postgres/layout.ts';
-import { compareLsn, lsnDistanceBytes } from '../postgres/lsn.ts';
+import { compareLsn } from '../postgres/lsn.ts';
 import { olderStatementsEnd } from '../postgres/older-statements.ts';
+import { refusedParameters } from '../postgres/parameter-check.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
 import { RewindSource } from '../postgres/rewind-source.ts';
 import type { ServerSample } from '../postgres/sample.ts';
@@ -18,6 +20,7 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Database, HistoryVerdict, Observation, UpstreamNode } from './database.ts';
+import { observationOf } from './observation.ts';
 
 /** Before a server starts, an armed lease of an earlier reign must be let go, or the reaper would kill the standby. */
 export interface PostgresDatabaseOptions extends SupervisorOptions {
@@ -28,6 +31,7 @@ const startDeadlineMs = 600_000;
 const copyLimits = { stallMs: 60_000, timeoutMs: 24 * 3_600_000 };
 const sampleEveryMs = 500;
 const sealDeadlineMs = 1500;
+const freeReplayDeadlineMs = 3000;
 const unconfirmedDeadlineMs = 10_000;
 const archiveBacklogMax = 3;
 
@@ -141,6 +145,11 @@ export class PostgresDatabase implements Database {
     await this.supervisor.clone({ upstream: this.upstreamOf(upstream), onProgress, signal, ...limits });
   }
 
+  async giveUp(what: string): Promise<void> {
+    this.knownSystemIdentifier = null;
+    await writeMarker(this.options, what);
+  }
+
   async interruption(): Promise<string | null> {
     const found = await this.supervisor.inspect();
     return found.kind === 'interrupted' ? found.what : null;
@@ -198,6 +207,14 @@ export class PostgresDatabase implements Database {
   async strayTimelines(timeline: number, timelines: TimelineRecord[]): Promise<number[]> {
     const ancestry = ancestryOf(timeline, timelines).map((each) => each.id);
     return strayTimelines(timeline, ancestry, await readHistories(this.options.dataDir));
+  }
+
+  freeReplay(): Promise<'paused' | 'sessions' | null> {
+    return freeReplay(this.options, freeReplayDeadlineMs);
+  }
+
+  refusedParameters(parameters: Record<string, string>): Promise<{ name: string; detail: string }[]> {
+    return refusedParameters(this.options, this.supervisor.pool, parameters);
   }
 
   async applyConfiguration(configuration: {
@@ -358,23 +375,8 @@ export class PostgresDatabase implements Database {
 
   private observed(sample: ServerSample, clients: Observation['clients']): Observation {
     const atMs = this.clock.monotonicMs();
-    const { lsn } = sample;
-    if (!sample.isInRecovery && lsn !== null) this.lag.record(lsn, atMs);
-    return {
-      inRecovery: sample.isInRecovery,
-      timeline: sample.timeline,
-      lsn,
-      replayLsn: sample.replayLsn,
-      receiverStatus: sample.receiver?.status ?? null,
-      lastCommitMs: sample.lastCommitMs,
-      clients,
-      synchronousStandbyNames: sample.synchronousStandbyNames,
-      standbys: this.memory.complete(sample.standbys.map(withoutLag)).map((standby) => ({
-        ...standby,
-        lagBytes: lsn && standby.replayLsn ? Math.max(0, lsnDistanceBytes(lsn, standby.replayLsn)) : null,
-        lagMs: lsn && standby.replayLsn ? this.lag.lagMs(standby.replayLsn, { lsn, atMs }) : null,
-      })),
-    };
+    if (!sample.isInRecovery && sample.lsn !== null) this.lag.record(sample.lsn, atMs);
+    return observationOf(sample, { clients, atMs, lag: this.lag, memory: this.memory });
   }
 
   /** As many standbys as a commit waits for hold everything up to there, and so every commit that was acknowledged before. */
@@ -388,8 +390,4 @@ export class PostgresDatabase implements Database {
     );
     return holding.length >= count;
   }
-}
-
-function withoutLag({ name, state, sync, writeLsn, flushLsn, replayLsn }: ServerSample['standbys'][number]) {
-  return { name, state, sync, writeLsn, flushLsn, replayLsn };
 }

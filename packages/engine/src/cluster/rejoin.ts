@@ -98,6 +98,15 @@ export class Rejoin {
     }
   }
 
+  /**
+   * @throws QuantaError when the end of its WAL cannot be read: the vote that it gives this node must not be lost unseen
+   */
+  async giveUp(why: string): Promise<void> {
+    await this.giveUpData();
+    this.whyClone = why;
+    await this.options.database.giveUp(`standby that was given up (${why.slice(0, 100)})`);
+  }
+
   /** PostgreSQL stops, and before its data is touched the vote that it gave this node is kept. */
   private async giveUpData(): Promise<void> {
     const { database, lastPosition } = this.options;
@@ -168,7 +177,7 @@ export class Rejoin {
   }
 
   /** An event is worth no waiting: the node goes on whether the cluster takes it or not. */
-  private note(event: { severity: 'info' | 'warning'; event: string; message: string }): void {
+  note(event: { severity: 'info' | 'warning'; event: string; message: string }): void {
     const { commander, self, logger } = this.options;
     logger.info({ event: event.event }, event.message);
     commander

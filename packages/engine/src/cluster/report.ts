@@ -27,6 +27,7 @@ export interface ReportInput {
   leaderlessMsMax: number;
   contacts: NodeReport['contacts'];
   clone: NodeReport['clone'];
+  configuration: string | null;
   raft: RaftStatus | null;
   pids: NodeReport['pids'];
 }
@@ -59,6 +60,8 @@ export function buildReport(input: ReportInput): NodeReport {
     contacts: input.contacts,
     standbys: role === 'primary' ? (observation?.standbys ?? []) : [],
     clone: input.clone,
+    pendingRestart: observation?.pendingRestart ?? [],
+    configuration: input.configuration,
     raft: raft && {
       role: raft.role,
       term: raft.term,

@@ -66,6 +66,8 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
       return syncSets.confirmSyncSet(draft, command);
     case 'set-durability':
       return syncSets.setDurability(draft, command);
+    case 'set-parameters':
+      return members.setParameters(draft, command);
     case 'begin-operation':
       return operations.beginOperation(draft, command);
     case 'step-operation':

@@ -210,6 +210,10 @@ export const operationKindSchema = z.enum([
   'switchover',
   'set-maintenance',
   'set-durability',
+  'restart-node',
+  'rolling-restart',
+  'reinitialise-node',
+  'set-parameters',
 ]);
 export type OperationKind = z.infer<typeof operationKindSchema>;
 

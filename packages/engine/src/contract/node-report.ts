@@ -62,6 +62,10 @@ export const nodeReportSchema = z.object({
     }),
   ),
   clone: z.object({ doneBytes: z.number(), totalBytes: z.number().nullable() }).nullable(),
+  /** Parameters whose new value takes effect with the next restart of PostgreSQL. */
+  pendingRestart: z.array(z.string()).default([]),
+  /** Which of the cluster's parameters PostgreSQL was last told (`configurationMark`); null: none yet. */
+  configuration: z.string().nullable().default(null),
   raft: z
     .object({
       role: z.string(),

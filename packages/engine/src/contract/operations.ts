@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { addressesSchema, durabilitySchema, nodeNameSchema, operationKindSchema } from './cluster-state.ts';
 
+const parameterNameSchema = z
+  .string()
+  .regex(/^[a-z_][a-z0-9_.]{0,62}$/, 'the name of a PostgreSQL parameter');
+export const parameterChangesSchema = z
+  .record(parameterNameSchema, z.string().max(1000).nullable())
+  .refine((changes) => Object.keys(changes).length > 0, 'at least one parameter')
+  .refine((changes) => Object.keys(changes).length <= 100, 'at most 100 parameters at once');
+
 /** What a person or a script can ask a cluster to do. Every request goes plan → confirm → durable steps → history. */
 export const operationRequestSchema = z.discriminatedUnion('kind', [
   z.object({
@@ -38,6 +46,14 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
       })
       .nullable(),
   }),
+  /** PostgreSQL of a standby stops and starts again. */
+  z.object({ kind: z.literal('restart-node'), node: nodeNameSchema }),
+  /** The standbys one after the other, then a switchover, which restarts the primary too. */
+  z.object({ kind: z.literal('rolling-restart') }),
+  /** A standby gives up its data and starts over from a clone. */
+  z.object({ kind: z.literal('reinitialise-node'), node: nodeNameSchema }),
+  /** PostgreSQL parameters of the whole cluster; null takes one back. */
+  z.object({ kind: z.literal('set-parameters'), parameters: parameterChangesSchema }),
   /** Whom a commit waits for, and what happens when they do not answer. */
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
 ]);

@@ -44,6 +44,8 @@ export const nodeStatusSchema = z.object({
   sync: z.enum(['quorum', 'async', 'none']),
   raft: z.enum(['voter', 'learner', 'none']),
   maintenance: z.boolean(),
+  /** Parameters whose new value takes effect with the next restart of PostgreSQL. */
+  pendingRestart: z.array(z.string()).default([]),
   clone: z.object({ doneBytes: z.number(), totalBytes: z.number().nullable() }).nullable(),
   pids: z
     .object({

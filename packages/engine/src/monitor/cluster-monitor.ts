@@ -1,7 +1,7 @@
 import { rowOf } from '../cluster/contacts.ts';
 import { memberByRaftId, voteAdvice } from '../cluster/membership.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
-import type { PlanInput } from '../cluster/plan.ts';
+import type { PlanInput } from '../cluster/plan-body.ts';
 import type { Leadership } from '../cluster/store.ts';
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
 import type { Network } from '../contract/network.ts';
@@ -111,6 +111,7 @@ export class ClusterMonitor {
       sync: isPrimary || member.kind === 'witness' ? 'none' : inSet ? 'quorum' : 'async',
       raft: votes ? 'voter' : 'learner',
       maintenance: member.maintenance !== null,
+      pendingRestart: report?.pendingRestart ?? [],
       clone: report?.clone ?? null,
       ...(report ? { pids: report.pids } : {}),
     };

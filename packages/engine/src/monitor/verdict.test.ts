@@ -21,6 +21,7 @@ function node(number: number, more: Partial<NodeStatus> = {}): NodeStatus {
     sync: isPrimary ? 'none' : 'quorum',
     raft: 'voter',
     maintenance: false,
+    pendingRestart: [],
     clone: null,
     ...more,
   };

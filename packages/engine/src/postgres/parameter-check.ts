@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import type pg from 'pg';
 import { runCommand, runOrThrow } from './command.ts';
 import type { NodePlace } from './layout.ts';
 import { judgeParameters, type RefusedSetting } from './settings.ts';
@@ -21,6 +22,36 @@ export async function validateParameters(
       refused.push({ name, reason: 'invalid', detail: `PostgreSQL does not take ${JSON.stringify(value)}` });
   }
   return withLibraries(place, { accepted: valid, refused }, parameters);
+}
+
+/** A standby refuses to start with less than its primary has: these can be raised while the cluster runs, not lowered. */
+const raisedOnly = [
+  'max_connections',
+  'max_locks_per_transaction',
+  'max_prepared_transactions',
+  'max_wal_senders',
+  'max_worker_processes',
+];
+
+/** What PostgreSQL or QuantaDB would refuse, in words for whoever asked. Nothing is changed. */
+export async function refusedParameters(
+  place: Pick<NodePlace, 'binDir' | 'dataDir' | 'osUser'>,
+  pool: Pick<pg.Pool, 'query'>,
+  parameters: Record<string, string>,
+): Promise<{ name: string; detail: string }[]> {
+  const { refused } = await validateParameters(place, parameters);
+  const { rows } = await pool.query<{ name: string; setting: string }>(
+    'SELECT name, setting FROM pg_settings WHERE name = ANY ($1)',
+    [raisedOnly],
+  );
+  const lowered = rows.filter(({ name, setting }) => Number(parameters[name]) < Number(setting));
+  return [
+    ...refused.map(({ name, detail }) => ({ name, detail })),
+    ...lowered.map(({ name, setting }) => ({
+      name,
+      detail: `it is ${setting} now, and standbys cannot run with less than their primary`,
+    })),
+  ];
 }
 
 async function areTaken(

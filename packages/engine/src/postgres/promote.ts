@@ -64,7 +64,8 @@ export async function promoteServer(place: NodePlace, request: PromoteRequest): 
   };
 }
 
-const endClientSessions = `
+/** Of a standby, but for QuantaDB's own. */
+export const endClientSessions = `
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE pg_is_in_recovery() AND backend_type = 'client backend'
   AND usename NOT IN ('${superuserRole}', '${replicationRole}')`;

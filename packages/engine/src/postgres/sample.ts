@@ -26,6 +26,8 @@ export interface ServerSample {
   isReplayPaused: boolean;
   synchronousStandbyNames: string;
   standbys: StandbySample[];
+  /** Parameters whose new value takes effect with the next restart. */
+  pendingRestart: string[];
 }
 
 // CASE evaluates only the branch it takes, so each function is called only where it is allowed.
@@ -43,7 +45,8 @@ SELECT s.recovery, current_setting('synchronous_standby_names') AS names,
   (SELECT coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'sync', sync_state,
       'sentLsn', sent_lsn, 'writeLsn', write_lsn, 'flushLsn', flush_lsn, 'replayLsn', replay_lsn)
       ORDER BY application_name), '[]')
-    FROM pg_stat_replication) AS standbys
+    FROM pg_stat_replication) AS standbys,
+  (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart) AS pending
 FROM (SELECT pg_is_in_recovery() AS recovery) s
 CROSS JOIN pg_control_checkpoint() c
 LEFT JOIN pg_stat_wal_receiver r ON true`;
@@ -61,6 +64,7 @@ interface SampleRow {
   sender_host: string | null;
   sender_port: number | null;
   standbys: StandbySample[];
+  pending: string[];
 }
 
 /** The server's state in one query. @throws whatever the query throws */
@@ -83,5 +87,6 @@ export async function takeSample(queryable: Pick<pg.Pool, 'query'>): Promise<Ser
     isReplayPaused: row.paused,
     synchronousStandbyNames: row.names,
     standbys: row.standbys,
+    pendingRestart: row.pending,
   };
 }

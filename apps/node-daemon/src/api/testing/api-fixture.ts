@@ -80,6 +80,8 @@ export function demoReport(parts: Partial<NodeReport> = {}): NodeReport {
     contacts: [],
     standbys: [],
     clone: null,
+    pendingRestart: [],
+    configuration: null,
     raft: null,
     pids: { daemon: 1, reaper: 2, postgres: 3, routers: [] },
     dataDir: '/data',
@@ -104,6 +106,7 @@ export function demoStatus(parts: Partial<NodeStatus> = {}): ClusterStatus {
     sync: 'none',
     raft: 'voter',
     maintenance: false,
+    pendingRestart: [],
     clone: null,
     ...parts,
   };

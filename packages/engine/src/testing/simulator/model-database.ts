@@ -14,6 +14,7 @@ import { sleep } from '../../shared/clock.ts';
 import { pollUntil } from '../../shared/deadline.ts';
 import { messageOf, QuantaError } from '../../shared/errors.ts';
 import { lsnText } from './data-directory.ts';
+import { modelObservation } from './model-observation.ts';
 import type { PostgresServer } from './postgres-server.ts';
 import type { Thread } from './thread.ts';
 import type { World } from './world.ts';
@@ -210,6 +211,19 @@ export class ModelDatabase implements Database {
     return isStray && ancestryOf(timeline, timelines).every((each) => each.id !== own) ? [own] : [];
   }
 
+  async freeReplay(): Promise<null> {
+    return null;
+  }
+
+  async refusedParameters(): Promise<[]> {
+    return [];
+  }
+
+  async giveUp(): Promise<void> {
+    await this.call('giveUp', 1, 10);
+    this.data.isInitialised = false;
+  }
+
   async applyConfiguration(): Promise<void> {
     // The model has no settings.
   }
@@ -364,31 +378,10 @@ export class ModelDatabase implements Database {
   }
 
   private look(): void {
-    const { server, data } = this;
+    const { server } = this;
     if (server.role === 'down') this.latest = null;
     if (!server.isUp || server.isFrozen) return;
-    const lsn = lsnText(data.endLsn);
-    const standbys = [...server.senders.values()].map((sender) => ({
-      name: sender.standby,
-      state: 'streaming',
-      sync: 'quorum' as const,
-      writeLsn: lsnText(sender.confirmedLsn),
-      flushLsn: lsnText(sender.confirmedLsn),
-      replayLsn: lsnText(sender.confirmedLsn),
-      lagBytes: 0,
-      lagMs: 0,
-    }));
-    this.latest = {
-      inRecovery: server.role === 'standby',
-      timeline: data.timeline,
-      lsn,
-      replayLsn: lsn,
-      receiverStatus: server.receiver?.status ?? null,
-      lastCommitMs: null,
-      clients: server.clients,
-      synchronousStandbyNames: server.sync.names.join(', '),
-      standbys,
-    };
+    this.latest = modelObservation(server);
   }
 }
 

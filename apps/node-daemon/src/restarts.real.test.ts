@@ -1,0 +1,102 @@
+import { missingNumbers, SequencedWriter } from '@quantadb/engine/testing/sequenced-writer';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { credentials } from './testing/real-cluster.ts';
+import { sharedCluster } from './testing/shared-cluster.ts';
+
+/** What restarts PostgreSQL or changes its settings, under a writer. */
+
+const names = ['node-1', 'node-2', 'node-3'];
+const shared = sharedCluster(names);
+let writer: SequencedWriter;
+let rounds = 0;
+
+beforeEach(async () => {
+  rounds += 1;
+  const endpoints = shared().endpoints(names);
+  writer = new SequencedWriter({ endpoints, credentials, table: `numbers_${rounds}`, pauseMs: 2 });
+  await writer.start();
+  await shared().until('writes', () => writer.acknowledgedCount() > 50);
+});
+
+afterEach(() => writer?.stop());
+
+async function expectNothingLost(): Promise<void> {
+  const cluster = shared();
+  await cluster.untilHealthy();
+  const { acknowledged } = await writer.stop();
+  const client = await cluster.connect((await cluster.primary()).name);
+  expect(await missingNumbers(client, `numbers_${rounds}`, acknowledged)).toEqual([]);
+  await client.end();
+}
+
+async function settingOn(node: string, name: string): Promise<string> {
+  const client = await shared().connect(node);
+  const { rows } = await client.query<{ value: string }>('SELECT current_setting($1) AS value', [name]);
+  await client.end();
+  return rows[0]?.value ?? '';
+}
+
+const pidOf = async (name: string) => (await shared().host(name).client.node()).pids.postgres;
+
+async function standbys(): Promise<string[]> {
+  const { name } = await shared().primary();
+  return names.filter((each) => each !== name);
+}
+
+test('a standby is restarted on its own; the primary is not', async () => {
+  const cluster = shared();
+  const { name, epoch } = { name: (await cluster.primary()).name, epoch: (await cluster.status())?.epoch };
+  const [standby = ''] = await standbys();
+  const before = await pidOf(standby);
+  await cluster.run(name, { kind: 'restart-node', node: standby });
+  expect(await pidOf(standby)).not.toBe(before);
+  await expect(cluster.run(name, { kind: 'restart-node', node: name })).rejects.toThrow(/is the primary/);
+  expect((await cluster.status())?.epoch).toBe(epoch);
+  await expectNothingLost();
+});
+
+test('I-RESTART-1: a parameter that needs a restart is pending until a rolling restart, which loses nothing', async () => {
+  const cluster = shared();
+  const { name } = await cluster.primary();
+  const set = (parameters: Record<string, string | null>) =>
+    cluster.run(name, { kind: 'set-parameters', parameters });
+  const changed = await set({ max_connections: '120', work_mem: '7MB' });
+  expect(changed.steps.at(-1)?.detail).toMatch(/^max_connections takes effect with a restart/);
+  for (const node of names) expect(await settingOn(node, 'work_mem')).toBe('7MB');
+  const pending = (await cluster.status())?.nodes.map((node) => node.pendingRestart);
+  expect(pending).toEqual(names.map(() => ['max_connections']));
+  const before = await Promise.all(names.map(pidOf));
+  await cluster.run(name, { kind: 'rolling-restart' });
+  const after = await cluster.untilHealthy();
+  expect(after.primary).not.toBe(name);
+  expect(after.nodes.every((node) => node.pendingRestart.length === 0)).toBe(true);
+  const now = await Promise.all(names.map(pidOf));
+  for (const [index, pid] of now.entries()) expect(pid, names[index]).not.toBe(before[index]);
+  for (const node of names) expect(await settingOn(node, 'max_connections')).toBe('120');
+  await expectNothingLost();
+});
+
+test('I-RESTART-2: parameters that a node would refuse change nothing anywhere', async () => {
+  const cluster = shared();
+  const { name } = await cluster.primary();
+  const set = (parameters: Record<string, string>) =>
+    cluster.run(name, { kind: 'set-parameters', parameters });
+  await expect(set({ work_mem: 'a lot' })).rejects.toThrow(/node-1: work_mem: PostgreSQL does not take/);
+  await expect(set({ max_connections: '30' })).rejects.toThrow(/standbys cannot run with less/);
+  await expect(set({ fsync: 'off' })).rejects.toThrow(/fsync/);
+  const { state } = await cluster.host(name).client.state();
+  expect(Object.keys(state?.parameters ?? {})).not.toContain('fsync');
+  await expectNothingLost();
+});
+
+test('I-RESTART-3: a standby gives up its data and starts over from a clone', async () => {
+  const cluster = shared();
+  const { name } = await cluster.primary();
+  const [standby = ''] = await standbys();
+  await cluster.run(name, { kind: 'reinitialise-node', node: standby });
+  const events = await cluster.host(name).client.events(0);
+  expect(events.map((event) => event.message).join('\n')).toMatch(
+    new RegExp(`^${standby} starts over from a clone of ${name}: asked for by test\\.$`, 'm'),
+  );
+  await expectNothingLost();
+});

@@ -1,0 +1,34 @@
+import { lsnDistanceBytes } from '../postgres/lsn.ts';
+import type { ServerSample } from '../postgres/sample.ts';
+import type { LagRing } from '../replication/lag.ts';
+import type { StandbyMemory } from '../replication/standby-memory.ts';
+import type { Observation } from './database.ts';
+
+/** From one look at the server to what the agent goes by: lag is counted here, and who has just gone is remembered. */
+export function observationOf(
+  sample: ServerSample,
+  known: { clients: Observation['clients']; atMs: number; lag: LagRing; memory: StandbyMemory },
+): Observation {
+  const { lsn } = sample;
+  const { atMs, lag, memory } = known;
+  return {
+    inRecovery: sample.isInRecovery,
+    timeline: sample.timeline,
+    lsn,
+    replayLsn: sample.replayLsn,
+    receiverStatus: sample.receiver?.status ?? null,
+    lastCommitMs: sample.lastCommitMs,
+    clients: known.clients,
+    synchronousStandbyNames: sample.synchronousStandbyNames,
+    pendingRestart: sample.pendingRestart,
+    standbys: memory.complete(sample.standbys.map(withoutLag)).map((standby) => ({
+      ...standby,
+      lagBytes: lsn && standby.replayLsn ? Math.max(0, lsnDistanceBytes(lsn, standby.replayLsn)) : null,
+      lagMs: lsn && standby.replayLsn ? lag.lagMs(standby.replayLsn, { lsn, atMs }) : null,
+    })),
+  };
+}
+
+function withoutLag({ name, state, sync, writeLsn, flushLsn, replayLsn }: ServerSample['standbys'][number]) {
+  return { name, state, sync, writeLsn, flushLsn, replayLsn };
+}
