@@ -8,6 +8,7 @@ import { Button } from '@quantadb/ui/primitives/button';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import type { inferRouterOutputs } from '@trpc/server';
+import Link from 'next/link';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC, useTRPCClient } from '../../lib/trpc.ts';
 
@@ -16,10 +17,21 @@ const pageSize = 50;
 
 const tones: Record<string, Tone> = {
   done: 'good',
-  started: 'working',
+  started: 'muted',
   refused: 'warning',
   failed: 'critical',
 };
+
+/** What was started leads to how it went on. */
+function Action({ entry }: { entry: Entry }) {
+  const words = <span className="font-medium">{entry.action}</span>;
+  if (entry.outcome !== 'started' || !entry.detail) return words;
+  return (
+    <Link className="underline" href={`/operations/${entry.detail}`}>
+      {words}
+    </Link>
+  );
+}
 
 export function AuditPage() {
   const trpc = useTRPC();
@@ -39,14 +51,19 @@ export function AuditPage() {
       cell: (row) => <span className="whitespace-nowrap">{times.moment(row.at)}</span>,
     },
     { key: 'actor', header: 'Who', cell: (row) => row.actor || 'nobody' },
-    { key: 'action', header: 'What', cell: (row) => <span className="font-medium">{row.action}</span> },
+    { key: 'action', header: 'What', cell: (row) => <Action entry={row} /> },
     { key: 'target', header: 'On', cell: (row) => row.target, isMinor: true },
     {
       key: 'outcome',
       header: 'Outcome',
       cell: (row) => <Status tone={tones[row.outcome] ?? 'muted'}>{row.outcome}</Status>,
     },
-    { key: 'reason', header: 'Reason', cell: (row) => row.reason || row.detail, isMinor: true },
+    {
+      key: 'reason',
+      header: 'Reason',
+      cell: (row) => row.reason || (row.outcome === 'started' ? '' : row.detail),
+      isMinor: true,
+    },
   ];
   const rows = audit.data?.pages.flat() ?? [];
   return (

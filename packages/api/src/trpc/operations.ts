@@ -71,7 +71,8 @@ export const operationsRouter = router({
       const { services } = ctx;
       const { clusterId, intent, planHash, reason } = input;
       const requestedBy = principalOf(ctx).name;
-      const record = { action: intent.kind, target: targetOf(clusterId, intent), reason, after: intent };
+      const target = targetOf(await nameOf(services, clusterId), intent);
+      const record = { action: intent.kind, target, reason, after: intent };
       try {
         const request = await requestOf(services, intent);
         const start = { request, planHash, requestedBy, reason };
@@ -102,10 +103,16 @@ function view(row: Row) {
   };
 }
 
-function targetOf(clusterId: string, intent: Intent): string {
-  if (intent.kind === 'add-node') return `${clusterId}/${intent.host}`;
-  if (intent.kind === 'switchover') return `${clusterId}/${intent.to ?? 'any'}`;
-  return 'node' in intent ? `${clusterId}/${intent.node}` : clusterId;
+/** An audit entry outlives its cluster: it says the name people knew it by. */
+async function nameOf({ prisma }: Services, clusterId: string): Promise<string> {
+  const cluster = await prisma.cluster.findUnique({ where: { id: clusterId }, select: { name: true } });
+  return cluster?.name ?? clusterId;
+}
+
+function targetOf(cluster: string, intent: Intent): string {
+  if (intent.kind === 'add-node') return `${cluster}/${intent.host}`;
+  if (intent.kind === 'switchover') return `${cluster}/${intent.to ?? 'any'}`;
+  return 'node' in intent ? `${cluster}/${intent.node}` : cluster;
 }
 
 async function requestOf(services: Services, intent: Intent): Promise<OperationRequest> {
