@@ -7,6 +7,8 @@ import { change } from './change.ts';
 import type { Intent } from './console-client.ts';
 import { enrolHost } from './enrol-host.ts';
 import { eventLines, eventsText, hostsText, nodesText, operationsText, statusText } from './format.ts';
+import { foundingRequest, throughHost } from './found-cluster.ts';
+import { installService, stopHost, uninstallService } from './host-service.ts';
 import { down, upInBackground, upInForeground } from './local-system.ts';
 import { durabilityOf, parameterChanges } from './settings-arguments.ts';
 import { throughConsole, throughDaemon } from './steering.ts';
@@ -227,6 +229,44 @@ function addHost(program: Command, options: () => GlobalOptions): void {
       process.argv[2] = file;
       await import('../main.ts');
     });
+  host
+    .command('found <host.json> <cluster>')
+    .description('make this host the first node of a new cluster; the others are added to it')
+    .option('--role <role>', 'a role for the application, with a database of its own')
+    .option('--database <database>', 'its name (default: the role’s)')
+    .option('--network <cidr...>', 'where clients may come from', [])
+    .action(async (file: string, cluster: string, own: FoundingArguments) => {
+      const { json = false, yes = false, reason = '' } = options();
+      const password = process.env.QUANTADB_APPLICATION_PASSWORD;
+      const networks = own.network;
+      const request = foundingRequest({ cluster, ...own, password, networks });
+      const operation = await change({ steering: await throughHost(file, request), reason, yes, json });
+      const told = password ? null : (request.application?.password ?? null);
+      const words = told ? `\nThe password of ${own.role}, told once: ${told}` : '';
+      print(options(), { ...operation, password: told }, () => `${cluster}: founded${words}`);
+    });
+  const tell = (lines: string[]) => print(options(), { done: lines }, () => lines.join('\n'));
+  host
+    .command('install <host.json>')
+    .description('run the daemon as a service of systemd, from now on and with the machine')
+    .action(async (file: string) => tell(await installService(file)));
+  host
+    .command('uninstall <host.json>')
+    .description('stop PostgreSQL and the daemon, and remove the service; the data stays')
+    .action(async (file: string) => tell(await uninstallService(file)));
+  host
+    .command('stop <host.json>')
+    .description('stop PostgreSQL cleanly, then the daemon')
+    .action(async (file: string) => {
+      await stopHost(file);
+      tell(['Stopped.']);
+    });
+}
+
+interface FoundingArguments {
+  role: string | undefined;
+  database: string | undefined;
+  network: string[];
 }
 
 interface EnrolArguments {

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import { foundingRequest } from './found-cluster.ts';
+
+const options = { cluster: 'shop', role: 'shop', database: undefined, password: undefined, networks: [] };
+
+it('a cluster is founded with an application, whose password is drawn when none is given', () => {
+  const request = foundingRequest({ ...options, networks: ['10.0.0.0/8'] });
+  expect(request).toMatchObject({ cluster: 'shop', application: { role: 'shop', database: 'shop' } });
+  expect(request.application?.password.length).toBeGreaterThan(20);
+  expect(request.hba).toEqual(['host all all 10.0.0.0/8 scram-sha-256']);
+  expect(foundingRequest({ ...options, role: undefined }).application).toBeNull();
+});
+
+it('what is not understood is named', () => {
+  expect(() => foundingRequest({ ...options, cluster: 'My Shop' })).toThrow(/cluster/);
+  expect(() => foundingRequest({ ...options, password: 'short' })).toThrow(/application.password/);
+});

@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import type { OperationRequest } from '@quantadb/engine/contract/operations';
+import { operationRequestSchema } from '@quantadb/engine/contract/operations';
+import { DaemonClient } from '../client.ts';
+import { loadHostConfig } from '../host-config.ts';
+import type { Steering } from './steering.ts';
+import { UsageError } from './usage-error.ts';
+
+export interface FoundingOptions {
+  cluster: string;
+  /** The application's role and database; both undefined: none is made. */
+  role: string | undefined;
+  database: string | undefined;
+  /** Default: a new one, which is told once. */
+  password: string | undefined;
+  /** Networks that clients come from. */
+  networks: string[];
+}
+
+const passwordBytes = 18;
+
+/** What a founding asks for (pure but for the password it may draw). @throws UsageError naming what is not understood */
+export function foundingRequest(
+  options: FoundingOptions,
+): Extract<OperationRequest, { kind: 'create-cluster' }> {
+  const { cluster, role, networks } = options;
+  const password = options.password ?? randomBytes(passwordBytes).toString('base64url');
+  const application = role ? { role, database: options.database ?? role, password } : null;
+  const hba = networks.map((network) => `host all all ${network} scram-sha-256`);
+  const request = { kind: 'create-cluster', cluster, application, parameters: {}, hba };
+  const parsed = operationRequestSchema.safeParse(request);
+  if (parsed.success && parsed.data.kind === 'create-cluster') return parsed.data;
+  const issue = parsed.error?.issues[0];
+  throw new UsageError(`${issue?.path.join('.') || 'the cluster'}: ${issue?.message ?? 'not understood'}`);
+}
+
+/** Through the host's own socket: only its administrator founds a cluster on it. */
+export async function throughHost(
+  file: string,
+  request: Extract<OperationRequest, { kind: 'create-cluster' }>,
+): Promise<Steering> {
+  const { runDir } = await loadHostConfig(resolve(file));
+  const client = DaemonClient.overSocket(join(runDir, 'daemon.sock'));
+  return {
+    plan: () => client.plan(request),
+    start: async (options) => (await client.start({ request, ...options })).operationId,
+    witnesses: async () => [client],
+  };
+}

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { unitNameOf, unitText } from './host-service.ts';
+
+const parts = {
+  host: 'node-1',
+  node: '/usr/bin/node',
+  command: '/opt/quanta db/bin/quantadb.mjs',
+  configFile: '/var/lib/100%/host.json',
+};
+
+const lines = unitText(parts).split('\n');
+const valueOf = (name: string) => lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
+
+it('a service runs the daemon, and leaves PostgreSQL and its reaper alone when only the daemon ends', () => {
+  expect(unitNameOf('node-1')).toBe('quantadb-node-1.service');
+  expect(valueOf('ExecStart')).toBe(
+    '"/usr/bin/node" "/opt/quanta db/bin/quantadb.mjs" host run "/var/lib/100%%/host.json"',
+  );
+  expect(valueOf('KillMode')).toBe('process');
+  expect(valueOf('Restart')).toBe('always');
+  expect(valueOf('ExecReload')).toBe('/bin/kill -TERM $MAINPID');
+});
+
+it('stopping a service stops PostgreSQL cleanly first', () => {
+  expect(valueOf('ExecStop')).toMatch(/ host stop "/);
+  expect(Number(valueOf('TimeoutStopSec'))).toBeGreaterThan(55);
+});

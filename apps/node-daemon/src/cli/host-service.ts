@@ -1,0 +1,142 @@
+import { spawnSync } from 'node:child_process';
+import { access, realpath, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { pollUntil } from '@quantadb/engine/shared/deadline';
+import { writeDurably } from '@quantadb/engine/shared/durable-file';
+import { QuantaError } from '@quantadb/engine/shared/errors';
+import { DaemonClient } from '../client.ts';
+import { loadHostConfig } from '../host-config.ts';
+
+/** A host's daemon as a service of systemd. */
+
+const unitDirectory = '/etc/systemd/system';
+const commandDeadlineMs = 90_000;
+/** More than a daemon takes at most to stop PostgreSQL or to kill it. */
+const stopSeconds = 70;
+
+export interface ServiceParts {
+  host: string;
+  node: string;
+  command: string;
+  configFile: string;
+}
+
+export function unitNameOf(host: string): string {
+  return `quantadb-${host}.service`;
+}
+
+/**
+ * The unit (systemd.service(5)). Only the daemon is signalled: the reaper and PostgreSQL outlive it, and the next daemon adopts
+ * them within the lease. So `reload` replaces the daemon without an outage; `stop`, also at the machine's shutdown, stops
+ * PostgreSQL cleanly first.
+ */
+export function unitText({ host, node, command, configFile }: ServiceParts): string {
+  const run = [node, command].map(quoted).join(' ');
+  const config = quoted(configFile);
+  return `# Written by: quantadb host install. Changed? "systemctl daemon-reload", then "systemctl reload ${unitNameOf(host)}".
+[Unit]
+Description=QuantaDB host ${host}
+After=network-online.target
+Wants=network-online.target
+# A daemon that cannot start tries again for ever: the cluster counts on it.
+StartLimitIntervalSec=0
+
+[Service]
+Type=simple
+ExecStart=${run} host run ${config}
+# A new daemon for the same PostgreSQL: after an upgrade of QuantaDB, or a change of the configuration.
+ExecReload=/bin/kill -TERM $MAINPID
+# PostgreSQL stops too; a primary's cluster fails over at once.
+ExecStop=${run} host stop ${config}
+TimeoutStopSec=${stopSeconds}
+KillMode=process
+Restart=always
+RestartSec=1
+LimitNOFILE=65536
+# The machine is out of memory: anything else goes first.
+OOMScoreAdjust=-900
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+/** @returns what was done, and what is left to do by hand, in sentences */
+export async function installService(file: string): Promise<string[]> {
+  const configFile = resolve(file);
+  const { name } = await loadHostConfig(configFile);
+  const command = await realpath(fileURLToPath(new URL('../../bin/quantadb.mjs', import.meta.url)));
+  const unit = unitNameOf(name);
+  const parts = { host: name, node: process.execPath, command, configFile };
+  await refuseOthers();
+  await writeDurably(join(unitDirectory, unit), unitText(parts));
+  if (!(await runsSystemd()))
+    return [
+      `${join(unitDirectory, unit)} is written.`,
+      `systemd does not run here: start the daemon with: quantadb host run ${configFile}`,
+    ];
+  systemctl(['daemon-reload']);
+  systemctl(['enable', '--now', unit]);
+  return [`${unit} runs, and starts with the machine.`, `Its log: journalctl -u ${unit}`];
+}
+
+/** The data stays, and so does host.json. */
+export async function uninstallService(file: string): Promise<string[]> {
+  const { name } = await loadHostConfig(resolve(file));
+  const unit = unitNameOf(name);
+  await refuseOthers();
+  if (await runsSystemd()) systemctl(['disable', '--now', unit]);
+  await rm(join(unitDirectory, unit), { force: true });
+  if (await runsSystemd()) systemctl(['daemon-reload']);
+  return [`${unit} is gone; the data and ${file} stay.`];
+}
+
+/** PostgreSQL stops cleanly, then the daemon ends. */
+export async function stopHost(file: string): Promise<void> {
+  const { runDir } = await loadHostConfig(resolve(file));
+  const client = DaemonClient.overSocket(join(runDir, 'daemon.sock'));
+  await client.shutdown('stop');
+  const isGone = () =>
+    client.node().then(
+      () => undefined,
+      () => true as const,
+    );
+  await pollUntil(isGone, { what: 'the daemon has ended', timeoutMs: stopSeconds * 1000, intervalMs: 100 });
+}
+
+async function refuseOthers(): Promise<void> {
+  if (process.getuid?.() === 0) return;
+  throw new QuantaError('REFUSED', 'a service of the machine is installed and removed by root', {
+    hint: 'Run the command again with sudo.',
+  });
+}
+
+function runsSystemd(): Promise<boolean> {
+  return access('/run/systemd/system').then(
+    () => true,
+    () => false,
+  );
+}
+
+function systemctl(args: string[]): void {
+  const { status, stderr, error } = spawnSync('systemctl', args, {
+    timeout: commandDeadlineMs,
+    encoding: 'utf8',
+  });
+  if (status === 0) return;
+  const why = error?.message ?? stderr.trim();
+  throw new QuantaError('REFUSED', `systemctl ${args.join(' ')} failed: ${why}`, {
+    hint: 'See: journalctl -xe',
+  });
+}
+
+/** For a command line of systemd: no specifiers, no variables. */
+function quoted(text: string): string {
+  const escaped = text
+    .replaceAll('\\', '\\\\')
+    .replaceAll('"', '\\"')
+    .replaceAll('%', '%%')
+    .replaceAll('$', '$$$$');
+  return `"${escaped}"`;
+}
