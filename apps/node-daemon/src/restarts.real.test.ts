@@ -89,6 +89,18 @@ test('I-RESTART-2: parameters that a node would refuse change nothing anywhere',
   await expectNothingLost();
 });
 
+test('a role whose commits do not wait is named in the verdict', async () => {
+  const cluster = shared();
+  const client = await cluster.connect((await cluster.primary()).name);
+  await client.query('ALTER ROLE app SET synchronous_commit = off');
+  const told = await cluster.until('it is named', ({ verdict }) => verdict.includes('Outside this promise'));
+  expect(told.verdict).toContain('Outside this promise: app (synchronous_commit=off).');
+  await client.query('ALTER ROLE app RESET synchronous_commit');
+  await client.end();
+  await cluster.until('it is guarded again', ({ verdict }) => !verdict.includes('Outside'));
+  await expectNothingLost();
+});
+
 test('I-RESTART-3: a standby gives up its data and starts over from a clone', async () => {
   const cluster = shared();
   const { name } = await cluster.primary();

@@ -35,6 +35,8 @@ export interface Observation {
   standbys: NodeReport['standbys'];
   /** Parameters whose new value takes effect with the next restart. */
   pendingRestart: string[];
+  /** Whose commits wait for less than the cluster promises, in words. */
+  unguarded: string[];
 }
 
 /**

@@ -21,6 +21,7 @@ export function observationOf(
     clients: known.clients,
     synchronousStandbyNames: sample.synchronousStandbyNames,
     pendingRestart: sample.pendingRestart,
+    unguarded: sample.unguarded,
     standbys: memory.complete(sample.standbys.map(withoutLag)).map((standby) => ({
       ...standby,
       lagBytes: lsn && standby.replayLsn ? Math.max(0, lsnDistanceBytes(lsn, standby.replayLsn)) : null,

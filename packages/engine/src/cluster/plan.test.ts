@@ -31,6 +31,7 @@ function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
     clone: null,
     pendingRestart: [],
     configuration: null,
+    unguarded: [],
     raft: null,
     pids: { daemon: null, reaper: null, postgres: null, routers: [] },
     dataDir: null,

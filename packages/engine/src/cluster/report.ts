@@ -61,6 +61,7 @@ export function buildReport(input: ReportInput): NodeReport {
     standbys: role === 'primary' ? (observation?.standbys ?? []) : [],
     clone: input.clone,
     pendingRestart: observation?.pendingRestart ?? [],
+    unguarded: role === 'primary' ? (observation?.unguarded ?? []) : [],
     configuration: input.configuration,
     raft: raft && {
       role: raft.role,

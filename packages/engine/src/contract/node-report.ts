@@ -64,6 +64,8 @@ export const nodeReportSchema = z.object({
   clone: z.object({ doneBytes: z.number(), totalBytes: z.number().nullable() }).nullable(),
   /** Parameters whose new value takes effect with the next restart of PostgreSQL. */
   pendingRestart: z.array(z.string()).default([]),
+  /** On the primary: roles and databases whose commits wait for less than the cluster promises, in words. */
+  unguarded: z.array(z.string()).default([]),
   /** Which of the cluster's parameters PostgreSQL was last told (`configurationMark`); null: none yet. */
   configuration: z.string().nullable().default(null),
   raft: z

@@ -4,6 +4,7 @@ import type { Leadership } from '../cluster/store.ts';
 import type {
   ClusterState,
   Failover,
+  Operation,
   SealVote,
   TimelineRecord,
   WalPosition,
@@ -56,6 +57,8 @@ const preferredRetryMs = 100;
 const handOverEveryMs = 500;
 /** A decider that inherits a switchover leaves its election to the operation for so long. */
 const inheritMs = 3000;
+/** Operations that run an election of their own. */
+const switchingOperations: Operation['kind'][] = ['switchover', 'rolling-restart'];
 
 /**
  * The decider's part of failover; it acts only on the Raft leader. What it has decided is in ClusterState, so the next
@@ -140,7 +143,8 @@ export class FailoverManager {
    * first, which would veto its replacement else. An operation that does not come to it is not waited for.
    */
   private isLeftToOperation({ failover, operation }: ClusterState, leaderSinceMs: number): boolean {
-    if (failover?.kind !== 'switchover' || operation?.kind !== 'switchover') return false;
+    if (failover?.kind !== 'switchover' || !operation || !switchingOperations.includes(operation.kind))
+      return false;
     return this.clock.monotonicMs() - leaderSinceMs < inheritMs;
   }
 

@@ -66,10 +66,11 @@ export class ClusterMonitor {
     const { leaderRaftId, term } = this.options.leadership();
     const noQuorum = noQuorumOf({ state, voters: this.options.votersNow(), reports });
     const network = networkOf(state, reports);
+    const unguarded = reports.get(state.reign.primary ?? '')?.unguarded ?? [];
     const leader = leaderRaftId === null ? undefined : memberByRaftId(state, leaderRaftId);
     return {
       name: state.name,
-      ...judge({ state, nodes, hasLeader: leader !== undefined, noQuorum, network }),
+      ...judge({ state, nodes, hasLeader: leader !== undefined, noQuorum, network, unguarded }),
       primary: nodes.find((node) => node.role === 'primary')?.name ?? null,
       epoch: state.reign.epoch,
       timeline: state.reign.timeline,

@@ -38,6 +38,16 @@ describe('the verdict', () => {
     });
   });
 
+  it('names those whose commits wait for less by their own settings, unless nobody waits anyway', () => {
+    const nodes = [node(1), node(2), node(3)];
+    const unguarded = ['reports (synchronous_commit=off)'];
+    expect(judge({ state, nodes, hasLeader: true, unguarded }).verdict).toMatch(
+      /or stopping\. Outside this promise: reports \(synchronous_commit=off\)\.$/,
+    );
+    const async = { ...state, durability: { ...state.durability, mode: 'async' as const } };
+    expect(judge({ state: async, nodes, hasLeader: true, unguarded }).verdict).not.toContain('Outside');
+  });
+
   it('is degraded, and says what the next loss would do, when one standby is gone', () => {
     const lost = node(3, { state: 'unreachable', detail: 'its daemon does not answer' });
     const verdict = judge({ state, nodes: [node(1), node(2), lost], hasLeader: true });

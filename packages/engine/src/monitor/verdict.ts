@@ -12,6 +12,8 @@ export interface VerdictInput {
   hasLeader: boolean;
   noQuorum?: NoQuorum | null;
   network?: Network;
+  /** Whose commits wait for less, by their own settings. */
+  unguarded?: readonly string[];
 }
 
 export type Verdict = Pick<ClusterStatus, 'health' | 'verdict'>;
@@ -57,6 +59,12 @@ function describe(node: NodeStatus): string {
 }
 
 function spareWords(input: VerdictInput, spare: number): string {
+  const outside = input.unguarded ?? [];
+  if (outside.length === 0 || input.state.durability.mode === 'async') return lossWords(input, spare);
+  return `${lossWords(input, spare)} Outside this promise: ${outside.join(', ')}.`;
+}
+
+function lossWords(input: VerdictInput, spare: number): string {
   const { state } = input;
   if (state.syncSet.count === 0) {
     return 'Writes are acknowledged by the primary alone: losing it can lose the newest ones.';

@@ -28,6 +28,8 @@ export interface ServerSample {
   standbys: StandbySample[];
   /** Parameters whose new value takes effect with the next restart. */
   pendingRestart: string[];
+  /** Whose commits wait for less than the cluster promises, by ALTER ROLE or ALTER DATABASE, in words. */
+  unguarded: string[];
 }
 
 // CASE evaluates only the branch it takes, so each function is called only where it is allowed.
@@ -46,7 +48,11 @@ SELECT s.recovery, current_setting('synchronous_standby_names') AS names,
       'sentLsn', sent_lsn, 'writeLsn', write_lsn, 'flushLsn', flush_lsn, 'replayLsn', replay_lsn)
       ORDER BY application_name), '[]')
     FROM pg_stat_replication) AS standbys,
-  (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart) AS pending
+  (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart) AS pending,
+  (SELECT coalesce(json_agg(concat_ws(' in ', role.rolname, 'database ' || base.datname) || ' (' || setting || ')'), '[]')
+    FROM pg_db_role_setting own CROSS JOIN unnest(own.setconfig) setting
+    LEFT JOIN pg_roles role ON role.oid = own.setrole LEFT JOIN pg_database base ON base.oid = own.setdatabase
+    WHERE lower(setting) ~ '^synchronous_commit=(off|false|no|0|local|remote_write)$') AS unguarded
 FROM (SELECT pg_is_in_recovery() AS recovery) s
 CROSS JOIN pg_control_checkpoint() c
 LEFT JOIN pg_stat_wal_receiver r ON true`;
@@ -65,6 +71,7 @@ interface SampleRow {
   sender_port: number | null;
   standbys: StandbySample[];
   pending: string[];
+  unguarded: string[];
 }
 
 /** The server's state in one query. @throws whatever the query throws */
@@ -88,5 +95,6 @@ export async function takeSample(queryable: Pick<pg.Pool, 'query'>): Promise<Ser
     synchronousStandbyNames: row.names,
     standbys: row.standbys,
     pendingRestart: row.pending,
+    unguarded: row.unguarded,
   };
 }

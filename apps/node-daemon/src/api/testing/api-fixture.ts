@@ -82,6 +82,7 @@ export function demoReport(parts: Partial<NodeReport> = {}): NodeReport {
     clone: null,
     pendingRestart: [],
     configuration: null,
+    unguarded: [],
     raft: null,
     pids: { daemon: 1, reaper: 2, postgres: 3, routers: [] },
     dataDir: '/data',

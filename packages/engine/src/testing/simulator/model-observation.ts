@@ -16,6 +16,7 @@ export function modelObservation(server: PostgresServer): Observation {
     clients: server.clients,
     synchronousStandbyNames: server.sync.names.join(', '),
     pendingRestart: [],
+    unguarded: [],
     standbys: [...server.senders.values()].map((sender) => ({
       name: sender.standby,
       state: 'streaming',

@@ -22,7 +22,8 @@ export interface RunOutcome {
   simulatedMs: number;
   acknowledged: number;
   promotions: number;
-  switchovers: number;
+  /** Switchovers, restarts and new copies that somebody asked for, as far as they were begun. */
+  operations: number;
   /** Waits for standbys that clients gave up. */
   cancelledWaits: number;
   appended: number;
@@ -82,7 +83,7 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
     ...{ events: world.events, counts: world.counts, simulatedMs: world.nowMs },
     acknowledged: cluster.auditor.acknowledgedCount,
     promotions: cluster.auditor.promotions,
-    switchovers: cluster.person.begun,
+    operations: [...cluster.person.begun.values()].reduce((sum, count) => sum + count, 0),
     cancelledWaits: cluster.cancelledWaits,
     appended: cluster.log.appended,
     reads: cluster.log.reads,
