@@ -88,6 +88,18 @@ test('puts a node in maintenance and ends it', async () => {
   await expect(card('spare-1')).not.toContainText('maintenance', { timeout: 20_000 });
 });
 
+test('restarts PostgreSQL of a standby by click', async () => {
+  const before = (await system.node('spare-1')).pids.postgres;
+  await openMenu('spare-1');
+  await page.getByRole('menuitem', { name: 'Restart PostgreSQL…' }).click();
+  await expect(page.getByText('its sessions end, then it streams again')).toBeVisible({ timeout: 20_000 });
+  await confirm('Restart PostgreSQL on spare-1', 'to try it');
+  const pid = async () => (await system.node('spare-1')).pids.postgres;
+  await expect.poll(pid, { timeout: 30_000 }).not.toBe(before);
+  await expect(card('spare-1')).toContainText('standby · streaming', { timeout: 60_000 });
+  await expect(page.getByText('All operations')).toBeVisible({ timeout: 60_000 });
+});
+
 test('switches over to the node that was chosen, for a reason', async () => {
   const before = (await system.primary()).name;
   const target = before === 'node-3' ? 'node-2' : 'node-3';
