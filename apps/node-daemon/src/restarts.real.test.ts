@@ -63,13 +63,13 @@ test('I-RESTART-1: a parameter that needs a restart is pending until a rolling r
   const changed = await set({ max_connections: '120', work_mem: '7MB' });
   expect(changed.steps.at(-1)?.detail).toMatch(/^max_connections takes effect with a restart/);
   for (const node of names) expect(await settingOn(node, 'work_mem')).toBe('7MB');
-  const pending = (await cluster.status())?.nodes.map((node) => node.pendingRestart);
-  expect(pending).toEqual(names.map(() => ['max_connections']));
+  const pending = async () => (await cluster.status())?.nodes.map((node) => node.pendingRestart);
+  await expect.poll(pending, { timeout: 10_000 }).toEqual(names.map(() => ['max_connections']));
   const before = await Promise.all(names.map(pidOf));
   await cluster.run(name, { kind: 'rolling-restart' });
   const after = await cluster.untilHealthy();
   expect(after.primary).not.toBe(name);
-  expect(after.nodes.every((node) => node.pendingRestart.length === 0)).toBe(true);
+  await expect.poll(pending, { timeout: 10_000 }).toEqual(names.map(() => []));
   const now = await Promise.all(names.map(pidOf));
   for (const [index, pid] of now.entries()) expect(pid, names[index]).not.toBe(before[index]);
   for (const node of names) expect(await settingOn(node, 'max_connections')).toBe('120');

@@ -9,19 +9,19 @@ const parts = {
 };
 
 const lines = unitText(parts).split('\n');
-const valueOf = (name: string) => lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
+const setting = (name: string) => lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
 
 it('a service runs the daemon, and leaves PostgreSQL and its reaper alone when only the daemon ends', () => {
   expect(unitNameOf('node-1')).toBe('quantadb-node-1.service');
-  expect(valueOf('ExecStart')).toBe(
+  expect(setting('ExecStart')).toBe(
     '"/usr/bin/node" "/opt/quanta db/bin/quantadb.mjs" host run "/var/lib/100%%/host.json"',
   );
-  expect(valueOf('KillMode')).toBe('process');
-  expect(valueOf('Restart')).toBe('always');
-  expect(valueOf('ExecReload')).toBe('/bin/kill -TERM $MAINPID');
+  expect(setting('KillMode')).toBe('process');
+  expect(setting('Restart')).toBe('always');
+  expect(setting('ExecReload')).toBe('/bin/kill -TERM $MAINPID');
 });
 
 it('stopping a service stops PostgreSQL cleanly first', () => {
-  expect(valueOf('ExecStop')).toMatch(/ host stop "/);
-  expect(Number(valueOf('TimeoutStopSec'))).toBeGreaterThan(55);
+  expect(setting('ExecStop')).toMatch(/ host stop "/);
+  expect(Number(setting('TimeoutStopSec'))).toBeGreaterThan(55);
 });

@@ -1,6 +1,6 @@
 import type { Member } from '../contract/cluster-state.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
-import { type Clock, systemClock } from '../shared/clock.ts';
+import { type Clock, sleep, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { QuantaError } from '../shared/errors.ts';
 import { untilCloned } from './clone-wait.ts';
@@ -23,6 +23,7 @@ const stopDeadlineMs = 60_000;
 const streamDeadlineMs = 10 * 60_000;
 const checkDeadlineMs = 30_000;
 const tellDeadlineMs = 30_000;
+const lookAgainMs = 1500;
 
 /** The steps of operations that restart PostgreSQL or change its parameters, in the order of `operationSteps`. */
 export class RestartSteps {
@@ -120,11 +121,12 @@ export class RestartSteps {
       pending = [...new Set(reports.flatMap((report) => report?.pendingRestart ?? []))].sort();
       return late.length === 0 ? true : undefined;
     };
+    const limits = { timeoutMs: tellDeadlineMs, intervalMs: 250, signal: context.signal, clock: this.clock };
     try {
-      await pollUntil(told, {
-        ...{ what: 'every node has them', timeoutMs: tellDeadlineMs, intervalMs: 250 },
-        ...{ signal: context.signal, clock: this.clock },
-      });
+      await pollUntil(told, { what: 'every node has them', ...limits });
+      // PostgreSQL reads its files a moment after it was told, and is looked at twice a second.
+      await sleep(this.clock, lookAgainMs);
+      await pollUntil(told, { what: 'every node has them', ...limits });
     } catch (error) {
       if (context.signal.aborted) throw error;
       return `not on ${late.join(', ')} yet: they follow when they are back`;
@@ -153,16 +155,18 @@ export class RestartSteps {
     const startedMs = this.clock.monotonicMs();
     const streams = async () => {
       const report = await this.resources.monitor.reportOf(member);
-      return report?.state === 'streaming' ? report : undefined;
+      const isServing = report?.state === 'streaming' || report?.role === 'primary';
+      return isServing ? report : undefined;
     };
-    const { pendingRestart } = await pollUntil(streams, {
+    const { role, pendingRestart } = await pollUntil(streams, {
       ...{ what: `${member.name} streams`, timeoutMs: streamDeadlineMs, intervalMs: 100 },
       ...{ signal: context.signal, clock: this.clock },
     });
     const seconds = ((this.clock.monotonicMs() - startedMs) / 1000).toFixed(1);
     const left =
       pendingRestart.length > 0 ? `; a restart is still pending for ${pendingRestart.join(', ')}` : '';
-    return `streaming after ${seconds} s${left}`;
+    // A failover meanwhile may have chosen this very node.
+    return role === 'primary' ? `it is the primary by now${left}` : `streaming after ${seconds} s${left}`;
   }
 }
 
