@@ -87,6 +87,24 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
       if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
       return { ok: true, ready: await database.offerRewind(node) };
     },
+    ...upkeepHandlers(resources),
+    join: async (input) => coordinator.joinCluster(input),
+    leave: async ({ clusterId }) => {
+      inCluster(clusterId);
+      return coordinator.leaveCluster();
+    },
+    plan: async (request) => coordinator.plan(request),
+    start: async (start) => coordinator.start(start),
+  };
+}
+
+/** What operations ask of a node's PostgreSQL. */
+function upkeepHandlers(
+  resources: PeerHandlerResources,
+): Pick<PeerHandlers, 'restart-postgres' | 'reinitialise' | 'check-parameters'> {
+  const { group, agent } = resources;
+  const inCluster = (clusterId: string): ClusterState => requireCluster(group, clusterId);
+  return {
     'restart-postgres': async ({ clusterId }) => {
       inCluster(clusterId);
       return refusable(() => agent.restart());
@@ -99,13 +117,6 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
       inCluster(clusterId);
       return { refused: await requireDatabase(resources).refusedParameters(parameters) };
     },
-    join: async (input) => coordinator.joinCluster(input),
-    leave: async ({ clusterId }) => {
-      inCluster(clusterId);
-      return coordinator.leaveCluster();
-    },
-    plan: async (request) => coordinator.plan(request),
-    start: async (start) => coordinator.start(start),
   };
 }
 
