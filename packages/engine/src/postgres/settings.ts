@@ -198,10 +198,6 @@ function reloadableSettings(place: NodePlace, settings: MutableSettings): Record
 /** Owned, reloadable, and the same on every node. */
 const ownedConstants: Record<string, string> = {
   archive_library: '',
-  restore_command: '',
-  archive_cleanup_command: '',
-  recovery_end_command: '',
-  promote_trigger_file: '',
   recovery_min_apply_delay: '0',
   hot_standby_feedback: 'off',
   // Repointing must not wait 5 s after one refused attempt.
@@ -249,6 +245,11 @@ function restartSettings(place: NodePlace, libraries: string): Record<string, st
     logging_collector: 'off',
     // Sealing finds the receiver by its title (processes.ts); the command line is out of ALTER SYSTEM's reach.
     update_process_title: 'on',
+    // The command line is out of ALTER SYSTEM's reach: a stuck command would hold up every failover.
+    restore_command: '',
+    archive_cleanup_command: '',
+    recovery_end_command: '',
+    promote_trigger_file: '',
     recovery_target: '',
     recovery_target_lsn: '',
     recovery_target_name: '',
