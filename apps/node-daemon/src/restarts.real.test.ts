@@ -73,6 +73,8 @@ test('I-RESTART-1: a parameter that needs a restart is pending until a rolling r
   const now = await Promise.all(names.map(pidOf));
   for (const [index, pid] of now.entries()) expect(pid, names[index]).not.toBe(before[index]);
   for (const node of names) expect(await settingOn(node, 'max_connections')).toBe('120');
+  // Its default is less.
+  await expect(set({ max_connections: null })).rejects.toThrow(/standbys cannot run with less/);
   await expectNothingLost();
 });
 

@@ -145,7 +145,7 @@ function dataLossOf(
   failover: Failover,
   { node, forkLsn }: { node: string; forkLsn: string },
 ): NonNullable<Failover['dataLoss']> {
-  const isLossy = failover.mayLose === true && failover.kind === 'failover' && failover.oldPrimary !== node;
+  const isLossy = failover.mayLose !== false && failover.kind === 'failover' && failover.oldPrimary !== node;
   if (!isLossy) return { possible: false, detail: 'Every acknowledged write is on the new primary.' };
   const detail = `Commits waited for no standby: writes that ${failover.oldPrimary ?? 'the old primary'} acknowledged after ${forkLsn} and had not sent are lost.`;
   return { possible: true, detail };

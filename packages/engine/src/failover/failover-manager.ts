@@ -336,7 +336,8 @@ export class FailoverManager {
       );
       return false;
     }
-    if (failover.mayLose && election.kind === 'promote') await this.waitOutLease();
+    // A failover of an older release does not say: the wait is never wrong.
+    if (failover.mayLose !== false && election.kind === 'promote') await this.waitOutLease();
     const result = await commander.submit(
       {
         kind: 'grant',

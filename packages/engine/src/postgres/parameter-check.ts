@@ -29,7 +29,6 @@ const raisedOnly = [
   'max_connections',
   'max_locks_per_transaction',
   'max_prepared_transactions',
-  'max_wal_senders',
   'max_worker_processes',
 ];
 
@@ -40,11 +39,14 @@ export async function refusedParameters(
   parameters: Record<string, string>,
 ): Promise<{ name: string; detail: string }[]> {
   const { refused } = await validateParameters(place, parameters);
-  const { rows } = await pool.query<{ name: string; setting: string }>(
-    'SELECT name, setting FROM pg_settings WHERE name = ANY ($1)',
+  const { rows } = await pool.query<{ name: string; setting: string; boot_val: string }>(
+    'SELECT name, setting, boot_val FROM pg_settings WHERE name = ANY ($1)',
     [raisedOnly],
   );
-  const lowered = rows.filter(({ name, setting }) => Number(parameters[name]) < Number(setting));
+  // One that is taken back falls to its default, which may be less as well.
+  const lowered = rows.filter(
+    ({ name, setting, boot_val }) => Number(parameters[name] ?? boot_val) < Number(setting),
+  );
   return [
     ...refused.map(({ name, detail }) => ({ name, detail })),
     ...lowered.map(({ name, setting }) => ({
