@@ -1,0 +1,73 @@
+import type { Command } from 'commander';
+import { change } from '../change.ts';
+import type { Intent } from '../console-client.ts';
+import { durabilityOf, parameterChanges } from '../settings-arguments.ts';
+import { throughConsole, throughDaemon } from '../steering.ts';
+import { findConsole, Target } from '../target.ts';
+import { type GlobalOptions, print, wholeNumber } from './options.ts';
+
+export function addChanges(program: Command, options: () => GlobalOptions): void {
+  const perform = async (intent: Intent) => {
+    const { json = false, yes = false, reason = '', cluster } = options();
+    const console = await findConsole(options());
+    const steering = console
+      ? await throughConsole(console, intent, cluster)
+      : await throughDaemon(await Target.find(options()), intent);
+    const operation = await change({ steering, reason, yes, json });
+    print(options(), operation, () => `${operation.kind}: done`);
+  };
+  const node = program.command('node').description('add or remove a node');
+  node
+    .command('add <host>')
+    .description('make a spare host a standby of the cluster')
+    .action((host: string) => perform({ kind: 'add-node', host }));
+  node
+    .command('remove <node>')
+    .description('take a standby out of its cluster; its data is set aside')
+    .action((name: string) => perform({ kind: 'remove-node', node: name }));
+  node
+    .command('restart <node>')
+    .description('restart PostgreSQL of a standby')
+    .action((name: string) => perform({ kind: 'restart-node', node: name }));
+  node
+    .command('reinitialise <node>')
+    .description('give up the data of a standby and clone the primary’s anew')
+    .action((name: string) => perform({ kind: 'reinitialise-node', node: name }));
+  program
+    .command('rolling-restart')
+    .description('restart every node: the standbys one by one, then a switchover')
+    .action(() => perform({ kind: 'rolling-restart' }));
+  program
+    .command('parameters [name=value...]')
+    .description('change PostgreSQL parameters of the whole cluster')
+    .option('--reset <name...>', 'take parameters back to their defaults', [])
+    .action((given: string[], own: { reset: string[] }) =>
+      perform({ kind: 'set-parameters', parameters: parameterChanges(given, own.reset) }),
+    );
+  program
+    .command('durability <mode> [strictness]')
+    .description('whom a commit waits for: async, quorum or all; strict or available')
+    .option('--sync-timeout <seconds>', 'how long an available cluster waits for a silent standby', '10')
+    .action((mode: string, strictness: string | undefined, own: { syncTimeout: string }) =>
+      perform({ kind: 'set-durability', durability: durabilityOf(mode, strictness, own.syncTimeout) }),
+    );
+  program
+    .command('switchover')
+    .description('make another node the primary, without losing a write')
+    .option('--to <node>', 'which one (default: the best)')
+    .action((own: { to?: string }) => perform({ kind: 'switchover', to: own.to ?? null }));
+  const maintenance = program.command('maintenance').description('keep reads and failovers away from a node');
+  maintenance
+    .command('on <node>')
+    .description('begin; it ends by itself')
+    .option('--minutes <number>', 'when it ends', '60')
+    .option('--forever', 'until somebody ends it')
+    .action((name: string, own: { minutes: string; forever?: boolean }) => {
+      const minutes = own.forever ? null : wholeNumber('--minutes', own.minutes);
+      return perform({ kind: 'set-maintenance', node: name, on: { minutes } });
+    });
+  maintenance
+    .command('off <node>')
+    .description('end')
+    .action((name: string) => perform({ kind: 'set-maintenance', node: name, on: null }));
+}

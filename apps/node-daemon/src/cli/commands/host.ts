@@ -1,0 +1,94 @@
+import type { Command } from 'commander';
+import { change } from '../change.ts';
+import { enrolHost } from '../enrol-host.ts';
+import { foundingRequest, throughHost } from '../found-cluster.ts';
+import { installService, stopHost, uninstallService } from '../host-service.ts';
+import { UsageError } from '../usage-error.ts';
+import { type GlobalOptions, print, wholeNumber } from './options.ts';
+
+interface FoundingArguments {
+  role: string | undefined;
+  database: string | undefined;
+  network: string[];
+}
+
+interface EnrolArguments {
+  fingerprint: string;
+  name?: string;
+  address: string;
+  directory: string;
+  postgresPort: string;
+  apiPort: string;
+  raftPort: string;
+  untested?: boolean;
+  witness?: boolean;
+}
+
+export function addHost(program: Command, options: () => GlobalOptions): void {
+  const host = program.command('host').description('this machine as a host');
+  host
+    .command('enroll <console-url>')
+    .description('exchange a one-time token (--token) for a certificate; writes host.json')
+    .requiredOption('--fingerprint <sha256>', 'of the authority, as the console shows it')
+    .option('--name <name>', 'default: the name of the machine')
+    .option('--address <address>', 'what other hosts dial', '127.0.0.1')
+    .option('--directory <directory>', 'where everything of this host lives', '/var/lib/quantadb/host')
+    .option('--postgres-port <port>', '', '5432')
+    .option('--api-port <port>', '', '7100')
+    .option('--raft-port <port>', '', '7200')
+    .option('--untested', 'allow PostgreSQL versions that were not tested')
+    .option('--witness', 'a host that votes on who is primary, and holds no data')
+    .action(async (url: string, own: EnrolArguments) => {
+      const { token } = options();
+      if (!token)
+        throw new UsageError('--token is missing: `quantadb token create <host> --enrol` makes one');
+      const ports = {
+        postgres: wholeNumber('--postgres-port', own.postgresPort),
+        api: wholeNumber('--api-port', own.apiPort),
+        raft: wholeNumber('--raft-port', own.raftPort),
+      };
+      const { untested = false, witness = false, fingerprint, name, address, directory } = own;
+      const where = { name, address, directory, ports };
+      const file = await enrolHost({ url, token, fingerprint, ...where, untested, witness });
+      print(options(), { config: file }, () => `Enrolled. Start the daemon: quantadb host run ${file}`);
+    });
+  host
+    .command('run <host.json>')
+    .description('run this host’s daemon in the foreground')
+    .action(async (file: string) => {
+      process.argv[2] = file;
+      await import('../../main.ts');
+    });
+  host
+    .command('found <host.json> <cluster>')
+    .description('make this host the first node of a new cluster; the others are added to it')
+    .option('--role <role>', 'a role for the application, with a database of its own')
+    .option('--database <database>', 'its name (default: the role’s)')
+    .option('--network <cidr...>', 'where clients may come from', [])
+    .action(async (file: string, cluster: string, own: FoundingArguments) => {
+      const { json = false, yes = false, reason = '' } = options();
+      const password = process.env.QUANTADB_APPLICATION_PASSWORD;
+      const networks = own.network;
+      const request = foundingRequest({ cluster, ...own, password, networks });
+      const operation = await change({ steering: await throughHost(file, request), reason, yes, json });
+      const told = password ? null : (request.application?.password ?? null);
+      const words = told ? `\nThe password of ${own.role}, told once: ${told}` : '';
+      print(options(), { ...operation, password: told }, () => `${cluster}: founded${words}`);
+    });
+  const tell = (lines: string[]) => print(options(), { done: lines }, () => lines.join('\n'));
+  host
+    .command('install <host.json>')
+    .description('run the daemon as a service of systemd, from now on and with the machine')
+    .action(async (file: string) => tell(await installService(file)));
+  host
+    .command('uninstall <host.json>')
+    .description('stop PostgreSQL and the daemon, and remove the service; the data stays')
+    .action(async (file: string) => tell(await uninstallService(file)));
+  host
+    .command('stop <host.json>')
+    .description('stop PostgreSQL cleanly, then the daemon')
+    .action(async (file: string) => {
+      await stopHost(file);
+      tell(['Stopped.']);
+    });
+}

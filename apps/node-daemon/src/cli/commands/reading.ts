@@ -1,0 +1,66 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { eventLines, eventsText, hostsText, nodesText, operationsText, statusText } from '../format.ts';
+import { findConsole, Target } from '../target.ts';
+import { UsageError } from '../usage-error.ts';
+import { type GlobalOptions, print } from './options.ts';
+
+const followEventsEveryMs = 500;
+
+export function addReading(program: Command, options: () => GlobalOptions): void {
+  const target = () => Target.find(options());
+  program
+    .command('status')
+    .description('how everything is')
+    .action(async () => {
+      const status = await (await target()).status();
+      print(options(), status, () => statusText(status));
+    });
+  program
+    .command('nodes')
+    .description('the nodes of all clusters')
+    .action(async () => {
+      const nodes = (await (await target()).status()).clusters.flatMap((cluster) => cluster.nodes);
+      print(options(), nodes, () => nodesText(nodes));
+    });
+  program
+    .command('hosts')
+    .description('machines with a daemon')
+    .action(async () => {
+      const console = await findConsole(options());
+      const hosts = console ? await console.hosts() : (await (await target()).status()).hosts;
+      print(options(), hosts, () => hostsText(hosts));
+    });
+  program
+    .command('operations')
+    .description('long-running changes, the newest last')
+    .action(async () => {
+      const console = await findConsole(options());
+      const operations = console
+        ? await console.operations((await console.cluster(options().cluster)).id)
+        : await (await (await target()).reader()).operations();
+      print(options(), operations, () => operationsText(operations));
+    });
+  program
+    .command('events')
+    .description('what has happened')
+    .option('--since <id>', 'only events after this one', '0')
+    .option('--follow', 'go on as they come')
+    .action(async (own: { since: string; follow?: boolean }) => showEvents(options(), own));
+}
+
+async function showEvents(options: GlobalOptions, own: { since: string; follow?: boolean }): Promise<void> {
+  if (!/^\d+$/.test(own.since)) throw new UsageError('--since takes the id of an event');
+  const target = await Target.find(options);
+  const read = async (since: number) => (await target.reader()).events(since);
+  const events = await read(Number(own.since));
+  if (!own.follow || events.length > 0) print(options, events, () => eventsText(events));
+  let since = events.at(-1)?.id ?? Number(own.since);
+  while (own.follow) {
+    await delay(followEventsEveryMs);
+    // Whoever was asked may be the one whose end is the next event.
+    const more = await read(since).catch(() => []);
+    if (more.length > 0) print(options, more, () => eventLines(more));
+    since = more.at(-1)?.id ?? since;
+  }
+}
