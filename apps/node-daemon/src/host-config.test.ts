@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type HostConfig, loadHostConfig } from './host-config.ts';
+import { type HostConfig, hostConfigText, loadHostConfig } from './host-config.ts';
 
 let directory: string;
 let path: string;
@@ -40,6 +40,13 @@ async function load(content: object | string): Promise<HostConfig> {
 
 test('a complete file is read as it is', async () => {
   expect(await load(config)).toEqual(config);
+});
+
+test('the file that a host is enrolled with says what each setting means, and is read as it is', async () => {
+  const text = hostConfigText(config);
+  expect(await load(text)).toEqual(config);
+  for (const key of Object.keys(config)) expect(text).toMatch(new RegExp(`// .{10,}\n  "${key}": `));
+  await expect(load(text.replace('"kind":', '"kind"'))).rejects.toThrow(/cannot be read: .* at character/);
 });
 
 test('a witness has no PostgreSQL, and an older file no control plane', async () => {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { addressesSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import { z } from 'zod';
 
 const absolutePath = z.string().refine(isAbsolute, 'an absolute path');
@@ -44,13 +45,44 @@ export async function loadHostConfig(path: string): Promise<HostConfig> {
   );
 }
 
+/** JSON with comments: people change this file. */
 async function readJson(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    const problems: ParseError[] = [];
+    const value: unknown = parse(await readFile(path, 'utf8'), problems, { allowTrailingComma: true });
+    const [problem] = problems;
+    if (!problem) return value;
+    throw new Error(`${printParseErrorCode(problem.error)} at character ${problem.offset}`);
   } catch (error) {
     throw new QuantaError('CONFIG_INVALID', `${path} cannot be read: ${messageOf(error)}`, {
       hint: 'Name the file that was written when the host was enrolled, and check who may read it.',
       cause: error,
     });
   }
+}
+
+const meanings: Record<keyof HostConfig, string> = {
+  version: 'Of the shape of this file.',
+  name: 'In every list; fixed once the host is enrolled.',
+  kind: '"data" runs PostgreSQL; "witness" only votes on who is primary.',
+  addresses: 'What other hosts and clients dial.',
+  listenHost: 'The address the ports are opened on: 0.0.0.0 for every one of the machine.',
+  stateDir: 'What the daemon must not lose: votes, the log of the cluster, seals.',
+  dataDir: 'PostgreSQL’s data.',
+  runDir: 'Unix sockets. Keep it short: the system allows 107 bytes for a whole path.',
+  binDir: 'PostgreSQL’s programs.',
+  osUser: 'Whom PostgreSQL runs as when the daemon is root; null: the daemon’s own user.',
+  tls: 'The certificate of this host.',
+  timing: '"lan", or "wan" between sites: everything takes four times as long.',
+  console: 'The control plane to dial; null: this host is steered from its own command line only.',
+  logLevel: '"debug", "info", "warn" or "error".',
+};
+
+/** The file as people find it: every setting with what it means. */
+export function hostConfigText(config: HostConfig): string {
+  const values = Object.entries(config).map(([key, value]) => {
+    const json = JSON.stringify(value, null, 2).replaceAll('\n', '\n  ');
+    return `  // ${meanings[key as keyof HostConfig]}\n  ${JSON.stringify(key)}: ${json}`;
+  });
+  return `// A host of QuantaDB. Changed? "systemctl reload quantadb-${config.name}": PostgreSQL goes on.\n{\n${values.join(',\n')}\n}\n`;
 }

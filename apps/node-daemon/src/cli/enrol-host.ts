@@ -5,7 +5,7 @@ import { nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { enrol } from '../enrol.ts';
-import { type HostConfig, hostConfigSchema } from '../host-config.ts';
+import { type HostConfig, hostConfigSchema, hostConfigText } from '../host-config.ts';
 import { findPostgres } from '../preflight/find-postgres.ts';
 import { osUserNamed } from '../preflight/os-user.ts';
 import { refuseAll } from '../preflight/problem.ts';
@@ -78,7 +78,7 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
   await writeDurably(tls.key, enrolled.key);
   await writeDurably(tls.ca, enrolled.authority);
   await writeDurably(tls.cert, enrolled.certificate);
-  await writeDurably(configFile, JSON.stringify(hostConfigSchema.parse(config), null, 2));
+  await writeDurably(configFile, hostConfigText(hostConfigSchema.parse(config)));
   return configFile;
 }
 

@@ -1,17 +1,11 @@
-import { spawnSync } from 'node:child_process';
-import { access, realpath, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
-import { writeDurably } from '@quantadb/engine/shared/durable-file';
-import { QuantaError } from '@quantadb/engine/shared/errors';
 import { DaemonClient } from '../client.ts';
 import { loadHostConfig } from '../host-config.ts';
+import { installUnit, ownCommand, quoted, removeUnit } from './systemd.ts';
 
 /** A host's daemon as a service of systemd. */
 
-const unitDirectory = '/etc/systemd/system';
-const commandDeadlineMs = 90_000;
 /** More than a daemon takes at most to stop PostgreSQL or to kill it. */
 const stopSeconds = 70;
 
@@ -66,29 +60,19 @@ WantedBy=multi-user.target
 export async function installService(file: string): Promise<string[]> {
   const configFile = resolve(file);
   const { name } = await loadHostConfig(configFile);
-  const command = await realpath(fileURLToPath(new URL('../../bin/quantadb.mjs', import.meta.url)));
-  const unit = unitNameOf(name);
-  const parts = { host: name, node: process.execPath, command, configFile };
-  await refuseOthers();
-  await writeDurably(join(unitDirectory, unit), unitText(parts));
-  if (!(await runsSystemd()))
-    return [
-      `${join(unitDirectory, unit)} is written.`,
-      `systemd does not run here: start the daemon with: quantadb host run ${configFile}`,
-    ];
-  systemctl(['daemon-reload']);
-  systemctl(['enable', '--now', unit]);
-  return [`${unit} runs, and starts with the machine.`, `Its log: journalctl -u ${unit}`];
+  const [node = '', command = ''] = await ownCommand();
+  return installUnit({
+    name: unitNameOf(name),
+    text: unitText({ host: name, node, command, configFile }),
+    otherwise: `start the daemon with: quantadb host run ${configFile}`,
+  });
 }
 
 /** The data stays, and so does host.json. */
 export async function uninstallService(file: string): Promise<string[]> {
   const { name } = await loadHostConfig(resolve(file));
   const unit = unitNameOf(name);
-  await refuseOthers();
-  if (await runsSystemd()) systemctl(['disable', '--now', unit]);
-  await rm(join(unitDirectory, unit), { force: true });
-  if (await runsSystemd()) systemctl(['daemon-reload']);
+  await removeUnit(unit);
   return [`${unit} is gone; the data and ${file} stay.`];
 }
 
@@ -103,40 +87,4 @@ export async function stopHost(file: string): Promise<void> {
       () => true as const,
     );
   await pollUntil(isGone, { what: 'the daemon has ended', timeoutMs: stopSeconds * 1000, intervalMs: 100 });
-}
-
-async function refuseOthers(): Promise<void> {
-  if (process.getuid?.() === 0) return;
-  throw new QuantaError('REFUSED', 'a service of the machine is installed and removed by root', {
-    hint: 'Run the command again with sudo.',
-  });
-}
-
-function runsSystemd(): Promise<boolean> {
-  return access('/run/systemd/system').then(
-    () => true,
-    () => false,
-  );
-}
-
-function systemctl(args: string[]): void {
-  const { status, stderr, error } = spawnSync('systemctl', args, {
-    timeout: commandDeadlineMs,
-    encoding: 'utf8',
-  });
-  if (status === 0) return;
-  const why = error?.message ?? stderr.trim();
-  throw new QuantaError('REFUSED', `systemctl ${args.join(' ')} failed: ${why}`, {
-    hint: 'See: journalctl -xe',
-  });
-}
-
-/** For a command line of systemd: no specifiers, no variables. */
-function quoted(text: string): string {
-  const escaped = text
-    .replaceAll('\\', '\\\\')
-    .replaceAll('"', '\\"')
-    .replaceAll('%', '%%')
-    .replaceAll('$', '$$$$');
-  return `"${escaped}"`;
 }

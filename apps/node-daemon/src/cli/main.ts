@@ -3,13 +3,21 @@ import { releaseVersion } from '@quantadb/engine/shared/version';
 import { Command, CommanderError } from 'commander';
 import { addChanges } from './commands/changes.ts';
 import { addConsole } from './commands/console.ts';
+import { addConsoleService } from './commands/console-service.ts';
 import { addHost } from './commands/host.ts';
 import { addLocalSystem } from './commands/local-system.ts';
 import type { AddCommands, GlobalOptions } from './commands/options.ts';
 import { addReading } from './commands/reading.ts';
 import { UsageError } from './usage-error.ts';
 
-const groups: AddCommands[] = [addLocalSystem, addReading, addChanges, addConsole, addHost];
+const groups: AddCommands[] = [
+  addLocalSystem,
+  addReading,
+  addChanges,
+  addConsole,
+  addConsoleService,
+  addHost,
+];
 
 function build(): Command {
   const program = new Command('quantadb')

@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { installConsole, runConsole, uninstallConsole, writeConsoleSettings } from '../console-service.ts';
+import { type GlobalOptions, print, wholeNumber } from './options.ts';
+
+interface InitArguments {
+  database: string;
+  publicUrl: string;
+  listen: string;
+  port: string;
+}
+
+/** The console on this machine. */
+export function addConsoleService(program: Command, options: () => GlobalOptions): void {
+  const console = program.command('console').description('the console on this machine');
+  const tell = (lines: string[]) => print(options(), { done: lines }, () => lines.join('\n'));
+  console
+    .command('init <console.env>')
+    .description('write a commented file of settings, with a new secret')
+    .requiredOption('--database <url>', 'PostgreSQL that holds the console’s data')
+    .requiredOption('--public-url <url>', 'how people and hosts reach the console')
+    .option('--listen <address>', 'where it listens', '127.0.0.1')
+    .option('--port <port>', '', '3000')
+    .action(async (file: string, own: InitArguments) => {
+      const { database: databaseUrl, publicUrl, listen } = own;
+      const port = wholeNumber('--port', own.port);
+      const path = await writeConsoleSettings(file, { databaseUrl, publicUrl, listen, port });
+      tell([
+        `${path} is written. Keep a copy of its secret elsewhere.`,
+        `Next: quantadb console install ${path}`,
+      ]);
+    });
+  console
+    .command('run [console.env]')
+    .description('run the console in the foreground')
+    .action((file: string | undefined) => runConsole(file));
+  console
+    .command('install <console.env>')
+    .description('run it as a service of systemd, from now on and with the machine')
+    .action(async (file: string) => tell(await installConsole(file)));
+  console
+    .command('uninstall')
+    .description('stop the console and remove the service; its data stays')
+    .action(async () => tell(await uninstallConsole()));
+}

@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto';
+import { access, mkdir, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { writeDurably } from '@quantadb/engine/shared/durable-file';
+import { QuantaError } from '@quantadb/engine/shared/errors';
+import { installUnit, ownCommand, quoted, removeUnit } from './systemd.ts';
+
+/** The console as a service of systemd. Its settings are environment variables, kept in one commented file. */
+
+const serverFile = fileURLToPath(new URL('../../../console/dist/server.js', import.meta.url));
+export const consoleUnit = 'quantadb-console.service';
+
+export interface ConsoleSettings {
+  databaseUrl: string;
+  publicUrl: string;
+  listen: string;
+  port: number;
+}
+
+/** The file (systemd.exec(5), EnvironmentFile): readable by root only, because of its secrets. */
+export function settingsText(
+  { databaseUrl, publicUrl, listen, port }: ConsoleSettings,
+  secret: string,
+): string {
+  return `# The QuantaDB console. Changed? systemctl restart ${consoleUnit}
+
+# PostgreSQL that holds hosts, people, tokens, audit and history. Clusters do not need it.
+QUANTADB_DATABASE_URL=${databaseUrl}
+
+# 32 bytes in hexadecimal: encrypts the key of the authority, signs sessions. The same on every instance; keep a copy
+# elsewhere: without it every host has to be enrolled anew.
+QUANTADB_SECRET=${secret}
+
+# How people and hosts reach the console.
+QUANTADB_PUBLIC_URL=${publicUrl}
+
+# Where it listens. Put what ends TLS in front of it.
+QUANTADB_CONSOLE_LISTEN=${listen}
+QUANTADB_CONSOLE_PORT=${port}
+
+# debug, info, warn or error
+QUANTADB_LOG_LEVEL=info
+`;
+}
+
+/** systemd reads the file as root; the console itself runs as a user of its own that owns nothing. */
+export function consoleUnitText(command: string[], file: string): string {
+  return `# Written by: quantadb console install.
+[Unit]
+Description=QuantaDB console
+After=network-online.target
+Wants=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=simple
+EnvironmentFile=${file.replaceAll('%', '%%')}
+Environment=NODE_ENV=production NEXT_TELEMETRY_DISABLED=1
+ExecStart=${command.map(quoted).join(' ')} console run
+Restart=always
+RestartSec=2
+TimeoutStopSec=20
+LimitNOFILE=65536
+DynamicUser=yes
+NoNewPrivileges=yes
+ProtectSystem=strict
+PrivateTmp=yes
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+/** @throws QuantaError REFUSED when the file is there: its secret must not be lost */
+export async function writeConsoleSettings(file: string, settings: ConsoleSettings): Promise<string> {
+  const path = resolve(file);
+  if (await stat(path).catch(() => null))
+    throw new QuantaError('REFUSED', `${path} is there already`, {
+      hint: 'Change it with an editor, or name another file.',
+    });
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  await writeDurably(path, settingsText(settings, randomBytes(32).toString('hex')));
+  return path;
+}
+
+/** In the foreground; settings that the environment has already win over those of the file. */
+export async function runConsole(file: string | undefined): Promise<void> {
+  if (file) process.loadEnvFile(resolve(file));
+  process.env.NODE_ENV ??= 'production';
+  await access(serverFile).catch((cause: unknown) => {
+    throw new QuantaError('CONFIG_INVALID', 'the console is not built', {
+      hint: 'Run: npm run build',
+      cause,
+    });
+  });
+  await import(pathToFileURL(serverFile).href);
+}
+
+/** @returns what was done, and what is left to do by hand, in sentences */
+export async function installConsole(file: string): Promise<string[]> {
+  const path = resolve(file);
+  if (!(await stat(path).catch(() => null)))
+    throw new QuantaError('CONFIG_INVALID', `${path} is not there`, {
+      hint: `Run: quantadb console init ${path}`,
+    });
+  return installUnit({
+    name: consoleUnit,
+    text: consoleUnitText(await ownCommand(), path),
+    otherwise: `start the console with: quantadb console run ${path}`,
+  });
+}
+
+export async function uninstallConsole(): Promise<string[]> {
+  await removeUnit(consoleUnit);
+  return [`${consoleUnit} is gone; its settings and its database stay.`];
+}
