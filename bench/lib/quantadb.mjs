@@ -76,7 +76,7 @@ async function untilRaftLeadsElsewhere(cluster) {
 }
 
 /** Over the host's own socket, as its administrator would. */
-function askAsSuperuser(cluster, name, sql) {
+export function askAsSuperuser(cluster, name, sql) {
   const place = { runDir: join(cluster.host(name).config.runDir, 'pg'), port: cluster.portOf(name) };
   const options = { what: sql, timeoutMs: 60_000 };
   return withFreshConnection(place, options, async (client) => (await client.query(sql)).rows);

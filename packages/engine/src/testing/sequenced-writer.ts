@@ -61,6 +61,11 @@ export class SequencedWriter {
     return this.result.acknowledged.length;
   }
 
+  /** When each was acknowledged: CLOCK_MONOTONIC ms, in their order. */
+  acknowledgedAtMs(): readonly number[] {
+    return this.ackTimesMs;
+  }
+
   /**
    * The longest time without an acknowledged write among those that ended after `sinceMs` (CLOCK_MONOTONIC ms).
    */
