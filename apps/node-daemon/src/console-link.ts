@@ -8,6 +8,7 @@ import {
   linkCallSchema,
   linkMethods,
   linkVersion,
+  renewalAnswerSchema,
   reportAnswerSchema,
 } from '@quantadb/engine/contract/link';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
@@ -21,6 +22,8 @@ export interface ConsoleLinkOptions {
   tls: { cert: string; key: string };
   facade: DaemonFacade;
   logger: Logger;
+  /** Told that the control plane is there, once a second; `ask` carries a request for another certificate to it. */
+  onPresent(ask: (certificateRequest: string) => Promise<string>): void;
 }
 
 const reportEveryMs = 1000;
@@ -91,6 +94,7 @@ export class ConsoleLink {
   private async report(): Promise<void> {
     if (!this.isWelcome || this.isReporting) return;
     this.isReporting = true;
+    this.options.onPresent((certificateRequest) => this.askForCertificate(certificateRequest));
     try {
       const report = await this.makeReport();
       const raw: unknown = await this.socket.timeout(reportAnswerMs).emitWithAck('report', report);
@@ -101,6 +105,18 @@ export class ConsoleLink {
     } finally {
       this.isReporting = false;
     }
+  }
+
+  /** @throws QuantaError REFUSED with the reason, PROTOCOL_VIOLATION; Error after the deadline */
+  private async askForCertificate(certificateRequest: string): Promise<string> {
+    const raw: unknown = await this.socket
+      .timeout(reportAnswerMs)
+      .emitWithAck('renew', { certificateRequest });
+    const answer = renewalAnswerSchema.safeParse(raw);
+    if (!answer.success)
+      throw new QuantaError('PROTOCOL_VIOLATION', 'the control plane answered in an unknown way');
+    if (answer.data.ok) return answer.data.certificate;
+    throw new QuantaError('REFUSED', answer.data.reason);
   }
 
   private async makeReport(): Promise<HostReport> {

@@ -7,12 +7,14 @@ import { killOrphans } from '@quantadb/engine/failover/reaper/orphans';
 import { SealStore } from '@quantadb/engine/failover/seal-store';
 import { timingOf } from '@quantadb/engine/failover/timing';
 import type { OsUser } from '@quantadb/engine/postgres/postmaster-host';
+import { readCertificate } from '@quantadb/engine/security/pki';
 import { withDeadline } from '@quantadb/engine/shared/deadline';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { stateDirectory } from '@quantadb/engine/shared/state-directory';
 import { releaseVersion } from '@quantadb/engine/shared/version';
 import { startApi } from './api/server.ts';
+import { CertificateKeeper, type Tls } from './certificate-keeper.ts';
 import { ConsoleLink } from './console-link.ts';
 import type { HostConfig } from './host-config.ts';
 import { HttpsPeerCaller } from './peer-client.ts';
@@ -20,7 +22,7 @@ import { osUserNamed } from './preflight/os-user.ts';
 
 export interface DaemonOptions {
   config: HostConfig;
-  tls: { ca: string; cert: string; key: string };
+  tls: Tls;
   logger: Logger;
   /** The daemon has done what it can; the process is to end. */
   onEnd(code: number, why: string): void;
@@ -45,11 +47,18 @@ export class Daemon {
   private readonly parts: Parts;
   private closeApi: () => Promise<void> = async () => undefined;
   private link: ConsoleLink | null = null;
+  private readonly certificate: CertificateKeeper;
+  private useCertificate: (tls: Tls) => void = () => undefined;
   private isEnding = false;
 
   private constructor(options: DaemonOptions, parts: Parts) {
     this.options = options;
     this.parts = parts;
+    const { config, tls, logger } = options;
+    this.certificate = new CertificateKeeper({
+      ...{ host: config.name, tls, certFile: config.tls.cert, logger },
+      apply: (renewed) => this.applyCertificate(renewed),
+    });
   }
 
   static async start(options: DaemonOptions): Promise<Daemon> {
@@ -83,6 +92,7 @@ export class Daemon {
       dataDir: config.dataDir,
       seal,
       arm: async (deadlineMs) => (await reaper.arm(deadlineMs)).ok,
+      certificateUntilMs: () => readCertificate(tls.cert).untilMs,
       pids,
       logger,
       onFatal: (error) => void daemon?.fail(error),
@@ -126,9 +136,20 @@ export class Daemon {
       onShutdownRequested: (postgres) => void this.end(postgres, 'asked by the API'),
     });
     this.closeApi = () => api.close();
+    this.useCertificate = (renewed) => api.useCertificate(renewed);
+    const onPresent = (ask: (request: string) => Promise<string>) =>
+      void this.certificate.look(ask, Date.now());
     if (config.console)
-      this.link = new ConsoleLink({ url: config.console, tls, facade: coordinator, logger });
+      this.link = new ConsoleLink({ url: config.console, tls, facade: coordinator, logger, onPresent });
     logger.info({ adopted: reaper.adopted, api: api.port, pid: process.pid }, 'the daemon is up');
+  }
+
+  private async applyCertificate(tls: Tls): Promise<void> {
+    const { coordinator, caller, database } = this.parts;
+    this.useCertificate(tls);
+    caller.useCertificate(tls);
+    coordinator.useCertificate(tls);
+    if (this.options.config.kind === 'data') await database.refreshCertificates();
   }
 
   private async close(postgres: PostgresEnd): Promise<void> {

@@ -72,6 +72,12 @@ export class HttpsPeerCaller implements PeerCaller {
     return agent;
   }
 
+  /** After a renewal: calls from now on show the new certificate. Those under way end as they began; what is idle times out. */
+  useCertificate(tls: PeerCallerOptions['tls']): void {
+    Object.assign(this.options.tls, tls);
+    this.agents.clear();
+  }
+
   private createAgent(peer: Peer, keepAlive: boolean): Agent {
     return new Agent({
       ...this.options.tls,

@@ -109,10 +109,7 @@ describe('API tokens', () => {
 
   test('an expired one is refused', async () => {
     const { body } = await make(people.admin, 'admin');
-    const client = new (await import('pg')).default.Client({ connectionString: database.url });
-    await client.connect();
-    await client.query("UPDATE api_token SET expires_at = now() - interval '1 s' WHERE id = $1", [body.id]);
-    await client.end();
+    await database.run("UPDATE api_token SET expires_at = now() - interval '1 s' WHERE id = $1", [body.id]);
     expect((await instance.call('GET', '/api/v1/clusters', { as: body.token })).status).toBe(401);
   });
 });
@@ -174,6 +171,21 @@ test('what was changed, and what was refused, is in the audit log', async () => 
   ]) {
     expect(outcomes).toContain(expected);
   }
+});
+
+test('a changed entry of the audit log is found', async () => {
+  const verify = async () =>
+    (await instance.call('GET', '/api/v1/audit/verify', { as: people.admin })).body as {
+      ok: boolean;
+      checked: number;
+      brokenAt: { id: string } | null;
+    };
+  const before = await verify();
+  expect(before).toMatchObject({ ok: true, brokenAt: null });
+  expect(before.checked).toBeGreaterThan(5);
+  await database.run("UPDATE audit_entry SET actor = 'somebody else' WHERE action = 'create-first-admin'");
+  expect(await verify()).toMatchObject({ ok: false, checked: expect.any(Number) });
+  await database.run("UPDATE audit_entry SET actor = '' WHERE action = 'create-first-admin'");
 });
 
 test('two consoles start at once on an empty database and share it', async () => {

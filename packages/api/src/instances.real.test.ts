@@ -1,5 +1,5 @@
 import { createSign } from 'node:crypto';
-import { createCertificateRequest } from '@quantadb/engine/security/pki';
+import { createCertificateRequest, renewalRequest } from '@quantadb/engine/security/pki';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
@@ -59,17 +59,13 @@ function open(url: string, headers: Record<string, string> = {}): Socket {
 }
 
 /** A host's side of the link, up to its welcome. */
-async function connectHost(instance: TestConsole, key = host.key) {
+async function connectHost(instance: TestConsole, key = host.key, certificate = host.certificate) {
   const socket = open(`${instance.url}/nodes`);
   const answer = await new Promise<{ ok: boolean; reason?: string }>((resolve, reject) => {
     socket.once('connect_error', reject);
     socket.once('challenge', ({ nonce }: { nonce: string }) => {
       const signature = createSign('sha256').update(`quantadb link ${nonce}`).sign(key, 'base64');
-      socket.emit(
-        'hello',
-        { version: 1, release: 'test', certificate: host.certificate, signature },
-        resolve,
-      );
+      socket.emit('hello', { version: 1, release: 'test', certificate, signature }, resolve);
     });
   });
   return { socket, answer };
@@ -159,6 +155,21 @@ test('a host without the key of its certificate is refused', async () => {
   const { keyPem } = await createCertificateRequest('node-1');
   const { answer } = await connectHost(first, keyPem);
   expect(answer).toMatchObject({ ok: false });
+});
+
+test('a host renews its certificate; the old one counts until the new one was shown, and no longer', async () => {
+  const { socket } = await connectHost(first);
+  const certificateRequest = await renewalRequest('node-1', host.key);
+  const renewed = await socket.timeout(5000).emitWithAck('renew', { certificateRequest });
+  expect(renewed).toMatchObject({ ok: true });
+  const old = host.certificate;
+  // As if the host had died before the new one was on its disk.
+  expect((await connectHost(second)).answer).toMatchObject({ ok: true });
+  host = { ...host, certificate: renewed.certificate };
+  expect((await connectHost(second)).answer).toMatchObject({ ok: true });
+  expect((await connectHost(first, host.key, old)).answer).toMatchObject({ ok: false });
+  const garbage = await (await connectHost(first)).socket.timeout(5000).emitWithAck('renew', { x: 1 });
+  expect(garbage).toEqual({ ok: false, reason: 'the request was not understood' });
 });
 
 test('what a host reports at one console reaches a browser at the other, and a call goes the other way', async () => {

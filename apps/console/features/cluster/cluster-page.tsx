@@ -60,6 +60,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
               state: nodeWords(node),
               isRaftLeader: status.raft.leader === node.name,
               isInMaintenance: node.maintenance,
+              notes: node.notes,
               menu: <NodeMenu node={node} onChoose={setIntent} />,
             }))}
           />

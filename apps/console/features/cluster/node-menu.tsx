@@ -28,6 +28,20 @@ export function NodeMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent
         onChoose({ kind: 'set-maintenance', node: node.name, on: node.maintenance ? null : { minutes: 60 } }),
     },
     {
+      label: node.policy.noFailover ? 'Let it become primary…' : 'Never make it primary…',
+      onSelect: () =>
+        onChoose({ kind: 'set-node', node: node.name, change: { noFailover: !node.policy.noFailover } }),
+    },
+    {
+      label: node.policy.noLoadBalance ? 'Send reads to it…' : 'Send no reads to it…',
+      onSelect: () =>
+        onChoose({
+          kind: 'set-node',
+          node: node.name,
+          change: { noLoadBalance: !node.policy.noLoadBalance },
+        }),
+    },
+    {
       label: 'Restart PostgreSQL…',
       disabledBecause: isPrimary ? 'Switch over first, or restart every node.' : null,
       onSelect: () => onChoose({ kind: 'restart-node', node: node.name }),

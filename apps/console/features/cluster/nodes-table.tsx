@@ -15,6 +15,11 @@ const columns: Column<NodeStatus>[] = [
       <span className="inline-flex flex-wrap items-center gap-2">
         <Status tone={nodeTone(node)}>{nodeWords(node)}</Status>
         {node.maintenance ? <Badge tone="warning">maintenance</Badge> : null}
+        {node.notes.map((note) => (
+          <Badge key={note} tone="muted">
+            {note}
+          </Badge>
+        ))}
         {node.pendingRestart.length > 0 ? (
           <span title={`Takes effect with a restart: ${node.pendingRestart.join(', ')}`}>
             <Badge tone="warning">restart pending</Badge>

@@ -16,6 +16,7 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'rolling-restart': 'disruptive',
   'set-parameters': 'disruptive',
   'set-durability': 'disruptive',
+  'set-node': 'reversible',
 };
 
 export function titleOf(intent: Intent): string {
@@ -36,6 +37,8 @@ export function titleOf(intent: Intent): string {
       return 'Restart every node';
     case 'set-parameters':
       return 'Change parameters';
+    case 'set-node':
+      return `Set ${intent.node}`;
     case 'set-durability':
       return `Change the durability to ${intent.durability.mode} ${intent.durability.strictness}`;
   }
@@ -62,7 +65,21 @@ export function commandOf(intent: Intent): string {
       return `quantadb parameters ${assignments(intent.parameters)}`;
     case 'set-durability':
       return `quantadb durability ${intent.durability.mode} ${intent.durability.strictness}`;
+    case 'set-node':
+      return `quantadb node set ${intent.node} ${nodeOptions(intent.change)}`;
   }
+}
+
+type NodeChange = Extract<Intent, { kind: 'set-node' }>['change'];
+
+function nodeOptions({ priority, noFailover, noLoadBalance, zone }: NodeChange): string {
+  const options = [
+    priority === undefined ? '' : `--priority ${priority}`,
+    noFailover === undefined ? '' : `--failover ${noFailover ? 'no' : 'yes'}`,
+    noLoadBalance === undefined ? '' : `--reads ${noLoadBalance ? 'no' : 'yes'}`,
+    zone === undefined ? '' : `--zone ${zone ?? 'none'}`,
+  ];
+  return options.filter((option) => option !== '').join(' ');
 }
 
 function assignments(parameters: Record<string, string | null>): string {

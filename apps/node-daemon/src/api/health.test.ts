@@ -18,9 +18,12 @@ const node = (parts: Partial<NodeStatus>) =>
 const status = (parts: Partial<NodeStatus>) => ({ name: 'demo', nodes: [node(parts)] }) as ClusterStatus;
 
 /** Of a cluster whose synchronous set is `standbys`. */
-function agreed(standbys: string[], isInMaintenance = false): ClusterState {
+function agreed(standbys: string[], isInMaintenance = false, noLoadBalance = false): ClusterState {
   const maintenance = isInMaintenance ? { reason: '', sinceMs: 0, untilMs: null, by: 'ada' } : null;
-  return { members: { 'node-1': { maintenance } }, syncSet: { standbys } } as unknown as ClusterState;
+  return {
+    members: { 'node-1': { maintenance, policy: { noLoadBalance } } },
+    syncSet: { standbys },
+  } as unknown as ClusterState;
 }
 
 const healthyPaths = (input: HealthInput): HealthPath[] =>
@@ -72,6 +75,12 @@ describe('what a load balancer is told', () => {
     expect(healthyPaths(input)).toEqual(['/health', '/readiness', '/liveness']);
     const alone = { ...input, report: report({ role: 'standby', state: 'read-only' }) };
     expect(healthyPaths(alone)).toEqual(['/health', '/liveness']);
+  });
+
+  test('a standby that was set to take no reads takes none', () => {
+    const seen = report({ role: 'standby', state: 'streaming' });
+    const input = { report: seen, state: agreed(['node-1'], false, true) };
+    expect(healthyPaths(input)).toEqual(['/health', '/readiness', '/liveness']);
   });
 
   test('a witness is ready once it knows a leader, and serves nothing', () => {

@@ -66,16 +66,18 @@ export function isHealthy(path: HealthPath, input: HealthInput, lag: LagLimit | 
  * lag, so it refuses; who can live with old data asks `/read-only`.
  */
 function readsOldData(input: HealthInput): boolean {
-  return input.report.state === 'read-only' && !isInMaintenance(input);
+  return input.report.state === 'read-only' && !isSpared(input);
 }
 
 function takesReads(input: HealthInput): boolean {
   const { report } = input;
-  return report.role === 'standby' && report.state === 'streaming' && !isInMaintenance(input);
+  return report.role === 'standby' && report.state === 'streaming' && !isSpared(input);
 }
 
-function isInMaintenance({ report, state }: HealthInput): boolean {
-  return (state?.members[report.name]?.maintenance ?? null) !== null;
+/** In maintenance, or set to take no reads. */
+function isSpared({ report, state }: HealthInput): boolean {
+  const member = state?.members[report.name];
+  return member !== undefined && (member.maintenance !== null || member.policy.noLoadBalance);
 }
 
 function isWithin({ bytesMax, lagBytes }: LagLimit): boolean {

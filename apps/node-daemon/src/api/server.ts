@@ -32,8 +32,12 @@ export interface Api {
   port: number;
   /** How many the TCP port has open. */
   connections(): number;
+  /** After a renewal: for every connection that begins from now on. */
+  useCertificate(tls: ApiOptions['tls']): void;
   close(): Promise<void>;
 }
+
+const mutualTls = { minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: true } as const;
 
 /** Only the daemon's own user may connect to the unix socket. */
 const othersMayNothing = 0o177;
@@ -63,7 +67,12 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     await close();
     throw error;
   }
-  return { port: portOf(entrance.server), connections: () => entrance.sockets.size, close };
+  return {
+    port: portOf(entrance.server),
+    connections: () => entrance.sockets.size,
+    useCertificate: (tls) => secure.setSecureContext({ ...tls, ...mutualTls }),
+    close,
+  };
 }
 
 function createServers(options: ApiOptions, limits: ApiLimits) {
@@ -76,9 +85,7 @@ function createServers(options: ApiOptions, limits: ApiLimits) {
   };
   const authentication = {
     ...options.tls,
-    minVersion: 'TLSv1.3',
-    requestCert: true,
-    rejectUnauthorized: true,
+    ...mutualTls,
     handshakeTimeout: limits.handshakeTimeoutMs,
   } as const;
   const onTcp = handler({ options, limits, routes, isLocalSocket: false });

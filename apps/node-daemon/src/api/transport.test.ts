@@ -202,6 +202,21 @@ describe('the unix socket', () => {
   });
 });
 
+test('a renewed certificate is shown to everybody who dials from then on', async () => {
+  const api = await start();
+  const serialNow = async () => {
+    const socket = connectTls({ host: '127.0.0.1', port: api.port, rejectUnauthorized: false });
+    cleanUps.push(() => socket.destroy());
+    socket.on('error', () => undefined);
+    await once(socket, 'secureConnect');
+    return socket.getPeerCertificate().serialNumber;
+  };
+  const before = await serialNow();
+  expect(await serialNow()).toBe(before);
+  await api.renewCertificate();
+  expect(await serialNow()).not.toBe(before);
+});
+
 test('a port or a socket that cannot be had is named, and nothing stays open', async () => {
   const api = await start();
   await expect(api.openAnother({ port: api.port })).rejects.toMatchObject({

@@ -1,3 +1,4 @@
+import { usualPolicy } from '@quantadb/engine/contract/cluster-state';
 import {
   type ClusterStatus,
   type HostStatus,
@@ -27,6 +28,9 @@ function node(name: string, index: number): NodeStatus {
     sync: 'quorum',
     raft: 'voter',
     maintenance: false,
+    zone: null,
+    policy: usualPolicy,
+    notes: [],
     pendingRestart: [],
     clone: null,
   };

@@ -51,6 +51,13 @@ export type Intent =
   | { kind: 'add-node'; host: string }
   | Exclude<OperationRequest, { kind: 'create-cluster' | 'add-node' }>;
 
+const auditVerdictSchema = z.object({
+  ok: z.boolean(),
+  checked: z.number(),
+  lastHash: z.string(),
+  brokenAt: z.object({ id: z.string(), at: z.string() }).nullable(),
+});
+
 const isUpDeadlineMs = 2000;
 const operationsShown = 50;
 
@@ -92,6 +99,10 @@ export class ConsoleClient {
       'NOT_FOUND',
       name ? `the console knows no cluster ${name}` : 'the console knows no cluster',
     );
+  }
+
+  async verifyAudit(): Promise<z.infer<typeof auditVerdictSchema>> {
+    return auditVerdictSchema.parse(await this.call({ method: 'GET', path: '/api/v1/audit/verify' }));
   }
 
   async hosts(): Promise<ConsoleHost[]> {

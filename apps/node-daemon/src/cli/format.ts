@@ -67,7 +67,7 @@ export function nodesText(nodes: NodeStatus[]): string {
       : '',
     node.raft,
     node.address ?? '',
-    node.maintenance ? 'maintenance' : node.detail,
+    node.maintenance ? 'maintenance' : node.detail || node.notes.join(', '),
   ]);
   return table(['NODE', 'ROLE', 'STATE', 'SYNC', 'LAG', 'RAFT', 'ADDRESS', ''], rows);
 }

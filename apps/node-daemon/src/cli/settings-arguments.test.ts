@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { durabilityOf, parameterChanges } from './settings-arguments.ts';
+import { durabilityOf, nodeChangeOf, parameterChanges } from './settings-arguments.ts';
 
 describe('arguments of commands that change settings', () => {
   it('take name=value, with equals signs in the value, and names to reset', () => {
@@ -15,11 +15,24 @@ describe('arguments of commands that change settings', () => {
     expect(() => parameterChanges(['Work Mem=1'], [])).toThrow(/Work Mem/);
     expect(() => parameterChanges([], [])).toThrow(/at least one parameter/);
     expect(() => durabilityOf('most')).toThrow(/mode/);
-    expect(() => durabilityOf('quorum', 'strict', 'soon')).toThrow(/syncTimeoutMs/);
+    expect(() => durabilityOf('quorum', 'strict', { syncTimeout: 'soon' })).toThrow(/syncTimeoutMs/);
+  });
+
+  it('read what a node is used for', () => {
+    expect(nodeChangeOf({ priority: '80', failover: 'no', reads: 'yes', zone: 'none' })).toEqual({
+      ...{ priority: 80, noFailover: true, noLoadBalance: false, zone: null },
+    });
+    expect(nodeChangeOf({ zone: 'rack-2' })).toEqual({ zone: 'rack-2' });
+    expect(() => nodeChangeOf({})).toThrow(/at least one change/);
+    expect(() => nodeChangeOf({ failover: 'maybe' })).toThrow(/--failover takes yes or no/);
+    expect(() => nodeChangeOf({ priority: '101' })).toThrow(/priority/);
   });
 
   it('read a durability', () => {
-    expect(durabilityOf('all', 'available', '3')).toEqual({
+    expect(durabilityOf('quorum', 'strict', { syncTimeout: '10', acrossZones: true })).toMatchObject({
+      acrossZones: true,
+    });
+    expect(durabilityOf('all', 'available', { syncTimeout: '3' })).toEqual({
       mode: 'all',
       strictness: 'available',
       syncTimeoutMs: 3000,

@@ -1,5 +1,9 @@
 import { type Durability, durabilitySchema } from '@quantadb/engine/contract/cluster-state';
-import { parameterChangesSchema } from '@quantadb/engine/contract/operations';
+import {
+  type NodeChange,
+  nodeChangeSchema,
+  parameterChangesSchema,
+} from '@quantadb/engine/contract/operations';
 import { UsageError } from './usage-error.ts';
 
 /** Arguments of commands that change settings, checked before anybody is asked (pure). */
@@ -20,11 +24,47 @@ export function parameterChanges(given: string[], reset: string[]): Record<strin
   throw new UsageError(`${issue?.path.join('.') || 'the parameters'}: ${issue?.message ?? 'not understood'}`);
 }
 
+export interface DurabilitySettings {
+  syncTimeout: string;
+  acrossZones?: boolean;
+}
+
 /** @throws UsageError when there is no such durability */
-export function durabilityOf(mode: string, strictness = 'strict', seconds = '10'): Durability {
-  const syncTimeoutMs = Number(seconds) * millisecondsPerSecond;
-  const parsed = durabilitySchema.safeParse({ mode, strictness, syncTimeoutMs });
+export function durabilityOf(
+  mode: string,
+  strictness = 'strict',
+  { syncTimeout, acrossZones }: DurabilitySettings = { syncTimeout: '10' },
+): Durability {
+  const syncTimeoutMs = Number(syncTimeout) * millisecondsPerSecond;
+  const across = acrossZones ? { acrossZones } : {};
+  const parsed = durabilitySchema.safeParse({ mode, strictness, syncTimeoutMs, ...across });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new UsageError(`${issue?.path.join('.') ?? 'durability'}: ${issue?.message ?? 'not understood'}`);
+}
+
+export interface NodeSettings {
+  priority?: string;
+  failover?: string;
+  reads?: string;
+  zone?: string;
+}
+
+/** @throws UsageError naming the option that is not understood */
+export function nodeChangeOf({ priority, failover, reads, zone }: NodeSettings): NodeChange {
+  const change = {
+    ...(priority === undefined ? {} : { priority: Number(priority) }),
+    ...(failover === undefined ? {} : { noFailover: !isYes('--failover', failover) }),
+    ...(reads === undefined ? {} : { noLoadBalance: !isYes('--reads', reads) }),
+    ...(zone === undefined ? {} : { zone: zone === 'none' ? null : zone }),
+  };
+  const parsed = nodeChangeSchema.safeParse(change);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UsageError(`${issue?.path.join('.') || 'the node'}: ${issue?.message ?? 'not understood'}`);
+}
+
+function isYes(option: string, text: string): boolean {
+  if (text === 'yes' || text === 'no') return text === 'yes';
+  throw new UsageError(`${option} takes yes or no, and ${text} is neither`);
 }

@@ -1,5 +1,6 @@
 import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
 import type { Principal } from '../people/principal.ts';
+import { type ChainBreak, chainStart, followChain, sealOf } from './chain.ts';
 
 export interface AuditRecord {
   action: string;
@@ -11,6 +12,18 @@ export interface AuditRecord {
   detail?: string;
 }
 
+export interface AuditVerdict {
+  ok: boolean;
+  /** Entries whose hash is right, from the first one on. */
+  checked: number;
+  lastHash: string;
+  broken: ChainBreak | null;
+}
+
+/** Any number; it only has to be the same in every console instance. */
+const chainLock = 4_716_002n;
+const verifiedAtOnce = 1000;
+
 /** Who did, or tried, what. Written before the answer leaves, so that nothing happens unrecorded. */
 export class Audit {
   private readonly prisma: PrismaClient;
@@ -21,19 +34,51 @@ export class Audit {
 
   async write(actor: { principal: Principal | null; ip: string | null }, record: AuditRecord): Promise<void> {
     const { principal, ip } = actor;
-    await this.prisma.auditEntry.create({
-      data: {
-        actorKind: principal?.kind ?? 'nobody',
-        actor: principal?.name ?? '',
-        action: record.action,
-        target: record.target,
-        reason: record.reason ?? '',
-        ...(record.before === undefined ? {} : { before: record.before }),
-        ...(record.after === undefined ? {} : { after: record.after }),
-        outcome: record.outcome,
-        detail: record.detail ?? '',
-        ip,
-      },
+    const { before, after } = record;
+    const entry = {
+      actorKind: principal?.kind ?? 'nobody',
+      actor: principal?.name ?? '',
+      action: record.action,
+      target: record.target,
+      reason: record.reason ?? '',
+      outcome: record.outcome,
+      detail: record.detail ?? '',
+      ip,
+    };
+    await this.prisma.$transaction(async (transaction) => {
+      // One after the other, on every console: each entry is sealed with the one before it.
+      await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${chainLock})`;
+      const last = await transaction.auditEntry.findFirst({
+        orderBy: { id: 'desc' },
+        select: { hash: true },
+      });
+      const at = new Date();
+      const hash = sealOf(last?.hash ?? chainStart, { ...entry, at, before, after });
+      const values = {
+        ...(before === undefined ? {} : { before }),
+        ...(after === undefined ? {} : { after }),
+      };
+      await transaction.auditEntry.create({ data: { ...entry, ...values, at, hash } });
     });
+  }
+
+  /** Recomputes the whole chain. Whoever keeps the last hash elsewhere also notices when the newest entries are gone. */
+  async verify(): Promise<AuditVerdict> {
+    let state = { previous: chainStart, checked: 0 };
+    let lastId = -1n;
+    for (;;) {
+      const entries = await this.prisma.auditEntry.findMany({
+        where: { id: { gt: lastId } },
+        orderBy: { id: 'asc' },
+        take: verifiedAtOnce,
+      });
+      const followed = followChain(state, entries);
+      state = followed.state;
+      const { broken } = followed;
+      if (broken) return { ok: false, checked: state.checked, lastHash: state.previous, broken };
+      const last = entries.at(-1);
+      if (!last) return { ok: true, checked: state.checked, lastHash: state.previous, broken: null };
+      lastId = last.id;
+    }
   }
 }

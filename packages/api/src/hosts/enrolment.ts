@@ -44,7 +44,7 @@ export class Enrolment {
    */
   async enrol(request: EnrolmentRequest): Promise<EnrolmentAnswer> {
     const { authority } = this.keeper;
-    const addresses = addressesOf(request);
+    const addresses = addressesOf(request.addresses);
     const requestPem = request.certificateRequest;
     const certificate = await certifyHostRequest(authority, { requestPem, host: request.name, addresses });
     await this.prisma.$transaction(async (transaction) => {
@@ -77,6 +77,8 @@ export class Enrolment {
         certExpiresAt: new Date(new X509Certificate(certificate).validTo),
         enrolledAt: now,
         revokedAt: null,
+        nextFingerprint: null,
+        nextExpiresAt: null,
       };
       await transaction.host.upsert({
         where: { name: request.name },
@@ -88,7 +90,7 @@ export class Enrolment {
   }
 }
 
-function addressesOf(request: EnrolmentRequest): string[] {
-  const { api, raft, postgres } = request.addresses;
+/** What a host's certificate is good for beside its name. */
+export function addressesOf({ api, raft, postgres }: EnrolmentRequest['addresses']): string[] {
   return [...new Set([api.host, raft.host, ...(postgres ? [postgres.host] : [])])];
 }

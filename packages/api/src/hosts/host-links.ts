@@ -7,7 +7,9 @@ import {
   linkAnswerSchema,
   linkMethods,
   linkVersion,
+  type RenewalAnswer,
   type ReportAnswer,
+  renewalRequestSchema,
 } from '@quantadb/engine/contract/link';
 import { type ErrorCode, errorCodes, messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
@@ -16,6 +18,7 @@ import type { Namespace, Socket } from 'socket.io';
 import type { z } from 'zod';
 import type { AuthorityKeeper } from './authority.ts';
 import { proveHost } from './host-proof.ts';
+import { admitCertificate, renewCertificate } from './renewal.ts';
 
 export interface HostLinksOptions {
   namespace: Namespace;
@@ -112,8 +115,7 @@ export class HostLinks {
     if (!hello.success) throw new QuantaError('PROTOCOL_VIOLATION', 'a hello that is none');
     const authorityPem = this.options.keeper.authority.certPem;
     const { name, fingerprint } = proveHost(hello.data, { nonce, authorityPem, nowMs: Date.now() });
-    const host = await this.options.prisma.host.findUnique({ where: { name } });
-    if (!host || host.revokedAt || host.certFingerprint !== fingerprint) {
+    if (!(await admitCertificate(this.options.prisma, name, fingerprint))) {
       throw new QuantaError('UNAUTHORIZED', `${name} is not enrolled with this certificate`);
     }
     const seen = { version: hello.data.release, lastSeenAt: new Date() };
@@ -125,8 +127,24 @@ export class HostLinks {
     return name;
   }
 
+  private async renew(name: string, raw: unknown): Promise<RenewalAnswer> {
+    const request = renewalRequestSchema.safeParse(raw);
+    if (!request.success) return { ok: false, reason: 'the request was not understood' };
+    try {
+      const requestPem = request.data.certificateRequest;
+      const certificate = await renewCertificate(this.options, { name, requestPem });
+      this.options.logger.info({ host: name }, 'the certificate of a host was renewed');
+      return { ok: true, certificate };
+    } catch (error) {
+      return { ok: false, reason: messageOf(error) };
+    }
+  }
+
   private listen(socket: Socket, name: string): void {
     this.options.logger.info({ host: name }, 'a host has connected');
+    socket.on('renew', (raw: unknown, answer: unknown) => {
+      void this.renew(name, raw).then((outcome) => reply(answer, outcome));
+    });
     socket.on('report', (raw: unknown, answer: unknown) => {
       const report = hostReportSchema.safeParse(raw);
       if (!report.success) {

@@ -60,6 +60,17 @@ export class TestDatabase {
     return new TestDatabase(directory, url, end);
   }
 
+  /** As somebody who has the database's own password. */
+  async run(sql: string, values: unknown[] = []): Promise<void> {
+    const client = new pg.Client({ connectionString: this.url });
+    await client.connect();
+    try {
+      await client.query(sql, values);
+    } finally {
+      await client.end();
+    }
+  }
+
   async stop(): Promise<void> {
     await this.end();
     await rm(this.directory, { recursive: true, force: true });

@@ -1,10 +1,27 @@
 import { z } from 'zod';
 import { procedure, router } from './init.ts';
-import { auditEntrySchema } from './shapes.ts';
+import { auditEntrySchema, moment } from './shapes.ts';
 
 const pageMax = 200;
 
 export const auditRouter = router({
+  verify: procedure('administer', 'GET /audit/verify', 'Whether the audit log is as it was written')
+    .input(z.object({}))
+    .output(
+      z.object({
+        ok: z.boolean(),
+        /** Entries whose hash is right, from the first one on. */
+        checked: z.number().int(),
+        /** Keep it elsewhere: it also shows when the newest entries are gone. */
+        lastHash: z.string(),
+        brokenAt: z.object({ id: z.string(), at: moment }).nullable(),
+      }),
+    )
+    .query(async ({ ctx }) => {
+      const { broken, ...verdict } = await ctx.services.audit.verify();
+      return { ...verdict, brokenAt: broken && { id: String(broken.id), at: broken.at.toISOString() } };
+    }),
+
   list: procedure('read', 'GET /audit', 'Who did what, newest first')
     .input(
       z.object({
@@ -25,7 +42,7 @@ export const auditRouter = router({
         orderBy: { id: 'desc' },
         take: input.limit,
       });
-      return rows.map(({ id, at, ip: _ip, ...entry }) => ({
+      return rows.map(({ id, at, ip: _ip, hash: _hash, ...entry }) => ({
         ...entry,
         id: String(id),
         at: at.toISOString(),

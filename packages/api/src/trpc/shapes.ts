@@ -3,7 +3,7 @@ import {
   nodeNameSchema,
   operationStepSchema,
 } from '@quantadb/engine/contract/cluster-state';
-import { parameterChangesSchema } from '@quantadb/engine/contract/operations';
+import { nodeChangeSchema, parameterChangesSchema } from '@quantadb/engine/contract/operations';
 import { clusterStatusSchema } from '@quantadb/engine/contract/status';
 import { z } from 'zod';
 
@@ -80,6 +80,7 @@ export const intentSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('rolling-restart') }),
   z.object({ kind: z.literal('set-parameters'), parameters: parameterChangesSchema }),
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
+  z.object({ kind: z.literal('set-node'), node: nodeNameSchema, change: nodeChangeSchema }),
 ]);
 export type Intent = z.infer<typeof intentSchema>;
 

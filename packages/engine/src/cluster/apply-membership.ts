@@ -1,5 +1,7 @@
+import { usualPolicy } from '../contract/cluster-state.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
+import { nodeChangeWords } from './node-change.ts';
 
 /** Membership commands (pure): who belongs to the cluster, and in which phase. */
 
@@ -21,7 +23,13 @@ export function addMember(draft: Draft, command: CommandOf<'add-member'>): Comma
     return { ok: false, reason: `a cluster has at most ${membersMax} nodes` };
   const raftId = state.nextRaftId;
   state.nextRaftId += 1;
-  state.members[member.name] = { ...member, raftId, phase: 'joining', maintenance: null };
+  state.members[member.name] = {
+    ...member,
+    raftId,
+    phase: 'joining',
+    maintenance: null,
+    policy: usualPolicy,
+  };
   draft.event('info', 'node-added', `${member.name} joins the cluster.`, member.name);
   return { ok: true, raftId };
 }
@@ -56,6 +64,20 @@ export function setMaintenance(draft: Draft, command: CommandOf<'set-maintenance
     : `The maintenance of ${node} has ended.`;
   draft.event('info', 'maintenance', words, node);
   return { ok: true };
+}
+
+export function setNode(draft: Draft, command: CommandOf<'set-node'>): CommandResult {
+  const member = draft.state.members[command.node];
+  if (!member) return { ok: false, reason: `${command.node} is no member` };
+  const { zone, ...policy } = command.change;
+  if (zone !== undefined) member.zone = zone;
+  member.policy = { ...member.policy, ...defined(policy) };
+  draft.event('info', 'node-settings', `${command.node}: ${nodeChangeWords(command.change)}.`, command.node);
+  return { ok: true };
+}
+
+function defined<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 export function removeMember(draft: Draft, command: CommandOf<'remove-member'>): CommandResult {

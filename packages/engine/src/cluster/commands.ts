@@ -12,7 +12,7 @@ import {
   sealVoteSchema,
   syncSetSchema,
 } from '../contract/cluster-state.ts';
-import { parameterChangesSchema } from '../contract/operations.ts';
+import { nodeChangeSchema, parameterChangesSchema } from '../contract/operations.ts';
 
 /**
  * The commands of the Raft log: the only way ClusterState changes. Each names what it expects to find (an epoch, a
@@ -21,12 +21,15 @@ import { parameterChangesSchema } from '../contract/operations.ts';
 
 const candidatesSchema = failoverSchema.shape.candidates;
 
+/** The rest is the cluster's to decide. */
+const newMemberSchema = memberSchema.omit({ raftId: true, phase: true, maintenance: true, policy: true });
+
 export const commandSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('create'),
     clusterId: z.string().min(1),
     name: nodeNameSchema,
-    founder: memberSchema.omit({ raftId: true, phase: true, maintenance: true }),
+    founder: newMemberSchema,
     durability: durabilitySchema,
     parameters: z.record(z.string(), z.string()),
     hba: z.array(z.string().max(500)),
@@ -36,7 +39,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('grant-first'), primary: nodeNameSchema }),
   z.object({
     kind: z.literal('add-member'),
-    member: memberSchema.omit({ raftId: true, phase: true, maintenance: true }),
+    member: newMemberSchema,
   }),
   z.object({
     kind: z.literal('set-phase'),
@@ -49,6 +52,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     node: nodeNameSchema,
     maintenance: maintenanceSchema.nullable(),
   }),
+  z.object({ kind: z.literal('set-node'), node: nodeNameSchema, change: nodeChangeSchema }),
   z.object({
     kind: z.literal('begin-failover'),
     id: z.string(),

@@ -40,6 +40,8 @@ export interface CoordinatorOptions {
   directory: string;
   listenHost: string;
   tls: { ca: string; cert: string; key: string };
+  /** Until when the host's certificate is good; null where there is none. */
+  certificateUntilMs?(): number | null;
   timing: FailoverTiming;
   caller: PeerCaller;
   database: Database;
@@ -190,6 +192,7 @@ export class Coordinator implements DaemonFacade {
       contacts: this.contacts.own(),
       clone: this.agent.cloneProgress(),
       configuration: this.agent.configuration,
+      certificateUntilMs: this.options.certificateUntilMs?.() ?? null,
       raft: this.group.raftStatus(),
       pids: this.options.pids(),
     });
@@ -208,6 +211,11 @@ export class Coordinator implements DaemonFacade {
 
   clusterStatus(): Promise<ClusterStatus | null> {
     return this.decider.monitor.status();
+  }
+
+  /** After a renewal: Raft's connections that begin from now on show the new one. */
+  useCertificate(tls: CoordinatorOptions['tls']): void {
+    this.group.useCertificate(tls);
   }
 
   metrics(): Promise<string> {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Member } from '../contract/cluster-state.ts';
-import { targetVoters } from './membership.ts';
+import { type Member, usualPolicy } from '../contract/cluster-state.ts';
+import { demoState } from '../testing/demo-state.ts';
+import { targetVoters, zoneAdvice } from './membership.ts';
 
 function members(count: number, more: Partial<Member> = {}): Member[] {
   return Array.from({ length: count }, (_, index) => ({
@@ -11,6 +12,7 @@ function members(count: number, more: Partial<Member> = {}): Member[] {
     zone: null,
     phase: 'active' as const,
     maintenance: null,
+    policy: usualPolicy,
     ...more,
   }));
 }
@@ -31,5 +33,22 @@ describe('who votes in Raft', () => {
     expect(targetVoters(joining, new Set([1])).size).toBe(1);
     const leaving = [...members(2), ...members(3, { phase: 'leaving' }).slice(2)];
     expect(targetVoters(leaving, new Set([1, 2, 3])).has(3)).toBe(false);
+  });
+});
+
+describe('advice about zones', () => {
+  const votersNow = new Set([1, 2, 3]);
+  const inZones = (...zones: (string | null)[]) => {
+    const state = demoState();
+    for (const [index, zone] of zones.entries())
+      Object.assign(state.members[`node-${index + 1}`] ?? {}, { zone });
+    return zoneAdvice(state, votersNow);
+  };
+
+  it('names the zone whose loss takes the majority with it', () => {
+    expect(inZones('a', 'a', 'b')).toMatch(/^Zone a holds 2 of 3 votes: .* A witness in a third zone/);
+    expect(inZones('a', 'a', 'a')).toMatch(/^Zone a holds 3 of 3 votes/);
+    expect(inZones('a', 'b', 'c')).toBeNull();
+    expect(inZones('a', 'a', null)).toBeNull();
   });
 });

@@ -33,6 +33,20 @@ export function voteAdvice(state: ClusterState, votersNow: ReadonlySet<number>):
   return `Of ${members.length} nodes ${votes} vote: a witness would let the cluster survive the loss of one more.`;
 }
 
+/** A zone whose loss takes the majority with it, in words; null when there is none, or nobody has said who stands where. */
+export function zoneAdvice(state: ClusterState, votersNow: ReadonlySet<number>): string | null {
+  const voters = Object.values(state.members).filter((member) => votersNow.has(member.raftId));
+  const zones = new Set(voters.map((member) => member.zone));
+  if (voters.some((member) => member.zone === null) || voters.length < 3) return null;
+  for (const zone of zones) {
+    const votes = voters.filter((member) => member.zone === zone).length;
+    if (voters.length - votes > voters.length / 2) continue;
+    const cure = zones.size < 3 ? ' A witness in a third zone would outlive it.' : '';
+    return `Zone ${zone} holds ${votes} of ${voters.length} votes: when it is lost there is no automatic failover.${cure}`;
+  }
+  return null;
+}
+
 function rank(member: Member, votersNow: ReadonlySet<number>): number {
   if (votersNow.has(member.raftId)) return 0;
   return member.kind === 'witness' ? 1 : 2;

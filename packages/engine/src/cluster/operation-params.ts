@@ -54,6 +54,8 @@ export function operationParams(
       return { node: request.node };
     case 'rolling-restart':
       return { to: null, epoch: state?.reign.epoch ?? 0 };
+    case 'set-node':
+      return { node: request.node, ...request.change };
     case 'set-parameters':
       return { ...request.parameters };
     case 'switchover':

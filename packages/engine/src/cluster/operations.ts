@@ -1,4 +1,4 @@
-import type { OperationRequest } from '../contract/operations.ts';
+import { nodeChangeSchema, type OperationRequest } from '../contract/operations.ts';
 import type { FailoverManager } from '../failover/failover-manager.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
@@ -11,6 +11,7 @@ import { untilCloned } from './clone-wait.ts';
 import type { Commander } from './commander.ts';
 import type { Database } from './database.ts';
 import type { NodeAgent } from './node-agent.ts';
+import { nodeChangeWords } from './node-change.ts';
 import { hostOf } from './operation-params.ts';
 import { HandedOver, type OperationRunnerOptions, type StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
@@ -56,6 +57,7 @@ export function operationHandlers(resources: OperationResources): OperationRunne
     'set-durability': [setDurability(resources), waitUntilWriteSafe(resources)],
     'remove-node': [leaveSyncSet(resources), steps.takeOut, steps.stopThere, steps.leaveRaft, steps.forget],
     'set-maintenance': [steps.setMaintenance],
+    'set-node': [steps.setNode],
     switchover: switchoverSteps(resources),
     'restart-node': [restarts.restartNode, restarts.waitForNode],
     'rolling-restart': [
@@ -209,6 +211,13 @@ class OperationHandlers {
     });
     await this.resources.raft.reconcileVoters(context.state());
     return 'its replication slot goes with it';
+  };
+
+  setNode: StepHandler = async (context) => {
+    const { node, ...given } = context.operation.params;
+    const change = nodeChangeSchema.parse(given);
+    await submitOrRefuse(this.resources.commander, { kind: 'set-node', node: String(node), change });
+    return nodeChangeWords(change);
   };
 
   setMaintenance: StepHandler = async (context) => {

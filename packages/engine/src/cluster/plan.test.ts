@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeReport } from '../contract/node-report.ts';
+import type { NodeChange } from '../contract/operations.ts';
 import { demoMember, demoState } from '../testing/demo-state.ts';
 import { operationSteps, planOf } from './plan.ts';
 import type { PlanInput } from './plan-body.ts';
@@ -31,6 +32,7 @@ function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
     clone: null,
     pendingRestart: [],
     configuration: null,
+    certificateUntilMs: null,
     unguarded: [],
     raft: null,
     pids: { daemon: null, reaper: null, postgres: null, routers: [] },
@@ -88,6 +90,25 @@ describe('plans', () => {
   it('warn when writes depend on fewer nodes while one is in maintenance', () => {
     const plan = planOf(input(), { kind: 'set-maintenance', node: 'node-2', on: { minutes: 5 } });
     expect(plan.warnings.join(' ')).toContain('If node-2 stops, every write waits for node-3');
+  });
+
+  it('set what a node is used for, and say when nobody is left who may become primary', () => {
+    const set = (node: string, change: NodeChange, more: Partial<PlanInput> = {}) =>
+      planOf(input(more), { kind: 'set-node', node, change });
+    const plan = set('node-2', { noFailover: true, zone: 'b' });
+    expect(plan).toMatchObject({ refusal: null, warnings: [], writePause: 'none' });
+    expect(plan.summary).toBe('Set node-2: never made primary, in zone b.');
+    const state = demoState();
+    Object.assign(state.members['node-3']?.policy ?? {}, { noFailover: true });
+    expect(set('node-2', { noFailover: true }, { state }).warnings.join(' ')).toContain('No standby is left');
+    expect(planOf(input({ state }), { kind: 'switchover', to: 'node-3' }).refusal).toContain(
+      'quantadb node set node-3 --failover yes',
+    );
+    expect(planOf(input({ state }), { kind: 'switchover', to: null }).summary).toContain('to node-2');
+    Object.assign(state.members['node-2'] ?? {}, { kind: 'witness' });
+    expect(set('node-2', { priority: 3 }, { state }).refusal).toContain('only its zone can be set');
+    expect(set('node-2', { zone: 'c' }, { state }).refusal).toBeNull();
+    expect(set('node-9', { priority: 3 }).refusal).toContain('no member');
   });
 
   it('say what another durability does, and what to expect until an async cluster is synchronous', () => {

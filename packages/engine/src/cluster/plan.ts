@@ -1,7 +1,13 @@
-import type { ClusterState, Durability, OperationStep } from '../contract/cluster-state.ts';
+import {
+  type ClusterState,
+  type Durability,
+  type OperationStep,
+  usualPolicy,
+} from '../contract/cluster-state.ts';
 import type { OperationRequest } from '../contract/operations.ts';
 import { intendedTarget } from '../replication/sync-target.ts';
 import { dataMembers, targetVoters, voteAdvice } from './membership.ts';
+import { planNode } from './node-change.ts';
 import { maintenanceWarnings, type PlanBody, type PlanInput } from './plan-body.ts';
 import { planParameters, planReinitialise, planRestart, planRollingRestart } from './plan-restart.ts';
 
@@ -52,6 +58,7 @@ export const operationSteps = {
     'Wait for the former primary',
   ],
   'reinitialise-node': ['Give up its data', 'Clone the data'],
+  'set-node': ['Set the node'],
   'set-parameters': ['Check the parameters', 'Change them', 'Tell every node'],
 } as const;
 
@@ -84,6 +91,8 @@ export function planOf(input: PlanInput, request: OperationRequest): PlanBody {
       return planSwitchover(input, base, request.to);
     case 'set-maintenance':
       return planMaintenance(input, base, request);
+    case 'set-node':
+      return planNode(input, base, request.node, request.change);
     case 'set-durability':
       return planDurability(input, base, request.durability);
     case 'restart-node':
@@ -257,6 +266,8 @@ export function whyNotSwitchover(input: PlanInput, candidate: string | null): st
     return `${candidate} is outside the synchronous set and may miss acknowledged writes. Choose one of: ${state.syncSet.electors.join(', ') || 'none yet'}.`;
   }
   if (member.maintenance) return `${candidate} is in maintenance. End it first.`;
+  if (member.policy.noFailover)
+    return `${candidate} is set to be never made primary. Change that first: quantadb node set ${candidate} --failover yes.`;
   const report = input.reports.get(candidate);
   if (!report) return `${candidate}'s daemon does not answer. See: quantadb status.`;
   return report.state === 'streaming'
@@ -264,16 +275,16 @@ export function whyNotSwitchover(input: PlanInput, candidate: string | null): st
     : `${candidate} is ${report.state}, not streaming: ${report.detail || 'see quantadb status'}.`;
 }
 
-/** The streaming member of the set with the least replay lag. */
+/** The streaming member of the set with the highest priority; among equals the one with the least replay lag. */
 export function bestCandidate(input: PlanInput): string | null {
   const { state } = input;
   if (!state) return null;
   const standbys = input.reports.get(state.reign.primary ?? '')?.standbys ?? [];
   const lag = new Map(standbys.map((standby) => [standby.name, standby.lagBytes ?? Number.MAX_SAFE_INTEGER]));
   const able = state.syncSet.electors.filter((name) => whyNotSwitchover(input, name) === null);
-  able.sort(
-    (left, right) => (lag.get(left) ?? Number.MAX_SAFE_INTEGER) - (lag.get(right) ?? Number.MAX_SAFE_INTEGER),
-  );
+  const priority = (name: string) => state.members[name]?.policy.priority ?? 0;
+  const lagOf = (name: string) => lag.get(name) ?? Number.MAX_SAFE_INTEGER;
+  able.sort((left, right) => priority(right) - priority(left) || lagOf(left) - lagOf(right));
   return able[0] ?? null;
 }
 
@@ -307,7 +318,15 @@ export function syncSetWords({ syncSet }: Pick<ClusterState, 'syncSet'>): string
 function withMember(state: ClusterState, { name, kind }: AddedHost): ClusterState {
   const template = Object.values(state.members)[0];
   if (!template || state.members[name]) return state;
-  const added = { ...template, name, kind, phase: 'active' as const, maintenance: null };
+  const added = {
+    ...template,
+    name,
+    kind,
+    zone: null,
+    policy: usualPolicy,
+    phase: 'active' as const,
+    maintenance: null,
+  };
   return { ...state, members: { ...state.members, [name]: { ...added, raftId: Number.MAX_SAFE_INTEGER } } };
 }
 

@@ -134,6 +134,11 @@ export class PostgresDatabase implements Database {
       throw new QuantaError('POSTGRES_FAILED', `the upstream was not changed: ${changed.reason}`);
   }
 
+  /** After the host's certificate was renewed. */
+  async refreshCertificates(): Promise<void> {
+    if (await this.isInitialised()) await this.supervisor.refreshCertificates();
+  }
+
   setClients(clients: 'open' | 'closed'): Promise<void> {
     return this.supervisor.setClients(clients);
   }

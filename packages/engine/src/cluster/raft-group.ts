@@ -139,6 +139,11 @@ export class RaftGroup implements ConsensusStore {
     return this.driver ? this.driver.renewLease(request, deadlineMs) : { ok: false, reason: 'in no group' };
   }
 
+  /** After a renewal of the host's certificate. */
+  useCertificate(tls: RaftGroupOptions['tls']): void {
+    this.driver?.useCertificate(tls);
+  }
+
   /** The view of the driver that membership changes use. */
   configurable(): ConfigurableLog {
     const outcome = async (answer: Promise<{ ok: boolean; reason?: string | undefined }>) => {

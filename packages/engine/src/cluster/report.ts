@@ -28,6 +28,7 @@ export interface ReportInput {
   contacts: NodeReport['contacts'];
   clone: NodeReport['clone'];
   configuration: string | null;
+  certificateUntilMs: number | null;
   raft: RaftStatus | null;
   pids: NodeReport['pids'];
 }
@@ -63,6 +64,7 @@ export function buildReport(input: ReportInput): NodeReport {
     pendingRestart: observation?.pendingRestart ?? [],
     unguarded: role === 'primary' ? (observation?.unguarded ?? []) : [],
     configuration: input.configuration,
+    certificateUntilMs: input.certificateUntilMs,
     raft: raft && {
       role: raft.role,
       term: raft.term,

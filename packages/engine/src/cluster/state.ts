@@ -1,5 +1,5 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
-import { clusterStateSchema } from '../contract/cluster-state.ts';
+import { clusterStateSchema, usualPolicy } from '../contract/cluster-state.ts';
 import { emptySyncSet } from '../replication/quorum.ts';
 import { QuantaError } from '../shared/errors.ts';
 import * as members from './apply-membership.ts';
@@ -46,6 +46,8 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
       return members.setPhase(draft, command);
     case 'set-maintenance':
       return members.setMaintenance(draft, command);
+    case 'set-node':
+      return members.setNode(draft, command);
     case 'remove-member':
       return members.removeMember(draft, command);
     case 'grant-first':
@@ -90,7 +92,13 @@ function createdState(command: CommandOf<'create'>, atMs: number): ClusterState 
     nextRaftId: 2,
     systemIdentifier: null,
     members: {
-      [command.founder.name]: { ...command.founder, raftId: 1, phase: 'active', maintenance: null },
+      [command.founder.name]: {
+        ...command.founder,
+        raftId: 1,
+        phase: 'active',
+        maintenance: null,
+        policy: usualPolicy,
+      },
     },
     reign: { epoch: 0, primary: null, timeline: 1 },
     timelines: [{ id: 1, parentId: null, forkLsn: null, epoch: 1, status: 'recorded' }],

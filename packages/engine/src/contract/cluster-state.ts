@@ -38,6 +38,23 @@ export const maintenanceSchema = z.object({
 });
 export type Maintenance = z.infer<typeof maintenanceSchema>;
 
+/** What a person wants a node to be used for. None of it ever weighs more than acknowledged writes. */
+export const nodePolicySchema = z.object({
+  /** Of two nodes that hold the same WAL the one with the higher number becomes primary. */
+  priority: z.number().int().min(0).max(100),
+  /** It votes, and is waited for, and is never made primary. */
+  noFailover: z.boolean(),
+  /** Health endpoints send no reads to it. */
+  noLoadBalance: z.boolean(),
+});
+export type NodePolicy = z.infer<typeof nodePolicySchema>;
+export const usualPolicy: NodePolicy = { priority: 50, noFailover: false, noLoadBalance: false };
+
+/** Where a node stands: what fails together has the same name. */
+export const zoneSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, dots and dashes');
+
 export const memberSchema = z.object({
   name: nodeNameSchema,
   /** Never reused: a host that lost its Raft state comes back under a new id (Raft paper §6 assumes stable storage). */
@@ -48,6 +65,7 @@ export const memberSchema = z.object({
   /** `joining` until its first clone has streamed; a joining node is no failover candidate. */
   phase: z.enum(['joining', 'active', 'leaving']),
   maintenance: maintenanceSchema.nullable(),
+  policy: nodePolicySchema.default(usualPolicy),
 });
 export type Member = z.infer<typeof memberSchema>;
 
@@ -95,6 +113,8 @@ export const durabilitySchema = z.object({
   /** `strict` blocks rather than loses; `available` drops a standby that does not confirm for `syncTimeoutMs`. */
   strictness: z.enum(['strict', 'available']),
   syncTimeoutMs: z.number().int().min(1000).max(3_600_000).default(10_000),
+  /** A commit waits for standbys in other zones than the primary's, as long as there are enough of them. */
+  acrossZones: z.boolean().optional(),
 });
 export type Durability = z.infer<typeof durabilitySchema>;
 
@@ -214,6 +234,7 @@ export const operationKindSchema = z.enum([
   'rolling-restart',
   'reinitialise-node',
   'set-parameters',
+  'set-node',
 ]);
 export type OperationKind = z.infer<typeof operationKindSchema>;
 

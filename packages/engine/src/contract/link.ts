@@ -67,6 +67,14 @@ export type HostReport = z.infer<typeof hostReportSchema>;
 export const reportAnswerSchema = z.object({ eventsUpTo: z.number().int().min(0) });
 export type ReportAnswer = z.infer<typeof reportAnswerSchema>;
 
+/** Host → console, once half of its certificate's life is over: another one for the same key, PKCS#10. */
+export const renewalRequestSchema = z.object({ certificateRequest: pemSchema });
+export const renewalAnswerSchema = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), certificate: pemSchema }),
+  z.object({ ok: z.literal(false), reason: z.string().max(2000) }),
+]);
+export type RenewalAnswer = z.infer<typeof renewalAnswerSchema>;
+
 /** Console → host: the closed list of what the control plane may ask of a host. */
 export const linkMethods = {
   plan: { input: operationRequestSchema, output: operationPlanSchema },

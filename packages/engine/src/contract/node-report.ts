@@ -68,6 +68,8 @@ export const nodeReportSchema = z.object({
   unguarded: z.array(z.string()).default([]),
   /** Which of the cluster's parameters PostgreSQL was last told (`configurationMark`); null: none yet. */
   configuration: z.string().nullable().default(null),
+  /** Until when this host's certificate is good; wall clock. */
+  certificateUntilMs: z.number().nullable().default(null),
   raft: z
     .object({
       role: z.string(),

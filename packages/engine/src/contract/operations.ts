@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { addressesSchema, durabilitySchema, nodeNameSchema, operationKindSchema } from './cluster-state.ts';
+import {
+  addressesSchema,
+  durabilitySchema,
+  nodeNameSchema,
+  nodePolicySchema,
+  operationKindSchema,
+  zoneSchema,
+} from './cluster-state.ts';
 
 const parameterNameSchema = z
   .string()
@@ -8,6 +15,12 @@ export const parameterChangesSchema = z
   .record(parameterNameSchema, z.string().max(1000).nullable())
   .refine((changes) => Object.keys(changes).length > 0, 'at least one parameter')
   .refine((changes) => Object.keys(changes).length <= 100, 'at most 100 parameters at once');
+
+export const nodeChangeSchema = nodePolicySchema
+  .extend({ zone: zoneSchema.nullable() })
+  .partial()
+  .refine((change) => Object.values(change).some((value) => value !== undefined), 'at least one change');
+export type NodeChange = z.infer<typeof nodeChangeSchema>;
 
 /** What a person or a script can ask a cluster to do. Every request goes plan → confirm → durable steps → history. */
 export const operationRequestSchema = z.discriminatedUnion('kind', [
@@ -54,6 +67,8 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('reinitialise-node'), node: nodeNameSchema }),
   /** PostgreSQL parameters of the whole cluster; null takes one back. */
   z.object({ kind: z.literal('set-parameters'), parameters: parameterChangesSchema }),
+  /** What a node is used for, and where it stands. */
+  z.object({ kind: z.literal('set-node'), node: nodeNameSchema, change: nodeChangeSchema }),
   /** Whom a commit waits for, and what happens when they do not answer. */
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
 ]);

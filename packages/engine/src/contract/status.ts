@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { failoverSchema } from './cluster-state.ts';
+import { failoverSchema, nodePolicySchema, usualPolicy } from './cluster-state.ts';
 import { networkSchema } from './network.ts';
 
 /**
@@ -44,6 +44,10 @@ export const nodeStatusSchema = z.object({
   sync: z.enum(['quorum', 'async', 'none']),
   raft: z.enum(['voter', 'learner', 'none']),
   maintenance: z.boolean(),
+  zone: z.string().nullable().default(null),
+  policy: nodePolicySchema.default(usualPolicy),
+  /** What a person has set for it, in a word or two each. */
+  notes: z.array(z.string()).default([]),
   /** Parameters whose new value takes effect with the next restart of PostgreSQL. */
   pendingRestart: z.array(z.string()).default([]),
   clone: z.object({ doneBytes: z.number(), totalBytes: z.number().nullable() }).nullable(),

@@ -26,7 +26,7 @@ function electionIn(world: World, holders: number, answering: string[], oldPrima
     votes,
     pending: [],
     preferred: null,
-    avoided: new Set(),
+    avoided: new Map(),
     compare: (left, right) => compareLsn(left.lsn, right.lsn),
   });
 }

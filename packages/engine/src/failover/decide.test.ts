@@ -32,7 +32,7 @@ function election(votes: SealVote[], more: Partial<ElectionInput> = {}) {
     votes,
     pending: [],
     preferred: null,
-    avoided: new Set(),
+    avoided: new Map(),
     compare: (left, right) => compareWalPositions(left, right, { current: 2, timelines }),
     ...more,
   });
@@ -107,6 +107,35 @@ describe('election (I-ELECT)', () => {
     expect(
       election([vote('node-2', '0/100'), vote('node-3', '0/90')], { preferred: 'node-3' }),
     ).toMatchObject({ candidate: 'node-2' });
+  });
+
+  it('I-ELECT-9: a priority decides among nodes that hold the same WAL, and never against WAL', () => {
+    const priorities = new Map([
+      ['node-2', 10],
+      ['node-3', 90],
+    ]);
+    const equals = election([vote('node-2', '0/100'), vote('node-3', '0/100')], { priorities });
+    expect(equals).toMatchObject({ candidate: 'node-3' });
+    expect(equals.verdicts.find(({ node }) => node === 'node-2')?.verdict).toMatch(/has a higher priority/);
+    const more = election([vote('node-2', '0/120'), vote('node-3', '0/100')], { priorities });
+    expect(more).toMatchObject({ candidate: 'node-2' });
+    const wanted = election([vote('node-2', '0/100'), vote('node-3', '0/100')], {
+      priorities,
+      preferred: 'node-2',
+    });
+    expect(wanted).toMatchObject({ candidate: 'node-2' });
+  });
+
+  it('I-ELECT-9: a node that is barred votes and never becomes primary; alone with the newest WAL it is named', () => {
+    const bar = { why: 'it is set to be never made primary', cure: 'Change that.' };
+    const avoided = new Map([['node-3', bar]]);
+    const equals = election([vote('node-2', '0/100'), vote('node-3', '0/100')], { avoided });
+    expect(equals).toMatchObject({ kind: 'promote', candidate: 'node-2' });
+    const newest = election([vote('node-2', '0/90'), vote('node-3', '0/100')], { avoided });
+    expect(newest).toMatchObject({
+      kind: 'blocked',
+      blockedBy: 'node-3 could be promoted safely, but it is set to be never made primary. Change that.',
+    });
   });
 
   it('returns to the old primary after a clean stop of everything, so that nothing moves without need', () => {

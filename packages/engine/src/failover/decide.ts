@@ -15,10 +15,18 @@ export interface ElectionInput {
   pending: string[];
   /** The node a person asked for (switchover); it must qualify like any other. */
   preferred: string | null;
-  /** Nodes that must not become primary: in maintenance, or not yet, or no longer, full members. */
-  avoided: ReadonlySet<string>;
+  /** Nodes that must not become primary, and why: in maintenance, set so, or not yet, or no longer, full members. */
+  avoided: ReadonlyMap<string, Bar>;
+  /** What a person prefers among nodes that hold the same WAL; the higher the better. */
+  priorities?: ReadonlyMap<string, number>;
   /** Orders positions of different timelines by the recorded forks: negative when left is behind right. */
   compare(left: WalPosition, right: WalPosition): number;
+}
+
+export interface Bar {
+  why: string;
+  /** What ends it, as a sentence; null when nothing a person can do at once. */
+  cure: string | null;
 }
 
 export type Verdicts = Failover['candidates'];
@@ -53,7 +61,8 @@ export function elect(input: ElectionInput): Election {
     choose(input, running.filter(isEligible), votes) ?? choose(input, startable.filter(isEligible), votes);
   if (chosen) return chosen;
   const barred = choose(input, startable, votes);
-  const why = barred?.kind === 'promote' ? blockedByMaintenance(barred.candidate) : blockedBy(input, votes);
+  const why =
+    (barred?.kind === 'promote' && blockedByBar(input, barred.candidate)) || blockedBy(input, votes);
   return { kind: 'blocked', blockedBy: why, verdicts: refusals(input, votes) };
 }
 
@@ -107,11 +116,15 @@ function supportersOf(
     .map((vote) => vote.node);
 }
 
-/** More WAL always wins; among equals the wanted one, then the old primary (least change), then the name. */
+/** More WAL always wins; among equals the wanted one, then the old primary (least change), the priority, the name. */
 function rank(input: ElectionInput, left: Vote, right: Vote): number {
   const byWal = input.compare(right.position, left.position);
   if (byWal !== 0) return byWal;
-  return preference(input, left) - preference(input, right) || (left.node < right.node ? -1 : 1);
+  return (
+    preference(input, left) - preference(input, right) ||
+    priorityOf(input, right) - priorityOf(input, left) ||
+    (left.node < right.node ? -1 : 1)
+  );
 }
 
 function preference(input: ElectionInput, vote: Vote): number {
@@ -119,13 +132,20 @@ function preference(input: ElectionInput, vote: Vote): number {
   return vote.node === input.oldPrimary && input.preferred === null ? 1 : 2;
 }
 
+function priorityOf({ priorities }: ElectionInput, { node }: Vote): number {
+  return priorities?.get(node) ?? 0;
+}
+
 function whyNot(input: ElectionInput, vote: Vote, chosen: Vote): string {
-  if (input.avoided.has(vote.node)) return 'Refused: it is in maintenance.';
+  const bar = input.avoided.get(vote.node);
+  if (bar) return `Refused: ${bar.why}.`;
   if (!vote.promotable) return `Refused: ${vote.whyNotPromotable ?? 'it cannot be promoted'}.`;
   if (input.compare(vote.position, chosen.position) < 0) {
     return `Refused: its WAL ends at ${vote.position.lsn}, behind ${chosen.node} at ${chosen.position.lsn}.`;
   }
-  return `Refused: it holds the same WAL as ${chosen.node}, which was preferred.`;
+  const isHigher = chosen.node !== input.preferred && priorityOf(input, chosen) > priorityOf(input, vote);
+  const words = isHigher ? 'has a higher priority' : 'was preferred';
+  return `Refused: it holds the same WAL as ${chosen.node}, which ${words}.`;
 }
 
 function refusals(input: ElectionInput, votes: Vote[]): Verdicts {
@@ -149,8 +169,9 @@ function silent(input: ElectionInput): Verdicts {
     });
 }
 
-function blockedByMaintenance(node: string): string {
-  return `${node} could be promoted safely, but it is in maintenance. End that to go on: quantadb maintenance off ${node}.`;
+function blockedByBar({ avoided }: ElectionInput, node: string): string | null {
+  const bar = avoided.get(node);
+  return bar ? `${node} could be promoted safely, but ${bar.why}.${bar.cure ? ` ${bar.cure}` : ''}` : null;
 }
 
 function blockedBy(input: ElectionInput, votes: Vote[]): string {

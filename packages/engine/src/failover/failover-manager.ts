@@ -15,6 +15,7 @@ import { type Cancel, type Clock, sleep, systemClock } from '../shared/clock.ts'
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { type NewId, systemNewId } from '../shared/random.ts';
+import { barsOf } from './bars.ts';
 import { judgeNetwork } from './connectivity.ts';
 import { type Election, elect, electorsOf } from './decide.ts';
 import { type Suspicion, suspect } from './detect.ts';
@@ -287,16 +288,14 @@ export class FailoverManager {
   }): Election {
     const { state, failover, votes } = round;
     const history = { current: state.reign.timeline, timelines: withHistories(state.timelines, votes) };
-    const avoided = Object.values(state.members).filter(
-      (member) => member.maintenance || member.phase !== 'active',
-    );
     return elect({
       oldPrimary: failover.oldPrimary,
       syncSet: state.syncSet,
       votes: [...votes],
       pending: [...round.pending],
       preferred: failover.preferred,
-      avoided: new Set(avoided.map((member) => member.name)),
+      avoided: barsOf(state),
+      priorities: new Map(Object.values(state.members).map(({ name, policy }) => [name, policy.priority])),
       compare: (left, right) => this.options.comparePositions(left, right, history),
     });
   }

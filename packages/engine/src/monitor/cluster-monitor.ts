@@ -1,5 +1,6 @@
 import { rowOf } from '../cluster/contacts.ts';
-import { memberByRaftId, voteAdvice } from '../cluster/membership.ts';
+import { memberByRaftId, voteAdvice, zoneAdvice } from '../cluster/membership.ts';
+import { nodeNotes } from '../cluster/node-change.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
 import type { PlanInput } from '../cluster/plan-body.ts';
 import type { Leadership } from '../cluster/store.ts';
@@ -82,7 +83,7 @@ export class ClusterMonitor {
       nodes,
       noQuorum,
       network,
-      advice: voteAdvice(state, this.options.votersNow()),
+      advice: voteAdvice(state, this.options.votersNow()) ?? zoneAdvice(state, this.options.votersNow()),
       failover: lastFailover(state),
     };
   }
@@ -112,6 +113,9 @@ export class ClusterMonitor {
       sync: isPrimary || member.kind === 'witness' ? 'none' : inSet ? 'quorum' : 'async',
       raft: votes ? 'voter' : 'learner',
       maintenance: member.maintenance !== null,
+      zone: member.zone,
+      policy: member.policy,
+      notes: nodeNotes(member),
       pendingRestart: report?.pendingRestart ?? [],
       clone: report?.clone ?? null,
       ...(report ? { pids: report.pids } : {}),

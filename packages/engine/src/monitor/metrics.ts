@@ -62,6 +62,11 @@ export async function renderMetrics(report: NodeReport): Promise<string> {
     'Least time that was left on the lease at a renewal in the last half minute',
     seconds(leaseRemainingMsMin),
   );
+  gauge(
+    'certificate_expires_timestamp_seconds',
+    'Until when the certificate of this host is good',
+    seconds(report.certificateUntilMs),
+  );
   stateGauge(registry, report);
   standbyGauges(registry, report);
   return registry.metrics();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { usualPolicy } from '../contract/cluster-state.ts';
 import type { NodeStatus } from '../contract/status.ts';
 import { demoMember, demoState } from '../testing/demo-state.ts';
 import { judge } from './verdict.ts';
@@ -21,6 +22,9 @@ function node(number: number, more: Partial<NodeStatus> = {}): NodeStatus {
     sync: isPrimary ? 'none' : 'quorum',
     raft: 'voter',
     maintenance: false,
+    zone: null,
+    policy: usualPolicy,
+    notes: [],
     pendingRestart: [],
     clone: null,
     ...more,

@@ -1,6 +1,7 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { Network } from '../contract/network.ts';
 import type { ClusterStatus, NodeStatus, NoQuorum } from '../contract/status.ts';
+import { intendedTarget } from '../replication/sync-target.ts';
 import { noQuorumWords } from './no-quorum.ts';
 
 /** The health of a cluster in one word and one sentence (pure): what an on-call engineer reads first. */
@@ -50,8 +51,8 @@ function isWell(node: NodeStatus): boolean {
 /** A standby that streams and is to be part of the synchronous set, but has not joined it yet. */
 function isWaitedForLater({ state }: VerdictInput, node: NodeStatus): boolean {
   const isStandby = node.kind === 'data' && node.state === 'streaming' && !node.maintenance;
-  const isActive = state.members[node.name]?.phase === 'active';
-  return isStandby && isActive && !state.syncSet.standbys.includes(node.name);
+  const isMeant = intendedTarget(state).standbys.includes(node.name);
+  return isStandby && isMeant && !state.syncSet.standbys.includes(node.name);
 }
 
 function describe(node: NodeStatus): string {

@@ -1,13 +1,36 @@
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../shared/logger.ts';
 import { historyFileName, readHistories, strayTimelines } from './history-files.ts';
 import { slotNameOf } from './layout.ts';
 import { PostgresSupervisor } from './supervisor.ts';
-import { sql, TestCluster, untilReceived, untilStreaming, upstreamOf } from './testing/test-cluster.ts';
+import {
+  renewCertificate,
+  sql,
+  TestCluster,
+  type TestNode,
+  untilReceived,
+  untilStreaming,
+  upstreamOf,
+} from './testing/test-cluster.ts';
 
 let cluster: TestCluster;
+
+/** What PostgreSQL answers a client that asks for TLS (SSLRequest of its protocol). */
+async function serialShownBy(node: TestNode): Promise<string> {
+  const plain = connect({ host: '127.0.0.1', port: node.place.port });
+  plain.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]));
+  expect((await once(plain, 'data'))[0]).toEqual(Buffer.from('S'));
+  const secure = connectTls({ socket: plain, rejectUnauthorized: false });
+  await once(secure, 'secureConnect');
+  const { serialNumber } = secure.getPeerCertificate();
+  secure.destroy();
+  return serialNumber;
+}
 
 beforeEach(async () => {
   cluster = await TestCluster.create();
@@ -25,6 +48,12 @@ test('a new system starts as a standby, becomes primary of timeline 2, and a clo
   const standby = await cluster.standby('node-2', primary);
   await untilReceived(standby, primary);
   expect(await sql(standby, 'SELECT count(*)::int AS n FROM t')).toEqual([{ n: 1000 }]);
+  const before = await serialShownBy(standby);
+  await renewCertificate(cluster.directory, 'node-2');
+  await standby.supervisor.refreshCertificates();
+  await expect.poll(() => serialShownBy(standby), { timeout: 10_000 }).not.toBe(before);
+  await sql(primary, 'INSERT INTO t VALUES (1001)');
+  await untilReceived(standby, primary);
 });
 
 test('I-SYNC-8: an order for an earlier synchronous set changes nothing, also for a daemon that has just started', async () => {

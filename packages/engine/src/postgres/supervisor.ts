@@ -342,11 +342,9 @@ export class PostgresSupervisor {
     return createApplication(this.place, application);
   }
 
-  /** After the host's certificate was renewed. */
+  /** After the host's certificate was renewed; its key stays, and with it the keys of WAL receivers. */
   async refreshCertificates(): Promise<void> {
     await copyCertificates(this.place);
-    const { upstream } = await this.settings.current();
-    if (upstream) await this.settings.change(() => this.upstreamPatch(upstream));
     await this.settings.signalReload();
   }
 

@@ -187,6 +187,25 @@ test('a leader whose main thread is silent hands over', async () => {
   expect(first.driver.status().role).not.toBe('leader');
 });
 
+test('a renewed certificate is shown to everybody who dials from then on; connections that stand go on', async () => {
+  const first = await start(1, { bootstrap: true });
+  const serialNow = () =>
+    new Promise<string>((resolve, reject) => {
+      const options = { ca: authority.certPem, host: '127.0.0.1', port: first.port };
+      const socket = connect({ ...options, checkServerIdentity: () => undefined });
+      socket.on('secureConnect', () => {
+        resolve(socket.getPeerCertificate().serialNumber);
+        socket.destroy();
+      });
+      socket.on('error', reject);
+    });
+  const before = await serialNow();
+  expect(await serialNow()).toBe(before);
+  first.driver.useCertificate(await certificateOf('node-1'));
+  await expect.poll(serialNow, { timeout: 10_000 }).not.toBe(before);
+  await propose(first, 'still here');
+});
+
 test('strangers are kept out: another authority, another name, another cluster, garbage', async () => {
   const first = await start(1, { bootstrap: true });
   const foreign = await certificateOf('node-2', await createAuthority({ name: 'foreign' }));

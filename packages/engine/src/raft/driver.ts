@@ -141,6 +141,11 @@ export class RaftDriver {
     return this.ask({ type: 'confirm', deadlineMs }, stopped);
   }
 
+  /** After a renewal of the host's certificate. */
+  useCertificate(tls: WorkerOptions['tls']): void {
+    this.post({ type: 'certificate', tls });
+  }
+
   setLeaseGate(gate: LeaseGate | null): void {
     this.post({ type: 'gate', gate });
   }

@@ -18,6 +18,7 @@ export interface TransportOptions {
 const helloDeadlineMs = 5000;
 const silenceMsMax = 10_000;
 const inboundMax = 256;
+const authentication = { minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: true } as const;
 
 /**
  * Raft's own connections: every node dials every other and sends on what it dialled, over mutual TLS 1.3. Loss is no
@@ -38,13 +39,8 @@ export class Transport {
 
   /** @throws QuantaError CONFIG_INVALID when the port cannot be had */
   async listen(): Promise<void> {
-    const { tls, listenHost, self } = this.options;
-    const server = createServer({
-      ...tls,
-      minVersion: 'TLSv1.3',
-      requestCert: true,
-      rejectUnauthorized: true,
-    });
+    const { listenHost, self } = this.options;
+    const server = createServer({ ...this.options.tls, ...authentication });
     server.maxConnections = inboundMax;
     server.on('secureConnection', (socket) => this.accept(socket));
     server.on('tlsClientError', (error) => {
@@ -64,6 +60,13 @@ export class Transport {
       );
     });
     this.server = server;
+  }
+
+  /** After a renewal: for every connection that begins from now on. Those that stand are not touched. */
+  useCertificate(tls: TransportOptions['tls']): void {
+    // The links dial with this very object.
+    Object.assign(this.options.tls, tls);
+    this.server?.setSecureContext({ ...tls, ...authentication });
   }
 
   /** The members to keep connections to; others are dropped, except visitors. */

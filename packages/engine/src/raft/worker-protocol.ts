@@ -70,6 +70,7 @@ export type ToWorker =
   | { type: 'request'; id: number; request: Request }
   | { type: 'alive' }
   | { type: 'gate'; gate: LeaseGate | null }
+  | { type: 'certificate'; tls: WorkerOptions['tls'] }
   | { type: 'applied'; index: number }
   | { type: 'keep-snapshot'; index: number; data: string };
 

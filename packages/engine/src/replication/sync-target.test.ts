@@ -58,6 +58,21 @@ describe('who should be in the sync set', () => {
     expect(intendedTarget(state).standbys).toEqual(['node-2', 'node-5']);
   });
 
+  it('waits across zones when that was chosen and enough standbys are elsewhere', () => {
+    const state = cluster(4, { acrossZones: true });
+    const zones = { 'node-1': 'a', 'node-2': 'a', 'node-3': 'b', 'node-4': 'c' };
+    for (const [name, zone] of Object.entries(zones)) Object.assign(state.members[name] ?? {}, { zone });
+    expect(intendedTarget(state)).toMatchObject({ standbys: ['node-3', 'node-4'], count: 2 });
+    const available = { ...state, durability: { ...state.durability, strictness: 'available' as const } };
+    expect(syncTargetOf(available, lost('node-4'))).toMatchObject({
+      standbys: ['node-2', 'node-3'],
+      count: 2,
+    });
+    state.reign.primary = 'node-3';
+    expect(intendedTarget(state)).toMatchObject({ standbys: ['node-1', 'node-2', 'node-4'], count: 2 });
+    expect(intendedTarget({ ...state, durability: { ...state.durability, mode: 'all' } }).count).toBe(3);
+  });
+
   it('leaves out the node that an operation is removing, which makes it leave the set first', () => {
     const state = cluster(5);
     state.operation = removal('node-5');

@@ -15,17 +15,26 @@ export interface StandbyHealth {
 export function syncTargetOf(state: ClusterState, health: StandbyHealth): SyncTarget {
   const isStrict = state.durability.strictness === 'strict';
   const members = stayingMembers(state);
-  const standbys = members
+  const wanted = wantedCount(state, members.length);
+  const able = members
     .filter((member) => member.name !== state.reign.primary)
     .filter((member) =>
       isInSyncSet(state, member.name)
         ? isStrict || !health.isLost(member.name)
         : member.maintenance === null && health.mayEnter(member.name),
-    )
+    );
+  const standbys = inOtherZones(state, able, wanted)
     .map((member) => member.name)
     .sort();
-  const count = Math.min(wantedCount(state, members.length), standbys.length);
-  return { standbys, count, isStrict };
+  return { standbys, count: Math.min(wanted, standbys.length), isStrict };
+}
+
+/** All of them, unless commits are to be in two zones and enough standbys are somewhere else than the primary. */
+function inOtherZones(state: ClusterState, able: Member[], wanted: number): Member[] {
+  const zone = state.members[state.reign.primary ?? '']?.zone ?? null;
+  if (!state.durability.acrossZones || state.durability.mode === 'all' || zone === null) return able;
+  const elsewhere = able.filter((member) => member.zone !== null && member.zone !== zone);
+  return elsewhere.length >= Math.max(1, wanted) ? elsewhere : able;
 }
 
 /** The target once every standby that belongs to the set has kept up; what a plan shows. */

@@ -1,6 +1,6 @@
 // The certificate library registers its parts by metadata and wants this before it is loaded.
 import 'reflect-metadata';
-import { webcrypto, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, webcrypto, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 import { nodeNameSchema } from '../contract/cluster-state.ts';
@@ -195,6 +195,47 @@ async function keyFromPem(pem: string): Promise<webcrypto.CryptoKey> {
   return (await webcrypto.subtle.importKey('pkcs8', der as ArrayBuffer, keyAlgorithm, false, [
     'sign',
   ])) as webcrypto.CryptoKey;
+}
+
+/** Another certificate for the key that a host has: whoever knows it by its key goes on to do so. */
+export async function renewalRequest(host: string, keyPem: string): Promise<string> {
+  const privateKey = createPrivateKey(keyPem);
+  const publicDer = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  const keys = {
+    privateKey: await keyFromPem(keyPem),
+    publicKey: (await webcrypto.subtle.importKey('spki', publicDer, keyAlgorithm, true, [
+      'verify',
+    ])) as webcrypto.CryptoKey,
+  };
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: [{ CN: [host] }],
+    keys,
+    signingAlgorithm: keyAlgorithm,
+  });
+  return request.toString('pem');
+}
+
+export interface CertificateFacts {
+  commonName: string;
+  fromMs: number;
+  untilMs: number;
+  /** The public key as SPKI, base64. */
+  publicKey: string;
+}
+
+/** @throws QuantaError PROTOCOL_VIOLATION when it cannot be read */
+export function readCertificate(certPem: string): CertificateFacts {
+  try {
+    const certificate = new X509Certificate(certPem);
+    return {
+      commonName: /^CN=(.+)$/m.exec(certificate.subject)?.[1] ?? '',
+      fromMs: Date.parse(certificate.validFrom),
+      untilMs: Date.parse(certificate.validTo),
+      publicKey: certificate.publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
+    };
+  } catch (error) {
+    throw new QuantaError('PROTOCOL_VIOLATION', 'a certificate cannot be read', { cause: error });
+  }
 }
 
 /** A new key and the request to certify it; the key stays where it was made. */

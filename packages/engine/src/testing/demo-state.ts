@@ -1,4 +1,4 @@
-import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import { type ClusterState, type Member, usualPolicy } from '../contract/cluster-state.ts';
 
 /** A healthy cluster of three data nodes in epoch 3, for tests of pure logic. */
 export function demoState(): ClusterState {
@@ -44,5 +44,6 @@ export function demoMember(number: number): Member {
     zone: null,
     phase: 'active',
     maintenance: null,
+    policy: { ...usualPolicy },
   };
 }

@@ -15,6 +15,8 @@ export interface TopologyNode {
   lagMs: number | null;
   isRaftLeader: boolean;
   isInMaintenance: boolean;
+  /** What sets it apart, in a word or two each. */
+  notes: string[];
   menu?: ReactNode;
 }
 
@@ -101,6 +103,11 @@ function NodeCard({ node }: { node: TopologyNode }) {
       <div className="mt-2 flex flex-wrap items-center gap-1.5">
         {node.isRaftLeader ? <Badge tone="muted">decides</Badge> : null}
         {node.isInMaintenance ? <Badge tone="warning">maintenance</Badge> : null}
+        {node.notes.map((note) => (
+          <Badge key={note} tone="muted">
+            {note}
+          </Badge>
+        ))}
         {node.address ? (
           <code className="font-mono text-[0.6875rem] text-ink-faint">{node.address}</code>
         ) : null}

@@ -4,7 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dispatchPeerCall, type PeerHandlers } from '@quantadb/engine/cluster/peer-protocol';
-import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
+import { type ClusterState, usualPolicy } from '@quantadb/engine/contract/cluster-state';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
 import type { NodeReport } from '@quantadb/engine/contract/node-report';
 import type { OperationPlan, OperationRequest, OperationStart } from '@quantadb/engine/contract/operations';
@@ -82,6 +82,7 @@ export function demoReport(parts: Partial<NodeReport> = {}): NodeReport {
     clone: null,
     pendingRestart: [],
     configuration: null,
+    certificateUntilMs: null,
     unguarded: [],
     raft: null,
     pids: { daemon: 1, reaper: 2, postgres: 3, routers: [] },
@@ -107,6 +108,9 @@ export function demoStatus(parts: Partial<NodeStatus> = {}): ClusterStatus {
     sync: 'none',
     raft: 'voter',
     maintenance: false,
+    zone: null,
+    policy: usualPolicy,
+    notes: [],
     pendingRestart: [],
     clone: null,
     ...parts,
@@ -202,6 +206,14 @@ export class ApiFixture {
   /** Open connections of the TCP port. */
   connections(): number {
     return this.api?.connections() ?? 0;
+  }
+
+  async renewCertificate(): Promise<void> {
+    const { certPem, keyPem } = await issueHostCertificate(this.authority, {
+      host: 'node-1',
+      addresses: ['127.0.0.1'],
+    });
+    this.api?.useCertificate({ ca: this.authority.certPem, cert: certPem, key: keyPem });
   }
 
   async open(port = 0): Promise<void> {

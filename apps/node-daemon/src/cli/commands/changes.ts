@@ -1,7 +1,13 @@
 import type { Command } from 'commander';
 import { change } from '../change.ts';
 import type { Intent } from '../console-client.ts';
-import { durabilityOf, parameterChanges } from '../settings-arguments.ts';
+import {
+  type DurabilitySettings,
+  durabilityOf,
+  type NodeSettings,
+  nodeChangeOf,
+  parameterChanges,
+} from '../settings-arguments.ts';
 import { throughConsole, throughDaemon } from '../steering.ts';
 import { findConsole, Target } from '../target.ts';
 import { type GlobalOptions, print, wholeNumber } from './options.ts';
@@ -16,23 +22,7 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
     const operation = await change({ steering, reason, yes, json });
     print(options(), operation, () => `${operation.kind}: done`);
   };
-  const node = program.command('node').description('add or remove a node');
-  node
-    .command('add <host>')
-    .description('make a spare host a standby of the cluster')
-    .action((host: string) => perform({ kind: 'add-node', host }));
-  node
-    .command('remove <node>')
-    .description('take a standby out of its cluster; its data is set aside')
-    .action((name: string) => perform({ kind: 'remove-node', node: name }));
-  node
-    .command('restart <node>')
-    .description('restart PostgreSQL of a standby')
-    .action((name: string) => perform({ kind: 'restart-node', node: name }));
-  node
-    .command('reinitialise <node>')
-    .description('give up the data of a standby and clone the primary’s anew')
-    .action((name: string) => perform({ kind: 'reinitialise-node', node: name }));
+  addNode(program, perform);
   program
     .command('rolling-restart')
     .description('restart every node: the standbys one by one, then a switchover')
@@ -48,8 +38,9 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
     .command('durability <mode> [strictness]')
     .description('whom a commit waits for: async, quorum or all; strict or available')
     .option('--sync-timeout <seconds>', 'how long an available cluster waits for a silent standby', '10')
-    .action((mode: string, strictness: string | undefined, own: { syncTimeout: string }) =>
-      perform({ kind: 'set-durability', durability: durabilityOf(mode, strictness, own.syncTimeout) }),
+    .option('--across-zones', 'wait for standbys in other zones than the primary’s, while there are enough')
+    .action((mode: string, strictness: string | undefined, own: DurabilitySettings) =>
+      perform({ kind: 'set-durability', durability: durabilityOf(mode, strictness, own) }),
     );
   program
     .command('switchover')
@@ -70,4 +61,34 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
     .command('off <node>')
     .description('end')
     .action((name: string) => perform({ kind: 'set-maintenance', node: name, on: null }));
+}
+
+function addNode(program: Command, perform: (intent: Intent) => Promise<void>): void {
+  const node = program.command('node').description('add or remove a node');
+  node
+    .command('add <host>')
+    .description('make a spare host a standby of the cluster')
+    .action((host: string) => perform({ kind: 'add-node', host }));
+  node
+    .command('remove <node>')
+    .description('take a standby out of its cluster; its data is set aside')
+    .action((name: string) => perform({ kind: 'remove-node', node: name }));
+  node
+    .command('restart <node>')
+    .description('restart PostgreSQL of a standby')
+    .action((name: string) => perform({ kind: 'restart-node', node: name }));
+  node
+    .command('reinitialise <node>')
+    .description('give up the data of a standby and clone the primary’s anew')
+    .action((name: string) => perform({ kind: 'reinitialise-node', node: name }));
+  node
+    .command('set <node>')
+    .description('what a node is used for, and where it stands')
+    .option('--priority <0-100>', 'of nodes with the same WAL the highest becomes primary (usual: 50)')
+    .option('--failover <yes|no>', 'whether it may become primary')
+    .option('--reads <yes|no>', 'whether health endpoints send reads to it')
+    .option('--zone <name>', 'what fails together has the same name; "none": in no zone')
+    .action((name: string, own: NodeSettings) =>
+      perform({ kind: 'set-node', node: name, change: nodeChangeOf(own) }),
+    );
 }

@@ -27,6 +27,18 @@ export function addConsole(program: Command, options: () => GlobalOptions): void
       print(options(), made, () => made.token);
     });
   program
+    .command('audit-verify')
+    .description('whether the audit log is as it was written')
+    .action(async () => {
+      const verdict = await (await console()).verifyAudit();
+      const { ok, checked, lastHash, brokenAt } = verdict;
+      const words = ok
+        ? `The audit log is as it was written: ${checked} entries, the last hash is ${lastHash}.`
+        : `The audit log was changed: entry ${brokenAt?.id} of ${brokenAt?.at} or one before it is not as it was written.`;
+      print(options(), verdict, () => words);
+      if (!ok) process.exitCode = 1;
+    });
+  program
     .command('metrics')
     .description('Prometheus text of the console')
     .action(async () => {

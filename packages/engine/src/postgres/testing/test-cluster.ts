@@ -176,6 +176,15 @@ export async function issueCertificate(directory: string, name: string): Promise
     ...['-keyout', `${file}.key`, '-out', `${file}.csr`, '-subj', `/CN=${name}`],
   ]);
   await writeFile(join(directory, `${file}.ext`), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
+  return certify(directory, file);
+}
+
+/** Another certificate for the key that `name` has. */
+export async function renewCertificate(directory: string, name: string): Promise<void> {
+  await certify(directory, name.replaceAll(':', '-'));
+}
+
+async function certify(directory: string, file: string): Promise<NodePlace['tls']> {
   await openssl(directory, [
     ...[
       'x509',

@@ -1,0 +1,83 @@
+import { X509Certificate } from 'node:crypto';
+import { type CertificateFacts, readCertificate, renewalRequest } from '@quantadb/engine/security/pki';
+import { writeDurably } from '@quantadb/engine/shared/durable-file';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import type { Logger } from '@quantadb/engine/shared/logger';
+
+export interface Tls {
+  ca: string;
+  cert: string;
+  key: string;
+}
+
+export interface CertificateKeeperOptions {
+  host: string;
+  /** What every part of the daemon shows to others: changed in place by a renewal. */
+  tls: Tls;
+  certFile: string;
+  logger: Logger;
+  /** Everything that holds a copy of its own. */
+  apply(tls: Tls): Promise<void>;
+}
+
+const checkEveryMs = 3_600_000;
+/** After a refusal, and while nobody answers. */
+const retryMs = 60_000;
+
+/**
+ * Keeps the certificate of this host good: once half of its life is over it asks the control plane for another one, for the same
+ * key. That leaves months for a control plane that is away.
+ */
+export class CertificateKeeper {
+  private readonly options: CertificateKeeperOptions;
+  private nextTryMs = 0;
+  private isBusy = false;
+
+  constructor(options: CertificateKeeperOptions) {
+    this.options = options;
+  }
+
+  untilMs(): number {
+    return readCertificate(this.options.tls.cert).untilMs;
+  }
+
+  /** Called whenever the control plane is there; `ask` carries the request to it. */
+  async look(ask: (certificateRequest: string) => Promise<string>, nowMs: number): Promise<void> {
+    if (this.isBusy || nowMs < this.nextTryMs) return;
+    this.isBusy = true;
+    this.nextTryMs = nowMs + checkEveryMs;
+    try {
+      if (isRenewalDue(readCertificate(this.options.tls.cert), nowMs)) await this.renew(ask);
+    } catch (error) {
+      this.nextTryMs = nowMs + retryMs;
+      this.options.logger.warn({ error: messageOf(error) }, 'the certificate of this host was not renewed');
+    } finally {
+      this.isBusy = false;
+    }
+  }
+
+  private async renew(ask: (certificateRequest: string) => Promise<string>): Promise<void> {
+    const { host, tls, certFile, logger } = this.options;
+    const certificate = await ask(await renewalRequest(host, tls.key));
+    refuseForeign({ certificate, tls, host });
+    // On disk first: the control plane knows the old one until the new one has been shown to it.
+    await writeDurably(certFile, certificate);
+    tls.cert = certificate;
+    await this.options.apply(tls);
+    logger.info({ until: new Date(this.untilMs()).toISOString() }, 'the certificate of this host is renewed');
+  }
+}
+
+/** Half of its life is over (pure). */
+export function isRenewalDue({ fromMs, untilMs }: CertificateFacts, nowMs: number): boolean {
+  return nowMs >= fromMs + (untilMs - fromMs) / 2;
+}
+
+/** @throws QuantaError PROTOCOL_VIOLATION when it is not for this host and its key, or of another authority */
+function refuseForeign({ certificate, tls, host }: { certificate: string; tls: Tls; host: string }): void {
+  const fresh = readCertificate(certificate);
+  const isOurs = new X509Certificate(certificate).verify(new X509Certificate(tls.ca).publicKey);
+  const isThisHosts = fresh.commonName === host && fresh.publicKey === readCertificate(tls.cert).publicKey;
+  if (isOurs && isThisHosts) return;
+  throw new QuantaError('PROTOCOL_VIOLATION', 'the new certificate is not for this host');
+}
