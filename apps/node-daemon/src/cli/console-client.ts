@@ -1,4 +1,6 @@
 import {
+  type ClusterEvent,
+  clusterEventSchema,
   type Operation,
   operationKindSchema,
   operationStepSchema,
@@ -8,8 +10,8 @@ import {
   type OperationRequest,
   operationPlanSchema,
 } from '@quantadb/engine/contract/operations';
-import type { ClusterStatus } from '@quantadb/engine/contract/status';
-import { clusterStatusSchema } from '@quantadb/engine/contract/status';
+import type { ClusterStatus, SystemStatus } from '@quantadb/engine/contract/status';
+import { clusterStatusSchema, hostStatusSchema } from '@quantadb/engine/contract/status';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { type ConsoleAddress, type ConsoleCall, callConsole } from '../console-api.ts';
@@ -51,6 +53,9 @@ export type Intent =
   | { kind: 'add-node'; host: string }
   | Exclude<OperationRequest, { kind: 'create-cluster' | 'add-node' }>;
 
+const hostStateSchema = hostStatusSchema.shape.state;
+const eventSchema = clusterEventSchema.omit({ atMs: true }).extend({ at: z.string() });
+
 const auditVerdictSchema = z.object({
   ok: z.boolean(),
   checked: z.number(),
@@ -60,6 +65,7 @@ const auditVerdictSchema = z.object({
 
 const isUpDeadlineMs = 2000;
 const operationsShown = 50;
+const eventsShown = 200;
 
 /** The console's REST API, as the command line uses it. */
 export class ConsoleClient {
@@ -103,6 +109,30 @@ export class ConsoleClient {
 
   async verifyAudit(): Promise<z.infer<typeof auditVerdictSchema>> {
     return auditVerdictSchema.parse(await this.call({ method: 'GET', path: '/api/v1/audit/verify' }));
+  }
+
+  /** What every cluster has last said of itself, in the shape of `status --json`. */
+  async status(): Promise<SystemStatus> {
+    const [clusters, hosts] = await Promise.all([this.clusters(), this.hosts()]);
+    const nodes = clusters.flatMap(({ status }) => status.nodes);
+    return {
+      console: this.address.url,
+      hosts: hosts.map(({ name, state, cluster }) => {
+        const api = nodes.find((node) => node.name === name)?.api ?? '';
+        return { name, state: hostStateSchema.catch('unreachable').parse(state), cluster, api };
+      }),
+      clusters: clusters.map(({ status }) => status),
+    };
+  }
+
+  /** Those after `sinceId`, the newest last; at most the newest two hundred. */
+  async events(clusterId: string, sinceId: number): Promise<ClusterEvent[]> {
+    const path = `/api/v1/clusters/${clusterId}/events?limit=${eventsShown}`;
+    const events = z.array(eventSchema).parse(await this.call({ method: 'GET', path }));
+    return events
+      .filter((event) => event.id > sinceId)
+      .reverse()
+      .map(({ at, ...event }) => ({ ...event, atMs: Date.parse(at) }));
   }
 
   async hosts(): Promise<ConsoleHost[]> {

@@ -9,6 +9,9 @@ import { installUnit, ownCommand, quoted, removeUnit } from './systemd.ts';
 /** More than a daemon takes at most to stop PostgreSQL or to kill it. */
 const stopSeconds = 70;
 
+/** For a shell, in systemd's quoting: the rest of the line is run when there is a main process. */
+const onlyWhileAlive = `'test -z "$$MAINPID" || exec "$$@"'`;
+
 export interface ServiceParts {
   host: string;
   node: string;
@@ -22,8 +25,8 @@ export function unitNameOf(host: string): string {
 
 /**
  * The unit (systemd.service(5)). Only the daemon is signalled: the reaper and PostgreSQL outlive it, and the next daemon adopts
- * them within the lease. So `reload` replaces the daemon without an outage; `stop`, also at the machine's shutdown, stops
- * PostgreSQL cleanly first.
+ * them within the lease. So `reload` replaces the daemon while PostgreSQL goes on (a primary whose daemon is away for more than a
+ * second is failed over all the same); `stop`, also at the machine's shutdown, stops PostgreSQL cleanly first.
  */
 export function unitText({ host, node, command, configFile }: ServiceParts): string {
   const run = [node, command].map(quoted).join(' ');
@@ -41,12 +44,13 @@ Type=simple
 ExecStart=${run} host run ${config}
 # A new daemon for the same PostgreSQL: after an upgrade of QuantaDB, or a change of the configuration.
 ExecReload=/bin/kill -TERM $MAINPID
-# PostgreSQL stops too; a primary's cluster fails over at once.
-ExecStop=${run} host stop ${config}
+# PostgreSQL stops too; a primary's cluster fails over at once. Not for a daemon that has ended by itself (systemd comes here then
+# too, without a main process): it is replaced within the lease.
+ExecStop=/bin/sh -c ${onlyWhileAlive} stop ${run} host stop ${config}
 TimeoutStopSec=${stopSeconds}
 KillMode=process
 Restart=always
-RestartSec=1
+RestartSec=100ms
 LimitNOFILE=65536
 # The machine is out of memory: anything else goes first.
 OOMScoreAdjust=-900

@@ -51,21 +51,25 @@ export async function homeOf(options: TargetOptions): Promise<Home> {
  */
 export async function findConsole(options: TargetOptions): Promise<ConsoleClient | null> {
   if (options.node !== undefined) return null;
-  const url = options.console ?? process.env.QUANTADB_CONSOLE;
-  const token = options.token ?? process.env.QUANTADB_TOKEN;
-  if (url) {
-    const named = new ConsoleClient({ url, token: token ?? null });
-    if (await named.isUp()) return named;
-    throw new QuantaError('PEER_UNREACHABLE', `the console at ${url} does not answer`, {
-      hint: 'Ask a daemon instead: --node <host:port>.',
-    });
-  }
+  const named = await namedConsole(options);
+  if (named) return named;
   const { path } = await homeOf(options);
   const system = await readSystem(path).catch(() => null);
   const secrets = await readSecrets(demoPaths(path).secrets);
   if (!system || !secrets?.console.token) return null;
   const own = new ConsoleClient({ url: system.console, token: secrets.console.token });
   return (await own.isUp()) ? own : null;
+}
+
+/** The same, but null when none was named: what this machine knows of its local system is more than its console does. */
+export async function namedConsole(options: TargetOptions): Promise<ConsoleClient | null> {
+  const url = options.console ?? process.env.QUANTADB_CONSOLE;
+  if (!url || options.node !== undefined) return null;
+  const named = new ConsoleClient({ url, token: options.token ?? process.env.QUANTADB_TOKEN ?? null });
+  if (await named.isUp()) return named;
+  throw new QuantaError('PEER_UNREACHABLE', `the console at ${url} does not answer`, {
+    hint: 'Ask a daemon instead: --node <host:port>.',
+  });
 }
 
 /** Whom a command talks to: the daemons of the local system, or one that was named. */

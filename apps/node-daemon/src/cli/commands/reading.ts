@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ClusterEvent } from '@quantadb/engine/contract/cluster-state';
 import type { Command } from 'commander';
 import { eventLines, eventsText, hostsText, nodesText, operationsText, statusText } from '../format.ts';
-import { findConsole, Target } from '../target.ts';
+import { findConsole, namedConsole, Target } from '../target.ts';
 import { UsageError } from '../usage-error.ts';
 import { type GlobalOptions, print } from './options.ts';
 
@@ -9,18 +10,22 @@ const followEventsEveryMs = 500;
 
 export function addReading(program: Command, options: () => GlobalOptions): void {
   const target = () => Target.find(options());
+  const statusNow = async () => {
+    const named = await namedConsole(options());
+    return named ? named.status() : (await target()).status();
+  };
   program
     .command('status')
     .description('how everything is')
     .action(async () => {
-      const status = await (await target()).status();
+      const status = await statusNow();
       print(options(), status, () => statusText(status));
     });
   program
     .command('nodes')
     .description('the nodes of all clusters')
     .action(async () => {
-      const nodes = (await (await target()).status()).clusters.flatMap((cluster) => cluster.nodes);
+      const nodes = (await statusNow()).clusters.flatMap((cluster) => cluster.nodes);
       print(options(), nodes, () => nodesText(nodes));
     });
   program
@@ -49,10 +54,19 @@ export function addReading(program: Command, options: () => GlobalOptions): void
     .action(async (own: { since: string; follow?: boolean }) => showEvents(options(), own));
 }
 
+async function eventReader(options: GlobalOptions): Promise<(since: number) => Promise<ClusterEvent[]>> {
+  const named = await namedConsole(options);
+  if (named) {
+    const { id } = await named.cluster(options.cluster);
+    return (since) => named.events(id, since);
+  }
+  const target = await Target.find(options);
+  return async (since) => (await target.reader()).events(since);
+}
+
 async function showEvents(options: GlobalOptions, own: { since: string; follow?: boolean }): Promise<void> {
   if (!/^\d+$/.test(own.since)) throw new UsageError('--since takes the id of an event');
-  const target = await Target.find(options);
-  const read = async (since: number) => (await target.reader()).events(since);
+  const read = await eventReader(options);
   const events = await read(Number(own.since));
   if (!own.follow || events.length > 0) print(options, events, () => eventsText(events));
   let since = events.at(-1)?.id ?? Number(own.since);
