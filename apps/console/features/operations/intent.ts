@@ -17,6 +17,8 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'set-parameters': 'disruptive',
   'set-durability': 'disruptive',
   'set-node': 'reversible',
+  'retry-operation': 'disruptive',
+  'cancel-operation': 'disruptive',
 };
 
 export function titleOf(intent: Intent): string {
@@ -39,6 +41,10 @@ export function titleOf(intent: Intent): string {
       return 'Change parameters';
     case 'set-node':
       return `Set ${intent.node}`;
+    case 'retry-operation':
+      return 'Go on from the failed step';
+    case 'cancel-operation':
+      return 'Cancel the operation';
     case 'set-durability':
       return `Change the durability to ${intent.durability.mode} ${intent.durability.strictness}`;
   }
@@ -61,6 +67,9 @@ export function commandOf(intent: Intent): string {
       return `quantadb node reinitialise ${intent.node}`;
     case 'rolling-restart':
       return 'quantadb rolling-restart';
+    case 'retry-operation':
+    case 'cancel-operation':
+      return `quantadb operations ${intent.kind === 'retry-operation' ? 'retry' : 'cancel'} ${intent.operation ?? ''}`.trim();
     case 'set-parameters':
       return `quantadb parameters ${assignments(intent.parameters)}`;
     case 'set-durability':

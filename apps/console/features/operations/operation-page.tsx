@@ -2,11 +2,15 @@
 
 import { Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Status } from '@quantadb/ui/patterns/status';
+import { Button } from '@quantadb/ui/primitives/button';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
+import { useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { type Intent, type OperationView, titleOf } from './intent.ts';
+import { OperationDialog } from './operation-dialog.tsx';
 import { operationTone, Steps } from './steps.tsx';
 
 const refetchMs = 1000;
@@ -46,9 +50,32 @@ export function OperationPage({ id }: { id: string }) {
         {reason ? <p className="mt-1">“{reason}”</p> : null}
       </div>
       {error ? <Failed message={error} /> : null}
+      <FollowUp operation={operation.data} />
       <Panel title="Steps">
         <Steps operation={operation.data} />
       </Panel>
     </>
   );
 }
+
+/** What can still be done about it: stop what runs, go on with what failed. The plan says whether it is possible. */
+function FollowUp({ operation: { id, clusterId, state } }: { operation: OperationView }) {
+  const [intent, setIntent] = useState<Intent | null>(null);
+  const next = followUps[state];
+  if (!next) return null;
+  return (
+    <div>
+      <Button onClick={() => setIntent({ kind: next, operation: id })}>
+        {titleOf({ kind: next, operation: id })}
+      </Button>
+      {intent ? (
+        <OperationDialog clusterId={clusterId} intent={intent} onClose={() => setIntent(null)} />
+      ) : null}
+    </div>
+  );
+}
+
+const followUps: Partial<Record<OperationView['state'], 'retry-operation' | 'cancel-operation'>> = {
+  running: 'cancel-operation',
+  failed: 'retry-operation',
+};

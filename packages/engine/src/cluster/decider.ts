@@ -69,7 +69,7 @@ export class Decider {
     this.housekeeper = new Housekeeper({ ...shared, monitor, raft });
     this.desk = new OperationDesk({ ...options, monitor });
     const application = () => this.desk.application;
-    const handlers = operationHandlers({
+    const steps = operationHandlers({
       ...shared,
       agent,
       database,
@@ -79,7 +79,7 @@ export class Decider {
       synchronous,
       application,
     });
-    this.operationRunner = new OperationRunner({ ...shared, handlers });
+    this.operationRunner = new OperationRunner({ ...shared, ...steps });
   }
 
   /** Called often, and after every change of state. */

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import { type Addresses, durabilitySchema, type Member, type Operation } from '../contract/cluster-state.ts';
-import type { OperationPlan, OperationRequest, OperationStart } from '../contract/operations.ts';
+import type {
+  FreshRequest,
+  OperationPlan,
+  OperationRequest,
+  OperationStart,
+} from '../contract/operations.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import type { Clock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
@@ -8,6 +13,7 @@ import { type NewId, systemNewId } from '../shared/random.ts';
 import type { Commander } from './commander.ts';
 import type { Database } from './database.ts';
 import { memberByRaftId } from './membership.ts';
+import { failedOperation, retried } from './operation-follow-up.ts';
 import { operationParams } from './operation-params.ts';
 import type { Peers } from './peer-protocol.ts';
 import { pendingSteps, planLifetimeMs, planOf } from './plan.ts';
@@ -43,12 +49,13 @@ export class OperationDesk {
 
   async plan(request: OperationRequest): Promise<OperationPlan> {
     const input = await this.options.monitor.planInput();
-    const revision = input.state?.revision ?? 0;
+    // An operation that is to be cancelled goes on changing the state while the plan is read.
+    const revision = request.kind === 'cancel-operation' ? 0 : (input.state?.revision ?? 0);
     const body = planOf(input, request);
     const canonical = JSON.stringify({ request: withoutSecrets(request), body, revision });
     const hash = createHash('sha256').update(canonical).digest('hex');
     const expiresAtMs = this.options.clock.wallMs() + planLifetimeMs;
-    return { kind: request.kind, ...body, hash, revision, expiresAtMs };
+    return { ...body, hash, revision, expiresAtMs };
   }
 
   /**
@@ -68,7 +75,10 @@ export class OperationDesk {
     if (plan.hash !== start.planHash) {
       throw new QuantaError('REFUSED', 'the cluster has changed since the plan was made', planAgain);
     }
-    return this.begin(start, plan.revision);
+    if (request.kind === 'cancel-operation') return this.cancel(start.requestedBy);
+    const operation =
+      request.kind === 'retry-operation' ? this.again(request, start) : this.fresh(request, start);
+    return this.begin(operation, plan.revision);
   }
 
   private async create(request: CreateRequest, start: OperationStart): Promise<{ operationId: string }> {
@@ -84,7 +94,7 @@ export class OperationDesk {
       commandDeadlineMs,
     );
     if (!created.ok) throw new QuantaError('REFUSED', created.reason);
-    return this.begin(start, group.state()?.revision ?? 0);
+    return this.begin(this.fresh(request, start), group.state()?.revision ?? 0);
   }
 
   private async refuseToFound(): Promise<void> {
@@ -99,10 +109,9 @@ export class OperationDesk {
     });
   }
 
-  private async begin(start: OperationStart, revision: number): Promise<{ operationId: string }> {
-    const { request, requestedBy, reason } = start;
-    const operation: Operation = {
-      id: (this.options.newId ?? systemNewId)(),
+  private fresh(request: FreshRequest, { requestedBy, reason }: OperationStart): Operation {
+    return {
+      id: this.newId(),
       kind: request.kind,
       state: 'running',
       params: operationParams(request, this.options.group.state()),
@@ -113,10 +122,39 @@ export class OperationDesk {
       startedAtMs: this.options.clock.wallMs(),
       endedAtMs: null,
     };
+  }
+
+  private again(
+    request: Extract<OperationRequest, { kind: 'retry-operation' }>,
+    { requestedBy, reason }: OperationStart,
+  ): Operation {
+    const state = this.options.group.state();
+    const failed = failedOperation(state, request.operation);
+    if (!state || !failed) throw new QuantaError('REFUSED', 'the failed operation is gone', planAgain);
+    const startedAtMs = this.options.clock.wallMs();
+    const { epoch } = state.reign;
+    return retried(failed, { id: this.newId(), requestedBy, reason, startedAtMs, epoch });
+  }
+
+  private async begin(operation: Operation, revision: number): Promise<{ operationId: string }> {
     const command = { kind: 'begin-operation' as const, operation, revision };
     const begun = await this.options.commander.submit(command, commandDeadlineMs);
     if (!begun.ok) throw new QuantaError('REFUSED', begun.reason, planAgain);
     return { operationId: operation.id };
+  }
+
+  private async cancel(by: string): Promise<{ operationId: string }> {
+    const id = this.options.group.state()?.operation?.id ?? '';
+    const cancelled = await this.options.commander.submit(
+      { kind: 'cancel-operation', id, by },
+      commandDeadlineMs,
+    );
+    if (!cancelled.ok) throw new QuantaError('REFUSED', cancelled.reason, planAgain);
+    return { operationId: id };
+  }
+
+  private newId(): string {
+    return (this.options.newId ?? systemNewId)();
   }
 
   private leader(): Member {

@@ -1,5 +1,5 @@
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
-import type { OperationRequest } from '../contract/operations.ts';
+import type { FreshRequest } from '../contract/operations.ts';
 import type { StepContext } from './operation-runner.ts';
 
 /** How a request is stored with its operation: flat, without secrets, and read back by the steps (pure). */
@@ -23,9 +23,14 @@ export function hostOf(context: StepContext): HostParams {
   };
 }
 
+/** Whom the operation is about: a member, or the host that is to become one. */
+export function nodeOf({ operation }: StepContext): string {
+  return String(operation.params.node ?? operation.params.name);
+}
+
 /** The flat parameters that are stored with an operation; secrets never are. */
 export function operationParams(
-  request: OperationRequest,
+  request: FreshRequest,
   state: ClusterState | null,
 ): Record<string, string | number | boolean | null> {
   switch (request.kind) {

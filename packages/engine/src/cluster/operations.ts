@@ -12,7 +12,7 @@ import type { Commander } from './commander.ts';
 import type { Database } from './database.ts';
 import type { NodeAgent } from './node-agent.ts';
 import { nodeChangeWords } from './node-change.ts';
-import { hostOf } from './operation-params.ts';
+import { hostOf, nodeOf } from './operation-params.ts';
 import { HandedOver, type OperationRunnerOptions, type StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
 import type { RaftMembership } from './raft-membership.ts';
@@ -41,10 +41,13 @@ export interface OperationResources {
 const minuteMs = 60_000;
 
 /** The steps of every operation, in the order of `operationSteps` in plan.ts. */
-export function operationHandlers(resources: OperationResources): OperationRunnerOptions['handlers'] {
+export function operationHandlers(
+  resources: OperationResources,
+): Pick<OperationRunnerOptions, 'handlers' | 'undo'> {
   const steps = new OperationHandlers(resources);
   const restarts = new RestartSteps(resources);
-  return {
+  const leaving = [steps.stopThere, steps.leaveRaft, steps.forget];
+  const handlers = {
     'create-cluster': [steps.initialise, steps.grantFirst, steps.waitUntilOpen, steps.createApplication],
     'add-node': [
       steps.checkHost,
@@ -55,7 +58,7 @@ export function operationHandlers(resources: OperationResources): OperationRunne
       enterSyncSet(resources),
     ],
     'set-durability': [setDurability(resources), waitUntilWriteSafe(resources)],
-    'remove-node': [leaveSyncSet(resources), steps.takeOut, steps.stopThere, steps.leaveRaft, steps.forget],
+    'remove-node': [leaveSyncSet(resources), steps.takeOut, ...leaving],
     'set-maintenance': [steps.setMaintenance],
     'set-node': [steps.setNode],
     switchover: switchoverSteps(resources),
@@ -68,6 +71,7 @@ export function operationHandlers(resources: OperationResources): OperationRunne
     'reinitialise-node': [restarts.giveUpData, restarts.waitForCopy],
     'set-parameters': [restarts.checkParameters, restarts.changeParameters, restarts.tellNodes],
   };
+  return { handlers, undo: { 'add-node': [steps.takeOut, leaveSyncSet(resources), ...leaving] } };
 }
 
 class OperationHandlers {
@@ -174,17 +178,17 @@ class OperationHandlers {
   };
 
   takeOut: StepHandler = async (context) => {
-    const { node } = context.operation.params;
+    if (!context.state().members[nodeOf(context)]) return 'gone already';
     await submitOrRefuse(this.resources.commander, {
       kind: 'set-phase',
-      node: String(node),
+      node: nodeOf(context),
       phase: 'leaving',
     });
     return 'no candidate, no reads';
   };
 
   stopThere: StepHandler = async (context) => {
-    const member = context.state().members[String(context.operation.params.node)];
+    const member = context.state().members[nodeOf(context)];
     if (!member) return 'gone already';
     try {
       const input = { clusterId: context.state().clusterId };
@@ -197,7 +201,7 @@ class OperationHandlers {
   };
 
   leaveRaft: StepHandler = async (context) => {
-    const member = context.state().members[String(context.operation.params.node)];
+    const member = context.state().members[nodeOf(context)];
     if (!member) return 'gone already';
     if (await this.resources.raft.moveLeadershipFrom(member)) throw new HandedOver();
     await this.resources.raft.remove(member);
@@ -207,7 +211,7 @@ class OperationHandlers {
   forget: StepHandler = async (context) => {
     await submitOrRefuse(this.resources.commander, {
       kind: 'remove-member',
-      node: String(context.operation.params.node),
+      node: nodeOf(context),
     });
     await this.resources.raft.reconcileVoters(context.state());
     return 'its replication slot goes with it';

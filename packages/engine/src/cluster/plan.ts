@@ -4,10 +4,11 @@ import {
   type OperationStep,
   usualPolicy,
 } from '../contract/cluster-state.ts';
-import type { OperationRequest } from '../contract/operations.ts';
+import type { FreshRequest, OperationPlan, OperationRequest } from '../contract/operations.ts';
 import { intendedTarget } from '../replication/sync-target.ts';
 import { dataMembers, targetVoters, voteAdvice } from './membership.ts';
 import { planNode } from './node-change.ts';
+import { planCancel, planRetry } from './operation-follow-up.ts';
 import { maintenanceWarnings, type PlanBody, type PlanInput } from './plan-body.ts';
 import { planParameters, planReinitialise, planRestart, planRollingRestart } from './plan-restart.ts';
 
@@ -63,18 +64,27 @@ export const operationSteps = {
 } as const;
 
 /** The plan without its hash and expiry, which the caller adds. */
-export function planOf(input: PlanInput, request: OperationRequest): PlanBody {
-  const steps = [...operationSteps[request.kind]];
+export function planOf(
+  input: PlanInput,
+  request: OperationRequest,
+): PlanBody & { kind: OperationPlan['kind'] } {
   const before = quorumWords(input);
   const base: PlanBody = {
     summary: '',
-    steps,
+    steps: [],
     writePause: 'none',
     quorumBefore: before,
     quorumAfter: before,
     warnings: [],
     refusal: commonRefusal(input, request),
   };
+  if (request.kind === 'cancel-operation') return planCancel(input, base, request);
+  if (request.kind === 'retry-operation') return planRetry(input, base, request);
+  const steps = [...operationSteps[request.kind]];
+  return { kind: request.kind, ...planFresh(input, { ...base, steps }, request) };
+}
+
+function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): PlanBody {
   switch (request.kind) {
     case 'create-cluster':
       return {

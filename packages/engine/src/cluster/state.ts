@@ -74,6 +74,8 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
       return operations.beginOperation(draft, command);
     case 'step-operation':
       return operations.stepOperation(draft, command);
+    case 'cancel-operation':
+      return operations.cancelOperation(draft, command);
     case 'end-operation':
       return operations.endOperation(draft, command);
     case 'note':

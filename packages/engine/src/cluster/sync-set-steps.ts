@@ -7,7 +7,7 @@ import { pollUntil } from '../shared/deadline.ts';
 import { QuantaError } from '../shared/errors.ts';
 import { isWriteSafe } from './apply-sync-set.ts';
 import type { Commander } from './commander.ts';
-import { hostOf } from './operation-params.ts';
+import { hostOf, nodeOf } from './operation-params.ts';
 import type { StepContext, StepHandler } from './operation-runner.ts';
 import { syncSetWords } from './plan.ts';
 
@@ -37,7 +37,7 @@ export function enterSyncSet(resources: SyncSetResources): StepHandler {
 /** @throws QuantaError REFUSED when the node cannot be spared now */
 export function leaveSyncSet(resources: SyncSetResources): StepHandler {
   return async (context) => {
-    const node = String(context.operation.params.node);
+    const node = nodeOf(context);
     const left = await untilSyncSet(resources, context, (state) => !isInSyncSet(state, node));
     if (left) return `writes wait for ${syncSetWords(context.state())}`;
     const why = resources.synchronous.waitingFor() ?? 'no reason is known';

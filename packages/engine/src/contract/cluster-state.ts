@@ -257,6 +257,10 @@ export const operationSchema = z.object({
   error: z.string().nullable(),
   startedAtMs: z.number(),
   endedAtMs: z.number().nullable(),
+  /** Somebody wants it to stop; what it has begun is taken back before it ends. */
+  cancel: z.object({ by: z.string().max(100), atMs: z.number() }).optional(),
+  /** The failed operation that it goes on with. */
+  retryOf: z.string().max(100).optional(),
 });
 export type Operation = z.infer<typeof operationSchema>;
 export type OperationStep = z.infer<typeof operationStepSchema>;

@@ -22,6 +22,8 @@ export const nodeChangeSchema = nodePolicySchema
   .refine((change) => Object.values(change).some((value) => value !== undefined), 'at least one change');
 export type NodeChange = z.infer<typeof nodeChangeSchema>;
 
+const operationIdSchema = z.string().min(1).max(100);
+
 /** What a person or a script can ask a cluster to do. Every request goes plan → confirm → durable steps → history. */
 export const operationRequestSchema = z.discriminatedUnion('kind', [
   z.object({
@@ -71,11 +73,18 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('set-node'), node: nodeNameSchema, change: nodeChangeSchema }),
   /** Whom a commit waits for, and what happens when they do not answer. */
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
+  /** Go on with the operation that failed, from the step that failed; null: the newest. */
+  z.object({ kind: z.literal('retry-operation'), operation: operationIdSchema.nullable() }),
+  /** Stop the operation that runs and take back what it has begun, where that is safe; null: whichever runs. */
+  z.object({ kind: z.literal('cancel-operation'), operation: operationIdSchema.nullable() }),
 ]);
 export type OperationRequest = z.infer<typeof operationRequestSchema>;
+/** Requests that begin an operation of their own; the others are about one that exists. */
+export type FreshRequest = Exclude<OperationRequest, { kind: 'retry-operation' | 'cancel-operation' }>;
 
 /** What the operation will do, shown before it runs. */
 export const operationPlanSchema = z.object({
+  /** Of the operation that would run, or that would be cancelled. */
   kind: operationKindSchema,
   summary: z.string(),
   steps: z.array(z.string()),

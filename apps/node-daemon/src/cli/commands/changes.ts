@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { change } from '../change.ts';
 import type { Intent } from '../console-client.ts';
+import { operationsText } from '../format.ts';
 import {
   type DurabilitySettings,
   durabilityOf,
@@ -19,10 +20,12 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
     const steering = console
       ? await throughConsole(console, intent, cluster)
       : await throughDaemon(await Target.find(options()), intent);
-    const operation = await change({ steering, reason, yes, json });
-    print(options(), operation, () => `${operation.kind}: done`);
+    const wanted = intent.kind === 'cancel-operation' ? 'cancelled' : 'done';
+    const operation = await change({ steering, reason, yes, json, wanted });
+    print(options(), operation, () => `${operation.kind}: ${operation.state}`);
   };
   addNode(program, perform);
+  addFollowUps(program, options, perform);
   program
     .command('rolling-restart')
     .description('restart every node: the standbys one by one, then a switchover')
@@ -91,4 +94,31 @@ function addNode(program: Command, perform: (intent: Intent) => Promise<void>): 
     .action((name: string, own: NodeSettings) =>
       perform({ kind: 'set-node', node: name, change: nodeChangeOf(own) }),
     );
+}
+
+function addFollowUps(
+  program: Command,
+  options: () => GlobalOptions,
+  perform: (intent: Intent) => Promise<void>,
+): void {
+  const operations = program
+    .command('operations')
+    .description('long-running changes, the newest last')
+    .action(() => showOperations(options()));
+  operations
+    .command('retry [id]')
+    .description('go on with the newest operation, which failed, from the step that failed')
+    .action((id?: string) => perform({ kind: 'retry-operation', operation: id ?? null }));
+  operations
+    .command('cancel [id]')
+    .description('stop the operation that runs, and take back what it has begun')
+    .action((id?: string) => perform({ kind: 'cancel-operation', operation: id ?? null }));
+}
+
+async function showOperations(options: GlobalOptions): Promise<void> {
+  const console = await findConsole(options);
+  const operations = console
+    ? await console.operations((await console.cluster(options.cluster)).id)
+    : await (await (await Target.find(options)).reader()).operations();
+  print(options, operations, () => operationsText(operations));
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClusterEvent } from '@quantadb/engine/contract/cluster-state';
 import type { Command } from 'commander';
-import { eventLines, eventsText, hostsText, nodesText, operationsText, statusText } from '../format.ts';
+import { eventLines, eventsText, hostsText, nodesText, statusText } from '../format.ts';
 import { findConsole, namedConsole, Target } from '../target.ts';
 import { UsageError } from '../usage-error.ts';
 import { type GlobalOptions, print } from './options.ts';
@@ -35,16 +35,6 @@ export function addReading(program: Command, options: () => GlobalOptions): void
       const console = await findConsole(options());
       const hosts = console ? await console.hosts() : (await (await target()).status()).hosts;
       print(options(), hosts, () => hostsText(hosts));
-    });
-  program
-    .command('operations')
-    .description('long-running changes, the newest last')
-    .action(async () => {
-      const console = await findConsole(options());
-      const operations = console
-        ? await console.operations((await console.cluster(options().cluster)).id)
-        : await (await (await target()).reader()).operations();
-      print(options(), operations, () => operationsText(operations));
     });
   program
     .command('events')
