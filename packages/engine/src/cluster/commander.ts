@@ -2,6 +2,7 @@ import type { ClusterState } from '../contract/cluster-state.ts';
 import { type Clock, sleep, systemClock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
 import type { Command, CommandResult } from './commands.ts';
+import { whyTooNew } from './feature-level.ts';
 import { memberByRaftId } from './membership.ts';
 import type { Peers } from './peer-protocol.ts';
 import type { ConsensusStore } from './store.ts';
@@ -27,6 +28,8 @@ export class Commander {
    * @throws QuantaError NO_QUORUM when no leader took it in time
    */
   async submit(command: Command, deadlineMs: number): Promise<CommandResult> {
+    const tooNew = whyTooNew(this.store.state(), command);
+    if (tooNew) return { ok: false, reason: tooNew };
     const endMs = this.clock.monotonicMs() + deadlineMs;
     let lastError: unknown;
     while (this.clock.monotonicMs() < endMs) {

@@ -123,6 +123,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     step: z.number().int().min(0),
     change: operationStepSchema.pick({ state: true, detail: true }),
   }),
+  z.object({ kind: z.literal('raise-level'), level: z.number().int().min(2) }),
   z.object({ kind: z.literal('cancel-operation'), id: z.string(), by: z.string().max(100) }),
   z.object({
     kind: z.literal('end-operation'),

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Commander } from './commander.ts';
+import { featureLevel, levelToRaise } from './feature-level.ts';
 import { dataMembers } from './membership.ts';
 import type { RaftMembership } from './raft-membership.ts';
 import type { Leadership } from './store.ts';
@@ -63,6 +64,7 @@ export class Housekeeper {
     const report = await this.options.monitor.reportOf(primary);
     if (report?.role !== 'primary' || report.state !== 'running') return;
     await this.closeFailover(state, report);
+    if ((state.level ?? 1) < featureLevel) await this.raiseLevel(state);
     if (!state.operation && this.options.raft.needsReconciling(state))
       await this.options.raft.reconcileVoters(state);
     if (!state.operation && leadingForMs > settledMs) await this.leadFromElsewhere(state);
@@ -77,6 +79,12 @@ export class Housekeeper {
         commandDeadlineMs,
       );
     }
+  }
+
+  private async raiseLevel(state: ClusterState): Promise<void> {
+    const level = levelToRaise(state, await this.options.monitor.reports());
+    if (level !== null)
+      await this.options.commander.submit({ kind: 'raise-level', level }, commandDeadlineMs);
   }
 
   private async closeFailover(state: ClusterState, primary: NodeReport): Promise<void> {

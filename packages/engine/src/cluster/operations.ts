@@ -132,6 +132,14 @@ class OperationHandlers {
         `${host.name} is not available: it is ${report.host} of ${report.cluster?.name ?? 'a cluster'}`,
       );
     }
+    const level = context.state().level ?? 1;
+    if (report.featureLevel < level) {
+      throw new QuantaError(
+        'REFUSED',
+        `${host.name} runs QuantaDB ${report.version}, which is older than what this cluster agrees on`,
+        { hint: 'Install the same release there as on the members, then try again.' },
+      );
+    }
     return `QuantaDB ${report.version}, available`;
   };
 

@@ -5,6 +5,7 @@ import { timeWords } from '../shared/words.ts';
 import type { Activity } from './agent-options.ts';
 import type { Observation } from './database.ts';
 import type { Desire } from './desire.ts';
+import { featureLevel } from './feature-level.ts';
 
 /** Everything a report is made of, already observed (the assembly is pure). */
 export interface ReportInput {
@@ -41,6 +42,7 @@ export function buildReport(input: ReportInput): NodeReport {
   return {
     name: input.name,
     version: input.version,
+    featureLevel,
     atMs: input.atMs,
     cluster: state ? { id: state.clusterId, name: state.name } : null,
     host: hostState(input),

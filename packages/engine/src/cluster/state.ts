@@ -8,6 +8,7 @@ import * as reigns from './apply-reign.ts';
 import * as syncSets from './apply-sync-set.ts';
 import type { Command, CommandOf, CommandResult } from './commands.ts';
 import { type Draft, draftOf } from './draft.ts';
+import { featureLevel, lostPart } from './feature-level.ts';
 
 /**
  * ClusterState and how commands change it (pure): the same commands in the same order give the same state on every
@@ -78,16 +79,27 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
       return operations.cancelOperation(draft, command);
     case 'end-operation':
       return operations.endOperation(draft, command);
+    case 'raise-level':
+      return raiseLevel(draft, command);
     case 'note':
       draft.event(command.severity, command.event, command.message, command.node ?? undefined);
       return { ok: true };
   }
 }
 
+/** Only ever upwards: what the state may contain from now on, an older daemon cannot read. */
+function raiseLevel(draft: Draft, { level }: CommandOf<'raise-level'>): CommandResult {
+  if (level <= (draft.state.level ?? 1)) return { ok: true };
+  draft.state.level = level;
+  draft.event('info', 'level-raised', `Every daemon knows level ${level}: older ones can no longer join.`);
+  return { ok: true };
+}
+
 function createdState(command: CommandOf<'create'>, atMs: number): ClusterState {
   const state: ClusterState = {
     version: 1,
     revision: 1,
+    level: featureLevel,
     clusterId: command.clusterId,
     name: command.name,
     createdAtMs: atMs,
@@ -133,13 +145,12 @@ export function encodeState(state: ClusterState | null): string {
  * @throws QuantaError STORAGE_CORRUPT when the text is not a state this version knows: guessing would fork the cluster
  */
 export function decodeState(text: string): ClusterState | null {
-  const parsed = clusterStateSchema.nullable().safeParse(JSON.parse(text));
-  if (parsed.success) return parsed.data;
-  throw new QuantaError(
-    'STORAGE_CORRUPT',
-    `the snapshot of the cluster state cannot be read: ${parsed.error.message}`,
-    {
-      hint: 'This daemon may be older than the one that wrote it: install the same version as on the other nodes.',
-    },
-  );
+  const raw: unknown = JSON.parse(text);
+  const parsed = clusterStateSchema.nullable().safeParse(raw);
+  const lost = parsed.success ? lostPart(raw, parsed.data) : null;
+  if (parsed.success && lost === null) return parsed.data;
+  const why = parsed.success ? `${lost} is not known here` : parsed.error.message;
+  throw new QuantaError('STORAGE_CORRUPT', `the snapshot of the cluster state cannot be read: ${why}`, {
+    hint: 'This daemon may be older than the one that wrote it: install the same version as on the other nodes.',
+  });
 }

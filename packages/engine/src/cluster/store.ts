@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
 import type { Command, CommandResult } from './commands.ts';
 import { type Envelope, envelopeSchema } from './commands.ts';
+import { lostPart } from './feature-level.ts';
 import { apply, decodeState, encodeState } from './state.ts';
 
 /** What the coordinator needs of consensus. Embedded Raft is the default implementation. */
@@ -128,9 +129,12 @@ export class StateMachine {
 }
 
 function decodeEnvelope(data: string): Envelope {
-  const parsed = envelopeSchema.safeParse(JSON.parse(data));
-  if (parsed.success) return parsed.data;
-  throw new QuantaError('STORAGE_CORRUPT', `a log entry cannot be read: ${parsed.error.message}`, {
+  const raw: unknown = JSON.parse(data);
+  const parsed = envelopeSchema.safeParse(raw);
+  const lost = parsed.success ? lostPart(raw, parsed.data) : null;
+  if (parsed.success && lost === null) return parsed.data;
+  const why = parsed.success ? `${lost} is not known here` : parsed.error.message;
+  throw new QuantaError('STORAGE_CORRUPT', `a log entry cannot be read: ${why}`, {
     hint: 'This daemon may be older than the leader: install the same version as on the other nodes.',
   });
 }

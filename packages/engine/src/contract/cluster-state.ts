@@ -280,6 +280,8 @@ export const clusterStateSchema = z.object({
   version: z.literal(1),
   /** Counts applied commands: an optimistic lock for plans. */
   revision: z.number().int(),
+  /** What every daemon of the cluster can apply (`feature-level.ts`); absent: 1. */
+  level: z.number().int().min(1).optional(),
   clusterId: z.string(),
   name: nodeNameSchema,
   createdAtMs: z.number(),

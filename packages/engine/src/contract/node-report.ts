@@ -27,6 +27,8 @@ export const vitalsSchema = z.object({
 export const nodeReportSchema = z.object({
   name: nodeNameSchema,
   version: z.string(),
+  /** What its daemon can apply; releases before it was counted say nothing. */
+  featureLevel: z.number().int().min(1).default(1),
   atMs: z.number(),
   cluster: z.object({ id: z.string(), name: z.string() }).nullable(),
   host: z.enum(['available', 'joining', 'member']),

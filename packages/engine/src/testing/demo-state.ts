@@ -6,6 +6,7 @@ export function demoState(): ClusterState {
   return {
     version: 1,
     revision: 20,
+    level: 2,
     clusterId: 'c1',
     name: 'demo',
     createdAtMs: 0,

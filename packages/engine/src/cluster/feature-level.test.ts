@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import type { ClusterState } from '../contract/cluster-state.ts';
+import { type NodeReport, nodeReportSchema } from '../contract/node-report.ts';
+import { QuantaError } from '../shared/errors.ts';
+import { demoState } from '../testing/demo-state.ts';
+import { Commander } from './commander.ts';
+import type { Command } from './commands.ts';
+import { featureLevel, levelToRaise } from './feature-level.ts';
+import { Peers } from './peer-protocol.ts';
+import { decodeState, encodeState } from './state.ts';
+import { StateMachine } from './store.ts';
+
+const entry = (command: unknown) => [
+  { index: 2, term: 1, data: JSON.stringify({ version: 1, atMs: 5, command }) },
+];
+const machine = () => {
+  const store = new StateMachine();
+  store.restore(encodeState(demoState()));
+  return store;
+};
+
+test('I-LEVEL-1: an entry with a part that this release does not know stops the daemon instead of being applied without it', () => {
+  const durability = { mode: 'all', strictness: 'strict', syncTimeoutMs: 10_000 };
+  const known = machine();
+  known.deliver(entry({ kind: 'set-durability', durability }));
+  expect(known.state()?.durability.mode).toBe('all');
+  const store = machine();
+  const newer = { kind: 'set-durability', durability: { ...durability, acrossContinents: true } };
+  expect(() => store.deliver(entry(newer))).toThrow(
+    /command\.durability\.acrossContinents is not known here/,
+  );
+  expect(store.state()?.durability.mode).toBe('quorum');
+});
+
+test('I-LEVEL-1: a snapshot with a part that this release does not know is not restored', () => {
+  const text = JSON.stringify({
+    ...demoState(),
+    members: { ...demoState().members, 'node-1': { ...demoState().members['node-1'], colour: 'red' } },
+  });
+  expect(() => decodeState(text)).toThrow(QuantaError);
+  expect(() => decodeState(text)).toThrow(/members\.node-1\.colour/);
+  expect(decodeState(encodeState(demoState()))).toEqual(demoState());
+});
+
+async function submitted(state: ClusterState, command: Command): Promise<unknown> {
+  const store = {
+    state: () => state,
+    leadership: () => ({ isLeader: true, leaderRaftId: 1, term: 1, leaderSinceMs: 1 }),
+    onChange: () => () => undefined,
+    submit: async () => ({ ok: true as const }),
+  };
+  const peers = new Peers({ call: async () => Promise.reject(new Error('nobody is asked')) });
+  return new Commander(store, peers).submit(command, 1000);
+}
+
+test('I-LEVEL-2: what an older daemon could not apply does not enter the log while there is one', async () => {
+  const cancel = { kind: 'cancel-operation' as const, id: 'op', by: 'ann' };
+  expect(await submitted({ ...demoState(), level: 1 }, cancel)).toMatchObject({
+    ok: false,
+    reason: expect.stringContaining('bring all of them to the same release'),
+  });
+  expect(await submitted({ ...demoState(), level: 2 }, cancel)).toEqual({ ok: true });
+});
+
+const reportOf = (name: string, level: number | null): [string, NodeReport] => [
+  name,
+  nodeReportSchema
+    .partial()
+    .parse({ name, ...(level === null ? {} : { featureLevel: level }) }) as NodeReport,
+];
+
+test('I-LEVEL-2: the level is raised when every member has said that it knows it, and not before', () => {
+  const state = { ...demoState(), level: 1 };
+  const names = Object.keys(state.members);
+  const of = (...levels: (number | null)[]) =>
+    new Map(names.map((name, at) => reportOf(name, levels[at] ?? null)));
+  expect(levelToRaise(state, of(featureLevel, featureLevel, featureLevel))).toBe(featureLevel);
+  // A report of an older release does not count levels.
+  expect(levelToRaise(state, of(featureLevel, featureLevel, 1))).toBeNull();
+  const silent = of(featureLevel, featureLevel, featureLevel);
+  silent.delete('node-2');
+  expect(levelToRaise(state, silent)).toBeNull();
+  expect(levelToRaise({ ...state, level: featureLevel }, of(9, 9, 9))).toBeNull();
+});

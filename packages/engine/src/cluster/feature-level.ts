@@ -1,0 +1,62 @@
+import type { ClusterState } from '../contract/cluster-state.ts';
+import type { NodeReport } from '../contract/node-report.ts';
+import type { Command } from './commands.ts';
+
+/**
+ * Daemons of two releases in one cluster (pure). A command that an older daemon cannot apply must never reach its log: it
+ * would have to stop there, and dropping what it does not know would make its state another one than the others'. So the
+ * cluster agrees on a level, raised once every member's daemon knows it, and what needs a higher one is refused until then.
+ *
+ * Level 2: operations can be cancelled and gone on with; a cluster can begin with a server that had a past.
+ */
+export const featureLevel = 2;
+
+/** The lowest level whose daemons can apply the command. */
+function levelOf(command: Command): number {
+  switch (command.kind) {
+    case 'raise-level':
+    case 'cancel-operation':
+      return 2;
+    case 'begin-operation':
+      return command.operation.retryOf === undefined ? 1 : 2;
+    default:
+      return 1;
+  }
+}
+
+/** Why the command must not go into the log yet, with the next step; null when it may. */
+export function whyTooNew(state: ClusterState | null, command: Command): string | null {
+  // The founder is alone, and whoever is told to raise the level has looked at every member.
+  if (state === null || command.kind === 'raise-level') return null;
+  const needed = levelOf(command);
+  const level = state.level ?? 1;
+  return needed <= level
+    ? null
+    : `not every daemon of the cluster knows how to do that yet (level ${level}, and ${needed} is needed): bring all of them to the same release (quantadb status)`;
+}
+
+/** The level to raise the cluster to now that its members say what they know; null: stay. */
+export function levelToRaise(state: ClusterState, reports: ReadonlyMap<string, NodeReport>): number | null {
+  const known = Object.keys(state.members).map((name) => reports.get(name)?.featureLevel ?? null);
+  // One that does not answer may be an old one.
+  if (known.length === 0 || known.includes(null)) return null;
+  const lowest = Math.min(featureLevel, ...known.map((level) => level ?? 1));
+  return lowest > (state.level ?? 1) ? lowest : null;
+}
+
+/**
+ * Which part of what was read got lost because this release does not know it, as a path; null when nothing did.
+ *
+ * @param raw what was written
+ * @param parsed what this release made of it, which may have gained defaults
+ */
+export function lostPart(raw: unknown, parsed: unknown, path = ''): string | null {
+  if (typeof raw !== 'object' || raw === null || typeof parsed !== 'object' || parsed === null) return null;
+  for (const [key, value] of Object.entries(raw)) {
+    const where = path === '' ? key : `${path}.${key}`;
+    if (!Object.hasOwn(parsed, key)) return where;
+    const lost = lostPart(value, (parsed as Record<string, unknown>)[key], where);
+    if (lost !== null) return lost;
+  }
+  return null;
+}
