@@ -6,6 +6,9 @@ import { ReaperClient } from '@quantadb/engine/failover/reaper/client';
 import { killOrphans } from '@quantadb/engine/failover/reaper/orphans';
 import { SealStore } from '@quantadb/engine/failover/seal-store';
 import { timingOf } from '@quantadb/engine/failover/timing';
+import { ServerAdopter } from '@quantadb/engine/postgres/adopt/adopter';
+import { isOwnServer } from '@quantadb/engine/postgres/adopt/ownership';
+import type { NodePlace } from '@quantadb/engine/postgres/layout';
 import type { OsUser } from '@quantadb/engine/postgres/postmaster-host';
 import { readCertificate } from '@quantadb/engine/security/pki';
 import { withDeadline } from '@quantadb/engine/shared/deadline';
@@ -71,7 +74,11 @@ export class Daemon {
     const seal = await SealStore.open(stateDirectory(config.stateDir));
     const timing = timingOf(config.timing);
     const reaper = await connectReaper(options, timing.killAheadMs);
-    const database = createDatabase(options, { reaper, osUser });
+    const place = placeOf(config, osUser);
+    const disarm = async () => {
+      await reaper.disarm();
+    };
+    const database = new PostgresDatabase({ ...place, host: reaper, logger, disarm });
     await database.open();
     const caller = new HttpsPeerCaller({ tls });
     let daemon: Daemon | null = null;
@@ -90,6 +97,7 @@ export class Daemon {
       caller,
       database,
       dataDir: config.dataDir,
+      ...(config.kind === 'data' ? { adopter: new ServerAdopter(place) } : {}),
       seal,
       arm: async (deadlineMs) => (await reaper.arm(deadlineMs)).ok,
       certificateUntilMs: () => readCertificate(tls.cert).untilMs,
@@ -149,7 +157,8 @@ export class Daemon {
     this.useCertificate(tls);
     caller.useCertificate(tls);
     coordinator.useCertificate(tls);
-    if (this.options.config.kind === 'data') await database.refreshCertificates();
+    if (this.options.config.kind === 'data' && (await isOwnServer(this.options.config)))
+      await database.refreshCertificates();
   }
 
   private async close(postgres: PostgresEnd): Promise<void> {
@@ -175,7 +184,11 @@ export class Daemon {
       { error: error.message, hint, stack: error.stack },
       'fatal: PostgreSQL is fenced',
     );
-    await this.parts.reaper.kill(`fatal: ${error.message}`).catch((failure: unknown) => {
+    // A server that is not ours yet is not ours to kill.
+    const fence = (await isOwnServer(this.options.config))
+      ? this.parts.reaper.kill(`fatal: ${error.message}`)
+      : Promise.resolve();
+    await fence.catch((failure: unknown) => {
       this.options.logger.error({ error: messageOf(failure) }, 'the reaper could not be told to kill');
     });
     this.options.onEnd(1, 'fatal error');
@@ -193,6 +206,7 @@ export class Daemon {
     }
     logger.error({ error: error?.message }, 'the reaper is gone');
     try {
+      if (!(await isOwnServer(config))) return this.options.onEnd(1, 'the reaper is gone');
       const { killed } = await killOrphans(orphanSearch(config));
       logger.warn({ killed }, 'its orphans are killed');
     } catch (failure) {
@@ -221,18 +235,15 @@ async function connectReaper({ config, logger }: DaemonOptions, killAheadMs: num
     logger,
   });
   if (reaper.adopted) return reaper;
+  if (!(await isOwnServer(config))) return reaper;
   // A new reaper has no postmaster: whatever still runs here belonged to one that was killed.
   const { killed } = await killOrphans(orphanSearch(config));
   if (killed.length > 0) logger.warn({ killed }, 'processes of a dead reaper were killed');
   return reaper;
 }
 
-function createDatabase(
-  { config, logger }: DaemonOptions,
-  parts: { reaper: ReaperClient; osUser: OsUser | null },
-): PostgresDatabase {
-  const { reaper, osUser } = parts;
-  return new PostgresDatabase({
+function placeOf(config: HostConfig, osUser: OsUser | null): NodePlace {
+  return {
     nodeName: config.name,
     clusterName: 'quantadb',
     binDir: config.binDir,
@@ -243,10 +254,5 @@ function createDatabase(
     listenHost: config.listenHost,
     tls: config.tls,
     osUser,
-    host: reaper,
-    logger,
-    disarm: async () => {
-      await reaper.disarm();
-    },
-  });
+  };
 }

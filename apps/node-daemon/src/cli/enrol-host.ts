@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
@@ -21,6 +21,8 @@ export interface EnrolHostOptions {
   /** What other hosts dial. */
   address: string;
   directory: string;
+  /** Of a server that is to be adopted; undefined: a new one below `directory`. */
+  dataDirectory: string | undefined;
   ports: { postgres: number; api: number; raft: number };
   untested: boolean;
   /** It votes on who is primary, and holds no data: no PostgreSQL is needed. */
@@ -45,7 +47,7 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
   const kind = options.witness ? 'witness' : 'data';
   const postgres = options.witness ? null : await findPostgres({ binDir, allowUntested: options.untested });
   if (postgres && !postgres.ok) refuseAll([postgres.problem]);
-  const osUser = postgres && process.getuid?.() === 0 ? packagedUser : null;
+  const osUser = postgres && process.getuid?.() === 0 ? await userOf(options.dataDirectory) : null;
   if (osUser) await osUserNamed(osUser);
   const at = (port: number) => ({ host: options.address, port });
   const { ports, url, token, fingerprint } = options;
@@ -67,7 +69,7 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
       logLevel: 'info',
     },
     stateDir: join(directory, 'state'),
-    dataDir: join(directory, 'postgres/data'),
+    dataDir: options.dataDirectory ? resolve(options.dataDirectory) : join(directory, 'postgres/data'),
     runDir: runDirectoryOf(directory, name),
     binDir: postgres?.ok ? postgres.binDir : '/nonexistent',
     osUser,
@@ -80,6 +82,19 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
   await writeDurably(tls.cert, enrolled.certificate);
   await writeDurably(configFile, hostConfigText(hostConfigSchema.parse(config)));
   return configFile;
+}
+
+/** Whom a server that is there already runs as: its data belongs to that user. */
+async function userOf(dataDirectory: string | undefined): Promise<string> {
+  if (dataDirectory === undefined) return packagedUser;
+  const found = await stat(join(dataDirectory, 'PG_VERSION')).catch(() => null);
+  if (!found) throw new UsageError(`--data-directory: there is no PostgreSQL server in ${dataDirectory}`);
+  const line = (await readFile('/etc/passwd', 'utf8'))
+    .split('\n')
+    .map((each) => each.split(':'))
+    .find((fields) => Number(fields[2]) === found.uid);
+  if (line?.[0]) return line[0];
+  throw new UsageError(`--data-directory: the owner of ${dataDirectory} (uid ${found.uid}) has no name`);
 }
 
 function nameOf(given: string | undefined): string {

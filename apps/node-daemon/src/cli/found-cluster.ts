@@ -38,7 +38,7 @@ export function foundingRequest(
 /** Through the host's own socket: only its administrator founds a cluster on it. */
 export async function throughHost(
   file: string,
-  request: Extract<OperationRequest, { kind: 'create-cluster' }>,
+  request: Extract<OperationRequest, { kind: 'create-cluster' | 'adopt-server' }>,
 ): Promise<Steering> {
   const { runDir } = await loadHostConfig(resolve(file));
   const client = DaemonClient.overSocket(join(runDir, 'daemon.sock'));

@@ -13,7 +13,7 @@ export function grantFirst(draft: Draft, command: CommandOf<'grant-first'>): Com
   if (state.reign.epoch === 1 && state.reign.primary === command.primary) return { ok: true };
   if (state.reign.epoch !== 0) return refused(`the cluster is in epoch ${state.reign.epoch} already`);
   if (!state.members[command.primary]) return refused(`${command.primary} is no member`);
-  const timeline = allocateTimeline(state.timelines, 1, 1);
+  const timeline = allocateTimeline(state.timelines, state.reign.timeline, 1);
   state.reign = { epoch: 1, primary: command.primary, timeline };
   draft.event('info', 'reign-granted', `${command.primary} is granted the first reign.`, command.primary);
   return { ok: true };

@@ -33,6 +33,14 @@ export const commandSchema = z.discriminatedUnion('kind', [
     durability: durabilitySchema,
     parameters: z.record(z.string(), z.string()),
     hba: z.array(z.string().max(500)),
+    /** Of a server that was there before the cluster. */
+    adopted: z
+      .object({
+        systemIdentifier: z.string().min(1),
+        timeline: z.number().int().min(1),
+        history: z.array(z.object({ timeline: z.number().int().min(1), endLsn: lsnSchema })),
+      })
+      .optional(),
   }),
   z.object({ kind: z.literal('identify'), systemIdentifier: z.string().min(1) }),
   /** The very first reign: nothing was acknowledged before it, so nothing is sealed. */

@@ -7,6 +7,7 @@ import { LeaseKeeper } from '../failover/lease-keeper.ts';
 import type { SealStore } from '../failover/seal-store.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
 import { renderMetrics } from '../monitor/metrics.ts';
+import type { Adopter } from '../postgres/adopt/adopter.ts';
 import type { SpawnRaft } from '../raft/driver.ts';
 import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
@@ -45,6 +46,7 @@ export interface CoordinatorOptions {
   timing: FailoverTiming;
   caller: PeerCaller;
   database: Database;
+  adopter?: Adopter;
   dataDir: string;
   seal: SealStore;
   arm(deadlineMs: number): Promise<boolean>;
@@ -129,7 +131,8 @@ export class Coordinator implements DaemonFacade {
       raftAnswers: () => group.peerAnswers(),
     });
     const { contacts } = this;
-    this.decider = new Decider({ ...shared, newId, self, group, agent, dataDir, contacts });
+    const adopter = options.adopter ? { adopter: options.adopter } : {};
+    this.decider = new Decider({ ...shared, ...adopter, newId, self, group, agent, dataDir, contacts });
     const { failovers, monitor } = this.decider;
     this.handlers = peerHandlers({
       ...{ self: self.name, group, agent, database, failovers, monitor, contacts },

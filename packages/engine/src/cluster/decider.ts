@@ -2,6 +2,7 @@ import type { Addresses, ClusterState } from '../contract/cluster-state.ts';
 import { FailoverManager } from '../failover/failover-manager.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
 import { ClusterMonitor } from '../monitor/cluster-monitor.ts';
+import type { Adopter } from '../postgres/adopt/adopter.ts';
 import { compareWalPositions } from '../postgres/timeline-history.ts';
 import { SynchronousReplicationManager } from '../replication/synchronous-replication-manager.ts';
 import type { Clock } from '../shared/clock.ts';
@@ -27,6 +28,7 @@ export interface DeciderOptions {
   agent: NodeAgent;
   contacts: Contacts;
   database: Database;
+  adopter?: Adopter;
   dataDir: string;
   timing: FailoverTiming;
   logger: Logger;
@@ -71,6 +73,7 @@ export class Decider {
     const application = () => this.desk.application;
     const steps = operationHandlers({
       ...shared,
+      ...(options.adopter ? { adopter: options.adopter } : {}),
       agent,
       database,
       failovers,

@@ -23,6 +23,7 @@ export function desireOf(state: ClusterState | null, self: string, sealedEpoch: 
   if (member.kind === 'witness') return { kind: 'nothing', why: 'a witness holds no data' };
   if (member.phase === 'leaving') return { kind: 'nothing', why: 'leaving the cluster' };
   const { reign } = state;
+  if (reign.epoch === 0 && state.adopted) return { kind: 'nothing', why: 'its server is being taken over' };
   if (reign.epoch === 0 || reign.primary === null)
     return { kind: 'hold', why: 'no reign has been granted yet' };
   if (reign.epoch < sealedEpoch) {

@@ -7,16 +7,19 @@ import type {
   OperationStart,
 } from '../contract/operations.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
+import type { Adopter } from '../postgres/adopt/adopter.ts';
 import type { Clock } from '../shared/clock.ts';
-import { QuantaError } from '../shared/errors.ts';
+import { QuantaError, sentenceOf } from '../shared/errors.ts';
 import { type NewId, systemNewId } from '../shared/random.ts';
 import type { Commander } from './commander.ts';
+import type { CommandOf } from './commands.ts';
 import type { Database } from './database.ts';
 import { memberByRaftId } from './membership.ts';
 import { failedOperation, retried } from './operation-follow-up.ts';
 import { operationParams } from './operation-params.ts';
 import type { Peers } from './peer-protocol.ts';
 import { pendingSteps, planLifetimeMs, planOf } from './plan.ts';
+import type { PlanInput } from './plan-body.ts';
 import type { RaftGroup } from './raft-group.ts';
 
 type CreateRequest = Extract<OperationRequest, { kind: 'create-cluster' }>;
@@ -28,6 +31,8 @@ export interface OperationDeskOptions {
   commander: Commander;
   peers: Peers;
   database: Database;
+  /** Absent where there can be no server to adopt. */
+  adopter?: Adopter;
   dataDir: string;
   clock: Clock;
   newId?: NewId;
@@ -48,7 +53,7 @@ export class OperationDesk {
   }
 
   async plan(request: OperationRequest): Promise<OperationPlan> {
-    const input = await this.options.monitor.planInput();
+    const input = await this.planInput(request);
     // An operation that is to be cancelled goes on changing the state while the plan is read.
     const revision = request.kind === 'cancel-operation' ? 0 : (input.state?.revision ?? 0);
     const body = planOf(input, request);
@@ -67,6 +72,7 @@ export class OperationDesk {
     const { request } = start;
     const { group, peers } = this.options;
     if (request.kind === 'create-cluster') return this.create(request, start);
+    if (request.kind === 'adopt-server') return this.adopt(request, start);
     if (!group.leadership().isLeader) {
       return peers.call(this.leader(), 'start', { input: start, deadlineMs: forwardDeadlineMs });
     }
@@ -81,32 +87,68 @@ export class OperationDesk {
     return this.begin(operation, plan.revision);
   }
 
+  private async planInput(request: OperationRequest): Promise<PlanInput> {
+    const input = await this.options.monitor.planInput();
+    const { adopter } = this.options;
+    if (request.kind !== 'adopt-server' || !adopter) return input;
+    try {
+      return { ...input, adoption: await adopter.find() };
+    } catch (error) {
+      return { ...input, adoption: { refusal: sentenceOf(error) } };
+    }
+  }
+
   private async create(request: CreateRequest, start: OperationStart): Promise<{ operationId: string }> {
-    const { self, group, commander } = this.options;
-    await this.refuseToFound();
+    const { database, dataDir } = this.options;
+    this.refuseToFound();
+    if (await database.isInitialised()) {
+      throw new QuantaError('REFUSED', `${dataDir} holds data already`, {
+        hint: 'Adopt it (quantadb host adopt), or move it away by hand if it is not needed.',
+      });
+    }
     this.application = request.application;
-    const { clusterId } = await group.found(request.cluster);
+    const { cluster, parameters, hba } = request;
+    return this.found(start, request, { name: cluster, parameters, hba });
+  }
+
+  /** The server goes on until its step; everything that could speak against it is looked at before the cluster exists. */
+  private async adopt(
+    request: Extract<OperationRequest, { kind: 'adopt-server' }>,
+    start: OperationStart,
+  ): Promise<{ operationId: string }> {
+    const { adopter } = this.options;
+    this.refuseToFound();
+    const plan = await this.plan(request);
+    if (plan.refusal || !adopter)
+      throw new QuantaError('REFUSED', plan.refusal ?? 'a witness runs no server');
+    if (plan.hash !== start.planHash)
+      throw new QuantaError('REFUSED', 'the server has changed since the plan was made', planAgain);
+    const { parameters, hba, systemIdentifier, timeline, history } = await adopter.find();
+    const adopted = { systemIdentifier, timeline, history };
+    return this.found(start, request, { name: request.cluster, parameters, hba, adopted });
+  }
+
+  private async found(
+    start: OperationStart,
+    request: FreshRequest,
+    what: Pick<CommandOf<'create'>, 'name' | 'parameters' | 'hba' | 'adopted'>,
+  ): Promise<{ operationId: string }> {
+    const { self, group, commander } = this.options;
+    const { clusterId } = await group.found(what.name);
     const founder = { name: self.name, kind: self.kind, addresses: self.addresses, zone: null };
     const durability = durabilitySchema.parse({ mode: 'quorum', strictness: 'strict' });
-    const { cluster: name, parameters, hba } = request;
-    const created = await commander.submit(
-      { kind: 'create', clusterId, name, founder, durability, parameters, hba },
-      commandDeadlineMs,
-    );
+    const command = { kind: 'create' as const, clusterId, founder, durability, ...what };
+    const created = await commander.submit(command, commandDeadlineMs);
     if (!created.ok) throw new QuantaError('REFUSED', created.reason);
     return this.begin(this.fresh(request, start), group.state()?.revision ?? 0);
   }
 
-  private async refuseToFound(): Promise<void> {
-    const { self, group, database, dataDir } = this.options;
+  private refuseToFound(): void {
+    const { self, group } = this.options;
     const member = group.member();
     if (member)
       throw new QuantaError('REFUSED', `this host belongs to cluster ${member.clusterName} already`);
     if (self.kind !== 'data') throw new QuantaError('REFUSED', 'a cluster cannot be founded on a witness');
-    if (!(await database.isInitialised())) return;
-    throw new QuantaError('REFUSED', `${dataDir} holds data already`, {
-      hint: 'Move it away by hand if it is not needed.',
-    });
   }
 
   private fresh(request: FreshRequest, { requestedBy, reason }: OperationStart): Operation {

@@ -7,6 +7,7 @@ import type { PlanBody, PlanInput } from './plan-body.ts';
 /** What stopping means at each step, in the order of `operationSteps`; null where it has gone too far. */
 const cancelEffects: Record<OperationKind, readonly (string | null)[]> = {
   'create-cluster': [],
+  'adopt-server': [],
   'add-node': [
     'nothing was changed yet',
     'the node is taken out again',

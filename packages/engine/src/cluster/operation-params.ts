@@ -40,6 +40,8 @@ export function operationParams(
         role: request.application?.role ?? null,
         database: request.application?.database ?? null,
       };
+    case 'adopt-server':
+      return { cluster: request.cluster };
     case 'add-node': {
       const { name, kind, addresses } = request.host;
       return {

@@ -1,6 +1,6 @@
 import type { ClusterState, Operation } from '../contract/cluster-state.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
-import { messageOf, QuantaError } from '../shared/errors.ts';
+import { messageOf, QuantaError, sentenceOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Commander } from './commander.ts';
 import type { CommandOf } from './commands.ts';
@@ -172,9 +172,4 @@ export class OperationRunner {
     const said = await this.options.commander.submit(command, commandDeadlineMs);
     if (!said.ok) throw new Overtaken(said.reason);
   }
-}
-
-function sentenceOf(error: unknown): string {
-  const hint = error instanceof QuantaError && error.hint ? ` ${error.hint}` : '';
-  return `${messageOf(error)}${hint}`;
 }

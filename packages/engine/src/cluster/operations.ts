@@ -2,6 +2,7 @@ import { nodeChangeSchema, type OperationRequest } from '../contract/operations.
 import type { FailoverManager } from '../failover/failover-manager.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
+import type { Adopter } from '../postgres/adopt/adopter.ts';
 import type { SynchronousReplicationManager } from '../replication/synchronous-replication-manager.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
@@ -34,6 +35,7 @@ export interface OperationResources {
   timing: FailoverTiming;
   clock?: Clock;
   newId?: NewId;
+  adopter?: Adopter;
   /** The password of the application role that create-cluster was asked for; it lives in this process only. */
   application(): Extract<OperationRequest, { kind: 'create-cluster' }>['application'];
 }
@@ -49,6 +51,13 @@ export function operationHandlers(
   const leaving = [steps.stopThere, steps.leaveRaft, steps.forget];
   const handlers = {
     'create-cluster': [steps.initialise, steps.grantFirst, steps.waitUntilOpen, steps.createApplication],
+    'adopt-server': [
+      steps.checkServer,
+      steps.addRoles,
+      steps.takeServerOver,
+      steps.grantFirst,
+      steps.waitUntilOpen,
+    ],
     'add-node': [
       steps.checkHost,
       steps.register,
@@ -92,6 +101,26 @@ class OperationHandlers {
     await submitOrRefuse(this.resources.commander, { kind: 'identify', systemIdentifier });
     return `system identifier ${systemIdentifier}`;
   };
+
+  /** Of the first node, where the request arrived: there is nobody else yet. */
+  private adopter(): Adopter {
+    const { adopter } = this.resources;
+    if (adopter) return adopter;
+    throw new QuantaError('REFUSED', 'this host runs no PostgreSQL that could be adopted');
+  }
+
+  checkServer: StepHandler = async (context) => {
+    if (context.operation.steps[2]?.state === 'done') return 'it was taken over already';
+    const found = await this.adopter().find();
+    if (found.refusals.length > 0) throw new QuantaError('REFUSED', found.refusals.join(' '));
+    if (found.systemIdentifier !== context.state().systemIdentifier)
+      throw new QuantaError('REFUSED', `it is another server now: system ${found.systemIdentifier}`);
+    return found.summary;
+  };
+
+  addRoles: StepHandler = () => this.adopter().addRoles();
+
+  takeServerOver: StepHandler = () => this.resources.agent.exclusive(() => this.adopter().takeOver());
 
   grantFirst: StepHandler = async () => {
     await submitOrRefuse(this.resources.commander, { kind: 'grant-first', primary: this.resources.self });

@@ -1,6 +1,7 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { OperationPlan } from '../contract/operations.ts';
+import type { Findings } from '../postgres/adopt/findings.ts';
 import { isInSyncSet } from '../replication/sync-target.ts';
 
 /** What every plan is made from and consists of (pure). */
@@ -11,6 +12,8 @@ export interface PlanInput {
   self: string;
   votersNow: ReadonlySet<number>;
   reports: ReadonlyMap<string, NodeReport>;
+  /** Of the server that is to be adopted, or why nothing could be found out about it. */
+  adoption?: Findings | { refusal: string };
 }
 
 export type PlanBody = Pick<

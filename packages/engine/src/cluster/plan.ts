@@ -24,6 +24,13 @@ export const operationSteps = {
     'Open for writes',
     'Create the application role',
   ],
+  'adopt-server': [
+    'Check the server',
+    'Add QuantaDB’s roles',
+    'Stop it and take it over',
+    'Grant the first reign',
+    'Open for writes',
+  ],
   'add-node': [
     'Check the host',
     'Register the node',
@@ -93,6 +100,8 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
         quorumBefore: 'none',
         quorumAfter: '1 voter',
       };
+    case 'adopt-server':
+      return planAdoption(input, base, request.cluster);
     case 'add-node':
       return planAdd(input, base, request.host);
     case 'remove-node':
@@ -119,7 +128,7 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
 }
 
 function commonRefusal(input: PlanInput, request: OperationRequest): string | null {
-  if (request.kind === 'create-cluster') {
+  if (request.kind === 'create-cluster' || request.kind === 'adopt-server') {
     return input.state ? `This host belongs to cluster ${input.state.name} already.` : null;
   }
   if (!input.state) return 'This host is in no cluster. Ask a daemon of the cluster, or create one first.';
@@ -127,6 +136,24 @@ function commonRefusal(input: PlanInput, request: OperationRequest): string | nu
   return operation
     ? `Another operation runs (${operation.kind}). Wait for its end: quantadb operations.`
     : null;
+}
+
+function planAdoption(input: PlanInput, base: PlanBody, cluster: string): PlanBody {
+  const found = input.adoption ?? { refusal: 'This host runs no PostgreSQL: adopt a server on a data host.' };
+  const steps = {
+    ...base,
+    writePause: 'from the stop of the server to its start as QuantaDB’s, a few seconds; its sessions end',
+    quorumBefore: 'none',
+    quorumAfter: '1 voter',
+  };
+  const summary = `Adopt the server of ${input.self} as the first node of cluster ${cluster}`;
+  if ('refusal' in found) return { ...steps, summary: `${summary}.`, refusal: base.refusal ?? found.refusal };
+  return {
+    ...steps,
+    summary: `${summary}: ${found.summary}. Its data stays where it is.`,
+    warnings: found.warnings,
+    refusal: base.refusal ?? (found.refusals.join(' ') || null),
+  };
 }
 
 type AddedHost = Extract<OperationRequest, { kind: 'add-node' }>['host'];

@@ -1,4 +1,4 @@
-import type { ClusterState } from '../contract/cluster-state.ts';
+import type { ClusterState, TimelineRecord } from '../contract/cluster-state.ts';
 import { clusterStateSchema, usualPolicy } from '../contract/cluster-state.ts';
 import { emptySyncSet } from '../replication/quorum.ts';
 import { QuantaError } from '../shared/errors.ts';
@@ -104,7 +104,8 @@ function createdState(command: CommandOf<'create'>, atMs: number): ClusterState 
     name: command.name,
     createdAtMs: atMs,
     nextRaftId: 2,
-    systemIdentifier: null,
+    systemIdentifier: command.adopted?.systemIdentifier ?? null,
+    ...(command.adopted ? { adopted: true } : {}),
     members: {
       [command.founder.name]: {
         ...command.founder,
@@ -114,8 +115,8 @@ function createdState(command: CommandOf<'create'>, atMs: number): ClusterState 
         policy: usualPolicy,
       },
     },
-    reign: { epoch: 0, primary: null, timeline: 1 },
-    timelines: [{ id: 1, parentId: null, forkLsn: null, epoch: 1, status: 'recorded' }],
+    reign: { epoch: 0, primary: null, timeline: command.adopted?.timeline ?? 1 },
+    timelines: timelinesOf(command.adopted ?? { timeline: 1, history: [] }),
     syncSet: emptySyncSet,
     syncProgress: { move: 0, unconfirmed: [] },
     durability: command.durability,
@@ -134,6 +135,21 @@ function createdState(command: CommandOf<'create'>, atMs: number): ClusterState 
     `Cluster ${command.name} was created on ${command.founder.name}.`,
   );
   return state;
+}
+
+/** The first timeline, with the past that leads to it. */
+function timelinesOf({
+  timeline,
+  history,
+}: Pick<NonNullable<CommandOf<'create'>['adopted']>, 'timeline' | 'history'>): TimelineRecord[] {
+  const ids = [...history.map((entry) => entry.timeline), timeline];
+  return ids.map((id, index) => ({
+    id,
+    parentId: ids[index - 1] ?? null,
+    forkLsn: history[index - 1]?.endLsn ?? null,
+    epoch: 1,
+    status: 'recorded',
+  }));
 }
 
 /** The state as a snapshot of the Raft log stores it. */

@@ -225,6 +225,7 @@ export type Failover = z.infer<typeof failoverSchema>;
 
 export const operationKindSchema = z.enum([
   'create-cluster',
+  'adopt-server',
   'add-node',
   'remove-node',
   'switchover',
@@ -287,6 +288,8 @@ export const clusterStateSchema = z.object({
   createdAtMs: z.number(),
   nextRaftId: z.number().int(),
   systemIdentifier: z.string().nullable(),
+  /** It began with a server that had a past: until the first reign nobody touches that server but the adoption. */
+  adopted: z.boolean().optional(),
   members: z.record(nodeNameSchema, memberSchema),
   /** Who may be primary: `primary` holds (or may acquire) the lease of `epoch`. */
   reign: z.object({

@@ -36,6 +36,8 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
     parameters: z.record(z.string(), z.string()).default({}),
     hba: z.array(z.string().max(500)).max(100).default([]),
   }),
+  /** The server in the host's data directory, which runs without QuantaDB, becomes the first node of a new cluster. */
+  z.object({ kind: z.literal('adopt-server'), cluster: nodeNameSchema }),
   z.object({
     kind: z.literal('add-node'),
     host: z.object({

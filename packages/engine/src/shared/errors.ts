@@ -55,3 +55,9 @@ export function messageOf(error: unknown): string {
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new QuantaError('INVARIANT_BROKEN', message);
 }
+
+/** What happened, with the next step, as one text for people. */
+export function sentenceOf(error: unknown): string {
+  const hint = error instanceof QuantaError && error.hint ? ` ${error.hint}` : '';
+  return `${messageOf(error)}${hint}`;
+}

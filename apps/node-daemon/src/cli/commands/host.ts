@@ -1,3 +1,4 @@
+import { nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import type { Command } from 'commander';
 import { change } from '../change.ts';
 import { enrolHost } from '../enrol-host.ts';
@@ -17,6 +18,7 @@ interface EnrolArguments {
   name?: string;
   address: string;
   directory: string;
+  dataDirectory?: string;
   postgresPort: string;
   apiPort: string;
   raftPort: string;
@@ -33,6 +35,7 @@ export function addHost(program: Command, options: () => GlobalOptions): void {
     .option('--name <name>', 'default: the name of the machine')
     .option('--address <address>', 'what other hosts dial', '127.0.0.1')
     .option('--directory <directory>', 'where everything of this host lives', '/var/lib/quantadb/host')
+    .option('--data-directory <directory>', 'of a PostgreSQL server that is to be adopted')
     .option('--postgres-port <port>', '', '5432')
     .option('--api-port <port>', '', '7100')
     .option('--raft-port <port>', '', '7200')
@@ -48,7 +51,7 @@ export function addHost(program: Command, options: () => GlobalOptions): void {
         raft: wholeNumber('--raft-port', own.raftPort),
       };
       const { untested = false, witness = false, fingerprint, name, address, directory } = own;
-      const where = { name, address, directory, ports };
+      const where = { name, address, directory, dataDirectory: own.dataDirectory, ports };
       const file = await enrolHost({ url, token, fingerprint, ...where, untested, witness });
       print(options(), { config: file }, () => `Enrolled. Start the daemon: quantadb host run ${file}`);
     });
@@ -59,6 +62,27 @@ export function addHost(program: Command, options: () => GlobalOptions): void {
       process.argv[2] = file;
       await import('../../main.ts');
     });
+  addBeginnings(host, options);
+  const tell = (lines: string[]) => print(options(), { done: lines }, () => lines.join('\n'));
+  host
+    .command('install <host.json>')
+    .description('run the daemon as a service of systemd, from now on and with the machine')
+    .action(async (file: string) => tell(await installService(file)));
+  host
+    .command('uninstall <host.json>')
+    .description('stop PostgreSQL and the daemon, and remove the service; the data stays')
+    .action(async (file: string) => tell(await uninstallService(file)));
+  host
+    .command('stop <host.json>')
+    .description('stop PostgreSQL cleanly, then the daemon')
+    .action(async (file: string) => {
+      await stopHost(file);
+      tell(['Stopped.']);
+    });
+}
+
+/** How a cluster begins: with an empty PostgreSQL, or with a server that was there before. */
+function addBeginnings(host: Command, options: () => GlobalOptions): void {
   host
     .command('found <host.json> <cluster>')
     .description('make this host the first node of a new cluster; the others are added to it')
@@ -76,20 +100,16 @@ export function addHost(program: Command, options: () => GlobalOptions): void {
       const words = told ? `\nThe password of ${own.role}, told once: ${told}` : '';
       print(options(), { ...operation, password: told }, () => `${cluster}: founded${words}`);
     });
-  const tell = (lines: string[]) => print(options(), { done: lines }, () => lines.join('\n'));
   host
-    .command('install <host.json>')
-    .description('run the daemon as a service of systemd, from now on and with the machine')
-    .action(async (file: string) => tell(await installService(file)));
-  host
-    .command('uninstall <host.json>')
-    .description('stop PostgreSQL and the daemon, and remove the service; the data stays')
-    .action(async (file: string) => tell(await uninstallService(file)));
-  host
-    .command('stop <host.json>')
-    .description('stop PostgreSQL cleanly, then the daemon')
-    .action(async (file: string) => {
-      await stopHost(file);
-      tell(['Stopped.']);
+    .command('adopt <host.json> <cluster>')
+    .description('make the PostgreSQL server in this host’s data directory the first node of a new cluster')
+    .action(async (file: string, name: string) => {
+      const { json = false, yes = false, reason = '' } = options();
+      const cluster = nodeNameSchema.safeParse(name);
+      if (!cluster.success)
+        throw new UsageError(`${name} cannot be a cluster's name (${cluster.error.issues[0]?.message})`);
+      const steering = await throughHost(file, { kind: 'adopt-server', cluster: cluster.data });
+      const operation = await change({ steering, reason, yes, json, wanted: 'done' });
+      print(options(), operation, () => `${name}: adopted`);
     });
 }
