@@ -62,6 +62,7 @@ export interface CoordinatorOptions {
 }
 
 const tickMs = 50;
+const announceDeadlineMs = 500;
 
 /** One host's engine, wired: consensus, the agent of its PostgreSQL, and the decider's duties for when it leads. */
 export class Coordinator implements DaemonFacade {
@@ -164,10 +165,25 @@ export class Coordinator implements DaemonFacade {
   async shutdown(options: { postgres: 'stop' | 'leave' }): Promise<void> {
     this.stopTimer();
     this.contacts.stop();
+    if (options.postgres === 'leave') await this.announceRestart();
+    await this.group.handLeadershipOver(this.options.timing.electionMaxMs);
     if (options.postgres === 'stop') await this.agent.stopDatabase();
     this.lease.release();
     await this.agent.stop();
     await this.group.stop();
+  }
+
+  /** Best effort: a decider that does not hear it takes the silence for a loss, and fails over. */
+  private async announceRestart(): Promise<void> {
+    const { self, timing } = this.options;
+    const state = this.group.state();
+    const remainingMs = this.lease.remainingMs();
+    if (state?.reign.primary !== self.name || remainingMs === null) return;
+    const { clusterId, reign } = state;
+    const input = { clusterId, epoch: reign.epoch, forMs: Math.max(0, remainingMs - timing.killAheadMs) };
+    const others = Object.values(state.members).filter(({ name }) => name !== self.name);
+    const limits = { input, deadlineMs: announceDeadlineMs };
+    await Promise.allSettled(others.map((peer) => this.peers.call(peer, 'primary-restarts', limits)));
   }
 
   report(): NodeReport {

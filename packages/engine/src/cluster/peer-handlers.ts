@@ -30,7 +30,7 @@ const hearDeadlineMs = 350;
 
 /** What this daemon does when another one asks. Calls about a cluster this host is not in are refused. */
 export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
-  const { group, agent, failovers, coordinator } = resources;
+  const { group, agent, coordinator } = resources;
   const inCluster = (clusterId: string): ClusterState => requireCluster(group, clusterId);
   return {
     report: async () => coordinator.report(),
@@ -46,13 +46,6 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
     demote: async ({ clusterId, epoch, failoverId }) => {
       inCluster(clusterId);
       return agent.demote(epoch, failoverId);
-    },
-    'hears-primary': async ({ clusterId, epoch }) => hearsPrimary(resources, inCluster(clusterId), epoch),
-    'primary-lost': async ({ clusterId, epoch, detail }, peer) => {
-      const state = inCluster(clusterId);
-      if (state.reign.primary === peer && state.reign.epoch === epoch)
-        failovers.primaryLost({ epoch, detail });
-      return {};
     },
     'prepare-switchover': async ({ clusterId }) => {
       inCluster(clusterId);
@@ -87,6 +80,7 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
       if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
       return { ok: true, ready: await database.offerRewind(node) };
     },
+    ...newsHandlers(resources),
     ...upkeepHandlers(resources),
     join: async (input) => coordinator.joinCluster(input),
     leave: async ({ clusterId }) => {
@@ -95,6 +89,28 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
     },
     plan: async (request) => coordinator.plan(request),
     start: async (start) => coordinator.start(start),
+  };
+}
+
+/** What a node says of the primary, or the primary of itself. */
+function newsHandlers(
+  resources: PeerHandlerResources,
+): Pick<PeerHandlers, 'hears-primary' | 'primary-lost' | 'primary-restarts'> {
+  const { group, failovers } = resources;
+  const inCluster = (clusterId: string): ClusterState => requireCluster(group, clusterId);
+  return {
+    'hears-primary': async ({ clusterId, epoch }) => hearsPrimary(resources, inCluster(clusterId), epoch),
+    'primary-lost': async ({ clusterId, epoch, detail }, peer) => {
+      const state = inCluster(clusterId);
+      if (state.reign.primary === peer && state.reign.epoch === epoch)
+        failovers.primaryLost({ epoch, detail });
+      return {};
+    },
+    'primary-restarts': async ({ clusterId, epoch, forMs }, peer) => {
+      const state = inCluster(clusterId);
+      if (state.reign.primary === peer) failovers.primaryRestarts({ epoch, forMs });
+      return {};
+    },
   };
 }
 

@@ -50,6 +50,11 @@ export const peerMethods = {
     input: z.object({ clusterId: z.string(), epoch: z.number().int(), detail: z.string() }),
     output: z.object({}),
   },
+  /** The primary's daemon is about to be replaced; its PostgreSQL goes on under the lease, which ends in so many ms. */
+  'primary-restarts': {
+    input: z.object({ clusterId: z.string(), epoch: z.number().int(), forMs: z.number().min(0) }),
+    output: z.object({}),
+  },
   /** Shorten the shutdown that follows: a checkpoint, and the archive backlog that would hold it up. */
   'prepare-switchover': { input: z.object({ clusterId: z.string() }), output: refusableSchema },
   /** Stop being primary, cleanly, and promise the epoch; answers where the WAL ends. */

@@ -92,6 +92,24 @@ export class RaftGroup implements ConsensusStore {
     await driver?.stop();
   }
 
+  /**
+   * Before this host's daemon ends: whoever leads hands on, because an election for want of a leader holds everything up.
+   * Goes to the voter that answered last, rather not to the primary's host. Best effort.
+   */
+  async handLeadershipOver(deadlineMs: number): Promise<void> {
+    const { status, driver } = this;
+    if (status?.role !== 'leader' || !driver) return;
+    const primary = this.state()?.members[this.state()?.reign.primary ?? '']?.raftId;
+    const voters = status.configuration.filter(({ id, role }) => role === 'voter' && id !== status.leaderId);
+    const answeredAt = new Map(driver.peerAnswers().map(({ id, atMs }) => [id, atMs ?? 0]));
+    const rank = (id: number) => (id === primary ? 0 : 1);
+    const [heir] = voters.sort(
+      (left, right) =>
+        rank(right.id) - rank(left.id) || (answeredAt.get(right.id) ?? 0) - (answeredAt.get(left.id) ?? 0),
+    );
+    if (heir) await driver.transferLeadership(heir.id, deadlineMs).catch(() => undefined);
+  }
+
   member(): Identity | null {
     return this.identity;
   }

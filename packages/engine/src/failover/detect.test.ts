@@ -12,6 +12,7 @@ function input(more: Partial<DetectInput>): DetectInput {
     unconfirmedForMs: 250,
     watchedSinceMs: 0,
     reportedLost: null,
+    restartsUntilMs: null,
     isRecorded: true,
     timing,
     ...more,
@@ -29,6 +30,14 @@ describe('detection of a lost primary', () => {
       silentForMs: 1100,
       isCertain: false,
     });
+  });
+
+  it('waits for a primary whose daemon said that it is being replaced, as long as its lease lasts', () => {
+    const silent = { lastRenewalMs: 7_500, restartsUntilMs: 10_500 };
+    expect(suspect(input(silent))).toEqual({ kind: 'well' });
+    expect(suspect(input({ ...silent, nowMs: 10_600 })).kind).toBe('lost');
+    // Its PostgreSQL is gone: there is nothing left to wait for.
+    expect(suspect(input({ ...silent, reportedLost: 'gone' })).kind).toBe('lost');
   });
 
   it('gives the primary the full time to be heard by a new leader', () => {

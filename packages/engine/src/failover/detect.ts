@@ -13,6 +13,8 @@ export interface DetectInput {
   watchedSinceMs: number;
   /** What the primary's own daemon said, if it reported its PostgreSQL lost. */
   reportedLost: string | null;
+  /** Until when the primary's daemon has said that it is being replaced; null when it has not, or is back. */
+  restartsUntilMs: number | null;
   /** Whether the reign has been opened; a candidate that is still taking over gets longer. */
   isRecorded: boolean;
   timing: FailoverTiming;
@@ -35,6 +37,7 @@ export function suspect(input: DetectInput): Suspicion {
       isCertain: true,
     };
   }
+  if (input.restartsUntilMs !== null && input.nowMs < input.restartsUntilMs) return { kind: 'well' };
   const heardMs = Math.max(input.lastRenewalMs ?? 0, input.watchedSinceMs);
   const silentForMs = Math.round(input.nowMs - heardMs);
   if (silentForMs > timing.suspectAfterMs) {

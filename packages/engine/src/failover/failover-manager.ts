@@ -72,6 +72,7 @@ export class FailoverManager {
   private lastRenewal: { epoch: number; atMs: number; unconfirmedForMs: number } | null = null;
   private handOverAtMs = 0;
   private reportedLost: { epoch: number; detail: string } | null = null;
+  private restart: { epoch: number; saidAtMs: number; untilMs: number } | null = null;
   private watch: { epoch: number; sinceMs: number } | null = null;
   private busy = false;
   private retryAtMs = 0;
@@ -91,6 +92,12 @@ export class FailoverManager {
   primaryLost(report: { epoch: number; detail: string }): void {
     this.reportedLost = report;
     this.tick();
+  }
+
+  /** Silence is expected until then: PostgreSQL is safe under its lease, and nobody has to take over. */
+  primaryRestarts({ epoch, forMs }: { epoch: number; forMs: number }): void {
+    const saidAtMs = this.clock.monotonicMs();
+    this.restart = { epoch, saidAtMs, untilMs: saidAtMs + Math.min(forMs, this.options.timing.leaseMs) };
   }
 
   /** Called often, and after every change of state; cheap when there is nothing to do. */
@@ -155,6 +162,8 @@ export class FailoverManager {
       this.watch = { epoch: reign.epoch, sinceMs: this.clock.monotonicMs() };
     const renewal = this.lastRenewal?.epoch === reign.epoch ? this.lastRenewal : null;
     const lost = this.reportedLost?.epoch === reign.epoch ? this.reportedLost.detail : null;
+    const restart = this.restart?.epoch === reign.epoch ? this.restart : null;
+    const isBack = restart !== null && (renewal?.atMs ?? 0) > restart.saidAtMs;
     const isRecorded = state.timelines.some(
       (timeline) => timeline.id === reign.timeline && timeline.status === 'recorded',
     );
@@ -165,6 +174,7 @@ export class FailoverManager {
       unconfirmedForMs: renewal?.unconfirmedForMs ?? 0,
       watchedSinceMs: Math.max(leaderSinceMs, this.watch.sinceMs),
       reportedLost: lost,
+      restartsUntilMs: isBack ? null : (restart?.untilMs ?? null),
       isRecorded,
       timing: this.options.timing,
     });
