@@ -32,13 +32,17 @@ export class CertificateKeeper {
   private readonly options: CertificateKeeperOptions;
   private nextTryMs = 0;
   private isBusy = false;
+  private read: { cert: string; untilMs: number } | null = null;
 
   constructor(options: CertificateKeeperOptions) {
     this.options = options;
   }
 
+  /** Asked for with every report, several times a second. */
   untilMs(): number {
-    return readCertificate(this.options.tls.cert).untilMs;
+    const { cert } = this.options.tls;
+    if (this.read?.cert !== cert) this.read = { cert, untilMs: readCertificate(cert).untilMs };
+    return this.read.untilMs;
   }
 
   /** Called whenever the control plane is there; `ask` carries the request to it. */

@@ -10,7 +10,6 @@ import { ServerAdopter } from '@quantadb/engine/postgres/adopt/adopter';
 import { isOwnServer } from '@quantadb/engine/postgres/adopt/ownership';
 import type { NodePlace } from '@quantadb/engine/postgres/layout';
 import type { OsUser } from '@quantadb/engine/postgres/postmaster-host';
-import { readCertificate } from '@quantadb/engine/security/pki';
 import { withDeadline } from '@quantadb/engine/shared/deadline';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
@@ -100,7 +99,7 @@ export class Daemon {
       ...(config.kind === 'data' ? { adopter: new ServerAdopter(place) } : {}),
       seal,
       arm: async (deadlineMs) => (await reaper.arm(deadlineMs)).ok,
-      certificateUntilMs: () => readCertificate(tls.cert).untilMs,
+      certificateUntilMs: () => daemon?.certificate.untilMs() ?? null,
       pids,
       logger,
       onFatal: (error) => void daemon?.fail(error),
