@@ -21,9 +21,12 @@ import { ConsoleLink } from './console-link.ts';
 import type { HostConfig } from './host-config.ts';
 import { HttpsPeerCaller } from './peer-client.ts';
 import { osUserNamed } from './preflight/os-user.ts';
+import { isSupervised, RealHostTools } from './real-host-tools.ts';
 
 export interface DaemonOptions {
   config: HostConfig;
+  /** Where the configuration came from. */
+  configFile: string;
   tls: Tls;
   logger: Logger;
   /** The daemon has done what it can; the process is to end. */
@@ -32,6 +35,7 @@ export interface DaemonOptions {
 
 type PostgresEnd = 'stop' | 'leave';
 
+const answerMs = 100;
 const orphansDeadlineMs = 20_000;
 const shutdownDeadlineMs = 50_000;
 
@@ -87,6 +91,15 @@ export class Daemon {
       postgres: database.pid(),
       routers: [],
     });
+    const tools = new RealHostTools({
+      ...{ place, configFile: options.configFile },
+      onPrograms: (directory) => {
+        place.binDir = directory;
+        database.usePrograms(directory);
+      },
+      // The call is answered first.
+      onRestart: () => void setTimeout(() => void daemon?.end('leave', 'to be started again'), answerMs),
+    });
     const coordinator = new Coordinator({
       self: { name: config.name, kind: config.kind, addresses: config.addresses, version: releaseVersion },
       directory: config.stateDir,
@@ -100,6 +113,8 @@ export class Daemon {
       seal,
       arm: async (deadlineMs) => (await reaper.arm(deadlineMs)).ok,
       certificateUntilMs: () => daemon?.certificate.untilMs() ?? null,
+      tools,
+      isSupervised: isSupervised(),
       pids,
       logger,
       onFatal: (error) => void daemon?.fail(error),

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { addressesSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
+import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
-import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
+import { applyEdits, modify, type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import { z } from 'zod';
 
 const absolutePath = z.string().refine(isAbsolute, 'an absolute path');
@@ -59,6 +60,13 @@ async function readJson(path: string): Promise<unknown> {
       cause: error,
     });
   }
+}
+
+/** Changes settings in the file and leaves everything else of it, comments too, as people wrote it. */
+export async function changeHostConfig(path: string, change: Partial<HostConfig>): Promise<void> {
+  let text = await readFile(path, 'utf8');
+  for (const [key, value] of Object.entries(change)) text = applyEdits(text, modify(text, [key], value, {}));
+  await writeDurably(path, text);
 }
 
 const meanings: Record<keyof HostConfig, string> = {

@@ -114,22 +114,3 @@ test('I-RESTART-3: a standby gives up its data and starts over from a clone', as
   );
   await expectNothingLost();
 });
-
-test('I-RESTART-4: a daemon that is replaced under the lease costs no failover, on the primary and on the decider', async () => {
-  const cluster = shared();
-  await cluster.untilHealthy();
-  const { epoch, primary, raft } = (await cluster.status()) ?? {};
-  const before = await pidOf(primary ?? '');
-  for (const name of new Set([primary ?? '', raft?.leader ?? ''])) {
-    const { daemon } = cluster.host(name);
-    daemon?.kill('SIGTERM');
-    await expect.poll(() => cluster.host(name).daemon, { timeout: 10_000 }).toBeNull();
-    // Longer than a silent primary is trusted, and shorter than its lease.
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    await cluster.startDaemon(name);
-    await cluster.untilHealthy();
-  }
-  expect(await cluster.status()).toMatchObject({ epoch, primary });
-  expect(await pidOf(primary ?? '')).toBe(before);
-  await expectNothingLost();
-});

@@ -17,6 +17,9 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'set-parameters': 'disruptive',
   'set-durability': 'disruptive',
   'set-node': 'reversible',
+  'replace-node': 'disruptive',
+  'upgrade-postgres': 'disruptive',
+  'restart-daemons': 'disruptive',
   'retry-operation': 'disruptive',
   'cancel-operation': 'disruptive',
 };
@@ -41,6 +44,12 @@ export function titleOf(intent: Intent): string {
       return 'Change parameters';
     case 'set-node':
       return `Set ${intent.node}`;
+    case 'replace-node':
+      return `Replace ${intent.node} by ${intent.host}`;
+    case 'upgrade-postgres':
+      return 'Upgrade PostgreSQL';
+    case 'restart-daemons':
+      return 'Replace the daemons';
     case 'retry-operation':
       return 'Go on from the failed step';
     case 'cancel-operation':
@@ -67,6 +76,12 @@ export function commandOf(intent: Intent): string {
       return `quantadb node reinitialise ${intent.node}`;
     case 'rolling-restart':
       return 'quantadb rolling-restart';
+    case 'replace-node':
+      return `quantadb node replace ${intent.node} ${intent.host}`;
+    case 'upgrade-postgres':
+      return `quantadb upgrade postgres${intent.directory ? ` --programs ${intent.directory}` : ''}`;
+    case 'restart-daemons':
+      return 'quantadb upgrade daemons';
     case 'retry-operation':
     case 'cancel-operation':
       return `quantadb operations ${intent.kind === 'retry-operation' ? 'retry' : 'cancel'} ${intent.operation ?? ''}`.trim();

@@ -31,6 +31,8 @@ function node(name: string, index: number): NodeStatus {
     zone: null,
     policy: usualPolicy,
     notes: [],
+    postgresVersion: '15.18',
+    daemonVersion: '0.1.0',
     pendingRestart: [],
     clone: null,
   };

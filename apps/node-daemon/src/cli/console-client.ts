@@ -51,7 +51,8 @@ const operationSchema = z.object({
 /** What a person asks for, as the console takes it: it knows the hosts' addresses itself. */
 export type Intent =
   | { kind: 'add-node'; host: string }
-  | Exclude<OperationRequest, { kind: 'create-cluster' | 'add-node' }>;
+  | { kind: 'replace-node'; node: string; host: string }
+  | Exclude<OperationRequest, { kind: 'create-cluster' | 'adopt-server' | 'add-node' | 'replace-node' }>;
 
 const hostStateSchema = hostStatusSchema.shape.state;
 const eventSchema = clusterEventSchema.omit({ atMs: true }).extend({ at: z.string() });

@@ -36,7 +36,7 @@ export async function throughDaemon(target: Target, intent: Intent): Promise<Ste
 }
 
 async function requestOf(target: Target, intent: Intent): Promise<OperationRequest> {
-  if (intent.kind !== 'add-node') return intent;
+  if (intent.kind !== 'add-node' && intent.kind !== 'replace-node') return intent;
   const { addresses, kind } = await loadHostConfig(target.configFileOf(intent.host));
-  return { kind: 'add-node', host: { name: intent.host, addresses, kind } };
+  return { ...intent, host: { name: intent.host, addresses, kind } };
 }

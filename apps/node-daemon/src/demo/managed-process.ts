@@ -92,14 +92,16 @@ export class ManagedProcess {
     this.child = null;
     if (this.isEnding) return;
     const { name, restartAfterMs, onTrouble } = this.options;
-    onTrouble(`The daemon of ${name} has ended; it starts again in ${restartAfterMs / 1000} s.`);
-    this.restartLater();
+    // It ended by itself and in order: whoever asked for that waits for its successor.
+    const afterMs = child.exitCode === 0 ? 0 : restartAfterMs;
+    if (afterMs > 0) onTrouble(`The daemon of ${name} has ended; it starts again in ${afterMs / 1000} s.`);
+    this.restartLater(afterMs);
   }
 
-  private restartLater(): void {
+  private restartLater(afterMs = this.options.restartAfterMs): void {
     this.restart = setTimeout(() => {
       this.restarting = this.startAgain();
-    }, this.options.restartAfterMs);
+    }, afterMs);
   }
 
   private async startAgain(): Promise<void> {

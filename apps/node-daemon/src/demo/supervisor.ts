@@ -44,6 +44,7 @@ export class DemoSupervisor {
         name,
         file: process.execPath,
         args: [daemonFile, config],
+        env: { ...process.env, QUANTADB_SUPERVISED: '1' },
         logFile: join(hostDirectory(options.home, name), 'daemon.log'),
         restartAfterMs,
         onTrouble: options.say,

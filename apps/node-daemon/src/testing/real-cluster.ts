@@ -37,6 +37,8 @@ export interface RealClusterOptions {
   timing?: HostConfig['timing'];
   /** Those of the hosts that hold no data. */
   witnesses?: string[];
+  /** A daemon that ends in order is started again, as a service would be. */
+  isSupervised?: boolean;
   /** Before anything is in a host's directory. */
   prepare?(name: string, directory: string): Promise<void>;
 }
@@ -50,23 +52,27 @@ export class RealCluster {
   private readonly lab: NetworkLab | null;
 
   private readonly timing: HostConfig['timing'];
+  private readonly isSupervised: boolean;
 
   private constructor(
     directory: string,
     authority: Authority,
-    { lab, timing }: { lab: NetworkLab | null; timing: HostConfig['timing'] },
+    options: { lab: NetworkLab | null; timing: HostConfig['timing']; isSupervised: boolean },
   ) {
     this.directory = directory;
     this.authority = authority;
-    this.lab = lab;
-    this.timing = timing;
+    this.lab = options.lab;
+    this.timing = options.timing;
+    this.isSupervised = options.isSupervised;
   }
 
   static async create(names: string[], options: RealClusterOptions = {}): Promise<RealCluster> {
-    const { lab = null, timing = 'lan', witnesses = [], prepare } = options;
+    const { lab = null, timing = 'lan', witnesses = [], isSupervised = false, prepare } = options;
     const directory = await mkdtemp(join(process.env.QUANTADB_TEST_DIR ?? tmpdir(), 'qdb-'));
     await chmod(directory, 0o755);
-    const cluster = new RealCluster(directory, await createAuthority({ name: 'test' }), { lab, timing });
+    const cluster = new RealCluster(directory, await createAuthority({ name: 'test' }), {
+      ...{ lab, timing, isSupervised },
+    });
     for (const name of names) {
       await prepare?.(name, join(directory, name));
       await cluster.addHost(name, witnesses.includes(name) ? 'witness' : 'data');
@@ -89,11 +95,13 @@ export class RealCluster {
     const daemon = spawn(program, args, {
       stdio: ['ignore', log.fd, log.fd],
       detached: true,
+      env: { ...process.env, ...(this.isSupervised ? { QUANTADB_SUPERVISED: '1' } : {}) },
     });
     await once(daemon, 'spawn');
     await log.close();
-    daemon.once('exit', () => {
+    daemon.once('exit', (code) => {
       if (host.daemon === daemon) host.daemon = null;
+      if (this.isSupervised && code === 0) void this.startDaemon(name).catch(() => undefined);
     });
     host.daemon = daemon;
     const answers = async () => {

@@ -116,12 +116,12 @@ function targetOf(cluster: string, intent: Intent): string {
 }
 
 async function requestOf(services: Services, intent: Intent): Promise<OperationRequest> {
-  if (intent.kind !== 'add-node') return intent;
+  if (intent.kind !== 'add-node' && intent.kind !== 'replace-node') return intent;
   const host = await services.prisma.host.findUnique({ where: { name: intent.host } });
   if (!host || host.revokedAt) throw new QuantaError('NOT_FOUND', `no host named ${intent.host} is enrolled`);
   const kind = host.kind === 'witness' ? 'witness' : 'data';
   return {
-    kind: 'add-node',
+    ...intent,
     host: { name: host.name, kind, addresses: addressesSchema.parse(host.addresses) },
   };
 }

@@ -77,7 +77,17 @@ export const intentSchema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('restart-node'), node: nodeNameSchema }),
   z.object({ kind: z.literal('reinitialise-node'), node: nodeNameSchema }),
+  z.object({ kind: z.literal('replace-node'), node: nodeNameSchema, host: nodeNameSchema }),
   z.object({ kind: z.literal('rolling-restart') }),
+  z.object({ kind: z.literal('restart-daemons') }),
+  z.object({
+    kind: z.literal('upgrade-postgres'),
+    directory: z
+      .string()
+      .regex(/^\/[\x20-\x7e]*$/)
+      .max(500)
+      .nullable(),
+  }),
   z.object({ kind: z.literal('set-parameters'), parameters: parameterChangesSchema }),
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
   z.object({ kind: z.literal('set-node'), node: nodeNameSchema, change: nodeChangeSchema }),

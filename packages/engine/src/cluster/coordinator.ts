@@ -20,6 +20,7 @@ import { ConfirmedWal } from './confirmed-wal.ts';
 import { Contacts } from './contacts.ts';
 import type { Database } from './database.ts';
 import { Decider } from './decider.ts';
+import type { HostTools } from './host-tools.ts';
 import { LastPosition } from './last-position.ts';
 import { memberByRaftId } from './membership.ts';
 import { NodeAgent } from './node-agent.ts';
@@ -47,6 +48,8 @@ export interface CoordinatorOptions {
   caller: PeerCaller;
   database: Database;
   adopter?: Adopter;
+  tools?: HostTools;
+  isSupervised?: boolean;
   dataDir: string;
   seal: SealStore;
   arm(deadlineMs: number): Promise<boolean>;
@@ -83,10 +86,12 @@ export class Coordinator implements DaemonFacade {
   private tickDueMs = 0;
   private stopTimer: Cancel = () => undefined;
   private seenRevision = 0;
+  private readonly startedAtMs: number;
 
   constructor(options: CoordinatorOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    this.startedAtMs = this.clock.monotonicMs();
     const { self, timing, logger, database, dataDir } = options;
     const { clock } = this;
     const newId = options.newId ?? systemNewId;
@@ -138,6 +143,7 @@ export class Coordinator implements DaemonFacade {
     this.handlers = peerHandlers({
       ...{ self: self.name, group, agent, database, failovers, monitor, contacts },
       coordinator: this,
+      tools: options.tools ?? null,
     });
   }
 
@@ -193,6 +199,8 @@ export class Coordinator implements DaemonFacade {
       kind: self.kind,
       version: self.version,
       atMs: this.clock.wallMs(),
+      uptimeMs: Math.round(this.clock.monotonicMs() - this.startedAtMs),
+      isSupervised: this.options.isSupervised ?? false,
       addresses: self.addresses,
       dataDir: self.kind === 'data' ? this.options.dataDir : null,
       state: this.group.state(),

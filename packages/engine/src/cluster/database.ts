@@ -23,6 +23,8 @@ export type HistoryVerdict =
 /** The last look at the running server; at most a second or so old. */
 export interface Observation {
   inRecovery: boolean;
+  /** Of the running server, as "15.18". */
+  version: string;
   timeline: number | null;
   lsn: string | null;
   replayLsn: string | null;

@@ -57,7 +57,11 @@ export class Decider {
       ...{ self, logger, timing, clock, newId, commander, peers },
       ...{ state, leadership, transferLeadership },
     };
-    this.monitor = new ClusterMonitor({ ...shared, votersNow: () => raft.votersNow() });
+    this.monitor = new ClusterMonitor({
+      ...shared,
+      votersNow: () => raft.votersNow(),
+      wallMs: () => clock.wallMs(),
+    });
     this.failovers = new FailoverManager({
       ...shared,
       isVoter: (raftId) => raft.isVoter(raftId),

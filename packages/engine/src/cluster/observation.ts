@@ -13,6 +13,7 @@ export function observationOf(
   const { atMs, lag, memory } = known;
   return {
     inRecovery: sample.isInRecovery,
+    version: sample.version,
     timeline: sample.timeline,
     lsn,
     replayLsn: sample.replayLsn,

@@ -9,6 +9,7 @@ import type {
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import type { Adopter } from '../postgres/adopt/adopter.ts';
 import type { Clock } from '../shared/clock.ts';
+import { pollUntil } from '../shared/deadline.ts';
 import { QuantaError, sentenceOf } from '../shared/errors.ts';
 import { type NewId, systemNewId } from '../shared/random.ts';
 import type { Commander } from './commander.ts';
@@ -17,8 +18,9 @@ import type { Database } from './database.ts';
 import { memberByRaftId } from './membership.ts';
 import { failedOperation, retried } from './operation-follow-up.ts';
 import { operationParams } from './operation-params.ts';
+import { pendingSteps } from './operation-steps.ts';
 import type { Peers } from './peer-protocol.ts';
-import { pendingSteps, planLifetimeMs, planOf } from './plan.ts';
+import { planLifetimeMs, planOf } from './plan.ts';
 import type { PlanInput } from './plan-body.ts';
 import type { RaftGroup } from './raft-group.ts';
 
@@ -40,6 +42,7 @@ export interface OperationDeskOptions {
 
 const commandDeadlineMs = 5000;
 const forwardDeadlineMs = 10_000;
+const leaderWaitMs = 3000;
 const planAgain = { hint: 'Ask for the plan again and confirm it.' };
 
 /** Where requests of people and scripts arrive: plan, check, and put into the log for the decider to run. */
@@ -74,7 +77,7 @@ export class OperationDesk {
     if (request.kind === 'create-cluster') return this.create(request, start);
     if (request.kind === 'adopt-server') return this.adopt(request, start);
     if (!group.leadership().isLeader) {
-      return peers.call(this.leader(), 'start', { input: start, deadlineMs: forwardDeadlineMs });
+      return peers.call(await this.leader(), 'start', { input: start, deadlineMs: forwardDeadlineMs });
     }
     const plan = await this.plan(request);
     if (plan.refusal) throw new QuantaError('REFUSED', plan.refusal);
@@ -89,13 +92,14 @@ export class OperationDesk {
 
   private async planInput(request: OperationRequest): Promise<PlanInput> {
     const input = await this.options.monitor.planInput();
-    const { adopter } = this.options;
-    if (request.kind !== 'adopt-server' || !adopter) return input;
-    try {
-      return { ...input, adoption: await adopter.find() };
-    } catch (error) {
-      return { ...input, adoption: { refusal: sentenceOf(error) } };
-    }
+    const { adopter, monitor } = this.options;
+    const orWhy = <T>(work: Promise<T>): Promise<T | { refusal: string }> =>
+      work.catch((error: unknown) => ({ refusal: sentenceOf(error) }));
+    if (request.kind === 'adopt-server' && adopter)
+      return { ...input, adoption: await orWhy(adopter.find()) };
+    if ((request.kind === 'add-node' || request.kind === 'replace-node') && request.host.kind === 'data')
+      return { ...input, preflight: await orWhy(monitor.preflight(request.host)) };
+    return input;
   }
 
   private async create(request: CreateRequest, start: OperationStart): Promise<{ operationId: string }> {
@@ -199,14 +203,20 @@ export class OperationDesk {
     return (this.options.newId ?? systemNewId)();
   }
 
-  private leader(): Member {
-    const { group } = this.options;
-    const state = group.state();
-    const { leaderRaftId } = group.leadership();
-    const leader = state && leaderRaftId !== null ? memberByRaftId(state, leaderRaftId) : undefined;
-    if (leader) return leader;
-    throw new QuantaError('NO_QUORUM', 'no Raft leader is known, so nothing can be changed now', {
-      hint: 'A majority of the voters must be up and reachable; see `quantadb status`.',
+  /** An election lasts a moment, which is no reason to send anybody away. */
+  private async leader(): Promise<Member> {
+    const { group, clock } = this.options;
+    const look = async () => {
+      const state = group.state();
+      const { leaderRaftId } = group.leadership();
+      return state && leaderRaftId !== null ? memberByRaftId(state, leaderRaftId) : undefined;
+    };
+    const limits = { what: 'a Raft leader is known', timeoutMs: leaderWaitMs, intervalMs: 50, clock };
+    return pollUntil(look, limits).catch((cause: unknown) => {
+      throw new QuantaError('NO_QUORUM', 'no Raft leader is known, so nothing can be changed now', {
+        hint: 'A majority of the voters must be up and reachable; see `quantadb status`.',
+        cause,
+      });
     });
   }
 }

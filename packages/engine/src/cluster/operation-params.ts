@@ -1,4 +1,4 @@
-import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import type { ClusterState, Member, Operation } from '../contract/cluster-state.ts';
 import type { FreshRequest } from '../contract/operations.ts';
 import type { StepContext } from './operation-runner.ts';
 
@@ -42,19 +42,14 @@ export function operationParams(
       };
     case 'adopt-server':
       return { cluster: request.cluster };
-    case 'add-node': {
-      const { name, kind, addresses } = request.host;
-      return {
-        name,
-        kind,
-        raftHost: addresses.raft.host,
-        raftPort: addresses.raft.port,
-        apiHost: addresses.api.host,
-        apiPort: addresses.api.port,
-        postgresHost: addresses.postgres?.host ?? null,
-        postgresPort: addresses.postgres?.port ?? null,
-      };
-    }
+    case 'add-node':
+      return hostParams(request.host);
+    case 'replace-node':
+      return { node: request.node, ...hostParams(request.host) };
+    case 'upgrade-postgres':
+      return { directory: request.directory, to: null, epoch: state?.reign.epoch ?? 0 };
+    case 'restart-daemons':
+      return {};
     case 'remove-node':
     case 'restart-node':
     case 'reinitialise-node':
@@ -72,4 +67,21 @@ export function operationParams(
     case 'set-durability':
       return { ...request.durability };
   }
+}
+
+function hostParams({
+  name,
+  kind,
+  addresses,
+}: Extract<FreshRequest, { kind: 'add-node' }>['host']): Operation['params'] {
+  return {
+    name,
+    kind,
+    raftHost: addresses.raft.host,
+    raftPort: addresses.raft.port,
+    apiHost: addresses.api.host,
+    apiPort: addresses.api.port,
+    postgresHost: addresses.postgres?.host ?? null,
+    postgresPort: addresses.postgres?.port ?? null,
+  };
 }

@@ -7,8 +7,8 @@ import { Commander } from './commander.ts';
 import type { Command, CommandResult } from './commands.ts';
 import { retried } from './operation-follow-up.ts';
 import { OperationRunner, type StepHandler } from './operation-runner.ts';
+import { pendingSteps } from './operation-steps.ts';
 import { Peers } from './peer-protocol.ts';
-import { pendingSteps } from './plan.ts';
 import { apply } from './state.ts';
 
 /** One log, and deciders that can end at any command of it: before it is in the log, or before its answer is heard. */

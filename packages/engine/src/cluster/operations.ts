@@ -16,11 +16,13 @@ import { nodeChangeWords } from './node-change.ts';
 import { hostOf, nodeOf } from './operation-params.ts';
 import { HandedOver, type OperationRunnerOptions, type StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
+import { judgeHost } from './preflight.ts';
 import type { RaftMembership } from './raft-membership.ts';
 import { RestartSteps } from './restart-steps.ts';
 import { isOpen, memberOf, openDeadlineMs, submitOrRefuse } from './step-helpers.ts';
 import { switchoverSteps } from './switchover-steps.ts';
 import { enterSyncSet, leaveSyncSet, setDurability, waitUntilWriteSafe } from './sync-set-steps.ts';
+import { UpgradeSteps } from './upgrade-steps.ts';
 
 export interface OperationResources {
   self: string;
@@ -48,7 +50,16 @@ export function operationHandlers(
 ): Pick<OperationRunnerOptions, 'handlers' | 'undo'> {
   const steps = new OperationHandlers(resources);
   const restarts = new RestartSteps(resources);
+  const upgrades = new UpgradeSteps({ ...resources, restarts });
   const leaving = [steps.stopThere, steps.leaveRaft, steps.forget];
+  const joining = [
+    steps.checkHost,
+    steps.register,
+    steps.joinRaft,
+    steps.waitForClone,
+    steps.makeVoter,
+    enterSyncSet(resources),
+  ];
   const handlers = {
     'create-cluster': [steps.initialise, steps.grantFirst, steps.waitUntilOpen, steps.createApplication],
     'adopt-server': [
@@ -58,20 +69,21 @@ export function operationHandlers(
       steps.grantFirst,
       steps.waitUntilOpen,
     ],
-    'add-node': [
-      steps.checkHost,
-      steps.register,
-      steps.joinRaft,
-      steps.waitForClone,
-      steps.makeVoter,
-      enterSyncSet(resources),
-    ],
+    'add-node': joining,
+    'replace-node': [...joining, leaveSyncSet(resources), steps.takeOut, ...leaving],
     'set-durability': [setDurability(resources), waitUntilWriteSafe(resources)],
     'remove-node': [leaveSyncSet(resources), steps.takeOut, ...leaving],
     'set-maintenance': [steps.setMaintenance],
     'set-node': [steps.setNode],
     switchover: switchoverSteps(resources),
     'restart-node': [restarts.restartNode, restarts.waitForNode],
+    'upgrade-postgres': [
+      upgrades.checkPrograms,
+      upgrades.upgradeStandbys,
+      ...switchoverSteps(resources),
+      restarts.waitForFormerPrimary,
+    ],
+    'restart-daemons': [upgrades.replaceDaemons, upgrades.agreeOnLevel],
     'rolling-restart': [
       restarts.restartStandbys,
       ...switchoverSteps(resources),
@@ -80,7 +92,16 @@ export function operationHandlers(
     'reinitialise-node': [restarts.giveUpData, restarts.waitForCopy],
     'set-parameters': [restarts.checkParameters, restarts.changeParameters, restarts.tellNodes],
   };
-  return { handlers, undo: { 'add-node': [steps.takeOut, leaveSyncSet(resources), ...leaving] } };
+  const undoAdding = [...[leaveSyncSet(resources), steps.takeOut, ...leaving].map(ofNewNode)];
+  return { handlers, undo: { 'add-node': undoAdding, 'replace-node': undoAdding } };
+}
+
+/** The same step, about the host that was to join. */
+function ofNewNode(step: StepHandler): StepHandler {
+  return (context) => {
+    const { operation } = context;
+    return step({ ...context, operation: { ...operation, params: { node: operation.params.name ?? null } } });
+  };
 }
 
 class OperationHandlers {
@@ -161,6 +182,7 @@ class OperationHandlers {
         `${host.name} is not available: it is ${report.host} of ${report.cluster?.name ?? 'a cluster'}`,
       );
     }
+    const warnings = await this.refuseUnfit(host);
     const level = context.state().level ?? 1;
     if (report.featureLevel < level) {
       throw new QuantaError(
@@ -169,8 +191,15 @@ class OperationHandlers {
         { hint: 'Install the same release there as on the members, then try again.' },
       );
     }
-    return `QuantaDB ${report.version}, available`;
+    return [`QuantaDB ${report.version}, available`, ...warnings].join('; ');
   };
+
+  private async refuseUnfit(host: ReturnType<typeof hostOf>): Promise<string[]> {
+    if (host.kind === 'witness') return [];
+    const { refusals, warnings } = judgeHost(host.name, await this.resources.monitor.preflight(host));
+    if (refusals.length > 0) throw new QuantaError('REFUSED', refusals.join(' '));
+    return warnings;
+  }
 
   register: StepHandler = async (context) => {
     const host = hostOf(context);

@@ -6,6 +6,7 @@ import { confirmDeadlineMs } from '../replication/synchronous.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Contacts } from './contacts.ts';
 import type { Database } from './database.ts';
+import type { HostTools } from './host-tools.ts';
 import type { NodeAgent } from './node-agent.ts';
 import type { PeerHandlers, PeerInput, PeerOutput } from './peer-protocol.ts';
 import type { RaftGroup } from './raft-group.ts';
@@ -18,6 +19,8 @@ export interface PeerHandlerResources {
   failovers: FailoverManager;
   monitor: ClusterMonitor;
   contacts: Contacts;
+  /** Null where there is no real machine. */
+  tools: HostTools | null;
   coordinator: Pick<DaemonFacade, 'report' | 'plan' | 'start'> & {
     joinCluster(input: PeerInput<'join'>): Promise<PeerOutput<'join'>>;
     leaveCluster(): Promise<PeerOutput<'leave'>>;
@@ -82,6 +85,7 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
     },
     ...newsHandlers(resources),
     ...upkeepHandlers(resources),
+    ...hostHandlers(resources),
     join: async (input) => coordinator.joinCluster(input),
     leave: async ({ clusterId }) => {
       inCluster(clusterId);
@@ -132,6 +136,40 @@ function upkeepHandlers(
     'check-parameters': async ({ clusterId, parameters }) => {
       inCluster(clusterId);
       return { refused: await requireDatabase(resources).refusedParameters(parameters) };
+    },
+  };
+}
+
+/** What operations ask of the machine. */
+function hostHandlers(
+  resources: PeerHandlerResources,
+): Pick<
+  PeerHandlers,
+  'inspect-host' | 'server-facts' | 'program-version' | 'use-programs' | 'restart-daemon'
+> {
+  const { group } = resources;
+  const inCluster = (clusterId: string): ClusterState => requireCluster(group, clusterId);
+  const tools = (): HostTools => {
+    if (resources.tools) return resources.tools;
+    throw new QuantaError('REFUSED', 'this host runs no PostgreSQL');
+  };
+  return {
+    'inspect-host': async (wanted) => tools().inspect(wanted),
+    'server-facts': async ({ clusterId }) => {
+      inCluster(clusterId);
+      return tools().serverFacts();
+    },
+    'program-version': async ({ clusterId, directory }) => {
+      inCluster(clusterId);
+      return { version: await tools().programVersion(directory) };
+    },
+    'use-programs': async ({ clusterId, directory }) => {
+      inCluster(clusterId);
+      return { before: await tools().usePrograms(directory) };
+    },
+    'restart-daemon': async ({ clusterId }) => {
+      inCluster(clusterId);
+      return refusable(() => tools().restartDaemon());
     },
   };
 }

@@ -6,6 +6,7 @@ import {
   syncSettingSchema,
   walPositionSchema,
 } from '../contract/cluster-state.ts';
+import { hostFactsSchema, serverFactsSchema } from '../contract/host-facts.ts';
 import { contactsSchema } from '../contract/network.ts';
 import { nodeReportSchema } from '../contract/node-report.ts';
 import { operationPlanSchema, operationRequestSchema, operationStartSchema } from '../contract/operations.ts';
@@ -102,6 +103,25 @@ export const peerMethods = {
     input: z.object({ clusterId: z.string(), parameters: z.record(z.string(), z.string()) }),
     output: z.object({ refused: z.array(z.object({ name: z.string(), detail: z.string() })) }),
   },
+  /** Before a host is to hold data: what there is. */
+  'inspect-host': {
+    input: z.object({ libraries: z.array(z.string().max(200)).max(1000) }),
+    output: hostFactsSchema,
+  },
+  /** Of the primary: what a copy of its data needs. */
+  'server-facts': { input: z.object({ clusterId: z.string() }), output: serverFactsSchema },
+  /** The version of PostgreSQL's programs there; null: those in use. */
+  'program-version': {
+    input: z.object({ clusterId: z.string(), directory: z.string().max(500).nullable() }),
+    output: z.object({ version: z.string() }),
+  },
+  /** PostgreSQL's programs from its next start on. */
+  'use-programs': {
+    input: z.object({ clusterId: z.string(), directory: z.string().max(500) }),
+    output: z.object({ before: z.string() }),
+  },
+  /** The daemon ends and is started again; PostgreSQL goes on. */
+  'restart-daemon': { input: z.object({ clusterId: z.string() }), output: refusableSchema },
   /** To a spare host: become a member. */
   join: {
     input: z.object({

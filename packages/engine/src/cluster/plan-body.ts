@@ -3,6 +3,7 @@ import type { NodeReport } from '../contract/node-report.ts';
 import type { OperationPlan } from '../contract/operations.ts';
 import type { Findings } from '../postgres/adopt/findings.ts';
 import { isInSyncSet } from '../replication/sync-target.ts';
+import type { Preflight } from './preflight.ts';
 
 /** What every plan is made from and consists of (pure). */
 
@@ -14,6 +15,8 @@ export interface PlanInput {
   reports: ReadonlyMap<string, NodeReport>;
   /** Of the server that is to be adopted, or why nothing could be found out about it. */
   adoption?: Findings | { refusal: string };
+  /** Of the host that is to hold data, or why nothing could be found out about it. */
+  preflight?: Preflight | { refusal: string };
 }
 
 export type PlanBody = Pick<

@@ -47,6 +47,42 @@ export function planRollingRestart(
   };
 }
 
+export function planUpgrade(
+  input: PlanInput,
+  base: PlanBody,
+  options: {
+    directory: string | null;
+    switchover: { candidate: string | null; refusal: string | null };
+  },
+): PlanBody {
+  const rolling = planRollingRestart(input, base, options.switchover);
+  const from = options.directory ? `those in ${options.directory}` : 'those installed now';
+  const running = [...input.reports.values()].map(({ postgresVersion }) => postgresVersion);
+  const versions = [...new Set(running.filter((version) => version !== null))].sort().join(', ');
+  return {
+    ...rolling,
+    summary: `Run PostgreSQL with other programs of the same major version (${from}; ${versions || 'nothing'} runs now): the standbys one by one, then a switchover, then the former primary.`,
+  };
+}
+
+/** PostgreSQL goes on under its reaper; only who looks after it is replaced. */
+export function planDaemons({ state, reports }: PlanInput, base: PlanBody): PlanBody {
+  const names = Object.keys(state?.members ?? {});
+  const silent = names.filter((name) => !reports.has(name));
+  const alone = names.filter((name) => reports.get(name)?.isSupervised === false);
+  const refusal =
+    silent.length > 0
+      ? `The daemon of ${silent.join(', ')} does not answer. Bring it up first: quantadb status.`
+      : alone.length > 0
+        ? `Nothing would start the daemon of ${alone.join(', ')} again. Run it as a service first: quantadb host install.`
+        : null;
+  return {
+    ...base,
+    summary: `Replace the daemons of ${names.join(', ')} one by one with the release that is installed there now. PostgreSQL goes on everywhere.`,
+    refusal: base.refusal ?? refusal,
+  };
+}
+
 export function planParameters(base: PlanBody, parameters: Record<string, string | null>): PlanBody {
   const words = Object.entries(parameters).map(([name, value]) =>
     value === null ? `${name} as by default` : `${name} = ${value}`,

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { NodeChange } from '../contract/operations.ts';
 import { demoMember, demoState } from '../testing/demo-state.ts';
-import { operationSteps, planOf } from './plan.ts';
+import { operationSteps } from './operation-steps.ts';
+import { planOf } from './plan.ts';
 import type { PlanInput } from './plan-body.ts';
 
 function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
@@ -34,6 +35,9 @@ function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
     configuration: null,
     certificateUntilMs: null,
     featureLevel: 2,
+    uptimeMs: 1000,
+    isSupervised: true,
+    postgresVersion: '15.18',
     unguarded: [],
     raft: null,
     pids: { daemon: null, reaper: null, postgres: null, routers: [] },

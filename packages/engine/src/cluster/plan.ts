@@ -1,74 +1,23 @@
-import {
-  type ClusterState,
-  type Durability,
-  type OperationStep,
-  usualPolicy,
-} from '../contract/cluster-state.ts';
+import type { Durability } from '../contract/cluster-state.ts';
 import type { FreshRequest, OperationPlan, OperationRequest } from '../contract/operations.ts';
-import { intendedTarget } from '../replication/sync-target.ts';
-import { dataMembers, targetVoters, voteAdvice } from './membership.ts';
 import { planNode } from './node-change.ts';
 import { planCancel, planRetry } from './operation-follow-up.ts';
+import { operationSteps } from './operation-steps.ts';
 import { maintenanceWarnings, type PlanBody, type PlanInput } from './plan-body.ts';
-import { planParameters, planReinitialise, planRestart, planRollingRestart } from './plan-restart.ts';
+import { planAdd, planAdoption, planRemove, planReplace, whyWritesWouldStop } from './plan-members.ts';
+import {
+  planDaemons,
+  planParameters,
+  planReinitialise,
+  planRestart,
+  planRollingRestart,
+  planUpgrade,
+} from './plan-restart.ts';
+import { quorumAfterWords, quorumWords } from './plan-words.ts';
 
 /** What an operation will do, from the agreed state and what the nodes report (pure). */
 
 export const planLifetimeMs = 10 * 60_000;
-
-/** The steps of each operation, in order: what is shown in the plan and what runs. */
-export const operationSteps = {
-  'create-cluster': [
-    'Initialise PostgreSQL',
-    'Grant the first reign',
-    'Open for writes',
-    'Create the application role',
-  ],
-  'adopt-server': [
-    'Check the server',
-    'Add QuantaDB’s roles',
-    'Stop it and take it over',
-    'Grant the first reign',
-    'Open for writes',
-  ],
-  'add-node': [
-    'Check the host',
-    'Register the node',
-    'Join the Raft group',
-    'Clone the data',
-    'Make it a voter',
-    'Join the synchronous set',
-  ],
-  'remove-node': [
-    'Leave the synchronous set',
-    'Take it out of service',
-    'Stop PostgreSQL there',
-    'Leave the Raft group',
-    'Forget the node',
-  ],
-  switchover: [
-    'Check the candidate',
-    'Prepare the primary',
-    'Stop the primary cleanly',
-    'Grant the new reign',
-    'Open for writes',
-  ],
-  'set-maintenance': ['Mark the node'],
-  'set-durability': ['Change the durability', 'Wait until it holds'],
-  'restart-node': ['Restart PostgreSQL', 'Wait until it streams'],
-  'rolling-restart': [
-    'Restart the standbys',
-    'Check the candidate',
-    'Prepare the primary',
-    'Stop the primary cleanly',
-    'Grant the new reign',
-    'Open for writes',
-    'Wait for the former primary',
-  ],
-  'reinitialise-node': ['Give up its data', 'Clone the data'],
-  'set-node': ['Set the node'],
-  'set-parameters': ['Check the parameters', 'Change them', 'Tell every node'],
-} as const;
 
 /** The plan without its hash and expiry, which the caller adds. */
 export function planOf(
@@ -106,6 +55,8 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
       return planAdd(input, base, request.host);
     case 'remove-node':
       return planRemove(input, base, request.node);
+    case 'replace-node':
+      return planReplace(input, base, request);
     case 'switchover':
       return planSwitchover(input, base, request.to);
     case 'set-maintenance':
@@ -124,6 +75,13 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
       const candidate = bestCandidate(input);
       return planRollingRestart(input, base, { candidate, refusal: whyNotSwitchover(input, candidate) });
     }
+    case 'upgrade-postgres': {
+      const candidate = bestCandidate(input);
+      const switchover = { candidate, refusal: whyNotSwitchover(input, candidate) };
+      return planUpgrade(input, base, { directory: request.directory, switchover });
+    }
+    case 'restart-daemons':
+      return planDaemons(input, base);
   }
 }
 
@@ -136,90 +94,6 @@ function commonRefusal(input: PlanInput, request: OperationRequest): string | nu
   return operation
     ? `Another operation runs (${operation.kind}). Wait for its end: quantadb operations.`
     : null;
-}
-
-function planAdoption(input: PlanInput, base: PlanBody, cluster: string): PlanBody {
-  const found = input.adoption ?? { refusal: 'This host runs no PostgreSQL: adopt a server on a data host.' };
-  const steps = {
-    ...base,
-    writePause: 'from the stop of the server to its start as QuantaDB’s, a few seconds; its sessions end',
-    quorumBefore: 'none',
-    quorumAfter: '1 voter',
-  };
-  const summary = `Adopt the server of ${input.self} as the first node of cluster ${cluster}`;
-  if ('refusal' in found) return { ...steps, summary: `${summary}.`, refusal: base.refusal ?? found.refusal };
-  return {
-    ...steps,
-    summary: `${summary}: ${found.summary}. Its data stays where it is.`,
-    warnings: found.warnings,
-    refusal: base.refusal ?? (found.refusals.join(' ') || null),
-  };
-}
-
-type AddedHost = Extract<OperationRequest, { kind: 'add-node' }>['host'];
-
-function planAdd(input: PlanInput, base: PlanBody, host: AddedHost): PlanBody {
-  const { name } = host;
-  const { state } = input;
-  const isMember = state?.members[name] !== undefined;
-  const summary =
-    host.kind === 'witness'
-      ? `Add ${name} as a witness: it votes on who is primary, and holds no data.`
-      : `Add ${name} as a standby: clone the primary's data, then stream.`;
-  const advice = state && voteAdvice(withMember(state, host), input.votersNow);
-  return {
-    ...base,
-    summary,
-    warnings: advice ? [advice] : [],
-    quorumAfter: state
-      ? quorumAfterWords(votersAfterAdd(input, host), withMember(state, host))
-      : base.quorumAfter,
-    refusal: base.refusal ?? (isMember ? `${name} is a member already.` : whyNoPrimary(input)),
-  };
-}
-
-/** Counts as if a member more were active, because the vote is given only when that leaves an odd number. */
-function votersAfterAdd(input: PlanInput, host: AddedHost): number {
-  const members = input.state ? Object.values(withMember(input.state, host).members) : [];
-  return members.length === 0 ? 1 : targetVoters(members, input.votersNow).size;
-}
-
-function planRemove(input: PlanInput, base: PlanBody, name: string): PlanBody {
-  const member = input.state?.members[name];
-  let refusal = base.refusal;
-  if (!refusal && !member) refusal = `${name} is no member of this cluster. See: quantadb nodes.`;
-  if (!refusal && input.state?.reign.primary === name) {
-    refusal = `${name} is the primary. Switch over first: quantadb switchover --to <standby>.`;
-  }
-  const remaining = Object.values(input.state?.members ?? {}).filter((other) => other.name !== name);
-  const after = input.state && {
-    ...input.state,
-    members: Object.fromEntries(remaining.map((member) => [member.name, member])),
-  };
-  return {
-    ...base,
-    summary: `Remove ${name}: its PostgreSQL stops, its data directory is set aside, the host becomes available.`,
-    quorumAfter: quorumAfterWords(targetVoters(remaining, input.votersNow).size, after),
-    warnings: after ? removalWarnings(after) : [],
-    refusal: refusal ?? (after ? whyWritesWouldStop(input, after) : null),
-  };
-}
-
-function removalWarnings(after: ClusterState): string[] {
-  const { standbys, count } = intendedTarget(after);
-  if (standbys.length === 0) return ['No standby is left: losing the primary loses data.'];
-  if (standbys.length > count) return [];
-  return after.durability.strictness === 'strict'
-    ? [`Every write then waits for ${standbys.join(' and ')}: losing one of them stops writes.`]
-    : [`No standby is left to spare: when one is lost, the cluster goes on with less protection.`];
-}
-
-/** Leaving the set first means waiting for what is left of it. */
-function whyWritesWouldStop(input: PlanInput, after: ClusterState): string | null {
-  const { standbys, count, isStrict } = intendedTarget(after);
-  const missing = standbys.filter((name) => input.reports.get(name)?.state !== 'streaming');
-  if (!isStrict || standbys.length - missing.length >= count) return null;
-  return `Writes would then wait for ${missing.join(' and ')}, which does not stream. Bring it up first: quantadb status.`;
 }
 
 function planDurability(input: PlanInput, base: PlanBody, durability: Durability): PlanBody {
@@ -323,61 +197,4 @@ export function bestCandidate(input: PlanInput): string | null {
   const lagOf = (name: string) => lag.get(name) ?? Number.MAX_SAFE_INTEGER;
   able.sort((left, right) => priority(right) - priority(left) || lagOf(left) - lagOf(right));
   return able[0] ?? null;
-}
-
-function whyNoPrimary(input: PlanInput): string | null {
-  const primary = input.state?.reign.primary;
-  const report = primary ? input.reports.get(primary) : undefined;
-  return report?.role === 'primary'
-    ? null
-    : 'There is no primary to clone from right now. See: quantadb status.';
-}
-
-function quorumWords(input: PlanInput): string {
-  if (!input.state) return 'none';
-  const nodes = `${dataMembers(input.state).length} data nodes`;
-  return `${voterWords(input.votersNow.size)}, ${nodes}, writes wait for ${syncSetWords(input.state)}`;
-}
-
-function quorumAfterWords(voters: number, state: ClusterState | null): string {
-  if (!state) return 'none';
-  const { standbys, count } = intendedTarget(state);
-  const set = { ...state.syncSet, standbys, count };
-  const nodes = `${dataMembers(state).length} data nodes`;
-  return `${voterWords(voters)}, ${nodes}, writes wait for ${syncSetWords({ syncSet: set })}`;
-}
-
-/** Whom a commit waits for: "1 of node-2, node-3". */
-export function syncSetWords({ syncSet }: Pick<ClusterState, 'syncSet'>): string {
-  return syncSet.count === 0 ? 'no standby' : `${syncSet.count} of ${syncSet.standbys.join(', ')}`;
-}
-
-function withMember(state: ClusterState, { name, kind }: AddedHost): ClusterState {
-  const template = Object.values(state.members)[0];
-  if (!template || state.members[name]) return state;
-  const added = {
-    ...template,
-    name,
-    kind,
-    zone: null,
-    policy: usualPolicy,
-    phase: 'active' as const,
-    maintenance: null,
-  };
-  return { ...state, members: { ...state.members, [name]: { ...added, raftId: Number.MAX_SAFE_INTEGER } } };
-}
-
-function voterWords(voters: number): string {
-  const survives = Math.floor((voters - 1) / 2);
-  return `${voters} ${voters === 1 ? 'voter' : 'voters'} (survives the loss of ${survives})`;
-}
-
-export function pendingSteps(kind: keyof typeof operationSteps): OperationStep[] {
-  return operationSteps[kind].map((name) => ({
-    name,
-    state: 'pending',
-    detail: '',
-    startedAtMs: null,
-    endedAtMs: null,
-  }));
 }

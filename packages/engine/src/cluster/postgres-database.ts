@@ -1,9 +1,8 @@
-import type { SyncSetting, TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
+import type { TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
 import { setAsideDataDirectory, writeMarker } from '../postgres/data-directory.ts';
 import { freeReplay } from '../postgres/free-replay.ts';
 import { readHistories, strayTimelines } from '../postgres/history-files.ts';
 import { slotNameOf, type Upstream } from '../postgres/layout.ts';
-import { compareLsn } from '../postgres/lsn.ts';
 import { olderStatementsEnd } from '../postgres/older-statements.ts';
 import { refusedParameters } from '../postgres/parameter-check.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
@@ -12,6 +11,7 @@ import type { ServerSample } from '../postgres/sample.ts';
 import { PostgresSupervisor, type SupervisorOptions } from '../postgres/supervisor.ts';
 import { ancestryOf, judgeHistory } from '../postgres/timeline-history.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
+import { haveConfirmed } from '../replication/confirmed.ts';
 import { LagRing } from '../replication/lag.ts';
 import { dropSlotsExcept, ensureSlots } from '../replication/slots.ts';
 import { StandbyMemory } from '../replication/standby-memory.ts';
@@ -71,6 +71,12 @@ export class PostgresDatabase implements Database {
   async close(): Promise<void> {
     clearInterval(this.timer);
     await this.supervisor.close();
+  }
+
+  /** PostgreSQL's programs from now on: the running server goes on with those it was started with. */
+  usePrograms(directory: string): void {
+    this.options.binDir = directory;
+    this.supervisor.usePrograms(directory);
   }
 
   pid(): number | null {
@@ -246,7 +252,8 @@ export class PostgresDatabase implements Database {
     if (!applied.ok) return applied;
     try {
       if (isFirst) await olderStatementsEnd(this.supervisor.pool, left());
-      const confirmed = async () => ((await this.haveConfirmed(set, applied.lsn)) ? true : undefined);
+      const confirmed = async () =>
+        haveConfirmed((await this.sampleNow()).standbys, set, applied.lsn) ? true : undefined;
       await pollUntil(confirmed, {
         what: `${set.count} of ${set.standbys.join(', ')} confirm`,
         timeoutMs: left(),
@@ -382,17 +389,5 @@ export class PostgresDatabase implements Database {
     const atMs = this.clock.monotonicMs();
     if (!sample.isInRecovery && sample.lsn !== null) this.lag.record(sample.lsn, atMs);
     return observationOf(sample, { clients, atMs, lag: this.lag, memory: this.memory });
-  }
-
-  /** As many standbys as a commit waits for hold everything up to there, and so every commit that was acknowledged before. */
-  private async haveConfirmed({ standbys, count }: SyncSetting, lsn: string): Promise<boolean> {
-    const sample = await this.sampleNow();
-    const holding = standbys.filter((name) =>
-      sample.standbys.some(
-        (standby) =>
-          standby.name === name && standby.flushLsn !== null && compareLsn(standby.flushLsn, lsn) >= 0,
-      ),
-    );
-    return holding.length >= count;
   }
 }

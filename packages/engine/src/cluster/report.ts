@@ -13,6 +13,8 @@ export interface ReportInput {
   kind: 'data' | 'witness';
   version: string;
   atMs: number;
+  uptimeMs: number;
+  isSupervised: boolean;
   addresses: Addresses;
   dataDir: string | null;
   state: ClusterState | null;
@@ -44,6 +46,9 @@ export function buildReport(input: ReportInput): NodeReport {
     version: input.version,
     featureLevel,
     atMs: input.atMs,
+    uptimeMs: input.uptimeMs,
+    isSupervised: input.isSupervised,
+    postgresVersion: observation?.version ?? null,
     cluster: state ? { id: state.clusterId, name: state.name } : null,
     host: hostState(input),
     addresses: input.addresses,

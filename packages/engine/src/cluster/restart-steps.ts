@@ -136,12 +136,12 @@ export class RestartSteps {
       : `${pending.join(', ')} takes effect with a restart: quantadb rolling-restart`;
   };
 
-  private standbys(context: StepContext): Member[] {
+  standbys(context: StepContext): Member[] {
     const state = context.state();
     return dataMembers(state).filter(({ name, phase }) => phase === 'active' && name !== state.reign.primary);
   }
 
-  private async restart(context: StepContext, member: Member): Promise<void> {
+  async restart(context: StepContext, member: Member): Promise<void> {
     const input = { clusterId: context.state().clusterId };
     const restarted = await this.resources.peers.call(member, 'restart-postgres', {
       input,
@@ -151,7 +151,7 @@ export class RestartSteps {
       throw new QuantaError('REFUSED', `${member.name} was not restarted: ${restarted.reason}`);
   }
 
-  private async untilStreaming(context: StepContext, member: Member): Promise<string> {
+  async untilStreaming(context: StepContext, member: Member, timeoutMs = streamDeadlineMs): Promise<string> {
     const startedMs = this.clock.monotonicMs();
     const streams = async () => {
       const report = await this.resources.monitor.reportOf(member);
@@ -159,7 +159,7 @@ export class RestartSteps {
       return isServing ? report : undefined;
     };
     const { role, pendingRestart } = await pollUntil(streams, {
-      ...{ what: `${member.name} streams`, timeoutMs: streamDeadlineMs, intervalMs: 100 },
+      ...{ what: `${member.name} streams`, timeoutMs, intervalMs: 100 },
       ...{ signal: context.signal, clock: this.clock },
     });
     const seconds = ((this.clock.monotonicMs() - startedMs) / 1000).toFixed(1);

@@ -9,7 +9,7 @@ import { isWriteSafe } from './apply-sync-set.ts';
 import type { Commander } from './commander.ts';
 import { hostOf, nodeOf } from './operation-params.ts';
 import type { StepContext, StepHandler } from './operation-runner.ts';
-import { syncSetWords } from './plan.ts';
+import { syncSetWords } from './plan-words.ts';
 
 interface SyncSetResources {
   synchronous: SynchronousReplicationManager;

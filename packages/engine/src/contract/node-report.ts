@@ -30,6 +30,12 @@ export const nodeReportSchema = z.object({
   /** What its daemon can apply; releases before it was counted say nothing. */
   featureLevel: z.number().int().min(1).default(1),
   atMs: z.number(),
+  /** How long this daemon has been up; null: an older release, which does not say. */
+  uptimeMs: z.number().nullable().default(null),
+  /** Something starts the daemon again when it ends. */
+  isSupervised: z.boolean().default(false),
+  /** Of the running PostgreSQL, as "15.18". */
+  postgresVersion: z.string().nullable().default(null),
   cluster: z.object({ id: z.string(), name: z.string() }).nullable(),
   host: z.enum(['available', 'joining', 'member']),
   addresses: addressesSchema,

@@ -22,6 +22,12 @@ export const nodeChangeSchema = nodePolicySchema
   .refine((change) => Object.values(change).some((value) => value !== undefined), 'at least one change');
 export type NodeChange = z.infer<typeof nodeChangeSchema>;
 
+const newHostSchema = z.object({
+  name: nodeNameSchema,
+  addresses: addressesSchema,
+  kind: z.enum(['data', 'witness']).default('data'),
+});
+
 const operationIdSchema = z.string().min(1).max(100);
 
 /** What a person or a script can ask a cluster to do. Every request goes plan → confirm → durable steps → history. */
@@ -38,14 +44,20 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   }),
   /** The server in the host's data directory, which runs without QuantaDB, becomes the first node of a new cluster. */
   z.object({ kind: z.literal('adopt-server'), cluster: nodeNameSchema }),
+  z.object({ kind: z.literal('add-node'), host: newHostSchema }),
+  /** A spare host joins, then the node leaves. */
+  z.object({ kind: z.literal('replace-node'), node: nodeNameSchema, host: newHostSchema }),
+  /** Other programs of the same major version: those in the directory, or (null) what is installed now where they were. */
   z.object({
-    kind: z.literal('add-node'),
-    host: z.object({
-      name: nodeNameSchema,
-      addresses: addressesSchema,
-      kind: z.enum(['data', 'witness']).default('data'),
-    }),
+    kind: z.literal('upgrade-postgres'),
+    directory: z
+      .string()
+      .regex(/^\/[\x20-\x7e]*$/, 'an absolute path')
+      .max(500)
+      .nullable(),
   }),
+  /** Every daemon ends and is started again, with whatever release is installed by now. */
+  z.object({ kind: z.literal('restart-daemons') }),
   z.object({ kind: z.literal('remove-node'), node: nodeNameSchema }),
   z.object({ kind: z.literal('switchover'), to: nodeNameSchema.nullable() }),
   z.object({

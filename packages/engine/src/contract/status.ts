@@ -48,6 +48,9 @@ export const nodeStatusSchema = z.object({
   policy: nodePolicySchema.default(usualPolicy),
   /** What a person has set for it, in a word or two each. */
   notes: z.array(z.string()).default([]),
+  /** Of the running PostgreSQL, and of QuantaDB's daemon. */
+  postgresVersion: z.string().nullable().default(null),
+  daemonVersion: z.string().nullable().default(null),
   /** Parameters whose new value takes effect with the next restart of PostgreSQL. */
   pendingRestart: z.array(z.string()).default([]),
   clone: z.object({ doneBytes: z.number(), totalBytes: z.number().nullable() }).nullable(),

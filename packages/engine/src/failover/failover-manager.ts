@@ -59,7 +59,7 @@ const handOverEveryMs = 500;
 /** A decider that inherits a switchover leaves its election to the operation for so long. */
 const inheritMs = 3000;
 /** Operations that run an election of their own. */
-const switchingOperations: Operation['kind'][] = ['switchover', 'rolling-restart'];
+const switchingOperations: Operation['kind'][] = ['switchover', 'rolling-restart', 'upgrade-postgres'];
 
 /**
  * The decider's part of failover; it acts only on the Raft leader. What it has decided is in ClusterState, so the next

@@ -3,13 +3,14 @@ import { memberByRaftId, voteAdvice, zoneAdvice } from '../cluster/membership.ts
 import { nodeNotes } from '../cluster/node-change.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
 import type { PlanInput } from '../cluster/plan-body.ts';
+import type { Preflight } from '../cluster/preflight.ts';
 import type { Leadership } from '../cluster/store.ts';
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
 import type { Network } from '../contract/network.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { ClusterStatus, FailoverView, NodeStatus } from '../contract/status.ts';
 import { judgeNetwork } from '../failover/connectivity.ts';
-import { messageOf } from '../shared/errors.ts';
+import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { noQuorumOf } from './no-quorum.ts';
 import { judge } from './verdict.ts';
@@ -21,9 +22,11 @@ export interface ClusterMonitorOptions {
   state(): ClusterState | null;
   leadership(): Leadership;
   votersNow(): ReadonlySet<number>;
+  wallMs(): number;
 }
 
 const reportDeadlineMs = 800;
+const preflightDeadlineMs = 15_000;
 
 /** Sees the whole cluster from any node: asks every member's daemon, each with a deadline, and judges. */
 export class ClusterMonitor {
@@ -50,6 +53,26 @@ export class ClusterMonitor {
     const members = Object.values(this.options.state()?.members ?? {});
     const answers = await Promise.all(members.map((member) => this.reportOf(member)));
     return new Map(answers.filter((report) => report !== null).map((report) => [report.name, report]));
+  }
+
+  /**
+   * Looks at a host that is to hold a copy of the primary's data.
+   *
+   * @throws QuantaError when the primary or the host does not answer
+   */
+  async preflight(host: Pick<Member, 'name' | 'addresses'>): Promise<Preflight> {
+    const { state, peers, wallMs } = this.options;
+    const now = state();
+    const primary = now?.members[now.reign.primary ?? ''];
+    if (!now || !primary) throw new QuantaError('REFUSED', 'there is no primary to compare it with');
+    const limits = { deadlineMs: preflightDeadlineMs };
+    const facts = await peers.call(primary, 'server-facts', {
+      input: { clusterId: now.clusterId },
+      ...limits,
+    });
+    const { libraries } = facts;
+    const found = await peers.call(host, 'inspect-host', { input: { libraries }, ...limits });
+    return { host: found, primary: facts, nowMs: wallMs() };
   }
 
   async planInput(): Promise<PlanInput> {
@@ -116,6 +139,8 @@ export class ClusterMonitor {
       zone: member.zone,
       policy: member.policy,
       notes: nodeNotes(member),
+      postgresVersion: report?.postgresVersion ?? null,
+      daemonVersion: report?.version ?? null,
       pendingRestart: report?.pendingRestart ?? [],
       clone: report?.clone ?? null,
       ...(report ? { pids: report.pids } : {}),

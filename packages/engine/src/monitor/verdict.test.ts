@@ -25,6 +25,8 @@ function node(number: number, more: Partial<NodeStatus> = {}): NodeStatus {
     zone: null,
     policy: usualPolicy,
     notes: [],
+    postgresVersion: '15.18',
+    daemonVersion: '0.1.0',
     pendingRestart: [],
     clone: null,
     ...more,

@@ -13,6 +13,8 @@ export interface StandbySample {
 
 export interface ServerSample {
   isInRecovery: boolean;
+  /** As "15.18". */
+  version: string;
   /** Of the WAL being written (primary) or received; before a standby has received any: of its last restart point. */
   timeline: number;
   /** Primary: where the next record goes. Standby: the end of what the receiver has flushed (null before it has run). */
@@ -34,7 +36,7 @@ export interface ServerSample {
 
 // CASE evaluates only the branch it takes, so each function is called only where it is allowed.
 const sampleSql = `
-SELECT s.recovery, current_setting('synchronous_standby_names') AS names,
+SELECT s.recovery, split_part(current_setting('server_version'), ' ', 1) AS version, current_setting('synchronous_standby_names') AS names,
   CASE WHEN s.recovery THEN coalesce(r.received_tli, c.timeline_id)
     ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int END AS timeline,
   CASE WHEN s.recovery THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_insert_lsn() END AS lsn,
@@ -59,6 +61,7 @@ LEFT JOIN pg_stat_wal_receiver r ON true`;
 
 interface SampleRow {
   recovery: boolean;
+  version: string;
   names: string;
   timeline: number;
   lsn: string | null;
@@ -85,6 +88,7 @@ export async function takeSample(queryable: Pick<pg.Pool, 'query'>): Promise<Ser
       : { status: row.status, senderHost: row.sender_host, senderPort: row.sender_port };
   return {
     isInRecovery: row.recovery,
+    version: row.version,
     timeline: row.timeline,
     lsn: row.lsn,
     flushLsn: row.flush_lsn,

@@ -79,6 +79,10 @@ export class PostgresSupervisor {
     );
   }
 
+  usePrograms(directory: string): void {
+    this.place.binDir = directory;
+  }
+
   inspect(): Promise<DataDirectory> {
     return inspectDataDirectory(this.place);
   }

@@ -1,4 +1,4 @@
-import type { SyncSet } from '../contract/cluster-state.ts';
+import type { SyncSet, SyncSetting } from '../contract/cluster-state.ts';
 import { compareLsn } from '../postgres/lsn.ts';
 
 interface Standby {
@@ -24,4 +24,17 @@ export function confirmedLsn(
     .filter((lsn) => lsn !== null)
     .sort((left, right) => compareLsn(right, left));
   return flushed[set.count - 1] ?? null;
+}
+
+/** As many standbys as a commit waits for hold everything up to there, and so every commit that was acknowledged before. */
+export function haveConfirmed(
+  connected: readonly Pick<Standby, 'name' | 'flushLsn'>[],
+  { standbys, count }: SyncSetting,
+  lsn: string,
+): boolean {
+  const holds = (name: string) =>
+    connected.some(
+      (each) => each.name === name && each.flushLsn !== null && compareLsn(each.flushLsn, lsn) >= 0,
+    );
+  return standbys.filter(holds).length >= count;
 }

@@ -1,5 +1,5 @@
 import { dataMembers } from '../cluster/membership.ts';
-import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import type { ClusterState, Member, Operation } from '../contract/cluster-state.ts';
 import type { SyncTarget } from './transitions.ts';
 
 /** Who should be in the sync set (pure): from the members, the durability that was chosen, and who keeps up. */
@@ -53,7 +53,14 @@ function wantedCount(state: ClusterState, dataNodes: number): number {
 
 /** A node that is being removed leaves the set first, which this is what brings about. */
 function stayingMembers(state: ClusterState): Member[] {
-  const { operation } = state;
-  const leaving = operation?.kind === 'remove-node' ? operation.params.node : null;
+  const leaving = state.operation && leavingNode(state.operation);
   return dataMembers(state).filter((member) => member.phase === 'active' && member.name !== leaving);
+}
+
+function leavingNode({ kind, params, steps, cancel }: Operation): unknown {
+  const isAdding = kind === 'add-node' || kind === 'replace-node';
+  if (cancel) return isAdding ? params.name : null;
+  if (kind === 'remove-node') return params.node;
+  const isReplaced = steps.some(({ name, state }) => name === 'Join the synchronous set' && state === 'done');
+  return kind === 'replace-node' && isReplaced ? params.node : null;
 }

@@ -30,6 +30,20 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
     .command('rolling-restart')
     .description('restart every node: the standbys one by one, then a switchover')
     .action(() => perform({ kind: 'rolling-restart' }));
+  const upgrade = program
+    .command('upgrade')
+    .description('bring what was installed on every host into use, node by node');
+  upgrade
+    .command('postgres')
+    .description('PostgreSQL of the same major version: standbys first, then a switchover')
+    .option('--programs <directory>', 'where they are on every host (default: where they were)')
+    .action((own: { programs?: string }) =>
+      perform({ kind: 'upgrade-postgres', directory: own.programs ?? null }),
+    );
+  upgrade
+    .command('daemons')
+    .description('QuantaDB itself; PostgreSQL goes on')
+    .action(() => perform({ kind: 'restart-daemons' }));
   program
     .command('parameters [name=value...]')
     .description('change PostgreSQL parameters of the whole cluster')
@@ -76,6 +90,10 @@ function addNode(program: Command, perform: (intent: Intent) => Promise<void>): 
     .command('remove <node>')
     .description('take a standby out of its cluster; its data is set aside')
     .action((name: string) => perform({ kind: 'remove-node', node: name }));
+  node
+    .command('replace <node> <host>')
+    .description('put a spare host in the place of a node: it joins, then the node leaves')
+    .action((name: string, host: string) => perform({ kind: 'replace-node', node: name, host }));
   node
     .command('restart <node>')
     .description('restart PostgreSQL of a standby')

@@ -8,6 +8,7 @@ export function modelObservation(server: PostgresServer): Observation {
   const lsn = lsnText(data.endLsn);
   return {
     inRecovery: server.role === 'standby',
+    version: '15.18',
     timeline: data.timeline,
     lsn,
     replayLsn: lsn,

@@ -1,0 +1,23 @@
+import type { HostFacts, ServerFacts } from '../contract/host-facts.ts';
+
+/** What operations need of a host beside the role of its PostgreSQL. Absent where there is no real machine. */
+export interface HostTools {
+  /** Before this host joins a cluster: what there is, and whether it would do. */
+  inspect(wanted: { libraries: string[] }): Promise<HostFacts>;
+  /** Of the running server, which the others have to match. */
+  serverFacts(): Promise<ServerFacts>;
+  /**
+   * The version of PostgreSQL's programs in a directory; null: those of now, as they are on disk.
+   *
+   * @throws QuantaError REFUSED when they cannot run this host's data
+   */
+  programVersion(directory: string | null): Promise<string>;
+  /** From the next start of PostgreSQL on; kept in the host's own configuration. @returns where they were */
+  usePrograms(directory: string): Promise<string>;
+  /**
+   * The daemon ends, and whatever keeps it starts it again; PostgreSQL goes on.
+   *
+   * @throws QuantaError REFUSED when nothing would start it again
+   */
+  restartDaemon(): Promise<void>;
+}
