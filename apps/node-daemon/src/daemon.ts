@@ -18,6 +18,7 @@ import { releaseVersion } from '@quantadb/engine/shared/version';
 import { startApi } from './api/server.ts';
 import { CertificateKeeper, type Tls } from './certificate-keeper.ts';
 import { ConsoleLink } from './console-link.ts';
+import { HookRunner } from './hooks/hook-runner.ts';
 import type { HostConfig } from './host-config.ts';
 import { HttpsPeerCaller } from './peer-client.ts';
 import { osUserNamed } from './preflight/os-user.ts';
@@ -53,6 +54,7 @@ export class Daemon {
   private readonly parts: Parts;
   private closeApi: () => Promise<void> = async () => undefined;
   private link: ConsoleLink | null = null;
+  private hooks: HookRunner | null = null;
   private readonly certificate: CertificateKeeper;
   private useCertificate: (tls: Tls) => void = () => undefined;
   private isEnding = false;
@@ -163,6 +165,11 @@ export class Daemon {
       void this.certificate.look(ask, Date.now());
     if (config.console)
       this.link = new ConsoleLink({ url: config.console, tls, facade: coordinator, logger, onPresent });
+    this.hooks = new HookRunner({
+      ...{ hooks: config.hooks, logger },
+      look: () => coordinator.hookView(),
+      onFailure: (message) => coordinator.note(message),
+    });
     logger.info({ adopted: reaper.adopted, api: api.port, pid: process.pid }, 'the daemon is up');
   }
 
@@ -177,6 +184,7 @@ export class Daemon {
 
   private async close(postgres: PostgresEnd): Promise<void> {
     const { coordinator, database, reaper, caller } = this.parts;
+    this.hooks?.close();
     this.link?.close();
     await coordinator.shutdown({ postgres });
     await this.closeApi();

@@ -5,8 +5,24 @@ import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { applyEdits, modify, type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import { z } from 'zod';
+import { hookKinds } from './hooks/hook-events.ts';
 
 const absolutePath = z.string().refine(isAbsolute, 'an absolute path');
+
+const hookKindsSchema = z.array(z.enum(hookKinds)).min(1);
+/** Who is told of what happens: a program of this host, or an address. */
+const hookSchema = z.union([
+  z.strictObject({
+    on: hookKindsSchema,
+    run: z
+      .array(z.string().max(1000))
+      .min(1)
+      .max(20)
+      .refine(([file = '']) => isAbsolute(file), 'an absolute path first'),
+  }),
+  z.strictObject({ on: hookKindsSchema, post: z.url(), secretFile: absolutePath.optional() }),
+]);
+export type Hook = z.infer<typeof hookSchema>;
 
 /** `host.json`: all that a daemon must know before it knows anything else. */
 export const hostConfigSchema = z.object({
@@ -29,6 +45,7 @@ export const hostConfigSchema = z.object({
   /** The control plane to dial; null for a host that is steered from its own command line only. */
   console: z.url().nullable().default(null),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']),
+  hooks: z.array(hookSchema).max(20).default([]),
 });
 export type HostConfig = z.infer<typeof hostConfigSchema>;
 
@@ -84,6 +101,8 @@ const meanings: Record<keyof HostConfig, string> = {
   timing: '"lan", or "wan" between sites: everything takes four times as long.',
   console: 'The control plane to dial; null: this host is steered from its own command line only.',
   logLevel: '"debug", "info", "warn" or "error".',
+  hooks:
+    'Programs and addresses that are told of "role-change", "failover-end" and "operation-end": see docs/operations/hooks.md.',
 };
 
 /** The file as people find it: every setting with what it means. */

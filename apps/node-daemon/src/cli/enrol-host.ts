@@ -67,6 +67,7 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
       listenHost: options.address,
       timing: 'lan',
       logLevel: 'info',
+      hooks: [],
     },
     stateDir: join(directory, 'state'),
     dataDir: options.dataDirectory ? resolve(options.dataDirectory) : join(directory, 'postgres/data'),

@@ -133,6 +133,7 @@ function hostConfig(
     timing: 'lan',
     console: options.consoleUrl,
     logLevel: options.logLevel,
+    hooks: [],
   };
 }
 

@@ -37,10 +37,17 @@ function log(): Promise<string> {
 const lasting = "console.log('up'); setInterval(() => {}, 1000);";
 
 test('a process that ends by itself is started again', async () => {
-  const program = await manage("console.log('up')", { restartAfterMs: 10 });
+  const program = await manage("console.log('up'); process.exit(1)", { restartAfterMs: 10 });
   await program.start();
   await expect.poll(log, { timeout: 20_000 }).toMatch(/up\nup\n/);
   expect(troubles[0]).toContain('The daemon of node-1 has ended');
+});
+
+test('one that ends in order, for a successor, is started again at once and without a word', async () => {
+  const program = await manage("console.log('up')", { restartAfterMs: 3_600_000 });
+  await program.start();
+  await expect.poll(log, { timeout: 20_000 }).toMatch(/up\nup\n/);
+  expect(troubles).toEqual([]);
 });
 
 test('after an end that was asked for nothing starts again', async () => {

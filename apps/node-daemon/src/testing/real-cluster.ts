@@ -37,6 +37,8 @@ export interface RealClusterOptions {
   timing?: HostConfig['timing'];
   /** Those of the hosts that hold no data. */
   witnesses?: string[];
+  /** Of every host. */
+  hooks?: HostConfig['hooks'];
   /** A daemon that ends in order is started again, as a service would be. */
   isSupervised?: boolean;
   /** Before anything is in a host's directory. */
@@ -53,25 +55,32 @@ export class RealCluster {
 
   private readonly timing: HostConfig['timing'];
   private readonly isSupervised: boolean;
+  private readonly hooks: HostConfig['hooks'];
 
   private constructor(
     directory: string,
     authority: Authority,
-    options: { lab: NetworkLab | null; timing: HostConfig['timing']; isSupervised: boolean },
+    options: {
+      lab: NetworkLab | null;
+      timing: HostConfig['timing'];
+      isSupervised: boolean;
+      hooks: HostConfig['hooks'];
+    },
   ) {
     this.directory = directory;
     this.authority = authority;
     this.lab = options.lab;
     this.timing = options.timing;
     this.isSupervised = options.isSupervised;
+    this.hooks = options.hooks;
   }
 
   static async create(names: string[], options: RealClusterOptions = {}): Promise<RealCluster> {
-    const { lab = null, timing = 'lan', witnesses = [], isSupervised = false, prepare } = options;
+    const { lab = null, timing = 'lan', witnesses = [], isSupervised = false, hooks = [], prepare } = options;
     const directory = await mkdtemp(join(process.env.QUANTADB_TEST_DIR ?? tmpdir(), 'qdb-'));
     await chmod(directory, 0o755);
     const cluster = new RealCluster(directory, await createAuthority({ name: 'test' }), {
-      ...{ lab, timing, isSupervised },
+      ...{ lab, timing, isSupervised, hooks },
     });
     for (const name of names) {
       await prepare?.(name, join(directory, name));
@@ -288,6 +297,7 @@ export class RealCluster {
       timing: this.timing,
       console: null,
       logLevel: process.env.QUANTADB_TEST_LOG === 'debug' ? 'debug' : 'info',
+      hooks: this.hooks,
     };
     await writeFile(join(directory, 'host.json'), JSON.stringify(config));
     const client = DaemonClient.overSocket(join(config.runDir, 'daemon.sock'));

@@ -66,6 +66,7 @@ export interface CoordinatorOptions {
 
 const tickMs = 50;
 const announceDeadlineMs = 500;
+const noteDeadlineMs = 5000;
 
 /** One host's engine, wired: consensus, the agent of its PostgreSQL, and the decider's duties for when it leads. */
 export class Coordinator implements DaemonFacade {
@@ -223,6 +224,21 @@ export class Coordinator implements DaemonFacade {
       raft: this.group.raftStatus(),
       pids: this.options.pids(),
     });
+  }
+
+  /** What this node is and knows, for whoever is told of changes. */
+  hookView(): { node: string; role: NodeReport['role']; isDecider: boolean; state: ClusterState | null } {
+    const { name, role } = this.report();
+    return { node: name, role, isDecider: this.group.leadership().isLeader, state: this.group.state() };
+  }
+
+  /** Leaves a warning among the cluster's events. Best effort. */
+  note(message: string): void {
+    const { self, logger } = this.options;
+    const command = { kind: 'note' as const, severity: 'warning' as const, event: 'hook-failed' };
+    this.commander
+      .submit({ ...command, node: self.name, message: message.slice(0, 1000) }, noteDeadlineMs)
+      .catch((error) => logger.warn({ error: messageOf(error), message }, 'an event could not be noted'));
   }
 
   state(): ClusterState | null {
