@@ -8,6 +8,8 @@ export interface Statement {
   /** The statement without its literals; one string object for all that are alike. */
   key: string;
   facts: StatementFacts;
+  /** It changes nothing that outlives its transaction. */
+  isPlain: boolean;
   /** Filled in by whoever measures: milliseconds, exponentially weighted; negative before the first run. */
   usualMs: number;
   runs: number;
@@ -15,13 +17,18 @@ export interface Statement {
   isRefusedByReplicas: boolean;
 }
 
-const unreadable: Statement = {
-  key: '',
-  facts: { ...noFacts, isSingle: false, pin: 'a statement that cannot be read' },
-  usualMs: -1,
-  runs: 0,
-  isRefusedByReplicas: true,
-};
+const unreadable = statementOf('', {
+  ...noFacts,
+  isSingle: false,
+  pin: 'a statement that cannot be read',
+});
+
+/** Too long to be looked into. */
+export const oversize = statementOf('', {
+  ...noFacts,
+  isSingle: false,
+  pin: 'a statement too long to look into',
+});
 
 /** Knows statements by their key, and reads each kind once. Bounded: the oldest are forgotten. */
 export class Classifier {
@@ -39,9 +46,9 @@ export class Classifier {
     if (found) {
       if (!found.facts.needsLiterals) return found;
       const withLiterals = normalise(text, range, { ...options, keepLiterals: true });
-      return withLiterals === null ? unreadable : { ...found, facts: factsOf(withLiterals) };
+      return withLiterals === null ? unreadable : statementOf(key, factsOf(withLiterals));
     }
-    const made = { key, facts: factsOf(key), usualMs: -1, runs: 0, isRefusedByReplicas: false };
+    const made = statementOf(key, factsOf(key));
     if (key.length <= keyLengthMax) remember(known, key, made);
     return made.facts.needsLiterals ? this.classify(text, range, isEscaping) : made;
   }
@@ -53,4 +60,10 @@ function remember(known: Map<string, Statement>, key: string, statement: Stateme
     if (!oldest.done) known.delete(oldest.value);
   }
   known.set(key, statement);
+}
+
+function statementOf(key: string, facts: StatementFacts): Statement {
+  const changes = facts.settings.length > 0 || facts.resetsAll || facts.pin !== null;
+  const isPlain = !changes && !facts.unpins && facts.deallocates === null;
+  return { key, facts, isPlain, usualMs: -1, runs: 0, isRefusedByReplicas: false };
 }

@@ -84,7 +84,7 @@ export function normalise(
       }
     }
   }
-  return out.latin1Slice(0, length);
+  return out.toString('latin1', 0, length);
 }
 
 function copy(text: Buffer, place: { from: number; to: number; length: number }): number {

@@ -1,0 +1,83 @@
+import type { Statement } from '../classify/classifier.ts';
+import { transactionStatus } from '../protocol/codes.ts';
+import type { ServerLoss } from '../server/server-connection.ts';
+
+const keptBytesMax = 32 * 1024;
+
+export type LossVerdict =
+  /** Nothing of the client's was under way. */
+  | 'nothing'
+  /** It only reads, and no byte of the answer has been forwarded. */
+  | 'retry'
+  /** 40001; until its ROLLBACK the client is in a failed transaction. */
+  | 'transaction'
+  /** 40001 for the one statement. */
+  | 'statement'
+  /** 08007: it may have taken effect. */
+  | 'unresolved'
+  /** The client has part of a message. */
+  | 'cut';
+
+/** What a session has asked since its server was last idle, as far as it matters when that server is lost (pure). */
+export class Flight {
+  private isReadOnly = true;
+  private beginsTransaction = false;
+  private endsTransaction = false;
+  private isAnswered = false;
+  private kept: Buffer[] | null = [];
+  private keptBytes = 0;
+
+  /** Everything that was asked has been answered, outside of a transaction. */
+  reset(): void {
+    this.isReadOnly = true;
+    this.beginsTransaction = false;
+    this.endsTransaction = false;
+    this.isAnswered = false;
+    if (this.kept === null || this.kept.length > 0) this.kept = [];
+    this.keptBytes = 0;
+  }
+
+  /** What it would take to ask again: kept for reads only, and only while they are short. */
+  keep(buffer: Buffer, start: number, end: number): void {
+    if (this.kept === null) return;
+    this.keptBytes += end - start;
+    if (!this.isReadOnly || this.keptBytes > keptBytesMax) {
+      this.kept = null;
+      return;
+    }
+    this.kept.push(Buffer.from(buffer.subarray(start, end)));
+  }
+
+  asked(statement: Statement, isProvenRead: boolean): void {
+    const { kind, isSingle } = statement.facts;
+    // A BEGIN that was not answered has changed nothing.
+    if (kind === 'begin') this.beginsTransaction = true;
+    else if (!isProvenRead) this.isReadOnly = false;
+    if (kind === 'commit' || !isSingle) this.endsTransaction = true;
+  }
+
+  askedUnknown(): void {
+    this.isReadOnly = false;
+  }
+
+  answered(): void {
+    this.isAnswered = true;
+  }
+
+  judge(loss: ServerLoss): LossVerdict {
+    if (loss.isCutMessage) return 'cut';
+    if (loss.status !== transactionStatus.idle) {
+      return loss.isAsked && this.endsTransaction && loss.status === transactionStatus.inTransaction
+        ? 'unresolved'
+        : 'transaction';
+    }
+    if (!loss.isAsked) return 'nothing';
+    if (!this.isReadOnly)
+      return this.beginsTransaction && !this.endsTransaction ? 'transaction' : 'unresolved';
+    return this.isAnswered || this.kept === null ? 'statement' : 'retry';
+  }
+
+  get bytesToRepeat(): Buffer {
+    return Buffer.concat(this.kept ?? []);
+  }
+}
