@@ -61,7 +61,7 @@ export class QueryRouter {
     this.control = new ControlConnections(() => this.tls);
     const { logger } = options;
     this.accounts = new ClusterAccounts({
-      ...{ nowMs, logger },
+      logger,
       ask: (text, values) => this.control.askAny(text, values, accountDeadlineMs),
     });
     const databases = new Databases();
@@ -154,7 +154,7 @@ export class QueryRouter {
       timeoutMs: this.settings.loginTimeoutMs,
       mockSecret: randomBytes(32),
       wallMs: () => this.clock.wallMs(),
-      findAccount: (user) => this.accounts.find(user, false),
+      findAccount: (user) => this.accounts.find(user),
       whyRefused: (options) => (options.isReplication ? 'replication goes straight to a server' : null),
       cancelRequested: (processId, secret) => this.desk.cancel(processId, secret),
       loggedIn: (login: LoggedIn) => this.desk.open(login),

@@ -56,7 +56,7 @@ export class SessionDesk {
     if (session.cancelWaiting()) return;
     const { server } = session;
     // Nothing runs for it: the request came too late, and must hit nobody else.
-    if (server && server.outstanding > 0) this.options.cancel(server);
+    if (server?.isAsked) this.options.cancel(server);
   }
 
   /** Ends every session: at once where nothing runs, the others after their transaction or at the deadline. */

@@ -14,5 +14,5 @@ export interface Account {
 /** Where roles are looked up. */
 export interface Accounts {
   /** @returns null when there is no such role; `unknown` when nobody could be asked */
-  find(role: string, isFresh: boolean): Promise<Account | null | 'unknown'>;
+  find(role: string): Promise<Account | null | 'unknown'>;
 }

@@ -68,8 +68,7 @@ export class ClientSession implements WireHandlers, ServerUser, Waiter, SessionV
 
   private readonly extended: ExtendedProtocol;
   private told: Map<string, string>;
-  private toldVersion = -1;
-  private toldServer: ServerConnection | null = null;
+  private toldText = '';
   private postponed: Buffer[] = [];
   private postponedBytes = 0;
   private isClosed = false;
@@ -124,8 +123,7 @@ export class ClientSession implements WireHandlers, ServerUser, Waiter, SessionV
     cursor.load(buffer, start, end);
     while (!this.isClosed && cursor.next()) {
       if (this.accept()) continue;
-      this.isWaiting = true;
-      this.waitingSinceMs = this.context.nowMs();
+      this.hold();
       this.postpone(cursor.takeBack());
       break;
     }
@@ -366,6 +364,12 @@ export class ClientSession implements WireHandlers, ServerUser, Waiter, SessionV
     this.denied({ severity: 'ERROR', sqlState: error.sqlState, message });
   }
 
+  /** What the client says from here on is kept until `goOn`. */
+  private hold(): void {
+    this.isWaiting = true;
+    this.waitingSinceMs = this.context.nowMs();
+  }
+
   private goOn(): void {
     this.isWaiting = false;
     const bytes = this.takePostponed();
@@ -389,14 +393,13 @@ export class ClientSession implements WireHandlers, ServerUser, Waiter, SessionV
 
   /** ParameterStatus for whatever differs from what the client was told last. */
   private tellParameters(server: ServerConnection): void {
-    if (this.toldServer === server && this.toldVersion === server.parametersVersion) return;
+    if (this.toldText === server.reported) return;
     for (const [name, value] of server.parameters) {
       if (this.told.get(name) === value || untold.has(name)) continue;
       this.told.set(name, value);
       this.say(parameterStatus(name, value));
     }
-    this.toldServer = server;
-    this.toldVersion = server.parametersVersion;
+    this.toldText = server.reported;
     this.lookAtParameters();
   }
 
@@ -439,6 +442,10 @@ export class ClientSession implements WireHandlers, ServerUser, Waiter, SessionV
     }
   }
 
+  wantsParameter(name: string): boolean {
+    return !this.settings.isGoingBack(name);
+  }
+
   serverDrained(): void {
     this.wire.resume();
   }
@@ -450,7 +457,7 @@ export class ClientSession implements WireHandlers, ServerUser, Waiter, SessionV
     this.context.counters.transactions++;
     this.flight.reset();
     this.extended.settled();
-    if (this.toldVersion !== server.parametersVersion) this.heardParameters(server);
+    if (this.toldText !== server.reported) this.heardParameters(server);
     if (this.willUnpin) {
       this.willUnpin = false;
       if (!this.context.isSessionPooling) this.pin = null;
@@ -486,30 +493,55 @@ export class ClientSession implements WireHandlers, ServerUser, Waiter, SessionV
 
   /** ParameterStatus messages were forwarded as they came. */
   private heardParameters(server: ServerConnection): void {
-    for (const [name, value] of server.parameters) if (!untold.has(name)) this.told.set(name, value);
-    this.toldServer = server;
-    this.toldVersion = server.parametersVersion;
+    let isAllTold = true;
+    for (const [name, value] of server.parameters) {
+      if (untold.has(name)) continue;
+      if (this.settings.isGoingBack(name)) isAllTold = false;
+      else this.told.set(name, value);
+    }
+    this.toldText = isAllTold ? server.reported : '';
     this.lookAtParameters();
   }
 
   /** After a transaction that may have changed settings: what they are now is what the next server gets. */
   private readSettingsBack(server: ServerConnection): void {
+    // After a RESET nothing may run before the values of the client's start are back.
+    if (this.settings.hasResets) this.hold();
     const question = this.settings.question();
     server.unnamed = null;
     if (!question) {
       this.settings.answered(null);
-      if (this.pin === null) this.giveServerBack(server);
+      this.settingsKnown(server);
       return;
     }
     const conversation = new Conversation(({ rows, error, isLost }) => {
       if (isLost) return;
       this.settings.answered(error ? null : (rows[0] ?? null));
       server.settings = this.settings.onServer;
-      if (this.isClosed || this.server !== server) return;
-      const isFree = server.outstanding === 0 && server.status === transactionStatus.idle;
-      if (isFree && this.pin === null) this.giveServerBack(server);
+      if (!this.isClosed && this.server === server) this.settingsKnown(server);
     });
     server.runInternal(question, conversation);
+  }
+
+  private settingsKnown(server: ServerConnection): void {
+    const isFree = server.outstanding === 0 && server.status === transactionStatus.idle;
+    if (isFree && this.pin === null) this.giveServerBack(server);
+    else if (isFree && !isSameSettings(server.settings, this.settings.current)) {
+      this.bringSettings(server);
+      return;
+    }
+    if (this.isWaiting) this.goOn();
+  }
+
+  /** A pinned session keeps its server, and what its client gave at its start has to come back there. */
+  private bringSettings(server: ServerConnection): void {
+    const wanted = this.settings.current;
+    const conversation = new Conversation(({ error, isLost }) => {
+      if (isLost) return;
+      if (!error) server.settings = wanted;
+      if (this.isWaiting && this.server === server) this.goOn();
+    });
+    server.runInternal(settingsSync(server.settings, wanted), conversation);
   }
 
   private giveServerBack(server: ServerConnection): void {
@@ -524,7 +556,7 @@ export class ClientSession implements WireHandlers, ServerUser, Waiter, SessionV
     if (!server) return;
     this.server = null;
     server.detach();
-    if (server.outstanding > 0 || server.isDoomed) {
+    if (server.isAsked || server.isDoomed) {
       this.context.cancel(server);
       server.destroy();
       return;

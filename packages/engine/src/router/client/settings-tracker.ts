@@ -15,6 +15,7 @@ export class SettingsTracker {
   private readonly resetNames = new Set<string>();
   private resetsAll = false;
   private asked: string[] = [];
+  private askedResets: ReadonlySet<string> = nothing;
 
   constructor(atStart: SessionSettings) {
     this.atStart = atStart;
@@ -36,29 +37,42 @@ export class SettingsTracker {
     return this.touchedNames.size > 0 || this.resetsAll;
   }
 
+  /** It goes back to what the client gave at its start, which the server does not know yet. */
+  isGoingBack(name: string): boolean {
+    const key = name.toLowerCase();
+    return this.resetNames.has(key) || this.askedResets.has(key);
+  }
+
+  get hasResets(): boolean {
+    return this.resetNames.size > 0;
+  }
+
+  /** What is touched from here on belongs to the next question. */
   question(): Buffer | null {
     this.asked = [...this.touchedNames];
+    this.askedResets = new Set(this.resetNames);
+    this.touchedNames.clear();
+    this.resetNames.clear();
+    this.resetsAll = false;
     return this.asked.length === 0 ? null : settingsQuestion(this.asked);
   }
 
   /** @param values in the order of the question; null: nothing could be learned, and everything stays as it was */
   answered(values: readonly (string | null)[] | null): void {
     const found = new Map(this.current);
-    if (values) {
-      this.asked.forEach((name, index) => {
-        const value = values[index];
-        if (value === null || value === undefined) found.delete(name);
-        else found.set(name, value);
-      });
-    }
+    this.asked.forEach((name, index) => {
+      const value = values?.[index] ?? null;
+      if (value !== null) found.set(name, value);
+      else if (values) found.delete(name);
+    });
     this.onServer = found;
-    this.current = this.resetNames.size === 0 ? found : withStart(found, this.atStart, this.resetNames);
-    this.touchedNames.clear();
-    this.resetNames.clear();
-    this.resetsAll = false;
+    this.current = this.askedResets.size === 0 ? found : withStart(found, this.atStart, this.askedResets);
+    this.askedResets = nothing;
     this.asked = [];
   }
 }
+
+const nothing: ReadonlySet<string> = new Set();
 
 /** RESET goes back to what the client gave at its start, which is not the server's own default. */
 function withStart(

@@ -5,11 +5,6 @@ import { parseVerifier } from '../auth/verifier.ts';
 
 export type AskServer = <Row extends object>(text: string, values: unknown[]) => Promise<Row[]>;
 
-interface Known {
-  account: Account | null;
-  atMs: number;
-}
-
 interface RoleRow {
   password: string | null;
   can_login: boolean;
@@ -18,7 +13,8 @@ interface RoleRow {
   valid_until_ms: string | null;
 }
 
-const freshMs = 5_000;
+/** Whoever is known does not wait long for an answer that may not come. */
+const knownWaitMs = 500;
 const knownMax = 10_000;
 
 // Every name with its schema: search_path must not decide what runs here.
@@ -30,30 +26,30 @@ SELECT a.rolpassword AS password, a.rolcanlogin AS can_login, a.rolsuper AS is_s
 FROM pg_catalog.pg_authid a WHERE a.rolname OPERATOR(pg_catalog.=) $1::pg_catalog.name`;
 
 /**
- * Roles as the cluster knows them, remembered for a while, and for as long as nobody can be asked: clients log in also
- * while there is no primary.
+ * Roles as the cluster knows them. Asked anew at every login, so that a new password counts at once; remembered for when
+ * nobody can be asked, because clients log in also while there is no primary.
  */
 export class ClusterAccounts implements Accounts {
   private readonly ask: AskServer;
-  private readonly nowMs: () => number;
   private readonly logger: Logger;
-  private readonly known = new Map<string, Known>();
+  private readonly known = new Map<string, Account | null>();
   private readonly asking = new Map<string, Promise<Account | null | 'unknown'>>();
 
-  constructor(options: { ask: AskServer; nowMs(): number; logger: Logger }) {
+  constructor(options: { ask: AskServer; logger: Logger }) {
     this.ask = options.ask;
-    this.nowMs = options.nowMs;
     this.logger = options.logger;
   }
 
-  async find(role: string, isFresh: boolean): Promise<Account | null | 'unknown'> {
+  async find(role: string): Promise<Account | null | 'unknown'> {
+    const running = this.asking.get(role) ?? this.lookUp(role).finally(() => this.asking.delete(role));
+    this.asking.set(role, running);
     const known = this.known.get(role);
-    if (known && !isFresh && this.nowMs() - known.atMs < freshMs) return known.account;
-    const running = this.asking.get(role);
-    if (running) return running;
-    const lookUp = this.lookUp(role).finally(() => this.asking.delete(role));
-    this.asking.set(role, lookUp);
-    return lookUp;
+    if (known === undefined) return running;
+    let timer: NodeJS.Timeout | undefined;
+    const remembered = new Promise<Account | null>((resolve) => {
+      timer = setTimeout(() => resolve(known), knownWaitMs);
+    });
+    return Promise.race([running, remembered]).finally(() => clearTimeout(timer));
   }
 
   private async lookUp(role: string): Promise<Account | null | 'unknown'> {
@@ -61,11 +57,11 @@ export class ClusterAccounts implements Accounts {
       const [row] = await this.ask<RoleRow>(roleSql, [role]);
       const account = row ? accountOf(row) : null;
       if (this.known.size >= knownMax) this.known.clear();
-      this.known.set(role, { account, atMs: this.nowMs() });
+      this.known.set(role, account);
       return account;
     } catch (error) {
       this.logger.warn({ error: messageOf(error) }, 'a role could not be looked up');
-      return this.known.get(role)?.account ?? 'unknown';
+      return this.known.get(role) ?? 'unknown';
     }
   }
 }

@@ -20,6 +20,8 @@ export interface ServerUser {
   lost(loss: ServerLoss): void;
   /** What was written to the server has been taken after a time of waiting. */
   serverDrained(): void;
+  /** Whether it is to be told of a parameter that has changed. */
+  wantsParameter(name: string): boolean;
   /** A Parse (or Close) was not carried out, because something before it failed. */
   undone(item: PreparedItem): void;
 }
@@ -62,8 +64,7 @@ export class ServerConnection implements WireHandlers {
   readonly secret: Buffer;
   /** What PostgreSQL has reported: ParameterStatus. */
   readonly parameters: Map<string, string>;
-  /** Grows with every ParameterStatus. */
-  parametersVersion = 0;
+  private reportedText: string | null = null;
   readonly statements = new ServerStatements(randomBytes(4).toString('hex'));
   /** Session settings as they were last brought here, by name. */
   settings: ReadonlyMap<string, string>;
@@ -105,12 +106,23 @@ export class ServerConnection implements WireHandlers {
     this.wire.use(this);
   }
 
+  /** All of what clients are told of the parameters, as one text to compare. */
+  get reported(): string {
+    this.reportedText ??= [...this.parameters].filter(([name]) => !untold.has(name)).join('\0');
+    return this.reportedText;
+  }
+
   get currentUser(): ServerUser | null {
     return this.user;
   }
 
   get outstanding(): number {
     return this.expected.length;
+  }
+
+  /** Something of the client's has not been answered yet. */
+  get isAsked(): boolean {
+    return this.whatIsAsked().isAsked;
   }
 
   get isReusable(): boolean {
@@ -367,8 +379,8 @@ export class ServerConnection implements WireHandlers {
     const { buffer, start, end } = this.cursor;
     const [name = '', value = ''] = buffer.toString('utf8', start + headerBytes, end - 1).split('\0');
     this.parameters.set(name, value);
-    this.parametersVersion++;
-    if (this.expected.headKind !== expect.internal && this.user) this.extend();
+    this.reportedText = null;
+    if (this.expected.headKind !== expect.internal && this.user?.wantsParameter(name)) this.extend();
   }
 
   /** A Sync that was sent before the end of the data is swallowed by the COPY (PostgreSQL: CopyGetData). */
@@ -435,6 +447,9 @@ export interface ServerConnectionOptions {
   nowMs: number;
   onClosed(server: ServerConnection): void;
 }
+
+/** It differs between the servers of a cluster, and says nothing of the session. */
+const untold = new Set(['in_hot_standby']);
 
 const noSettings: ReadonlyMap<string, string> = new Map();
 
