@@ -19,6 +19,7 @@ import { ConsoleLink } from './console-link.ts';
 import type { HostConfig } from './host-config.ts';
 import { HttpsPeerCaller } from './peer-client.ts';
 import { osUserNamed } from './preflight/os-user.ts';
+import { RouterHost } from './router-host.ts';
 
 export interface DaemonOptions {
   config: HostConfig;
@@ -31,6 +32,8 @@ export interface DaemonOptions {
 type PostgresEnd = 'stop' | 'leave';
 
 const orphansDeadlineMs = 20_000;
+/** Clients of this host's router find the others' after it. */
+const routerDrainMs = 2_000;
 const shutdownDeadlineMs = 50_000;
 
 /** What the parts of a daemon hold on to; each is closed in the opposite order of its opening. */
@@ -47,6 +50,7 @@ export class Daemon {
   private readonly parts: Parts;
   private closeApi: () => Promise<void> = async () => undefined;
   private link: ConsoleLink | null = null;
+  private router: RouterHost | null = null;
   private readonly certificate: CertificateKeeper;
   private useCertificate: (tls: Tls) => void = () => undefined;
   private isEnding = false;
@@ -79,7 +83,7 @@ export class Daemon {
       daemon: process.pid,
       reaper: reaper.reaperPid,
       postgres: database.pid(),
-      routers: [],
+      routers: daemon?.router?.pids ?? [],
     });
     const coordinator = new Coordinator({
       self: { name: config.name, kind: config.kind, addresses: config.addresses, version: releaseVersion },
@@ -94,6 +98,7 @@ export class Daemon {
       arm: async (deadlineMs) => (await reaper.arm(deadlineMs)).ok,
       certificateUntilMs: () => readCertificate(tls.cert).untilMs,
       pids,
+      router: () => daemon?.router?.report() ?? null,
       logger,
       onFatal: (error) => void daemon?.fail(error),
     });
@@ -137,6 +142,8 @@ export class Daemon {
     });
     this.closeApi = () => api.close();
     this.useCertificate = (renewed) => api.useCertificate(renewed);
+    this.router = createRouter(this.options, coordinator);
+    this.router?.start();
     const onPresent = (ask: (request: string) => Promise<string>) =>
       void this.certificate.look(ask, Date.now());
     if (config.console)
@@ -149,12 +156,14 @@ export class Daemon {
     this.useCertificate(tls);
     caller.useCertificate(tls);
     coordinator.useCertificate(tls);
+    this.router?.useCertificate(tls);
     if (this.options.config.kind === 'data') await database.refreshCertificates();
   }
 
   private async close(postgres: PostgresEnd): Promise<void> {
     const { coordinator, database, reaper, caller } = this.parts;
     this.link?.close();
+    await this.router?.stop(routerDrainMs);
     await coordinator.shutdown({ postgres });
     await this.closeApi();
     caller.close();
@@ -225,6 +234,16 @@ async function connectReaper({ config, logger }: DaemonOptions, killAheadMs: num
   const { killed } = await killOrphans(orphanSearch(config));
   if (killed.length > 0) logger.warn({ killed }, 'processes of a dead reaper were killed');
   return reaper;
+}
+
+function createRouter({ config, tls, logger }: DaemonOptions, coordinator: Coordinator): RouterHost | null {
+  if (!config.router) return null;
+  return new RouterHost({
+    ...{ config, router: config.router, tls, logger },
+    socketDirectory: join(config.runDir, 'pg'),
+    state: () => coordinator.state(),
+    status: () => coordinator.clusterStatus(),
+  });
 }
 
 function createDatabase(

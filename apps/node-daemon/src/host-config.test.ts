@@ -31,6 +31,7 @@ const config: HostConfig = {
   timing: 'lan',
   console: null,
   logLevel: 'info',
+  router: null,
 };
 
 async function load(content: object | string): Promise<HostConfig> {

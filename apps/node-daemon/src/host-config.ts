@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { addressesSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
+import { routerSettingsSchema } from '@quantadb/engine/router/settings';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import { z } from 'zod';
@@ -28,6 +29,16 @@ export const hostConfigSchema = z.object({
   /** The control plane to dial; null for a host that is steered from its own command line only. */
   console: z.url().nullable().default(null),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']),
+  /** Null: this host has no router. */
+  router: z
+    .object({
+      port: z.number().int().min(1).max(65_535),
+      /** Null: `listenHost`. */
+      listenHost: z.string().min(1).nullable().default(null),
+      settings: routerSettingsSchema.partial().default({}),
+    })
+    .nullable()
+    .default(null),
 });
 export type HostConfig = z.infer<typeof hostConfigSchema>;
 
@@ -76,6 +87,8 @@ const meanings: Record<keyof HostConfig, string> = {
   timing: '"lan", or "wan" between sites: everything takes four times as long.',
   console: 'The control plane to dial; null: this host is steered from its own command line only.',
   logLevel: '"debug", "info", "warn" or "error".',
+  router:
+    'Its port, and what differs from the usual settings (docs/router.md); null: no router on this host.',
 };
 
 /** The file as people find it: every setting with what it means. */

@@ -65,6 +65,7 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
       listenHost: options.address,
       timing: 'lan',
       logLevel: 'info',
+      router: null,
     },
     stateDir: join(directory, 'state'),
     dataDir: join(directory, 'postgres/data'),

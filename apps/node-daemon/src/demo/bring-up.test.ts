@@ -81,6 +81,7 @@ async function writeHost(name: string, index: number) {
     timing: 'lan',
     console: null,
     logLevel: 'info',
+    router: null,
   };
   const configFile = join(directory, `${name}.json`);
   await writeFile(configFile, JSON.stringify(config));

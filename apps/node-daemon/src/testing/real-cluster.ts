@@ -35,6 +35,8 @@ export interface RealClusterOptions {
   lab?: NetworkLab;
   /** `wan` where a test must not depend on how fast a busy machine starts a process. */
   timing?: HostConfig['timing'];
+  /** Whether the data hosts have routers. */
+  routers?: boolean;
   /** Those of the hosts that hold no data. */
   witnesses?: string[];
   /** Before anything is in a host's directory. */
@@ -50,23 +52,29 @@ export class RealCluster {
   private readonly lab: NetworkLab | null;
 
   private readonly timing: HostConfig['timing'];
+  private readonly hasRouters: boolean;
 
   private constructor(
     directory: string,
     authority: Authority,
-    { lab, timing }: { lab: NetworkLab | null; timing: HostConfig['timing'] },
+    { lab, timing, routers }: { lab: NetworkLab | null; timing: HostConfig['timing']; routers: boolean },
   ) {
     this.directory = directory;
     this.authority = authority;
     this.lab = lab;
     this.timing = timing;
+    this.hasRouters = routers;
   }
 
   static async create(names: string[], options: RealClusterOptions = {}): Promise<RealCluster> {
-    const { lab = null, timing = 'lan', witnesses = [], prepare } = options;
+    const { lab = null, timing = 'lan', witnesses = [], prepare, routers = false } = options;
     const directory = await mkdtemp(join(process.env.QUANTADB_TEST_DIR ?? tmpdir(), 'qdb-'));
     await chmod(directory, 0o755);
-    const cluster = new RealCluster(directory, await createAuthority({ name: 'test' }), { lab, timing });
+    const cluster = new RealCluster(directory, await createAuthority({ name: 'test' }), {
+      lab,
+      timing,
+      routers,
+    });
     for (const name of names) {
       await prepare?.(name, join(directory, name));
       await cluster.addHost(name, witnesses.includes(name) ? 'witness' : 'data');
@@ -191,7 +199,7 @@ export class RealCluster {
   async killNode(name: string): Promise<void> {
     const host = this.host(name);
     const { pids } = await host.client.node();
-    for (const pid of [host.daemon?.pid, pids.reaper, pids.postgres]) {
+    for (const pid of [host.daemon?.pid, pids.reaper, pids.postgres, ...pids.routers]) {
       if (pid) sendKill(pid);
     }
     await pollUntil(async () => (host.daemon ? undefined : true), {
@@ -279,6 +287,10 @@ export class RealCluster {
       tls,
       timing: this.timing,
       console: null,
+      router:
+        this.hasRouters && kind === 'data'
+          ? { port: await freePort(), listenHost: null, settings: {} }
+          : null,
       logLevel: process.env.QUANTADB_TEST_LOG === 'debug' ? 'debug' : 'info',
     };
     await writeFile(join(directory, 'host.json'), JSON.stringify(config));

@@ -49,6 +49,7 @@ export interface CoordinatorOptions {
   seal: SealStore;
   arm(deadlineMs: number): Promise<boolean>;
   pids(): NodeReport['pids'];
+  router?(): NodeReport['router'];
   logger: Logger;
   clock?: Clock;
   newId?: NewId;
@@ -195,6 +196,7 @@ export class Coordinator implements DaemonFacade {
       certificateUntilMs: this.options.certificateUntilMs?.() ?? null,
       raft: this.group.raftStatus(),
       pids: this.options.pids(),
+      router: this.options.router?.() ?? null,
     });
   }
 

@@ -33,6 +33,7 @@ function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
     pendingRestart: [],
     configuration: null,
     certificateUntilMs: null,
+    router: null,
     unguarded: [],
     raft: null,
     pids: { daemon: null, reaper: null, postgres: null, routers: [] },

@@ -31,6 +31,7 @@ export interface ReportInput {
   certificateUntilMs: number | null;
   raft: RaftStatus | null;
   pids: NodeReport['pids'];
+  router: NodeReport['router'];
 }
 
 export function buildReport(input: ReportInput): NodeReport {
@@ -76,6 +77,7 @@ export function buildReport(input: ReportInput): NodeReport {
     },
     pids: input.pids,
     dataDir: input.dataDir,
+    router: input.router,
   };
 }
 

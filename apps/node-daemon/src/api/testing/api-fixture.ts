@@ -83,6 +83,7 @@ export function demoReport(parts: Partial<NodeReport> = {}): NodeReport {
     pendingRestart: [],
     configuration: null,
     certificateUntilMs: null,
+    router: null,
     unguarded: [],
     raft: null,
     pids: { daemon: 1, reaper: 2, postgres: 3, routers: [] },

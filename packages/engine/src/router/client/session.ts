@@ -96,6 +96,11 @@ export class ClientSession implements WireHandlers, ServerUser, Waiter, SessionV
     );
   }
 
+  /** Its transaction, or its statement, has not ended; waiting for a server does not count. */
+  get isBusy(): boolean {
+    return this.server !== null && (this.server.isAsked || this.server.status !== transactionStatus.idle);
+  }
+
   // What the client says.
 
   bytes(buffer: Buffer, length: number): void {
