@@ -53,10 +53,7 @@ export class SessionDesk {
     const session = this.sessions.get(processId);
     if (!session || session.secret.length !== secret.length || !timingSafeEqual(session.secret, secret))
       return;
-    if (session.cancelWaiting()) return;
-    const { server } = session;
-    // Nothing runs for it: the request came too late, and must hit nobody else.
-    if (server?.isAsked) this.options.cancel(server);
+    session.cancel();
   }
 
   /** Ends every session: at once where nothing runs, the others after their transaction or at the deadline. */
@@ -105,6 +102,11 @@ export class SessionDesk {
       group: groups.get(options.user, options.database, credential),
       isSessionPooling: settings().pooling === 'session',
       route: () => null,
+      mayShare: (statement) => {
+        const { sharing, sharedStatementMs } = settings();
+        const isQuick = statement.runs >= runsBeforeSharing && statement.usualMs <= sharedStatementMs;
+        return sharing && isQuick && database.catalogue.isProvenRead(statement);
+      },
       isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
     };
   }
@@ -120,3 +122,5 @@ export class SessionDesk {
 }
 
 const drainStepMs = 20;
+/** Before that nobody knows whether it is quick. */
+const runsBeforeSharing = 3;

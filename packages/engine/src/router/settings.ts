@@ -7,6 +7,12 @@ export const routerSettingsSchema = z.object({
   pooling: z.enum(['transaction', 'session']).default('transaction'),
   /** Server connections per user, database and server. */
   poolSize: z.number().int().min(1).max(10_000).default(20),
+  /** Quick reads of several clients may share a server connection, one behind the other. */
+  sharing: z.boolean().default(true),
+  sharedConnections: z.number().int().min(1).max(64).default(3),
+  sharedDepth: z.number().int().min(1).max(64).default(8),
+  /** Statements that usually take longer share with nobody. */
+  sharedStatementMs: z.number().min(0).default(5),
   /** Server connections to one server, all pools together: less than its max_connections. */
   serverConnectionsMax: z.number().int().min(1).max(10_000).default(80),
   clientsMax: z.number().int().min(1).max(100_000).default(10_000),

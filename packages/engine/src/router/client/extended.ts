@@ -23,8 +23,6 @@ const empty = Buffer.alloc(0);
  */
 export class ExtendedProtocol {
   private readonly session: SessionView;
-  /** Names given since the server was last idle: taken back when the batch is sent again. */
-  private namesInFlight: string[] = [];
 
   constructor(session: SessionView) {
     this.session = session;
@@ -52,22 +50,6 @@ export class ExtendedProtocol {
         session.fatal('08P01', `invalid frontend message type ${type}`);
         return true;
     }
-  }
-
-  settled(): void {
-    if (this.namesInFlight.length > 0) this.namesInFlight = [];
-  }
-
-  /** The batch under way will come again, names and all. */
-  forgetFlight(): void {
-    const { named } = this.session;
-    for (const name of this.namesInFlight) {
-      const entry = named.get(name);
-      if (!entry) continue;
-      entry.users--;
-      named.delete(name);
-    }
-    this.namesInFlight = [];
   }
 
   private acceptParse(): boolean {
@@ -102,16 +84,15 @@ export class ExtendedProtocol {
   private prepareNamed(server: ServerConnection, entry: PreparedStatement, name: string): void {
     const { session } = this;
     const item = { kind: 'parse' as const, statement: entry, name };
-    if (session.named.has(name)) {
+    const present = session.named.get(name);
+    if (present) {
       // PostgreSQL has to say that it exists already: the name is one that it does know.
-      const existing = this.nameOn(server, session.named.get(name) as PreparedStatement);
+      const existing = this.nameOn(server, present);
       const refused = { kind: 'parse' as const, statement: unknownStatement, name };
       server.sendPrepared(expect.parse, refused, parseMessage(existing, entry.body));
       return;
     }
-    session.named.set(name, entry);
-    entry.users++;
-    this.namesInFlight.push(name);
+    session.named.add(name, entry);
     if (server.statements.nameOf(entry) !== null) {
       session.context.counters.preparesSaved++;
       server.sendPrepared(expect.saidParse, item, empty);
@@ -200,8 +181,7 @@ export class ExtendedProtocol {
     if (!entry) return session.server ? this.forward(expect.close) : this.closeNothing();
     const { buffer, start, end } = session.cursor;
     const name = buffer.toString('latin1', start + headerBytes + 1, end - 1);
-    session.named.delete(name);
-    entry.users--;
+    session.named.remove(name);
     if (!session.server) return this.closeNothing();
     session.flight.askedUnknown();
     session.server.sendPrepared(expect.saidClose, { kind: 'close', statement: entry, name }, empty);

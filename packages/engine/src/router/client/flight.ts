@@ -1,8 +1,9 @@
 import type { Statement } from '../classify/classifier.ts';
 import { transactionStatus } from '../protocol/codes.ts';
-import type { ServerLoss } from '../server/server-connection.ts';
+import type { ServerLoss } from '../server/server-user.ts';
 
 const keptBytesMax = 32 * 1024;
+const weightOfLast = 0.1;
 
 export type LossVerdict =
   /** Nothing of the client's was under way. */
@@ -27,12 +28,47 @@ export class Flight {
   private kept: Buffer[] | null = [];
   private keptBytes = 0;
 
+  private timed: Statement | null = null;
+  private sinceMs = 0;
+  private sharedServer: { headSinceMs: number } | null = null;
+
+  /** How long it takes is worth knowing of reads: who is quick may share a server. */
+  time(statement: Statement, nowMs: number): void {
+    // Of several in a row none is measured.
+    const isFirst = this.timed === null && this.sinceMs === 0;
+    this.timed = isFirst && statement.facts.looksReadOnly ? statement : null;
+    this.sinceMs = nowMs;
+  }
+
+  /** On a shared server its time begins when those before it are done. */
+  timeShared(statement: Statement, server: { headSinceMs: number }): void {
+    this.timed = statement;
+    this.sharedServer = server;
+  }
+
+  failed(): void {
+    this.timed = null;
+  }
+
+  settled(nowMs: number): void {
+    const { timed } = this;
+    if (timed) {
+      const tookMs = nowMs - (this.sharedServer?.headSinceMs ?? this.sinceMs);
+      timed.usualMs = timed.runs === 0 ? tookMs : timed.usualMs + (tookMs - timed.usualMs) * weightOfLast;
+      timed.runs++;
+    }
+    this.reset();
+  }
+
   /** Everything that was asked has been answered, outside of a transaction. */
   reset(): void {
     this.isReadOnly = true;
     this.beginsTransaction = false;
     this.endsTransaction = false;
     this.isAnswered = false;
+    this.timed = null;
+    this.sinceMs = 0;
+    this.sharedServer = null;
     if (this.kept === null || this.kept.length > 0) this.kept = [];
     this.keptBytes = 0;
   }

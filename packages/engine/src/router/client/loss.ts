@@ -1,7 +1,7 @@
 import { errorResponse, type PostgresError, readyForQuery } from '../protocol/build.ts';
 import { transactionStatus } from '../protocol/codes.ts';
 import { expect } from '../server/expectations.ts';
-import type { ServerLoss } from '../server/server-connection.ts';
+import type { ServerLoss } from '../server/server-user.ts';
 import type { LossVerdict } from './flight.ts';
 import type { SessionView } from './session-view.ts';
 

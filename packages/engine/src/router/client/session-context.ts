@@ -13,6 +13,8 @@ export interface SessionContext {
   nowMs(): number;
   /** Where a statement outside of a transaction goes. */
   route(statement: Statement): Wish;
+  /** May be put behind others' on a server that is in use: proven to read only, and quick. */
+  mayShare(statement: Statement): boolean;
   /** Proven to read only: it may be repeated. */
   isProvenRead(statement: Statement): boolean;
   /** Asks PostgreSQL to end what that server is doing; settles when the request has been delivered. */

@@ -7,6 +7,7 @@ import type { MessageCursor } from '../protocol/cursor.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { FailedTransaction } from './failed-transaction.ts';
 import type { Flight } from './flight.ts';
+import type { NamedStatements } from './named-statements.ts';
 import type { SessionContext } from './session-context.ts';
 
 /** A session as its parts see it. */
@@ -14,11 +15,11 @@ export interface SessionView {
   readonly wire: Wire;
   readonly context: SessionContext;
   readonly cursor: MessageCursor;
-  readonly named: Map<string, PreparedStatement>;
+  readonly named: NamedStatements;
   readonly flight: Flight;
   readonly failedTransaction: FailedTransaction;
   unnamed: PreparedStatement | null;
-  server: ServerConnection | null;
+  readonly server: ServerConnection | null;
   pin: PinReason | null;
   isSkipping: boolean;
   classify(buffer: Buffer, start: number, end: number): Statement;

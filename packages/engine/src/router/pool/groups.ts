@@ -109,7 +109,10 @@ export class Groups {
     if (!outcome.ok) return outcome;
     counters.serversOpened++;
     const isStandby = outcome.greeting.parameters.get('in_hot_standby') === 'on';
-    const server = new ServerConnection(outcome.greeting, { node: nodeName, nowMs: nowMs(), onClosed });
+    const server = new ServerConnection(outcome.greeting, {
+      ...{ node: nodeName, nowMs, onClosed },
+      onSharedIdle: (idle) => group.sharedIdle(idle),
+    });
     // Consensus says primary, PostgreSQL says standby: one of them is late. The next look decides.
     if (isStandby && topology().primary === nodeName) {
       server.close();

@@ -1,6 +1,7 @@
 import type { PostgresError } from '../protocol/build.ts';
 import type { ConnectFailure, ServerCredential } from '../server/handshake.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
+import { isSameSettings, type SessionSettings } from '../server/settings-sync.ts';
 import { type PoolResources, whyWaiting } from './pool-resources.ts';
 import { ServerPool } from './server-pool.ts';
 import { type Waiter, WaitQueue } from './wait-queue.ts';
@@ -55,6 +56,31 @@ export class PoolGroup {
     queue.add(waiter, nowMs());
     if (node !== null) this.openWhatIsMissing(node);
     return null;
+  }
+
+  /**
+   * A server that others may be using, for one statement that is proven harmless to them; null when there is none, or
+   * when somebody waits for one of their own.
+   */
+  share(
+    wish: Wish,
+    settings: SessionSettings,
+    isFit: (server: ServerConnection) => boolean,
+  ): ServerConnection | null {
+    const node = wish ?? this.openPrimary();
+    if (node === null || this.queueOf(wish).length > 0) return null;
+    const { settings: limits, nowMs } = this.resources;
+    const { sharedDepth, sharedConnections } = limits();
+    const server = this.pool(node).chooseShared({ sharedDepth, sharedConnections, nowMs: nowMs() });
+    if (!server) return null;
+    if (isSameSettings(server.settings, settings) && isFit(server)) return server;
+    if (server.outstanding === 0) this.sharedIdle(server);
+    return null;
+  }
+
+  sharedIdle(server: ServerConnection): void {
+    this.pool(server.node).shared.delete(server);
+    this.release(server);
   }
 
   abandon(waiter: Waiter): void {
@@ -112,6 +138,7 @@ export class PoolGroup {
       }
     }
     for (const pool of this.pools.values()) {
+      pool.relieveShared(nowMs());
       pool.retire(nowMs(), { idleMs: serverIdleMs, lifeMs: serverLifeMs });
       this.serve(pool.node);
     }

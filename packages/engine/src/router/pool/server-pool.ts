@@ -1,5 +1,14 @@
 import type { ServerConnection } from '../server/server-connection.ts';
 
+/** After this long with one statement nobody else is put in line behind it. */
+const slowHeadMs = 20;
+
+interface SharedLimits {
+  sharedDepth: number;
+  sharedConnections: number;
+  nowMs: number;
+}
+
 /** The connections of one user and database to one server. */
 export class ServerPool {
   readonly node: string;
@@ -8,6 +17,8 @@ export class ServerPool {
   /** No attempt before this moment, after one that failed. */
   retryAtMs = 0;
   failures = 0;
+  /** In use by several sessions at once. */
+  readonly shared = new Set<ServerConnection>();
   private readonly idle: ServerConnection[] = [];
 
   constructor(node: string) {
@@ -24,6 +35,27 @@ export class ServerPool {
     }
   }
 
+  /** The one with the fewest in line; one more is taken into shared use while there may be more of them. */
+  chooseShared(limits: SharedLimits): ServerConnection | null {
+    let best: ServerConnection | null = null;
+    for (const server of this.shared) {
+      const isSlow = limits.nowMs - server.headSinceMs > slowHeadMs;
+      if (server.isDoomed || isSlow || server.outstanding >= limits.sharedDepth) continue;
+      if (best === null || server.outstanding < best.outstanding) best = server;
+    }
+    if (this.shared.size >= limits.sharedConnections) return best;
+    const idle = this.takeIdle();
+    if (!idle) return best;
+    this.shared.add(idle);
+    return idle;
+  }
+
+  /** Nobody waits long behind a statement that turns out to be slow. */
+  relieveShared(nowMs: number): void {
+    for (const server of this.shared)
+      if (server.outstanding > 1 && nowMs - server.headSinceMs > slowHeadMs) server.moveOthersAway();
+  }
+
   giveBack(server: ServerConnection): void {
     this.idle.push(server);
   }
@@ -38,6 +70,7 @@ export class ServerPool {
 
   removed(server: ServerConnection): void {
     this.all.delete(server);
+    this.shared.delete(server);
     const place = this.idle.indexOf(server);
     if (place >= 0) this.idle.splice(place, 1);
   }

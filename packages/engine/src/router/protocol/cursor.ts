@@ -89,6 +89,14 @@ export class MessageCursor {
     return rest;
   }
 
+  /** What has come and was not looked at; null when there is nothing. Good until the chunk's memory is read into again. */
+  takeUnread(): Buffer | null {
+    if (this.position >= this.limit) return null;
+    const rest = this.chunk.subarray(this.position, this.limit);
+    this.position = this.limit;
+    return rest;
+  }
+
   private goOn(): boolean {
     const available = this.limit - this.position;
     if (available <= 0) return false;

@@ -48,6 +48,20 @@ export class Expectations<Item> {
     return this.items[this.first] ?? null;
   }
 
+  *everyItem(): Generator<Item | null> {
+    const items = [...Array(this.count).keys()].map((index) => this.items[this.placeOf(index)] ?? null);
+    yield* items;
+  }
+
+  replace(item: Item, by: Item): void {
+    for (let i = 0; i < this.count; i++)
+      if (this.items[this.placeOf(i)] === item) this.items[this.placeOf(i)] = by;
+  }
+
+  private placeOf(index: number): number {
+    return (this.first + index) & (this.kinds.length - 1);
+  }
+
   kindAt(index: number): number {
     return this.kinds[(this.first + index) & (this.kinds.length - 1)] as number;
   }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { flushSoon } from '../net/flush-soon.ts';
 import type { Wire, WireHandlers } from '../net/wire.ts';
 import type { PreparedStatement } from '../pool/prepared.ts';
 import { closeComplete, parseComplete, readFields, terminate } from '../protocol/build.ts';
@@ -7,52 +8,9 @@ import { MessageCursor } from '../protocol/cursor.ts';
 import { backendRules } from '../protocol/limits.ts';
 import { Expectations, expect } from './expectations.ts';
 import type { Greeting } from './handshake.ts';
+import { nobody } from './nobody.ts';
 import { ServerStatements } from './server-statements.ts';
-
-/** Whom the answers are for. */
-export interface ServerUser {
-  forward(buffer: Buffer, start: number, end: number): void;
-  flush(): void;
-  /** A ReadyForQuery has been forwarded, and nothing else was asked. */
-  settled(status: number): void;
-  /** An ErrorResponse is about to be forwarded. */
-  failed(sqlState: string): void;
-  lost(loss: ServerLoss): void;
-  /** What was written to the server has been taken after a time of waiting. */
-  serverDrained(): void;
-  /** Whether it is to be told of a parameter that has changed. */
-  wantsParameter(name: string): boolean;
-  /** A Parse (or Close) was not carried out, because something before it failed. */
-  undone(item: PreparedItem): void;
-}
-
-export interface ServerLoss {
-  /** As of the last ReadyForQuery. */
-  status: number;
-  /** Something was asked that has not been answered to its end. */
-  isAsked: boolean;
-  /** What (`expect`), in order. */
-  asked: number[];
-  /** The client has got a part of a message: it cannot be told anything any more. */
-  isCutMessage: boolean;
-  detail: string;
-}
-
-/** A conversation of the router's own: everything up to the ReadyForQuery is for it. */
-export interface Internal {
-  message(type: number, buffer: Buffer, start: number, end: number): void;
-  done(): void;
-  lost(): void;
-}
-
-export interface PreparedItem {
-  kind: 'parse' | 'close';
-  statement: PreparedStatement;
-  /** What the client calls it. */
-  name: string;
-}
-
-type Item = Internal | PreparedItem;
+import type { Expected, Internal, PreparedItem, ServerLoss, ServerUser } from './server-user.ts';
 
 const internalRowBytesMax = 64 * 1024;
 
@@ -84,8 +42,13 @@ export class ServerConnection implements WireHandlers {
   afterCancels: (() => void) | null = null;
 
   private readonly cursor = new MessageCursor(backendRules);
-  private readonly expected = new Expectations<Item>();
+  private readonly expected = new Expectations<Expected>();
   private readonly onClosed: (server: ServerConnection) => void;
+  /** In shared use: since when the first in line is served. */
+  headSinceMs = 0;
+  isShared = false;
+  private readonly nowMs: () => number;
+  private readonly onSharedIdle: (server: ServerConnection) => void;
   private user: ServerUser | null = null;
   private runBuffer: Buffer | null = null;
   private runStart = 0;
@@ -100,9 +63,11 @@ export class ServerConnection implements WireHandlers {
     this.secret = greeting.secret;
     this.parameters = greeting.parameters;
     this.settings = noSettings;
-    this.openedAtMs = options.nowMs;
-    this.usedAtMs = options.nowMs;
+    this.nowMs = options.nowMs;
+    this.openedAtMs = options.nowMs();
+    this.usedAtMs = this.openedAtMs;
     this.onClosed = options.onClosed;
+    this.onSharedIdle = options.onSharedIdle;
     this.wire.use(this);
   }
 
@@ -148,6 +113,38 @@ export class ServerConnection implements WireHandlers {
   send(kind: number, buffer: Buffer, start: number, end: number): void {
     if (kind !== expect.none) this.expected.push(kind, null);
     this.wire.append(buffer, start, end);
+  }
+
+  /** One Query of one of several users; it is sent with those of the others who ask in the same moment. */
+  sendShared(user: ServerUser, buffer: Buffer, start: number, end: number): void {
+    this.isShared = true;
+    if (this.expected.length === 0) {
+      this.user = user;
+      this.headSinceMs = this.nowMs();
+    }
+    this.expected.push(expect.query, user);
+    this.wire.append(buffer, start, end);
+    flushSoon(this.wire);
+  }
+
+  isHead(user: ServerUser): boolean {
+    return this.user === user;
+  }
+
+  /** The client has gone: its answer is for nobody. */
+  forgetShared(user: ServerUser): void {
+    this.expected.replace(user, nobody);
+    if (this.user === user) this.user = nobody;
+  }
+
+  /** Whoever waits behind the first in line asks somewhere else. What they asked here is answered to nobody. */
+  moveOthersAway(first: ServerUser | null = this.user): void {
+    this.isDoomed = true;
+    for (const user of this.expected.everyItem()) {
+      if (user === null || user === first || user === nobody || !('forward' in user)) continue;
+      this.expected.replace(user, nobody);
+      user.lost({ ...lostToNobody, detail: 'the one before it takes long' });
+    }
   }
 
   sendPrepared(kind: number, item: PreparedItem, bytes: Buffer): void {
@@ -210,14 +207,19 @@ export class ServerConnection implements WireHandlers {
       isCutMessage: this.hasCutMessage,
       detail: this.lastFatal || (error?.message ?? 'the connection to the server was closed'),
     };
+    const sharers: ServerUser[] = [];
     for (; this.expected.length > 0; this.expected.shift()) {
       const item = this.expected.headItem;
-      if (item && 'lost' in item) item.lost();
+      if (item && 'forward' in item) sharers.push(item);
+      else if (item && 'lost' in item) item.lost();
     }
     const { user } = this;
     this.user = null;
     this.onClosed(this);
-    user?.lost(loss);
+    if (!this.isShared) user?.lost(loss);
+    sharers.forEach((sharer, index) => {
+      sharer.lost({ ...lostToNobody, detail: loss.detail, isCutMessage: index === 0 && loss.isCutMessage });
+    });
   }
 
   drained(): void {
@@ -322,11 +324,30 @@ export class ServerConnection implements WireHandlers {
     }
     expected.shift();
     this.extend();
+    if (this.isShared) {
+      this.nextSharer(status);
+      return;
+    }
     this.sayWhatIsDue();
     if (expected.length > 0) return;
     this.emit();
     const { user } = this;
     user?.flush();
+    user?.settled(status);
+  }
+
+  private nextSharer(status: number): void {
+    const { expected, user } = this;
+    this.emit();
+    user?.flush();
+    this.user = expected.headItem as ServerUser | null;
+    this.headSinceMs = this.nowMs();
+    if (expected.length === 0) {
+      this.isShared = false;
+      this.user = null;
+      // First it is free, then the next statement is looked for: that may be one for it.
+      this.onSharedIdle(this);
+    }
     user?.settled(status);
   }
 
@@ -444,12 +465,23 @@ export class ServerConnection implements WireHandlers {
 
 export interface ServerConnectionOptions {
   node: string;
-  nowMs: number;
+  nowMs(): number;
   onClosed(server: ServerConnection): void;
+  /** Everybody who shared it has been answered. */
+  onSharedIdle(server: ServerConnection): void;
 }
 
 /** It differs between the servers of a cluster, and says nothing of the session. */
 const untold = new Set(['in_hot_standby']);
+
+/** A shared statement that was not answered. */
+const lostToNobody: ServerLoss = {
+  status: transactionStatus.idle,
+  isAsked: true,
+  asked: [expect.query],
+  isCutMessage: false,
+  detail: '',
+};
 
 const noSettings: ReadonlyMap<string, string> = new Map();
 

@@ -1,6 +1,6 @@
 import { bind, execute, parse, readFields, readRow, sync } from '../protocol/build.ts';
 import { backend } from '../protocol/codes.ts';
-import type { Internal } from './server-connection.ts';
+import type { Internal } from './server-user.ts';
 
 /** Session settings by name, as `current_setting` prints them. */
 export type SessionSettings = ReadonlyMap<string, string>;
