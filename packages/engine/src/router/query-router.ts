@@ -3,8 +3,11 @@ import net from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { Account } from './auth/account.ts';
 import { channelBindingOf } from './auth/channel-binding.ts';
+import { judgeLogin } from './auth/host-based.ts';
 import { ClientLogin, type ClientTls, type LoggedIn, type LoginContext } from './client/login.ts';
+import type { StartupOptions } from './client/startup-options.ts';
 import { ClusterAccounts } from './control/cluster-accounts.ts';
 import type { ControlTls } from './control/control-connection.ts';
 import { ControlConnections } from './control/control-connections.ts';
@@ -57,7 +60,8 @@ export class QueryRouter {
     this.tls = options.tls;
     this.clientTls = clientTlsOf(options.tls);
     this.serverTls = serverTlsOf(options.tls);
-    const nowMs = () => this.clock.monotonicMs();
+    // Asked several times for every statement: the clock of the process, which takes no big number to read.
+    const nowMs = () => performance.now();
     this.control = new ControlConnections(() => this.tls);
     const { logger } = options;
     this.accounts = new ClusterAccounts({
@@ -148,6 +152,21 @@ export class QueryRouter {
     wire.end();
   }
 
+  private whyRefused(
+    options: StartupOptions,
+    { address, isTls, account }: { address: string; isTls: boolean; account: Account | null },
+  ): string | null {
+    if (options.isReplication) return 'replication goes straight to a server, not through the router';
+    const { user, database } = options;
+    const groups = account?.groups ?? [];
+    const rule = judgeLogin(this.topology.hba, { user, database, address, isTls, groups });
+    if (!rule.allowed) return rule.reason;
+    const isTooWeak = rule.method === 'scram-sha-256' && account?.verifier.kind === 'md5';
+    return isTooWeak
+      ? `the password of "${user}" is stored as md5, and scram-sha-256 is asked for: set it anew`
+      : null;
+  }
+
   private createLoginContext(): LoginContext {
     return {
       tls: () => this.clientTls,
@@ -155,7 +174,7 @@ export class QueryRouter {
       mockSecret: randomBytes(32),
       wallMs: () => this.clock.wallMs(),
       findAccount: (user) => this.accounts.find(user),
-      whyRefused: (options) => (options.isReplication ? 'replication goes straight to a server' : null),
+      whyRefused: (options, connection) => this.whyRefused(options, connection),
       cancelRequested: (processId, secret) => this.desk.cancel(processId, secret),
       loggedIn: (login: LoggedIn) => this.desk.open(login),
       ended: (login) => this.logins.delete(login),

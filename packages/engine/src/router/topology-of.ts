@@ -26,6 +26,7 @@ export function topologyOf({ state, nodes, self, socketDirectory }: TopologyInpu
     timeline: state.reign.timeline,
     primary: isOpen(state) ? state.reign.primary : null,
     drain: drainOf(state),
+    hba: state.hba,
     nodes: members.flatMap(({ name, addresses, maintenance, policy, phase }) => {
       const { postgres } = addresses;
       if (!postgres) return [];

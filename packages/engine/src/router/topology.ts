@@ -12,6 +12,8 @@ export const routerTopologySchema = z.object({
   primary: z.string().nullable(),
   /** Why no new transaction may begin although there is a primary: a switchover is about to stop it. */
   drain: z.string().nullable(),
+  /** Lines of pg_hba.conf that people have added, before the usual ones. */
+  hba: z.array(z.string()).default([]),
   nodes: z.array(
     z.object({
       name: z.string(),
@@ -35,5 +37,6 @@ export const noTopology: RouterTopology = {
   timeline: 0,
   primary: null,
   drain: null,
+  hba: [],
   nodes: [],
 };

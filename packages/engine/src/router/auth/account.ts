@@ -7,6 +7,8 @@ export interface Account {
   isSuperuser: boolean;
   /** Member of pg_monitor: may look at the router. */
   isMonitor: boolean;
+  /** Roles it is a member of, itself among them. */
+  groups: readonly string[];
   /** Wall clock; null: for ever. */
   validUntilMs: number | null;
 }

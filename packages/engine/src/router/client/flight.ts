@@ -3,7 +3,9 @@ import { transactionStatus } from '../protocol/codes.ts';
 import type { ServerLoss } from '../server/server-user.ts';
 
 const keptBytesMax = 32 * 1024;
+const usualBytes = 512;
 const weightOfLast = 0.1;
+const nothing = Buffer.alloc(0);
 
 export type LossVerdict =
   /** Nothing of the client's was under way. */
@@ -25,8 +27,10 @@ export class Flight {
   private beginsTransaction = false;
   private endsTransaction = false;
   private isAnswered = false;
-  private kept: Buffer[] | null = [];
+  /** One memory for all statements of a session, so that keeping one costs no more than copying it. */
+  private kept: Buffer = nothing;
   private keptBytes = 0;
+  private isKept = true;
 
   private timed: Statement | null = null;
   private sinceMs = 0;
@@ -69,19 +73,24 @@ export class Flight {
     this.timed = null;
     this.sinceMs = 0;
     this.sharedServer = null;
-    if (this.kept === null || this.kept.length > 0) this.kept = [];
     this.keptBytes = 0;
+    this.isKept = true;
+    if (this.kept.length > usualBytes) this.kept = nothing;
   }
 
   /** What it would take to ask again: kept for reads only, and only while they are short. */
   keep(buffer: Buffer, start: number, end: number): void {
-    if (this.kept === null) return;
-    this.keptBytes += end - start;
-    if (!this.isReadOnly || this.keptBytes > keptBytesMax) {
-      this.kept = null;
-      return;
+    if (!this.isKept) return;
+    const neededBytes = this.keptBytes + end - start;
+    this.isKept = this.isReadOnly && neededBytes <= keptBytesMax;
+    if (!this.isKept) return;
+    if (neededBytes > this.kept.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(usualBytes, neededBytes * 2));
+      this.kept.copy(grown, 0, 0, this.keptBytes);
+      this.kept = grown;
     }
-    this.kept.push(Buffer.from(buffer.subarray(start, end)));
+    buffer.copy(this.kept, this.keptBytes, start, end);
+    this.keptBytes = neededBytes;
   }
 
   asked(statement: Statement, isProvenRead: boolean): void {
@@ -110,10 +119,10 @@ export class Flight {
     if (!loss.isAsked) return 'nothing';
     if (!this.isReadOnly)
       return this.beginsTransaction && !this.endsTransaction ? 'transaction' : 'unresolved';
-    return this.isAnswered || this.kept === null ? 'statement' : 'retry';
+    return this.isAnswered || !this.isKept ? 'statement' : 'retry';
   }
 
   get bytesToRepeat(): Buffer {
-    return Buffer.concat(this.kept ?? []);
+    return Buffer.from(this.kept.subarray(0, this.isKept ? this.keptBytes : 0));
   }
 }

@@ -38,7 +38,10 @@ export interface LoginContext {
   wallMs(): number;
   findAccount(user: string): Promise<Account | null | 'unknown'>;
   /** Whether this client may try at all, from where it comes; a message when not. */
-  whyRefused(options: StartupOptions, connection: { address: string; isTls: boolean }): string | null;
+  whyRefused(
+    options: StartupOptions,
+    connection: { address: string; isTls: boolean; account: Account | null },
+  ): string | null;
   cancelRequested(processId: number, secret: Buffer): void;
   loggedIn(login: LoggedIn): void;
   ended(login: ClientLogin): void;
@@ -180,16 +183,16 @@ export class ClientLogin implements WireHandlers {
     this.minorVersion = Math.min(minorVersion, newestMinorVersion);
     if (minorVersion > newestMinorVersion || options.unknownProtocolOptions.length > 0)
       this.send(negotiateProtocolVersion(options.unknownProtocolOptions));
-    const connection = { address: this.wire?.remoteAddress ?? '', isTls: this.isTls };
-    const refusal = this.context.whyRefused(options, connection);
-    if (refusal !== null) {
-      this.refuse('28000', refusal);
-      return;
-    }
     const account = await this.context.findAccount(options.user).catch(() => 'unknown' as const);
     if (this.isOver) return;
     if (account === 'unknown') {
       this.refuse('57P03', 'no server of the cluster could be asked who may log in');
+      return;
+    }
+    const connection = { address: this.wire?.remoteAddress ?? '', isTls: this.isTls, account };
+    const refusal = this.context.whyRefused(options, connection);
+    if (refusal !== null) {
+      this.refuse('28000', refusal);
       return;
     }
     this.options = options;

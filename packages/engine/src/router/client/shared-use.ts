@@ -51,9 +51,7 @@ export class SharedUse {
     const { owner } = this;
     const { context, cursor } = owner;
     if (owner.server !== null || owner.pin !== null || !context.mayShare(statement)) return false;
-    const server = context.group.share(context.route(statement), owner.settings.current, (candidate) =>
-      owner.told.isTrueOf(candidate),
-    );
+    const server = context.group.share(context.route(statement), owner.settings.current, owner.told);
     if (!server) return false;
     this.server = server;
     context.counters.statements++;

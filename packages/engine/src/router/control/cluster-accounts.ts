@@ -11,6 +11,7 @@ interface RoleRow {
   is_superuser: boolean;
   is_monitor: boolean;
   valid_until_ms: string | null;
+  groups: string[];
 }
 
 /** Whoever is known does not wait long for an answer that may not come. */
@@ -22,7 +23,9 @@ const roleSql = `
 SELECT a.rolpassword AS password, a.rolcanlogin AS can_login, a.rolsuper AS is_superuser,
   pg_catalog.pg_has_role(a.oid, 'pg_monitor', 'MEMBER') AS is_monitor,
   CASE WHEN pg_catalog.isfinite(a.rolvaliduntil)
-    THEN pg_catalog.trunc(pg_catalog.date_part('epoch', a.rolvaliduntil) OPERATOR(pg_catalog.*) 1000)::text END AS valid_until_ms
+    THEN pg_catalog.trunc(pg_catalog.date_part('epoch', a.rolvaliduntil) OPERATOR(pg_catalog.*) 1000)::text END AS valid_until_ms,
+  ARRAY(SELECT g.rolname::text FROM pg_catalog.pg_roles g
+    WHERE NOT a.rolsuper AND pg_catalog.pg_has_role(a.oid, g.oid, 'MEMBER') OR g.oid OPERATOR(pg_catalog.=) a.oid) AS groups
 FROM pg_catalog.pg_authid a WHERE a.rolname OPERATOR(pg_catalog.=) $1::pg_catalog.name`;
 
 /**
@@ -72,6 +75,7 @@ function accountOf(row: RoleRow): Account {
     canLogin: row.can_login,
     isSuperuser: row.is_superuser,
     isMonitor: row.is_monitor,
+    groups: row.groups,
     validUntilMs: row.valid_until_ms === null ? null : Number(row.valid_until_ms),
   };
 }

@@ -65,15 +65,13 @@ export class PoolGroup {
   share(
     wish: Wish,
     settings: SessionSettings,
-    isFit: (server: ServerConnection) => boolean,
+    told: { isTrueOf(server: ServerConnection): boolean },
   ): ServerConnection | null {
     const node = wish ?? this.openPrimary();
     if (node === null || this.queueOf(wish).length > 0) return null;
-    const { settings: limits, nowMs } = this.resources;
-    const { sharedDepth, sharedConnections } = limits();
-    const server = this.pool(node).chooseShared({ sharedDepth, sharedConnections, nowMs: nowMs() });
+    const server = this.pool(node).chooseShared(this.resources.settings(), this.resources.nowMs());
     if (!server) return null;
-    if (isSameSettings(server.settings, settings) && isFit(server)) return server;
+    if (isSameSettings(server.settings, settings) && told.isTrueOf(server)) return server;
     if (server.outstanding === 0) this.sharedIdle(server);
     return null;
   }

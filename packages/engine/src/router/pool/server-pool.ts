@@ -6,7 +6,6 @@ const slowHeadMs = 20;
 interface SharedLimits {
   sharedDepth: number;
   sharedConnections: number;
-  nowMs: number;
 }
 
 /** The connections of one user and database to one server. */
@@ -36,10 +35,10 @@ export class ServerPool {
   }
 
   /** The one with the fewest in line; one more is taken into shared use while there may be more of them. */
-  chooseShared(limits: SharedLimits): ServerConnection | null {
+  chooseShared(limits: SharedLimits, nowMs: number): ServerConnection | null {
     let best: ServerConnection | null = null;
     for (const server of this.shared) {
-      const isSlow = limits.nowMs - server.headSinceMs > slowHeadMs;
+      const isSlow = nowMs - server.headSinceMs > slowHeadMs;
       if (server.isDoomed || isSlow || server.outstanding >= limits.sharedDepth) continue;
       if (best === null || server.outstanding < best.outstanding) best = server;
     }

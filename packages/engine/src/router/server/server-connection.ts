@@ -328,9 +328,9 @@ export class ServerConnection implements WireHandlers {
       this.nextSharer(status);
       return;
     }
+    this.emit();
     this.sayWhatIsDue();
     if (expected.length > 0) return;
-    this.emit();
     const { user } = this;
     user?.flush();
     user?.settled(status);
@@ -362,7 +362,11 @@ export class ServerConnection implements WireHandlers {
       // The end of this server's process is the router's to answer for; see the loss of a server.
       this.lastFatal = `${sqlState}: ${fields.get('M') ?? ''}`;
       this.isDoomed = true;
-      if (isAboutTheServer(sqlState)) return;
+      if (isAboutTheServer(sqlState)) {
+        // What came with it is the beginning of an answer without an end: unsaid, it can be asked for again.
+        this.runBuffer = null;
+        return;
+      }
     }
     if (head === expect.internal) {
       this.hear();

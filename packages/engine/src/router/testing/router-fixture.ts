@@ -31,7 +31,14 @@ export class RouterFixture {
 
   topology(changes: Partial<RouterTopology> = {}, nodes: TestNode[] = [this.primary]): RouterTopology {
     return {
-      ...{ cluster: 'demo', epoch: 1, timeline: 2, primary: this.primary.place.nodeName, drain: null },
+      ...{
+        cluster: 'demo',
+        epoch: 1,
+        timeline: 2,
+        primary: this.primary.place.nodeName,
+        drain: null,
+        hba: [],
+      },
       nodes: nodes.map(({ place }) => ({
         ...{ name: place.nodeName, host: '127.0.0.1', port: place.port, socketDirectory: place.runDir },
         ...{ isReadable: place !== this.primary.place, lagBytes: 0, lagMs: 0, weight: 1 },
