@@ -3,6 +3,7 @@ import net from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
+import { systemRandom } from '../shared/random.ts';
 import type { Account } from './auth/account.ts';
 import { channelBindingOf } from './auth/channel-binding.ts';
 import { judgeLogin } from './auth/host-based.ts';
@@ -16,6 +17,9 @@ import { Databases } from './databases.ts';
 import { Wire } from './net/wire.ts';
 import { Groups } from './pool/groups.ts';
 import { errorResponse } from './protocol/build.ts';
+import { HealthMonitor } from './reads/health-monitor.ts';
+import { LoadBalancer } from './reads/load-balancer.ts';
+import { WriteClock } from './reads/write-clock.ts';
 import { sendCancel } from './server/cancel.ts';
 import { SessionDesk } from './session-desk.ts';
 import type { RouterSettings } from './settings.ts';
@@ -31,6 +35,7 @@ export interface QueryRouterOptions {
 }
 
 const sweepMs = 100;
+const healthTickMs = 10;
 const accountDeadlineMs = 2_000;
 
 /** One address for the whole cluster: takes clients in, and sends what they ask to the server it belongs to. */
@@ -45,6 +50,7 @@ export class QueryRouter {
   private readonly accounts: ClusterAccounts;
   private readonly logins = new Set<ClientLogin>();
   private readonly loginContext: LoginContext;
+  private readonly monitor: HealthMonitor;
   private settings: RouterSettings;
   private topology: RouterTopology = noTopology;
   private tls: ControlTls;
@@ -73,9 +79,16 @@ export class QueryRouter {
       ...{ counters: this.counters, nowMs, databases, logger },
       topology: () => this.topology,
       settings: () => this.settings,
+      failed: (node) => this.monitor.failed(node),
       tls: () => this.serverTls,
     });
+    const topology = () => this.topology;
+    this.monitor = new HealthMonitor({ control: this.control, logger, nowMs, topology });
+    const clock = new WriteClock({ control: this.control, logger, topology });
+    const balancer = new LoadBalancer(systemRandom);
+    const busyOn = (node: string) => this.groups.busyOn(node);
     this.desk = new SessionDesk({
+      reads: { balancer, monitor: this.monitor, clock, topology, busyOn },
       ...{ groups: this.groups, databases, counters: this.counters, nowMs, logger },
       settings: () => this.settings,
       cancel: (server) => sendCancel(server, this.topology, this.serverTls, this.counters),
@@ -99,7 +112,12 @@ export class QueryRouter {
     this.server.on('error', (error) =>
       this.options.logger.error({ error: error.message }, 'the listener failed'),
     );
-    this.stopSweeping = this.clock.every(sweepMs, () => this.groups.sweep());
+    const stopSweep = this.clock.every(sweepMs, () => this.groups.sweep());
+    const stopAsking = this.clock.every(healthTickMs, () => this.monitor.tick());
+    this.stopSweeping = () => {
+      stopSweep();
+      stopAsking();
+    };
     const address = this.server.address();
     return typeof address === 'object' && address ? address.port : port;
   }

@@ -10,6 +10,7 @@ import type { Databases } from './databases.ts';
 import type { Groups } from './pool/groups.ts';
 import { backendKeyData, parameterStatus, readyForQuery } from './protocol/build.ts';
 import { transactionStatus } from './protocol/codes.ts';
+import { ReadPolicy, type ReadPolicyOptions } from './reads/read-policy.ts';
 import type { ServerConnection } from './server/server-connection.ts';
 import type { RouterSettings } from './settings.ts';
 
@@ -20,6 +21,7 @@ export interface SessionDeskOptions {
   logger: Logger;
   nowMs(): number;
   settings(): RouterSettings;
+  reads: Pick<ReadPolicyOptions, 'balancer' | 'monitor' | 'clock' | 'topology' | 'busyOn'>;
   cancel(server: ServerConnection): void;
 }
 
@@ -97,11 +99,25 @@ export class SessionDesk {
   private contextOf({ options, credential }: LoggedIn, ended: () => void): SessionContext {
     const { groups, databases, counters, nowMs, settings, cancel } = this.options;
     const database = databases.get(options.database);
+    const { reads } = this.options;
+    const policy = new ReadPolicy({
+      ...reads,
+      settings,
+      isSplit: options.split ?? settings().split,
+      consistency: options.consistency ?? settings().consistency,
+      isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
+    });
     return {
       ...{ database, counters, nowMs, cancel, ended },
       group: groups.get(options.user, options.database, credential),
       isSessionPooling: settings().pooling === 'session',
-      route: () => null,
+      route: (statement) => {
+        const wish = policy.route(statement);
+        if (wish !== null) counters.replicaReads++;
+        return wish;
+      },
+      wrote: () => policy.wrote(),
+      isPrimary: (node) => this.options.reads.topology().primary === node,
       mayShare: (statement) => {
         const { sharing, sharedStatementMs } = settings();
         const isQuick = statement.runs >= runsBeforeSharing && statement.usualMs <= sharedStatementMs;

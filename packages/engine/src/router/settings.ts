@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { balanceStrategies } from './reads/load-balancer.ts';
+import { consistencyLevels } from './reads/read-policy.ts';
 
 const milliseconds = z.number().int().min(0);
 
@@ -7,6 +9,18 @@ export const routerSettingsSchema = z.object({
   pooling: z.enum(['transaction', 'session']).default('transaction'),
   /** Server connections per user, database and server. */
   poolSize: z.number().int().min(1).max(10_000).default(20),
+  /** Reads go to standbys. Off: a pooled web session spreads over connections, so read-your-writes cannot hold there. */
+  split: z.boolean().default(false),
+  consistency: z.enum(consistencyLevels).default('session'),
+  balance: z.enum(balanceStrategies).default('least-connections'),
+  lagBytesMax: z
+    .number()
+    .int()
+    .min(0)
+    .default(16 * 1024 * 1024),
+  lagMsMax: milliseconds.default(10_000),
+  /** What `bounded` means. */
+  boundedLagMs: milliseconds.default(1_000),
   /** Quick reads of several clients may share a server connection, one behind the other. */
   sharing: z.boolean().default(true),
   sharedConnections: z.number().int().min(1).max(64).default(3),

@@ -32,6 +32,7 @@ export class Flight {
   private keptBytes = 0;
   private isKept = true;
 
+  private last: Statement | null = null;
   private timed: Statement | null = null;
   private sinceMs = 0;
   private sharedServer: { headSinceMs: number } | null = null;
@@ -94,6 +95,7 @@ export class Flight {
   }
 
   asked(statement: Statement, isProvenRead: boolean): void {
+    this.last = statement;
     const { kind, isSingle } = statement.facts;
     // A BEGIN that was not answered has changed nothing.
     if (kind === 'begin') this.beginsTransaction = true;
@@ -120,6 +122,21 @@ export class Flight {
     if (!this.isReadOnly)
       return this.beginsTransaction && !this.endsTransaction ? 'transaction' : 'unresolved';
     return this.isAnswered || !this.isKept ? 'statement' : 'retry';
+  }
+
+  /** Nothing of an answer was forwarded, and asking again does no harm. */
+  get canRepeat(): boolean {
+    return this.isReadOnly && !this.isAnswered && this.isKept && this.keptBytes > 0;
+  }
+
+  /** Everything since the server was last idle is proven to read only. */
+  get isRead(): boolean {
+    return this.isReadOnly && !this.beginsTransaction;
+  }
+
+  /** A replica does not do it: it writes after all, or reads what is only on the primary. */
+  refusedByReplica(): void {
+    if (this.last) this.last.isRefusedByReplicas = true;
   }
 
   get bytesToRepeat(): Buffer {

@@ -15,6 +15,9 @@ export interface SessionContext {
   route(statement: Statement): Wish;
   /** May be put behind others' on a server that is in use: proven to read only, and quick. */
   mayShare(statement: Statement): boolean;
+  /** Something that may have written has ended on the primary. */
+  wrote(): void;
+  isPrimary(node: string): boolean;
   /** Proven to read only: it may be repeated. */
   isProvenRead(statement: Statement): boolean;
   /** Asks PostgreSQL to end what that server is doing; settles when the request has been delivered. */

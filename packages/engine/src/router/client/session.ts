@@ -37,6 +37,8 @@ export interface SessionOptions {
 
 const postponedBytesMax = 256 * 1024;
 const unsentBytesMax = 1024 * 1024;
+/** Read-only transaction; temporary or unlogged table; something that recovery does not allow. */
+const refusalsOfReplicas = new Set(['25006', '0A000', '55000']);
 
 /** One client after its login: reads what it asks, finds a server for it, forwards both ways. */
 export class ClientSession implements WireHandlers, LinkOwner, SessionView {
@@ -370,6 +372,26 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     this.flight.failed();
   }
 
+  retriesAfter(sqlState: string): boolean {
+    const server = this.server ?? this.shared.server;
+    if (!server || server.status !== transactionStatus.idle || !this.flight.canRepeat) return false;
+    const isPrimary = this.context.isPrimary(server.node);
+    // PostgreSQL says that it is a standby, whatever the topology says: not to be asked again before that is settled.
+    const isMistaken = isPrimary && sqlState === '25006' && server.parameters.get('in_hot_standby') === 'on';
+    if (isMistaken) server.isDoomed = true;
+    const isRefusal = !isPrimary && refusalsOfReplicas.has(sqlState);
+    if (isRefusal) this.flight.refusedByReplica();
+    return isMistaken || isRefusal || (!isPrimary && sqlState === '40001');
+  }
+
+  again(): void {
+    this.context.counters.retried++;
+    const bytes = this.flight.bytesToRepeat;
+    this.flight.reset();
+    if (!this.shared.settled() && this.server) this.link.giveBack(this.server);
+    this.repeat(bytes);
+  }
+
   undone(item: PreparedItem): void {
     if (item.kind === 'parse' && item.name === '') this.unnamed = null;
     this.named.undone(item);
@@ -387,6 +409,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (status !== transactionStatus.idle) return;
     this.transactions++;
     this.context.counters.transactions++;
+    if (!this.flight.isRead) this.context.wrote();
     this.flight.settled(this.context.nowMs());
     if (this.shared.settled()) {
       this.goOn();

@@ -36,7 +36,7 @@ export interface Sharer extends ServerUser {
  */
 export class SharedUse {
   private readonly owner: Sharer;
-  private server: ServerConnection | null = null;
+  server: ServerConnection | null = null;
 
   constructor(owner: Sharer) {
     this.owner = owner;

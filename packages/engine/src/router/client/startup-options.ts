@@ -1,3 +1,4 @@
+import { type Consistency, consistencyLevels } from '../reads/read-policy.ts';
 import { isSettingName } from '../server/settings-sync.ts';
 
 /** What a client says of itself before it logs in, taken apart (pure). */
@@ -8,8 +9,9 @@ export interface StartupOptions {
   isReplication: boolean;
   /** For the server: by lower-case name. */
   settings: Map<string, string>;
-  /** For the router: what came as `quantadb.<name>`. */
-  own: Map<string, string>;
+  /** What came as `quantadb.split` and `quantadb.consistency`; null: as the router is set. */
+  split: boolean | null;
+  consistency: Consistency | null;
   /** `_pq_.` options: nobody here knows any. */
   unknownProtocolOptions: string[];
 }
@@ -30,7 +32,8 @@ export function readStartupOptions(
     applicationName: parameters.get('application_name') ?? '',
     isReplication: !['', 'false', 'off', 'no', '0'].includes(parameters.get('replication') ?? ''),
     settings: new Map(),
-    own: new Map(),
+    split: null,
+    consistency: null,
     unknownProtocolOptions: [...parameters.keys()].filter((name) => name.startsWith('_pq_.')),
   };
   const given = readCommandLine(parameters.get('options') ?? '');
@@ -40,7 +43,8 @@ export function readStartupOptions(
   for (const [name, value] of [...given, ...named]) {
     const key = name.toLowerCase();
     if (key.startsWith(ownPrefix)) {
-      options.own.set(key.slice(ownPrefix.length), value);
+      const refusal = takeOwn(options, key.slice(ownPrefix.length), value);
+      if (refusal !== null) return refused('22023', refusal);
       continue;
     }
     if (!isSettingName(key)) return refused('42704', `unrecognized configuration parameter "${name}"`);
@@ -48,6 +52,30 @@ export function readStartupOptions(
   }
   if (options.settings.size > settingsMax) return refused('54000', `more than ${settingsMax} settings`);
   return { ok: true, options };
+}
+
+const commitModes: Record<string, string> = { async: 'local', quorum: 'on', applied: 'remote_apply' };
+
+/** Options to the router itself. @returns what is wrong with it */
+function takeOwn(options: StartupOptions, name: string, value: string): string | null {
+  const wrong = (allowed: string) => `quantadb.${name} is one of ${allowed}`;
+  switch (name) {
+    case 'split':
+      if (value !== 'on' && value !== 'off') return wrong('on, off');
+      options.split = value === 'on';
+      return null;
+    case 'consistency':
+      options.consistency = consistencyLevels.find((level) => level === value) ?? null;
+      return options.consistency === null ? wrong(consistencyLevels.join(', ')) : null;
+    case 'durability': {
+      const mode = commitModes[value];
+      if (mode === undefined) return wrong(Object.keys(commitModes).join(', '));
+      options.settings.set('synchronous_commit', mode);
+      return null;
+    }
+    default:
+      return `unrecognized option quantadb.${name}`;
+  }
 }
 
 const notSettings = new Set(['user', 'database', 'options', 'replication']);

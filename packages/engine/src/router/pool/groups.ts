@@ -17,6 +17,8 @@ export interface GroupsOptions {
   topology(): RouterTopology;
   settings(): RouterSettings;
   tls(): SecureContext;
+  /** A connection to that server could not be made. */
+  failed(node: string): void;
 }
 
 /** All pools of a router, and what they share: the limits of each server. */
@@ -77,6 +79,13 @@ export class Groups {
     for (const group of this.known.values()) group.sweep();
   }
 
+  /** Connections to that server that somebody uses. */
+  busyOn(node: string): number {
+    let busy = 0;
+    for (const group of this.known.values()) busy += group.busyOn(node);
+    return busy;
+  }
+
   closeAll(): void {
     for (const group of this.known.values()) group.closeAll();
   }
@@ -106,7 +115,10 @@ export class Groups {
       ...{ address: node, user, database, credential, tls: tls(), parameters: [] },
       timeoutMs: settings().connectTimeoutMs,
     });
-    if (!outcome.ok) return outcome;
+    if (!outcome.ok) {
+      this.options.failed(nodeName);
+      return outcome;
+    }
     counters.serversOpened++;
     const isStandby = outcome.greeting.parameters.get('in_hot_standby') === 'on';
     const server = new ServerConnection(outcome.greeting, {

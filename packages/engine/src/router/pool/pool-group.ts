@@ -118,8 +118,7 @@ export class PoolGroup {
     }
     for (const [node, queue] of this.forReads) {
       if (nodes.some((each) => each.name === node && each.isReadable)) continue;
-      // The reads of a server that left go to the primary.
-      for (let next = queue.take(); next; next = queue.take()) this.forPrimary.add(next.waiter, next.sinceMs);
+      this.readFromPrimary(queue);
       this.forReads.delete(node);
     }
     for (const { name } of nodes) this.serve(name);
@@ -150,6 +149,11 @@ export class PoolGroup {
 
   get poolList(): ServerPool[] {
     return [...this.pools.values()];
+  }
+
+  busyOn(node: string): number {
+    const pool = this.pools.get(node);
+    return pool ? pool.all.size - pool.idleCount : 0;
   }
 
   get waitingCount(): number {
@@ -266,12 +270,24 @@ export class PoolGroup {
     pool.failures++;
     this.lastFailure = `${pool.node}: ${failure.detail}`;
     pool.retryAtMs = nowMs() + Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(pool.failures - 1, 10));
+    const reads = this.forReads.get(pool.node);
+    if (reads && reads.length > 0) {
+      this.readFromPrimary(reads);
+      const primary = this.openPrimary();
+      if (primary !== null && primary !== pool.node) this.serve(primary);
+      return;
+    }
     if (failure.kind !== 'refused' || isTemporary(failure.sqlState)) return;
     // Waiting does not help against a wrong name or a missing right: the first in the queue gets PostgreSQL's words.
     const waiting = this.nextFor(pool.node);
     pool.retryAtMs = 0;
     waiting?.denied(refusal(failure.sqlState, failure.detail));
     this.serve(pool.node);
+  }
+
+  /** A server that is not there any more: whoever waits for it can read what it wants from the primary too. */
+  private readFromPrimary(queue: WaitQueue): void {
+    for (let next = queue.take(); next; next = queue.take()) this.forPrimary.add(next.waiter, next.sinceMs);
   }
 
   private removed(pool: ServerPool, server: ServerConnection): void {

@@ -9,6 +9,8 @@ export const nobody: ServerUser = {
   settled: nothing,
   failed: nothing,
   lost: nothing,
+  retriesAfter: () => false,
+  again: nothing,
   serverDrained: nothing,
   wantsParameter: () => false,
   undone: nothing,

@@ -53,6 +53,8 @@ export class ServerConnection implements WireHandlers {
   private runBuffer: Buffer | null = null;
   private runStart = 0;
   private runEnd = 0;
+  /** The answer to what was asked last ends with an error that is not told. */
+  private isUnsaid = false;
   private lastFatal = '';
   private hasCutMessage = false;
 
@@ -323,7 +325,7 @@ export class ServerConnection implements WireHandlers {
       return;
     }
     expected.shift();
-    this.extend();
+    if (!this.isUnsaid) this.extend();
     if (this.isShared) {
       this.nextSharer(status);
       return;
@@ -331,15 +333,20 @@ export class ServerConnection implements WireHandlers {
     this.emit();
     this.sayWhatIsDue();
     if (expected.length > 0) return;
-    const { user } = this;
+    this.tellSettled(this.user, status);
+  }
+
+  private tellSettled(user: ServerUser | null, status: number): void {
+    const { isUnsaid } = this;
+    this.isUnsaid = false;
     user?.flush();
-    user?.settled(status);
+    if (isUnsaid) user?.again();
+    else user?.settled(status);
   }
 
   private nextSharer(status: number): void {
     const { expected, user } = this;
     this.emit();
-    user?.flush();
     this.user = expected.headItem as ServerUser | null;
     this.headSinceMs = this.nowMs();
     if (expected.length === 0) {
@@ -348,7 +355,7 @@ export class ServerConnection implements WireHandlers {
       // First it is free, then the next statement is looked for: that may be one for it.
       this.onSharedIdle(this);
     }
-    user?.settled(status);
+    this.tellSettled(user, status);
   }
 
   private error(): void {
@@ -373,6 +380,12 @@ export class ServerConnection implements WireHandlers {
       return;
     }
     if (head === expect.none) return;
+    if (this.user?.retriesAfter(sqlState)) {
+      this.isUnsaid = true;
+      this.runBuffer = null;
+      if (head !== expect.query && head !== expect.sync) this.dropUntilSync(sqlState);
+      return;
+    }
     this.user?.failed(sqlState);
     this.extend();
     if (head !== expect.query && head !== expect.sync) this.dropUntilSync(sqlState);

@@ -9,6 +9,10 @@ export interface ServerUser {
   /** An ErrorResponse is about to be forwarded. */
   failed(sqlState: string): void;
   lost(loss: ServerLoss): void;
+  /** Whether this error is not to be told, because what was asked is asked again elsewhere. */
+  retriesAfter(sqlState: string): boolean;
+  /** The server is ready again after such an error. */
+  again(): void;
   /** What was written to the server has been taken after a time of waiting. */
   serverDrained(): void;
   /** Whether it is to be told of a parameter that has changed. */
