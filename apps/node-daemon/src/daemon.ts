@@ -16,7 +16,7 @@ import { releaseVersion } from '@quantadb/engine/shared/version';
 import { startApi } from './api/server.ts';
 import { CertificateKeeper, type Tls } from './certificate-keeper.ts';
 import { ConsoleLink } from './console-link.ts';
-import type { HostConfig } from './host-config.ts';
+import { type HostConfig, loadHostConfig } from './host-config.ts';
 import { HttpsPeerCaller } from './peer-client.ts';
 import { osUserNamed } from './preflight/os-user.ts';
 import { RouterHost } from './router-host.ts';
@@ -25,6 +25,8 @@ export interface DaemonOptions {
   config: HostConfig;
   tls: Tls;
   logger: Logger;
+  /** Where the configuration was read. */
+  configFile?: string;
   /** The daemon has done what it can; the process is to end. */
   onEnd(code: number, why: string): void;
 }
@@ -236,10 +238,12 @@ async function connectReaper({ config, logger }: DaemonOptions, killAheadMs: num
   return reaper;
 }
 
-function createRouter({ config, tls, logger }: DaemonOptions, coordinator: Coordinator): RouterHost | null {
+function createRouter(options: DaemonOptions, coordinator: Coordinator): RouterHost | null {
+  const { config, tls, logger, configFile } = options;
   if (!config.router) return null;
   return new RouterHost({
     ...{ config, router: config.router, tls, logger },
+    readConfig: configFile === undefined ? null : () => loadHostConfig(configFile),
     socketDirectory: join(config.runDir, 'pg'),
     state: () => coordinator.state(),
     status: () => coordinator.clusterStatus(),

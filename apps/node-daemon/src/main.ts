@@ -23,6 +23,7 @@ async function main(): Promise<void> {
   process.on('SIGHUP', () => logger.debug({}, 'SIGHUP is ignored'));
   const daemon = await Daemon.start({
     config,
+    configFile: path,
     tls: await readTls(config),
     logger,
     onEnd: (code, why) => end(code, why),

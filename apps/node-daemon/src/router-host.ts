@@ -16,6 +16,8 @@ export interface RouterHostOptions {
   router: NonNullable<HostConfig['router']>;
   tls: Tls;
   logger: Logger;
+  /** Reads the host's file again; null when nobody knows where it is. */
+  readConfig: (() => Promise<HostConfig>) | null;
   /** Where PostgreSQL's unix socket is on this host. */
   socketDirectory: string;
   state(): ClusterState | null;
@@ -48,6 +50,7 @@ export class RouterHost {
       mark: config.runDir,
       listen: { host: router.listenHost ?? config.listenHost, port: router.port },
       settings: routerSettingsSchema.parse(router.settings),
+      onReload: () => void this.reload(),
     });
   }
 
@@ -67,14 +70,27 @@ export class RouterHost {
     const { report } = this.supervisor;
     const { config, router } = this.options;
     if (!report) return null;
-    const { clients, busy, waiting, isDraining } = report;
+    const { clients, busy, waiting, isDraining, servers, counters } = report;
     const host = config.addresses.postgres?.host ?? config.addresses.api.host;
-    return { address: { host, port: router.port }, clients, busy, waiting, isDraining };
+    return { address: { host, port: router.port }, clients, busy, waiting, isDraining, servers, counters };
   }
 
   async stop(drainMs: number): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     await this.supervisor.stop(drainMs);
+  }
+
+  /** Only the settings: another port takes a restart of the daemon. */
+  private async reload(): Promise<void> {
+    const { readConfig, logger } = this.options;
+    try {
+      const read = await readConfig?.();
+      if (!read?.router) return;
+      this.supervisor.useSettings(routerSettingsSchema.parse(read.router.settings));
+      logger.info({}, 'the router has new settings');
+    } catch (error) {
+      logger.warn({ error: messageOf(error) }, 'the settings of the router stay as they were');
+    }
   }
 
   private look(): void {

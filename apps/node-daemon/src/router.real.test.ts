@@ -61,7 +61,9 @@ function write(client: pg.Client, id: number, isOver: () => boolean): Promise<To
 
 async function under(work: () => Promise<void>): Promise<Told[]> {
   await (await connect('node-1')).query('TRUNCATE kept');
-  const clients = await Promise.all(Array.from({ length: 12 }, (_, index) => connect(nodes[index % 3] ?? '')));
+  const clients = await Promise.all(
+    Array.from({ length: 12 }, (_, index) => connect(nodes[index % 3] ?? '')),
+  );
   let isOver = false;
   const writers = clients.map((client, index) => write(client, index, () => isOver));
   await new Promise((resolve) => setTimeout(resolve, 500));
@@ -70,7 +72,9 @@ async function under(work: () => Promise<void>): Promise<Told[]> {
   isOver = true;
   const told = await Promise.all(writers);
   const reader = await connect('node-1');
-  const { rows } = await reader.query('SELECT client, n, count(*)::int AS times FROM kept GROUP BY client, n');
+  const { rows } = await reader.query(
+    'SELECT client, n, count(*)::int AS times FROM kept GROUP BY client, n',
+  );
   const found = new Map(rows.map(({ client, n, times }) => [`${client}/${n}`, times]));
   told.forEach(({ acknowledged }, id) => {
     for (const n of acknowledged) expect(found.get(`${id}/${n}`), `row ${id}/${n}`).toBe(1);
@@ -112,7 +116,9 @@ it('after the loss of a primary clients hear what happened to what they asked, a
   });
   const errors = told.flatMap(({ errors }) => errors);
   const strange = errors.filter((error) => !/^(08007|40001|25P02) /.test(error));
-  process.stdout.write(`loss: ${errors.length} errors, longest ${Math.round(Math.max(...told.map((each) => each.longestMs)))} ms\n`);
+  process.stdout.write(
+    `loss: ${errors.length} errors, longest ${Math.round(Math.max(...told.map((each) => each.longestMs)))} ms\n`,
+  );
   process.stdout.write(`${[...new Set(errors)].slice(0, 5).join('\n')}\n`);
   expect(strange).toEqual([]);
   await cluster.untilHealthy();

@@ -98,6 +98,10 @@ export const nodeReportSchema = z.object({
       waiting: z.number().int(),
       /** It lets no transaction begin. */
       isDraining: z.boolean(),
+      /** Connections to servers. */
+      servers: z.number().int(),
+      /** What it has counted since its start, by name. */
+      counters: z.record(z.string().max(40), z.number()),
     })
     .nullable()
     .default(null),

@@ -4,6 +4,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import { systemRandom } from '../shared/random.ts';
+import { AdminSession, adminDatabase } from './admin/admin-session.ts';
 import type { Account } from './auth/account.ts';
 import { channelBindingOf } from './auth/channel-binding.ts';
 import { judgeLogin } from './auth/host-based.ts';
@@ -31,6 +32,8 @@ export interface QueryRouterOptions {
   /** The host's certificate: towards clients, towards servers, and for the router's own questions. */
   tls: ControlTls;
   logger: Logger;
+  /** RELOAD: have the settings read again, and handed in by `useSettings`. */
+  reload?(): void;
   clock?: Clock;
 }
 
@@ -170,6 +173,36 @@ export class QueryRouter {
     wire.end();
   }
 
+  private loggedIn(login: LoggedIn): void {
+    if (login.options.database !== adminDatabase) {
+      this.desk.open(login);
+      return;
+    }
+    const { account, wire, rest } = login;
+    if (!account.isSuperuser && !account.isMonitor) {
+      const message = `only superusers and members of pg_monitor may look at the router`;
+      wire.appendAll(errorResponse({ severity: 'FATAL', sqlState: '42501', message }));
+      wire.end();
+      return;
+    }
+    const session = new AdminSession({
+      ...{ wire, isOperator: account.isSuperuser, reload: this.options.reload ?? null },
+      pause: (database) => this.groups.pause(database),
+      resume: (database) => this.groups.resume(database),
+      look: () => ({
+        ...{
+          groups: this.groups,
+          counters: this.counters,
+          topology: this.topology,
+          nowMs: performance.now(),
+        },
+        sessions: this.desk.sessions.values(),
+        readiness: (node) => this.monitor.readiness(node),
+      }),
+    });
+    session.start(rest);
+  }
+
   private whyRefused(
     options: StartupOptions,
     { address, isTls, account }: { address: string; isTls: boolean; account: Account | null },
@@ -194,7 +227,7 @@ export class QueryRouter {
       findAccount: (user) => this.accounts.find(user),
       whyRefused: (options, connection) => this.whyRefused(options, connection),
       cancelRequested: (processId, secret) => this.desk.cancel(processId, secret),
-      loggedIn: (login: LoggedIn) => this.desk.open(login),
+      loggedIn: (login: LoggedIn) => this.loggedIn(login),
       ended: (login) => this.logins.delete(login),
     };
   }

@@ -40,5 +40,6 @@ export const fromWorkerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('listening'), port: z.number().int() }),
   z.object({ kind: z.literal('failed'), reason: z.string() }),
   z.object({ kind: z.literal('report'), report: workerReportSchema }),
+  z.object({ kind: z.literal('reload') }),
 ]);
 export type FromWorker = z.infer<typeof fromWorkerSchema>;

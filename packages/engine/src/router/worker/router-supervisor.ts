@@ -16,6 +16,8 @@ export interface RouterSupervisorOptions {
   tls: ControlTls;
   logger: Logger;
   logLevel: string;
+  /** Somebody wants the settings to be read again. */
+  onReload(): void;
 }
 
 const restartFirstMs = 200;
@@ -30,6 +32,7 @@ const silenceMaxMs = 15_000;
 export class RouterSupervisor {
   private readonly options: RouterSupervisorOptions;
   private tls: ControlTls;
+  private settings: RouterSettings;
   private topology: RouterTopology | null = null;
   private child: ChildProcess | null = null;
   private startedAtMs = 0;
@@ -44,6 +47,7 @@ export class RouterSupervisor {
   constructor(options: RouterSupervisorOptions) {
     this.options = options;
     this.tls = options.tls;
+    this.settings = options.settings;
   }
 
   start(): void {
@@ -55,6 +59,11 @@ export class RouterSupervisor {
   useTopology(topology: RouterTopology): void {
     this.topology = topology;
     this.tell({ kind: 'topology', topology });
+  }
+
+  useSettings(settings: RouterSettings): void {
+    this.settings = settings;
+    this.tell({ kind: 'settings', settings });
   }
 
   useCertificate(tls: ControlTls): void {
@@ -86,7 +95,8 @@ export class RouterSupervisor {
   }
 
   private spawn(): void {
-    const { program, listen, settings, name, logLevel, mark } = this.options;
+    const { program, listen, name, logLevel, mark } = this.options;
+    const { settings } = this;
     // Nothing of this process's environment is the worker's business.
     const env = { PATH: process.env.PATH ?? '/usr/bin:/bin' };
     const child = fork(program, [name, mark], {
@@ -128,6 +138,9 @@ export class RouterSupervisor {
         return;
       case 'report':
         this.last = said.data.report;
+        return;
+      case 'reload':
+        this.options.onReload();
     }
   }
 

@@ -59,7 +59,13 @@ export class RouterWorker {
   private async start(said: ToWorker & { kind: 'start' }): Promise<void> {
     if (this.router) return;
     const logger = this.host.createLogger(said);
-    const router = new QueryRouter({ listen: said.listen, settings: said.settings, tls: said.tls, logger });
+    const router = new QueryRouter({
+      listen: said.listen,
+      settings: said.settings,
+      tls: said.tls,
+      logger,
+      reload: () => this.host.tell({ kind: 'reload' }),
+    });
     this.router = router;
     if (said.topology) router.useTopology(said.topology);
     try {
