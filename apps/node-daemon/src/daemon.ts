@@ -19,10 +19,11 @@ import { startApi } from './api/server.ts';
 import { CertificateKeeper, type Tls } from './certificate-keeper.ts';
 import { ConsoleLink } from './console-link.ts';
 import { HookRunner } from './hooks/hook-runner.ts';
-import type { HostConfig } from './host-config.ts';
+import { type HostConfig, loadHostConfig } from './host-config.ts';
 import { HttpsPeerCaller } from './peer-client.ts';
 import { osUserNamed } from './preflight/os-user.ts';
 import { isSupervised, RealHostTools } from './real-host-tools.ts';
+import { RouterHost } from './router-host.ts';
 
 export interface DaemonOptions {
   config: HostConfig;
@@ -38,6 +39,8 @@ type PostgresEnd = 'stop' | 'leave';
 
 const answerMs = 100;
 const orphansDeadlineMs = 20_000;
+/** Clients of this host's router find the others' after it. */
+const routerDrainMs = 2_000;
 const shutdownDeadlineMs = 50_000;
 
 /** What the parts of a daemon hold on to; each is closed in the opposite order of its opening. */
@@ -55,6 +58,7 @@ export class Daemon {
   private closeApi: () => Promise<void> = async () => undefined;
   private link: ConsoleLink | null = null;
   private hooks: HookRunner | null = null;
+  private router: RouterHost | null = null;
   private readonly certificate: CertificateKeeper;
   private useCertificate: (tls: Tls) => void = () => undefined;
   private isEnding = false;
@@ -91,7 +95,7 @@ export class Daemon {
       daemon: process.pid,
       reaper: reaper.reaperPid,
       postgres: database.pid(),
-      routers: [],
+      routers: daemon?.router?.pids ?? [],
     });
     const tools = new RealHostTools({
       ...{ place, configFile: options.configFile },
@@ -118,6 +122,7 @@ export class Daemon {
       tools,
       isSupervised: isSupervised(),
       pids,
+      router: () => daemon?.router?.report() ?? null,
       logger,
       onFatal: (error) => void daemon?.fail(error),
     });
@@ -161,6 +166,8 @@ export class Daemon {
     });
     this.closeApi = () => api.close();
     this.useCertificate = (renewed) => api.useCertificate(renewed);
+    this.router = createRouter(this.options, coordinator);
+    this.router?.start();
     const onPresent = (ask: (request: string) => Promise<string>) =>
       void this.certificate.look(ask, Date.now());
     if (config.console)
@@ -180,12 +187,14 @@ export class Daemon {
     coordinator.useCertificate(tls);
     if (this.options.config.kind === 'data' && (await isOwnServer(this.options.config)))
       await database.refreshCertificates();
+    this.router?.useCertificate(tls);
   }
 
   private async close(postgres: PostgresEnd): Promise<void> {
     const { coordinator, database, reaper, caller } = this.parts;
     this.hooks?.close();
     this.link?.close();
+    await this.router?.stop(routerDrainMs);
     await coordinator.shutdown({ postgres });
     await this.closeApi();
     caller.close();
@@ -262,6 +271,18 @@ async function connectReaper({ config, logger }: DaemonOptions, killAheadMs: num
   const { killed } = await killOrphans(orphanSearch(config));
   if (killed.length > 0) logger.warn({ killed }, 'processes of a dead reaper were killed');
   return reaper;
+}
+
+function createRouter(options: DaemonOptions, coordinator: Coordinator): RouterHost | null {
+  const { config, tls, logger, configFile } = options;
+  if (!config.router) return null;
+  return new RouterHost({
+    ...{ config, router: config.router, tls, logger },
+    readConfig: () => loadHostConfig(configFile),
+    socketDirectory: join(config.runDir, 'pg'),
+    state: () => coordinator.state(),
+    status: () => coordinator.clusterStatus(),
+  });
 }
 
 function placeOf(config: HostConfig, osUser: OsUser | null): NodePlace {

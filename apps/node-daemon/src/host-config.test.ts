@@ -32,6 +32,7 @@ const config: HostConfig = {
   console: null,
   logLevel: 'info',
   hooks: [],
+  router: null,
 };
 
 async function load(content: object | string): Promise<HostConfig> {

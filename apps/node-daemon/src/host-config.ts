@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { addressesSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
+import { routerSettingsSchema } from '@quantadb/engine/router/settings';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { applyEdits, modify, type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
@@ -46,6 +47,16 @@ export const hostConfigSchema = z.object({
   console: z.url().nullable().default(null),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']),
   hooks: z.array(hookSchema).max(20).default([]),
+  /** Null: this host has no router. */
+  router: z
+    .object({
+      port: z.number().int().min(1).max(65_535),
+      /** Null: `listenHost`. */
+      listenHost: z.string().min(1).nullable().default(null),
+      settings: routerSettingsSchema.partial().default({}),
+    })
+    .nullable()
+    .default(null),
 });
 export type HostConfig = z.infer<typeof hostConfigSchema>;
 
@@ -103,6 +114,8 @@ const meanings: Record<keyof HostConfig, string> = {
   logLevel: '"debug", "info", "warn" or "error".',
   hooks:
     'Programs and addresses that are told of "role-change", "failover-end" and "operation-end": see docs/operations/hooks.md.',
+  router:
+    'Its port, and what differs from the usual settings (docs/router.md); null: no router on this host.',
 };
 
 /** The file as people find it: every setting with what it means. */

@@ -47,6 +47,7 @@ function withConnections(
     ...node,
     postgres: node.address ? uri([node.address]) : null,
   }));
-  const connect = addresses.length > 0 ? `${uri(addresses)}?target_session_attrs=read-write` : null;
-  return { ...cluster, nodes, connect };
+  const [router] = cluster.routers;
+  const straight = addresses.length > 0 ? `${uri(addresses)}?target_session_attrs=read-write` : null;
+  return { ...cluster, nodes, connect: router ? uri([router.address]) : straight };
 }

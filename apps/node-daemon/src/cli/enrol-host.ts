@@ -68,6 +68,7 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
       timing: 'lan',
       logLevel: 'info',
       hooks: [],
+      router: null,
     },
     stateDir: join(directory, 'state'),
     dataDir: options.dataDirectory ? resolve(options.dataDirectory) : join(directory, 'postgres/data'),

@@ -82,6 +82,7 @@ async function writeHost(name: string, index: number) {
     console: null,
     logLevel: 'info',
     hooks: [],
+    router: null,
   };
   const configFile = join(directory, `${name}.json`);
   await writeFile(configFile, JSON.stringify(config));

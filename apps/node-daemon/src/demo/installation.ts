@@ -134,7 +134,14 @@ function hostConfig(
     console: options.consoleUrl,
     logLevel: options.logLevel,
     hooks: [],
+    router: routerOf(options.ports, name),
   };
+}
+
+/** One for every host the cluster is made of; the spare one has none. */
+function routerOf(ports: DemoPorts, name: DemoHost): HostConfig['router'] {
+  const port = ports.routers[demoHosts.indexOf(name)];
+  return port === undefined ? null : { port, listenHost: null, settings: {} };
 }
 
 /** The certificate is written last: it is only there when all of the identity is. */

@@ -85,7 +85,7 @@ function numbered(first: {
 /** Every port that must be free before anything is started. */
 export function portsInUse(ports: DemoPorts): number[] {
   const ofHosts = Object.values(ports.hosts).flatMap(({ postgres, api, raft }) => [postgres, api, raft]);
-  return [ports.console, ports.metadata, ...ofHosts];
+  return [ports.console, ports.metadata, ...ports.routers, ...ofHosts];
 }
 
 export interface DemoPaths {

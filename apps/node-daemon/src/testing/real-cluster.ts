@@ -35,6 +35,8 @@ export interface RealClusterOptions {
   lab?: NetworkLab;
   /** `wan` where a test must not depend on how fast a busy machine starts a process. */
   timing?: HostConfig['timing'];
+  /** Whether the data hosts have routers. */
+  routers?: boolean;
   /** Those of the hosts that hold no data. */
   witnesses?: string[];
   /** Of every host. */
@@ -56,6 +58,7 @@ export class RealCluster {
   private readonly timing: HostConfig['timing'];
   private readonly isSupervised: boolean;
   private readonly hooks: HostConfig['hooks'];
+  private readonly hasRouters: boolean;
 
   private constructor(
     directory: string,
@@ -63,6 +66,7 @@ export class RealCluster {
     options: {
       lab: NetworkLab | null;
       timing: HostConfig['timing'];
+      routers: boolean;
       isSupervised: boolean;
       hooks: HostConfig['hooks'];
     },
@@ -71,16 +75,18 @@ export class RealCluster {
     this.authority = authority;
     this.lab = options.lab;
     this.timing = options.timing;
+    this.hasRouters = options.routers;
     this.isSupervised = options.isSupervised;
     this.hooks = options.hooks;
   }
 
   static async create(names: string[], options: RealClusterOptions = {}): Promise<RealCluster> {
-    const { lab = null, timing = 'lan', witnesses = [], isSupervised = false, hooks = [], prepare } = options;
+    const { lab = null, timing = 'lan', witnesses = [], prepare } = options;
+    const { routers = false, isSupervised = false, hooks = [] } = options;
     const directory = await mkdtemp(join(process.env.QUANTADB_TEST_DIR ?? tmpdir(), 'qdb-'));
     await chmod(directory, 0o755);
     const cluster = new RealCluster(directory, await createAuthority({ name: 'test' }), {
-      ...{ lab, timing, isSupervised, hooks },
+      ...{ lab, timing, routers, isSupervised, hooks },
     });
     for (const name of names) {
       await prepare?.(name, join(directory, name));
@@ -208,7 +214,7 @@ export class RealCluster {
   async killNode(name: string): Promise<void> {
     const host = this.host(name);
     const { pids } = await host.client.node();
-    for (const pid of [host.daemon?.pid, pids.reaper, pids.postgres]) {
+    for (const pid of [host.daemon?.pid, pids.reaper, pids.postgres, ...pids.routers]) {
       if (pid) sendKill(pid);
     }
     await pollUntil(async () => (host.daemon ? undefined : true), {
@@ -296,6 +302,10 @@ export class RealCluster {
       tls,
       timing: this.timing,
       console: null,
+      router:
+        this.hasRouters && kind === 'data'
+          ? { port: await freePort(), listenHost: null, settings: {} }
+          : null,
       logLevel: process.env.QUANTADB_TEST_LOG === 'debug' ? 'debug' : 'info',
       hooks: this.hooks,
     };

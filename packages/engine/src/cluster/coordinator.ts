@@ -54,6 +54,7 @@ export interface CoordinatorOptions {
   seal: SealStore;
   arm(deadlineMs: number): Promise<boolean>;
   pids(): NodeReport['pids'];
+  router?(): NodeReport['router'];
   logger: Logger;
   clock?: Clock;
   newId?: NewId;
@@ -223,6 +224,7 @@ export class Coordinator implements DaemonFacade {
       certificateUntilMs: this.options.certificateUntilMs?.() ?? null,
       raft: this.group.raftStatus(),
       pids: this.options.pids(),
+      router: this.options.router?.() ?? null,
     });
   }
 

@@ -38,6 +38,7 @@ function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
     uptimeMs: 1000,
     isSupervised: true,
     postgresVersion: '15.18',
+    router: null,
     unguarded: [],
     raft: null,
     pids: { daemon: null, reaper: null, postgres: null, routers: [] },

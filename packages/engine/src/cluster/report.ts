@@ -34,6 +34,7 @@ export interface ReportInput {
   certificateUntilMs: number | null;
   raft: RaftStatus | null;
   pids: NodeReport['pids'];
+  router: NodeReport['router'];
 }
 
 export function buildReport(input: ReportInput): NodeReport {
@@ -83,6 +84,7 @@ export function buildReport(input: ReportInput): NodeReport {
     },
     pids: input.pids,
     dataDir: input.dataDir,
+    router: input.router,
   };
 }
 

@@ -3,7 +3,7 @@ import { restartable } from '../failover/decide.ts';
 import type { FailoverManager } from '../failover/failover-manager.ts';
 import { isElecting } from '../failover/round.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
-import { type Clock, systemClock } from '../shared/clock.ts';
+import { type Clock, sleep, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { QuantaError } from '../shared/errors.ts';
 import { type NewId, systemNewId } from '../shared/random.ts';
@@ -12,6 +12,10 @@ import type { StepContext, StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
 import { bestCandidate, whyNotSwitchover } from './plan.ts';
 import { isOpen, memberOf, openDeadlineMs, submitOrRefuse } from './step-helpers.ts';
+
+/** How long running transactions may take while nobody else can begin one. */
+const drainDeadlineMs = 5_000;
+const drainPollMs = 20;
 
 interface SwitchoverResources {
   commander: Commander;
@@ -64,6 +68,7 @@ class SwitchoverSteps {
     const state = context.state();
     if (Number(context.operation.params.epoch) !== state.reign.epoch) return 'the reign has changed already';
     if (!electionOf(context)) {
+      await this.drainRouters(context);
       if (state.failover && state.failover.state !== 'REJOIN') return 'an election runs already';
       await this.beginSwitchover(context);
     }
@@ -73,6 +78,21 @@ class SwitchoverSteps {
     this.preset = { id: failover.id, votes: await this.demote(context.state(), failover.id) };
     return `stopped; ${failover.preferred} must hold all of its WAL`;
   };
+
+  /**
+   * Routers hold new transactions while this step runs (they see it in the log); the primary stops once none is under way,
+   * so that no client hears of it. Who does not end in time is cut off.
+   */
+  private async drainRouters(context: StepContext): Promise<void> {
+    const endMs = this.clock.monotonicMs() + drainDeadlineMs;
+    for (;;) {
+      const reports = await this.resources.monitor.reports();
+      const routers = [...reports.values()].flatMap(({ router }) => router ?? []);
+      if (routers.every(({ isDraining, busy }) => isDraining && busy === 0)) return;
+      if (this.clock.monotonicMs() >= endMs) return;
+      await sleep(this.clock, drainPollMs, context.signal);
+    }
+  }
 
   private async beginSwitchover(context: StepContext): Promise<void> {
     const state = context.state();

@@ -96,6 +96,23 @@ export const nodeReportSchema = z.object({
     routers: z.array(z.number()),
   }),
   dataDir: z.string().nullable(),
+  /** The router of this host, when it is open for clients. */
+  router: z
+    .object({
+      address: z.object({ host: z.string(), port: z.number().int() }),
+      clients: z.number().int(),
+      /** Sessions whose transaction has not ended. */
+      busy: z.number().int(),
+      waiting: z.number().int(),
+      /** It lets no transaction begin. */
+      isDraining: z.boolean(),
+      /** Connections to servers. */
+      servers: z.number().int(),
+      /** What it has counted since its start, by name. */
+      counters: z.record(z.string().max(40), z.number()),
+    })
+    .nullable()
+    .default(null),
 });
 export type NodeReport = z.infer<typeof nodeReportSchema>;
 

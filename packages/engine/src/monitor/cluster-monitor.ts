@@ -102,7 +102,7 @@ export class ClusterMonitor {
       revision: state.revision,
       raft: { leader: leader?.name ?? null, term },
       connect: null,
-      routers: [],
+      routers: routersOf(reports),
       nodes,
       noQuorum,
       network,
@@ -146,6 +146,14 @@ export class ClusterMonitor {
       ...(report ? { pids: report.pids } : {}),
     };
   }
+}
+
+function routersOf(reports: ReadonlyMap<string, NodeReport>): ClusterStatus['routers'] {
+  return [...reports.values()]
+    .flatMap(({ name, router }) =>
+      router ? [{ node: name, address: `${router.address.host}:${router.address.port}` }] : [],
+    )
+    .sort((left, right) => left.node.localeCompare(right.node));
 }
 
 /** From the rows of every node that answered now; one that does not answer is silent to the node that asks. */

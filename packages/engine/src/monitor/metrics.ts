@@ -1,4 +1,4 @@
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import type { NodeReport } from '../contract/node-report.ts';
 import { nodeStates } from '../contract/status.ts';
 import { lsnDistanceBytes } from '../postgres/lsn.ts';
@@ -69,6 +69,7 @@ export async function renderMetrics(report: NodeReport): Promise<string> {
   );
   stateGauge(registry, report);
   standbyGauges(registry, report);
+  routerGauges(registry, report);
   return registry.metrics();
 }
 
@@ -85,6 +86,35 @@ function stateGauge(registry: Registry, report: NodeReport): void {
       report.state === state ? 1 : 0,
     );
   }
+}
+
+/** Of the router on this host, when there is one. */
+function routerGauges(registry: Registry, { router, name, cluster }: NodeReport): void {
+  if (!router) return;
+  const labels = { cluster: cluster?.name ?? '', node: name };
+  const { clients, busy, waiting, servers, counters } = router;
+  for (const [what, value] of Object.entries({ clients, busy, waiting, servers })) {
+    const help = `Sessions or connections of the router: ${what}`;
+    const options = {
+      name: `quantadb_router_${what}`,
+      help,
+      labelNames: ['cluster', 'node'],
+      registers: [registry],
+    };
+    new Gauge(options).set(labels, value);
+  }
+  for (const [what, value] of Object.entries(counters)) {
+    const name = `quantadb_router_${snakeCase(what)}_total`;
+    const help = `Counted by the router since its start: ${what}`;
+    new Counter({ name, help, labelNames: ['cluster', 'node'], registers: [registry] }).inc(
+      labels,
+      Math.max(0, value),
+    );
+  }
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/Total$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 function standbyGauges(registry: Registry, report: NodeReport): void {

@@ -87,6 +87,7 @@ export function demoReport(parts: Partial<NodeReport> = {}): NodeReport {
     uptimeMs: 1000,
     isSupervised: true,
     postgresVersion: '15.18',
+    router: null,
     unguarded: [],
     raft: null,
     pids: { daemon: 1, reaper: 2, postgres: 3, routers: [] },

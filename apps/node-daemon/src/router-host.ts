@@ -1,0 +1,152 @@
+import { fileURLToPath } from 'node:url';
+import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
+import type { NodeReport } from '@quantadb/engine/contract/node-report';
+import type { ClusterStatus } from '@quantadb/engine/contract/status';
+import { grantRouterAccess } from '@quantadb/engine/router/grant-access';
+import { routerSettingsSchema } from '@quantadb/engine/router/settings';
+import { topologyOf } from '@quantadb/engine/router/topology-of';
+import { RouterSupervisor } from '@quantadb/engine/router/worker/router-supervisor';
+import { messageOf } from '@quantadb/engine/shared/errors';
+import type { Logger } from '@quantadb/engine/shared/logger';
+import type { Tls } from './certificate-keeper.ts';
+import type { HostConfig } from './host-config.ts';
+
+export interface RouterHostOptions {
+  config: HostConfig;
+  router: NonNullable<HostConfig['router']>;
+  tls: Tls;
+  logger: Logger;
+  /** Reads the host's file again; null when nobody knows where it is. */
+  readConfig: (() => Promise<HostConfig>) | null;
+  /** Where PostgreSQL's unix socket is on this host. */
+  socketDirectory: string;
+  state(): ClusterState | null;
+  status(): Promise<ClusterStatus | null>;
+}
+
+/** How soon a change of what the cluster has agreed on reaches the router. */
+const lookMs = 10;
+const statusMs = 1_000;
+const grantRetryMs = 1_000;
+
+/** The router of this host, and what keeps it told. It runs while the host is a member of a cluster. */
+export class RouterHost {
+  private readonly options: RouterHostOptions;
+  private readonly supervisor: RouterSupervisor;
+  private nodes: Parameters<typeof topologyOf>[0]['nodes'] = new Map();
+  private sent = '';
+  private seenRevision = -1;
+  private grantedEpoch = 0;
+  private grantDueMs = 0;
+  private isStarted = false;
+  private timers: NodeJS.Timeout[] = [];
+
+  constructor(options: RouterHostOptions) {
+    this.options = options;
+    const { config, router, tls, logger } = options;
+    this.supervisor = new RouterSupervisor({
+      ...{ tls, logger, name: config.name, logLevel: config.logLevel },
+      program: programFile,
+      mark: config.runDir,
+      listen: { host: router.listenHost ?? config.listenHost, port: router.port },
+      settings: routerSettingsSchema.parse(router.settings),
+      onReload: () => void this.reload(),
+    });
+  }
+
+  start(): void {
+    this.timers = [setInterval(() => this.look(), lookMs), setInterval(() => void this.observe(), statusMs)];
+  }
+
+  useCertificate(tls: Tls): void {
+    this.supervisor.useCertificate(tls);
+  }
+
+  get pids(): number[] {
+    return this.supervisor.pids;
+  }
+
+  report(): NodeReport['router'] {
+    const { report } = this.supervisor;
+    const { config, router } = this.options;
+    if (!report) return null;
+    const { clients, busy, waiting, isDraining, servers, counters } = report;
+    const host = config.addresses.postgres?.host ?? config.addresses.api.host;
+    return { address: { host, port: router.port }, clients, busy, waiting, isDraining, servers, counters };
+  }
+
+  async stop(drainMs: number): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer);
+    await this.supervisor.stop(drainMs);
+  }
+
+  /** Only the settings: another port takes a restart of the daemon. */
+  private async reload(): Promise<void> {
+    const { readConfig, logger } = this.options;
+    try {
+      const read = await readConfig?.();
+      if (!read?.router) return;
+      this.supervisor.useSettings(routerSettingsSchema.parse(read.router.settings));
+      logger.info({}, 'the router has new settings');
+    } catch (error) {
+      logger.warn({ error: messageOf(error) }, 'the settings of the router stay as they were');
+    }
+  }
+
+  private look(): void {
+    const state = this.options.state();
+    if (!state || state.reign.epoch === 0) return;
+    if (!this.isStarted) {
+      this.isStarted = true;
+      this.supervisor.start();
+    }
+    if (state.revision !== this.seenRevision) {
+      this.seenRevision = state.revision;
+      this.tell(state);
+    }
+    void this.grantAccess(state);
+  }
+
+  private tell(state: ClusterState): void {
+    const { config, socketDirectory } = this.options;
+    const topology = topologyOf({ state, nodes: this.nodes, self: config.name, socketDirectory });
+    const text = JSON.stringify(topology);
+    if (text === this.sent) return;
+    this.sent = text;
+    this.supervisor.useTopology(topology);
+  }
+
+  /** Lag and health are observed, not agreed on. */
+  private async observe(): Promise<void> {
+    const { logger, status, state } = this.options;
+    const seen = await status().catch((error: unknown) => {
+      logger.debug({ error: messageOf(error) }, 'the router learns nothing of the nodes');
+      return null;
+    });
+    const agreed = state();
+    if (!seen || !agreed) return;
+    this.nodes = new Map(seen.nodes.map((node) => [node.name, node]));
+    this.tell(agreed);
+  }
+
+  /** Once for every reign of this node. */
+  private async grantAccess({ reign }: ClusterState): Promise<void> {
+    const { config, socketDirectory, logger } = this.options;
+    const nowMs = performance.now();
+    const isDue =
+      reign.primary === config.name && reign.epoch !== this.grantedEpoch && nowMs >= this.grantDueMs;
+    if (!isDue) return;
+    this.grantDueMs = nowMs + grantRetryMs;
+    try {
+      await grantRouterAccess({ runDir: socketDirectory, port: config.addresses.postgres?.port ?? 5432 });
+      this.grantedEpoch = reign.epoch;
+    } catch (error) {
+      logger.debug({ error: messageOf(error) }, 'the routers cannot be granted access yet');
+    }
+  }
+}
+
+/** Run from its sources (in tests) this is TypeScript, but the worker itself is always the compiled program. */
+const programFile = fileURLToPath(
+  new URL('./router-worker.js', import.meta.url.replace('/src/router-host.ts', '/dist/router-host.js')),
+);

@@ -1,0 +1,25 @@
+import { RouterWorker } from '@quantadb/engine/router/worker/router-worker';
+import { pino } from 'pino';
+
+/** The program of a router worker: started by the daemon, and told by it over the channel between them what to do. */
+const worker = new RouterWorker({
+  tell: (message) => {
+    // Nobody hears it when the daemon has just ended.
+    if (process.connected) process.send?.(message, () => undefined);
+  },
+  createLogger: ({ name, logLevel }) => pino({ level: logLevel, base: { node: name, part: 'router' } }),
+  exit: (code) => process.exit(code),
+});
+
+process.on('message', (message) => void worker.heard(message));
+process.on('disconnect', () => void worker.orphaned());
+// The terminal's Ctrl-C reaches every process of its group; only the daemon decides what it means.
+process.on('SIGINT', () => undefined);
+process.on('SIGHUP', () => undefined);
+process.on('SIGTERM', () => void worker.orphaned());
+process.on('uncaughtException', (error) => {
+  process.stderr.write(
+    `${JSON.stringify({ level: 'fatal', part: 'router', message: error.message, stack: error.stack })}\n`,
+  );
+  process.exit(1);
+});

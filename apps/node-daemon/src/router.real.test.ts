@@ -1,0 +1,137 @@
+import { pollUntil } from '@quantadb/engine/shared/deadline';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { credentials, RealCluster } from './testing/real-cluster.ts';
+
+let cluster: RealCluster;
+const nodes = ['node-1', 'node-2', 'node-3'];
+
+beforeAll(async () => {
+  cluster = await RealCluster.create(nodes, { routers: true });
+  await cluster.startAll();
+  await cluster.form('node-1', ['node-2', 'node-3']);
+  await cluster.until('three routers', (status) => status.routers.length === 3);
+  const client = await connect('node-1');
+  await client.query('CREATE TABLE kept (id bigserial PRIMARY KEY, client int, n int)');
+  await client.end();
+});
+afterAll(() => cluster?.cleanUp());
+
+async function connect(node: string): Promise<pg.Client> {
+  const port = cluster.host(node).config.router?.port;
+  const client = new pg.Client({ host: '127.0.0.1', port, ...credentials });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
+
+interface Told {
+  acknowledged: number[];
+  errors: string[];
+  longestMs: number;
+}
+
+/** Writes through one router, one transaction after the other, until told to stop. */
+function write(client: pg.Client, id: number, isOver: () => boolean): Promise<Told> {
+  const told: Told = { acknowledged: [], errors: [], longestMs: 0 };
+  const once = async (n: number) => {
+    const sinceMs = performance.now();
+    try {
+      if (n % 3 === 0) {
+        await client.query('BEGIN');
+        await client.query('INSERT INTO kept (client, n) VALUES ($1, $2)', [id, n]);
+        await client.query('SELECT pg_sleep(0.02)');
+        await client.query('COMMIT');
+      } else {
+        const text = 'INSERT INTO kept (client, n) VALUES ($1, $2)';
+        await client.query({ name: 'insert', text, values: [id, n] });
+      }
+      told.acknowledged.push(n);
+    } catch (error) {
+      told.errors.push(`${(error as { code?: string }).code} ${(error as Error).message}`);
+      await client.query('ROLLBACK').catch((failure: Error) => told.errors.push(failure.message));
+    }
+    told.longestMs = Math.max(told.longestMs, performance.now() - sinceMs);
+  };
+  return (async () => {
+    for (let n = 0; !isOver(); n++) await once(n);
+    return told;
+  })();
+}
+
+async function under(work: () => Promise<void>): Promise<Told[]> {
+  await (await connect('node-1')).query('TRUNCATE kept');
+  const clients = await Promise.all(
+    Array.from({ length: 12 }, (_, index) => connect(nodes[index % 3] ?? '')),
+  );
+  let isOver = false;
+  const writers = clients.map((client, index) => write(client, index, () => isOver));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await work();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  isOver = true;
+  const told = await Promise.all(writers);
+  const reader = await connect('node-1');
+  const { rows } = await reader.query(
+    'SELECT client, n, count(*)::int AS times FROM kept GROUP BY client, n',
+  );
+  const found = new Map(rows.map(({ client, n, times }) => [`${client}/${n}`, times]));
+  told.forEach(({ acknowledged }, id) => {
+    for (const n of acknowledged) expect(found.get(`${id}/${n}`), `row ${id}/${n}`).toBe(1);
+  });
+  await Promise.all([...clients, reader].map((client) => client.end()));
+  return told;
+}
+
+it('one address per node serves the whole cluster, and status names it', async () => {
+  const status = await cluster.until('routers', ({ routers }) => routers.length === 3);
+  expect(status.routers.map(({ node }) => node)).toEqual(nodes);
+  for (const node of nodes) {
+    const client = await connect(node);
+    const { rows } = await client.query('SELECT pg_is_in_recovery() AS standby');
+    expect(rows).toEqual([{ standby: false }]);
+    await client.end();
+  }
+});
+
+it('a switchover is no error for anybody', async () => {
+  const before = await cluster.primary();
+  const told = await under(async () => {
+    await cluster.run('node-2', { kind: 'switchover', to: null });
+  });
+  expect(told.flatMap(({ errors }) => errors)).toEqual([]);
+  expect((await cluster.primary()).name).not.toBe(before.name);
+  const longestMs = Math.max(...told.map(({ longestMs }) => longestMs));
+  process.stdout.write(`switchover: longest statement pause ${Math.round(longestMs)} ms\n`);
+  expect(longestMs).toBeLessThan(10_000);
+});
+
+it('after the loss of a primary clients hear what happened to what they asked, and go on', async () => {
+  await cluster.untilHealthy();
+  const { primary: lost, epoch: reign } = await cluster.until('a primary', ({ primary }) => primary !== null);
+  const told = await under(async () => {
+    const { pids } = await cluster.host(lost ?? '').client.node();
+    if (pids.postgres) process.kill(pids.postgres, 'SIGKILL');
+    await cluster.until('the next reign', ({ primary, epoch }) => primary !== null && epoch > reign);
+  });
+  const errors = told.flatMap(({ errors }) => errors);
+  const strange = errors.filter((error) => !/^(08007|40001|25P02) /.test(error));
+  process.stdout.write(
+    `loss: ${errors.length} errors, longest ${Math.round(Math.max(...told.map((each) => each.longestMs)))} ms\n`,
+  );
+  process.stdout.write(`${[...new Set(errors)].slice(0, 5).join('\n')}\n`);
+  expect(strange).toEqual([]);
+  await cluster.untilHealthy();
+});
+
+it('a router that dies is there again', async () => {
+  const { pids } = await cluster.host('node-2').client.node();
+  const [pid = 0] = pids.routers;
+  process.kill(pid, 'SIGKILL');
+  const again = async () => {
+    const client = await connect('node-2').catch(() => undefined);
+    await client?.end();
+    return client;
+  };
+  await pollUntil(again, { what: 'the router of node-2 answers', timeoutMs: 10_000, intervalMs: 50 });
+});

@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import { pollUntil } from '../../shared/deadline.ts';
+import { messageOf } from '../../shared/errors.ts';
+import type { Wire, WireHandlers } from '../net/wire.ts';
+import {
+  backendKeyData,
+  commandComplete,
+  emptyQueryResponse,
+  errorResponse,
+  noticeResponse,
+  parameterStatus,
+  readyForQuery,
+  textRows,
+} from '../protocol/build.ts';
+import { frontend, headerBytes, transactionStatus } from '../protocol/codes.ts';
+import { MessageCursor } from '../protocol/cursor.ts';
+import { frontendRules } from '../protocol/limits.ts';
+import { type AdminCommand, readAdminCommand } from './commands.ts';
+import { type Table, type ViewInput, view } from './views.ts';
+
+export interface AdminOptions {
+  wire: Wire;
+  /** May also change things. */
+  isOperator: boolean;
+  look(): ViewInput;
+  pause(database: string | null): void;
+  resume(database: string | null): void;
+  /** Null: nobody can read the settings again. */
+  reload: (() => void) | null;
+}
+
+export const adminDatabase = 'quantadb';
+
+const pauseDeadlineMs = 60_000;
+const pollMs = 20;
+const parameters: [string, string][] = [
+  ['server_version', '15.0 (QuantaDB router)'],
+  ['server_encoding', 'UTF8'],
+  ['client_encoding', 'UTF8'],
+  ['DateStyle', 'ISO, MDY'],
+  ['standard_conforming_strings', 'on'],
+  ['integer_datetimes', 'on'],
+];
+
+/** The router's own database: simple queries only, as `psql` sends them. */
+export class AdminSession implements WireHandlers {
+  private readonly options: AdminOptions;
+  private readonly cursor = new MessageCursor(frontendRules);
+  private queue: Promise<void> = Promise.resolve();
+  private queued = 0;
+  private isOver = false;
+
+  constructor(options: AdminOptions) {
+    this.options = options;
+  }
+
+  start(rest: Buffer): void {
+    const { wire } = this.options;
+    for (const [name, value] of parameters) wire.appendAll(parameterStatus(name, value));
+    wire.appendAll(backendKeyData(0, randomBytes(4)));
+    wire.appendAll(readyForQuery(transactionStatus.idle));
+    wire.flush();
+    wire.use(this);
+    if (rest.length > 0) this.bytes(rest, rest.length);
+  }
+
+  bytes(buffer: Buffer, length: number): void {
+    const { cursor } = this;
+    cursor.load(buffer, 0, length);
+    while (!this.isOver && cursor.next()) {
+      const { type, start, end, isLast } = cursor;
+      if (type === frontend.terminate) this.options.wire.end();
+      else if (type !== frontend.query || !isLast)
+        this.refuse('0A000', 'only simple queries are understood here');
+      else this.ask(cursor.buffer.toString('utf8', start + headerBytes, end - 1));
+    }
+    if (cursor.violation) this.options.wire.destroy(null);
+  }
+
+  closed(): void {
+    this.isOver = true;
+  }
+
+  drained(): void {
+    // What is shown is not so much that it would have to wait.
+  }
+
+  private ask(text: string): void {
+    if (this.queued >= queueMax) {
+      this.refuse('53400', 'too much at once');
+      return;
+    }
+    this.queued++;
+    this.queue = this.queue.then(() => this.carryOut(readAdminCommand(text))).finally(() => this.queued--);
+  }
+
+  private async carryOut(command: AdminCommand): Promise<void> {
+    const { wire } = this.options;
+    try {
+      await this.answer(command);
+    } catch (error) {
+      wire.appendAll(errorResponse({ severity: 'ERROR', sqlState: '55000', message: messageOf(error) }));
+    }
+    wire.appendAll(readyForQuery(transactionStatus.idle));
+    wire.flush();
+  }
+
+  private async answer(command: AdminCommand): Promise<void> {
+    const { wire, look, isOperator, pause, resume, reload } = this.options;
+    switch (command.kind) {
+      case 'show':
+        this.show(view(command.what, look()));
+        return;
+      case 'nothing':
+        wire.appendAll(command.tag === '' ? emptyQueryResponse : commandComplete(command.tag));
+        return;
+      case 'unknown':
+        throw new Error('not understood; SHOW HELP lists what is');
+    }
+    if (!isOperator) throw new Error('only a superuser may do that');
+    switch (command.kind) {
+      case 'pause':
+        pause(command.database);
+        await this.untilQuiet(command.database);
+        wire.appendAll(commandComplete('PAUSE'));
+        return;
+      case 'resume':
+        resume(command.database);
+        wire.appendAll(commandComplete('RESUME'));
+        return;
+      case 'reload':
+        if (!reload) throw new Error('this router was started without a file to read again');
+        reload();
+        wire.appendAll(commandComplete('RELOAD'));
+    }
+  }
+
+  private show({ columns, rows }: Table): void {
+    const { wire } = this.options;
+    wire.appendAll(textRows(columns, rows));
+    wire.appendAll(commandComplete('SHOW'));
+  }
+
+  private async untilQuiet(database: string | null): Promise<void> {
+    const quiet = async () => {
+      const busy = [...this.options.look().sessions].filter(
+        (session) => session.isBusy && (database === null || session.context.group.database === database),
+      );
+      return busy.length === 0 || this.isOver ? true : undefined;
+    };
+    await pollUntil(quiet, {
+      what: 'every transaction ends',
+      timeoutMs: pauseDeadlineMs,
+      intervalMs: pollMs,
+    }).catch(() => {
+      this.options.wire.appendAll(noticeResponse('paused, but some transactions have not ended yet'));
+    });
+  }
+
+  private refuse(sqlState: string, message: string): void {
+    this.options.wire.appendAll(errorResponse({ severity: 'FATAL', sqlState, message }));
+    this.options.wire.end();
+    this.isOver = true;
+  }
+}
+
+const queueMax = 100;

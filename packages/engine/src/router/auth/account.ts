@@ -1,0 +1,20 @@
+import type { Verifier } from './verifier.ts';
+
+/** A role as far as its login is concerned. */
+export interface Account {
+  verifier: Verifier;
+  canLogin: boolean;
+  isSuperuser: boolean;
+  /** Member of pg_monitor: may look at the router. */
+  isMonitor: boolean;
+  /** Roles it is a member of, itself among them. */
+  groups: readonly string[];
+  /** Wall clock; null: for ever. */
+  validUntilMs: number | null;
+}
+
+/** Where roles are looked up. */
+export interface Accounts {
+  /** @returns null when there is no such role; `unknown` when nobody could be asked */
+  find(role: string): Promise<Account | null | 'unknown'>;
+}

@@ -1,0 +1,398 @@
+/** What the router has to know of a statement before it forwards it (pure). */
+
+export const pinReasons = [
+  'LISTEN',
+  'temporary table',
+  'session advisory lock',
+  'cursor WITH HOLD',
+  'PREPARE in SQL',
+  'LOAD',
+  'SET SESSION AUTHORIZATION',
+  'a setting with a computed name',
+  'a statement too long to look into',
+  'a statement that cannot be read',
+  'a client encoding that is not ASCII-safe',
+  'session mode',
+] as const;
+export type PinReason = (typeof pinReasons)[number];
+
+export type StatementKind =
+  | 'empty'
+  | 'select'
+  | 'begin'
+  | 'commit'
+  | 'rollback'
+  | 'set'
+  | 'deallocate'
+  | 'discard'
+  | 'other';
+
+export interface StatementFacts {
+  /** Of the only statement; `other` for several in one string. */
+  kind: StatementKind;
+  isSingle: boolean;
+  /** Session settings it changes for longer than its transaction, by name; a reset is a change too. */
+  settings: readonly string[];
+  /** RESET ALL, DISCARD ALL. */
+  resetsAll: boolean;
+  /** RESET of these names: what the client gave at its start counts again. */
+  resets: readonly string[];
+  /** Why the session can only go on with the server this runs on. */
+  pin: PinReason | null;
+  /** DISCARD ALL ends every reason to be pinned. */
+  unpins: boolean;
+  /** Of protocol-level statements: the name, or all of them. */
+  deallocates: { name: string } | 'all' | null;
+  /** Nothing in its text writes, locks or depends on the session; the functions it calls have to be looked up. */
+  looksReadOnly: boolean;
+  functions: readonly string[];
+  /** BEGIN READ ONLY without SERIALIZABLE. */
+  beginsReadOnly: boolean;
+  hint: 'primary' | 'replica' | null;
+  /** It can only be understood with its literals: not to be remembered under its key. */
+  needsLiterals: boolean;
+}
+
+export const noFacts: StatementFacts = {
+  kind: 'other',
+  isSingle: true,
+  settings: [],
+  resetsAll: false,
+  resets: [],
+  pin: null,
+  unpins: false,
+  deallocates: null,
+  looksReadOnly: false,
+  functions: [],
+  beginsReadOnly: false,
+  hint: null,
+  needsLiterals: false,
+};
+
+/** @param key as `normalise` made it */
+export function factsOf(key: string): StatementFacts {
+  const statements = split(tokensOf(key));
+  const hint = hintOf(key);
+  const [only = []] = statements;
+  if (statements.length <= 1) return { ...factsOfOne(only), hint };
+  const all = statements.map(factsOfOne);
+  return {
+    ...noFacts,
+    isSingle: false,
+    settings: all.flatMap((each) => each.settings),
+    resetsAll: all.some((each) => each.resetsAll),
+    resets: all.flatMap((each) => each.resets),
+    pin: all.find((each) => each.pin !== null)?.pin ?? null,
+    deallocates: all.some((each) => each.deallocates === 'all') ? 'all' : null,
+    needsLiterals: all.some((each) => each.needsLiterals),
+    hint,
+  };
+}
+
+const tokenForm =
+  /"(?:[^"]|"")*"|'(?:[^']|'')*'|[a-z_\x80-\xff][a-z0-9_$\x80-\xff]*|\$\d+|[?0-9][0-9a-z_.]*|[^\s]/g;
+
+function tokensOf(key: string): string[] {
+  return key.replace(/\/\*.*?\*\//gs, ' ').match(tokenForm) ?? [];
+}
+
+function hintOf(key: string): StatementFacts['hint'] {
+  const [, word] = /\/\* *quantadb: *(primary|replica) *\*\//.exec(key) ?? [];
+  return word === 'primary' || word === 'replica' ? word : null;
+}
+
+/** Semicolons inside of parentheses (CREATE RULE) or of BEGIN ATOMIC bodies make no statement of their own: they count as if. */
+function split(tokens: string[]): string[][] {
+  const statements: string[][] = [[]];
+  for (const token of tokens) {
+    if (token === ';') statements.push([]);
+    else statements.at(-1)?.push(token);
+  }
+  return statements.filter((each) => each.length > 0);
+}
+
+function factsOfOne(tokens: string[]): StatementFacts {
+  const words = tokens[0] === '(' ? tokens.slice(tokens.findIndex((token) => token !== '(')) : tokens;
+  const [first = ''] = words;
+  const called = calledFunctions(words);
+  const locks = called.some((name) => sessionLocks.has(bare(name)));
+  const temporary = words.includes('pg_temp') || (words.includes('into') && isTemporary(words, 'into'));
+  const configured = called.some((name) => bare(name) === 'set_config') ? configuredBy(words) : noFacts;
+  const own = byFirstWord[first]?.(words) ?? noFacts;
+  return {
+    ...own,
+    kind: tokens.length === 0 ? 'empty' : own.kind,
+    settings: [...own.settings, ...configured.settings],
+    needsLiterals: configured.needsLiterals,
+    pin:
+      own.pin ?? configured.pin ?? (locks ? 'session advisory lock' : temporary ? 'temporary table' : null),
+    looksReadOnly:
+      own.kind === 'select' && !locks && !temporary && looksReadOnly(words) && configured === noFacts,
+    functions: own.kind === 'select' ? called : [],
+  };
+}
+
+type Reader = (words: string[]) => StatementFacts;
+
+const select: Reader = () => ({ ...noFacts, kind: 'select' });
+const commit: Reader = (words) =>
+  // COMMIT PREPARED is no end of this transaction.
+  words.includes('prepared') ? noFacts : { ...noFacts, kind: 'commit' };
+const rollback: Reader = (words) =>
+  words.includes('prepared') || words.includes('to') ? noFacts : { ...noFacts, kind: 'rollback' };
+const begin: Reader = (words) => {
+  const text = words.join(' ');
+  const isReadOnly = /\bread only\b/.test(text) && !/\bserializable\b/.test(text);
+  return { ...noFacts, kind: 'begin', beginsReadOnly: isReadOnly };
+};
+const pinned =
+  (pin: PinReason): Reader =>
+  () => ({ ...noFacts, pin });
+
+const byFirstWord: Record<string, Reader | undefined> = {
+  select,
+  values: select,
+  table: select,
+  with: select,
+  begin,
+  start: begin,
+  commit,
+  end: commit,
+  rollback,
+  abort: rollback,
+  set: setFacts,
+  reset: resetFacts,
+  listen: pinned('LISTEN'),
+  load: pinned('LOAD'),
+  prepare: (words) => (words[1] === 'transaction' ? noFacts : { ...noFacts, pin: 'PREPARE in SQL' }),
+  deallocate: (words) => {
+    const name = words[1] === 'prepare' ? words[2] : words[1];
+    if (name === undefined) return noFacts;
+    return { ...noFacts, kind: 'deallocate', deallocates: name === 'all' ? 'all' : { name: unquoted(name) } };
+  },
+  discard: (words) =>
+    words[1] === 'all'
+      ? { ...noFacts, kind: 'discard', resetsAll: true, unpins: true, deallocates: 'all' }
+      : noFacts,
+  declare: (words) =>
+    / with hold\b/.test(words.join(' ')) ? { ...noFacts, pin: 'cursor WITH HOLD' } : noFacts,
+  create: (words) => {
+    const isKept = isTemporaryWord(words.slice(1).find((word) => !beforeTemporary.has(word)));
+    const endsWithTransaction = / on commit drop\b/.test(words.join(' '));
+    return isKept && !endsWithTransaction ? { ...noFacts, pin: 'temporary table' } : noFacts;
+  },
+};
+
+const characteristics = [
+  'default_transaction_isolation',
+  'default_transaction_read_only',
+  'default_transaction_deferrable',
+];
+
+function setFacts(words: string[]): StatementFacts {
+  const rest = words[1] === 'session' && words[2] !== 'characteristics' ? words.slice(2) : words.slice(1);
+  const set = (...settings: string[]): StatementFacts => ({ ...noFacts, kind: 'set', settings });
+  switch (rest[0]) {
+    case undefined:
+    case 'local':
+    case 'transaction':
+    case 'constraints':
+      return noFacts;
+    case 'authorization':
+      return { ...noFacts, kind: 'set', pin: 'SET SESSION AUTHORIZATION' };
+    case 'session':
+      return set(...characteristics);
+    case 'time':
+      return set('timezone');
+    case 'names':
+      return set('client_encoding');
+    case 'schema':
+      return set('search_path');
+    case 'xml':
+      return set('xmloption');
+    default:
+      return set(settingName(rest));
+  }
+}
+
+function resetFacts(words: string[]): StatementFacts {
+  if (words[1] === 'all') return { ...noFacts, kind: 'set', resetsAll: true };
+  if (words[1] === 'session') return { ...noFacts, kind: 'set', settings: ['role'] };
+  const name = words[1] === 'time' ? 'timezone' : settingName(words.slice(1));
+  return { ...noFacts, kind: 'set', settings: [name], resets: [name] };
+}
+
+/** `a` or `a.b`, up to what follows the name. */
+function settingName(words: string[]): string {
+  const stop = words.findIndex((word, index) => index % 2 === 1 && word !== '.');
+  return (stop < 0 ? words : words.slice(0, stop)).map(unquoted).join('').toLowerCase();
+}
+
+/** `set_config('name', value, is_local)`: what is local ends with its transaction. */
+function configuredBy(words: string[]): StatementFacts {
+  const text = words.join(' ');
+  if (!text.includes("'")) return { ...noFacts, needsLiterals: true, pin: 'a setting with a computed name' };
+  const calls = text.split(/\bset_config \( /).slice(1);
+  const names: string[] = [];
+  for (const call of calls) {
+    const [, name] = /^'((?:[^']|'')*)' ,/.exec(call) ?? [];
+    const isLocal =
+      /^(?:'(?:[^']|'')*'|\$\d+) , (?:'(?:[^']|'')*'|\$\d+|[?0-9.]+)(?: : : [a-z]+)? , (?:true|'t'|'true'|'on'|'1'|1 : : bool) \)/.test(
+        call,
+      );
+    if (isLocal) continue;
+    if (name === undefined) return { ...noFacts, needsLiterals: true, pin: 'a setting with a computed name' };
+    names.push(name.toLowerCase());
+  }
+  return { ...noFacts, settings: names, needsLiterals: true };
+}
+
+const sessionLocks = new Set([
+  'pg_advisory_lock',
+  'pg_advisory_lock_shared',
+  'pg_try_advisory_lock',
+  'pg_try_advisory_lock_shared',
+]);
+
+const writingWords = new Set([
+  'insert',
+  'update',
+  'delete',
+  'merge',
+  'into',
+  'truncate',
+  'pg_temp',
+  'call',
+  'copy',
+]);
+const rowLocks = new Set(['update', 'no', 'share', 'key']);
+/** Not volatile by the catalogue, and still nothing for another server. */
+const primaryOnly = new Set([
+  'txid_current',
+  'txid_current_if_assigned',
+  'pg_current_xact_id',
+  'pg_current_xact_id_if_assigned',
+  'pg_backend_pid',
+  'lastval',
+  'currval',
+  'nextval',
+  'setval',
+  'pg_is_in_recovery',
+  'inet_server_addr',
+  'inet_server_port',
+]);
+
+function looksReadOnly(words: string[]): boolean {
+  return !words.some((word, index) => {
+    if (writingWords.has(word) || primaryOnly.has(word)) return true;
+    return word === 'for' && rowLocks.has(words[index + 1] ?? '');
+  });
+}
+
+/** Words before a parenthesis that are no function. */
+const notCalled = new Set(
+  [
+    'select',
+    'from',
+    'where',
+    'and',
+    'or',
+    'not',
+    'in',
+    'as',
+    'on',
+    'using',
+    'values',
+    'any',
+    'all',
+    'some',
+    'exists',
+  ]
+    .concat([
+      'by',
+      'over',
+      'filter',
+      'then',
+      'else',
+      'when',
+      'case',
+      'union',
+      'except',
+      'intersect',
+      'having',
+      'limit',
+    ])
+    .concat([
+      'offset',
+      'with',
+      'array',
+      'row',
+      'distinct',
+      'within',
+      'group',
+      'between',
+      'like',
+      'ilike',
+      'is',
+      'lateral',
+    ])
+    .concat([
+      'varchar',
+      'char',
+      'numeric',
+      'decimal',
+      'time',
+      'timestamp',
+      'interval',
+      'bit',
+      'float',
+      'character',
+    ])
+    .concat([
+      'materialized',
+      'only',
+      'rows',
+      'cube',
+      'rollup',
+      'sets',
+      'coalesce',
+      'nullif',
+      'greatest',
+      'least',
+      'cast',
+    ])
+    .concat(['extract', 'overlay', 'position', 'substring', 'trim', 'treat', 'join', 'partition', 'window']),
+);
+
+function calledFunctions(words: string[]): string[] {
+  const called = new Set<string>();
+  for (let i = 1; i < words.length; i++) {
+    if (words[i] !== '(') continue;
+    const word = words[i - 1] ?? '';
+    if (!/^["a-z_\x80-\xff]/.test(word)) continue;
+    const isQualified = words[i - 2] === '.';
+    if (!isQualified && notCalled.has(word)) continue;
+    // The name of a common table expression has its columns in parentheses: looked up as a function, it is not found.
+    called.add(isQualified ? `${unquoted(words[i - 3] ?? '')}.${unquoted(word)}` : unquoted(word));
+  }
+  return [...called];
+}
+
+function isTemporary(words: string[], after: string): boolean {
+  return isTemporaryWord(words[words.indexOf(after) + 1]);
+}
+
+function isTemporaryWord(word: string | undefined): boolean {
+  return word === 'temp' || word === 'temporary';
+}
+
+/** What may stand between CREATE and TEMPORARY. */
+const beforeTemporary = new Set(['or', 'replace', 'global', 'local']);
+
+function bare(name: string): string {
+  return name.slice(name.lastIndexOf('.') + 1);
+}
+
+function unquoted(word: string): string {
+  return word.startsWith('"') ? word.slice(1, -1).replaceAll('""', '"') : word;
+}

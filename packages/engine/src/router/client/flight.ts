@@ -1,0 +1,145 @@
+import type { Statement } from '../classify/classifier.ts';
+import { transactionStatus } from '../protocol/codes.ts';
+import type { ServerLoss } from '../server/server-user.ts';
+
+const keptBytesMax = 32 * 1024;
+const usualBytes = 512;
+const weightOfLast = 0.1;
+const nothing = Buffer.alloc(0);
+
+export type LossVerdict =
+  /** Nothing of the client's was under way. */
+  | 'nothing'
+  /** It only reads, and no byte of the answer has been forwarded. */
+  | 'retry'
+  /** 40001; until its ROLLBACK the client is in a failed transaction. */
+  | 'transaction'
+  /** 40001 for the one statement. */
+  | 'statement'
+  /** 08007: it may have taken effect. */
+  | 'unresolved'
+  /** The client has part of a message. */
+  | 'cut';
+
+/** What a session has asked since its server was last idle, as far as it matters when that server is lost (pure). */
+export class Flight {
+  private isReadOnly = true;
+  private beginsTransaction = false;
+  private endsTransaction = false;
+  private isAnswered = false;
+  /** One memory for all statements of a session, so that keeping one costs no more than copying it. */
+  private kept: Buffer = nothing;
+  private keptBytes = 0;
+  private isKept = true;
+
+  private last: Statement | null = null;
+  private timed: Statement | null = null;
+  private sinceMs = 0;
+  private sharedServer: { headSinceMs: number } | null = null;
+
+  /** How long it takes is worth knowing of reads: who is quick may share a server. */
+  time(statement: Statement, nowMs: number): void {
+    // Of several in a row none is measured.
+    const isFirst = this.timed === null && this.sinceMs === 0;
+    this.timed = isFirst && statement.facts.looksReadOnly ? statement : null;
+    this.sinceMs = nowMs;
+  }
+
+  /** On a shared server its time begins when those before it are done. */
+  timeShared(statement: Statement, server: { headSinceMs: number }): void {
+    this.timed = statement;
+    this.sharedServer = server;
+  }
+
+  failed(): void {
+    this.timed = null;
+  }
+
+  settled(nowMs: number): void {
+    const { timed } = this;
+    if (timed) {
+      const tookMs = nowMs - (this.sharedServer?.headSinceMs ?? this.sinceMs);
+      timed.usualMs = timed.runs === 0 ? tookMs : timed.usualMs + (tookMs - timed.usualMs) * weightOfLast;
+      timed.runs++;
+    }
+    this.reset();
+  }
+
+  /** Everything that was asked has been answered, outside of a transaction. */
+  reset(): void {
+    this.isReadOnly = true;
+    this.beginsTransaction = false;
+    this.endsTransaction = false;
+    this.isAnswered = false;
+    this.timed = null;
+    this.sinceMs = 0;
+    this.sharedServer = null;
+    this.keptBytes = 0;
+    this.isKept = true;
+    if (this.kept.length > usualBytes) this.kept = nothing;
+  }
+
+  /** What it would take to ask again: kept for reads only, and only while they are short. */
+  keep(buffer: Buffer, start: number, end: number): void {
+    if (!this.isKept) return;
+    const neededBytes = this.keptBytes + end - start;
+    this.isKept = this.isReadOnly && neededBytes <= keptBytesMax;
+    if (!this.isKept) return;
+    if (neededBytes > this.kept.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(usualBytes, neededBytes * 2));
+      this.kept.copy(grown, 0, 0, this.keptBytes);
+      this.kept = grown;
+    }
+    buffer.copy(this.kept, this.keptBytes, start, end);
+    this.keptBytes = neededBytes;
+  }
+
+  asked(statement: Statement, isProvenRead: boolean): void {
+    this.last = statement;
+    const { kind, isSingle } = statement.facts;
+    // A BEGIN that was not answered has changed nothing.
+    if (kind === 'begin') this.beginsTransaction = true;
+    else if (!isProvenRead) this.isReadOnly = false;
+    if (kind === 'commit' || !isSingle) this.endsTransaction = true;
+  }
+
+  askedUnknown(): void {
+    this.isReadOnly = false;
+  }
+
+  answered(): void {
+    this.isAnswered = true;
+  }
+
+  judge(loss: ServerLoss): LossVerdict {
+    if (loss.isCutMessage) return 'cut';
+    if (loss.status !== transactionStatus.idle) {
+      return loss.isAsked && this.endsTransaction && loss.status === transactionStatus.inTransaction
+        ? 'unresolved'
+        : 'transaction';
+    }
+    if (!loss.isAsked) return 'nothing';
+    if (!this.isReadOnly)
+      return this.beginsTransaction && !this.endsTransaction ? 'transaction' : 'unresolved';
+    return this.isAnswered || !this.isKept ? 'statement' : 'retry';
+  }
+
+  /** Nothing of an answer was forwarded, and asking again does no harm. */
+  get canRepeat(): boolean {
+    return this.isReadOnly && !this.isAnswered && this.isKept && this.keptBytes > 0;
+  }
+
+  /** Everything since the server was last idle is proven to read only. */
+  get isRead(): boolean {
+    return this.isReadOnly && !this.beginsTransaction;
+  }
+
+  /** A replica does not do it: it writes after all, or reads what is only on the primary. */
+  refusedByReplica(): void {
+    if (this.last) this.last.isRefusedByReplicas = true;
+  }
+
+  get bytesToRepeat(): Buffer {
+    return Buffer.from(this.kept.subarray(0, this.isKept ? this.keptBytes : 0));
+  }
+}

@@ -1,0 +1,61 @@
+import { errorResponse, type PostgresError, readyForQuery } from '../protocol/build.ts';
+import { transactionStatus } from '../protocol/codes.ts';
+import { expect } from '../server/expectations.ts';
+import type { ServerLoss } from '../server/server-user.ts';
+import type { LossVerdict } from './flight.ts';
+import type { SessionView } from './session-view.ts';
+
+/** Tells a client what has become of what it asked, when its server was lost and asking again would not be right. */
+export function answerLoss(session: SessionView, verdict: LossVerdict, loss: ServerLoss): void {
+  const { counters } = session.context;
+  if (verdict === 'cut') {
+    // Whatever is said now would be read as the rest of that message.
+    session.wire.destroy(null);
+    return;
+  }
+  if (session.pin !== null) {
+    session.fatal('57P01', `the server this session was tied to (${session.pin}) is gone: ${loss.detail}`);
+    return;
+  }
+  if (verdict === 'nothing') return;
+  if (verdict === 'unresolved') counters.unresolved++;
+  else counters.aborted++;
+  const error = errorOf(verdict, loss);
+  if (verdict === 'transaction') session.failedTransaction.begin(loss.asked.length === 0 ? error : null);
+  sayForEach(session, loss.asked, error);
+  session.wire.flush();
+}
+
+/** One error for every request that was not answered, in the form its protocol wants. */
+function sayForEach(session: SessionView, asked: readonly number[], error: PostgresError): void {
+  const status = session.failedTransaction.isActive ? transactionStatus.failed : transactionStatus.idle;
+  let isSaid = false;
+  for (const kind of asked) {
+    if (!isSaid && kind !== expect.copyEnd) session.say(errorResponse(error));
+    isSaid = true;
+    if (kind !== expect.query && kind !== expect.sync) continue;
+    session.say(readyForQuery(status));
+    isSaid = false;
+  }
+  // The Sync of these has not come yet.
+  if (isSaid) session.isSkipping = true;
+}
+
+function errorOf(verdict: LossVerdict, loss: ServerLoss): PostgresError {
+  if (verdict === 'unresolved') {
+    return {
+      severity: 'ERROR',
+      sqlState: '08007',
+      message: 'the connection to the primary was lost while this was being committed',
+      detail: `Whether it took effect is unknown (${loss.detail}).`,
+      hint: 'Look before doing it again.',
+    };
+  }
+  return {
+    severity: 'ERROR',
+    sqlState: '40001',
+    message: 'the connection to the server was lost; nothing of this transaction has taken effect',
+    detail: loss.detail,
+    hint: 'Run the transaction again.',
+  };
+}

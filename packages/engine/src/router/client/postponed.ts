@@ -1,0 +1,29 @@
+/** What a client has said while nothing could be done about it. */
+export class Postponed {
+  private parts: Buffer[] = [];
+  bytes = 0;
+
+  add(bytes: Buffer): void {
+    this.parts.push(Buffer.from(bytes));
+    this.bytes += bytes.length;
+  }
+
+  addFirst(bytes: Buffer): void {
+    if (bytes.length > 0) this.parts.unshift(bytes);
+    this.bytes += bytes.length;
+  }
+
+  get firstByte(): number {
+    return this.parts[0]?.[0] ?? 0;
+  }
+
+  take(): Buffer {
+    const [only = nothing] = this.parts;
+    const all = this.parts.length <= 1 ? only : Buffer.concat(this.parts);
+    this.parts = [];
+    this.bytes = 0;
+    return all;
+  }
+}
+
+const nothing = Buffer.alloc(0);

@@ -1,0 +1,165 @@
+import type { Statement } from '../classify/classifier.ts';
+import type { PinReason } from '../classify/facts.ts';
+import type { Waiter } from '../pool/wait-queue.ts';
+import { type PostgresError, query } from '../protocol/build.ts';
+import { transactionStatus } from '../protocol/codes.ts';
+import type { ServerConnection } from '../server/server-connection.ts';
+import type { ServerUser } from '../server/server-user.ts';
+import { Conversation, isSameSettings, type SessionSettings, settingsSync } from '../server/settings-sync.ts';
+import type { SessionContext } from './session-context.ts';
+import type { SettingsTracker } from './settings-tracker.ts';
+import type { ToldParameters } from './told-parameters.ts';
+
+/** The session a link belongs to. */
+export interface LinkOwner extends ServerUser, Waiter {
+  readonly context: SessionContext;
+  readonly settings: SettingsTracker;
+  readonly told: ToldParameters;
+  readonly pin: PinReason | null;
+  readonly isClosed: boolean;
+  readonly isWaiting: boolean;
+  say(bytes: Buffer): void;
+  /** What the client says from here on is kept until `goOn`. */
+  hold(): void;
+  goOn(): void;
+  denied(error: PostgresError): void;
+}
+
+/** Which server a session has, how it gets one with its own settings, and how it gives it back. */
+export class ServerLink {
+  server: ServerConnection | null = null;
+  private readonly owner: LinkOwner;
+
+  constructor(owner: LinkOwner) {
+    this.owner = owner;
+  }
+
+  /** @returns whether there is one, ready for this session's statements */
+  need(statement: Statement | null): boolean {
+    if (this.server) return true;
+    const { context, pin } = this.owner;
+    const wish = statement && pin === null ? context.route(statement) : null;
+    const server = context.group.acquire(this.owner, wish);
+    return server !== null && this.take(server);
+  }
+
+  /** @returns false while the session's settings are being brought there */
+  take(server: ServerConnection): boolean {
+    this.server = server;
+    const { owner } = this;
+    const wanted = owner.settings.current;
+    server.attach(owner);
+    if (server.settings === wanted || isSameSettings(server.settings, wanted)) {
+      this.tellParameters(server);
+      return true;
+    }
+    owner.context.counters.settingsSyncs++;
+    owner.hold();
+    server.unnamed = null;
+    const conversation = new Conversation(({ error, isLost }) => {
+      if (isLost) return;
+      if (error) {
+        this.settingsRefused(server, error);
+        return;
+      }
+      server.settings = wanted;
+      if (owner.isClosed) return;
+      this.tellParameters(server);
+      owner.goOn();
+    });
+    server.runInternal(settingsSync(server.settings, wanted), conversation);
+    return false;
+  }
+
+  giveBack(server: ServerConnection): void {
+    this.server = null;
+    server.detach();
+    this.owner.context.group.release(server);
+  }
+
+  /** After a transaction that may have changed settings: what they are now is what the next server gets. */
+  readSettingsBack(server: ServerConnection): void {
+    const { owner } = this;
+    const { settings } = owner;
+    // After a RESET nothing may run before the values of the client's start are back.
+    if (settings.hasResets) owner.hold();
+    const question = settings.question();
+    server.unnamed = null;
+    if (!question) {
+      settings.answered(null);
+      this.settingsKnown(server);
+      return;
+    }
+    const conversation = new Conversation(({ rows, error, isLost }) => {
+      if (isLost) return;
+      settings.answered(error ? null : (rows[0] ?? null));
+      server.settings = settings.onServer;
+      if (!owner.isClosed && this.server === server) this.settingsKnown(server);
+    });
+    server.runInternal(question, conversation);
+  }
+
+  /** The client has gone: its transaction ends, and what ties a server to it goes too. */
+  leave(): void {
+    const { server, owner } = this;
+    if (!server) return;
+    this.server = null;
+    server.detach();
+    const { context, pin } = owner;
+    if (server.isAsked || server.isDoomed) {
+      context.cancel(server);
+      server.destroy();
+      return;
+    }
+    const isIdle = server.status === transactionStatus.idle;
+    if (isIdle && pin === null) {
+      if (server.outstanding === 0) context.group.release(server);
+      else server.runInternal(query(''), new Conversation(() => context.group.release(server)));
+      return;
+    }
+    const conversation = new Conversation(({ error }) => {
+      // What was pinned in a transaction may hold more than a ROLLBACK takes back.
+      if (error || (!isIdle && pin !== null)) server.isDoomed = true;
+      if (isIdle) server.settings = noSettings;
+      context.group.release(server);
+    });
+    server.statements.forgetAll();
+    server.runInternal(query(isIdle ? 'DISCARD ALL' : 'ROLLBACK'), conversation);
+  }
+
+  private tellParameters(server: ServerConnection): void {
+    const { told } = this.owner;
+    if (!told.isTrueOf(server)) told.tell(server, (bytes) => this.owner.say(bytes));
+  }
+
+  private settingsRefused(server: ServerConnection, error: { sqlState: string; message: string }): void {
+    server.isDoomed = true;
+    this.giveBack(server);
+    const message = `the settings of this session cannot be restored: ${error.message}`;
+    this.owner.denied({ severity: 'ERROR', sqlState: error.sqlState, message });
+  }
+
+  private settingsKnown(server: ServerConnection): void {
+    const { owner } = this;
+    const isFree = server.outstanding === 0 && server.status === transactionStatus.idle;
+    if (isFree && owner.pin === null) this.giveBack(server);
+    else if (isFree && !isSameSettings(server.settings, owner.settings.current)) {
+      this.bringSettings(server);
+      return;
+    }
+    if (owner.isWaiting) owner.goOn();
+  }
+
+  /** A pinned session keeps its server, and what its client gave at its start has to come back there. */
+  private bringSettings(server: ServerConnection): void {
+    const wanted = this.owner.settings.current;
+    const conversation = new Conversation(({ error, isLost }) => {
+      if (isLost) return;
+      if (!error) server.settings = wanted;
+      if (this.owner.isWaiting && this.server === server) this.owner.goOn();
+    });
+    server.runInternal(settingsSync(server.settings, wanted), conversation);
+  }
+}
+
+const noSettings: SessionSettings = new Map();

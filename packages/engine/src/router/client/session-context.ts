@@ -1,0 +1,26 @@
+import type { Statement } from '../classify/classifier.ts';
+import type { Counters } from '../counters.ts';
+import type { DatabaseInfo } from '../databases.ts';
+import type { PoolGroup, Wish } from '../pool/pool-group.ts';
+import type { ServerConnection } from '../server/server-connection.ts';
+
+/** What a session needs of the router. */
+export interface SessionContext {
+  group: PoolGroup;
+  database: DatabaseInfo;
+  counters: Counters;
+  isSessionPooling: boolean;
+  nowMs(): number;
+  /** Where a statement outside of a transaction goes. */
+  route(statement: Statement): Wish;
+  /** May be put behind others' on a server that is in use: proven to read only, and quick. */
+  mayShare(statement: Statement): boolean;
+  /** Something that may have written has ended on the primary. */
+  wrote(): void;
+  isPrimary(node: string): boolean;
+  /** Proven to read only: it may be repeated. */
+  isProvenRead(statement: Statement): boolean;
+  /** Asks PostgreSQL to end what that server is doing; settles when the request has been delivered. */
+  cancel(server: ServerConnection): void;
+  ended(): void;
+}

@@ -1,0 +1,32 @@
+import type { Statement } from '../classify/classifier.ts';
+import type { PinReason } from '../classify/facts.ts';
+import type { Wire } from '../net/wire.ts';
+import type { PreparedStatement } from '../pool/prepared.ts';
+import type { PostgresError } from '../protocol/build.ts';
+import type { MessageCursor } from '../protocol/cursor.ts';
+import type { ServerConnection } from '../server/server-connection.ts';
+import type { FailedTransaction } from './failed-transaction.ts';
+import type { Flight } from './flight.ts';
+import type { NamedStatements } from './named-statements.ts';
+import type { SessionContext } from './session-context.ts';
+
+/** A session as its parts see it. */
+export interface SessionView {
+  readonly wire: Wire;
+  readonly context: SessionContext;
+  readonly cursor: MessageCursor;
+  readonly named: NamedStatements;
+  readonly flight: Flight;
+  readonly failedTransaction: FailedTransaction;
+  unnamed: PreparedStatement | null;
+  readonly server: ServerConnection | null;
+  pin: PinReason | null;
+  isSkipping: boolean;
+  classify(buffer: Buffer, start: number, end: number): Statement;
+  needServer(statement: Statement | null): boolean;
+  note(statement: Statement): void;
+  say(bytes: Buffer): void;
+  refuse(error: PostgresError, isSimple: boolean): true;
+  refuseInFailedTransaction(isSimple: boolean): true;
+  fatal(sqlState: string, message: string): void;
+}

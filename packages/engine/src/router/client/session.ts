@@ -1,0 +1,462 @@
+import { oversize, type Statement } from '../classify/classifier.ts';
+import type { PinReason } from '../classify/facts.ts';
+import type { Wire, WireHandlers } from '../net/wire.ts';
+import type { PreparedStatement } from '../pool/prepared.ts';
+import { commandComplete, errorResponse, type PostgresError, readyForQuery } from '../protocol/build.ts';
+import { frontend, headerBytes, transactionStatus } from '../protocol/codes.ts';
+import { MessageCursor } from '../protocol/cursor.ts';
+import { frontendRules } from '../protocol/limits.ts';
+import { expect } from '../server/expectations.ts';
+import type { ServerConnection } from '../server/server-connection.ts';
+import type { PreparedItem, ServerLoss } from '../server/server-user.ts';
+import type { SessionSettings } from '../server/settings-sync.ts';
+import { ExtendedProtocol } from './extended.ts';
+import { FailedTransaction } from './failed-transaction.ts';
+import { Flight } from './flight.ts';
+import { answerLoss } from './loss.ts';
+import { NamedStatements } from './named-statements.ts';
+import { Postponed } from './postponed.ts';
+import { type LinkOwner, ServerLink } from './server-link.ts';
+import type { SessionContext } from './session-context.ts';
+import type { SessionView } from './session-view.ts';
+import { SettingsTracker } from './settings-tracker.ts';
+import { SharedUse } from './shared-use.ts';
+import { ToldParameters } from './told-parameters.ts';
+
+export interface SessionOptions {
+  id: number;
+  secret: Buffer;
+  wire: Wire;
+  context: SessionContext;
+  applicationName: string;
+  /** What the client asked for in its startup packet, as settings. */
+  settings: SessionSettings;
+  /** What it has been told of the server's parameters. */
+  told: Map<string, string>;
+}
+
+const postponedBytesMax = 256 * 1024;
+const unsentBytesMax = 1024 * 1024;
+/** Read-only transaction; temporary or unlogged table; something that recovery does not allow. */
+const refusalsOfReplicas = new Set(['25006', '0A000', '55000']);
+
+/** One client after its login: reads what it asks, finds a server for it, forwards both ways. */
+export class ClientSession implements WireHandlers, LinkOwner, SessionView {
+  readonly id: number;
+  readonly secret: Buffer;
+  readonly wire: Wire;
+  readonly context: SessionContext;
+  readonly connectedAtMs: number;
+  readonly applicationName: string;
+  readonly cursor = new MessageCursor(frontendRules);
+  readonly named = new NamedStatements();
+  readonly settings: SettingsTracker;
+  readonly flight = new Flight();
+  readonly failedTransaction = new FailedTransaction();
+  readonly told: ToldParameters;
+  unnamed: PreparedStatement | null = null;
+  pin: PinReason | null = null;
+  isClosed = false;
+  isWaiting = false;
+  waitingSinceMs = 0;
+  /** After an error of the router's own in the extended protocol: up to the next Sync. */
+  isSkipping = false;
+  transactions = 0;
+
+  private readonly link = new ServerLink(this);
+  private readonly shared = new SharedUse(this);
+  private readonly extended = new ExtendedProtocol(this);
+  private readonly postponed = new Postponed();
+  private willUnpin = false;
+  private isStreamIgnored = false;
+
+  constructor(options: SessionOptions) {
+    this.id = options.id;
+    this.secret = options.secret;
+    this.wire = options.wire;
+    this.context = options.context;
+    this.applicationName = options.applicationName;
+    this.settings = new SettingsTracker(options.settings);
+    this.told = new ToldParameters(options.told);
+    this.connectedAtMs = options.context.nowMs();
+    this.lookAtParameters();
+    if (options.context.isSessionPooling) this.pin = 'session mode';
+  }
+
+  get server(): ServerConnection | null {
+    return this.link.server;
+  }
+
+  /** It has a server, and nothing is under way there. */
+  get isIdle(): boolean {
+    const { server } = this;
+    return server !== null && server.outstanding === 0 && server.status === transactionStatus.idle;
+  }
+
+  /** Its transaction, or its statement, has not ended; waiting for a server does not count. */
+  get isBusy(): boolean {
+    if (this.shared.isActive) return true;
+    return this.server !== null && (this.server.isAsked || this.server.status !== transactionStatus.idle);
+  }
+
+  // What the client says.
+
+  bytes(buffer: Buffer, length: number): void {
+    this.context.counters.bytesFromClients += length;
+    if (this.isWaiting || this.postponed.bytes > 0) this.postpone(buffer.subarray(0, length));
+    else this.work(buffer, 0, length);
+  }
+
+  closed(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.named.removeAll();
+    if (this.isWaiting) this.context.group.abandon(this);
+    this.shared.leave();
+    this.link.leave();
+    this.context.ended();
+  }
+
+  drained(): void {
+    this.server?.wire.resume();
+  }
+
+  /** What has come, message by message, as far as there is a server for it. */
+  private work(buffer: Buffer, start: number, end: number): void {
+    const { cursor } = this;
+    cursor.load(buffer, start, end);
+    while (!this.isClosed && !this.isWaiting && cursor.next()) {
+      if (this.accept()) continue;
+      this.hold();
+      this.postpone(cursor.takeBack());
+    }
+    if (this.isClosed) return;
+    if (cursor.violation) {
+      const { type, reason } = cursor.violation;
+      this.fatal('08P01', `invalid frontend message (type ${type}, ${reason})`);
+      return;
+    }
+    // A statement that shares a server is waited for before the next one is looked at.
+    const rest = cursor.takeUnread();
+    if (rest) this.postpone(rest);
+    const { server } = this;
+    if (server) {
+      server.wire.flush();
+      if (server.wire.unsentBytes > unsentBytesMax) this.wire.pause();
+    }
+    this.wire.flush();
+  }
+
+  /** @returns false when there is no server for it yet: the same message comes again then */
+  private accept(): boolean {
+    const { cursor } = this;
+    const { type, buffer, start, end } = cursor;
+    if (!cursor.isFirst) {
+      if (!this.isStreamIgnored) this.server?.send(expect.none, buffer, start, end);
+      return true;
+    }
+    this.isStreamIgnored = false;
+    if (this.isSkipping && type !== frontend.sync && type !== frontend.terminate) return this.ignore();
+    switch (type) {
+      case frontend.query:
+        return this.acceptQuery();
+      case frontend.sync:
+        return this.acceptSync();
+      case frontend.terminate:
+        this.wire.end();
+        this.closed();
+        return true;
+      case frontend.copyData:
+        if (!this.server) return this.ignore();
+        this.server.send(expect.none, buffer, start, end);
+        return true;
+      case frontend.copyDone:
+      case frontend.copyFail:
+        this.server?.sendCopyEnd(buffer, start, end);
+        return true;
+      case frontend.functionCall:
+        if (this.failedTransaction.isActive) return this.refuseInFailedTransaction(true);
+        if (!this.needServer(null)) return false;
+        this.flight.askedUnknown();
+        this.server?.send(expect.query, buffer, start, end);
+        return true;
+      case frontend.password:
+        this.fatal('08P01', 'a password was not asked for');
+        return true;
+      default:
+        return this.extended.accept();
+    }
+  }
+
+  private acceptQuery(): boolean {
+    const { buffer, start, end, isLast } = this.cursor;
+    const statement = isLast ? this.classify(buffer, start + headerBytes, end - 1) : oversize;
+    if (this.failedTransaction.isActive) return this.endFailedTransaction(statement);
+    if (statement.facts.kind === 'deallocate' && this.deallocateHere(statement)) return true;
+    // A simple Query ends the unnamed statement.
+    this.unnamed = null;
+    if (this.shared.begin(statement)) return true;
+    if (!this.needServer(statement)) return false;
+    const { server } = this;
+    if (!server) return true;
+    server.unnamed = null;
+    this.note(statement);
+    this.flight.keep(buffer, start, end);
+    server.send(expect.query, buffer, start, end);
+    return true;
+  }
+
+  private acceptSync(): boolean {
+    const { server, cursor } = this;
+    if (this.isSkipping || !server) {
+      this.isSkipping = false;
+      this.say(readyForQuery(this.ownStatus));
+      return true;
+    }
+    this.flight.keep(cursor.buffer, cursor.start, cursor.end);
+    server.send(server.isCopyingIn ? expect.none : expect.sync, cursor.buffer, cursor.start, cursor.end);
+    return true;
+  }
+
+  classify(buffer: Buffer, start: number, end: number): Statement {
+    return this.context.database.classifier.classify(buffer, { start, end }, this.told.isEscaping);
+  }
+
+  /** What it changes for longer than its transaction, noted before it is sent. */
+  note(statement: Statement): void {
+    const { context } = this;
+    context.counters.statements++;
+    this.flight.asked(statement, context.isProvenRead(statement));
+    this.flight.time(statement, context.nowMs());
+    if (statement.isPlain) return;
+    const { facts } = statement;
+    this.settings.touched(facts);
+    if (facts.pin) this.pinTo(facts.pin);
+    if (facts.unpins) this.willUnpin = true;
+    if (facts.deallocates !== 'all') return;
+    this.named.removeAll();
+    this.server?.statements.forgetAll();
+  }
+
+  pinTo(reason: PinReason): void {
+    if (this.pin === null) this.context.counters.pins++;
+    this.pin ??= reason;
+  }
+
+  private endFailedTransaction(statement: Statement): true {
+    if (!this.failedTransaction.endsWith(statement)) return this.refuseInFailedTransaction(true);
+    this.say(commandComplete('ROLLBACK'));
+    this.say(readyForQuery(transactionStatus.idle));
+    return true;
+  }
+
+  /** DEALLOCATE of what the client has prepared through the protocol: the name is only known here. */
+  private deallocateHere({ facts }: Statement): boolean {
+    const { deallocates } = facts;
+    if (deallocates === null || deallocates === 'all') return false;
+    const status = this.server?.status ?? transactionStatus.idle;
+    const isBusy = (this.server?.outstanding ?? 0) > 0;
+    if (!this.named.get(deallocates.name) || isBusy || status === transactionStatus.failed) return false;
+    this.named.remove(deallocates.name);
+    this.say(commandComplete('DEALLOCATE'));
+    this.say(readyForQuery(status));
+    return true;
+  }
+
+  // What the router itself says.
+
+  say(bytes: Buffer): void {
+    this.wire.appendAll(bytes);
+  }
+
+  refuse(error: PostgresError, isSimple: boolean): true {
+    this.say(errorResponse(error));
+    if (isSimple) this.say(readyForQuery(this.ownStatus));
+    else this.isSkipping = true;
+    return this.ignore();
+  }
+
+  refuseInFailedTransaction(isSimple: boolean): true {
+    return this.refuse(this.failedTransaction.nextError(), isSimple);
+  }
+
+  fatal(sqlState: string, message: string): void {
+    this.say(errorResponse({ severity: 'FATAL', sqlState, message }));
+    this.wire.end();
+    this.closed();
+  }
+
+  private get ownStatus(): number {
+    return this.failedTransaction.isActive ? transactionStatus.failed : transactionStatus.idle;
+  }
+
+  private ignore(): true {
+    this.isStreamIgnored = true;
+    return true;
+  }
+
+  // Servers.
+
+  needServer(statement: Statement | null): boolean {
+    return this.link.need(statement);
+  }
+
+  granted(server: ServerConnection): void {
+    if (this.isClosed) this.context.group.release(server);
+    else if (this.link.take(server)) this.goOn();
+  }
+
+  denied(error: PostgresError): void {
+    if (this.isClosed) return;
+    this.isWaiting = false;
+    const isSimple = [frontend.query, frontend.functionCall].some(
+      (type) => type === this.postponed.firstByte,
+    );
+    const bytes = this.postponed.take();
+    this.cursor.load(bytes, 0, bytes.length);
+    if (this.cursor.next()) this.refuse(error, isSimple);
+    const rest = this.cursor.takeUnread();
+    this.wire.flush();
+    if (rest) this.work(rest, 0, rest.length);
+  }
+
+  /** A cancel request. What waits for a server is answered here; nothing runs for it anywhere else then. */
+  cancel(): void {
+    if (this.shared.cancel()) return;
+    const { server } = this;
+    if (this.isWaiting && !server) {
+      this.context.group.abandon(this);
+      this.denied({
+        severity: 'ERROR',
+        sqlState: '57014',
+        message: 'canceling statement due to user request',
+      });
+      return;
+    }
+    // Without anything asked the request came too late, and must hit nobody else.
+    if (server?.isAsked) this.context.cancel(server);
+  }
+
+  hold(): void {
+    this.isWaiting = true;
+    this.waitingSinceMs = this.context.nowMs();
+  }
+
+  goOn(): void {
+    this.isWaiting = false;
+    const bytes = this.postponed.take();
+    this.wire.resume();
+    if (bytes.length > 0) this.work(bytes, 0, bytes.length);
+  }
+
+  private postpone(bytes: Buffer): void {
+    this.postponed.add(bytes);
+    if (this.postponed.bytes > postponedBytesMax) this.wire.pause();
+  }
+
+  // What the server says.
+
+  forward(buffer: Buffer, start: number, end: number): void {
+    this.context.counters.bytesToClients += end - start;
+    this.flight.answered();
+    this.wire.append(buffer, start, end);
+  }
+
+  flush(): void {
+    this.wire.flush();
+    if (this.wire.unsentBytes > unsentBytesMax) this.server?.wire.pause();
+  }
+
+  failed(_sqlState: string): void {
+    this.willUnpin = false;
+    this.flight.failed();
+  }
+
+  retriesAfter(sqlState: string): boolean {
+    const server = this.server ?? this.shared.server;
+    if (!server || server.status !== transactionStatus.idle || !this.flight.canRepeat) return false;
+    const isPrimary = this.context.isPrimary(server.node);
+    // PostgreSQL says that it is a standby, whatever the topology says: not to be asked again before that is settled.
+    const isMistaken = isPrimary && sqlState === '25006' && server.parameters.get('in_hot_standby') === 'on';
+    if (isMistaken) server.isDoomed = true;
+    const isRefusal = !isPrimary && refusalsOfReplicas.has(sqlState);
+    if (isRefusal) this.flight.refusedByReplica();
+    return isMistaken || isRefusal || (!isPrimary && sqlState === '40001');
+  }
+
+  again(): void {
+    this.context.counters.retried++;
+    const bytes = this.flight.bytesToRepeat;
+    this.flight.reset();
+    if (!this.shared.settled() && this.server) this.link.giveBack(this.server);
+    this.repeat(bytes);
+  }
+
+  undone(item: PreparedItem): void {
+    if (item.kind === 'parse' && item.name === '') this.unnamed = null;
+    this.named.undone(item);
+  }
+
+  wantsParameter(name: string): boolean {
+    return !this.settings.isGoingBack(name);
+  }
+
+  serverDrained(): void {
+    this.wire.resume();
+  }
+
+  settled(status: number): void {
+    if (status !== transactionStatus.idle) return;
+    this.transactions++;
+    this.context.counters.transactions++;
+    if (!this.flight.isRead) this.context.wrote();
+    this.flight.settled(this.context.nowMs());
+    if (this.shared.settled()) {
+      this.goOn();
+      return;
+    }
+    const { server } = this;
+    if (!server) return;
+    this.named.settled();
+    if (!this.told.isTrueOf(server)) {
+      this.told.heard(server, (name) => this.settings.isGoingBack(name));
+      this.lookAtParameters();
+    }
+    if (this.willUnpin) {
+      this.willUnpin = false;
+      if (!this.context.isSessionPooling) this.pin = null;
+    }
+    if (this.settings.isTouched) this.link.readSettingsBack(server);
+    else if (this.pin === null) this.link.giveBack(server);
+  }
+
+  lost(loss: ServerLoss): void {
+    this.link.server = null;
+    const wasShared = this.shared.settled();
+    if (this.isClosed) return;
+    this.isSkipping = false;
+    const verdict = this.flight.judge(loss);
+    const again = this.flight.bytesToRepeat;
+    this.flight.reset();
+    if (verdict === 'retry' || (verdict === 'nothing' && this.pin === null && this.isWaiting)) {
+      this.context.counters.retried++;
+      this.repeat(again);
+      return;
+    }
+    answerLoss(this, verdict, loss);
+    if (wasShared) this.goOn();
+  }
+
+  /** Asks again, on another server, what has not been answered. */
+  repeat(bytes: Buffer): void {
+    this.postponed.addFirst(bytes);
+    this.named.forgetFresh();
+    this.hold();
+    const server = this.context.group.acquire(this, null);
+    if (server && this.link.take(server)) this.goOn();
+  }
+
+  private lookAtParameters(): void {
+    if (this.told.isUnsafeEncoding) this.pinTo('a client encoding that is not ASCII-safe');
+  }
+}

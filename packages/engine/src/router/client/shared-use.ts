@@ -1,0 +1,90 @@
+import type { Statement } from '../classify/classifier.ts';
+import type { PinReason } from '../classify/facts.ts';
+import type { MessageCursor } from '../protocol/cursor.ts';
+import type { ServerConnection } from '../server/server-connection.ts';
+import type { ServerUser } from '../server/server-user.ts';
+import type { FailedTransaction } from './failed-transaction.ts';
+import type { Flight } from './flight.ts';
+import type { SessionContext } from './session-context.ts';
+import type { SettingsTracker } from './settings-tracker.ts';
+import type { ToldParameters } from './told-parameters.ts';
+
+export interface Sharer extends ServerUser {
+  readonly context: SessionContext;
+  readonly cursor: MessageCursor;
+  readonly settings: SettingsTracker;
+  readonly told: ToldParameters;
+  readonly flight: Flight;
+  readonly failedTransaction: FailedTransaction;
+  readonly pin: PinReason | null;
+  readonly server: ServerConnection | null;
+  hold(): void;
+  repeat(bytes: Buffer): void;
+  goOn(): void;
+  lost(loss: {
+    status: number;
+    isAsked: boolean;
+    asked: number[];
+    isCutMessage: boolean;
+    detail: string;
+  }): void;
+}
+
+/**
+ * One statement of a session on a server that others use at the same time, one behind the other: only what is proven to
+ * read only, outside of a transaction, known to be quick, and with the same settings as the others.
+ */
+export class SharedUse {
+  private readonly owner: Sharer;
+  server: ServerConnection | null = null;
+
+  constructor(owner: Sharer) {
+    this.owner = owner;
+  }
+
+  get isActive(): boolean {
+    return this.server !== null;
+  }
+
+  /** @returns whether the message the cursor stands on has been sent that way */
+  begin(statement: Statement): boolean {
+    const { owner } = this;
+    const { context, cursor } = owner;
+    if (owner.server !== null || owner.pin !== null || !context.mayShare(statement)) return false;
+    const server = context.group.share(context.route(statement), owner.settings.current, owner.told);
+    if (!server) return false;
+    this.server = server;
+    context.counters.statements++;
+    context.counters.sharedStatements++;
+    owner.flight.asked(statement, true);
+    owner.flight.keep(cursor.buffer, cursor.start, cursor.end);
+    owner.flight.timeShared(statement, server);
+    owner.hold();
+    server.sendShared(owner, cursor.buffer, cursor.start, cursor.end);
+    return true;
+  }
+
+  /** @returns whether it was under way */
+  settled(): boolean {
+    const wasActive = this.server !== null;
+    this.server = null;
+    return wasActive;
+  }
+
+  leave(): void {
+    this.server?.forgetShared(this.owner);
+    this.server = null;
+  }
+
+  /** @returns whether that was what there was to cancel */
+  cancel(): boolean {
+    const { server, owner } = this;
+    if (!server) return false;
+    if (server.isHead(owner)) {
+      // Whoever is behind it goes elsewhere first: the signal may come late, and must hit nobody else.
+      server.moveOthersAway(owner);
+      owner.context.cancel(server);
+    }
+    return true;
+  }
+}

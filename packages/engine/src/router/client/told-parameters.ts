@@ -1,0 +1,51 @@
+import { parameterStatus } from '../protocol/build.ts';
+import type { ServerConnection } from '../server/server-connection.ts';
+
+/** Not ASCII-safe: a quote or a backslash may be half of a character. */
+const unsafeEncodings = new Set(['SJIS', 'BIG5', 'GBK', 'UHC', 'GB18030', 'JOHAB', 'SHIFT_JIS_2004']);
+/** It differs between the servers of a cluster, and says nothing of the session. */
+const untold = new Set(['in_hot_standby']);
+
+/** What a client believes of the server's parameters, kept true when it gets another server. */
+export class ToldParameters {
+  private readonly told: Map<string, string>;
+  private text = '';
+
+  constructor(told: Map<string, string>) {
+    this.told = told;
+  }
+
+  /** Backslashes escape in ordinary strings. */
+  get isEscaping(): boolean {
+    return this.told.get('standard_conforming_strings') === 'off';
+  }
+
+  get isUnsafeEncoding(): boolean {
+    return unsafeEncodings.has(this.told.get('client_encoding') ?? '');
+  }
+
+  isTrueOf(server: ServerConnection): boolean {
+    return this.text === server.reported;
+  }
+
+  /** ParameterStatus messages for whatever differs. */
+  tell(server: ServerConnection, say: (bytes: Buffer) => void): void {
+    for (const [name, value] of server.parameters) {
+      if (this.told.get(name) === value || untold.has(name)) continue;
+      this.told.set(name, value);
+      say(parameterStatus(name, value));
+    }
+    this.text = server.reported;
+  }
+
+  /** They were forwarded as they came, but for those that are about to go back to what they were. */
+  heard(server: ServerConnection, isGoingBack: (name: string) => boolean): void {
+    let isAllTold = true;
+    for (const [name, value] of server.parameters) {
+      if (untold.has(name)) continue;
+      if (isGoingBack(name)) isAllTold = false;
+      else this.told.set(name, value);
+    }
+    this.text = isAllTold ? server.reported : '';
+  }
+}

@@ -1,0 +1,81 @@
+import { messageOf } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/logger.ts';
+import type { Account, Accounts } from '../auth/account.ts';
+import { parseVerifier } from '../auth/verifier.ts';
+
+export type AskServer = <Row extends object>(text: string, values: unknown[]) => Promise<Row[]>;
+
+interface RoleRow {
+  password: string | null;
+  can_login: boolean;
+  is_superuser: boolean;
+  is_monitor: boolean;
+  valid_until_ms: string | null;
+  groups: string[];
+}
+
+/** Whoever is known does not wait long for an answer that may not come. */
+const knownWaitMs = 500;
+const knownMax = 10_000;
+
+// Every name with its schema: search_path must not decide what runs here.
+const roleSql = `
+SELECT a.rolpassword AS password, a.rolcanlogin AS can_login, a.rolsuper AS is_superuser,
+  pg_catalog.pg_has_role(a.oid, 'pg_monitor', 'MEMBER') AS is_monitor,
+  CASE WHEN pg_catalog.isfinite(a.rolvaliduntil)
+    THEN pg_catalog.trunc(pg_catalog.date_part('epoch', a.rolvaliduntil) OPERATOR(pg_catalog.*) 1000)::text END AS valid_until_ms,
+  ARRAY(SELECT g.rolname::text FROM pg_catalog.pg_roles g
+    WHERE NOT a.rolsuper AND pg_catalog.pg_has_role(a.oid, g.oid, 'MEMBER') OR g.oid OPERATOR(pg_catalog.=) a.oid) AS groups
+FROM pg_catalog.pg_authid a WHERE a.rolname OPERATOR(pg_catalog.=) $1::pg_catalog.name`;
+
+/**
+ * Roles as the cluster knows them. Asked anew at every login, so that a new password counts at once; remembered for when
+ * nobody can be asked, because clients log in also while there is no primary.
+ */
+export class ClusterAccounts implements Accounts {
+  private readonly ask: AskServer;
+  private readonly logger: Logger;
+  private readonly known = new Map<string, Account | null>();
+  private readonly asking = new Map<string, Promise<Account | null | 'unknown'>>();
+
+  constructor(options: { ask: AskServer; logger: Logger }) {
+    this.ask = options.ask;
+    this.logger = options.logger;
+  }
+
+  async find(role: string): Promise<Account | null | 'unknown'> {
+    const running = this.asking.get(role) ?? this.lookUp(role).finally(() => this.asking.delete(role));
+    this.asking.set(role, running);
+    const known = this.known.get(role);
+    if (known === undefined) return running;
+    let timer: NodeJS.Timeout | undefined;
+    const remembered = new Promise<Account | null>((resolve) => {
+      timer = setTimeout(() => resolve(known), knownWaitMs);
+    });
+    return Promise.race([running, remembered]).finally(() => clearTimeout(timer));
+  }
+
+  private async lookUp(role: string): Promise<Account | null | 'unknown'> {
+    try {
+      const [row] = await this.ask<RoleRow>(roleSql, [role]);
+      const account = row ? accountOf(row) : null;
+      if (this.known.size >= knownMax) this.known.clear();
+      this.known.set(role, account);
+      return account;
+    } catch (error) {
+      this.logger.warn({ error: messageOf(error) }, 'a role could not be looked up');
+      return this.known.get(role) ?? 'unknown';
+    }
+  }
+}
+
+function accountOf(row: RoleRow): Account {
+  return {
+    verifier: parseVerifier(row.password),
+    canLogin: row.can_login,
+    isSuperuser: row.is_superuser,
+    isMonitor: row.is_monitor,
+    groups: row.groups,
+    validUntilMs: row.valid_until_ms === null ? null : Number(row.valid_until_ms),
+  };
+}

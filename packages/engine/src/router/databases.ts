@@ -1,0 +1,28 @@
+import { Classifier } from './classify/classifier.ts';
+import { FunctionCatalogue } from './control/function-catalogue.ts';
+import { PreparedStatements } from './pool/prepared.ts';
+
+/** What the sessions of one database share. */
+export interface DatabaseInfo {
+  name: string;
+  classifier: Classifier;
+  prepared: PreparedStatements;
+  catalogue: FunctionCatalogue;
+}
+
+export class Databases {
+  private readonly known = new Map<string, DatabaseInfo>();
+
+  get(name: string): DatabaseInfo {
+    const known = this.known.get(name);
+    if (known) return known;
+    const made = {
+      name,
+      classifier: new Classifier(),
+      prepared: new PreparedStatements(),
+      catalogue: new FunctionCatalogue(),
+    };
+    this.known.set(name, made);
+    return made;
+  }
+}

@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sql } from '../postgres/testing/test-cluster.ts';
+import { pollUntil } from '../shared/deadline.ts';
+import type { QueryRouter } from './query-router.ts';
+import { RouterFixture } from './testing/router-fixture.ts';
+
+let fixture: RouterFixture;
+
+beforeAll(async () => {
+  fixture = await RouterFixture.create();
+  const owner = await fixture.connect((await fixture.router()).port);
+  await owner.query('CREATE TABLE written (a int)');
+});
+afterAll(() => fixture?.cleanUp());
+
+/** As when the server dies under a statement. */
+async function endBackends(condition: string): Promise<void> {
+  const where = `datname = 'app' AND ${condition}`;
+  const ended = await sql<{ pid: number }>(
+    fixture.primary,
+    `WITH ended AS MATERIALIZED (SELECT pid FROM pg_stat_activity WHERE ${where})
+    SELECT pid, pg_terminate_backend(pid) FROM ended`,
+  );
+  const pids = ended.map(({ pid }) => pid).join(',') || '0';
+  const gone = async () => {
+    const left = await sql(fixture.primary, `SELECT 1 FROM pg_stat_activity WHERE pid IN (${pids})`);
+    return left.length === 0 ? true : undefined;
+  };
+  await pollUntil(gone, { what: 'they are gone', timeoutMs: 5000, intervalMs: 10 });
+}
+
+async function untilRuns(text: string): Promise<void> {
+  const runs = async () => {
+    const rows = await sql(
+      fixture.primary,
+      `SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%${text}%'`,
+    );
+    return rows.length > 0 ? true : undefined;
+  };
+  await pollUntil(runs, { what: `${text} runs`, timeoutMs: 5000, intervalMs: 10 });
+}
+
+const told = (attempt: Promise<unknown>) =>
+  attempt.then(
+    () => 'done',
+    (error: { code?: string }) => error.code ?? 'no code',
+  );
+
+/** The statement comes back when it has been asked again often enough. */
+const slowRead =
+  'SELECT count(*) FROM pg_class a, pg_class b, pg_am c, pg_am d WHERE length(a.relname) + length(b.relname) > 5';
+
+describe('when a server is lost', () => {
+  it('idle sessions notice nothing', async () => {
+    const { port } = await fixture.router();
+    const client = await fixture.connect(port);
+    await client.query('SET work_mem = 77777');
+    await endBackends('true');
+    const { rows } = await client.query('SHOW work_mem');
+    expect(rows[0].work_mem).toBe('77777kB');
+  });
+
+  it('a read of which nothing was forwarded is asked again', async () => {
+    const { port, router } = await fixture.router();
+    const client = await fixture.connect(port);
+    for (const ask of [() => client.query(slowRead), () => client.query(`${slowRead} AND $1`, [true])]) {
+      const answer = ask();
+      await untilRuns('pg_class a, pg_class b');
+      await endBackends("query LIKE '%pg_class a%'");
+      expect(Number((await answer).rows[0].count)).toBeGreaterThan(1000);
+    }
+    expect(router.counters.retried).toBe(2);
+  });
+
+  it('a transaction ends with 40001, and fails until its end', async () => {
+    const { port } = await fixture.router();
+    const client = await fixture.connect(port);
+    await client.query('BEGIN');
+    await client.query('INSERT INTO written VALUES (1)');
+    await endBackends("state = 'idle in transaction'");
+    await pollUntil(async () => ((await told(client.query('SELECT 1'))) === '40001' ? true : undefined), {
+      what: 'the loss is told',
+      timeoutMs: 2000,
+      intervalMs: 10,
+    });
+    expect(await told(client.query('SELECT 1'))).toBe('25P02');
+    expect(await told(client.query('SELECT $1::int', [1]))).toBe('25P02');
+    expect((await client.query('COMMIT')).command).toBe('ROLLBACK');
+    const { rows } = await client.query('SELECT count(*)::int AS count FROM written WHERE a = 1');
+    expect(rows[0].count).toBe(0);
+  });
+
+  it('a statement in a transaction ends with 40001', async () => {
+    const { port } = await fixture.router();
+    const client = await fixture.connect(port);
+    await client.query('BEGIN');
+    const attempt = told(client.query('SELECT pg_sleep(20)'));
+    await untilRuns('pg_sleep(20)');
+    await endBackends("query LIKE '%pg_sleep(20)%'");
+    expect(await attempt).toBe('40001');
+    expect(await told(client.query('SELECT 1'))).toBe('25P02');
+    await client.query('ROLLBACK');
+    expect(await told(client.query('SELECT 1'))).toBe('done');
+  });
+
+  it('a write that stands alone is never asked again: 08007', async () => {
+    const { port, router } = await fixture.router();
+    const client = await fixture.connect(port);
+    const attempt = told(client.query('INSERT INTO written SELECT 2 FROM pg_sleep(20)'));
+    await untilRuns('INSERT INTO written SELECT 2');
+    await endBackends("query LIKE 'INSERT INTO written SELECT 2%'");
+    expect(await attempt).toBe('08007');
+    expect(await told(client.query('SELECT 1'))).toBe('done');
+    expect(router.counters.unresolved).toBe(1);
+  });
+
+  it('a session that was tied to it is told so', async () => {
+    const { port } = await fixture.router();
+    const client = await fixture.connect(port);
+    await client.query('CREATE TEMP TABLE mine (a int)');
+    await endBackends("query LIKE 'CREATE TEMP%'");
+    expect(await told(client.query('SELECT 1'))).not.toBe('done');
+  });
+});
+
+describe('while there is no primary', () => {
+  const hold = (router: QueryRouter) => router.useTopology(fixture.topology({ primary: null }));
+
+  it('statements and logins wait, in order, and go on with the next epoch', async () => {
+    const { port, router } = await fixture.router({ poolSize: 1 });
+    const clients = await Promise.all([1, 2, 3].map(() => fixture.connect(port)));
+    hold(router);
+    const order: number[] = [];
+    const answers = clients.map((client, index) => client.query('SELECT 1').then(() => order.push(index)));
+    const newcomer = fixture.connect(port, { application_name: 'late' });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(order).toEqual([]);
+    router.useTopology(fixture.topology({ epoch: 2 }));
+    await Promise.all([...answers, newcomer]);
+    expect(order).toEqual([0, 1, 2]);
+  });
+
+  it('a transaction under way goes on while no other may begin', async () => {
+    const { port, router } = await fixture.router();
+    const [one, two] = [await fixture.connect(port), await fixture.connect(port)];
+    await one.query('BEGIN');
+    router.useTopology(fixture.topology({ drain: 'a switchover is under way' }));
+    await one.query('INSERT INTO written VALUES (3)');
+    let isAnswered = false;
+    const waiting = two.query('SELECT 1').then(() => {
+      isAnswered = true;
+    });
+    await one.query('COMMIT');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(isAnswered).toBe(false);
+    router.useTopology(fixture.topology());
+    await waiting;
+  });
+
+  it('an older epoch is not believed', async () => {
+    const { port, router } = await fixture.router();
+    router.useTopology(fixture.topology({ epoch: 5 }));
+    router.useTopology(fixture.topology({ epoch: 4, primary: null }));
+    const client = await fixture.connect(port);
+    expect(await told(client.query('SELECT 1'))).toBe('done');
+  });
+});

@@ -1,0 +1,145 @@
+import type { SecureContext } from 'node:tls';
+import type { Logger } from '../../shared/logger.ts';
+import type { Counters } from '../counters.ts';
+import type { Databases } from '../databases.ts';
+import { type ServerCredential, shakeHands } from '../server/handshake.ts';
+import { ServerConnection } from '../server/server-connection.ts';
+import type { RouterSettings } from '../settings.ts';
+import type { RouterTopology } from '../topology.ts';
+import { PoolGroup } from './pool-group.ts';
+import type { Opened, PoolResources } from './pool-resources.ts';
+
+export interface GroupsOptions {
+  counters: Counters;
+  databases: Databases;
+  logger: Logger;
+  nowMs(): number;
+  topology(): RouterTopology;
+  settings(): RouterSettings;
+  tls(): SecureContext;
+  /** A connection to that server could not be made. */
+  failed(node: string): void;
+}
+
+/** All pools of a router, and what they share: the limits of each server. */
+export class Groups {
+  private readonly options: GroupsOptions;
+  private readonly resources: PoolResources;
+  private readonly known = new Map<string, PoolGroup>();
+  private readonly paused = new Set<string>();
+
+  constructor(options: GroupsOptions) {
+    this.options = options;
+    const { counters, nowMs, topology, settings } = options;
+    this.resources = {
+      ...{ counters, nowMs, topology, settings },
+      isPaused: (database) => this.paused.has(database) || this.paused.has(allDatabases),
+      mayOpen: (node) => this.mayOpen(node),
+      connect: (group, node, onClosed) => this.connect(group, node, onClosed),
+    };
+  }
+
+  /** The group of a user and database; its connections from now on are made with `credential`. */
+  get(user: string, database: string, credential: ServerCredential): PoolGroup {
+    const key = `${user}\0${database}`;
+    const known = this.known.get(key);
+    if (known) {
+      known.credential = credential;
+      return known;
+    }
+    const made = new PoolGroup({ user, database, credential }, this.resources);
+    this.known.set(key, made);
+    return made;
+  }
+
+  list(): PoolGroup[] {
+    return [...this.known.values()];
+  }
+
+  pause(database: string | null): void {
+    this.paused.add(database ?? allDatabases);
+  }
+
+  resume(database: string | null): void {
+    if (database === null) this.paused.clear();
+    else this.paused.delete(database);
+    this.sweep();
+  }
+
+  topologyChanged(): void {
+    const now = this.options.topology();
+    const lost = new Set<string>();
+    if (now.primary !== null && this.openPrimary !== null && this.openPrimary !== now.primary)
+      lost.add(this.openPrimary);
+    this.openPrimary = now.primary ?? this.openPrimary;
+    for (const group of this.known.values()) group.topologyChanged(lost);
+  }
+
+  sweep(): void {
+    for (const group of this.known.values()) group.sweep();
+  }
+
+  /** Connections to that server that somebody uses. */
+  busyOn(node: string): number {
+    let busy = 0;
+    for (const group of this.known.values()) busy += group.busyOn(node);
+    return busy;
+  }
+
+  closeAll(): void {
+    for (const group of this.known.values()) group.closeAll();
+  }
+
+  /** The last node that was open for writes: its connections end when another one is. */
+  private openPrimary: string | null = null;
+
+  private mayOpen(node: string): boolean {
+    const open = this.list()
+      .flatMap((group) => group.poolList)
+      .filter((pool) => pool.node === node)
+      .reduce((sum, pool) => sum + pool.openCount, 0);
+    if (open < this.options.settings().serverConnectionsMax) return true;
+    return this.list().some((group) => group.giveUpIdle(node));
+  }
+
+  private async connect(
+    group: PoolGroup,
+    nodeName: string,
+    onClosed: (server: ServerConnection) => void,
+  ): Promise<Opened> {
+    const { topology, settings, tls, counters, nowMs } = this.options;
+    const node = topology().nodes.find((each) => each.name === nodeName);
+    if (!node) return { ok: false, failure: { kind: 'unreachable', detail: 'it has left the cluster' } };
+    const { user, database, credential } = group;
+    const outcome = await shakeHands({
+      ...{ address: node, user, database, credential, tls: tls(), parameters: [] },
+      timeoutMs: settings().connectTimeoutMs,
+    });
+    if (!outcome.ok) {
+      this.options.failed(nodeName);
+      return outcome;
+    }
+    counters.serversOpened++;
+    const isStandby = outcome.greeting.parameters.get('in_hot_standby') === 'on';
+    const server = new ServerConnection(outcome.greeting, {
+      ...{ node: nodeName, nowMs, onClosed },
+      onSharedIdle: (idle) => group.sharedIdle(idle),
+    });
+    // Consensus says primary, PostgreSQL says standby: one of them is late. The next look decides.
+    if (isStandby && topology().primary === nodeName) {
+      server.close();
+      return { ok: false, failure: { kind: 'unreachable', detail: 'it is a standby at the moment' } };
+    }
+    return { ok: true, server: await this.withCatalogue(server, database) };
+  }
+
+  /** A new connection is where the catalogue is read, before anybody uses it. */
+  private withCatalogue(server: ServerConnection, database: string): Promise<ServerConnection> {
+    const { databases, nowMs } = this.options;
+    const { catalogue } = databases.get(database);
+    if (!catalogue.isDue(nowMs())) return Promise.resolve(server);
+    return new Promise((resolve) => catalogue.read(server, nowMs(), () => resolve(server)));
+  }
+}
+
+const allDatabases = '\0';

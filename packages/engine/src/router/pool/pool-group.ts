@@ -1,0 +1,313 @@
+import type { PostgresError } from '../protocol/build.ts';
+import type { ConnectFailure, ServerCredential } from '../server/handshake.ts';
+import type { ServerConnection } from '../server/server-connection.ts';
+import { isSameSettings, type SessionSettings } from '../server/settings-sync.ts';
+import { type PoolResources, whyWaiting } from './pool-resources.ts';
+import { ServerPool } from './server-pool.ts';
+import { type Waiter, WaitQueue } from './wait-queue.ts';
+
+/** `null`: the primary, whichever node that is; else a node that serves reads. */
+export type Wish = string | null;
+
+const welcomesMax = 200;
+const retryFirstMs = 50;
+const retryMaxMs = 2_000;
+
+/** All server connections of one user and database: one pool per server, and the sessions that wait for them. */
+export class PoolGroup {
+  readonly user: string;
+  readonly database: string;
+  credential: ServerCredential;
+  /** Sessions that use this group: an empty one is forgotten. */
+  sessions = 0;
+  /** What a client is told of the parameters, by the settings it asked for. */
+  readonly welcomes = new Map<string, ReadonlyMap<string, string>>();
+  private readonly resources: PoolResources;
+  private readonly pools = new Map<string, ServerPool>();
+  private readonly forPrimary = new WaitQueue();
+  private readonly forReads = new Map<string, WaitQueue>();
+  private lastFailure = '';
+
+  constructor(
+    identity: { user: string; database: string; credential: ServerCredential },
+    resources: PoolResources,
+  ) {
+    this.user = identity.user;
+    this.database = identity.database;
+    this.credential = identity.credential;
+    this.resources = resources;
+  }
+
+  /** @returns a server at once, or null: the waiter is told later */
+  acquire(waiter: Waiter, wish: Wish): ServerConnection | null {
+    const queue = this.queueOf(wish);
+    const node = wish ?? this.openPrimary();
+    if (node !== null && queue.length === 0) {
+      const server = this.pool(node).takeIdle();
+      if (server) return server;
+    }
+    const { counters, settings, nowMs } = this.resources;
+    if (queue.length >= settings().queueMax) {
+      const error = refusal('53300', `${queue.length} sessions wait for a server connection already`);
+      queueMicrotask(() => waiter.denied(error));
+      return null;
+    }
+    counters.waits++;
+    queue.add(waiter, nowMs());
+    if (node !== null) this.openWhatIsMissing(node);
+    return null;
+  }
+
+  /**
+   * A server that others may be using, for one statement that is proven harmless to them; null when there is none, or
+   * when somebody waits for one of their own.
+   */
+  share(
+    wish: Wish,
+    settings: SessionSettings,
+    told: { isTrueOf(server: ServerConnection): boolean },
+  ): ServerConnection | null {
+    const node = wish ?? this.openPrimary();
+    if (node === null || this.queueOf(wish).length > 0) return null;
+    const server = this.pool(node).chooseShared(this.resources.settings(), this.resources.nowMs());
+    if (!server) return null;
+    if (isSameSettings(server.settings, settings) && told.isTrueOf(server)) return server;
+    if (server.outstanding === 0) this.sharedIdle(server);
+    return null;
+  }
+
+  sharedIdle(server: ServerConnection): void {
+    this.pool(server.node).shared.delete(server);
+    this.release(server);
+  }
+
+  abandon(waiter: Waiter): void {
+    if (this.forPrimary.remove(waiter)) return;
+    for (const queue of this.forReads.values()) if (queue.remove(waiter)) return;
+  }
+
+  release(server: ServerConnection): void {
+    server.usedAtMs = this.resources.nowMs();
+    const pool = this.pool(server.node);
+    if (!server.isReusable) {
+      // With a cancel request on its way it comes back when that has ended.
+      if (server.cancels > 0 && !server.isDoomed) server.afterCancels = () => this.release(server);
+      else server.close();
+      this.serve(server.node);
+      return;
+    }
+    const waiting = this.nextFor(server.node);
+    if (waiting) this.grant(waiting, server);
+    else pool.giveBack(server);
+  }
+
+  /** Bounded: settings that differ from client to client push the oldest out. */
+  remember(settingsKey: string, parameters: ReadonlyMap<string, string>): void {
+    const [oldest] = this.welcomes.keys();
+    if (this.welcomes.size >= welcomesMax && oldest !== undefined) this.welcomes.delete(oldest);
+    this.welcomes.set(settingsKey, parameters);
+  }
+
+  /** Somebody else is primary now, or nobody, or somebody again. */
+  topologyChanged(lostPrimaries: ReadonlySet<string>): void {
+    const { nodes } = this.resources.topology();
+    for (const pool of this.pools.values()) {
+      pool.retryAtMs = 0;
+      if (lostPrimaries.has(pool.node)) this.dropAll(pool);
+      if (!nodes.some((node) => node.name === pool.node)) this.dropAll(pool);
+    }
+    for (const [node, queue] of this.forReads) {
+      if (nodes.some((each) => each.name === node && each.isReadable)) continue;
+      this.readFromPrimary(queue);
+      this.forReads.delete(node);
+    }
+    for (const { name } of nodes) this.serve(name);
+  }
+
+  /** Once in a while: deadlines, ages, attempts that are due again. */
+  sweep(): void {
+    const { settings, nowMs, counters } = this.resources;
+    const { queueTimeoutMs, serverIdleMs, serverLifeMs } = settings();
+    for (const queue of [this.forPrimary, ...this.forReads.values()]) {
+      for (const waiter of queue.takeOlderThan(nowMs() - queueTimeoutMs)) {
+        counters.waitTimeouts++;
+        waiter.denied(this.timedOut(queueTimeoutMs));
+      }
+    }
+    for (const pool of this.pools.values()) {
+      pool.relieveShared(nowMs());
+      pool.retire(nowMs(), { idleMs: serverIdleMs, lifeMs: serverLifeMs });
+      this.serve(pool.node);
+    }
+    const primary = this.openPrimary();
+    if (primary !== null) this.serve(primary);
+  }
+
+  closeAll(): void {
+    for (const pool of this.pools.values()) this.dropAll(pool);
+  }
+
+  get poolList(): ServerPool[] {
+    return [...this.pools.values()];
+  }
+
+  busyOn(node: string): number {
+    const pool = this.pools.get(node);
+    return pool ? pool.all.size - pool.idleCount : 0;
+  }
+
+  get waitingCount(): number {
+    return [...this.forReads.values()].reduce((sum, queue) => sum + queue.length, this.forPrimary.length);
+  }
+
+  oldestWaitMs(): number {
+    const since = this.forPrimary.oldestSinceMs();
+    return since === null ? 0 : this.resources.nowMs() - since;
+  }
+
+  /** One idle connection to `node` less, for the sake of another group. @returns whether there was one */
+  giveUpIdle(node: string): boolean {
+    const pool = this.pools.get(node);
+    const oldest = pool?.oldestIdle();
+    if (!pool || !oldest) return false;
+    pool.retireOne(oldest);
+    return true;
+  }
+
+  private timedOut(afterMs: number): PostgresError {
+    const { topology } = this.resources;
+    const reason = whyWaiting(topology()) ?? (this.lastFailure || 'all server connections are in use');
+    return refusal('57P03', `no server connection within ${afterMs} ms: ${reason}`);
+  }
+
+  /** The primary, when transactions may begin on it. */
+  private openPrimary(): string | null {
+    return whyWaiting(this.resources.topology()) === null && !this.resources.isPaused(this.database)
+      ? this.resources.topology().primary
+      : null;
+  }
+
+  private pool(node: string): ServerPool {
+    const known = this.pools.get(node);
+    if (known) return known;
+    const made = new ServerPool(node);
+    this.pools.set(node, made);
+    return made;
+  }
+
+  private queueOf(wish: Wish): WaitQueue {
+    if (wish === null) return this.forPrimary;
+    const known = this.forReads.get(wish);
+    if (known) return known;
+    const made = new WaitQueue();
+    this.forReads.set(wish, made);
+    return made;
+  }
+
+  private nextFor(node: string): Waiter | null {
+    const taken =
+      (node === this.openPrimary() ? this.forPrimary.take() : null) ??
+      this.forReads.get(node)?.take() ??
+      null;
+    if (!taken) return null;
+    this.resources.counters.waitMsTotal += this.resources.nowMs() - taken.sinceMs;
+    return taken.waiter;
+  }
+
+  private serve(node: string): void {
+    const pool = this.pools.get(node);
+    while (pool && this.waitingFor(node) > 0) {
+      const server = pool.takeIdle();
+      if (!server) break;
+      const waiting = this.nextFor(node);
+      if (waiting) this.grant(waiting, server);
+      else pool.giveBack(server);
+    }
+    if (this.waitingFor(node) > 0) this.openWhatIsMissing(node);
+  }
+
+  private grant(waiter: Waiter, server: ServerConnection): void {
+    waiter.granted(server);
+  }
+
+  private waitingFor(node: string): number {
+    const reads = this.forReads.get(node)?.length ?? 0;
+    return node === this.openPrimary() ? reads + this.forPrimary.length : reads;
+  }
+
+  private openWhatIsMissing(node: string): void {
+    const pool = this.pool(node);
+    const { settings, nowMs } = this.resources;
+    if (nowMs() < pool.retryAtMs) return;
+    while (pool.opening < this.waitingFor(node) && pool.openCount < settings().poolSize) {
+      // After a failure one attempt at a time finds out whether it works again.
+      if (pool.failures > 0 && pool.opening > 0) return;
+      if (!this.resources.mayOpen(node)) return;
+      void this.open(pool);
+    }
+  }
+
+  private async open(pool: ServerPool): Promise<void> {
+    pool.opening++;
+    const { resources } = this;
+    const outcome = await resources.connect(this, pool.node, (server) => this.removed(pool, server));
+    pool.opening--;
+    if (!outcome.ok) {
+      this.openFailed(pool, outcome.failure);
+      return;
+    }
+    pool.failures = 0;
+    this.lastFailure = '';
+    // What PostgreSQL says to newcomers may have changed.
+    if (pool.all.size === 0) this.welcomes.clear();
+    pool.all.add(outcome.server);
+    this.release(outcome.server);
+  }
+
+  private openFailed(pool: ServerPool, failure: ConnectFailure): void {
+    const { counters, nowMs } = this.resources;
+    counters.serversFailed++;
+    pool.failures++;
+    this.lastFailure = `${pool.node}: ${failure.detail}`;
+    pool.retryAtMs = nowMs() + Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(pool.failures - 1, 10));
+    const reads = this.forReads.get(pool.node);
+    if (reads && reads.length > 0) {
+      this.readFromPrimary(reads);
+      const primary = this.openPrimary();
+      if (primary !== null && primary !== pool.node) this.serve(primary);
+      return;
+    }
+    if (failure.kind !== 'refused' || isTemporary(failure.sqlState)) return;
+    // Waiting does not help against a wrong name or a missing right: the first in the queue gets PostgreSQL's words.
+    const waiting = this.nextFor(pool.node);
+    pool.retryAtMs = 0;
+    waiting?.denied(refusal(failure.sqlState, failure.detail));
+    this.serve(pool.node);
+  }
+
+  /** A server that is not there any more: whoever waits for it can read what it wants from the primary too. */
+  private readFromPrimary(queue: WaitQueue): void {
+    for (let next = queue.take(); next; next = queue.take()) this.forPrimary.add(next.waiter, next.sinceMs);
+  }
+
+  private removed(pool: ServerPool, server: ServerConnection): void {
+    pool.removed(server);
+    this.resources.counters.serversLost++;
+    // Not at once: what has ended this one may be ending the whole server.
+    if (this.waitingFor(pool.node) > 0) queueMicrotask(() => this.serve(pool.node));
+  }
+
+  private dropAll(pool: ServerPool): void {
+    pool.closeIdle();
+    for (const server of pool.all) server.destroy();
+  }
+}
+
+/** Too many connections, starting up, shutting down, recovering. */
+function isTemporary(sqlState: string): boolean {
+  return sqlState.startsWith('53') || sqlState.startsWith('57P');
+}
+
+function refusal(sqlState: string, message: string): PostgresError {
+  return { severity: 'ERROR', sqlState, message };
+}

@@ -1,0 +1,98 @@
+import type { ServerConnection } from '../server/server-connection.ts';
+
+/** After this long with one statement nobody else is put in line behind it. */
+const slowHeadMs = 20;
+
+interface SharedLimits {
+  sharedDepth: number;
+  sharedConnections: number;
+}
+
+/** The connections of one user and database to one server. */
+export class ServerPool {
+  readonly node: string;
+  readonly all = new Set<ServerConnection>();
+  opening = 0;
+  /** No attempt before this moment, after one that failed. */
+  retryAtMs = 0;
+  failures = 0;
+  /** In use by several sessions at once. */
+  readonly shared = new Set<ServerConnection>();
+  private readonly idle: ServerConnection[] = [];
+
+  constructor(node: string) {
+    this.node = node;
+  }
+
+  /** The one used last: its backend is warm, and the others can grow old and be closed. */
+  takeIdle(): ServerConnection | null {
+    for (;;) {
+      const server = this.idle.pop();
+      if (!server) return null;
+      if (server.isReusable) return server;
+      if (!server.isClosed) server.close();
+    }
+  }
+
+  /** The one with the fewest in line; one more is taken into shared use while there may be more of them. */
+  chooseShared(limits: SharedLimits, nowMs: number): ServerConnection | null {
+    let best: ServerConnection | null = null;
+    for (const server of this.shared) {
+      const isSlow = nowMs - server.headSinceMs > slowHeadMs;
+      if (server.isDoomed || isSlow || server.outstanding >= limits.sharedDepth) continue;
+      if (best === null || server.outstanding < best.outstanding) best = server;
+    }
+    if (this.shared.size >= limits.sharedConnections) return best;
+    const idle = this.takeIdle();
+    if (!idle) return best;
+    this.shared.add(idle);
+    return idle;
+  }
+
+  /** Nobody waits long behind a statement that turns out to be slow. */
+  relieveShared(nowMs: number): void {
+    for (const server of this.shared)
+      if (server.outstanding > 1 && nowMs - server.headSinceMs > slowHeadMs) server.moveOthersAway();
+  }
+
+  giveBack(server: ServerConnection): void {
+    this.idle.push(server);
+  }
+
+  get idleCount(): number {
+    return this.idle.length;
+  }
+
+  get openCount(): number {
+    return this.all.size + this.opening;
+  }
+
+  removed(server: ServerConnection): void {
+    this.all.delete(server);
+    this.shared.delete(server);
+    const place = this.idle.indexOf(server);
+    if (place >= 0) this.idle.splice(place, 1);
+  }
+
+  /** Closes what has been unused, or has lived, for too long. */
+  retire(nowMs: number, limits: { idleMs: number; lifeMs: number }): void {
+    for (const server of [...this.idle]) {
+      const isOld = nowMs - server.openedAtMs > limits.lifeMs || nowMs - server.usedAtMs > limits.idleMs;
+      if (isOld) this.retireOne(server);
+    }
+  }
+
+  retireOne(server: ServerConnection): void {
+    const place = this.idle.indexOf(server);
+    if (place >= 0) this.idle.splice(place, 1);
+    server.close();
+  }
+
+  oldestIdle(): ServerConnection | null {
+    return this.idle[0] ?? null;
+  }
+
+  closeIdle(): void {
+    for (const server of this.idle.splice(0)) server.close();
+  }
+}

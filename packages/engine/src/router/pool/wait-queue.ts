@@ -1,0 +1,74 @@
+import type { PostgresError } from '../protocol/build.ts';
+import type { ServerConnection } from '../server/server-connection.ts';
+
+/** Somebody who waits for a server. */
+export interface Waiter {
+  granted(server: ServerConnection): void;
+  denied(error: PostgresError): void;
+}
+
+interface Place {
+  waiter: Waiter | null;
+  sinceMs: number;
+}
+
+/** First come, first served; bounded by whoever fills it. */
+export class WaitQueue {
+  private places: Place[] = [];
+  private first = 0;
+  private readonly placeOf = new Map<Waiter, Place>();
+
+  get length(): number {
+    return this.placeOf.size;
+  }
+
+  add(waiter: Waiter, nowMs: number): void {
+    const place = { waiter, sinceMs: nowMs };
+    this.places.push(place);
+    this.placeOf.set(waiter, place);
+  }
+
+  take(): { waiter: Waiter; sinceMs: number } | null {
+    for (;;) {
+      const place = this.places[this.first];
+      if (!place) return null;
+      this.forgetFirst();
+      const { waiter, sinceMs } = place;
+      if (!waiter) continue;
+      this.placeOf.delete(waiter);
+      return { waiter, sinceMs };
+    }
+  }
+
+  remove(waiter: Waiter): boolean {
+    const place = this.placeOf.get(waiter);
+    if (!place) return false;
+    place.waiter = null;
+    return this.placeOf.delete(waiter);
+  }
+
+  /** Whoever waits since before `sinceMs`. All wait equally long, so the oldest are in front. */
+  takeOlderThan(sinceMs: number): Waiter[] {
+    const old: Waiter[] = [];
+    for (;;) {
+      const place = this.places[this.first];
+      if (!place || (place.waiter && place.sinceMs > sinceMs)) return old;
+      this.forgetFirst();
+      if (!place.waiter) continue;
+      this.placeOf.delete(place.waiter);
+      old.push(place.waiter);
+    }
+  }
+
+  oldestSinceMs(): number | null {
+    for (const { sinceMs } of this.placeOf.values()) return sinceMs;
+    return null;
+  }
+
+  private forgetFirst(): void {
+    this.first++;
+    if (this.first < 1024 || this.first * 2 < this.places.length) return;
+    this.places = this.places.slice(this.first);
+    this.first = 0;
+  }
+}

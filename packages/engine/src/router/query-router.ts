@@ -1,0 +1,243 @@
+import { randomBytes } from 'node:crypto';
+import net from 'node:net';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { type Clock, systemClock } from '../shared/clock.ts';
+import type { Logger } from '../shared/logger.ts';
+import { systemRandom } from '../shared/random.ts';
+import { AdminSession, adminDatabase } from './admin/admin-session.ts';
+import type { Account } from './auth/account.ts';
+import { channelBindingOf } from './auth/channel-binding.ts';
+import { judgeLogin } from './auth/host-based.ts';
+import { ClientLogin, type ClientTls, type LoggedIn, type LoginContext } from './client/login.ts';
+import type { StartupOptions } from './client/startup-options.ts';
+import { ClusterAccounts } from './control/cluster-accounts.ts';
+import type { ControlTls } from './control/control-connection.ts';
+import { ControlConnections } from './control/control-connections.ts';
+import { Counters } from './counters.ts';
+import { Databases } from './databases.ts';
+import { Wire } from './net/wire.ts';
+import { Groups } from './pool/groups.ts';
+import { errorResponse } from './protocol/build.ts';
+import { HealthMonitor } from './reads/health-monitor.ts';
+import { LoadBalancer } from './reads/load-balancer.ts';
+import { WriteClock } from './reads/write-clock.ts';
+import { sendCancel } from './server/cancel.ts';
+import { SessionDesk } from './session-desk.ts';
+import type { RouterSettings } from './settings.ts';
+import { noTopology, type RouterTopology } from './topology.ts';
+
+export interface QueryRouterOptions {
+  listen: { host: string; port: number };
+  settings: RouterSettings;
+  /** The host's certificate: towards clients, towards servers, and for the router's own questions. */
+  tls: ControlTls;
+  logger: Logger;
+  /** RELOAD: have the settings read again, and handed in by `useSettings`. */
+  reload?(): void;
+  clock?: Clock;
+}
+
+const sweepMs = 100;
+const healthTickMs = 10;
+const accountDeadlineMs = 2_000;
+
+/** One address for the whole cluster: takes clients in, and sends what they ask to the server it belongs to. */
+export class QueryRouter {
+  readonly counters = new Counters();
+  readonly groups: Groups;
+  readonly desk: SessionDesk;
+  private readonly options: QueryRouterOptions;
+  private readonly clock: Clock;
+  private readonly server: net.Server;
+  private readonly control: ControlConnections;
+  private readonly accounts: ClusterAccounts;
+  private readonly logins = new Set<ClientLogin>();
+  private readonly loginContext: LoginContext;
+  private readonly monitor: HealthMonitor;
+  private settings: RouterSettings;
+  private topology: RouterTopology = noTopology;
+  private tls: ControlTls;
+  private clientTls: ClientTls;
+  private serverTls: SecureContext;
+  private stopSweeping: () => void = () => undefined;
+  private isStopping = false;
+
+  constructor(options: QueryRouterOptions) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+    this.settings = options.settings;
+    this.tls = options.tls;
+    this.clientTls = clientTlsOf(options.tls);
+    this.serverTls = serverTlsOf(options.tls);
+    // Asked several times for every statement: the clock of the process, which takes no big number to read.
+    const nowMs = () => performance.now();
+    this.control = new ControlConnections(() => this.tls);
+    const { logger } = options;
+    this.accounts = new ClusterAccounts({
+      logger,
+      ask: (text, values) => this.control.askAny(text, values, accountDeadlineMs),
+    });
+    const databases = new Databases();
+    this.groups = new Groups({
+      ...{ counters: this.counters, nowMs, databases, logger },
+      topology: () => this.topology,
+      settings: () => this.settings,
+      failed: (node) => this.monitor.failed(node),
+      tls: () => this.serverTls,
+    });
+    const topology = () => this.topology;
+    this.monitor = new HealthMonitor({ control: this.control, logger, nowMs, topology });
+    const clock = new WriteClock({ control: this.control, logger, topology });
+    const balancer = new LoadBalancer(systemRandom);
+    const busyOn = (node: string) => this.groups.busyOn(node);
+    this.desk = new SessionDesk({
+      reads: { balancer, monitor: this.monitor, clock, topology, busyOn },
+      ...{ groups: this.groups, databases, counters: this.counters, nowMs, logger },
+      settings: () => this.settings,
+      cancel: (server) => sendCancel(server, this.topology, this.serverTls, this.counters),
+    });
+    this.loginContext = this.createLoginContext();
+    this.server = net.createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true }, (socket) =>
+      this.accept(socket),
+    );
+  }
+
+  /** Opens the port. @returns the port it is */
+  async start(): Promise<number> {
+    const { host, port } = this.options.listen;
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen({ host, port, backlog: 1024 }, () => {
+        this.server.off('error', reject);
+        resolve();
+      });
+    });
+    this.server.on('error', (error) =>
+      this.options.logger.error({ error: error.message }, 'the listener failed'),
+    );
+    const stopSweep = this.clock.every(sweepMs, () => this.groups.sweep());
+    const stopAsking = this.clock.every(healthTickMs, () => this.monitor.tick());
+    this.stopSweeping = () => {
+      stopSweep();
+      stopAsking();
+    };
+    const address = this.server.address();
+    return typeof address === 'object' && address ? address.port : port;
+  }
+
+  /** What consensus says now. Only a newer epoch, or more about the same one, counts. */
+  useTopology(topology: RouterTopology): void {
+    if (topology.epoch < this.topology.epoch) return;
+    this.topology = topology;
+    this.control.use(topology);
+    this.groups.topologyChanged();
+  }
+
+  useSettings(settings: RouterSettings): void {
+    this.settings = settings;
+  }
+
+  /** After a renewal of the host's certificate: for connections from now on. */
+  useCertificate(tls: ControlTls): void {
+    this.tls = tls;
+    this.clientTls = clientTlsOf(tls);
+    this.serverTls = serverTlsOf(tls);
+  }
+
+  /** Takes no more clients, lets transactions end until the deadline, then tells everybody goodbye. */
+  async stop(drainMs: number): Promise<void> {
+    this.isStopping = true;
+    this.server.close();
+    for (const login of [...this.logins]) login.shutDown();
+    await this.desk.drain(drainMs, this.clock);
+    this.stopSweeping();
+    this.groups.closeAll();
+    this.control.close();
+  }
+
+  get currentTopology(): RouterTopology {
+    return this.topology;
+  }
+
+  private accept(socket: net.Socket): void {
+    const login = new ClientLogin(this.loginContext);
+    const wire = Wire.accept(socket, login);
+    this.counters.clientsAccepted++;
+    login.start(wire);
+    this.logins.add(login);
+    const clients = this.desk.sessions.size + this.logins.size;
+    if (clients <= this.settings.clientsMax && !this.isStopping) return;
+    this.counters.clientsRefused++;
+    const message = 'sorry, too many clients already';
+    wire.appendAll(errorResponse({ severity: 'FATAL', sqlState: '53300', message }));
+    wire.end();
+  }
+
+  private loggedIn(login: LoggedIn): void {
+    if (login.options.database !== adminDatabase) {
+      this.desk.open(login);
+      return;
+    }
+    const { account, wire, rest } = login;
+    if (!account.isSuperuser && !account.isMonitor) {
+      const message = `only superusers and members of pg_monitor may look at the router`;
+      wire.appendAll(errorResponse({ severity: 'FATAL', sqlState: '42501', message }));
+      wire.end();
+      return;
+    }
+    const session = new AdminSession({
+      ...{ wire, isOperator: account.isSuperuser, reload: this.options.reload ?? null },
+      pause: (database) => this.groups.pause(database),
+      resume: (database) => this.groups.resume(database),
+      look: () => ({
+        ...{
+          groups: this.groups,
+          counters: this.counters,
+          topology: this.topology,
+          nowMs: performance.now(),
+        },
+        sessions: this.desk.sessions.values(),
+        readiness: (node) => this.monitor.readiness(node),
+      }),
+    });
+    session.start(rest);
+  }
+
+  private whyRefused(
+    options: StartupOptions,
+    { address, isTls, account }: { address: string; isTls: boolean; account: Account | null },
+  ): string | null {
+    if (options.isReplication) return 'replication goes straight to a server, not through the router';
+    const { user, database } = options;
+    const groups = account?.groups ?? [];
+    const rule = judgeLogin(this.topology.hba, { user, database, address, isTls, groups });
+    if (!rule.allowed) return rule.reason;
+    const isTooWeak = rule.method === 'scram-sha-256' && account?.verifier.kind === 'md5';
+    return isTooWeak
+      ? `the password of "${user}" is stored as md5, and scram-sha-256 is asked for: set it anew`
+      : null;
+  }
+
+  private createLoginContext(): LoginContext {
+    return {
+      tls: () => this.clientTls,
+      timeoutMs: this.settings.loginTimeoutMs,
+      mockSecret: randomBytes(32),
+      wallMs: () => this.clock.wallMs(),
+      findAccount: (user) => this.accounts.find(user),
+      whyRefused: (options, connection) => this.whyRefused(options, connection),
+      cancelRequested: (processId, secret) => this.desk.cancel(processId, secret),
+      loggedIn: (login: LoggedIn) => this.loggedIn(login),
+      ended: (login) => this.logins.delete(login),
+    };
+  }
+}
+
+function clientTlsOf(tls: ControlTls): ClientTls {
+  const context = createSecureContext({ cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' });
+  return { context, channelBinding: channelBindingOf(tls.cert) };
+}
+
+function serverTlsOf(tls: ControlTls): SecureContext {
+  return createSecureContext({ ca: tls.ca, minVersion: 'TLSv1.2' });
+}

@@ -1,0 +1,126 @@
+import { parseLsn } from '../../postgres/lsn.ts';
+import { messageOf } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/logger.ts';
+import type { ControlConnections } from '../control/control-connections.ts';
+import type { RouterNode, RouterTopology } from '../topology.ts';
+import {
+  afterFailure,
+  afterSuccess,
+  type Health,
+  newHealth,
+  readinessOf,
+  usualHealthRules,
+} from './health.ts';
+
+export interface HealthMonitorOptions {
+  control: ControlConnections;
+  logger: Logger;
+  nowMs(): number;
+  topology(): RouterTopology;
+}
+
+interface Seen {
+  health: Health;
+  latencyMs: number | null;
+  /** How far it has replayed, under which epoch that was asked. */
+  replayed: bigint;
+  epoch: number;
+  isAsking: boolean;
+  askedAtMs: number;
+}
+
+interface ReplayRow {
+  replayed: string | null;
+}
+
+const deadlineMs = 1_000;
+const idleEveryMs = 1_000;
+/** While reads are being sent to them, what they have replayed is worth knowing at once. */
+const busyEveryMs = 20;
+const busyForMs = 5_000;
+const latencyWeight = 0.2;
+
+/** Watches the servers that reads may go to: asks them, and hears of what fails by itself. */
+export class HealthMonitor {
+  private readonly options: HealthMonitorOptions;
+  private readonly seen = new Map<string, Seen>();
+  private wantedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: HealthMonitorOptions) {
+    this.options = options;
+  }
+
+  /** Somebody chooses a server for a read. */
+  wanted(): void {
+    this.wantedAtMs = this.options.nowMs();
+  }
+
+  /** Called often; asks who is due. */
+  tick(): void {
+    const { topology, nowMs } = this.options;
+    const isBusy = nowMs() - this.wantedAtMs < busyForMs;
+    const everyMs = isBusy ? busyEveryMs : idleEveryMs;
+    for (const node of topology().nodes) {
+      if (!node.isReadable) continue;
+      const seen = this.of(node.name);
+      if (!seen.isAsking && nowMs() - seen.askedAtMs >= everyMs) void this.ask(node, seen);
+    }
+  }
+
+  /** A connection to it failed or was lost. */
+  failed(name: string): void {
+    const seen = this.of(name);
+    seen.health = afterFailure(seen.health, this.options.nowMs(), usualHealthRules);
+  }
+
+  readiness(name: string): number {
+    return readinessOf(this.of(name).health, this.options.nowMs(), usualHealthRules);
+  }
+
+  latencyMs(name: string): number | null {
+    return this.of(name).latencyMs;
+  }
+
+  /** Whether it is known to have replayed at least that much of the present timeline. */
+  hasReplayed(name: string, position: bigint): boolean {
+    const seen = this.of(name);
+    return seen.epoch === this.options.topology().epoch && seen.replayed >= position;
+  }
+
+  private of(name: string): Seen {
+    const known = this.seen.get(name);
+    if (known) return known;
+    const made = {
+      ...{ health: newHealth, latencyMs: null, replayed: 0n, epoch: -1 },
+      ...{ isAsking: false, askedAtMs: Number.NEGATIVE_INFINITY },
+    };
+    this.seen.set(name, made);
+    return made;
+  }
+
+  private async ask(node: RouterNode, seen: Seen): Promise<void> {
+    const { control, nowMs, topology, logger } = this.options;
+    seen.isAsking = true;
+    seen.askedAtMs = nowMs();
+    const { epoch } = topology();
+    try {
+      const [row] = await control.to(node).ask<ReplayRow>(replaySql, [], deadlineMs);
+      const tookMs = nowMs() - seen.askedAtMs;
+      seen.latencyMs =
+        seen.latencyMs === null ? tookMs : seen.latencyMs + (tookMs - seen.latencyMs) * latencyWeight;
+      seen.health = afterSuccess(seen.health, nowMs(), usualHealthRules);
+      // Not from before the reign: the position may be of WAL that is not part of the history any more.
+      if (row?.replayed && epoch === topology().epoch) {
+        seen.replayed = parseLsn(row.replayed);
+        seen.epoch = epoch;
+      }
+    } catch (error) {
+      logger.debug({ node: node.name, error: messageOf(error) }, 'a server for reads does not answer');
+      seen.health = afterFailure(seen.health, nowMs(), usualHealthRules);
+    } finally {
+      seen.isAsking = false;
+    }
+  }
+}
+
+const replaySql = 'SELECT pg_catalog.pg_last_wal_replay_lsn()::text AS replayed';

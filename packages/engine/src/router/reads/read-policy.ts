@@ -1,0 +1,92 @@
+import type { Statement } from '../classify/classifier.ts';
+import type { Wish } from '../pool/pool-group.ts';
+import type { RouterTopology } from '../topology.ts';
+import type { HealthMonitor } from './health-monitor.ts';
+import type { BalanceStrategy, LoadBalancer, ReadCandidate } from './load-balancer.ts';
+import type { WriteClock, WriteToken } from './write-clock.ts';
+
+export const consistencyLevels = ['eventual', 'bounded', 'session', 'strong'] as const;
+export type Consistency = (typeof consistencyLevels)[number];
+
+export interface ReadSettings {
+  balance: BalanceStrategy;
+  lagBytesMax: number;
+  lagMsMax: number;
+  boundedLagMs: number;
+}
+
+export interface ReadPolicyOptions {
+  isSplit: boolean;
+  consistency: Consistency;
+  balancer: LoadBalancer;
+  monitor: HealthMonitor;
+  clock: WriteClock;
+  topology(): RouterTopology;
+  settings(): ReadSettings;
+  /** Connections of this router that are in use on that server. */
+  busyOn(node: string): number;
+  isProvenRead(statement: Statement): boolean;
+}
+
+/** Where one session's statements go: to the primary, unless it has asked for more and the statement is proven to read. */
+export class ReadPolicy {
+  private readonly options: ReadPolicyOptions;
+  private token: WriteToken | null = null;
+
+  constructor(options: ReadPolicyOptions) {
+    this.options = options;
+  }
+
+  route(statement: Statement): Wish {
+    const { isSplit, isProvenRead } = this.options;
+    const { facts } = statement;
+    if (facts.hint === 'primary' || (!isSplit && facts.hint !== 'replica')) return null;
+    if (!facts.beginsReadOnly && !isProvenRead(statement)) return null;
+    return this.replica();
+  }
+
+  /** Something was done on the primary that may have written. */
+  wrote(): void {
+    const { isSplit, consistency, clock } = this.options;
+    if (isSplit && consistency === 'session') this.token = clock.token();
+  }
+
+  private replica(): Wish {
+    const { consistency, monitor, balancer, topology, settings } = this.options;
+    if (consistency === 'strong') return null;
+    monitor.wanted();
+    const { balance, lagBytesMax, lagMsMax, boundedLagMs } = settings();
+    const limits = {
+      lagBytesMax,
+      lagMsMax: consistency === 'bounded' ? Math.min(boundedLagMs, lagMsMax) : lagMsMax,
+    };
+    const candidates = topology().nodes.filter(({ name, isReadable }) => isReadable && this.isCurrent(name));
+    const chosen = balancer.choose(
+      balance,
+      candidates.map(
+        (node): ReadCandidate => ({
+          ...{ name: node.name, weight: node.weight, lagBytes: node.lagBytes, lagMs: node.lagMs },
+          busy: this.options.busyOn(node.name),
+          latencyMs: monitor.latencyMs(node.name),
+          readiness: monitor.readiness(node.name),
+        }),
+      ),
+      limits,
+    );
+    return chosen?.name ?? null;
+  }
+
+  /** What this session wrote can be read there. */
+  private isCurrent(node: string): boolean {
+    const { consistency, monitor, topology } = this.options;
+    const { token } = this;
+    if (consistency !== 'session' || token === null) return true;
+    if (token.epoch !== topology().epoch) {
+      // A position of an earlier reign says nothing here; where the new primary is now lies behind everything before it.
+      this.token = this.options.clock.token();
+      return false;
+    }
+    if (token.position === null) return false;
+    return monitor.hasReplayed(node, token.position);
+  }
+}

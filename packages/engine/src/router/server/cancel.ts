@@ -1,0 +1,50 @@
+import type { SecureContext } from 'node:tls';
+import { connect as connectTls } from 'node:tls';
+import type { Counters } from '../counters.ts';
+import { dialTarget, needsTls } from '../net/target.ts';
+import { Wire } from '../net/wire.ts';
+import { buildCancelRequest, buildSslRequest } from '../protocol/startup.ts';
+import type { RouterTopology } from '../topology.ts';
+import type { ServerConnection } from './server-connection.ts';
+
+const deadlineMs = 5_000;
+
+/**
+ * Asks PostgreSQL to cancel what `server` is doing. Until PostgreSQL has closed the connection of the request, the signal
+ * may still be on its way, so the server serves nobody else before that.
+ */
+export function sendCancel(
+  server: ServerConnection,
+  topology: RouterTopology,
+  tls: SecureContext,
+  counters: Counters,
+): void {
+  const node = topology.nodes.find((each) => each.name === server.node);
+  if (!node) return;
+  counters.cancels++;
+  server.cancels++;
+  const request = buildCancelRequest(server.processId, server.secret);
+  const handlers = {
+    bytes: (buffer: Buffer) => {
+      if (buffer[0] !== 0x53) {
+        wire.destroy(null);
+        return;
+      }
+      const secure = wire.upgrade((socket) => connectTls({ socket, secureContext: tls, host: node.host }));
+      secure.once('secureConnect', () => send(request));
+    },
+    closed: () => {
+      clearTimeout(timer);
+      server.cancels--;
+      server.cancelEnded();
+    },
+    drained: () => undefined,
+  };
+  const wire = Wire.connect(dialTarget(node), handlers);
+  const timer = setTimeout(() => wire.destroy(null), deadlineMs);
+  const send = (bytes: Buffer) => {
+    wire.appendAll(bytes);
+    wire.flush();
+  };
+  send(needsTls(node) ? buildSslRequest() : request);
+}

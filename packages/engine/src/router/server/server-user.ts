@@ -1,0 +1,51 @@
+import type { PreparedStatement } from '../pool/prepared.ts';
+
+/** Whom the answers are for. */
+export interface ServerUser {
+  forward(buffer: Buffer, start: number, end: number): void;
+  flush(): void;
+  /** A ReadyForQuery has been forwarded, and nothing else was asked. */
+  settled(status: number): void;
+  /** An ErrorResponse is about to be forwarded. */
+  failed(sqlState: string): void;
+  lost(loss: ServerLoss): void;
+  /** Whether this error is not to be told, because what was asked is asked again elsewhere. */
+  retriesAfter(sqlState: string): boolean;
+  /** The server is ready again after such an error. */
+  again(): void;
+  /** What was written to the server has been taken after a time of waiting. */
+  serverDrained(): void;
+  /** Whether it is to be told of a parameter that has changed. */
+  wantsParameter(name: string): boolean;
+  /** A Parse (or Close) was not carried out, because something before it failed. */
+  undone(item: PreparedItem): void;
+}
+
+export interface ServerLoss {
+  /** As of the last ReadyForQuery. */
+  status: number;
+  /** Something was asked that has not been answered to its end. */
+  isAsked: boolean;
+  /** What (`expect`), in order. */
+  asked: number[];
+  /** The client has got a part of a message: it cannot be told anything any more. */
+  isCutMessage: boolean;
+  detail: string;
+}
+
+/** A conversation of the router's own: everything up to the ReadyForQuery is for it. */
+export interface Internal {
+  message(type: number, buffer: Buffer, start: number, end: number): void;
+  done(): void;
+  lost(): void;
+}
+
+export interface PreparedItem {
+  kind: 'parse' | 'close';
+  statement: PreparedStatement;
+  /** What the client calls it. */
+  name: string;
+}
+
+/** What stands beside an expectation. */
+export type Expected = Internal | PreparedItem | ServerUser;

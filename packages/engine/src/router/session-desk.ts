@@ -1,0 +1,142 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { type Clock, sleep } from '../shared/clock.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { LoggedIn } from './client/login.ts';
+import { ClientSession } from './client/session.ts';
+import type { SessionContext } from './client/session-context.ts';
+import { Welcome } from './client/welcome.ts';
+import type { Counters } from './counters.ts';
+import type { Databases } from './databases.ts';
+import type { Groups } from './pool/groups.ts';
+import { backendKeyData, parameterStatus, readyForQuery } from './protocol/build.ts';
+import { transactionStatus } from './protocol/codes.ts';
+import { ReadPolicy, type ReadPolicyOptions } from './reads/read-policy.ts';
+import type { ServerConnection } from './server/server-connection.ts';
+import type { RouterSettings } from './settings.ts';
+
+export interface SessionDeskOptions {
+  groups: Groups;
+  databases: Databases;
+  counters: Counters;
+  logger: Logger;
+  nowMs(): number;
+  settings(): RouterSettings;
+  reads: Pick<ReadPolicyOptions, 'balancer' | 'monitor' | 'clock' | 'topology' | 'busyOn'>;
+  cancel(server: ServerConnection): void;
+}
+
+/** Cancel keys of protocol 3.0 have four bytes; newer ones may be as long as they like. */
+const secretBytes = { old: 4, new: 32 };
+
+/** Everybody who is logged in. */
+export class SessionDesk {
+  readonly sessions = new Map<number, ClientSession>();
+  private readonly options: SessionDeskOptions;
+  private nextId = 1;
+
+  constructor(options: SessionDeskOptions) {
+    this.options = options;
+  }
+
+  /** A client has proven who it is: as soon as its database has answered, it is ready. */
+  open(login: LoggedIn): void {
+    const { wire, options, credential } = login;
+    const group = this.options.groups.get(options.user, options.database, credential);
+    const welcome = new Welcome({
+      ...{ group, wire, settings: options.settings, rest: login.rest },
+      database: this.options.databases.get(options.database),
+      ready: (parameters, rest) => this.begin(login, parameters, rest),
+    });
+    welcome.start();
+  }
+
+  /** @param secret as the client got it */
+  cancel(processId: number, secret: Buffer): void {
+    const session = this.sessions.get(processId);
+    if (!session || session.secret.length !== secret.length || !timingSafeEqual(session.secret, secret))
+      return;
+    session.cancel();
+  }
+
+  /** Ends every session: at once where nothing runs, the others after their transaction or at the deadline. */
+  async drain(deadlineMs: number, clock: Clock): Promise<void> {
+    const endMs = clock.monotonicMs() + deadlineMs;
+    for (;;) {
+      const isOver = clock.monotonicMs() >= endMs;
+      for (const session of [...this.sessions.values()]) {
+        const isFree = session.server === null && !session.isWaiting;
+        if (isFree || isOver || session.isIdle)
+          session.fatal('57P01', 'terminating connection due to administrator command');
+      }
+      if (this.sessions.size === 0) return;
+      await sleep(clock, drainStepMs);
+    }
+  }
+
+  private begin(login: LoggedIn, parameters: Map<string, string>, rest: Buffer): void {
+    const { wire, options, minorVersion } = login;
+    const id = this.newId();
+    const secret = randomBytes(minorVersion >= 2 ? secretBytes.new : secretBytes.old);
+    const group = this.options.groups.get(options.user, options.database, login.credential);
+    const session = new ClientSession({
+      ...{ id, secret, wire, applicationName: options.applicationName, settings: options.settings },
+      context: this.contextOf(login, () => {
+        this.sessions.delete(id);
+        group.sessions--;
+      }),
+      told: new Map(parameters),
+    });
+    group.sessions++;
+    this.sessions.set(id, session);
+    for (const [name, value] of parameters) wire.appendAll(parameterStatus(name, value));
+    wire.appendAll(backendKeyData(id, secret));
+    wire.appendAll(readyForQuery(transactionStatus.idle));
+    wire.flush();
+    wire.use(session);
+    if (rest.length > 0) session.bytes(rest, rest.length);
+  }
+
+  private contextOf({ options, credential }: LoggedIn, ended: () => void): SessionContext {
+    const { groups, databases, counters, nowMs, settings, cancel } = this.options;
+    const database = databases.get(options.database);
+    const { reads } = this.options;
+    const policy = new ReadPolicy({
+      ...reads,
+      settings,
+      isSplit: options.split ?? settings().split,
+      consistency: options.consistency ?? settings().consistency,
+      isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
+    });
+    return {
+      ...{ database, counters, nowMs, cancel, ended },
+      group: groups.get(options.user, options.database, credential),
+      isSessionPooling: settings().pooling === 'session',
+      route: (statement) => {
+        const wish = policy.route(statement);
+        if (wish !== null) counters.replicaReads++;
+        return wish;
+      },
+      wrote: () => policy.wrote(),
+      isPrimary: (node) => this.options.reads.topology().primary === node,
+      mayShare: (statement) => {
+        const { sharing, sharedStatementMs } = settings();
+        const isQuick = statement.runs >= runsBeforeSharing && statement.usualMs <= sharedStatementMs;
+        return sharing && isQuick && database.catalogue.isProvenRead(statement);
+      },
+      isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
+    };
+  }
+
+  /** Positive, and not one that is in use: clients may show it as a process id. */
+  private newId(): number {
+    for (;;) {
+      const id = this.nextId;
+      this.nextId = this.nextId >= 0x7fffffff ? 1 : this.nextId + 1;
+      if (!this.sessions.has(id)) return id;
+    }
+  }
+}
+
+const drainStepMs = 20;
+/** Before that nobody knows whether it is quick. */
+const runsBeforeSharing = 3;

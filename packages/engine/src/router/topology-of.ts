@@ -1,0 +1,51 @@
+import { isOpen } from '../cluster/step-helpers.ts';
+import type { ClusterState } from '../contract/cluster-state.ts';
+import type { NodeStatus } from '../contract/status.ts';
+import type { RouterTopology } from './topology.ts';
+
+/** The step of an operation before which transactions should have ended. */
+const stoppingStep = 'Stop the primary cleanly';
+
+export interface TopologyInput {
+  state: ClusterState;
+  /** As last observed, by name; what was never seen serves no reads. */
+  nodes: ReadonlyMap<string, Pick<NodeStatus, 'role' | 'state' | 'lagBytes' | 'lagMs'>>;
+  /** This host, and where its PostgreSQL's unix socket is. */
+  self: string;
+  socketDirectory: string | null;
+}
+
+/** What the routers of a cluster go by, from what the cluster has agreed on (pure). */
+export function topologyOf({ state, nodes, self, socketDirectory }: TopologyInput): RouterTopology {
+  const members = Object.values(state.members).filter(
+    ({ kind, phase }) => kind === 'data' && phase !== 'leaving',
+  );
+  return {
+    cluster: state.name,
+    epoch: state.reign.epoch,
+    timeline: state.reign.timeline,
+    primary: isOpen(state) ? state.reign.primary : null,
+    drain: drainOf(state),
+    hba: state.hba,
+    nodes: members.flatMap(({ name, addresses, maintenance, policy, phase }) => {
+      const { postgres } = addresses;
+      if (!postgres) return [];
+      const seen = nodes.get(name);
+      const isStreaming = seen?.role === 'standby' && seen.state === 'streaming';
+      return [
+        {
+          ...{ name, host: postgres.host, port: postgres.port, weight: 1 },
+          socketDirectory: name === self ? socketDirectory : null,
+          isReadable: isStreaming && phase === 'active' && maintenance === null && !policy.noLoadBalance,
+          lagBytes: seen?.lagBytes ?? null,
+          lagMs: seen?.lagMs ?? null,
+        },
+      ];
+    }),
+  };
+}
+
+function drainOf({ operation }: ClusterState): string | null {
+  const step = operation?.steps.find(({ state }) => state === 'running');
+  return operation?.state === 'running' && step?.name === stoppingStep ? 'a switchover is under way' : null;
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+
+/**
+ * What a router has to know of its cluster. It comes from consensus through the daemon, with the epoch; the router never
+ * works out by itself who is primary.
+ */
+export const routerTopologySchema = z.object({
+  cluster: z.string(),
+  epoch: z.number().int(),
+  timeline: z.number().int(),
+  /** Open for writes under `epoch`; null while nobody is. */
+  primary: z.string().nullable(),
+  /** Why no new transaction may begin although there is a primary: a switchover is about to stop it. */
+  drain: z.string().nullable(),
+  /** Lines of pg_hba.conf that people have added, before the usual ones. */
+  hba: z.array(z.string()).default([]),
+  nodes: z.array(
+    z.object({
+      name: z.string(),
+      host: z.string(),
+      port: z.number().int(),
+      socketDirectory: z.string().nullable(),
+      /** It may be sent reads: a standby that streams, not in maintenance, not excluded by a person. */
+      isReadable: z.boolean(),
+      lagBytes: z.number().nullable(),
+      lagMs: z.number().nullable(),
+      weight: z.number().min(0).default(1),
+    }),
+  ),
+});
+export type RouterTopology = z.infer<typeof routerTopologySchema>;
+export type RouterNode = RouterTopology['nodes'][number];
+
+export const noTopology: RouterTopology = {
+  cluster: '',
+  epoch: 0,
+  timeline: 0,
+  primary: null,
+  drain: null,
+  hba: [],
+  nodes: [],
+};

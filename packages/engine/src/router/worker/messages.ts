@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { routerSettingsSchema } from '../settings.ts';
+import { routerTopologySchema } from '../topology.ts';
+
+/** What a daemon and its router workers tell each other. Both sides check: they may be of two releases for a moment. */
+
+const tlsSchema = z.object({ ca: z.string(), cert: z.string(), key: z.string() });
+
+export const toWorkerSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('start'),
+    listen: z.object({ host: z.string(), port: z.number().int() }),
+    settings: routerSettingsSchema,
+    tls: tlsSchema,
+    topology: routerTopologySchema.nullable(),
+    name: z.string(),
+    logLevel: z.string(),
+  }),
+  z.object({ kind: z.literal('topology'), topology: routerTopologySchema }),
+  z.object({ kind: z.literal('settings'), settings: routerSettingsSchema }),
+  z.object({ kind: z.literal('certificate'), tls: tlsSchema }),
+  z.object({ kind: z.literal('stop'), drainMs: z.number().int() }),
+]);
+export type ToWorker = z.infer<typeof toWorkerSchema>;
+
+export const workerReportSchema = z.object({
+  clients: z.number().int(),
+  /** Sessions whose transaction has not ended. */
+  busy: z.number().int(),
+  /** Sessions that wait for a server. */
+  waiting: z.number().int(),
+  servers: z.number().int(),
+  epoch: z.number().int(),
+  isDraining: z.boolean(),
+  counters: z.record(z.string(), z.number()),
+});
+export type WorkerReport = z.infer<typeof workerReportSchema>;
+
+export const fromWorkerSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('listening'), port: z.number().int() }),
+  z.object({ kind: z.literal('failed'), reason: z.string() }),
+  z.object({ kind: z.literal('report'), report: workerReportSchema }),
+  z.object({ kind: z.literal('reload') }),
+]);
+export type FromWorker = z.infer<typeof fromWorkerSchema>;

@@ -1,0 +1,173 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Logger } from '../../shared/logger.ts';
+import type { ControlTls } from '../control/control-connection.ts';
+import type { RouterSettings } from '../settings.ts';
+import type { RouterTopology } from '../topology.ts';
+import { fromWorkerSchema, type ToWorker, type WorkerReport } from './messages.ts';
+
+export interface RouterSupervisorOptions {
+  /** The worker's compiled program. */
+  program: string;
+  name: string;
+  /** Shown in the list of processes: the host's run directory. */
+  mark: string;
+  listen: { host: string; port: number };
+  settings: RouterSettings;
+  tls: ControlTls;
+  logger: Logger;
+  logLevel: string;
+  /** Somebody wants the settings to be read again. */
+  onReload(): void;
+}
+
+const restartFirstMs = 200;
+const restartMaxMs = 5_000;
+/** A worker that has run this long has not died of what killed the one before. */
+const wellAfterMs = 30_000;
+const stopGraceMs = 3_000;
+/** A worker that says nothing for this long hangs. */
+const silenceMaxMs = 15_000;
+
+/** Keeps one router worker running: a process of its own, so that the daemon's work never delays a statement. */
+export class RouterSupervisor {
+  private readonly options: RouterSupervisorOptions;
+  private tls: ControlTls;
+  private settings: RouterSettings;
+  private topology: RouterTopology | null = null;
+  private child: ChildProcess | null = null;
+  private startedAtMs = 0;
+  private heardAtMs = 0;
+  private failures = 0;
+  private timer: NodeJS.Timeout | null = null;
+  private watch: NodeJS.Timeout | null = null;
+  private isStopping = false;
+  private last: WorkerReport | null = null;
+  private isListening = false;
+
+  constructor(options: RouterSupervisorOptions) {
+    this.options = options;
+    this.tls = options.tls;
+    this.settings = options.settings;
+  }
+
+  start(): void {
+    this.watch = setInterval(() => this.look(), silenceMaxMs / 5);
+    this.watch.unref();
+    this.spawn();
+  }
+
+  useTopology(topology: RouterTopology): void {
+    this.topology = topology;
+    this.tell({ kind: 'topology', topology });
+  }
+
+  useSettings(settings: RouterSettings): void {
+    this.settings = settings;
+    this.tell({ kind: 'settings', settings });
+  }
+
+  useCertificate(tls: ControlTls): void {
+    this.tls = tls;
+    this.tell({ kind: 'certificate', tls });
+  }
+
+  get pids(): number[] {
+    const pid = this.child?.pid;
+    return pid === undefined ? [] : [pid];
+  }
+
+  /** What the worker said last; null while none is ready for clients. */
+  get report(): WorkerReport | null {
+    return this.isListening ? this.last : null;
+  }
+
+  async stop(drainMs: number): Promise<void> {
+    this.isStopping = true;
+    if (this.timer) clearTimeout(this.timer);
+    if (this.watch) clearInterval(this.watch);
+    const { child } = this;
+    if (!child) return;
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    this.tell({ kind: 'stop', drainMs });
+    const killer = setTimeout(() => child.kill('SIGKILL'), drainMs + stopGraceMs);
+    await ended;
+    clearTimeout(killer);
+  }
+
+  private spawn(): void {
+    const { program, listen, name, logLevel, mark } = this.options;
+    const { settings } = this;
+    // Nothing of this process's environment is the worker's business.
+    const env = { PATH: process.env.PATH ?? '/usr/bin:/bin' };
+    const child = fork(program, [name, mark], {
+      env,
+      execArgv: [],
+      serialization: 'json',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.child = child;
+    this.startedAtMs = Date.now();
+    this.heardAtMs = Date.now();
+    this.isListening = false;
+    child.on('message', (message) => this.heard(child, message));
+    child.on('error', (error) =>
+      this.options.logger.error({ error: error.message }, 'the router worker cannot be started'),
+    );
+    child.once('exit', (code, signal) => this.ended(child, { code, signal }));
+    this.tell({ kind: 'start', listen, settings, tls: this.tls, topology: this.topology, name, logLevel });
+  }
+
+  private heard(child: ChildProcess, message: unknown): void {
+    if (child !== this.child) return;
+    this.heardAtMs = Date.now();
+    const said = fromWorkerSchema.safeParse(message);
+    if (!said.success) {
+      this.options.logger.warn(
+        { error: said.error.message },
+        'the router worker says what is not understood',
+      );
+      return;
+    }
+    switch (said.data.kind) {
+      case 'listening':
+        this.isListening = true;
+        this.options.logger.info({ port: said.data.port, pid: child.pid }, 'the router is open');
+        return;
+      case 'failed':
+        this.options.logger.error({ reason: said.data.reason }, 'the router cannot be opened');
+        return;
+      case 'report':
+        this.last = said.data.report;
+        return;
+      case 'reload':
+        this.options.onReload();
+    }
+  }
+
+  private ended(child: ChildProcess, end: { code: number | null; signal: string | null }): void {
+    if (child !== this.child) return;
+    this.child = null;
+    this.isListening = false;
+    this.last = null;
+    if (this.isStopping) return;
+    const livedMs = Date.now() - this.startedAtMs;
+    this.failures = livedMs > wellAfterMs ? 0 : this.failures + 1;
+    const delayMs = Math.min(restartMaxMs, restartFirstMs * 2 ** Math.min(this.failures, 10));
+    this.options.logger.warn(
+      { ...end, livedMs, delayMs },
+      'the router worker has ended and is started again',
+    );
+    this.timer = setTimeout(() => this.spawn(), delayMs);
+  }
+
+  private look(): void {
+    if (!this.child || Date.now() - this.heardAtMs < silenceMaxMs) return;
+    this.options.logger.error({ pid: this.child.pid }, 'the router worker hangs and is killed');
+    this.child.kill('SIGKILL');
+  }
+
+  private tell(message: ToWorker): void {
+    // A worker that is ending does not hear it; the next one gets all of it at its start.
+    this.child?.send(message, () => undefined);
+  }
+}

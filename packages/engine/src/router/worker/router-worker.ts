@@ -1,0 +1,115 @@
+import { messageOf } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/logger.ts';
+import { QueryRouter } from '../query-router.ts';
+import { type FromWorker, type ToWorker, toWorkerSchema, type WorkerReport } from './messages.ts';
+
+export interface WorkerHost {
+  tell(message: FromWorker): void;
+  createLogger(options: { name: string; logLevel: string }): Logger;
+  exit(code: number): void;
+}
+
+const reportMs = 1_000;
+/** While transactions are to end, somebody waits for the news that they have. */
+const drainReportMs = 20;
+const orphanDrainMs = 10_000;
+
+/** The router's process: a QueryRouter that does what its daemon says. */
+export class RouterWorker {
+  private readonly host: WorkerHost;
+  private router: QueryRouter | null = null;
+  private isEnding = false;
+  private sinceReportMs = 0;
+
+  constructor(host: WorkerHost) {
+    this.host = host;
+  }
+
+  async heard(message: unknown): Promise<void> {
+    const parsed = toWorkerSchema.safeParse(message);
+    if (!parsed.success) {
+      this.host.tell({ kind: 'failed', reason: `not understood: ${parsed.error.message}` });
+      return;
+    }
+    const said: ToWorker = parsed.data;
+    switch (said.kind) {
+      case 'start':
+        await this.start(said);
+        return;
+      case 'topology':
+        this.router?.useTopology(said.topology);
+        this.report();
+        return;
+      case 'settings':
+        this.router?.useSettings(said.settings);
+        return;
+      case 'certificate':
+        this.router?.useCertificate(said.tls);
+        return;
+      case 'stop':
+        await this.end(said.drainMs);
+    }
+  }
+
+  /** The daemon is gone. Its successor opens the port again, so this one lets go of it, and of its clients in order. */
+  async orphaned(): Promise<void> {
+    await this.end(orphanDrainMs);
+  }
+
+  private async start(said: ToWorker & { kind: 'start' }): Promise<void> {
+    if (this.router) return;
+    const logger = this.host.createLogger(said);
+    const router = new QueryRouter({
+      listen: said.listen,
+      settings: said.settings,
+      tls: said.tls,
+      logger,
+      reload: () => this.host.tell({ kind: 'reload' }),
+    });
+    this.router = router;
+    if (said.topology) router.useTopology(said.topology);
+    try {
+      this.host.tell({ kind: 'listening', port: await router.start() });
+    } catch (error) {
+      this.host.tell({ kind: 'failed', reason: messageOf(error) });
+      this.host.exit(1);
+      return;
+    }
+    this.report();
+    setInterval(() => this.tick(), drainReportMs).unref();
+  }
+
+  private tick(): void {
+    this.sinceReportMs += drainReportMs;
+    const isDraining = this.router?.currentTopology.drain != null;
+    if (isDraining || this.sinceReportMs >= reportMs) this.report();
+  }
+
+  private report(): void {
+    if (!this.router || this.isEnding) return;
+    this.sinceReportMs = 0;
+    this.host.tell({ kind: 'report', report: reportOf(this.router) });
+  }
+
+  private async end(drainMs: number): Promise<void> {
+    if (this.isEnding) return;
+    this.isEnding = true;
+    await this.router?.stop(drainMs);
+    this.host.exit(0);
+  }
+}
+
+function reportOf(router: QueryRouter): WorkerReport {
+  const sessions = [...router.desk.sessions.values()];
+  const groups = router.groups.list();
+  const { drain, epoch } = router.currentTopology;
+  return {
+    clients: sessions.length,
+    busy: sessions.filter((session) => session.isBusy).length,
+    waiting: groups.reduce((sum, group) => sum + group.waitingCount, 0),
+    servers: groups.flatMap((group) => group.poolList).reduce((sum, pool) => sum + pool.all.size, 0),
+    epoch,
+    isDraining: drain !== null,
+    counters: { ...router.counters },
+  };
+}
