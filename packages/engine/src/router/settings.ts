@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { consistencyLevels } from './reads/consistency.ts';
 import { balanceStrategies } from './reads/load-balancer.ts';
-import { consistencyLevels } from './reads/read-policy.ts';
 
 const milliseconds = z.number().int().min(0);
 
@@ -42,5 +42,3 @@ export const routerSettingsSchema = z.object({
   clientIdleMs: milliseconds.default(0),
 });
 export type RouterSettings = z.infer<typeof routerSettingsSchema>;
-
-export const defaultSettings: RouterSettings = routerSettingsSchema.parse({});

@@ -30,10 +30,3 @@ export function parseVerifier(stored: string | null): Verifier {
     serverKey: Buffer.from(serverKey, 'base64'),
   };
 }
-
-export function isSameVerifier(left: Verifier, right: Verifier): boolean {
-  if (left.kind === 'scram' && right.kind === 'scram')
-    return left.storedKey.equals(right.storedKey) && left.salt.equals(right.salt);
-  if (left.kind === 'md5' && right.kind === 'md5') return left.hash === right.hash;
-  return left.kind === right.kind;
-}

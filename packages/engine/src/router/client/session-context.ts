@@ -1,8 +1,23 @@
 import type { Statement } from '../classify/classifier.ts';
 import type { Counters } from '../counters.ts';
 import type { DatabaseInfo } from '../databases.ts';
-import type { PoolGroup, Wish } from '../pool/pool-group.ts';
+import type { Wire } from '../net/wire.ts';
+import type { PoolGroup } from '../pool/pool-group.ts';
+import type { Wish } from '../pool/pool-resources.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
+import type { SessionSettings } from '../server/settings-sync.ts';
+
+export interface SessionOptions {
+  id: number;
+  secret: Buffer;
+  wire: Wire;
+  context: SessionContext;
+  applicationName: string;
+  /** What the client asked for in its startup packet, as settings. */
+  settings: SessionSettings;
+  /** What it has been told of the server's parameters. */
+  told: Map<string, string>;
+}
 
 /** What a session needs of the router. */
 export interface SessionContext {

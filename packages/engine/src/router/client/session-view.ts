@@ -20,7 +20,7 @@ export interface SessionView {
   readonly failedTransaction: FailedTransaction;
   unnamed: PreparedStatement | null;
   readonly server: ServerConnection | null;
-  pin: PinReason | null;
+  readonly pin: PinReason | null;
   isSkipping: boolean;
   classify(buffer: Buffer, start: number, end: number): Statement;
   needServer(statement: Statement | null): boolean;

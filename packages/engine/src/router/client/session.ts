@@ -2,43 +2,30 @@ import { oversize, type Statement } from '../classify/classifier.ts';
 import type { PinReason } from '../classify/facts.ts';
 import type { Wire, WireHandlers } from '../net/wire.ts';
 import type { PreparedStatement } from '../pool/prepared.ts';
-import { commandComplete, errorResponse, type PostgresError, readyForQuery } from '../protocol/build.ts';
+import { errorResponse, type PostgresError, readyForQuery } from '../protocol/build.ts';
 import { frontend, headerBytes, transactionStatus } from '../protocol/codes.ts';
 import { MessageCursor } from '../protocol/cursor.ts';
 import { frontendRules } from '../protocol/limits.ts';
 import { expect } from '../server/expectations.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { PreparedItem, ServerLoss } from '../server/server-user.ts';
-import type { SessionSettings } from '../server/settings-sync.ts';
 import { ExtendedProtocol } from './extended.ts';
 import { FailedTransaction } from './failed-transaction.ts';
 import { Flight } from './flight.ts';
-import { answerLoss } from './loss.ts';
 import { NamedStatements } from './named-statements.ts';
+import { answerInFailedTransaction, deallocateHere, isWrongServer } from './own-answers.ts';
+import { Pin } from './pin.ts';
 import { Postponed } from './postponed.ts';
+import { Recovery } from './recovery.ts';
 import { type LinkOwner, ServerLink } from './server-link.ts';
-import type { SessionContext } from './session-context.ts';
+import type { SessionContext, SessionOptions } from './session-context.ts';
 import type { SessionView } from './session-view.ts';
 import { SettingsTracker } from './settings-tracker.ts';
 import { SharedUse } from './shared-use.ts';
 import { ToldParameters } from './told-parameters.ts';
 
-export interface SessionOptions {
-  id: number;
-  secret: Buffer;
-  wire: Wire;
-  context: SessionContext;
-  applicationName: string;
-  /** What the client asked for in its startup packet, as settings. */
-  settings: SessionSettings;
-  /** What it has been told of the server's parameters. */
-  told: Map<string, string>;
-}
-
 const postponedBytesMax = 256 * 1024;
 const unsentBytesMax = 1024 * 1024;
-/** Read-only transaction; temporary or unlogged table; something that recovery does not allow. */
-const refusalsOfReplicas = new Set(['25006', '0A000', '55000']);
 
 /** One client after its login: reads what it asks, finds a server for it, forwards both ways. */
 export class ClientSession implements WireHandlers, LinkOwner, SessionView {
@@ -55,7 +42,6 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   readonly failedTransaction = new FailedTransaction();
   readonly told: ToldParameters;
   unnamed: PreparedStatement | null = null;
-  pin: PinReason | null = null;
   isClosed = false;
   isWaiting = false;
   waitingSinceMs = 0;
@@ -63,11 +49,12 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   isSkipping = false;
   transactions = 0;
 
-  private readonly link = new ServerLink(this);
-  private readonly shared = new SharedUse(this);
+  private readonly pinned: Pin;
+  readonly link = new ServerLink(this);
+  readonly shared = new SharedUse(this);
   private readonly extended = new ExtendedProtocol(this);
-  private readonly postponed = new Postponed();
-  private willUnpin = false;
+  readonly postponed = new Postponed();
+  private readonly recovery = new Recovery(this);
   private isStreamIgnored = false;
 
   constructor(options: SessionOptions) {
@@ -79,8 +66,12 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     this.settings = new SettingsTracker(options.settings);
     this.told = new ToldParameters(options.told);
     this.connectedAtMs = options.context.nowMs();
+    this.pinned = new Pin(options.context.isSessionPooling);
     this.lookAtParameters();
-    if (options.context.isSessionPooling) this.pin = 'session mode';
+  }
+
+  get pin(): PinReason | null {
+    return this.pinned.reason;
   }
 
   get server(): ServerConnection | null {
@@ -191,8 +182,8 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   private acceptQuery(): boolean {
     const { buffer, start, end, isLast } = this.cursor;
     const statement = isLast ? this.classify(buffer, start + headerBytes, end - 1) : oversize;
-    if (this.failedTransaction.isActive) return this.endFailedTransaction(statement);
-    if (statement.facts.kind === 'deallocate' && this.deallocateHere(statement)) return true;
+    if (this.failedTransaction.isActive) return answerInFailedTransaction(this, statement);
+    if (statement.facts.kind === 'deallocate' && deallocateHere(this, statement)) return true;
     // A simple Query ends the unnamed statement.
     this.unnamed = null;
     if (this.shared.begin(statement)) return true;
@@ -232,35 +223,14 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     const { facts } = statement;
     this.settings.touched(facts);
     if (facts.pin) this.pinTo(facts.pin);
-    if (facts.unpins) this.willUnpin = true;
+    if (facts.unpins) this.pinned.endLater();
     if (facts.deallocates !== 'all') return;
     this.named.removeAll();
     this.server?.statements.forgetAll();
   }
 
   pinTo(reason: PinReason): void {
-    if (this.pin === null) this.context.counters.pins++;
-    this.pin ??= reason;
-  }
-
-  private endFailedTransaction(statement: Statement): true {
-    if (!this.failedTransaction.endsWith(statement)) return this.refuseInFailedTransaction(true);
-    this.say(commandComplete('ROLLBACK'));
-    this.say(readyForQuery(transactionStatus.idle));
-    return true;
-  }
-
-  /** DEALLOCATE of what the client has prepared through the protocol: the name is only known here. */
-  private deallocateHere({ facts }: Statement): boolean {
-    const { deallocates } = facts;
-    if (deallocates === null || deallocates === 'all') return false;
-    const status = this.server?.status ?? transactionStatus.idle;
-    const isBusy = (this.server?.outstanding ?? 0) > 0;
-    if (!this.named.get(deallocates.name) || isBusy || status === transactionStatus.failed) return false;
-    this.named.remove(deallocates.name);
-    this.say(commandComplete('DEALLOCATE'));
-    this.say(readyForQuery(status));
-    return true;
+    if (this.pinned.to(reason)) this.context.counters.pins++;
   }
 
   // What the router itself says.
@@ -368,28 +338,18 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   }
 
   failed(_sqlState: string): void {
-    this.willUnpin = false;
+    this.pinned.failed();
     this.flight.failed();
   }
 
   retriesAfter(sqlState: string): boolean {
     const server = this.server ?? this.shared.server;
-    if (!server || server.status !== transactionStatus.idle || !this.flight.canRepeat) return false;
-    const isPrimary = this.context.isPrimary(server.node);
-    // PostgreSQL says that it is a standby, whatever the topology says: not to be asked again before that is settled.
-    const isMistaken = isPrimary && sqlState === '25006' && server.parameters.get('in_hot_standby') === 'on';
-    if (isMistaken) server.isDoomed = true;
-    const isRefusal = !isPrimary && refusalsOfReplicas.has(sqlState);
-    if (isRefusal) this.flight.refusedByReplica();
-    return isMistaken || isRefusal || (!isPrimary && sqlState === '40001');
+    const isPrimary = server !== null && this.context.isPrimary(server.node);
+    return isWrongServer(server, { flight: this.flight, isPrimary, sqlState });
   }
 
   again(): void {
-    this.context.counters.retried++;
-    const bytes = this.flight.bytesToRepeat;
-    this.flight.reset();
-    if (!this.shared.settled() && this.server) this.link.giveBack(this.server);
-    this.repeat(bytes);
+    this.recovery.again();
   }
 
   undone(item: PreparedItem): void {
@@ -422,38 +382,13 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
       this.told.heard(server, (name) => this.settings.isGoingBack(name));
       this.lookAtParameters();
     }
-    if (this.willUnpin) {
-      this.willUnpin = false;
-      if (!this.context.isSessionPooling) this.pin = null;
-    }
+    this.pinned.settled();
     if (this.settings.isTouched) this.link.readSettingsBack(server);
     else if (this.pin === null) this.link.giveBack(server);
   }
 
   lost(loss: ServerLoss): void {
-    this.link.server = null;
-    const wasShared = this.shared.settled();
-    if (this.isClosed) return;
-    this.isSkipping = false;
-    const verdict = this.flight.judge(loss);
-    const again = this.flight.bytesToRepeat;
-    this.flight.reset();
-    if (verdict === 'retry' || (verdict === 'nothing' && this.pin === null && this.isWaiting)) {
-      this.context.counters.retried++;
-      this.repeat(again);
-      return;
-    }
-    answerLoss(this, verdict, loss);
-    if (wasShared) this.goOn();
-  }
-
-  /** Asks again, on another server, what has not been answered. */
-  repeat(bytes: Buffer): void {
-    this.postponed.addFirst(bytes);
-    this.named.forgetFresh();
-    this.hold();
-    const server = this.context.group.acquire(this, null);
-    if (server && this.link.take(server)) this.goOn();
+    this.recovery.lost(loss);
   }
 
   private lookAtParameters(): void {

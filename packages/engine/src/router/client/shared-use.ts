@@ -19,7 +19,6 @@ export interface Sharer extends ServerUser {
   readonly pin: PinReason | null;
   readonly server: ServerConnection | null;
   hold(): void;
-  repeat(bytes: Buffer): void;
   goOn(): void;
   lost(loss: {
     status: number;

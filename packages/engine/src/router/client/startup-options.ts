@@ -1,4 +1,4 @@
-import { type Consistency, consistencyLevels } from '../reads/read-policy.ts';
+import { type Consistency, consistencyLevels } from '../reads/consistency.ts';
 import { isSettingName } from '../server/settings-sync.ts';
 
 /** What a client says of itself before it logs in, taken apart (pure). */

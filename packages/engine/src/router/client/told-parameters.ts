@@ -1,10 +1,9 @@
 import { parameterStatus } from '../protocol/build.ts';
+import { untoldParameters as untold } from '../server/reported-parameters.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 
 /** Not ASCII-safe: a quote or a backslash may be half of a character. */
 const unsafeEncodings = new Set(['SJIS', 'BIG5', 'GBK', 'UHC', 'GB18030', 'JOHAB', 'SHIFT_JIS_2004']);
-/** It differs between the servers of a cluster, and says nothing of the session. */
-const untold = new Set(['in_hot_standby']);
 
 /** What a client believes of the server's parameters, kept true when it gets another server. */
 export class ToldParameters {

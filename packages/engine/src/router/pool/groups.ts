@@ -7,7 +7,7 @@ import { ServerConnection } from '../server/server-connection.ts';
 import type { RouterSettings } from '../settings.ts';
 import type { RouterTopology } from '../topology.ts';
 import { PoolGroup } from './pool-group.ts';
-import type { Opened, PoolResources } from './pool-resources.ts';
+import type { Opened, PoolIdentity, PoolResources } from './pool-resources.ts';
 
 export interface GroupsOptions {
   counters: Counters;
@@ -103,7 +103,7 @@ export class Groups {
   }
 
   private async connect(
-    group: PoolGroup,
+    group: PoolIdentity,
     nodeName: string,
     onClosed: (server: ServerConnection) => void,
   ): Promise<Opened> {

@@ -2,12 +2,9 @@ import type { PostgresError } from '../protocol/build.ts';
 import type { ConnectFailure, ServerCredential } from '../server/handshake.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import { isSameSettings, type SessionSettings } from '../server/settings-sync.ts';
-import { type PoolResources, whyWaiting } from './pool-resources.ts';
+import { type PoolResources, type Wish, whyWaiting } from './pool-resources.ts';
 import { ServerPool } from './server-pool.ts';
 import { type Waiter, WaitQueue } from './wait-queue.ts';
-
-/** `null`: the primary, whichever node that is; else a node that serves reads. */
-export type Wish = string | null;
 
 const welcomesMax = 200;
 const retryFirstMs = 50;

@@ -1,11 +1,21 @@
 import type { Counters } from '../counters.ts';
-import type { ConnectFailure } from '../server/handshake.ts';
+import type { ConnectFailure, ServerCredential } from '../server/handshake.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { RouterSettings } from '../settings.ts';
 import type { RouterTopology } from '../topology.ts';
-import type { PoolGroup } from './pool-group.ts';
 
 export type Opened = { ok: true; server: ServerConnection } | { ok: false; failure: ConnectFailure };
+
+/** In whose name a pool connects. */
+export interface PoolIdentity {
+  readonly user: string;
+  readonly database: string;
+  readonly credential: ServerCredential;
+  sharedIdle(server: ServerConnection): void;
+}
+
+/** `null`: the primary, whichever node that is; else a node that serves reads. */
+export type Wish = string | null;
 
 /** What all pools of a router share. */
 export interface PoolResources {
@@ -17,7 +27,7 @@ export interface PoolResources {
   isPaused(database: string): boolean;
   /** Whether one more connection to that server is within its limit; makes room among idle ones if it can. */
   mayOpen(node: string): boolean;
-  connect(group: PoolGroup, node: string, onClosed: (server: ServerConnection) => void): Promise<Opened>;
+  connect(group: PoolIdentity, node: string, onClosed: (server: ServerConnection) => void): Promise<Opened>;
 }
 
 /** Why a statement for the primary has to wait (pure); null: it need not. */

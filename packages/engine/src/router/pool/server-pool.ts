@@ -2,6 +2,8 @@ import type { ServerConnection } from '../server/server-connection.ts';
 
 /** After this long with one statement nobody else is put in line behind it. */
 const slowHeadMs = 20;
+/** After this long those behind it ask somewhere else. */
+const stuckHeadMs = 100;
 
 interface SharedLimits {
   sharedDepth: number;
@@ -39,7 +41,7 @@ export class ServerPool {
     let best: ServerConnection | null = null;
     for (const server of this.shared) {
       const isSlow = nowMs - server.headSinceMs > slowHeadMs;
-      if (server.isDoomed || isSlow || server.outstanding >= limits.sharedDepth) continue;
+      if (server.isDoomed || server.isShut || isSlow || server.outstanding >= limits.sharedDepth) continue;
       if (best === null || server.outstanding < best.outstanding) best = server;
     }
     if (this.shared.size >= limits.sharedConnections) return best;
@@ -52,7 +54,7 @@ export class ServerPool {
   /** Nobody waits long behind a statement that turns out to be slow. */
   relieveShared(nowMs: number): void {
     for (const server of this.shared)
-      if (server.outstanding > 1 && nowMs - server.headSinceMs > slowHeadMs) server.moveOthersAway();
+      if (server.outstanding > 1 && nowMs - server.headSinceMs > stuckHeadMs) server.moveOthersAway();
   }
 
   giveBack(server: ServerConnection): void {

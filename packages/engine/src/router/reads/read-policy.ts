@@ -1,12 +1,10 @@
 import type { Statement } from '../classify/classifier.ts';
-import type { Wish } from '../pool/pool-group.ts';
+import type { Wish } from '../pool/pool-resources.ts';
 import type { RouterTopology } from '../topology.ts';
+import type { Consistency } from './consistency.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { BalanceStrategy, LoadBalancer, ReadCandidate } from './load-balancer.ts';
 import type { WriteClock, WriteToken } from './write-clock.ts';
-
-export const consistencyLevels = ['eventual', 'bounded', 'session', 'strong'] as const;
-export type Consistency = (typeof consistencyLevels)[number];
 
 export interface ReadSettings {
   balance: BalanceStrategy;

@@ -62,6 +62,26 @@ export class Expectations<Item> {
     return (this.first + index) & (this.kinds.length - 1);
   }
 
+  /** The client's own, in order; the router's conversations do not count. */
+  asked(): number[] {
+    const kinds = [...Array(this.count).keys()].map((index) => this.kindAt(index));
+    return kinds.filter((kind) => kind !== expect.internal);
+  }
+
+  /**
+   * PostgreSQL reads the data of a COPY from here on. A Sync that was sent before the end of the data is swallowed by it
+   * (PostgreSQL: CopyGetData). @returns whether that end is still to be sent
+   */
+  beginCopyIn(): boolean {
+    for (let i = 1; i < this.count; ) {
+      const kind = this.kindAt(i);
+      if (kind === expect.sync || kind === expect.copyEnd) this.removeAt(i);
+      else i++;
+      if (kind === expect.copyEnd) return false;
+    }
+    return true;
+  }
+
   kindAt(index: number): number {
     return this.kinds[(this.first + index) & (this.kinds.length - 1)] as number;
   }

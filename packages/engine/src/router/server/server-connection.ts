@@ -6,11 +6,23 @@ import { closeComplete, parseComplete, readFields, terminate } from '../protocol
 import { backend, headerBytes, transactionStatus } from '../protocol/codes.ts';
 import { MessageCursor } from '../protocol/cursor.ts';
 import { backendRules } from '../protocol/limits.ts';
+import { effect, effectOf, isAboutTheServer } from './answers.ts';
 import { Expectations, expect } from './expectations.ts';
 import type { Greeting } from './handshake.ts';
+import { dropUntilSync, endAll, replaceOthers, tellSharers } from './line.ts';
 import { nobody } from './nobody.ts';
+import { ReportedParameters } from './reported-parameters.ts';
+import { Run } from './run.ts';
 import { ServerStatements } from './server-statements.ts';
 import type { Expected, Internal, PreparedItem, ServerLoss, ServerUser } from './server-user.ts';
+
+export interface ServerConnectionOptions {
+  node: string;
+  nowMs(): number;
+  onClosed(server: ServerConnection): void;
+  /** Everybody who shared it has been answered. */
+  onSharedIdle(server: ServerConnection): void;
+}
 
 const internalRowBytesMax = 64 * 1024;
 
@@ -20,9 +32,7 @@ export class ServerConnection implements WireHandlers {
   readonly node: string;
   readonly processId: number;
   readonly secret: Buffer;
-  /** What PostgreSQL has reported: ParameterStatus. */
-  readonly parameters: Map<string, string>;
-  private reportedText: string | null = null;
+  private readonly reports: ReportedParameters;
   readonly statements = new ServerStatements(randomBytes(4).toString('hex'));
   /** Session settings as they were last brought here, by name. */
   settings: ReadonlyMap<string, string>;
@@ -47,36 +57,35 @@ export class ServerConnection implements WireHandlers {
   /** In shared use: since when the first in line is served. */
   headSinceMs = 0;
   isShared = false;
+  /** In shared use: nobody else is put in line. */
+  isShut = false;
   private readonly nowMs: () => number;
   private readonly onSharedIdle: (server: ServerConnection) => void;
   private user: ServerUser | null = null;
-  private runBuffer: Buffer | null = null;
-  private runStart = 0;
-  private runEnd = 0;
+  private readonly run = new Run();
   /** The answer to what was asked last ends with an error that is not told. */
   private isUnsaid = false;
   private lastFatal = '';
-  private hasCutMessage = false;
 
   constructor(greeting: Greeting, options: ServerConnectionOptions) {
     this.wire = greeting.wire;
     this.node = options.node;
     this.processId = greeting.processId;
     this.secret = greeting.secret;
-    this.parameters = greeting.parameters;
+    this.reports = new ReportedParameters(greeting.parameters);
     this.settings = noSettings;
-    this.nowMs = options.nowMs;
-    this.openedAtMs = options.nowMs();
-    this.usedAtMs = this.openedAtMs;
-    this.onClosed = options.onClosed;
-    this.onSharedIdle = options.onSharedIdle;
+    ({ nowMs: this.nowMs, onClosed: this.onClosed, onSharedIdle: this.onSharedIdle } = options);
+    this.openedAtMs = this.usedAtMs = options.nowMs();
     this.wire.use(this);
+  }
+
+  get parameters(): ReadonlyMap<string, string> {
+    return this.reports.values;
   }
 
   /** All of what clients are told of the parameters, as one text to compare. */
   get reported(): string {
-    this.reportedText ??= [...this.parameters].filter(([name]) => !untold.has(name)).join('\0');
-    return this.reportedText;
+    return this.reports.asText;
   }
 
   get currentUser(): ServerUser | null {
@@ -89,7 +98,7 @@ export class ServerConnection implements WireHandlers {
 
   /** Something of the client's has not been answered yet. */
   get isAsked(): boolean {
-    return this.whatIsAsked().isAsked;
+    return this.expected.asked().length > 0;
   }
 
   get isReusable(): boolean {
@@ -141,19 +150,18 @@ export class ServerConnection implements WireHandlers {
 
   /** Whoever waits behind the first in line asks somewhere else. What they asked here is answered to nobody. */
   moveOthersAway(first: ServerUser | null = this.user): void {
-    this.isDoomed = true;
-    for (const user of this.expected.everyItem()) {
-      if (user === null || user === first || user === nobody || !('forward' in user)) continue;
-      this.expected.replace(user, nobody);
-      user.lost({ ...lostToNobody, detail: 'the one before it takes long' });
-    }
+    this.isShut = true;
+    tellSharers(replaceOthers(this.expected, first), {
+      isCutMessage: false,
+      detail: 'the one before it takes long',
+    });
   }
 
   sendPrepared(kind: number, item: PreparedItem, bytes: Buffer): void {
     this.expected.push(kind, item);
-    if (bytes.length > 0) this.wire.appendAll(bytes);
     // What is only said has its turn at once when nothing is before it.
     if (bytes.length === 0) this.sayWhatIsDue();
+    else this.wire.appendAll(bytes);
   }
 
   /** The router's own messages, closed by a Sync or being one Query. */
@@ -195,7 +203,7 @@ export class ServerConnection implements WireHandlers {
     const { cursor } = this;
     cursor.load(buffer, 0, length);
     while (cursor.next()) this.take();
-    this.emit();
+    this.run.emit(this.user);
     this.user?.flush();
     if (cursor.violation) this.destroy();
   }
@@ -203,36 +211,23 @@ export class ServerConnection implements WireHandlers {
   closed(error: Error | null): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    const asked = this.expected.asked();
     const loss: ServerLoss = {
       status: this.status,
-      ...this.whatIsAsked(),
-      isCutMessage: this.hasCutMessage,
+      ...{ asked, isAsked: asked.length > 0 },
+      isCutMessage: this.run.isCut,
       detail: this.lastFatal || (error?.message ?? 'the connection to the server was closed'),
     };
-    const sharers: ServerUser[] = [];
-    for (; this.expected.length > 0; this.expected.shift()) {
-      const item = this.expected.headItem;
-      if (item && 'forward' in item) sharers.push(item);
-      else if (item && 'lost' in item) item.lost();
-    }
     const { user } = this;
+    const sharers = endAll(this.expected);
     this.user = null;
     this.onClosed(this);
     if (!this.isShared) user?.lost(loss);
-    sharers.forEach((sharer, index) => {
-      sharer.lost({ ...lostToNobody, detail: loss.detail, isCutMessage: index === 0 && loss.isCutMessage });
-    });
+    tellSharers(sharers, loss);
   }
 
   drained(): void {
     this.user?.serverDrained();
-  }
-
-  /** Of the client's; the router's own conversations do not count. */
-  private whatIsAsked(): { isAsked: boolean; asked: number[] } {
-    const kinds = [...Array(this.expected.length).keys()].map((index) => this.expected.kindAt(index));
-    const asked = kinds.filter((kind) => kind !== expect.internal);
-    return { isAsked: asked.length > 0, asked };
   }
 
   private take(): void {
@@ -240,7 +235,7 @@ export class ServerConnection implements WireHandlers {
     const { type } = cursor;
     if (type === backend.dataRow || type === backend.copyData) {
       if (expected.headKind === expect.internal) this.hear();
-      else this.extend();
+      else this.run.extend(this.cursor, this.user);
       return;
     }
     switch (type) {
@@ -254,10 +249,10 @@ export class ServerConnection implements WireHandlers {
         this.parameterStatus();
         return;
       case backend.noticeResponse:
-        if (expected.headKind !== expect.internal) this.extend();
+        if (expected.headKind !== expect.internal) this.run.extend(this.cursor, this.user);
         return;
       case backend.notificationResponse:
-        this.extend();
+        this.run.extend(this.cursor, this.user);
         return;
       default:
         if (expected.headKind === expect.internal) this.hear();
@@ -265,43 +260,14 @@ export class ServerConnection implements WireHandlers {
     }
   }
 
-  /** What answers a message of the extended protocol, or is a part of what a Query is answered with. */
   private answer(type: number): void {
-    const { expected } = this;
-    const head = expected.headKind;
-    switch (type) {
-      case backend.parseComplete:
-      case backend.closeComplete:
-        if (head !== expect.injectedParse && head !== expect.injectedClose) this.extend();
-        expected.shift();
-        break;
-      case backend.bindComplete:
-        this.extend();
-        expected.shift();
-        break;
-      case backend.rowDescription:
-      case backend.noData:
-        this.extend();
-        if (head !== expect.describe || !this.cursor.isLast) return;
-        expected.shift();
-        break;
-      case backend.commandComplete:
-      case backend.emptyQueryResponse:
-      case backend.portalSuspended:
-        this.extend();
-        this.isCopyingIn = false;
-        if (head !== expect.execute) return;
-        expected.shift();
-        break;
-      case backend.copyInResponse:
-      case backend.copyBothResponse:
-        this.extend();
-        this.beginCopyIn();
-        return;
-      default:
-        this.extend();
-        return;
-    }
+    const { expected, cursor } = this;
+    const found = effectOf(type, expected.headKind, cursor.isLast);
+    if (found !== effect.swallowed) this.run.extend(cursor, this.user);
+    if (found === effect.beginsCopy) this.isCopyingIn = expected.beginCopyIn();
+    if (found === effect.part || found === effect.beginsCopy) return;
+    this.isCopyingIn = false;
+    expected.shift();
     this.sayWhatIsDue();
   }
 
@@ -325,32 +291,33 @@ export class ServerConnection implements WireHandlers {
       return;
     }
     expected.shift();
-    if (!this.isUnsaid) this.extend();
+    if (!this.isUnsaid) this.run.extend(this.cursor, this.user);
     if (this.isShared) {
       this.nextSharer(status);
       return;
     }
-    this.emit();
+    this.run.emit(this.user);
     this.sayWhatIsDue();
     if (expected.length > 0) return;
     this.tellSettled(this.user, status);
   }
 
   private tellSettled(user: ServerUser | null, status: number): void {
+    user?.flush();
     const { isUnsaid } = this;
     this.isUnsaid = false;
-    user?.flush();
-    if (isUnsaid) user?.again();
-    else user?.settled(status);
+    if (!isUnsaid) user?.settled(status);
+    else user?.again();
   }
 
   private nextSharer(status: number): void {
     const { expected, user } = this;
-    this.emit();
+    this.run.emit(this.user);
     this.user = expected.headItem as ServerUser | null;
     this.headSinceMs = this.nowMs();
     if (expected.length === 0) {
       this.isShared = false;
+      this.isShut = false;
       this.user = null;
       // First it is free, then the next statement is looked for: that may be one for it.
       this.onSharedIdle(this);
@@ -371,7 +338,7 @@ export class ServerConnection implements WireHandlers {
       this.isDoomed = true;
       if (isAboutTheServer(sqlState)) {
         // What came with it is the beginning of an answer without an end: unsaid, it can be asked for again.
-        this.runBuffer = null;
+        this.run.drop();
         return;
       }
     }
@@ -382,58 +349,29 @@ export class ServerConnection implements WireHandlers {
     if (head === expect.none) return;
     if (this.user?.retriesAfter(sqlState)) {
       this.isUnsaid = true;
-      this.runBuffer = null;
+      this.run.drop();
       if (head !== expect.query && head !== expect.sync) this.dropUntilSync(sqlState);
       return;
     }
     this.user?.failed(sqlState);
-    this.extend();
+    this.run.extend(this.cursor, this.user);
     if (head !== expect.query && head !== expect.sync) this.dropUntilSync(sqlState);
   }
 
-  /** After an error PostgreSQL ignores everything up to the next Sync, Queries too. */
   private dropUntilSync(sqlState: string): void {
-    const { expected } = this;
-    while (
-      expected.length > 0 &&
-      expected.headKind !== expect.sync &&
-      expected.headKind !== expect.internal
-    ) {
-      const item = expected.headItem as PreparedItem | null;
-      if (item) {
-        // What was only to be said is prepared here already.
-        if (expected.headKind !== expect.saidParse && item.kind === 'parse')
-          this.statements.forget(item.statement);
-        if (item.kind === 'parse' && this.unnamed === item.statement) this.unnamed = null;
-        this.user?.undone(item);
-      }
-      expected.shift();
+    for (const { item, wasSent } of dropUntilSync(this.expected)) {
+      if (wasSent && item.kind === 'parse') this.statements.forget(item.statement);
+      if (this.unnamed === item.statement) this.unnamed = null;
+      this.user?.undone(item);
     }
     // "cached plan must not change result type", "prepared statement does not exist": prepare anew the next time.
     if (sqlState === '0A000' || sqlState === '26000') this.statements.forgetAll();
   }
 
   private parameterStatus(): void {
-    const { buffer, start, end } = this.cursor;
-    const [name = '', value = ''] = buffer.toString('utf8', start + headerBytes, end - 1).split('\0');
-    this.parameters.set(name, value);
-    this.reportedText = null;
-    if (this.expected.headKind !== expect.internal && this.user?.wantsParameter(name)) this.extend();
-  }
-
-  /** A Sync that was sent before the end of the data is swallowed by the COPY (PostgreSQL: CopyGetData). */
-  private beginCopyIn(): void {
-    const { expected } = this;
-    for (let i = 1; i < expected.length; ) {
-      const kind = expected.kindAt(i);
-      if (kind === expect.copyEnd) {
-        expected.removeAt(i);
-        return;
-      }
-      if (kind !== expect.sync) i++;
-      else expected.removeAt(i);
-    }
-    this.isCopyingIn = true;
+    const { cursor, expected, user } = this;
+    const name = this.reports.take(cursor.buffer, cursor.start, cursor.end);
+    if (expected.headKind !== expect.internal && user?.wantsParameter(name)) this.run.extend(cursor, user);
   }
 
   /** Answers to what the server was never asked, when their turn has come. */
@@ -449,7 +387,7 @@ export class ServerConnection implements WireHandlers {
   }
 
   private say(bytes: Buffer): void {
-    this.emit();
+    this.run.emit(this.user);
     this.user?.forward(bytes, 0, bytes.length);
   }
 
@@ -457,52 +395,6 @@ export class ServerConnection implements WireHandlers {
     const { buffer, start, end, type } = this.cursor;
     (this.expected.headItem as Internal).message(type, buffer, start, end);
   }
-
-  /** The piece the cursor stands on goes to the client; what lies side by side goes together. */
-  private extend(): void {
-    const { cursor } = this;
-    if (this.runBuffer === cursor.buffer && this.runEnd === cursor.start) {
-      this.runEnd = cursor.end;
-    } else {
-      this.emit();
-      this.runBuffer = cursor.buffer;
-      this.runStart = cursor.start;
-      this.runEnd = cursor.end;
-    }
-    this.hasCutMessage = !cursor.isLast;
-  }
-
-  private emit(): void {
-    const { runBuffer } = this;
-    if (runBuffer === null) return;
-    this.runBuffer = null;
-    this.user?.forward(runBuffer, this.runStart, this.runEnd);
-  }
 }
-
-export interface ServerConnectionOptions {
-  node: string;
-  nowMs(): number;
-  onClosed(server: ServerConnection): void;
-  /** Everybody who shared it has been answered. */
-  onSharedIdle(server: ServerConnection): void;
-}
-
-/** It differs between the servers of a cluster, and says nothing of the session. */
-const untold = new Set(['in_hot_standby']);
-
-/** A shared statement that was not answered. */
-const lostToNobody: ServerLoss = {
-  status: transactionStatus.idle,
-  isAsked: true,
-  asked: [expect.query],
-  isCutMessage: false,
-  detail: '',
-};
 
 const noSettings: ReadonlyMap<string, string> = new Map();
-
-/** Shutdown, crash and recovery; what is left of FATAL is between the client and its statement (a timeout, say). */
-function isAboutTheServer(sqlState: string): boolean {
-  return ['57P01', '57P02', '57P03', '57P04'].includes(sqlState);
-}

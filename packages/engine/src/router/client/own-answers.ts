@@ -1,0 +1,50 @@
+import type { Statement } from '../classify/classifier.ts';
+import { commandComplete, readyForQuery } from '../protocol/build.ts';
+import { transactionStatus } from '../protocol/codes.ts';
+import type { ServerConnection } from '../server/server-connection.ts';
+import type { Flight } from './flight.ts';
+import type { SessionView } from './session-view.ts';
+
+/** Simple queries that the router answers itself, because only it knows what they are about. */
+
+export function answerInFailedTransaction(session: SessionView, statement: Statement): true {
+  if (!session.failedTransaction.endsWith(statement)) return session.refuseInFailedTransaction(true);
+  session.say(commandComplete('ROLLBACK'));
+  session.say(readyForQuery(transactionStatus.idle));
+  return true;
+}
+
+/** DEALLOCATE of what the client has prepared through the protocol. @returns whether it was that */
+export function deallocateHere(session: SessionView, { facts }: Statement): boolean {
+  const { deallocates } = facts;
+  if (deallocates === null || deallocates === 'all') return false;
+  const status = session.server?.status ?? transactionStatus.idle;
+  const isBusy = (session.server?.outstanding ?? 0) > 0;
+  if (!session.named.get(deallocates.name) || isBusy || status === transactionStatus.failed) return false;
+  session.named.remove(deallocates.name);
+  session.say(commandComplete('DEALLOCATE'));
+  session.say(readyForQuery(status));
+  return true;
+}
+
+/** Read-only transaction; temporary or unlogged table; something that recovery does not allow. */
+const refusalsOfReplicas = new Set(['25006', '0A000', '55000']);
+/** A read that held up replay for too long. */
+const conflictWithRecovery = '40001';
+
+/** Whether an error says that this was the wrong server for a read, of which nothing has been forwarded. */
+export function isWrongServer(
+  server: ServerConnection | null,
+  { flight, isPrimary, sqlState }: { flight: Flight; isPrimary: boolean; sqlState: string },
+): boolean {
+  if (!server || server.status !== transactionStatus.idle || !flight.canRepeat) return false;
+  // PostgreSQL says that it is a standby, whatever the topology says: not to be asked again before that is settled.
+  if (isPrimary) {
+    const isMistaken = sqlState === '25006' && server.parameters.get('in_hot_standby') === 'on';
+    if (isMistaken) server.isDoomed = true;
+    return isMistaken;
+  }
+  const isRefusal = refusalsOfReplicas.has(sqlState);
+  if (isRefusal) flight.refusedByReplica();
+  return isRefusal || sqlState === conflictWithRecovery;
+}

@@ -1,0 +1,62 @@
+import type { ServerLoss } from '../server/server-user.ts';
+import { answerLoss } from './loss.ts';
+import type { Postponed } from './postponed.ts';
+import type { LinkOwner, ServerLink } from './server-link.ts';
+import type { SessionView } from './session-view.ts';
+import type { SharedUse } from './shared-use.ts';
+
+export interface RecoveryOwner extends SessionView, LinkOwner {
+  readonly link: ServerLink;
+  readonly shared: SharedUse;
+  readonly postponed: Postponed;
+}
+
+/** What a session does when its server is lost, or was the wrong one: asks again, or says what has become of it. */
+export class Recovery {
+  private readonly owner: RecoveryOwner;
+
+  constructor(owner: RecoveryOwner) {
+    this.owner = owner;
+  }
+
+  lost(loss: ServerLoss): void {
+    const { owner } = this;
+    const { flight } = owner;
+    owner.link.server = null;
+    const wasShared = owner.shared.settled();
+    if (owner.isClosed) return;
+    owner.isSkipping = false;
+    // It may have been made to wait for the server to take what it said.
+    owner.wire.resume();
+    const verdict = flight.judge(loss);
+    const bytes = flight.bytesToRepeat;
+    flight.reset();
+    if (verdict === 'retry' || (verdict === 'nothing' && owner.pin === null && owner.isWaiting)) {
+      this.repeat(bytes);
+      return;
+    }
+    answerLoss(owner, verdict, loss);
+    if (wasShared) owner.goOn();
+  }
+
+  /** The server is fine, and cannot do it. */
+  again(): void {
+    const { owner } = this;
+    const bytes = owner.flight.bytesToRepeat;
+    owner.flight.reset();
+    const { server } = owner.link;
+    if (!owner.shared.settled() && server) owner.link.giveBack(server);
+    this.repeat(bytes);
+  }
+
+  /** Asks the primary what has not been answered. */
+  private repeat(bytes: Buffer): void {
+    const { owner } = this;
+    owner.context.counters.retried++;
+    owner.postponed.addFirst(bytes);
+    owner.named.forgetFresh();
+    owner.hold();
+    const server = owner.context.group.acquire(owner, null);
+    if (server && owner.link.take(server)) owner.goOn();
+  }
+}

@@ -1,0 +1,55 @@
+import { transactionStatus } from '../protocol/codes.ts';
+import { type Expectations, expect } from './expectations.ts';
+import { nobody } from './nobody.ts';
+import type { Expected, PreparedItem, ServerLoss, ServerUser } from './server-user.ts';
+
+/** What happens to what stands in line on one server. */
+
+/** Nothing more will be answered: empties the line. @returns whoever shared the server, the first in line first */
+export function endAll(expected: Expectations<Expected>): ServerUser[] {
+  const sharers: ServerUser[] = [];
+  for (; expected.length > 0; expected.shift()) {
+    const item = expected.headItem;
+    if (item && 'forward' in item) sharers.push(item);
+    else if (item && 'lost' in item) item.lost();
+  }
+  return sharers;
+}
+
+/** What everybody but `first` has asked is answered to nobody. @returns those others */
+export function replaceOthers(expected: Expectations<Expected>, first: ServerUser | null): ServerUser[] {
+  const others: ServerUser[] = [];
+  for (const item of expected.everyItem()) {
+    if (item === null || item === first || item === nobody || !('forward' in item)) continue;
+    expected.replace(item, nobody);
+    others.push(item);
+  }
+  return others;
+}
+
+/** Each has asked one statement outside of a transaction. Only the first may have got a part of its answer. */
+export function tellSharers(
+  sharers: readonly ServerUser[],
+  { detail, isCutMessage }: Pick<ServerLoss, 'detail' | 'isCutMessage'>,
+): void {
+  sharers.forEach((sharer, index) => {
+    sharer.lost({
+      ...{ status: transactionStatus.idle, isAsked: true, asked: [expect.query], detail },
+      isCutMessage: index === 0 && isCutMessage,
+    });
+  });
+}
+
+/**
+ * After an error PostgreSQL ignores everything up to the next Sync, Queries too. @returns what was to be prepared or closed
+ * by that; what the server was never asked has not changed there
+ */
+export function dropUntilSync(expected: Expectations<Expected>): { item: PreparedItem; wasSent: boolean }[] {
+  const undone: { item: PreparedItem; wasSent: boolean }[] = [];
+  while (expected.length > 0 && expected.headKind !== expect.sync && expected.headKind !== expect.internal) {
+    const item = expected.headItem as PreparedItem | null;
+    if (item) undone.push({ item, wasSent: expected.headKind !== expect.saidParse });
+    expected.shift();
+  }
+  return undone;
+}
