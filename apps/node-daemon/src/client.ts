@@ -1,5 +1,6 @@
 import { request as httpRequest, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { backupOverviewSchema } from '@quantadb/engine/contract/backup-view';
 import { clusterEventSchema, operationSchema } from '@quantadb/engine/contract/cluster-state';
 import { nodeReportSchema, stateAnswerSchema } from '@quantadb/engine/contract/node-report';
 import {
@@ -13,6 +14,7 @@ import { z } from 'zod';
 import { type HttpAnswer, readAnswer, resultOf } from './http-answer.ts';
 
 const readDeadlineMs = 3000;
+const repositoryDeadlineMs = 90_000;
 const changeDeadlineMs = 15_000;
 
 interface Call<T> {
@@ -70,6 +72,12 @@ export class DaemonClient {
 
   operations() {
     return this.call({ path: '/api/operations', schema: z.array(operationSchema) });
+  }
+
+  /** Reads the repository, which may be far away. */
+  backups() {
+    const schema = backupOverviewSchema.nullable();
+    return this.call({ path: '/api/backups', schema, deadlineMs: repositoryDeadlineMs });
   }
 
   plan(request: OperationRequest) {

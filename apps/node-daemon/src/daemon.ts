@@ -1,11 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { BackupNode } from '@quantadb/engine/backup/backup-node';
 import { Coordinator } from '@quantadb/engine/cluster/coordinator';
 import { PostgresDatabase } from '@quantadb/engine/cluster/postgres-database';
 import { ReaperClient } from '@quantadb/engine/failover/reaper/client';
 import { killOrphans } from '@quantadb/engine/failover/reaper/orphans';
 import { SealStore } from '@quantadb/engine/failover/seal-store';
 import { timingOf } from '@quantadb/engine/failover/timing';
+import type { NodePlace } from '@quantadb/engine/postgres/layout';
 import type { OsUser } from '@quantadb/engine/postgres/postmaster-host';
 import { readCertificate } from '@quantadb/engine/security/pki';
 import { withDeadline } from '@quantadb/engine/shared/deadline';
@@ -94,6 +96,9 @@ export class Daemon {
       arm: async (deadlineMs) => (await reaper.arm(deadlineMs)).ok,
       certificateUntilMs: () => readCertificate(tls.cert).untilMs,
       pids,
+      ...(config.kind === 'data'
+        ? { backups: new BackupNode({ place: placeOf(config, osUser), logger }) }
+        : {}),
       logger,
       onFatal: (error) => void daemon?.fail(error),
     });
@@ -233,6 +238,17 @@ function createDatabase(
 ): PostgresDatabase {
   const { reaper, osUser } = parts;
   return new PostgresDatabase({
+    ...placeOf(config, osUser),
+    host: reaper,
+    logger,
+    disarm: async () => {
+      await reaper.disarm();
+    },
+  });
+}
+
+function placeOf(config: HostConfig, osUser: OsUser | null): NodePlace {
+  return {
     nodeName: config.name,
     clusterName: 'quantadb',
     binDir: config.binDir,
@@ -243,10 +259,5 @@ function createDatabase(
     listenHost: config.listenHost,
     tls: config.tls,
     osUser,
-    host: reaper,
-    logger,
-    disarm: async () => {
-      await reaper.disarm();
-    },
-  });
+  };
 }

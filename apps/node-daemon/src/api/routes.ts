@@ -71,6 +71,8 @@ export class Routes {
         return json(facade.events(sinceOf(url)));
       case '/api/operations':
         return json(facade.operations());
+      case '/api/backups':
+        return json(await facade.backups());
       default:
         throw new QuantaError('NOT_FOUND', `nothing is at ${path.slice(0, 100)}`);
     }
@@ -131,10 +133,21 @@ function urlOf(request: IncomingMessage): URL {
   }
 }
 
-/** Access rules and parameters may name servers and passwords of others: they are not for everybody. */
+/**
+ * Access rules and parameters may name servers and passwords of others: they are not for everybody. The secrets of the
+ * backup repository are for nobody.
+ */
 function stateFor(caller: HttpCaller, state: ClusterState | null): ClusterState | null {
-  if (state === null || caller.kind !== 'anybody') return state;
-  return { ...state, hba: [], parameters: {} };
+  if (state === null) return null;
+  const shown = withoutBackupSecrets(state);
+  return caller.kind === 'anybody' ? { ...shown, hba: [], parameters: {} } : shown;
+}
+
+function withoutBackupSecrets(state: ClusterState): ClusterState {
+  const { backup } = state;
+  if (!backup?.config) return state;
+  const secrets = { cipherPass: null, s3Key: null, s3KeySecret: null };
+  return { ...state, backup: { ...backup, config: { ...backup.config, secrets } } };
 }
 
 function json(value: unknown, status = 200): Answer {

@@ -1,5 +1,5 @@
 import { Cron } from 'croner';
-import type { BackupSchedule } from '../contract/backup.ts';
+import type { BackupSchedule, DrillPolicy } from '../contract/backup.ts';
 import type { BackupType } from './engine.ts';
 
 /** When backups are due (pure): schedules as people write them, in the time zone they live in. */
@@ -67,6 +67,21 @@ export function dueBackup(
     type: first.schedule.type,
     serves: due.map(({ schedule, slotMs }) => ({ scheduleId: schedule.id, slotMs })),
   };
+}
+
+/** A drill is due like a backup is; it has a slot of its own. */
+export function dueDrill(
+  drills: DrillPolicy | null,
+  memory: ScheduleMemory,
+  at: { nowMs: number; clusterId: string; slot: string },
+): { serves: DueBackup['serves'] } | null {
+  if (drills === null) return null;
+  const slotMs = dueSlot(drillSchedule(drills, at.slot), memory, at);
+  return slotMs === null ? null : { serves: [{ scheduleId: at.slot, slotMs }] };
+}
+
+export function drillSchedule({ cron, timeZone }: DrillPolicy, id: string): BackupSchedule {
+  return { id, type: 'incr', cron, timeZone, jitterMinutes: 0, window: null, enabled: true };
 }
 
 function dueSlot(

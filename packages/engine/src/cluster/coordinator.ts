@@ -1,3 +1,6 @@
+import type { BackupHost } from '../backup/backup-host.ts';
+import { backupOverview } from '../backup/overview.ts';
+import type { BackupOverview } from '../contract/backup-view.ts';
 import type { Addresses, ClusterEvent, ClusterState, Operation } from '../contract/cluster-state.ts';
 import type { DaemonFacade } from '../contract/daemon-facade.ts';
 import type { NodeReport } from '../contract/node-report.ts';
@@ -52,6 +55,8 @@ export interface CoordinatorOptions {
   logger: Logger;
   clock?: Clock;
   newId?: NewId;
+  /** This host's part in backups; none on a witness. */
+  backups?: BackupHost;
   /** How the Raft thread is made, and where this host's small durable files are; the simulator has its own. */
   spawnRaft?: SpawnRaft;
   files?: StateDirectory;
@@ -133,6 +138,7 @@ export class Coordinator implements DaemonFacade {
     const { failovers, monitor } = this.decider;
     this.handlers = peerHandlers({
       ...{ self: self.name, group, agent, database, failovers, monitor, contacts },
+      backups: options.backups ?? null,
       coordinator: this,
     });
   }
@@ -161,6 +167,7 @@ export class Coordinator implements DaemonFacade {
   async shutdown(options: { postgres: 'stop' | 'leave' }): Promise<void> {
     this.stopTimer();
     this.contacts.stop();
+    this.options.backups?.stop();
     if (options.postgres === 'stop') await this.agent.stopDatabase();
     this.lease.release();
     await this.agent.stop();
@@ -232,6 +239,13 @@ export class Coordinator implements DaemonFacade {
     return state.operation ? [...state.pastOperations, state.operation] : state.pastOperations;
   }
 
+  async backups(): Promise<BackupOverview | null> {
+    const state = this.group.state();
+    const { self, logger } = this.options;
+    if (!state) return null;
+    return backupOverview({ self: self.name, peers: this.peers, logger, state, nowMs: this.clock.wallMs() });
+  }
+
   plan(request: OperationRequest): Promise<OperationPlan> {
     return this.decider.desk.plan(request);
   }
@@ -279,6 +293,7 @@ export class Coordinator implements DaemonFacade {
     const revision = this.group.state()?.revision ?? 0;
     if (revision === this.seenRevision) return;
     this.seenRevision = revision;
+    this.options.backups?.follow(this.group.state());
     this.agent.wakeAtOnce();
   }
 

@@ -1,3 +1,4 @@
+import { ClusterBackupManager } from '../backup/cluster-backup-manager.ts';
 import type { Addresses, ClusterState } from '../contract/cluster-state.ts';
 import { FailoverManager } from '../failover/failover-manager.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
@@ -34,7 +35,7 @@ export interface DeciderOptions {
   newId: NewId;
 }
 
-/** What a node does when it leads the Raft group: failovers, operations, housekeeping. Idle everywhere else. */
+/** What a node does when it leads the Raft group: failovers, operations, housekeeping, backups. Idle everywhere else. */
 export class Decider {
   readonly failovers: FailoverManager;
   readonly monitor: ClusterMonitor;
@@ -42,6 +43,7 @@ export class Decider {
   private readonly operationRunner: OperationRunner;
   private readonly housekeeper: Housekeeper;
   private readonly synchronous: SynchronousReplicationManager;
+  readonly backups: ClusterBackupManager;
 
   constructor(options: DeciderOptions) {
     const { group, logger, timing, clock, newId, commander, peers, agent, database } = options;
@@ -69,6 +71,8 @@ export class Decider {
     this.housekeeper = new Housekeeper({ ...shared, monitor, raft });
     this.desk = new OperationDesk({ ...options, monitor });
     const application = () => this.desk.application;
+    const backupSecrets = () => this.desk.backupSecrets;
+    this.backups = new ClusterBackupManager({ ...shared, monitor });
     const handlers = operationHandlers({
       ...shared,
       agent,
@@ -78,6 +82,7 @@ export class Decider {
       raft,
       synchronous,
       application,
+      backupSecrets,
     });
     this.operationRunner = new OperationRunner({ ...shared, handlers });
   }
@@ -88,5 +93,6 @@ export class Decider {
     this.operationRunner.tick();
     this.housekeeper.tick();
     this.synchronous.tick();
+    this.backups.tick();
   }
 }

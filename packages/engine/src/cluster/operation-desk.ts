@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { RepositorySecrets } from '../contract/backup.ts';
 import { type Addresses, durabilitySchema, type Member, type Operation } from '../contract/cluster-state.ts';
 import type { OperationPlan, OperationRequest, OperationStart } from '../contract/operations.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
@@ -36,6 +37,8 @@ export class OperationDesk {
   private readonly options: OperationDeskOptions;
   /** The application's password, for the founder's own steps: it is never written into the log. */
   application: CreateRequest['application'] = null;
+  /** Of a repository that is being set: written into the log with the settings, never with the operation. */
+  backupSecrets: RepositorySecrets | null = null;
 
   constructor(options: OperationDeskOptions) {
     this.options = options;
@@ -68,6 +71,7 @@ export class OperationDesk {
     if (plan.hash !== start.planHash) {
       throw new QuantaError('REFUSED', 'the cluster has changed since the plan was made', planAgain);
     }
+    if (request.kind === 'configure-backup') this.backupSecrets = request.secrets;
     return this.begin(start, plan.revision);
   }
 
@@ -132,6 +136,7 @@ export class OperationDesk {
 }
 
 function withoutSecrets(request: OperationRequest): unknown {
+  if (request.kind === 'configure-backup') return { ...request, secrets: request.secrets !== null };
   if (request.kind !== 'create-cluster' || !request.application) return request;
   const { role, database } = request.application;
   return { ...request, application: { role, database } };

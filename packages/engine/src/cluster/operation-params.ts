@@ -1,5 +1,6 @@
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
 import type { OperationRequest } from '../contract/operations.ts';
+import { configureParams } from './backup-steps.ts';
 import type { StepContext } from './operation-runner.ts';
 
 /** How a request is stored with its operation: flat, without secrets, and read back by the steps (pure). */
@@ -64,5 +65,15 @@ export function operationParams(
       return { node: request.node, on: request.on !== null, minutes: request.on?.minutes ?? null };
     case 'set-durability':
       return { ...request.durability };
+    case 'configure-backup':
+      return configureParams(request);
+    case 'start-backup':
+      return { ...request.work };
+    case 'cancel-backup':
+      return {};
+    case 'create-restore-point':
+      return { name: request.name };
+    case 'hold-backup':
+      return { label: request.label, note: request.note };
   }
 }

@@ -1,3 +1,4 @@
+import type { RepositorySecrets } from '../contract/backup.ts';
 import { nodeChangeSchema, type OperationRequest } from '../contract/operations.ts';
 import type { FailoverManager } from '../failover/failover-manager.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
@@ -7,6 +8,7 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { NewId } from '../shared/random.ts';
+import { BackupSteps } from './backup-steps.ts';
 import { untilCloned } from './clone-wait.ts';
 import type { Commander } from './commander.ts';
 import type { Database } from './database.ts';
@@ -36,6 +38,7 @@ export interface OperationResources {
   newId?: NewId;
   /** The password of the application role that create-cluster was asked for; it lives in this process only. */
   application(): Extract<OperationRequest, { kind: 'create-cluster' }>['application'];
+  backupSecrets(): RepositorySecrets | null;
 }
 
 const minuteMs = 60_000;
@@ -44,6 +47,7 @@ const minuteMs = 60_000;
 export function operationHandlers(resources: OperationResources): OperationRunnerOptions['handlers'] {
   const steps = new OperationHandlers(resources);
   const restarts = new RestartSteps(resources);
+  const backups = new BackupSteps(resources);
   return {
     'create-cluster': [steps.initialise, steps.grantFirst, steps.waitUntilOpen, steps.createApplication],
     'add-node': [
@@ -67,6 +71,17 @@ export function operationHandlers(resources: OperationResources): OperationRunne
     ],
     'reinitialise-node': [restarts.giveUpData, restarts.waitForCopy],
     'set-parameters': [restarts.checkParameters, restarts.changeParameters, restarts.tellNodes],
+    'configure-backup': [
+      backups.checkHosts,
+      backups.prepareRepository,
+      backups.agree,
+      backups.setUpArchiving,
+      backups.proveArchiving,
+    ],
+    'start-backup': [backups.startBackup],
+    'cancel-backup': [backups.cancelBackup],
+    'create-restore-point': [backups.createRestorePoint],
+    'hold-backup': [backups.holdBackup],
   };
 }
 

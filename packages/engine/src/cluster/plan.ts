@@ -8,6 +8,7 @@ import type { OperationRequest } from '../contract/operations.ts';
 import { intendedTarget } from '../replication/sync-target.ts';
 import { dataMembers, targetVoters, voteAdvice } from './membership.ts';
 import { planNode } from './node-change.ts';
+import { backupOperationSteps, planBackup } from './plan-backup.ts';
 import { maintenanceWarnings, type PlanBody, type PlanInput } from './plan-body.ts';
 import { planParameters, planReinitialise, planRestart, planRollingRestart } from './plan-restart.ts';
 
@@ -60,6 +61,7 @@ export const operationSteps = {
   'reinitialise-node': ['Give up its data', 'Clone the data'],
   'set-node': ['Set the node'],
   'set-parameters': ['Check the parameters', 'Change them', 'Tell every node'],
+  ...backupOperationSteps,
 } as const;
 
 /** The plan without its hash and expiry, which the caller adds. */
@@ -101,6 +103,12 @@ export function planOf(input: PlanInput, request: OperationRequest): PlanBody {
       return planReinitialise(input, base, request.node);
     case 'set-parameters':
       return planParameters(base, request.parameters);
+    case 'configure-backup':
+    case 'start-backup':
+    case 'cancel-backup':
+    case 'create-restore-point':
+    case 'hold-backup':
+      return planBackup(input, base, request);
     case 'rolling-restart': {
       const candidate = bestCandidate(input);
       return planRollingRestart(input, base, { candidate, refusal: whyNotSwitchover(input, candidate) });

@@ -1,3 +1,4 @@
+import type { BackupOverview } from './backup-view.ts';
 import type { ClusterEvent, ClusterState, Operation } from './cluster-state.ts';
 import type { NodeReport } from './node-report.ts';
 import type { OperationPlan, OperationRequest, OperationStart } from './operations.ts';
@@ -20,6 +21,8 @@ export interface DaemonFacade {
   metrics(): Promise<string>;
   events(sinceId: number): ClusterEvent[];
   operations(): Operation[];
+  /** What is agreed on about backups, and what the repository holds. Null in no cluster. */
+  backups(): Promise<BackupOverview | null>;
   plan(request: OperationRequest): Promise<OperationPlan>;
   /** Starts the operation and returns at once; progress is in `operations()`. Forwarded to the decider. */
   start(start: OperationStart): Promise<{ operationId: string }>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { backupRequestSchemas } from './backup.ts';
 import {
   addressesSchema,
   durabilitySchema,
@@ -71,6 +72,7 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('set-node'), node: nodeNameSchema, change: nodeChangeSchema }),
   /** Whom a commit waits for, and what happens when they do not answer. */
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
+  ...backupRequestSchemas,
 ]);
 export type OperationRequest = z.infer<typeof operationRequestSchema>;
 

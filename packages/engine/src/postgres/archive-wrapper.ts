@@ -85,6 +85,13 @@ export async function setRepository(
   await writeOwnedFile(files.repositoryConfig, repository.configuration, ownership);
 }
 
+/** Finished segments are kept nowhere any more. */
+export async function dropRepository(place: NodePlace): Promise<void> {
+  const files = filesOf(place);
+  await rm(files.repositoryConfig, { force: true });
+  await rm(files.repositoryStanza, { force: true });
+}
+
 function shellQuote(text: string): string {
   return `'${text.replaceAll("'", `'"'"'`)}'`;
 }

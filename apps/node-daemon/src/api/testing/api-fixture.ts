@@ -37,6 +37,7 @@ export class FakeEngine implements DaemonFacade {
   metrics = async () => 'quantadb_epoch 3\n';
   events = (sinceId: number) => (this.agreed?.events ?? []).filter((event) => event.id > sinceId);
   operations = () => [];
+  backups = async () => null;
   plan = (request: OperationRequest) => this.planned(request);
 
   clusterStatus = () => {

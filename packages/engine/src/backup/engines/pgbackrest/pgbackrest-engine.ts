@@ -30,6 +30,8 @@ interface Run {
   timeoutMs: number;
   signal?: AbortSignal | undefined;
   logLevel?: 'warn' | 'info' | 'detail';
+  /** Gives way to everything else that wants the processor or the disk. */
+  isGentle?: boolean;
   onLog?: (text: string) => void;
 }
 
@@ -37,6 +39,7 @@ const askDeadlineMs = 60_000;
 const stanzaDeadlineMs = 120_000;
 const verifyDeadlineMs = 12 * 3_600_000;
 const progressEveryMs = 500;
+const gently = ['/usr/bin/nice', '-n', '10', '/usr/bin/ionice', '-c', '2', '-n', '7'];
 /** Everything printed is kept up to a bound; a listing of some thousand segments is longer than the usual one. */
 const listingBytesMax = 256 * 1024 * 1024;
 
@@ -82,6 +85,7 @@ export class PgBackRestEngine implements BackupEngine {
         `--process-max=${request.processes}`,
         ...notes,
       ],
+      isGentle: true,
       timeoutMs: request.timeoutMs,
       signal: request.signal,
     });
@@ -133,6 +137,7 @@ export class PgBackRestEngine implements BackupEngine {
       timeoutMs: verifyDeadlineMs,
       signal,
       logLevel: 'info',
+      isGentle: true,
       onLog: (text) => {
         log = (log + text).slice(-listingBytesMax / 16);
       },
@@ -259,12 +264,20 @@ export class PgBackRestEngine implements BackupEngine {
     }
   }
 
-  private run({ args, timeoutMs, signal, logLevel = 'warn', onLog }: Run): Promise<CommandResult> {
+  private run({
+    args,
+    timeoutMs,
+    signal,
+    logLevel = 'warn',
+    onLog,
+    isGentle = false,
+  }: Run): Promise<CommandResult> {
     const { program, configFile, stanza, osUser } = this.place;
     const common = [`--config=${configFile}`, `--stanza=${stanza}`, `--log-level-stderr=${logLevel}`];
+    const [file = program, ...wrapping] = isGentle ? [...gently, program] : [program];
     return runCommand({
-      file: program,
-      args: [...common, ...args],
+      file,
+      args: [...wrapping, ...common, ...args],
       osUser,
       timeoutMs,
       signal,

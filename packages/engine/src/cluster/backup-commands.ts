@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import {
+  backupConfigSchema,
+  backupJobSchema,
+  jobResultSchema,
+  restorePointSchema,
+} from '../contract/backup.ts';
+import { nodeNameSchema } from '../contract/cluster-state.ts';
+
+/** The commands of the log that are about backups; part of `commandSchema`. */
+
+const id = z.string().min(1).max(64);
+
+export const backupCommandSchemas = [
+  /** `revision` is one more than that of the configuration it replaces. */
+  z.object({ kind: z.literal('set-backup'), config: backupConfigSchema, by: z.string().max(100) }),
+  /** At most one runs; the slots of schedules that it serves are done with, whatever becomes of it. */
+  z.object({
+    kind: z.literal('begin-backup-job'),
+    job: backupJobSchema.pick({
+      ...{ id: true, work: true, trigger: true, scheduleId: true, requestedBy: true, reason: true },
+    }),
+    serves: z.array(z.object({ scheduleId: z.string(), slotMs: z.number() })).max(60),
+  }),
+  /** Durable before the node is told: a later decider asks that node what became of it. */
+  z.object({
+    kind: z.literal('assign-backup-job'),
+    id,
+    attempt: z.number().int().min(1),
+    node: nodeNameSchema,
+    fromStandby: z.boolean(),
+  }),
+  z.object({
+    kind: z.literal('delay-backup-job'),
+    id,
+    attempt: z.number().int().min(0),
+    notBeforeMs: z.number(),
+    detail: z.string().max(1000),
+  }),
+  z.object({
+    kind: z.literal('end-backup-job'),
+    id,
+    state: z.enum(['done', 'failed', 'cancelled']),
+    detail: z.string().max(1000),
+    warnings: backupJobSchema.shape.warnings,
+    result: jobResultSchema.nullable(),
+  }),
+  z.object({ kind: z.literal('note-restore-point'), point: restorePointSchema }),
+] as const;
