@@ -37,6 +37,18 @@ async function backedUp(): Promise<RealCluster> {
   return cluster;
 }
 
+/** With at least one backup in it. */
+async function withBackup(): Promise<RealCluster> {
+  const cluster = await backedUp();
+  if ((await overview(cluster)).repository?.backups.length) return cluster;
+  await sql(
+    cluster,
+    "CREATE TABLE IF NOT EXISTS rows AS SELECT i, repeat('x', 200) AS filler FROM generate_series(1, 20000) i",
+  );
+  expect(await run(cluster, { kind: 'backup', type: 'full' })).toMatchObject({ state: 'done' });
+  return cluster;
+}
+
 const repositoryOf = (cluster: RealCluster) => join(cluster.directory, 'repository');
 
 async function overview(cluster: RealCluster, via = 'node-3'): Promise<BackupOverview> {
@@ -104,7 +116,7 @@ describe('a cluster with a backup repository', () => {
   });
 
   test('loses its primary with unarchived WAL: the archive has no gap, and the next backup succeeds', async () => {
-    const cluster = await backedUp();
+    const cluster = await withBackup();
     const before = await cluster.primary();
     const place = join(cluster.host(before.name).directory, 'state/postgres/archive.closed');
     // Archiving stands still while whole segments are written and received: then the primary is lost.
@@ -143,7 +155,7 @@ describe('a cluster with a backup repository', () => {
   });
 
   test('proves by a drill that the newest moment can be restored', async () => {
-    const cluster = await backedUp();
+    const cluster = await withBackup();
     const checks = [
       { database: 'app', sql: 'SELECT count(*) >= 20000 FROM rows' },
       { database: 'app', sql: 'SELECT false' },
@@ -162,7 +174,7 @@ describe('a cluster with a backup repository', () => {
   });
 
   test('goes on with a backup when its decider dies, and makes it once', async () => {
-    const cluster = await backedUp();
+    const cluster = await withBackup();
     const status = await cluster.untilHealthy();
     const leader = status.raft.leader ?? '';
     const via = names.find((name) => name !== leader && name !== status.primary) ?? '';
@@ -189,7 +201,7 @@ describe('a cluster with a backup repository', () => {
   });
 
   test('runs what is due by its schedule', async () => {
-    const cluster = await backedUp();
+    const cluster = await withBackup();
     const schedules = [{ id: 'often', type: 'incr', cron: '* * * * *', timeZone: 'Europe/Berlin' }];
     await cluster.run('node-1', configure({ schedules }));
     const scheduled = async () =>

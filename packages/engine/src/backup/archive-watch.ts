@@ -20,8 +20,8 @@ const commandDeadlineMs = 5000;
 /** WAL that cannot be archived is kept, and fills the disk: said long before it does. */
 const failingMsMax = 60_000;
 const waitingSegmentsMax = 64;
-/** A gap that was looked at and could not be closed is looked at again, for a repository that was away. */
-const mendAgainMs = 10 * 60_000;
+/** A gap that could not be closed is looked at again, less and less often: the repository may have been away. */
+const mendAgainMs = { first: 10_000, longest: 10 * 60_000 };
 
 /** Watches that the primary's WAL reaches the repository, and closes what a failover left open. */
 export class ArchiveWatch {
@@ -29,7 +29,9 @@ export class ArchiveWatch {
   private nextAtMs = 0;
   private busy = false;
   private isStuck = false;
-  private mended: { epoch: number; atMs: number; isWhole: boolean } | null = null;
+  /** The first segment that was said to be lost: people are told once. */
+  private lost: string | null = null;
+  private mended: { epoch: number; againMs: number; rounds: number; isWhole: boolean } | null = null;
 
   constructor(options: ArchiveWatchOptions) {
     this.options = options;
@@ -75,7 +77,7 @@ export class ArchiveWatch {
   private isTimeToMend({ reign }: ClusterState): boolean {
     const { mended } = this;
     if (mended?.epoch !== reign.epoch) return true;
-    return !mended.isWhole && this.options.clock.monotonicMs() - mended.atMs > mendAgainMs;
+    return !mended.isWhole && this.options.clock.monotonicMs() >= mended.againMs;
   }
 
   private async mend(state: ClusterState, primary: Member): Promise<void> {
@@ -84,16 +86,23 @@ export class ArchiveWatch {
       input,
       deadlineMs: mendDeadlineMs,
     });
-    const isFirst = this.mended?.epoch !== state.reign.epoch;
-    const atMs = this.options.clock.monotonicMs();
-    this.mended = { epoch: state.reign.epoch, atMs, isWhole: lost.length + failed.length === 0 };
-    if (pushed.length > 0)
+    const isSame = this.mended?.epoch === state.reign.epoch;
+    const rounds = isSame ? (this.mended?.rounds ?? 0) + 1 : 0;
+    const pauseMs = Math.min(mendAgainMs.longest, mendAgainMs.first * 2 ** rounds);
+    this.mended = {
+      ...{ epoch: state.reign.epoch, rounds, againMs: this.options.clock.monotonicMs() + pauseMs },
+      isWhole: lost.length + failed.length === 0,
+    };
+    const segments = pushed.filter((name) => !name.endsWith('.history'));
+    if (segments.length > 0)
       await this.note(
         'info',
-        `${primary.name} has archived ${pushed.length} segments that its predecessor had not: ${pushed[0]} and following.`,
+        `${primary.name} has archived ${segments.length} segments that its predecessor had not: ${segments[0]} and following.`,
         primary.name,
       );
-    if (isFirst && lost.length > 0)
+    const isNews = lost.length > 0 && this.lost !== lost[0];
+    this.lost = lost[0] ?? null;
+    if (isNews)
       await this.note(
         'critical',
         `${lost.length} segments of WAL are in no archive, beginning with ${lost[0]}: moments after them can only be restored from a later backup. Make one now: quantadb backup now.`,

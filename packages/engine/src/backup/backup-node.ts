@@ -5,6 +5,7 @@ import type { ClusterState } from '../contract/cluster-state.ts';
 import { backupProgram, dropRepository, setRepository } from '../postgres/archive-wrapper.ts';
 import { readControlData } from '../postgres/control-data.ts';
 import { supportedMajorVersion } from '../postgres/data-directory.ts';
+import { historyFileName, readHistories } from '../postgres/history-files.ts';
 import { filesOf, type NodePlace, superuserRole } from '../postgres/layout.ts';
 import { ensureOwnedDirectory, writeOwnedFile } from '../postgres/owned-file.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
@@ -21,6 +22,9 @@ import type { JobLook, JobOrder, ServerPlace } from './job-order.ts';
 import { JobRunner } from './job-runner.ts';
 import { type ReadingContext, RepositoryReader } from './repository-reader.ts';
 import { WalMoments } from './wal-moments.ts';
+
+const mendDeadlineMs = 10 * 60_000;
+const justArchived = 'only just archived';
 
 export interface BackupNodeOptions {
   place: NodePlace;
@@ -107,7 +111,10 @@ export class BackupNode implements BackupHost {
   async proveArchiving(): Promise<Refusable> {
     try {
       await this.archiveEngine().proveArchiving();
-      return { ok: true };
+      // Timelines that began before there was a repository are followed by their histories too.
+      const { failed } = await this.mend();
+      const [problem] = failed.filter(({ detail }) => detail !== justArchived);
+      return problem ? { ok: false, reason: `${problem.name}: ${problem.detail}` } : { ok: true };
     } catch (error) {
       return { ok: false, reason: messageOf(error) };
     }
@@ -137,10 +144,18 @@ export class BackupNode implements BackupHost {
 
   async mend(): Promise<Mended> {
     const context = await this.context();
-    const { catalogue } = await this.readerOf(this.config()).read(context);
+    const { catalogue, histories: listed } = await this.readerOf(this.config()).read(context);
+    const histories = await this.missingHistories(context.currentTimeline ?? 1, listed);
     const gaps = catalogue.gaps.filter((gap) => gap.kind === 'missing');
     const missing = gaps.flatMap((gap) => namesIn(gap, context.segmentBytes));
-    return mendArchive(this.options.place, missing, AbortSignal.timeout(10 * 60_000));
+    const mended = await mendArchive(
+      this.options.place,
+      [...histories, ...missing],
+      AbortSignal.timeout(mendDeadlineMs),
+    );
+    // What was there before archiving began, or lies before the fork, can only be told once the histories are archived.
+    if (histories.length > 0) mended.failed.push({ name: histories[0] ?? '', detail: justArchived });
+    return mended;
   }
 
   createRestorePoint(name: string): Promise<Omit<RestorePoint, 'by'>> {
@@ -153,6 +168,13 @@ export class BackupNode implements BackupHost {
 
   stop(): void {
     this.runner.stop();
+  }
+
+  /** Of the current timeline and those before it: a recovery follows a timeline by them. */
+  private async missingHistories(current: number, listed: readonly number[]): Promise<string[]> {
+    const known = await readHistories(this.options.place.dataDir);
+    const line = [...(known.get(current) ?? []).map(({ timeline }) => timeline), current];
+    return line.filter((timeline) => timeline > 1 && !listed.includes(timeline)).map(historyFileName);
   }
 
   private async write(config: BackupConfig | null): Promise<void> {

@@ -136,6 +136,14 @@ describe('a failover', () => {
     ]);
   });
 
+  it('is a gap at once, before the new timeline has archived anything', () => {
+    const found = catalogue({
+      ...{ listing: archive([1, 1, 3]), histories, currentTimeline: 2 },
+      backups: [backup('A', 1, 2)],
+    });
+    expect(found.gaps).toMatchObject([{ timeline: 1, fromWal: wal(1, 4), toWal: wal(1, 5), segments: 2 }]);
+  });
+
   it('leaves WAL of a primary that was not fenced out of the way, and says that it is there', () => {
     const found = catalogue({
       ...{ listing: archive([1, 1, 8], [2, 6, 9]), histories, currentTimeline: 2 },
@@ -192,6 +200,12 @@ describe('a restore in place', () => {
       ...{ timeline: 2, fromLsn: lsn(4, 0x700), toLsn: lsn(10, 0), labels: ['A', 'DEAD'], isAbandoned: true },
     });
     expect(found.newest).toEqual({ timeline: 3, lsn: lsn(7, 0) });
+  });
+
+  it('offers nothing on a timeline whose history is not archived: recovery would not find it', () => {
+    const found = catalogue({ listing, backups: [backup('A', 2, 3)], currentTimeline: 2 });
+    expect(found.intervals).toEqual([]);
+    expect(found.unusable[0]?.reason).toContain('history of timeline 2');
   });
 
   it('goes by the newest timeline when nothing but the repository is left', () => {

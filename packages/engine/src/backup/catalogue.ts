@@ -140,7 +140,11 @@ function hasStrayWal(index: SegmentIndex, line: WalLine, own: WalLine): boolean 
 /** From every backup on this line, as far as its WAL goes without a hole. */
 function walk(input: CatalogueInput, index: SegmentIndex, line: WalLine): Walk {
   const result: Walk = { line, intervals: [], gaps: [], reasons: new Map() };
-  const last = index.lastNumber(line);
+  if (line.timeline > 1 && !input.histories.has(line.timeline)) {
+    const reason = `the history of timeline ${line.timeline} is not archived, and no recovery follows it without`;
+    return { ...result, reasons: new Map(input.backups.map(({ label }) => [label, reason])) };
+  }
+  const last = neededUpTo(index, line);
   const backups = input.backups.filter((backup) => isOn(line, backup)).sort(byStop);
   for (const [at, backup] of backups.entries()) {
     const reach = reachOf(index, line, backup, last);
@@ -161,6 +165,15 @@ function walk(input: CatalogueInput, index: SegmentIndex, line: WalLine): Walk {
     }
   }
   return result;
+}
+
+/** The last segment that the archive holds or, of the timelines that the line has left, has to hold. */
+function neededUpTo(index: SegmentIndex, line: WalLine): bigint | null {
+  const archived = index.lastNumber(line);
+  if (archived === null || line.pieces.length < 2) return archived;
+  // The segment of the fork is the new timeline's to archive: it begins with a copy of what was before.
+  const beforeFork = index.numberOf(line.pieces.at(-1)?.beginLsn ?? 0n) - 1n;
+  return beforeFork > archived ? beforeFork : archived;
 }
 
 function newInterval(
@@ -226,6 +239,7 @@ function gapAfter(found: {
   const { input, index, line, number, last } = found;
   let end = number + 1n;
   while (end < last && index.timelineFor(line, end + 1n) === null) end += 1n;
+  if (index.timelineFor(line, end) !== null) end -= 1n;
   const timelineAt = (at: bigint) => pieceAt(line, index.startOf(at))?.timeline ?? line.timeline;
   const keptFrom = input.backups.find((backup) => backup.label === input.walKeptFrom);
   const isExpired = keptFrom !== undefined && index.numberOf(parseLsn(keptFrom.startLsn)) > end;

@@ -61,7 +61,10 @@ describe('a backup runs', () => {
     expect(choose([stopped, node('node-2')])).toMatchObject({ ok: false });
   });
 
-  it('nowhere while every node is under pressure', () => {
-    expect(choose([{ ...primary, load: 50 }])).toMatchObject({ ok: false, refused: [{ node: 'node-1' }] });
+  it('nowhere while every node has more load than is allowed', () => {
+    expect(choose([{ ...primary, load: 50 }], { loadMax: 4 })).toMatchObject({
+      ok: false,
+      refused: [{ node: 'node-1' }],
+    });
   });
 });

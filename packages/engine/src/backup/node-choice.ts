@@ -25,8 +25,6 @@ interface Refusal {
   why: string;
 }
 
-const loadMax = 4;
-
 /**
  * A standby that is close behind and least loaded; the primary when there is none, unless that is ruled out. Without a
  * primary there is no backup at all: it is the primary that begins and ends one, also when a standby is read.
@@ -57,7 +55,7 @@ function whyNot(candidate: BackupCandidate, impact: BackupImpact): string | null
   if (candidate.problem !== null) return candidate.problem;
   if (!candidate.isServing) return 'it does not stream';
   if (candidate.isInMaintenance) return 'it is in maintenance';
-  if (candidate.load !== null && candidate.load > loadMax)
+  if (candidate.load !== null && impact.loadMax !== null && candidate.load > impact.loadMax)
     return `its load is ${candidate.load.toFixed(1)} per processor`;
   if (candidate.isPrimary) return null;
   if (candidate.lagBytes === null) return 'how far it is behind is unknown';

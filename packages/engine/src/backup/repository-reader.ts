@@ -11,6 +11,8 @@ export interface RepositoryReading {
   inventory: Inventory;
   catalogue: Catalogue;
   retention: RetentionPlan;
+  /** Timelines whose history is archived. */
+  histories: number[];
 }
 
 export interface ReadingContext {
@@ -39,10 +41,11 @@ export class RepositoryReader {
     const listing: ArchiveListing = isThere
       ? await this.engine.archive(signal)
       : { archiveId: null, segments: [], histories: [], duplicates: [] };
+    const histories = await this.historiesOf(listing, signal);
     const newestSystem = inventory.systems.at(-1)?.id;
     const catalogue = buildCatalogue({
       listing,
-      histories: await this.historiesOf(listing, signal),
+      histories,
       // Backups of the database system before a major upgrade have WAL of their own, under another archive.
       backups: inventory.backups.filter((backup) => backup.databaseId === newestSystem),
       segmentBytes: context.segmentBytes,
@@ -55,7 +58,7 @@ export class RepositoryReader {
       unusable: new Set(catalogue.unusable.map(({ label }) => label)),
       nowMs: context.nowMs,
     });
-    return { inventory, catalogue, retention };
+    return { inventory, catalogue, retention, histories: [...histories.keys()] };
   }
 
   /** The reading in the words of the contract, with the moments that its intervals end at. */

@@ -1,9 +1,10 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ensureOwnedDirectory } from '../postgres/owned-file.ts';
 import { binDir, sql, TestCluster, type TestNode } from '../postgres/testing/test-cluster.ts';
 import { sleep, systemClock } from '../shared/clock.ts';
+import { runDrill } from './drill.ts';
 import type { RecoveryTarget } from './engine.ts';
 import type { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
 import { ScratchServer } from './scratch-server.ts';
@@ -154,5 +155,45 @@ describe('a restore that cannot reach its target', () => {
       code: 'BACKUP_FAILED',
       details: { reason: 'target_not_reached' },
     });
+  });
+});
+
+describe('a restore drill', () => {
+  it('restores, checks every table and index and asks the user’s questions, and leaves nothing behind', async () => {
+    const { backups } = await engine.inventory();
+    const backup = backups.find((each) => each.label === labels.incr);
+    if (!backup) throw new Error('there is no backup');
+    const place = {
+      ...{ binDir, dataDir: join(cluster.directory, 'restored/data'), osUser: cluster.osUser },
+      ...{
+        runDir: join(cluster.directory, 'restored/run'),
+        logFile: join(cluster.directory, 'restored/postgres.log'),
+      },
+    };
+    await mkdir(join(cluster.directory, 'restored'), { recursive: true });
+    await ensureOwnedDirectory(join(cluster.directory, 'restored'), { osUser: cluster.osUser, mode: 0o755 });
+    const result = await runDrill(engine, place, {
+      ...{
+        backup,
+        timeline: 2,
+        target: { kind: 'latest' },
+        processes: 1,
+        signal: AbortSignal.timeout(60_000),
+      },
+      ...{ onProgress: () => undefined, onStep: () => undefined },
+      checks: [
+        { database: 'postgres', sql: 'SELECT count(*) = 700 FROM ledger' },
+        { database: 'postgres', sql: 'SELECT false' },
+        { database: 'nowhere', sql: 'SELECT true' },
+      ],
+    });
+    expect(result.findings.map(({ ok, detail }) => [ok, detail])).toEqual([
+      [true, expect.anything()],
+      [true, ''],
+      [false, 'it answered false, not true'],
+      [false, expect.stringContaining('does not exist')],
+    ]);
+    expect(result.recoveredToMs).toBeGreaterThan(Date.now() - 600_000);
+    expect(await readdir(join(cluster.directory, 'restored'))).toEqual(['postgres.log']);
   });
 });

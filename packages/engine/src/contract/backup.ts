@@ -89,6 +89,8 @@ export const backupImpactSchema = z.object({
     .int()
     .min(0)
     .default(256 * 1024 * 1024),
+  /** Nor on a node with more load per processor; null: load only decides between nodes. */
+  loadMax: z.number().min(0.1).max(1000).nullable().default(null),
   source: z.enum(['prefer-standby', 'standby-only', 'primary']).default('prefer-standby'),
 });
 export type BackupImpact = z.infer<typeof backupImpactSchema>;

@@ -107,7 +107,12 @@ function lastError(log: string): string {
     .slice(0, 1000);
 }
 
+/** Said in every run, or after every failover, and no reason for anybody to do anything. */
+const usual = [/repo1-retention-full' is not set/, /enabling delta checksum/];
+
 /** Warnings of a run that succeeded. */
 export function warningsOf(log: string): string[] {
-  return [...log.matchAll(/^\s*(?:P\d+\s+)?WARN:\s*(.*)$/gm)].map((match) => (match[1] ?? '').slice(0, 300));
+  return [...log.matchAll(/^\s*(?:P\d+\s+)?WARN:\s*(.*)$/gm)]
+    .map((match) => (match[1] ?? '').slice(0, 300))
+    .filter((warning) => !usual.some((pattern) => pattern.test(warning)));
 }
