@@ -8,6 +8,7 @@ import {
   type OperationStart,
   operationPlanSchema,
 } from '@quantadb/engine/contract/operations';
+import { type RestoreQuestion, restorePlanningSchema } from '@quantadb/engine/contract/restore';
 import { clusterStatusSchema, hostStatusSchema } from '@quantadb/engine/contract/status';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
@@ -78,6 +79,11 @@ export class DaemonClient {
   backups() {
     const schema = backupOverviewSchema.nullable();
     return this.call({ path: '/api/backups', schema, deadlineMs: repositoryDeadlineMs });
+  }
+
+  planRestore(question: RestoreQuestion) {
+    const schema = restorePlanningSchema;
+    return this.call({ path: '/api/restore/plan', schema, body: question, deadlineMs: repositoryDeadlineMs });
   }
 
   plan(request: OperationRequest) {

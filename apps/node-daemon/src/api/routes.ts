@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
 import { operationRequestSchema, operationStartSchema } from '@quantadb/engine/contract/operations';
+import { restoreQuestionSchema } from '@quantadb/engine/contract/restore';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { z } from 'zod';
@@ -114,6 +115,9 @@ export class Routes {
       case '/api/operations':
         requireOperator(caller);
         return json(await facade.start(parse(operationStartSchema, await readJson(request))), 202);
+      case '/api/restore/plan':
+        requireOperator(caller);
+        return json(await facade.planRestore(parse(restoreQuestionSchema, await readJson(request))));
       case '/api/shutdown': {
         requireOperator(caller);
         const { postgres } = parse(shutdownSchema, await readJson(request));

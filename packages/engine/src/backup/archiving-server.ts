@@ -82,3 +82,24 @@ export async function createRestorePoint(place: NodePlace, name: string): Promis
     };
   });
 }
+
+/** When a transaction was committed, as long as the server knows; any node of the cluster does. */
+export async function commitMsOf(place: NodePlace, xid: string): Promise<number | null> {
+  try {
+    return await withFreshConnection(
+      place,
+      { what: 'a commit time', timeoutMs: askDeadlineMs },
+      async (client) => {
+        const { rows } = await client.query<{ at: Date | null }>(
+          'SELECT pg_xact_commit_timestamp($1::xid) AS at',
+          [xid],
+        );
+        return rows[0]?.at?.getTime() ?? null;
+      },
+    );
+  } catch (error) {
+    // Too old, aborted, or not assigned yet: then nobody knows.
+    if ((error as { code?: string }).code !== undefined) return null;
+    throw error;
+  }
+}

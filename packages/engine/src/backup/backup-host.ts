@@ -1,7 +1,9 @@
 import type { BackupConfig, RestorePoint } from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
+import type { RestorePlanning, RestoreSource, RestoreTarget } from '../contract/restore.ts';
 import type { Mended } from './archive-mending.ts';
+import type { RestoredData } from './cluster-restore.ts';
 import type { JobLook, JobOrder } from './job-order.ts';
 
 export type Refusable = { ok: true } | { ok: false; reason: string };
@@ -25,6 +27,14 @@ export interface BackupHost {
   mend(): Promise<Mended>;
   /** Of the primary. */
   createRestorePoint(name: string): Promise<Omit<RestorePoint, 'by'>>;
+  /** Of a host in no cluster. */
+  planRestore(source: RestoreSource, target: RestoreTarget): Promise<RestorePlanning>;
+  /** Of a member, from the cluster's own repository. */
+  planOwnRestore(target: RestoreTarget): Promise<RestorePlanning>;
+  restoreCluster(
+    request: { source: RestoreSource; target: RestoreTarget },
+    report: { step(words: string): void; signal: AbortSignal },
+  ): Promise<RestoredData>;
   annotate(label: string, notes: Record<string, string>): Promise<void>;
   stop(): void;
 }

@@ -2,9 +2,10 @@ import { cpus, loadavg } from 'node:os';
 import type { BackupConfig, RestorePoint } from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
+import type { RestorePlanning, RestoreSource, RestoreTarget } from '../contract/restore.ts';
 import { backupProgram, dropRepository, setRepository } from '../postgres/archive-wrapper.ts';
 import { readControlData } from '../postgres/control-data.ts';
-import { supportedMajorVersion } from '../postgres/data-directory.ts';
+import { inspectDataDirectory, supportedMajorVersion } from '../postgres/data-directory.ts';
 import { historyFileName, readHistories } from '../postgres/history-files.ts';
 import { filesOf, type NodePlace, superuserRole } from '../postgres/layout.ts';
 import { ensureOwnedDirectory, writeOwnedFile } from '../postgres/owned-file.ts';
@@ -15,11 +16,13 @@ import { type Mended, mendArchive, namesIn } from './archive-mending.ts';
 import * as server from './archiving-server.ts';
 import type { BackupHost, Refusable } from './backup-host.ts';
 import { BackupWorker } from './backup-worker.ts';
+import { ClusterRestore, type RestoredData } from './cluster-restore.ts';
 import type { BackupEngine } from './engine.ts';
 import { type ConfiguredServer, renderConfiguration } from './engines/pgbackrest/configuration.ts';
 import { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
 import type { JobLook, JobOrder, ServerPlace } from './job-order.ts';
 import { JobRunner } from './job-runner.ts';
+import { planRecovery } from './recovery-plan.ts';
 import { type ReadingContext, RepositoryReader } from './repository-reader.ts';
 import { WalMoments } from './wal-moments.ts';
 
@@ -160,6 +163,39 @@ export class BackupNode implements BackupHost {
 
   createRestorePoint(name: string): Promise<Omit<RestorePoint, 'by'>> {
     return server.createRestorePoint(this.options.place, name);
+  }
+
+  planRestore(source: RestoreSource, target: RestoreTarget): Promise<RestorePlanning> {
+    return new ClusterRestore(this.options.place, source).plan(target, this.clock.wallMs());
+  }
+
+  async planOwnRestore(target: RestoreTarget): Promise<RestorePlanning> {
+    const context = await this.context();
+    const repository = await this.readerOf(this.config()).view(context);
+    const backup = this.state?.backup;
+    const drill = backup?.pastJobs.findLast((job) => job.result?.kind === 'drill')?.result;
+    return planRecovery({
+      ...{
+        target,
+        repository,
+        points: backup?.points ?? [],
+        nowMs: context.nowMs,
+        segmentBytes: context.segmentBytes,
+      },
+      commitMs: target.kind === 'xid' ? await server.commitMsOf(this.options.place, target.xid) : null,
+      lastDrill: drill?.kind === 'drill' ? drill.drill : null,
+    });
+  }
+
+  async restoreCluster(
+    { source, target }: { source: RestoreSource; target: RestoreTarget },
+    report: { step(words: string): void; signal: AbortSignal },
+  ): Promise<RestoredData> {
+    const restore = new ClusterRestore(this.options.place, source);
+    // A crash after the restore: the data is whole, because it was put in place last.
+    if ((await inspectDataDirectory(this.options.place)).kind === 'initialised')
+      return restore.found('restored already');
+    return restore.run(target, { ...report, nowMs: this.clock.wallMs() });
   }
 
   annotate(label: string, notes: Record<string, string>): Promise<void> {

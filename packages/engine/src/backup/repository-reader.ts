@@ -13,6 +13,8 @@ export interface RepositoryReading {
   retention: RetentionPlan;
   /** Timelines whose history is archived. */
   histories: number[];
+  /** When each segment came. */
+  archivedAt: ReadonlyMap<string, number>;
 }
 
 export interface ReadingContext {
@@ -26,11 +28,12 @@ export interface ReadingContext {
 /** Reads the repository anew and works out what it is worth. */
 export class RepositoryReader {
   private readonly engine: BackupEngine;
-  private readonly moments: WalMoments;
+  private readonly moments: WalMoments | null;
   /** A history never changes: trap or not, the one that was archived first is the cluster's. */
   private readonly histories = new Map<string, HistoryLine[]>();
 
-  constructor(engine: BackupEngine, moments: WalMoments) {
+  /** @param moments null on a host that has no data of its own */
+  constructor(engine: BackupEngine, moments: WalMoments | null) {
     this.engine = engine;
     this.moments = moments;
   }
@@ -42,6 +45,7 @@ export class RepositoryReader {
       ? await this.engine.archive(signal)
       : { archiveId: null, segments: [], histories: [], duplicates: [] };
     const histories = await this.historiesOf(listing, signal);
+    const archivedAt = new Map(listing.segments.map(({ name, archivedAtMs }) => [name, archivedAtMs]));
     const newestSystem = inventory.systems.at(-1)?.id;
     const catalogue = buildCatalogue({
       listing,
@@ -58,14 +62,15 @@ export class RepositoryReader {
       unusable: new Set(catalogue.unusable.map(({ label }) => label)),
       nowMs: context.nowMs,
     });
-    return { inventory, catalogue, retention, histories: [...histories.keys()] };
+    return { inventory, catalogue, retention, histories: [...histories.keys()], archivedAt };
   }
 
   /** The reading in the words of the contract, with the moments that its intervals end at. */
   async view(context: ReadingContext, signal?: AbortSignal): Promise<RepositoryView> {
-    const { inventory, catalogue, retention } = await this.read(context, signal);
+    const { inventory, catalogue, retention, archivedAt } = await this.read(context, signal);
     const intervals = [];
-    for (const interval of catalogue.intervals) intervals.push(await this.withEnd(interval, signal));
+    for (const interval of catalogue.intervals)
+      intervals.push(await this.withEnd(interval, archivedAt, signal));
     const own = intervals.findLast((interval) => !interval.isAbandoned);
     const unusable = new Map(catalogue.unusable.map(({ label, reason }) => [label, reason]));
     const kept = new Map(retention.keep.map((each) => [each.label, each]));
@@ -89,11 +94,17 @@ export class RepositoryReader {
     };
   }
 
+  /**
+   * A host without data cannot read WAL from the archive: there the time at which the last segment came stands in for that
+   * of its last commit, which cannot be later.
+   */
   private async withEnd(
     { lastWal, ...interval }: RestorableInterval,
+    archivedAt: ReadonlyMap<string, number>,
     signal?: AbortSignal,
   ): Promise<RepositoryView['intervals'][number]> {
-    const toMs = await this.moments.lastCommitMs(lastWal, signal);
+    const arrivedMs = archivedAt.get(lastWal[0] ?? '') ?? null;
+    const toMs = this.moments ? await this.moments.lastCommitMs(lastWal, signal) : arrivedMs;
     // Without a commit after the backup its own end is the only moment there is.
     return { ...interval, toMs: toMs === null ? null : Math.max(toMs, interval.fromMs) };
   }

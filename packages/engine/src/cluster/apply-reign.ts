@@ -13,9 +13,31 @@ export function grantFirst(draft: Draft, command: CommandOf<'grant-first'>): Com
   if (state.reign.epoch === 1 && state.reign.primary === command.primary) return { ok: true };
   if (state.reign.epoch !== 0) return refused(`the cluster is in epoch ${state.reign.epoch} already`);
   if (!state.members[command.primary]) return refused(`${command.primary} is no member`);
-  const timeline = allocateTimeline(state.timelines, 1, 1);
+  const timeline = allocateTimeline(state.timelines, state.reign.timeline, 1);
   state.reign = { epoch: 1, primary: command.primary, timeline };
   draft.event('info', 'reign-granted', `${command.primary} is granted the first reign.`, command.primary);
+  return { ok: true };
+}
+
+/** Restored data has been through timelines of its own: its first reign here begins after them. */
+export function adoptHistory(draft: Draft, command: CommandOf<'adopt-history'>): CommandResult {
+  const { state } = draft;
+  if (state.reign.epoch !== 0) return refused(`the cluster is in epoch ${state.reign.epoch} already`);
+  const line = [...command.history].sort((left, right) => left.timeline - right.timeline);
+  const isWhole = line.every(
+    ({ timeline, parentId }, at) => parentId === (line[at - 1]?.timeline ?? parentId) && timeline > parentId,
+  );
+  const last = line.at(-1)?.timeline ?? 1;
+  if (!isWhole || last !== command.timeline) return refused('that is no line of timelines');
+  const [first] = line;
+  state.timelines = [
+    { id: first?.parentId ?? 1, parentId: null, forkLsn: null, epoch: 1, status: 'recorded' },
+    ...line.map(({ timeline: id, parentId, forkLsn }) => ({
+      ...{ id, parentId, forkLsn, epoch: 1 },
+      status: 'recorded' as const,
+    })),
+  ];
+  state.reign.timeline = command.timeline;
   return { ok: true };
 }
 

@@ -5,7 +5,7 @@ import {
   jobResultSchema,
   restorePointSchema,
 } from '../contract/backup.ts';
-import { nodeNameSchema } from '../contract/cluster-state.ts';
+import { lsnSchema, nodeNameSchema } from '../contract/cluster-state.ts';
 
 /** The commands of the log that are about backups; part of `commandSchema`. */
 
@@ -44,6 +44,14 @@ export const backupCommandSchemas = [
     detail: z.string().max(1000),
     warnings: backupJobSchema.shape.warnings,
     result: jobResultSchema.nullable(),
+  }),
+  /** Of restored data, before the first reign: the timelines it has been through. */
+  z.object({
+    kind: z.literal('adopt-history'),
+    timeline: z.number().int().min(1),
+    history: z
+      .array(z.object({ timeline: z.number().int(), parentId: z.number().int(), forkLsn: lsnSchema }))
+      .max(1000),
   }),
   z.object({ kind: z.literal('note-restore-point'), point: restorePointSchema }),
 ] as const;

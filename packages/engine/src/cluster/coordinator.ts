@@ -5,6 +5,7 @@ import type { Addresses, ClusterEvent, ClusterState, Operation } from '../contra
 import type { DaemonFacade } from '../contract/daemon-facade.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { OperationPlan, OperationRequest, OperationStart } from '../contract/operations.ts';
+import type { RestorePlanning, RestoreQuestion } from '../contract/restore.ts';
 import type { ClusterStatus, HostStatus } from '../contract/status.ts';
 import { LeaseKeeper } from '../failover/lease-keeper.ts';
 import type { SealStore } from '../failover/seal-store.ts';
@@ -12,7 +13,7 @@ import type { FailoverTiming } from '../failover/timing.ts';
 import { renderMetrics } from '../monitor/metrics.ts';
 import type { SpawnRaft } from '../raft/driver.ts';
 import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
-import { messageOf } from '../shared/errors.ts';
+import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { type NewId, systemNewId } from '../shared/random.ts';
 import { RecentExtreme } from '../shared/recent-extreme.ts';
@@ -134,11 +135,12 @@ export class Coordinator implements DaemonFacade {
       raftAnswers: () => group.peerAnswers(),
     });
     const { contacts } = this;
-    this.decider = new Decider({ ...shared, newId, self, group, agent, dataDir, contacts });
+    const backups = options.backups ?? null;
+    this.decider = new Decider({ ...shared, newId, self, group, agent, dataDir, contacts, backups });
     const { failovers, monitor } = this.decider;
     this.handlers = peerHandlers({
       ...{ self: self.name, group, agent, database, failovers, monitor, contacts },
-      backups: options.backups ?? null,
+      backups,
       coordinator: this,
     });
   }
@@ -244,6 +246,12 @@ export class Coordinator implements DaemonFacade {
     const { self, logger } = this.options;
     if (!state) return null;
     return backupOverview({ self: self.name, peers: this.peers, logger, state, nowMs: this.clock.wallMs() });
+  }
+
+  planRestore({ source, target }: RestoreQuestion): Promise<RestorePlanning> {
+    const { backups } = this.options;
+    if (!backups) throw new QuantaError('REFUSED', 'a witness holds no data: ask another node');
+    return source ? backups.planRestore(source, target) : backups.planOwnRestore(target);
   }
 
   plan(request: OperationRequest): Promise<OperationPlan> {

@@ -1,3 +1,4 @@
+import type { BackupHost } from '../backup/backup-host.ts';
 import { ClusterBackupManager } from '../backup/cluster-backup-manager.ts';
 import type { Addresses, ClusterState } from '../contract/cluster-state.ts';
 import { FailoverManager } from '../failover/failover-manager.ts';
@@ -29,6 +30,7 @@ export interface DeciderOptions {
   contacts: Contacts;
   database: Database;
   dataDir: string;
+  backups: BackupHost | null;
   timing: FailoverTiming;
   logger: Logger;
   clock: Clock;
@@ -83,6 +85,8 @@ export class Decider {
       synchronous,
       application,
       backupSecrets,
+      restore: () => this.desk.restore,
+      backupHost: options.backups,
     });
     this.operationRunner = new OperationRunner({ ...shared, handlers });
   }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { BackupHost } from '../backup/backup-host.ts';
 import type { RepositorySecrets } from '../contract/backup.ts';
 import { type Addresses, durabilitySchema, type Member, type Operation } from '../contract/cluster-state.ts';
 import type { OperationPlan, OperationRequest, OperationStart } from '../contract/operations.ts';
+import type { RestoreClusterRequest } from '../contract/restore.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import type { Clock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
@@ -24,6 +26,7 @@ export interface OperationDeskOptions {
   peers: Peers;
   database: Database;
   dataDir: string;
+  backups: BackupHost | null;
   clock: Clock;
   newId?: NewId;
 }
@@ -39,6 +42,7 @@ export class OperationDesk {
   application: CreateRequest['application'] = null;
   /** Of a repository that is being set: written into the log with the settings, never with the operation. */
   backupSecrets: RepositorySecrets | null = null;
+  restore: RestoreClusterRequest | null = null;
 
   constructor(options: OperationDeskOptions) {
     this.options = options;
@@ -62,7 +66,8 @@ export class OperationDesk {
   async start(start: OperationStart): Promise<{ operationId: string }> {
     const { request } = start;
     const { group, peers } = this.options;
-    if (request.kind === 'create-cluster') return this.create(request, start);
+    if (request.kind === 'create-cluster' || request.kind === 'restore-cluster')
+      return this.create(request, start);
     if (!group.leadership().isLeader) {
       return peers.call(this.leader(), 'start', { input: start, deadlineMs: forwardDeadlineMs });
     }
@@ -75,20 +80,37 @@ export class OperationDesk {
     return this.begin(start, plan.revision);
   }
 
-  private async create(request: CreateRequest, start: OperationStart): Promise<{ operationId: string }> {
+  private async create(
+    request: CreateRequest | RestoreClusterRequest,
+    start: OperationStart,
+  ): Promise<{ operationId: string }> {
     const { self, group, commander } = this.options;
     await this.refuseToFound();
-    this.application = request.application;
+    if (request.kind === 'restore-cluster') await this.refuseImpossibleRestore(request);
+    if (request.kind === 'create-cluster') this.application = request.application;
+    else this.restore = request;
     const { clusterId } = await group.found(request.cluster);
     const founder = { name: self.name, kind: self.kind, addresses: self.addresses, zone: null };
     const durability = durabilitySchema.parse({ mode: 'quorum', strictness: 'strict' });
-    const { cluster: name, parameters, hba } = request;
+    const { cluster: name } = request;
+    const { parameters, hba } = request.kind === 'create-cluster' ? request : { parameters: {}, hba: [] };
     const created = await commander.submit(
       { kind: 'create', clusterId, name, founder, durability, parameters, hba },
       commandDeadlineMs,
     );
     if (!created.ok) throw new QuantaError('REFUSED', created.reason);
     return this.begin(start, group.state()?.revision ?? 0);
+  }
+
+  /** Before anything is founded: the way to the target is looked for in the repository. */
+  private async refuseImpossibleRestore({ source, target }: RestoreClusterRequest): Promise<void> {
+    const { backups } = this.options;
+    if (!backups) throw new QuantaError('REFUSED', 'a witness holds no data');
+    const planned = await backups.planRestore(source, target);
+    if (planned.ok) return;
+    const { message, nearest } = planned.refusal;
+    const words = nearest.map((each) => each.words).join(', ');
+    throw new QuantaError('REFUSED', message, words ? { hint: `The nearest possible: ${words}.` } : {});
   }
 
   private async refuseToFound(): Promise<void> {
@@ -136,6 +158,7 @@ export class OperationDesk {
 }
 
 function withoutSecrets(request: OperationRequest): unknown {
+  if (request.kind === 'restore-cluster') return { ...request, source: { ...request.source, secrets: null } };
   if (request.kind === 'configure-backup') return { ...request, secrets: request.secrets !== null };
   if (request.kind !== 'create-cluster' || !request.application) return request;
   const { role, database } = request.application;

@@ -65,6 +65,13 @@ export function operationParams(
       return { node: request.node, on: request.on !== null, minutes: request.on?.minutes ?? null };
     case 'set-durability':
       return { ...request.durability };
+    case 'restore-cluster':
+      return {
+        cluster: request.cluster,
+        stanza: request.source.stanza,
+        path: request.source.repository.path,
+        target: JSON.stringify(request.target),
+      };
     case 'configure-backup':
       return configureParams(request);
     case 'start-backup':

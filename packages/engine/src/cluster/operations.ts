@@ -1,5 +1,7 @@
+import type { BackupHost } from '../backup/backup-host.ts';
 import type { RepositorySecrets } from '../contract/backup.ts';
 import { nodeChangeSchema, type OperationRequest } from '../contract/operations.ts';
+import type { RestoreClusterRequest } from '../contract/restore.ts';
 import type { FailoverManager } from '../failover/failover-manager.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
@@ -39,6 +41,9 @@ export interface OperationResources {
   /** The password of the application role that create-cluster was asked for; it lives in this process only. */
   application(): Extract<OperationRequest, { kind: 'create-cluster' }>['application'];
   backupSecrets(): RepositorySecrets | null;
+  /** What restore-cluster was asked for, secrets included; it lives in this process only. */
+  restore(): RestoreClusterRequest | null;
+  backupHost: BackupHost | null;
 }
 
 const minuteMs = 60_000;
@@ -78,6 +83,7 @@ export function operationHandlers(resources: OperationResources): OperationRunne
       backups.setUpArchiving,
       backups.proveArchiving,
     ],
+    'restore-cluster': [steps.restoreData, steps.grantFirst, steps.waitUntilOpen],
     'start-backup': [backups.startBackup],
     'cancel-backup': [backups.cancelBackup],
     'create-restore-point': [backups.createRestorePoint],
@@ -102,6 +108,27 @@ class OperationHandlers {
     });
     await submitOrRefuse(this.resources.commander, { kind: 'identify', systemIdentifier });
     return `system identifier ${systemIdentifier}`;
+  };
+
+  restoreData: StepHandler = async (context) => {
+    const { agent, backupHost, database, commander } = this.resources;
+    const request = this.resources.restore();
+    if (!backupHost || !request)
+      throw new QuantaError('REFUSED', 'the secrets of the repository were lost when the daemon restarted', {
+        hint: 'Stop the daemon, empty its state directory, start it and restore again: nothing was there yet.',
+      });
+    const restored = await agent.exclusive(() =>
+      backupHost.restoreCluster(request, {
+        step: (words) => void context.progress(words),
+        signal: context.signal,
+      }),
+    );
+    const history = await database.history(restored.timeline);
+    await submitOrRefuse(commander, { kind: 'adopt-history', timeline: restored.timeline, history });
+    await submitOrRefuse(commander, { kind: 'identify', systemIdentifier: restored.systemIdentifier });
+    if (Object.keys(restored.parameters).length > 0)
+      await submitOrRefuse(commander, { kind: 'set-parameters', parameters: restored.parameters });
+    return `${restored.words}, timeline ${restored.timeline}`;
   };
 
   grantFirst: StepHandler = async () => {

@@ -7,6 +7,7 @@ import {
   retentionSchema,
 } from '../contract/backup.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
+import type { RestoreClusterRequest } from '../contract/restore.ts';
 import { drillSlot, jobWords } from './apply-backup.ts';
 import type { PlanBody, PlanInput } from './plan-body.ts';
 
@@ -64,6 +65,21 @@ export function planBackup(input: PlanInput, base: PlanBody, request: BackupRequ
       return { ...base, summary, refusal: base.refusal ?? whyNoRepository(state) };
     }
   }
+}
+
+/** The way to the moment itself is planned by the host that looks into the repository. */
+export function restoreWords(
+  request: RestoreClusterRequest,
+  self: string,
+): Pick<PlanBody, 'summary' | 'warnings'> {
+  const { cluster, source } = request;
+  return {
+    summary: `Found cluster ${cluster} on ${self} with what ${source.stanza} has left in its repository.`,
+    warnings: [
+      `${cluster} archives nothing until it has a repository of its own: quantadb backup configure.`,
+      'If the cluster it came from still runs, both go on from the same data, apart from each other.',
+    ],
+  };
 }
 
 type ConfigureRequest = Extract<BackupRequest, { kind: 'configure-backup' }>;

@@ -8,7 +8,7 @@ import type { OperationRequest } from '../contract/operations.ts';
 import { intendedTarget } from '../replication/sync-target.ts';
 import { dataMembers, targetVoters, voteAdvice } from './membership.ts';
 import { planNode } from './node-change.ts';
-import { backupOperationSteps, planBackup } from './plan-backup.ts';
+import { backupOperationSteps, planBackup, restoreWords } from './plan-backup.ts';
 import { maintenanceWarnings, type PlanBody, type PlanInput } from './plan-body.ts';
 import { planParameters, planReinitialise, planRestart, planRollingRestart } from './plan-restart.ts';
 
@@ -62,6 +62,7 @@ export const operationSteps = {
   'set-node': ['Set the node'],
   'set-parameters': ['Check the parameters', 'Change them', 'Tell every node'],
   ...backupOperationSteps,
+  'restore-cluster': ['Restore the data', 'Grant the first reign', 'Open for writes'],
 } as const;
 
 /** The plan without its hash and expiry, which the caller adds. */
@@ -82,6 +83,13 @@ export function planOf(input: PlanInput, request: OperationRequest): PlanBody {
       return {
         ...base,
         summary: `Create cluster ${request.cluster} on ${input.self}.`,
+        quorumBefore: 'none',
+        quorumAfter: '1 voter',
+      };
+    case 'restore-cluster':
+      return {
+        ...base,
+        ...restoreWords(request, input.self),
         quorumBefore: 'none',
         quorumAfter: '1 voter',
       };
@@ -117,7 +125,7 @@ export function planOf(input: PlanInput, request: OperationRequest): PlanBody {
 }
 
 function commonRefusal(input: PlanInput, request: OperationRequest): string | null {
-  if (request.kind === 'create-cluster') {
+  if (request.kind === 'create-cluster' || request.kind === 'restore-cluster') {
     return input.state ? `This host belongs to cluster ${input.state.name} already.` : null;
   }
   if (!input.state) return 'This host is in no cluster. Ask a daemon of the cluster, or create one first.';

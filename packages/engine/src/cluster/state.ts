@@ -87,6 +87,8 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
       return backups.delayBackupJob(draft, command);
     case 'end-backup-job':
       return backups.endBackupJob(draft, command);
+    case 'adopt-history':
+      return reigns.adoptHistory(draft, command);
     case 'note-restore-point':
       return backups.noteRestorePoint(draft, command);
     case 'note':

@@ -237,6 +237,7 @@ export const operationKindSchema = z.enum([
   'set-parameters',
   'set-node',
   ...backupOperationKinds,
+  'restore-cluster',
 ]);
 export type OperationKind = z.infer<typeof operationKindSchema>;
 

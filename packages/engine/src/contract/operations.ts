@@ -8,6 +8,7 @@ import {
   operationKindSchema,
   zoneSchema,
 } from './cluster-state.ts';
+import { restoreClusterSchema } from './restore.ts';
 
 const parameterNameSchema = z
   .string()
@@ -73,6 +74,7 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   /** Whom a commit waits for, and what happens when they do not answer. */
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
   ...backupRequestSchemas,
+  restoreClusterSchema,
 ]);
 export type OperationRequest = z.infer<typeof operationRequestSchema>;
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { lsnSchema } from './cluster-state.ts';
+import { repositorySchema, repositorySecretsSchema } from './backup.ts';
+import { lsnSchema, nodeNameSchema } from './cluster-state.ts';
 
 /** Restores to a moment: what is asked for, what it takes, and why it cannot be. */
 
@@ -70,3 +71,27 @@ export const restorePlanningSchema = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(false), refusal: restoreRefusalSchema }),
 ]);
 export type RestorePlanning = z.infer<typeof restorePlanningSchema>;
+
+/** Where a cluster that may no longer exist has left its backups. */
+export const restoreSourceSchema = z.object({
+  stanza: z.string().regex(/^[a-z][a-z0-9-]{0,59}$/, 'lower-case letters, digits and dashes'),
+  repository: repositorySchema,
+  secrets: repositorySecretsSchema,
+});
+export type RestoreSource = z.infer<typeof restoreSourceSchema>;
+
+/** To a host that is in no cluster: found one there with what a repository holds. Nothing else has to be alive. */
+export const restoreClusterSchema = z.object({
+  kind: z.literal('restore-cluster'),
+  cluster: nodeNameSchema,
+  source: restoreSourceSchema,
+  target: restoreTargetSchema,
+});
+export type RestoreClusterRequest = z.infer<typeof restoreClusterSchema>;
+
+export const restoreQuestionSchema = z.object({
+  /** Null: the repository of the cluster that is asked. */
+  source: restoreSourceSchema.nullable().default(null),
+  target: restoreTargetSchema,
+});
+export type RestoreQuestion = z.infer<typeof restoreQuestionSchema>;
