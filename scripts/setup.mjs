@@ -26,6 +26,7 @@ const buildStamp = join(root, 'node_modules/.quantadb-build');
 const systemPackages = [
   { name: 'postgresql-common', file: '/usr/bin/pg_lsclusters', testsOnly: false },
   { name: 'postgresql-15', file: '/usr/lib/postgresql/15/bin/postgres', testsOnly: false },
+  { name: 'pgbackrest', file: '/usr/bin/pgbackrest', testsOnly: false },
   { name: 'openssl', file: '/usr/bin/openssl', testsOnly: false },
   { name: 'util-linux', file: '/usr/bin/setpriv', testsOnly: false },
   { name: 'iproute2', file: '/usr/sbin/ip', testsOnly: true },

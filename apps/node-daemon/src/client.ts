@@ -1,5 +1,6 @@
 import { request as httpRequest, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { backupOverviewSchema } from '@quantadb/engine/contract/backup-view';
 import { clusterEventSchema, operationSchema } from '@quantadb/engine/contract/cluster-state';
 import { nodeReportSchema, stateAnswerSchema } from '@quantadb/engine/contract/node-report';
 import {
@@ -7,12 +8,14 @@ import {
   type OperationStart,
   operationPlanSchema,
 } from '@quantadb/engine/contract/operations';
+import { type RestoreQuestion, restorePlanningSchema } from '@quantadb/engine/contract/restore';
 import { clusterStatusSchema, hostStatusSchema } from '@quantadb/engine/contract/status';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { type HttpAnswer, readAnswer, resultOf } from './http-answer.ts';
 
 const readDeadlineMs = 3000;
+const repositoryDeadlineMs = 90_000;
 const changeDeadlineMs = 15_000;
 
 interface Call<T> {
@@ -70,6 +73,17 @@ export class DaemonClient {
 
   operations() {
     return this.call({ path: '/api/operations', schema: z.array(operationSchema) });
+  }
+
+  /** Reads the repository, which may be far away. */
+  backups() {
+    const schema = backupOverviewSchema.nullable();
+    return this.call({ path: '/api/backups', schema, deadlineMs: repositoryDeadlineMs });
+  }
+
+  planRestore(question: RestoreQuestion) {
+    const schema = restorePlanningSchema;
+    return this.call({ path: '/api/restore/plan', schema, body: question, deadlineMs: repositoryDeadlineMs });
   }
 
   plan(request: OperationRequest) {

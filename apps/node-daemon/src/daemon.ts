@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { BackupNode } from '@quantadb/engine/backup/backup-node';
 import { Coordinator } from '@quantadb/engine/cluster/coordinator';
 import { PostgresDatabase } from '@quantadb/engine/cluster/postgres-database';
 import { ReaperClient } from '@quantadb/engine/failover/reaper/client';
@@ -123,6 +124,7 @@ export class Daemon {
       isSupervised: isSupervised(),
       pids,
       router: () => daemon?.router?.report() ?? null,
+      ...(config.kind === 'data' ? { backups: new BackupNode({ place, logger }) } : {}),
       logger,
       onFatal: (error) => void daemon?.fail(error),
     });

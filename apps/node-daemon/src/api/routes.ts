@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
 import { operationRequestSchema, operationStartSchema } from '@quantadb/engine/contract/operations';
+import { restoreQuestionSchema } from '@quantadb/engine/contract/restore';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { z } from 'zod';
@@ -71,6 +72,8 @@ export class Routes {
         return json(facade.events(sinceOf(url)));
       case '/api/operations':
         return json(facade.operations());
+      case '/api/backups':
+        return json(await facade.backups());
       default:
         throw new QuantaError('NOT_FOUND', `nothing is at ${path.slice(0, 100)}`);
     }
@@ -112,6 +115,9 @@ export class Routes {
       case '/api/operations':
         requireOperator(caller);
         return json(await facade.start(parse(operationStartSchema, await readJson(request))), 202);
+      case '/api/restore/plan':
+        requireOperator(caller);
+        return json(await facade.planRestore(parse(restoreQuestionSchema, await readJson(request))));
       case '/api/shutdown': {
         requireOperator(caller);
         const { postgres } = parse(shutdownSchema, await readJson(request));
@@ -131,10 +137,21 @@ function urlOf(request: IncomingMessage): URL {
   }
 }
 
-/** Access rules and parameters may name servers and passwords of others: they are not for everybody. */
+/**
+ * Access rules and parameters may name servers and passwords of others: they are not for everybody. The secrets of the
+ * backup repository are for nobody.
+ */
 function stateFor(caller: HttpCaller, state: ClusterState | null): ClusterState | null {
-  if (state === null || caller.kind !== 'anybody') return state;
-  return { ...state, hba: [], parameters: {} };
+  if (state === null) return null;
+  const shown = withoutBackupSecrets(state);
+  return caller.kind === 'anybody' ? { ...shown, hba: [], parameters: {} } : shown;
+}
+
+function withoutBackupSecrets(state: ClusterState): ClusterState {
+  const { backup } = state;
+  if (!backup?.config) return state;
+  const secrets = { cipherPass: null, s3Key: null, s3KeySecret: null };
+  return { ...state, backup: { ...backup, config: { ...backup.config, secrets } } };
 }
 
 function json(value: unknown, status = 200): Answer {

@@ -12,8 +12,8 @@ export interface ChangeOptions {
   reason: string;
   /** Goes on without asking. */
   yes: boolean;
-  /** How the operation ends when all goes well. */
-  wanted: 'done' | 'cancelled';
+  /** How the operation ends when all goes well; usually `done`. */
+  wanted?: 'done' | 'cancelled';
   json: boolean;
 }
 
@@ -30,7 +30,7 @@ export async function change(options: ChangeOptions): Promise<Operation> {
   const operationId = await steering.start({ planHash: plan.hash, requestedBy: userName(), reason });
   const output = { isTerminal: process.stdout.isTTY, write: (text: string) => process.stdout.write(text) };
   const operation = await follow(operationId, witnesses, json ? null : output);
-  if (operation.state === options.wanted) return operation;
+  if (operation.state === (options.wanted ?? 'done')) return operation;
   throw new QuantaError(
     'REFUSED',
     `${operation.kind} ended as ${operation.state}: ${operation.error ?? 'no reason was given'}`,

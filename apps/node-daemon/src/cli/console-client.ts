@@ -1,3 +1,4 @@
+import { type BackupOverview, backupOverviewSchema } from '@quantadb/engine/contract/backup-view';
 import {
   type ClusterEvent,
   clusterEventSchema,
@@ -148,6 +149,11 @@ export class ConsoleClient {
       startedAtMs: Date.parse(startedAt),
       endedAtMs: endedAt === null ? null : Date.parse(endedAt),
     }));
+  }
+
+  async backups(clusterId: string): Promise<BackupOverview> {
+    const path = `/api/v1/clusters/${clusterId}/backups`;
+    return backupOverviewSchema.parse(await this.call({ method: 'GET', path }));
   }
 
   async plan(clusterId: string, intent: Intent): Promise<OperationPlan> {

@@ -1,6 +1,7 @@
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { releaseVersion } from '@quantadb/engine/shared/version';
 import { Command, CommanderError } from 'commander';
+import { addBackup } from './commands/backup.ts';
 import { addChanges } from './commands/changes.ts';
 import { addConsole } from './commands/console.ts';
 import { addConsoleService } from './commands/console-service.ts';
@@ -14,6 +15,7 @@ const groups: AddCommands[] = [
   addLocalSystem,
   addReading,
   addChanges,
+  addBackup,
   addConsole,
   addConsoleService,
   addHost,

@@ -150,6 +150,19 @@ export class Target {
     });
   }
 
+  /**
+   * A host of the local system, by its name.
+   *
+   * @throws QuantaError NOT_FOUND
+   */
+  clientOf(name: string): DaemonClient {
+    const found = this.localClients().find(({ host }) => host.name === name);
+    if (found) return found.client;
+    throw new QuantaError('NOT_FOUND', `no host ${name} is known here`, {
+      hint: '`quantadb hosts` lists them.',
+    });
+  }
+
   private localClients(): { host: KnownHost; client: DaemonClient }[] {
     const hosts = this.parts.system?.hosts ?? [];
     return hosts.map((host) => ({ host, client: DaemonClient.overSocket(host.socket) }));

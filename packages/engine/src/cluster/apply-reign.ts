@@ -19,6 +19,28 @@ export function grantFirst(draft: Draft, command: CommandOf<'grant-first'>): Com
   return { ok: true };
 }
 
+/** Restored data has been through timelines of its own: its first reign here begins after them. */
+export function adoptHistory(draft: Draft, command: CommandOf<'adopt-history'>): CommandResult {
+  const { state } = draft;
+  if (state.reign.epoch !== 0) return refused(`the cluster is in epoch ${state.reign.epoch} already`);
+  const line = [...command.history].sort((left, right) => left.timeline - right.timeline);
+  const isWhole = line.every(
+    ({ timeline, parentId }, at) => parentId === (line[at - 1]?.timeline ?? parentId) && timeline > parentId,
+  );
+  const last = line.at(-1)?.timeline ?? 1;
+  if (!isWhole || last !== command.timeline) return refused('that is no line of timelines');
+  const [first] = line;
+  state.timelines = [
+    { id: first?.parentId ?? 1, parentId: null, forkLsn: null, epoch: 1, status: 'recorded' },
+    ...line.map(({ timeline: id, parentId, forkLsn }) => ({
+      ...{ id, parentId, forkLsn, epoch: 1 },
+      status: 'recorded' as const,
+    })),
+  ];
+  state.reign.timeline = command.timeline;
+  return { ok: true };
+}
+
 export function beginFailover(draft: Draft, command: CommandOf<'begin-failover'>): CommandResult {
   const { state } = draft;
   if (state.failover?.id === command.id) return { ok: true };

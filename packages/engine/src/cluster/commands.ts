@@ -13,6 +13,7 @@ import {
   syncSetSchema,
 } from '../contract/cluster-state.ts';
 import { nodeChangeSchema, parameterChangesSchema } from '../contract/operations.ts';
+import { backupCommandSchemas } from './backup-commands.ts';
 
 /**
  * The commands of the Raft log: the only way ClusterState changes. Each names what it expects to find (an epoch, a
@@ -146,6 +147,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     node: nodeNameSchema.nullable(),
     message: z.string().max(1000),
   }),
+  ...backupCommandSchemas,
 ]);
 
 export type Command = z.infer<typeof commandSchema>;

@@ -1,7 +1,11 @@
+import type { BackupHost } from '../backup/backup-host.ts';
+import { backupOverview } from '../backup/overview.ts';
+import type { BackupOverview } from '../contract/backup-view.ts';
 import type { Addresses, ClusterEvent, ClusterState, Operation } from '../contract/cluster-state.ts';
 import type { DaemonFacade } from '../contract/daemon-facade.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { OperationPlan, OperationRequest, OperationStart } from '../contract/operations.ts';
+import type { RestorePlanning, RestoreQuestion } from '../contract/restore.ts';
 import type { ClusterStatus, HostStatus } from '../contract/status.ts';
 import { LeaseKeeper } from '../failover/lease-keeper.ts';
 import type { SealStore } from '../failover/seal-store.ts';
@@ -10,11 +14,12 @@ import { renderMetrics } from '../monitor/metrics.ts';
 import type { Adopter } from '../postgres/adopt/adopter.ts';
 import type { SpawnRaft } from '../raft/driver.ts';
 import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
-import { messageOf } from '../shared/errors.ts';
+import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { type NewId, systemNewId } from '../shared/random.ts';
 import { RecentExtreme } from '../shared/recent-extreme.ts';
 import { type StateDirectory, stateDirectory } from '../shared/state-directory.ts';
+import { announceRestart } from './announce-restart.ts';
 import { Commander } from './commander.ts';
 import { ConfirmedWal } from './confirmed-wal.ts';
 import { Contacts } from './contacts.ts';
@@ -58,6 +63,8 @@ export interface CoordinatorOptions {
   logger: Logger;
   clock?: Clock;
   newId?: NewId;
+  /** This host's part in backups; none on a witness. */
+  backups?: BackupHost;
   /** How the Raft thread is made, and where this host's small durable files are; the simulator has its own. */
   spawnRaft?: SpawnRaft;
   files?: StateDirectory;
@@ -66,7 +73,6 @@ export interface CoordinatorOptions {
 }
 
 const tickMs = 50;
-const announceDeadlineMs = 500;
 const noteDeadlineMs = 5000;
 
 /** One host's engine, wired: consensus, the agent of its PostgreSQL, and the decider's duties for when it leads. */
@@ -140,10 +146,13 @@ export class Coordinator implements DaemonFacade {
     });
     const { contacts } = this;
     const adopter = options.adopter ? { adopter: options.adopter } : {};
-    this.decider = new Decider({ ...shared, ...adopter, newId, self, group, agent, dataDir, contacts });
+    const backups = options.backups ?? null;
+    const own = { newId, self, group, agent, dataDir, contacts, backups };
+    this.decider = new Decider({ ...shared, ...adopter, ...own });
     const { failovers, monitor } = this.decider;
     this.handlers = peerHandlers({
       ...{ self: self.name, group, agent, database, failovers, monitor, contacts },
+      backups,
       coordinator: this,
       tools: options.tools ?? null,
     });
@@ -173,25 +182,18 @@ export class Coordinator implements DaemonFacade {
   async shutdown(options: { postgres: 'stop' | 'leave' }): Promise<void> {
     this.stopTimer();
     this.contacts.stop();
-    if (options.postgres === 'leave') await this.announceRestart();
-    await this.group.handLeadershipOver(this.options.timing.electionMaxMs);
+    const { self, timing } = this.options;
+    if (options.postgres === 'leave')
+      await announceRestart({
+        ...{ self: self.name, peers: this.peers, state: this.group.state() },
+        forMs: (this.lease.remainingMs() ?? 0) - timing.killAheadMs,
+      });
+    await this.group.handLeadershipOver(timing.electionMaxMs);
+    this.options.backups?.stop();
     if (options.postgres === 'stop') await this.agent.stopDatabase();
     this.lease.release();
     await this.agent.stop();
     await this.group.stop();
-  }
-
-  /** Best effort: a decider that does not hear it takes the silence for a loss, and fails over. */
-  private async announceRestart(): Promise<void> {
-    const { self, timing } = this.options;
-    const state = this.group.state();
-    const remainingMs = this.lease.remainingMs();
-    if (state?.reign.primary !== self.name || remainingMs === null) return;
-    const { clusterId, reign } = state;
-    const input = { clusterId, epoch: reign.epoch, forMs: Math.max(0, remainingMs - timing.killAheadMs) };
-    const others = Object.values(state.members).filter(({ name }) => name !== self.name);
-    const limits = { input, deadlineMs: announceDeadlineMs };
-    await Promise.allSettled(others.map((peer) => this.peers.call(peer, 'primary-restarts', limits)));
   }
 
   report(): NodeReport {
@@ -277,6 +279,19 @@ export class Coordinator implements DaemonFacade {
     return state.operation ? [...state.pastOperations, state.operation] : state.pastOperations;
   }
 
+  async backups(): Promise<BackupOverview | null> {
+    const state = this.group.state();
+    const { self, logger } = this.options;
+    if (!state) return null;
+    return backupOverview({ self: self.name, peers: this.peers, logger, state, nowMs: this.clock.wallMs() });
+  }
+
+  planRestore({ source, target }: RestoreQuestion): Promise<RestorePlanning> {
+    const { backups } = this.options;
+    if (!backups) throw new QuantaError('REFUSED', 'a witness holds no data: ask another node');
+    return source ? backups.planRestore(source, target) : backups.planOwnRestore(target);
+  }
+
   plan(request: OperationRequest): Promise<OperationPlan> {
     return this.decider.desk.plan(request);
   }
@@ -324,6 +339,7 @@ export class Coordinator implements DaemonFacade {
     const revision = this.group.state()?.revision ?? 0;
     if (revision === this.seenRevision) return;
     this.seenRevision = revision;
+    this.options.backups?.follow(this.group.state());
     this.agent.wakeAtOnce();
   }
 

@@ -1,3 +1,5 @@
+import type { BackupHost } from '../backup/backup-host.ts';
+import { ClusterBackupManager } from '../backup/cluster-backup-manager.ts';
 import type { Addresses, ClusterState } from '../contract/cluster-state.ts';
 import { FailoverManager } from '../failover/failover-manager.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
@@ -30,13 +32,14 @@ export interface DeciderOptions {
   database: Database;
   adopter?: Adopter;
   dataDir: string;
+  backups: BackupHost | null;
   timing: FailoverTiming;
   logger: Logger;
   clock: Clock;
   newId: NewId;
 }
 
-/** What a node does when it leads the Raft group: failovers, operations, housekeeping. Idle everywhere else. */
+/** What a node does when it leads the Raft group: failovers, operations, housekeeping, backups. Idle everywhere else. */
 export class Decider {
   readonly failovers: FailoverManager;
   readonly monitor: ClusterMonitor;
@@ -44,6 +47,7 @@ export class Decider {
   private readonly operationRunner: OperationRunner;
   private readonly housekeeper: Housekeeper;
   private readonly synchronous: SynchronousReplicationManager;
+  readonly backups: ClusterBackupManager;
 
   constructor(options: DeciderOptions) {
     const { group, logger, timing, clock, newId, commander, peers, agent, database } = options;
@@ -75,6 +79,8 @@ export class Decider {
     this.housekeeper = new Housekeeper({ ...shared, monitor, raft });
     this.desk = new OperationDesk({ ...options, monitor });
     const application = () => this.desk.application;
+    const backupSecrets = () => this.desk.backupSecrets;
+    this.backups = new ClusterBackupManager({ ...shared, monitor });
     const steps = operationHandlers({
       ...shared,
       ...(options.adopter ? { adopter: options.adopter } : {}),
@@ -85,6 +91,9 @@ export class Decider {
       raft,
       synchronous,
       application,
+      backupSecrets,
+      restore: () => this.desk.restore,
+      backupHost: options.backups,
     });
     this.operationRunner = new OperationRunner({ ...shared, ...steps });
   }
@@ -95,5 +104,6 @@ export class Decider {
     this.operationRunner.tick();
     this.housekeeper.tick();
     this.synchronous.tick();
+    this.backups.tick();
   }
 }

@@ -7,7 +7,7 @@ import type { Command } from './commands.ts';
  * would have to stop there, and dropping what it does not know would make its state another one than the others'. So the
  * cluster agrees on a level, raised once every member's daemon knows it, and what needs a higher one is refused until then.
  *
- * Level 2: operations can be cancelled and gone on with; a cluster can begin with a server that had a past.
+ * Level 2: operations can be cancelled and gone on with; a cluster can begin with a server that had a past; backups.
  */
 export const featureLevel = 2;
 
@@ -16,6 +16,13 @@ function levelOf(command: Command): number {
   switch (command.kind) {
     case 'raise-level':
     case 'cancel-operation':
+    case 'set-backup':
+    case 'begin-backup-job':
+    case 'assign-backup-job':
+    case 'delay-backup-job':
+    case 'end-backup-job':
+    case 'adopt-history':
+    case 'note-restore-point':
       return 2;
     case 'begin-operation':
       return command.operation.retryOf === undefined ? 1 : 2;

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { BackupHost } from '../backup/backup-host.ts';
+import type { RepositorySecrets } from '../contract/backup.ts';
 import { type Addresses, durabilitySchema, type Member, type Operation } from '../contract/cluster-state.ts';
 import type {
   FreshRequest,
@@ -6,6 +8,7 @@ import type {
   OperationRequest,
   OperationStart,
 } from '../contract/operations.ts';
+import type { RestoreClusterRequest } from '../contract/restore.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import type { Adopter } from '../postgres/adopt/adopter.ts';
 import type { Clock } from '../shared/clock.ts';
@@ -36,6 +39,7 @@ export interface OperationDeskOptions {
   /** Absent where there can be no server to adopt. */
   adopter?: Adopter;
   dataDir: string;
+  backups: BackupHost | null;
   clock: Clock;
   newId?: NewId;
 }
@@ -50,6 +54,9 @@ export class OperationDesk {
   private readonly options: OperationDeskOptions;
   /** The application's password, for the founder's own steps: it is never written into the log. */
   application: CreateRequest['application'] = null;
+  /** Of a repository that is being set: written into the log with the settings, never with the operation. */
+  backupSecrets: RepositorySecrets | null = null;
+  restore: RestoreClusterRequest | null = null;
 
   constructor(options: OperationDeskOptions) {
     this.options = options;
@@ -75,6 +82,7 @@ export class OperationDesk {
     const { request } = start;
     const { group, peers } = this.options;
     if (request.kind === 'create-cluster') return this.create(request, start);
+    if (request.kind === 'restore-cluster') return this.restoreCluster(request, start);
     if (request.kind === 'adopt-server') return this.adopt(request, start);
     if (!group.leadership().isLeader) {
       return peers.call(await this.leader(), 'start', { input: start, deadlineMs: forwardDeadlineMs });
@@ -85,6 +93,7 @@ export class OperationDesk {
       throw new QuantaError('REFUSED', 'the cluster has changed since the plan was made', planAgain);
     }
     if (request.kind === 'cancel-operation') return this.cancel(start.requestedBy);
+    if (request.kind === 'configure-backup') this.backupSecrets = request.secrets;
     const operation =
       request.kind === 'retry-operation' ? this.again(request, start) : this.fresh(request, start);
     return this.begin(operation, plan.revision);
@@ -103,16 +112,31 @@ export class OperationDesk {
   }
 
   private async create(request: CreateRequest, start: OperationStart): Promise<{ operationId: string }> {
-    const { database, dataDir } = this.options;
-    this.refuseToFound();
-    if (await database.isInitialised()) {
-      throw new QuantaError('REFUSED', `${dataDir} holds data already`, {
-        hint: 'Adopt it (quantadb host adopt), or move it away by hand if it is not needed.',
-      });
-    }
+    await this.requireEmpty();
     this.application = request.application;
     const { cluster, parameters, hba } = request;
     return this.found(start, request, { name: cluster, parameters, hba });
+  }
+
+  private async restoreCluster(
+    request: RestoreClusterRequest,
+    start: OperationStart,
+  ): Promise<{ operationId: string }> {
+    await this.requireEmpty();
+    await this.refuseImpossibleRestore(request);
+    this.restore = request;
+    return this.found(start, request, { name: request.cluster, parameters: {}, hba: [] });
+  }
+
+  /** Before anything is founded: the way to the target is looked for in the repository. */
+  private async refuseImpossibleRestore({ source, target }: RestoreClusterRequest): Promise<void> {
+    const { backups } = this.options;
+    if (!backups) throw new QuantaError('REFUSED', 'a witness holds no data');
+    const planned = await backups.planRestore(source, target);
+    if (planned.ok) return;
+    const { message, nearest } = planned.refusal;
+    const words = nearest.map((each) => each.words).join(', ');
+    throw new QuantaError('REFUSED', message, words ? { hint: `The nearest possible: ${words}.` } : {});
   }
 
   /** The server goes on until its step; everything that could speak against it is looked at before the cluster exists. */
@@ -145,6 +169,15 @@ export class OperationDesk {
     const created = await commander.submit(command, commandDeadlineMs);
     if (!created.ok) throw new QuantaError('REFUSED', created.reason);
     return this.begin(this.fresh(request, start), group.state()?.revision ?? 0);
+  }
+
+  private async requireEmpty(): Promise<void> {
+    const { database, dataDir } = this.options;
+    this.refuseToFound();
+    if (!(await database.isInitialised())) return;
+    throw new QuantaError('REFUSED', `${dataDir} holds data already`, {
+      hint: 'Adopt it (quantadb host adopt), or move it away by hand if it is not needed.',
+    });
   }
 
   private refuseToFound(): void {
@@ -222,6 +255,8 @@ export class OperationDesk {
 }
 
 function withoutSecrets(request: OperationRequest): unknown {
+  if (request.kind === 'restore-cluster') return { ...request, source: { ...request.source, secrets: null } };
+  if (request.kind === 'configure-backup') return { ...request, secrets: request.secrets !== null };
   if (request.kind !== 'create-cluster' || !request.application) return request;
   const { role, database } = request.application;
   return { ...request, application: { role, database } };

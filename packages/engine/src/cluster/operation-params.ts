@@ -1,5 +1,6 @@
 import type { ClusterState, Member, Operation } from '../contract/cluster-state.ts';
 import type { FreshRequest } from '../contract/operations.ts';
+import { configureParams } from './backup-steps.ts';
 import type { StepContext } from './operation-runner.ts';
 
 /** How a request is stored with its operation: flat, without secrets, and read back by the steps (pure). */
@@ -66,6 +67,23 @@ export function operationParams(
       return { node: request.node, on: request.on !== null, minutes: request.on?.minutes ?? null };
     case 'set-durability':
       return { ...request.durability };
+    case 'restore-cluster':
+      return {
+        cluster: request.cluster,
+        stanza: request.source.stanza,
+        path: request.source.repository.path,
+        target: JSON.stringify(request.target),
+      };
+    case 'configure-backup':
+      return configureParams(request);
+    case 'start-backup':
+      return { ...request.work };
+    case 'cancel-backup':
+      return {};
+    case 'create-restore-point':
+      return { name: request.name };
+    case 'hold-backup':
+      return { label: request.label, note: request.note };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { OperationStep } from '../contract/cluster-state.ts';
+import { backupOperationSteps } from './plan-backup.ts';
 
 /** The steps of each operation, in order: what is shown in the plan and what runs. */
 export const operationSteps = {
@@ -76,6 +77,8 @@ export const operationSteps = {
   'reinitialise-node': ['Give up its data', 'Clone the data'],
   'set-node': ['Set the node'],
   'set-parameters': ['Check the parameters', 'Change them', 'Tell every node'],
+  ...backupOperationSteps,
+  'restore-cluster': ['Restore the data', 'Grant the first reign', 'Open for writes'],
 } as const;
 
 export function pendingSteps(kind: keyof typeof operationSteps): OperationStep[] {

@@ -1,4 +1,7 @@
+import type { BackupHost } from '../backup/backup-host.ts';
+import type { RepositorySecrets } from '../contract/backup.ts';
 import { nodeChangeSchema, type OperationRequest } from '../contract/operations.ts';
+import type { RestoreClusterRequest } from '../contract/restore.ts';
 import type { FailoverManager } from '../failover/failover-manager.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
@@ -8,6 +11,7 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { NewId } from '../shared/random.ts';
+import { BackupSteps } from './backup-steps.ts';
 import { untilCloned } from './clone-wait.ts';
 import type { Commander } from './commander.ts';
 import type { Database } from './database.ts';
@@ -40,6 +44,10 @@ export interface OperationResources {
   adopter?: Adopter;
   /** The password of the application role that create-cluster was asked for; it lives in this process only. */
   application(): Extract<OperationRequest, { kind: 'create-cluster' }>['application'];
+  backupSecrets(): RepositorySecrets | null;
+  /** What restore-cluster was asked for, secrets included; it lives in this process only. */
+  restore(): RestoreClusterRequest | null;
+  backupHost: BackupHost | null;
 }
 
 const minuteMs = 60_000;
@@ -51,6 +59,7 @@ export function operationHandlers(
   const steps = new OperationHandlers(resources);
   const restarts = new RestartSteps(resources);
   const upgrades = new UpgradeSteps({ ...resources, restarts });
+  const backups = new BackupSteps(resources);
   const leaving = [steps.stopThere, steps.leaveRaft, steps.forget];
   const joining = [
     steps.checkHost,
@@ -91,6 +100,18 @@ export function operationHandlers(
     ],
     'reinitialise-node': [restarts.giveUpData, restarts.waitForCopy],
     'set-parameters': [restarts.checkParameters, restarts.changeParameters, restarts.tellNodes],
+    'configure-backup': [
+      backups.checkHosts,
+      backups.prepareRepository,
+      backups.agree,
+      backups.setUpArchiving,
+      backups.proveArchiving,
+    ],
+    'restore-cluster': [steps.restoreData, steps.grantFirst, steps.waitUntilOpen],
+    'start-backup': [backups.startBackup],
+    'cancel-backup': [backups.cancelBackup],
+    'create-restore-point': [backups.createRestorePoint],
+    'hold-backup': [backups.holdBackup],
   };
   const undoAdding = [...[leaveSyncSet(resources), steps.takeOut, ...leaving].map(ofNewNode)];
   return { handlers, undo: { 'add-node': undoAdding, 'replace-node': undoAdding } };
@@ -142,6 +163,27 @@ class OperationHandlers {
   addRoles: StepHandler = () => this.adopter().addRoles();
 
   takeServerOver: StepHandler = () => this.resources.agent.exclusive(() => this.adopter().takeOver());
+
+  restoreData: StepHandler = async (context) => {
+    const { agent, backupHost, database, commander } = this.resources;
+    const request = this.resources.restore();
+    if (!backupHost || !request)
+      throw new QuantaError('REFUSED', 'the secrets of the repository were lost when the daemon restarted', {
+        hint: 'Stop the daemon, empty its state directory, start it and restore again: nothing was there yet.',
+      });
+    const restored = await agent.exclusive(() =>
+      backupHost.restoreCluster(request, {
+        step: (words) => void context.progress(words),
+        signal: context.signal,
+      }),
+    );
+    const history = await database.history(restored.timeline);
+    await submitOrRefuse(commander, { kind: 'adopt-history', timeline: restored.timeline, history });
+    await submitOrRefuse(commander, { kind: 'identify', systemIdentifier: restored.systemIdentifier });
+    if (Object.keys(restored.parameters).length > 0)
+      await submitOrRefuse(commander, { kind: 'set-parameters', parameters: restored.parameters });
+    return `${restored.words}, timeline ${restored.timeline}`;
+  };
 
   grantFirst: StepHandler = async () => {
     await submitOrRefuse(this.resources.commander, { kind: 'grant-first', primary: this.resources.self });

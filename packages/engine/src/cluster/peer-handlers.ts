@@ -1,9 +1,11 @@
+import type { BackupHost } from '../backup/backup-host.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { DaemonFacade } from '../contract/daemon-facade.ts';
 import type { FailoverManager } from '../failover/failover-manager.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import { confirmDeadlineMs } from '../replication/synchronous.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
+import { backupPeerHandlers } from './backup-peers.ts';
 import type { Contacts } from './contacts.ts';
 import type { Database } from './database.ts';
 import type { HostTools } from './host-tools.ts';
@@ -16,6 +18,8 @@ export interface PeerHandlerResources {
   group: RaftGroup;
   agent: NodeAgent;
   database: Database | null;
+  /** Null where there is no PostgreSQL to back up. */
+  backups: BackupHost | null;
   failovers: FailoverManager;
   monitor: ClusterMonitor;
   contacts: Contacts;
@@ -86,6 +90,7 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
     ...newsHandlers(resources),
     ...upkeepHandlers(resources),
     ...hostHandlers(resources),
+    ...backupPeerHandlers(resources.backups, inCluster),
     join: async (input) => coordinator.joinCluster(input),
     leave: async ({ clusterId }) => {
       inCluster(clusterId);

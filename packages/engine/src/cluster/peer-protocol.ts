@@ -11,6 +11,7 @@ import { contactsSchema } from '../contract/network.ts';
 import { nodeReportSchema } from '../contract/node-report.ts';
 import { operationPlanSchema, operationRequestSchema, operationStartSchema } from '../contract/operations.ts';
 import { QuantaError } from '../shared/errors.ts';
+import { backupPeerMethods } from './backup-peers.ts';
 import { commandSchema } from './commands.ts';
 
 /**
@@ -134,6 +135,7 @@ export const peerMethods = {
   },
   /** To a member: stop PostgreSQL, forget the cluster, be a spare host again. */
   leave: { input: z.object({ clusterId: z.string() }), output: refusableSchema },
+  ...backupPeerMethods,
   /** Forwarded requests of people and scripts. */
   plan: { input: operationRequestSchema, output: operationPlanSchema },
   start: { input: operationStartSchema, output: z.object({ operationId: z.string() }) },

@@ -3,6 +3,7 @@ import type { FreshRequest, OperationPlan, OperationRequest } from '../contract/
 import { planNode } from './node-change.ts';
 import { planCancel, planRetry } from './operation-follow-up.ts';
 import { operationSteps } from './operation-steps.ts';
+import { planBackup, restoreWords } from './plan-backup.ts';
 import { maintenanceWarnings, type PlanBody, type PlanInput } from './plan-body.ts';
 import { planAdd, planAdoption, planRemove, planReplace, whyWritesWouldStop } from './plan-members.ts';
 import {
@@ -18,6 +19,12 @@ import { quorumAfterWords, quorumWords } from './plan-words.ts';
 /** What an operation will do, from the agreed state and what the nodes report (pure). */
 
 export const planLifetimeMs = 10 * 60_000;
+/** What a cluster begins with. */
+const foundingKinds: ReadonlySet<OperationRequest['kind']> = new Set([
+  'create-cluster',
+  'adopt-server',
+  'restore-cluster',
+]);
 
 /** The plan without its hash and expiry, which the caller adds. */
 export function planOf(
@@ -51,6 +58,13 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
       };
     case 'adopt-server':
       return planAdoption(input, base, request.cluster);
+    case 'restore-cluster':
+      return {
+        ...base,
+        ...restoreWords(request, input.self),
+        quorumBefore: 'none',
+        quorumAfter: '1 voter',
+      };
     case 'add-node':
       return planAdd(input, base, request.host);
     case 'remove-node':
@@ -71,6 +85,12 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
       return planReinitialise(input, base, request.node);
     case 'set-parameters':
       return planParameters(base, request.parameters);
+    case 'configure-backup':
+    case 'start-backup':
+    case 'cancel-backup':
+    case 'create-restore-point':
+    case 'hold-backup':
+      return planBackup(input, base, request);
     case 'rolling-restart': {
       const candidate = bestCandidate(input);
       return planRollingRestart(input, base, { candidate, refusal: whyNotSwitchover(input, candidate) });
@@ -86,7 +106,7 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
 }
 
 function commonRefusal(input: PlanInput, request: OperationRequest): string | null {
-  if (request.kind === 'create-cluster' || request.kind === 'adopt-server') {
+  if (foundingKinds.has(request.kind)) {
     return input.state ? `This host belongs to cluster ${input.state.name} already.` : null;
   }
   if (!input.state) return 'This host is in no cluster. Ask a daemon of the cluster, or create one first.';

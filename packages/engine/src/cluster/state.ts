@@ -2,6 +2,7 @@ import type { ClusterState, TimelineRecord } from '../contract/cluster-state.ts'
 import { clusterStateSchema, usualPolicy } from '../contract/cluster-state.ts';
 import { emptySyncSet } from '../replication/quorum.ts';
 import { QuantaError } from '../shared/errors.ts';
+import * as backups from './apply-backup.ts';
 import * as members from './apply-membership.ts';
 import * as operations from './apply-operations.ts';
 import * as reigns from './apply-reign.ts';
@@ -81,6 +82,20 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
       return operations.endOperation(draft, command);
     case 'raise-level':
       return raiseLevel(draft, command);
+    case 'set-backup':
+      return backups.setBackup(draft, command);
+    case 'begin-backup-job':
+      return backups.beginBackupJob(draft, command);
+    case 'assign-backup-job':
+      return backups.assignBackupJob(draft, command);
+    case 'delay-backup-job':
+      return backups.delayBackupJob(draft, command);
+    case 'end-backup-job':
+      return backups.endBackupJob(draft, command);
+    case 'adopt-history':
+      return reigns.adoptHistory(draft, command);
+    case 'note-restore-point':
+      return backups.noteRestorePoint(draft, command);
     case 'note':
       draft.event(command.severity, command.event, command.message, command.node ?? undefined);
       return { ok: true };

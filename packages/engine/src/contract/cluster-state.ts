@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { backupOperationKinds, backupStateSchema } from './backup.ts';
 import { networkSchema } from './network.ts';
 
 /**
@@ -239,6 +240,8 @@ export const operationKindSchema = z.enum([
   'reinitialise-node',
   'set-parameters',
   'set-node',
+  ...backupOperationKinds,
+  'restore-cluster',
 ]);
 export type OperationKind = z.infer<typeof operationKindSchema>;
 
@@ -308,6 +311,8 @@ export const clusterStateSchema = z.object({
   parameters: z.record(z.string(), z.string()),
   /** Extra `pg_hba.conf` lines for clients, after QuantaDB's own. */
   hba: z.array(z.string().max(500)),
+  /** Absent until backups were configured. */
+  backup: backupStateSchema.optional(),
   failover: failoverSchema.nullable(),
   pastFailovers: z.array(failoverSchema),
   operation: operationSchema.nullable(),

@@ -1,6 +1,8 @@
+import type { BackupOverview } from './backup-view.ts';
 import type { ClusterEvent, ClusterState, Operation } from './cluster-state.ts';
 import type { NodeReport } from './node-report.ts';
 import type { OperationPlan, OperationRequest, OperationStart } from './operations.ts';
+import type { RestorePlanning, RestoreQuestion } from './restore.ts';
 import type { ClusterStatus, HostStatus } from './status.ts';
 
 /** Who is calling, as proven by the transport. */
@@ -20,6 +22,10 @@ export interface DaemonFacade {
   metrics(): Promise<string>;
   events(sinceId: number): ClusterEvent[];
   operations(): Operation[];
+  /** What is agreed on about backups, and what the repository holds. Null in no cluster. */
+  backups(): Promise<BackupOverview | null>;
+  /** What a restore to a moment takes: from this cluster's repository, or from the one that is named. */
+  planRestore(question: RestoreQuestion): Promise<RestorePlanning>;
   plan(request: OperationRequest): Promise<OperationPlan>;
   /** Starts the operation and returns at once; progress is in `operations()`. Forwarded to the decider. */
   start(start: OperationStart): Promise<{ operationId: string }>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { backupRequestSchemas } from './backup.ts';
 import {
   addressesSchema,
   durabilitySchema,
@@ -7,6 +8,7 @@ import {
   operationKindSchema,
   zoneSchema,
 } from './cluster-state.ts';
+import { restoreClusterSchema } from './restore.ts';
 
 const parameterNameSchema = z
   .string()
@@ -91,6 +93,8 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('retry-operation'), operation: operationIdSchema.nullable() }),
   /** Stop the operation that runs and take back what it has begun, where that is safe; null: whichever runs. */
   z.object({ kind: z.literal('cancel-operation'), operation: operationIdSchema.nullable() }),
+  ...backupRequestSchemas,
+  restoreClusterSchema,
 ]);
 export type OperationRequest = z.infer<typeof operationRequestSchema>;
 /** Requests that begin an operation of their own; the others are about one that exists. */

@@ -16,11 +16,13 @@ export interface CommandSpec {
   onErrorOutput?: (text: string) => void;
   /** The kernel kills it when this process dies: nobody else knows that it still writes. */
   diesWithUs?: boolean;
+  /** Of each output so much is kept, when the usual is too little. */
+  outputBytesMax?: number;
 }
 
 export interface CommandResult {
   code: number | null;
-  /** The end of what was printed, at most `outputBytesMax` of each. */
+  /** The end of what was printed, at most `outputBytesMax` bytes of each. */
   stdout: string;
   stderr: string;
 }
@@ -51,8 +53,8 @@ export async function runCommand(spec: CommandSpec): Promise<CommandResult> {
     stdio: ['pipe', 'pipe', 'pipe'],
     ...user,
   });
-  const stdout = new OutputTail();
-  const stderr = new OutputTail();
+  const stdout = new OutputTail(spec.outputBytesMax ?? outputBytesMax);
+  const stderr = new OutputTail(spec.outputBytesMax ?? outputBytesMax);
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => {
     stderr.push(chunk);
@@ -106,18 +108,23 @@ export function lastLines(text: string, count: number): string {
 }
 
 class OutputTail {
+  private readonly bytesMax: number;
   private chunks: Buffer[] = [];
   private bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax;
+  }
 
   push(chunk: Buffer): void {
     this.chunks.push(chunk);
     this.bytes += chunk.length;
-    if (this.bytes <= outputBytesMax * 2) return;
-    this.chunks = [Buffer.concat(this.chunks).subarray(-outputBytesMax)];
-    this.bytes = outputBytesMax;
+    if (this.bytes <= this.bytesMax * 2) return;
+    this.chunks = [Buffer.concat(this.chunks).subarray(-this.bytesMax)];
+    this.bytes = this.bytesMax;
   }
 
   text(): string {
-    return Buffer.concat(this.chunks).subarray(-outputBytesMax).toString('utf8');
+    return Buffer.concat(this.chunks).subarray(-this.bytesMax).toString('utf8');
   }
 }

@@ -30,12 +30,13 @@ export function classifyFailure(error: unknown): ConnectFailure {
  */
 export async function withFreshConnection<T>(
   place: SocketPlace,
-  options: { what: string; timeoutMs: number },
+  options: { what: string; timeoutMs: number; database?: string },
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   let socket: Socket | undefined;
   const client = new pg.Client({
     ...clientOptions(place),
+    ...(options.database === undefined ? {} : { database: options.database }),
     statement_timeout: options.timeoutMs,
     stream: () => {
       socket = new Socket();

@@ -38,6 +38,11 @@ export interface NodeFiles {
   tlsDir: string;
   archiveScript: string;
   archiveClosed: string;
+  /** Exist while the cluster has a backup repository: the program's configuration, and whose archive it is. */
+  repositoryConfig: string;
+  repositoryStanza: string;
+  /** Locks of backups and the like. */
+  backupWorkDir: string;
   /** Exists while a data directory is being received or created. */
   cloneMarker: string;
   /** The mutable part of the settings, so that a new daemon goes on with what the old one wrote. */
@@ -56,6 +61,9 @@ export function filesOf(place: Pick<NodePlace, 'dataDir' | 'stateDir'>): NodeFil
     tlsDir: join(serverStateDir, 'tls'),
     archiveScript: join(serverStateDir, 'archive-wal'),
     archiveClosed: join(serverStateDir, 'archive.closed'),
+    repositoryConfig: join(serverStateDir, 'pgbackrest.conf'),
+    repositoryStanza: join(serverStateDir, 'pgbackrest.stanza'),
+    backupWorkDir: join(serverStateDir, 'backup'),
     cloneMarker: join(place.stateDir, 'incoming.json'),
     settingsMemory: join(place.stateDir, 'postgres-settings.json'),
     logFile: join(place.stateDir, 'postgres.log'),

@@ -104,7 +104,7 @@ async function askWhetherReady(place: NodePlace): Promise<string | null> {
  * Takes away the lock file of a server that is gone, even when its pid now belongs to somebody else or to a zombie:
  * PostgreSQL itself would refuse to start then. Answers the pid of a server that really runs here.
  */
-export async function clearStalePidFile(place: NodePlace): Promise<number | null> {
+export async function clearStalePidFile(place: Pick<NodePlace, 'dataDir'>): Promise<number | null> {
   const path = join(place.dataDir, 'postmaster.pid');
   let text: string;
   try {

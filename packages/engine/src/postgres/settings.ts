@@ -186,7 +186,8 @@ function reloadableSettings(place: NodePlace, settings: MutableSettings): Record
     ...(settings.clients === 'closed' ? { wal_keep_size: keptWhileUnproven } : {}),
     synchronous_standby_names: settings.synchronousStandbyNames,
     synchronous_commit: settings.synchronousCommit,
-    archive_command: `'${archiveScript.replaceAll("'", `'"'"'`)}' "%p" "%f"`,
+    // The last word is for pgBackRest, which makes no backup where this line does not name it.
+    archive_command: `'${archiveScript.replaceAll("'", `'"'"'`)}' "%p" "%f" pgbackrest`,
     ssl: 'on',
     ssl_cert_file: join(tlsDir, 'host.crt'),
     ssl_key_file: join(tlsDir, 'host.key'),

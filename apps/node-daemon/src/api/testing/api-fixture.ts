@@ -8,6 +8,7 @@ import { type ClusterState, usualPolicy } from '@quantadb/engine/contract/cluste
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
 import type { NodeReport } from '@quantadb/engine/contract/node-report';
 import type { OperationPlan, OperationRequest, OperationStart } from '@quantadb/engine/contract/operations';
+import type { RestorePlanning } from '@quantadb/engine/contract/restore';
 import type { ClusterStatus, NodeStatus } from '@quantadb/engine/contract/status';
 import {
   type Authority,
@@ -37,6 +38,11 @@ export class FakeEngine implements DaemonFacade {
   metrics = async () => 'quantadb_epoch 3\n';
   events = (sinceId: number) => (this.agreed?.events ?? []).filter((event) => event.id > sinceId);
   operations = () => [];
+  backups = async () => null;
+  planRestore = async (): Promise<RestorePlanning> => ({
+    ok: false,
+    refusal: { reason: 'no_backup', message: '', nearest: [] },
+  });
   plan = (request: OperationRequest) => this.planned(request);
 
   clusterStatus = () => {

@@ -95,7 +95,7 @@ function addBeginnings(host: Command, options: () => GlobalOptions): void {
       const networks = own.network;
       const request = foundingRequest({ cluster, ...own, password, networks });
       const steering = await throughHost(file, request);
-      const operation = await change({ steering, reason, yes, json, wanted: 'done' });
+      const operation = await change({ steering, reason, yes, json });
       const told = password ? null : (request.application?.password ?? null);
       const words = told ? `\nThe password of ${own.role}, told once: ${told}` : '';
       print(options(), { ...operation, password: told }, () => `${cluster}: founded${words}`);
@@ -109,7 +109,7 @@ function addBeginnings(host: Command, options: () => GlobalOptions): void {
       if (!cluster.success)
         throw new UsageError(`${name} cannot be a cluster's name (${cluster.error.issues[0]?.message})`);
       const steering = await throughHost(file, { kind: 'adopt-server', cluster: cluster.data });
-      const operation = await change({ steering, reason, yes, json, wanted: 'done' });
+      const operation = await change({ steering, reason, yes, json });
       print(options(), operation, () => `${name}: adopted`);
     });
 }

@@ -1,0 +1,247 @@
+import {
+  type BackupConfig,
+  type BackupRequest,
+  backupRequestSchemas,
+  type RepositorySecrets,
+} from '@quantadb/engine/contract/backup';
+import { type RestoreTarget, restoreTargetSchema } from '@quantadb/engine/contract/restore';
+import type { z } from 'zod';
+import { UsageError } from './usage-error.ts';
+
+/** Arguments of backup commands, checked before anybody is asked (pure). Secrets come from the environment only. */
+
+export interface RepositoryOptions {
+  path?: string;
+  s3Bucket?: string;
+  s3Endpoint?: string;
+  s3Region?: string;
+  s3UriStyle?: string;
+  s3CaFile?: string;
+  s3VerifyTls?: boolean;
+}
+
+export interface ConfigureOptions extends RepositoryOptions {
+  schedule?: string[];
+  keepFulls?: string;
+  keepDays?: string;
+  keep?: string;
+  processes?: string;
+  compression?: string;
+  source?: string;
+  archiveTimeout?: string;
+  drills?: string;
+  drillCheck?: string[];
+}
+
+export interface TargetOptions {
+  latest?: boolean;
+  time?: string;
+  zone?: string;
+  lsn?: string;
+  timeline?: string;
+  xid?: string;
+  point?: string;
+  label?: string;
+  exclusive?: boolean;
+}
+
+type Environment = Record<string, string | undefined>;
+
+export const secretVariables = {
+  cipherPass: 'QUANTADB_BACKUP_PASSPHRASE',
+  s3Key: 'QUANTADB_BACKUP_S3_KEY',
+  s3KeySecret: 'QUANTADB_BACKUP_S3_KEY_SECRET',
+} as const;
+
+export function secretsOf(environment: Environment): RepositorySecrets {
+  const read = (name: keyof typeof secretVariables) => environment[secretVariables[name]] || null;
+  return { cipherPass: read('cipherPass'), s3Key: read('s3Key'), s3KeySecret: read('s3KeySecret') };
+}
+
+/** Null when none was named. A passphrase in the environment means that the repository is encrypted. */
+export function repositoryOf(
+  own: RepositoryOptions,
+  environment: Environment,
+): BackupConfig['repository'] | null {
+  const encrypted = secretsOf(environment).cipherPass !== null;
+  if (own.s3Bucket === undefined)
+    return own.path === undefined ? null : { type: 'posix', path: own.path, encrypted };
+  const { s3Endpoint, s3Region } = own;
+  if (!s3Endpoint || !s3Region) throw new UsageError('--s3-bucket needs --s3-endpoint and --s3-region');
+  return {
+    type: 's3',
+    path: own.path ?? '/quantadb',
+    bucket: own.s3Bucket,
+    endpoint: s3Endpoint,
+    region: s3Region,
+    uriStyle: own.s3UriStyle === 'path' ? 'path' : 'host',
+    caFile: own.s3CaFile ?? null,
+    verifyTls: own.s3VerifyTls !== false,
+    encrypted,
+  };
+}
+
+/** @throws UsageError naming the argument that is not understood */
+export function configureRequest(
+  own: ConfigureOptions,
+  environment: Environment,
+): Extract<BackupRequest, { kind: 'configure-backup' }> {
+  const repository = repositoryOf(own, environment);
+  const hasSecrets = Object.values(secretsOf(environment)).some((secret) => secret !== null);
+  const impact = given({
+    processes: numberOf('--processes', own.processes),
+    compression: own.compression,
+    source: own.source,
+  });
+  const retention = given({
+    fullCount: numberOf('--keep-fulls', own.keepFulls),
+    days: numberOf('--keep-days', own.keepDays),
+    tiers: own.keep === undefined ? undefined : tiersOf(own.keep),
+  });
+  return parsed(backupRequestSchemas[0], {
+    kind: 'configure-backup',
+    repository,
+    secrets: repository && hasSecrets ? secretsOf(environment) : null,
+    impact,
+    retention,
+    schedules: own.schedule?.map(scheduleOf) ?? null,
+    drills: drillsOf(own),
+    archiveTimeoutSeconds: numberOf('--archive-timeout', own.archiveTimeout) ?? null,
+  });
+}
+
+/** `full "30 1 * * 0" Europe/Berlin`; the time zone may be left out. */
+export function scheduleOf(text: string): Record<string, unknown> {
+  const match = /^(full|diff|incr)\s+((?:\S+\s+){4}\S+)(?:\s+([A-Za-z][\w+/-]*))?$/.exec(text.trim());
+  if (!match) throw new UsageError(`"${text}" is no schedule: write "full 30 1 * * 0 Europe/Berlin"`);
+  const [, type = '', cron = '', timeZone = 'UTC'] = match;
+  const id = `${type}-${cron}`
+    .toLowerCase()
+    .replaceAll('*', 'x')
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .slice(0, 40);
+  return { id: id.replace(/-+$/, ''), type, cron, timeZone };
+}
+
+function drillsOf({ drills, drillCheck = [] }: ConfigureOptions): unknown {
+  if (drills === undefined) return null;
+  if (drills === 'off') return 'off';
+  const match = /^((?:\S+\s+){4}\S+)(?:\s+([A-Za-z][\w+/-]*))?$/.exec(drills.trim());
+  if (!match) throw new UsageError(`"${drills}" is no time: write "0 4 * * 6 Europe/Berlin", or off`);
+  const checks = drillCheck.map((text) => {
+    const colon = text.indexOf(':');
+    if (colon < 1)
+      throw new UsageError(`"${text}" is no check: write "app: SELECT count(*) > 0 FROM orders"`);
+    return { database: text.slice(0, colon).trim(), sql: text.slice(colon + 1).trim() };
+  });
+  return { cron: match[1], timeZone: match[2] ?? 'UTC', checks };
+}
+
+/** `daily=7,weekly=4,monthly=12` */
+function tiersOf(text: string): Record<string, number> {
+  return Object.fromEntries(
+    text.split(',').map((part) => {
+      const match = /^\s*(daily|weekly|monthly|yearly)=(\d{1,4})\s*$/.exec(part);
+      if (!match?.[1])
+        throw new UsageError(`"${part}" is no tier: write daily=7,weekly=4,monthly=12,yearly=5`);
+      return [match[1], Number(match[2])];
+    }),
+  );
+}
+
+/** @throws UsageError unless exactly one target is named, or when a time says nothing of its zone */
+export function restoreTargetOf(own: TargetOptions): RestoreTarget {
+  const inclusive = own.exclusive !== true;
+  const named: unknown[] = [
+    ...(own.latest ? [{ kind: 'latest' }] : []),
+    ...(own.time === undefined ? [] : [{ kind: 'time', atMs: momentOf(own.time, own.zone), inclusive }]),
+    ...(own.lsn === undefined
+      ? []
+      : [
+          {
+            kind: 'lsn',
+            lsn: own.lsn.toUpperCase(),
+            inclusive,
+            timeline: numberOf('--timeline', own.timeline) ?? null,
+          },
+        ]),
+    ...(own.xid === undefined ? [] : [{ kind: 'xid', xid: own.xid, inclusive }]),
+    ...(own.point === undefined ? [] : [{ kind: 'name', name: own.point }]),
+    ...(own.label === undefined ? [] : [{ kind: 'backup', label: own.label }]),
+  ];
+  if (named.length !== 1)
+    throw new UsageError('name one target: --latest, --time, --lsn, --xid, --point or --label');
+  return parsed(restoreTargetSchema, named[0]);
+}
+
+const withOffset = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?\s?(Z|UTC|[+-]\d\d:?(\d\d)?)$/i;
+const withoutOffset = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d{1,6})?)?$/;
+
+/**
+ * A moment people write: with an offset, or with the zone whose clocks showed it. A time without either would be read in
+ * the zone of whatever machine reads it.
+ */
+export function momentOf(text: string, zone: string | undefined): number {
+  const trimmed = text.trim();
+  if (withOffset.test(trimmed)) {
+    const iso = trimmed
+      .replace(' ', 'T')
+      .replace(/\s?(UTC|z)$/i, 'Z')
+      .replace(/\s?([+-]\d\d):?(\d\d)?$/, (_, hours: string, minutes = '00') => `${hours}:${minutes}`);
+    const atMs = Date.parse(iso);
+    if (Number.isFinite(atMs)) return atMs;
+  }
+  const local = withoutOffset.exec(trimmed);
+  if (!local)
+    throw new UsageError(`"${text}" is no time: write "2026-11-27 14:00:00+01", or add --zone Europe/Berlin`);
+  if (zone === undefined)
+    throw new UsageError(
+      `"${text}" leaves its time zone open: add an offset (+01, Z) or --zone Europe/Berlin`,
+    );
+  return inZone(`${local[1]}T${local[2]}${local[3] ?? ':00'}`, zone);
+}
+
+/** Where clocks go back an hour comes twice, and where they go forward one never comes: neither is guessed. */
+function inZone(local: string, zone: string): number {
+  const asUtc = Date.parse(`${local}Z`);
+  if (!Number.isFinite(asUtc)) throw new UsageError(`"${local}" is no time`);
+  const quarterMs = 15 * 60_000;
+  const found = new Set<number>();
+  for (let offset = -14 * 3_600_000; offset <= 14 * 3_600_000; offset += quarterMs) {
+    if (localTime(asUtc - offset, zone) === localTime(asUtc, 'UTC')) found.add(asUtc - offset);
+  }
+  const [first, second] = [...found];
+  if (first === undefined)
+    throw new UsageError(`${local} never was in ${zone}: the clocks went forward over it`);
+  if (second !== undefined)
+    throw new UsageError(`${local} was twice in ${zone}, when the clocks went back: write it with an offset`);
+  return first;
+}
+
+function localTime(atMs: number, timeZone: string): string {
+  try {
+    const format = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
+    return format.format(atMs);
+  } catch {
+    throw new UsageError(`${timeZone} is no time zone: write a name like Europe/Berlin`);
+  }
+}
+
+function numberOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,7}$/.test(text)) return Number(text);
+  throw new UsageError(`${option} takes a whole number, and ${text} is none`);
+}
+
+/** Null when nothing was given: then it stays as it is. */
+function given(values: Record<string, unknown>): Record<string, unknown> | null {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return entries.length === 0 ? null : Object.fromEntries(entries);
+}
+
+function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new UsageError(`${issue?.path.join('.') || 'the arguments'}: ${issue?.message ?? 'not understood'}`);
+}

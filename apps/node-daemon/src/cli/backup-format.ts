@@ -1,0 +1,157 @@
+import type { BackupJob } from '@quantadb/engine/contract/backup';
+import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
+import type { RestorePlanning } from '@quantadb/engine/contract/restore';
+import { bytesText, millisecondsText, table } from './format.ts';
+
+/** Text about backups for people (pure). */
+
+export function backupsText(overview: BackupOverview, nowMs: number): string {
+  const { config, repository } = overview;
+  if (!config)
+    return 'This cluster has no backup repository. Set one: quantadb backup configure --path <directory>';
+  const place =
+    config.repository.type === 'posix'
+      ? config.repository.path
+      : `s3://${config.repository.bucket}${config.repository.path}`;
+  const head = [
+    `Repository ${place}${config.repository.encrypted ? ', encrypted' : ''}: ${overview.problem ?? repository?.detail ?? 'unknown'}`,
+    ...newestLine(overview, nowMs),
+    ...archivingLine(overview, nowMs),
+    ...(overview.job ? [`Now: ${jobText(overview.job)}`] : []),
+    drillLine(overview, nowMs),
+    ...verificationLine(overview, nowMs),
+  ];
+  const sections = [head.join('\n')];
+  if (repository) {
+    sections.push(backupTable(repository));
+    const lines = [...intervalLines(repository), ...gapLines(repository), ...repository.conflicts];
+    if (lines.length > 0) sections.push(lines.join('\n'));
+  }
+  if (overview.nextRuns.length > 0)
+    sections.push(
+      overview.nextRuns
+        .map(({ what, atMs }) => `Next ${what}: ${atMs.slice(0, 3).map(momentText).join(', ')}`)
+        .join('\n'),
+    );
+  if (overview.points.length > 0)
+    sections.push(
+      table(
+        ['restore point', 'set at', 'position'],
+        overview.points.slice(-10).map((point) => [point.name, momentText(point.atMs), point.lsn]),
+      ),
+    );
+  return sections.join('\n\n');
+}
+
+function newestLine({ repository }: BackupOverview, nowMs: number): string[] {
+  const newest = repository?.newest;
+  if (!newest) return ['Nothing can be restored yet: no backup is complete.'];
+  if (newest.atMs === null) return [`Restorable up to ${newest.lsn} of timeline ${newest.timeline}.`];
+  return [`Restorable up to ${momentText(newest.atMs)}, ${ageText(nowMs - newest.atMs)} ago.`];
+}
+
+function archivingLine({ archiving }: BackupOverview, nowMs: number): string[] {
+  if (!archiving) return ['Archiving: the primary does not say.'];
+  const waiting = archiving.waitingSegments > 0 ? `, ${archiving.waitingSegments} segments wait` : '';
+  if (archiving.failingSinceMs !== null)
+    return [`Archiving FAILS since ${momentText(archiving.failingSinceMs)}${waiting}.`];
+  const last = archiving.lastAtMs === null ? 'nothing yet' : `${ageText(nowMs - archiving.lastAtMs)} ago`;
+  return [`Archiving: last segment ${last}${waiting}.`];
+}
+
+function drillLine({ lastDrill }: BackupOverview, nowMs: number): string {
+  const result = lastDrill?.result;
+  if (!lastDrill || result?.kind !== 'drill')
+    return 'Last proven restore: never. Prove one: quantadb backup drill';
+  const { restoreMs, recoveryMs, findings } = result.drill;
+  const failed = findings.filter((finding) => !finding.ok);
+  const verdict = failed.length === 0 ? 'good' : `${failed.length} of ${findings.length} checks FAILED`;
+  return `Last proven restore: ${ageText(nowMs - (lastDrill.endedAtMs ?? 0))} ago, in ${millisecondsText(restoreMs + recoveryMs)}, ${verdict}.`;
+}
+
+function verificationLine({ lastVerification }: BackupOverview, nowMs: number): string[] {
+  const result = lastVerification?.result;
+  if (!lastVerification || result?.kind !== 'verify') return [];
+  const isGood = result.verification.ok && result.gaps.length === 0;
+  return [
+    `Last verification: ${ageText(nowMs - (lastVerification.endedAtMs ?? 0))} ago, ${isGood ? 'good' : 'DAMAGE FOUND'}.`,
+  ];
+}
+
+function backupTable({ backups, expiring }: NonNullable<BackupOverview['repository']>): string {
+  if (backups.length === 0) return 'There are no backups yet.';
+  const going = new Set(expiring.map(({ label }) => label));
+  const rows = backups.map((backup) => [
+    backup.label,
+    backup.type,
+    momentText(backup.stopMs),
+    millisecondsText(backup.stopMs - backup.startMs),
+    bytesText(backup.databaseBytes),
+    bytesText(backup.repositoryBytes),
+    backup.notes['quantadb-node'] ?? '',
+    stateText(backup, going.has(backup.label)),
+  ]);
+  return table(['backup', 'type', 'ended', 'took', 'database', 'stored', 'by', 'state'], rows);
+}
+
+function stateText(
+  backup: NonNullable<BackupOverview['repository']>['backups'][number],
+  isGoing: boolean,
+): string {
+  if (backup.unusable !== null) return `CANNOT BE RESTORED: ${backup.unusable}`;
+  const damaged = backup.hasPageErrors ? 'holds damaged pages; ' : '';
+  return `${damaged}${isGoing ? 'goes with the next backup' : backup.keptBecause.join(', ')}`;
+}
+
+function intervalLines({ intervals }: NonNullable<BackupOverview['repository']>): string[] {
+  return intervals.map((each) => {
+    const to = each.toMs === null ? each.toLsn : momentText(each.toMs);
+    const given = each.isAbandoned ? ` (timeline ${each.timeline}, given up)` : '';
+    return `Any moment from ${momentText(each.fromMs)} to ${to}${given}`;
+  });
+}
+
+function gapLines({ gaps }: NonNullable<BackupOverview['repository']>): string[] {
+  return gaps
+    .filter((gap) => gap.kind === 'missing')
+    .map((gap) => {
+      const then = gap.resumesWith ? `; possible again from ${gap.resumesWith} on` : '';
+      return `GAP: ${gap.segments} segments of WAL are missing, ${gap.fromWal} to ${gap.toWal}${then}`;
+    });
+}
+
+export function jobText(job: BackupJob): string {
+  const what = job.work.kind === 'backup' ? `${job.work.type} backup` : job.work.kind;
+  const where = job.node ? ` on ${job.node}` : '';
+  const percent = job.percent === null ? '' : ` ${job.percent.toFixed(1)} %`;
+  const bytes = job.bytesDone === null ? '' : `, ${bytesText(job.bytesDone)}`;
+  return `${what}${where}: ${job.state === 'waiting' ? 'waiting' : job.detail || job.state}${percent}${bytes}${job.state === 'waiting' && job.detail ? ` (${job.detail})` : ''}`;
+}
+
+export function planningText(planning: RestorePlanning): string {
+  if (!planning.ok) {
+    const { message, nearest } = planning.refusal;
+    const others = nearest.map(({ words }) => `  ${words}`).join('\n');
+    return others ? `${message}\nThe nearest possible:\n${others}` : message;
+  }
+  const { plan } = planning;
+  const expected =
+    plan.expectedMs === null ? 'unknown until a drill has measured it' : millisecondsText(plan.expectedMs);
+  return [
+    `From backup ${plan.label} (${bytesText(plan.databaseBytes)}), then at most ${plan.walSegmentsMax} segments of WAL, timeline ${plan.timeline}`,
+    `Takes: ${expected}`,
+    `Not in it: ${plan.lost}`,
+    ...plan.warnings.map((warning) => `Warning: ${warning}`),
+  ].join('\n');
+}
+
+export function momentText(atMs: number): string {
+  return `${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')}Z`;
+}
+
+function ageText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
+}

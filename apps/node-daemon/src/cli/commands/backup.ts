@@ -1,0 +1,222 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BackupJob, BackupWork } from '@quantadb/engine/contract/backup';
+import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
+import { QuantaError } from '@quantadb/engine/shared/errors';
+import type { Command } from 'commander';
+import {
+  type ConfigureOptions,
+  configureRequest,
+  type RepositoryOptions,
+  repositoryOf,
+  restoreTargetOf,
+  secretsOf,
+  secretVariables,
+  type TargetOptions,
+} from '../backup-arguments.ts';
+import { backupsText, jobText, planningText } from '../backup-format.ts';
+import { change } from '../change.ts';
+import type { Intent } from '../console-client.ts';
+import { throughConsole, throughDaemon } from '../steering.ts';
+import { findConsole, Target } from '../target.ts';
+import { UsageError } from '../usage-error.ts';
+import { type GlobalOptions, print } from './options.ts';
+
+const followEveryMs = 1000;
+const repositoryHelp = Object.values(secretVariables).join(', ');
+
+export function addBackup(program: Command, options: () => GlobalOptions): void {
+  const backup = program.command('backup').description('backups, and restores to any moment');
+  const perform = async (intent: Intent) => {
+    const operation = await performed(options(), intent);
+    print(options(), operation, () => `${operation.kind}: done`);
+  };
+  const run = async (work: BackupWork) => {
+    const { id } = await performed(options(), { kind: 'start-backup', work });
+    const job = await followJob(options(), id);
+    print(
+      options(),
+      job,
+      () => `${jobText(job)}${job.warnings.map((each) => `\nWarning: ${each}`).join('')}`,
+    );
+    if (job.state !== 'done') throw new QuantaError('BACKUP_FAILED', job.detail || `it was ${job.state}`);
+  };
+  backup
+    .command('list')
+    .description('what there is, and which moments can be restored to')
+    .action(async () => {
+      const overview = await readOverview(options());
+      print(options(), overview, () => backupsText(overview, Date.now()));
+    });
+  backup
+    .command('now')
+    .description('make one now')
+    .option('--type <type>', 'full, diff or incr', 'incr')
+    .action((own: { type: string }) => {
+      const { type } = own;
+      if (type !== 'full' && type !== 'diff' && type !== 'incr')
+        throw new UsageError('--type takes full, diff or incr');
+      return run({ kind: 'backup', type });
+    });
+  backup
+    .command('verify')
+    .description('read every file of the repository')
+    .action(() => run({ kind: 'verify' }));
+  backup
+    .command('drill')
+    .description('restore the newest moment into a scratch server, and try it')
+    .action(() => run({ kind: 'drill' }));
+  backup
+    .command('expire')
+    .description('remove what retention lets go')
+    .action(() => run({ kind: 'expire' }));
+  backup
+    .command('cancel')
+    .description('end what runs')
+    .action(() => perform({ kind: 'cancel-backup' }));
+  backup
+    .command('hold <label> <note>')
+    .description('never remove this backup')
+    .action((label: string, note: string) => perform({ kind: 'hold-backup', label, note }));
+  backup
+    .command('release <label>')
+    .description('let retention remove it again')
+    .action((label: string) => perform({ kind: 'hold-backup', label, note: null }));
+  backup
+    .command('point <name>')
+    .description('mark this moment by a name that can be restored to')
+    .action((name: string) => perform({ kind: 'create-restore-point', name }));
+  addConfigure(backup, perform);
+  addRestore(backup, options);
+}
+
+function addConfigure(backup: Command, perform: (intent: Intent) => Promise<void>): void {
+  withRepository(backup.command('configure'))
+    .description(`where backups go, when they are made, how long they stay (secrets: ${repositoryHelp})`)
+    .option('--schedule <text...>', 'all schedules, each like "full 30 1 * * 0 Europe/Berlin"')
+    .option('--keep-fulls <number>', 'the newest so many full backups')
+    .option('--keep-days <number>', 'what it takes to restore to any moment of so many days')
+    .option('--keep <tiers>', 'full backups beyond that: daily=7,weekly=4,monthly=12,yearly=5')
+    .option('--processes <number>', 'how many work at a time')
+    .option('--compression <kind>', 'zst, lz4, gz or none')
+    .option('--source <which>', 'prefer-standby, standby-only or primary')
+    .option('--archive-timeout <seconds>', 'WAL goes to the repository at least so often')
+    .option('--drills <when>', 'restore drills, like "0 4 * * 6 Europe/Berlin", or off')
+    .option(
+      '--drill-check <check...>',
+      'what must be true of the copy: "app: SELECT count(*) > 0 FROM orders"',
+    )
+    .action((own: ConfigureOptions) => perform(configureRequest(own, process.env)));
+}
+
+function withRepository(command: Command): Command {
+  return command
+    .option('--path <directory>', 'the same storage on every host; with S3 the prefix in the bucket')
+    .option('--s3-bucket <name>')
+    .option('--s3-endpoint <host:port>')
+    .option('--s3-region <name>')
+    .option('--s3-uri-style <style>', 'host or path')
+    .option('--s3-ca-file <file>', 'of a private authority')
+    .option('--no-s3-verify-tls', 'take any certificate');
+}
+
+interface RestoreOptions extends TargetOptions, RepositoryOptions {
+  into?: string;
+  from?: string;
+  host?: string;
+}
+
+function addRestore(backup: Command, options: () => GlobalOptions): void {
+  withRepository(backup.command('restore'))
+    .description('plan a restore; with --into, found a new cluster with it on a host that is in none')
+    .option('--latest', 'everything that has reached the repository')
+    .option('--time <moment>', 'with an offset, or with --zone')
+    .option('--zone <name>', 'whose clocks --time means, like Europe/Berlin')
+    .option('--lsn <position>')
+    .option('--timeline <number>', 'of --lsn, to go where the cluster has not gone')
+    .option('--xid <number>', 'a transaction')
+    .option('--point <name>', 'a restore point')
+    .option('--label <backup>', 'the end of that backup')
+    .option('--exclusive', 'without the target itself')
+    .option('--into <cluster>', 'name of the new cluster')
+    .option('--host <name>', 'a spare host of the local system (else --node)')
+    .option('--from <name>', 'the cluster’s name in the repository, when it is not the running one')
+    .action((own: RestoreOptions) => restore(options(), own));
+}
+
+async function restore(options: GlobalOptions, own: RestoreOptions): Promise<void> {
+  const target = restoreTargetOf(own);
+  const source = await sourceOf(options, own);
+  const hosts = await Target.find(options);
+  const client = own.host === undefined ? await hosts.writer() : hosts.clientOf(own.host);
+  if (own.into === undefined) {
+    const planning = await client.planRestore({ source, target });
+    print(options, planning, () => planningText(planning));
+    if (!planning.ok) throw new QuantaError('REFUSED', planning.refusal.message);
+    return;
+  }
+  if (!source)
+    throw new UsageError(
+      '--into needs --from and the repository (--path or --s3-bucket): the new cluster knows of none',
+    );
+  const planning = await client.planRestore({ source, target });
+  if (!options.json) process.stdout.write(`${planningText(planning)}\n\n`);
+  if (!planning.ok) throw new QuantaError('REFUSED', planning.refusal.message);
+  const request = { kind: 'restore-cluster' as const, cluster: own.into, source, target };
+  const { yes = false, json = false, reason = '' } = options;
+  const steering = {
+    plan: () => client.plan(request),
+    start: async (given: { planHash: string; requestedBy: string; reason: string }) =>
+      (await client.start({ request, ...given })).operationId,
+    witnesses: async () => [client],
+  };
+  const operation = await change({ steering, reason, yes, json });
+  print(options, operation, () => `${own.into}: ${operation.steps[0]?.detail ?? 'restored'}`);
+}
+
+/** What was named, or what the running cluster has agreed on. Null: the cluster that is asked knows itself. */
+async function sourceOf(options: GlobalOptions, own: RestoreOptions) {
+  const repository = repositoryOf(own, process.env);
+  const stanza = own.from ?? options.cluster;
+  if (!repository && own.into === undefined) return null;
+  if (!repository || stanza === undefined)
+    throw new UsageError('name the repository (--path or --s3-bucket) and the cluster’s name in it (--from)');
+  return { stanza, repository, secrets: secretsOf(process.env) };
+}
+
+async function performed(options: GlobalOptions, intent: Intent) {
+  const { json = false, yes = false, reason = '', cluster } = options;
+  const console = await findConsole(options);
+  const steering = console
+    ? await throughConsole(console, intent, cluster)
+    : await throughDaemon(await Target.find(options), intent);
+  return change({ steering, reason, yes, json });
+}
+
+async function readOverview(options: GlobalOptions): Promise<BackupOverview> {
+  const console = await findConsole(options);
+  const overview = console
+    ? await console.backups((await console.cluster(options.cluster)).id)
+    : await (await (await Target.find(options)).reader()).backups();
+  if (overview) return overview;
+  throw new QuantaError('NOT_FOUND', 'this host is in no cluster');
+}
+
+/** Shows how the work goes until its end, whoever does it. */
+async function followJob(options: GlobalOptions, id: string): Promise<BackupJob> {
+  let shown = '';
+  for (;;) {
+    const overview = await readOverview(options).catch((error: unknown) => {
+      // Whoever was asked may be the one that fails over meanwhile.
+      if (error instanceof QuantaError && error.code !== 'UNAUTHORIZED') return null;
+      throw error;
+    });
+    const ended = overview?.pastJobs.find((job) => job.id === id);
+    if (ended) return ended;
+    const { job } = overview ?? {};
+    if (job && !options.json && jobText(job) !== shown) {
+      shown = jobText(job);
+      process.stdout.write(process.stdout.isTTY ? `\r\u001b[K${shown}` : `${shown}\n`);
+    }
+    await delay(followEveryMs);
+  }
+}

@@ -1,0 +1,124 @@
+import { chown, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { backupRequestSchemas } from '@quantadb/engine/contract/backup';
+import type { RestoreTarget } from '@quantadb/engine/contract/restore';
+import { pollUntil } from '@quantadb/engine/shared/deadline';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { osUserNamed } from './preflight/os-user.ts';
+import { RealCluster } from './testing/real-cluster.ts';
+
+const passphrase = 'a passphrase for tests';
+const hashSql =
+  "SELECT md5(string_agg(id || ':' || filler, ',' ORDER BY id)) AS hash, count(*)::int AS rows FROM ledger";
+
+let cluster: RealCluster;
+let repository: { type: 'posix'; path: string; encrypted: true };
+interface Content {
+  hash: string;
+  rows: number;
+}
+const at: Record<string, Content & { atMs: number }> = {};
+
+beforeAll(async () => {
+  cluster = await RealCluster.create(['node-1', 'node-2', 'spare-1', 'spare-2']);
+  await cluster.startAll();
+  await cluster.form('node-1', ['node-2']);
+  const path = join(cluster.directory, 'repository');
+  await mkdir(path);
+  const user = await osUserNamed(process.getuid?.() === 0 ? 'postgres' : null);
+  if (user) await chown(path, user.uid, user.gid);
+  repository = { type: 'posix', path, encrypted: true };
+  const settings = { repository, secrets: { cipherPass: passphrase }, impact: { compression: 'lz4' } };
+  await cluster.run('node-1', backupRequestSchemas[0].parse({ kind: 'configure-backup', ...settings }));
+  await cluster.run('node-1', { kind: 'set-parameters', parameters: { work_mem: '5MB' } });
+  await query('CREATE TABLE ledger (id bigserial PRIMARY KEY, filler text)');
+  at.before = await write();
+  const { id } = await cluster.run('node-1', {
+    kind: 'start-backup',
+    work: { kind: 'backup', type: 'full' },
+  });
+  const ended = async () =>
+    (await cluster.host('node-1').client.state()).state?.backup?.pastJobs.find((job) => job.id === id);
+  const job = await pollUntil(ended, { what: 'the backup', timeoutMs: 90_000, intervalMs: 200 });
+  expect(job.state).toBe('done');
+  at.first = await write();
+  await cluster.run('node-1', { kind: 'create-restore-point', name: 'before the release' });
+  at.second = await write();
+  await cluster.run('node-1', { kind: 'create-restore-point', name: 'the end' });
+});
+afterAll(() => cluster?.cleanUp());
+
+async function query<Row extends Record<string, unknown>>(text: string): Promise<Row[]> {
+  const client = await cluster.connect((await cluster.primary()).name);
+  try {
+    return (await client.query<Row>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function write(): Promise<Content & { atMs: number }> {
+  await query('INSERT INTO ledger (filler) SELECT md5(random()::text) FROM generate_series(1, 500)');
+  const [found] = await query<{ hash: string; rows: number }>(hashSql);
+  return { hash: found?.hash ?? '', rows: found?.rows ?? 0, atMs: Date.now() };
+}
+
+function restore(via: string, name: string, target: RestoreTarget, cipherPass = passphrase) {
+  const source = { stanza: 'demo', repository, secrets: { cipherPass, s3Key: null, s3KeySecret: null } };
+  return cluster.run(via, { kind: 'restore-cluster', cluster: name, source, target });
+}
+
+async function contentOf(name: string): Promise<Content> {
+  const client = await cluster.connect(name);
+  try {
+    const { rows } = await client.query<Content>(hashSql);
+    if (!rows[0]) throw new Error('there is no table');
+    return rows[0];
+  } finally {
+    await client.end();
+  }
+}
+
+test('a restore to a moment that is not possible is refused before anything is done, with the nearest ones', async () => {
+  const early = { kind: 'time', atMs: (at.before?.atMs ?? 0) - 600_000, inclusive: true } as const;
+  await expect(restore('spare-1', 'early', early)).rejects.toThrow(/before the first backup/);
+  const planned = await cluster.host('node-2').client.planRestore({ source: null, target: early });
+  expect(planned).toMatchObject({ ok: false, refusal: { reason: 'before_first_backup' } });
+  expect(planned.ok ? [] : planned.refusal.nearest).toHaveLength(1);
+  await expect(restore('spare-1', 'wrong', { kind: 'latest' }, 'another one')).rejects.toThrow(
+    /cannot be used/,
+  );
+  expect((await cluster.host('spare-1').client.host()).state).toBe('available');
+});
+
+test('the plan says which backup, which timeline and what is lost', async () => {
+  const planned = await cluster
+    .host('node-1')
+    .client.planRestore({ source: null, target: { kind: 'name', name: 'before the release' } });
+  expect(planned).toMatchObject({ ok: true, plan: { recovery: { kind: 'name' } } });
+  expect(planned.ok && planned.plan.lost).toContain('everything that was committed after');
+});
+
+test('a copy as of a moment is a cluster of its own, beside the one it came from', async () => {
+  const target = { kind: 'time', atMs: (at.first?.atMs ?? 0) + 1, inclusive: true } as const;
+  const operation = await restore('spare-1', 'copy', target);
+  expect(operation.steps.map((step) => step.state)).toEqual(['done', 'done', 'done']);
+  const { hash, rows } = at.first ?? { hash: '', rows: 0 };
+  expect(await contentOf('spare-1')).toEqual({ hash, rows });
+  const status = await cluster.host('spare-1').client.status();
+  expect(status).toMatchObject({ name: 'copy', primary: 'spare-1', epoch: 1 });
+  const state = (await cluster.host('spare-1').client.state()).state;
+  expect(state?.parameters).toMatchObject({ work_mem: '5MB' });
+  // It writes, and the cluster it came from does not notice.
+  const client = await cluster.connect('spare-1');
+  await client.query("INSERT INTO ledger (filler) VALUES ('only here')");
+  await client.end();
+  expect((await contentOf('node-1')).hash).toBe(at.second?.hash);
+});
+
+test('with every node lost, a new host and the repository are enough', async () => {
+  for (const name of ['node-1', 'node-2', 'spare-1']) await cluster.killNode(name);
+  await restore('spare-2', 'reborn', { kind: 'latest' });
+  const { hash, rows } = at.second ?? { hash: '', rows: 0 };
+  expect(await contentOf('spare-2')).toEqual({ hash, rows });
+});

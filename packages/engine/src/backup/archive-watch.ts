@@ -1,0 +1,127 @@
+import type { Commander } from '../cluster/commander.ts';
+import type { Peers } from '../cluster/peer-protocol.ts';
+import type { Archiving } from '../contract/backup-view.ts';
+import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import type { Clock } from '../shared/clock.ts';
+import { messageOf } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+
+export interface ArchiveWatchOptions {
+  commander: Commander;
+  peers: Peers;
+  logger: Logger;
+  clock: Clock;
+}
+
+const everyMs = 10_000;
+const askDeadlineMs = 10_000;
+const mendDeadlineMs = 15 * 60_000;
+const commandDeadlineMs = 5000;
+/** WAL that cannot be archived is kept, and fills the disk: said long before it does. */
+const failingMsMax = 60_000;
+const waitingSegmentsMax = 64;
+/** A gap that could not be closed is looked at again, less and less often: the repository may have been away. */
+const mendAgainMs = { first: 10_000, longest: 10 * 60_000 };
+
+/** Watches that the primary's WAL reaches the repository, and closes what a failover left open. */
+export class ArchiveWatch {
+  private readonly options: ArchiveWatchOptions;
+  private nextAtMs = 0;
+  private busy = false;
+  private isStuck = false;
+  /** The first segment that was said to be lost: people are told once. */
+  private lost: string | null = null;
+  private mended: { epoch: number; againMs: number; rounds: number; isWhole: boolean } | null = null;
+
+  constructor(options: ArchiveWatchOptions) {
+    this.options = options;
+  }
+
+  tick(state: ClusterState): void {
+    const nowMs = this.options.clock.monotonicMs();
+    if (this.busy || nowMs < this.nextAtMs) return;
+    const primary = state.members[state.reign.primary ?? ''];
+    if (!primary || (state.failover && state.failover.state !== 'REJOIN')) return;
+    this.nextAtMs = nowMs + everyMs;
+    this.busy = true;
+    void this.look(state, primary)
+      .catch((error) =>
+        this.options.logger.debug({ error: messageOf(error) }, 'archiving could not be looked at'),
+      )
+      .finally(() => {
+        this.busy = false;
+      });
+  }
+
+  private async look(state: ClusterState, primary: Member): Promise<void> {
+    const { clusterId } = state;
+    const input = { clusterId };
+    const view = await this.options.peers.call(primary, 'backup-node', { input, deadlineMs: askDeadlineMs });
+    await this.judge(primary.name, view.archiving);
+    if (view.archiving !== null && this.isTimeToMend(state)) await this.mend(state, primary);
+  }
+
+  private async judge(primary: string, archiving: Archiving | null): Promise<void> {
+    const problem = archiving && stuckWords(archiving, this.options.clock.wallMs());
+    if ((problem !== null) === this.isStuck) return;
+    this.isStuck = problem !== null;
+    await this.note(
+      problem === null ? 'info' : 'critical',
+      problem === null
+        ? `WAL of ${primary} reaches the repository again.`
+        : `WAL of ${primary} does not reach the repository: ${problem}. It is kept until it does, and may fill the disk.`,
+      primary,
+    );
+  }
+
+  private isTimeToMend({ reign }: ClusterState): boolean {
+    const { mended } = this;
+    if (mended?.epoch !== reign.epoch) return true;
+    return !mended.isWhole && this.options.clock.monotonicMs() >= mended.againMs;
+  }
+
+  private async mend(state: ClusterState, primary: Member): Promise<void> {
+    const input = { clusterId: state.clusterId };
+    const { pushed, lost, failed } = await this.options.peers.call(primary, 'mend-archive', {
+      input,
+      deadlineMs: mendDeadlineMs,
+    });
+    const isSame = this.mended?.epoch === state.reign.epoch;
+    const rounds = isSame ? (this.mended?.rounds ?? 0) + 1 : 0;
+    const pauseMs = Math.min(mendAgainMs.longest, mendAgainMs.first * 2 ** rounds);
+    this.mended = {
+      ...{ epoch: state.reign.epoch, rounds, againMs: this.options.clock.monotonicMs() + pauseMs },
+      isWhole: lost.length + failed.length === 0,
+    };
+    const segments = pushed.filter((name) => !name.endsWith('.history'));
+    if (segments.length > 0)
+      await this.note(
+        'info',
+        `${primary.name} has archived ${segments.length} segments that its predecessor had not: ${segments[0]} and following.`,
+        primary.name,
+      );
+    const isNews = lost.length > 0 && this.lost !== lost[0];
+    this.lost = lost[0] ?? null;
+    if (isNews)
+      await this.note(
+        'critical',
+        `${lost.length} segments of WAL are in no archive, beginning with ${lost[0]}: moments after them can only be restored from a later backup. Make one now: quantadb backup now.`,
+        primary.name,
+      );
+  }
+
+  private async note(severity: 'info' | 'critical', message: string, node: string): Promise<void> {
+    await this.options.commander.submit(
+      { kind: 'note', severity, event: 'archiving', node, message: message.slice(0, 1000) },
+      commandDeadlineMs,
+    );
+  }
+}
+
+/** Why archiving counts as stuck; null while it does not (pure). */
+export function stuckWords(archiving: Archiving, nowMs: number): string | null {
+  const { failingSinceMs, waitingSegments } = archiving;
+  if (failingSinceMs !== null && nowMs - failingSinceMs > failingMsMax)
+    return `every attempt has failed for ${Math.round((nowMs - failingSinceMs) / 1000)} s, and ${waitingSegments} segments wait`;
+  return waitingSegments > waitingSegmentsMax ? `${waitingSegments} segments wait` : null;
+}

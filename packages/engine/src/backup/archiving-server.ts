@@ -1,0 +1,105 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RestorePoint } from '../contract/backup.ts';
+import type { Archiving } from '../contract/backup-view.ts';
+import { withFreshConnection } from '../postgres/connection.ts';
+import type { NodePlace } from '../postgres/layout.ts';
+import { QuantaError } from '../shared/errors.ts';
+
+/** What a primary's PostgreSQL is asked and told on behalf of backups. */
+
+const askDeadlineMs = 10_000;
+const checkpointDeadlineMs = 30 * 60_000;
+
+/** How archiving goes on a primary; null on a standby, which archives nothing, and while the server does not answer. */
+export async function archivingOf(place: NodePlace): Promise<Archiving | null> {
+  try {
+    const row = await withFreshConnection(
+      place,
+      { what: 'the archiver', timeoutMs: askDeadlineMs },
+      async (client) => {
+        const { rows } = await client.query<{
+          recovering: boolean;
+          wal: string | null;
+          at: Date | null;
+          failed: Date | null;
+        }>(
+          `SELECT pg_is_in_recovery() AS recovering, last_archived_wal AS wal, last_archived_time AS at,
+                CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN last_failed_time END AS failed
+           FROM pg_stat_archiver`,
+        );
+        return rows[0];
+      },
+    );
+    if (!row || row.recovering) return null;
+    return {
+      lastWal: row.wal,
+      lastAtMs: row.at?.getTime() ?? null,
+      failingSinceMs: row.failed === null ? null : (row.at ?? row.failed).getTime(),
+      waitingSegments: await waitingSegments(place),
+    };
+  } catch (error) {
+    if (error instanceof QuantaError || (error as { code?: string }).code !== undefined) return null;
+    throw error;
+  }
+}
+
+async function waitingSegments(place: NodePlace): Promise<number> {
+  const names = await readdir(join(place.dataDir, 'pg_wal', 'archive_status'));
+  return names.filter((name) => name.endsWith('.ready')).length;
+}
+
+/** pgBackRest compares the timeline of the last checkpoint with that of the WAL, and gives up when they differ. */
+export async function checkpointAfterPromotion(place: NodePlace): Promise<void> {
+  const what = 'the checkpoint after the promotion';
+  await withFreshConnection(place, { what, timeoutMs: checkpointDeadlineMs }, async (client) => {
+    const { rows } = await client.query<{ same: boolean }>(
+      `SELECT timeline_id = ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int AS same
+         FROM pg_control_checkpoint()`,
+    );
+    if (rows[0]?.same !== true) await client.query('CHECKPOINT');
+  });
+}
+
+/** A record in WAL that a restore can stop at; what was committed before it is in, what comes after it is not. */
+export async function createRestorePoint(place: NodePlace, name: string): Promise<Omit<RestorePoint, 'by'>> {
+  const what = 'the restore point';
+  return withFreshConnection(place, { what, timeoutMs: askDeadlineMs }, async (client) => {
+    const { rows } = await client.query<{ lsn: string; file: string; at: Date }>(
+      `SELECT lsn::text, pg_walfile_name(lsn) AS file, clock_timestamp() AS at
+         FROM pg_create_restore_point($1) AS lsn`,
+      [name],
+    );
+    const [row] = rows;
+    if (!row) throw new QuantaError('POSTGRES_FAILED', 'the restore point was made without a position');
+    // Not left to the next full segment: what is promised with a name should be safe soon.
+    await client.query('SELECT pg_switch_wal()');
+    return {
+      name,
+      timeline: Number.parseInt(row.file.slice(0, 8), 16),
+      lsn: row.lsn,
+      atMs: row.at.getTime(),
+    };
+  });
+}
+
+/** When a transaction was committed, as long as the server knows; any node of the cluster does. */
+export async function commitMsOf(place: NodePlace, xid: string): Promise<number | null> {
+  try {
+    return await withFreshConnection(
+      place,
+      { what: 'a commit time', timeoutMs: askDeadlineMs },
+      async (client) => {
+        const { rows } = await client.query<{ at: Date | null }>(
+          'SELECT pg_xact_commit_timestamp($1::xid) AS at',
+          [xid],
+        );
+        return rows[0]?.at?.getTime() ?? null;
+      },
+    );
+  } catch (error) {
+    // Too old, aborted, or not assigned yet: then nobody knows.
+    if ((error as { code?: string }).code !== undefined) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,40 @@
+import type { BackupConfig, RestorePoint } from '../contract/backup.ts';
+import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
+import type { ClusterState } from '../contract/cluster-state.ts';
+import type { RestorePlanning, RestoreSource, RestoreTarget } from '../contract/restore.ts';
+import type { Mended } from './archive-mending.ts';
+import type { RestoredData } from './cluster-restore.ts';
+import type { JobLook, JobOrder } from './job-order.ts';
+
+export type Refusable = { ok: true } | { ok: false; reason: string };
+
+/** What the cluster asks of a node about backups. A witness has none of it, nor has the simulator's model. */
+export interface BackupHost {
+  /** Makes this node archive as the cluster has agreed; called after every change of the state. */
+  follow(state: ClusterState | null): void;
+  describe(): Promise<BackupNodeView>;
+  /** Of the primary: makes the repository of a configuration that is not agreed on yet ready. */
+  prepareRepository(config: BackupConfig): Promise<Refusable>;
+  /** Of the primary: writes a segment and waits until it has arrived. */
+  proveArchiving(): Promise<Refusable>;
+  /** Of the primary: a checkpoint, unless there was one since its promotion. */
+  checkpointAfterPromotion(): Promise<void>;
+  start(order: JobOrder): Refusable;
+  look(id: string): JobLook;
+  cancel(id: string, why: string): void;
+  repository(): Promise<RepositoryView>;
+  /** Of the primary: pushes what a lost predecessor had not archived. */
+  mend(): Promise<Mended>;
+  /** Of the primary. */
+  createRestorePoint(name: string): Promise<Omit<RestorePoint, 'by'>>;
+  /** Of a host in no cluster. */
+  planRestore(source: RestoreSource, target: RestoreTarget): Promise<RestorePlanning>;
+  /** Of a member, from the cluster's own repository. */
+  planOwnRestore(target: RestoreTarget): Promise<RestorePlanning>;
+  restoreCluster(
+    request: { source: RestoreSource; target: RestoreTarget },
+    report: { step(words: string): void; signal: AbortSignal },
+  ): Promise<RestoredData>;
+  annotate(label: string, notes: Record<string, string>): Promise<void>;
+  stop(): void;
+}

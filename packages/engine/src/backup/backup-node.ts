@@ -1,0 +1,304 @@
+import { cpus, loadavg } from 'node:os';
+import type { BackupConfig, RestorePoint } from '../contract/backup.ts';
+import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
+import type { ClusterState } from '../contract/cluster-state.ts';
+import type { RestorePlanning, RestoreSource, RestoreTarget } from '../contract/restore.ts';
+import { backupProgram, dropRepository, setRepository } from '../postgres/archive-wrapper.ts';
+import { readControlData } from '../postgres/control-data.ts';
+import { inspectDataDirectory, supportedMajorVersion } from '../postgres/data-directory.ts';
+import { historyFileName, readHistories } from '../postgres/history-files.ts';
+import { filesOf, type NodePlace, superuserRole } from '../postgres/layout.ts';
+import { ensureOwnedDirectory, writeOwnedFile } from '../postgres/owned-file.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
+import { messageOf, QuantaError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import { type Mended, mendArchive, namesIn } from './archive-mending.ts';
+import * as server from './archiving-server.ts';
+import type { BackupHost, Refusable } from './backup-host.ts';
+import { BackupWorker } from './backup-worker.ts';
+import { ClusterRestore, type RestoredData } from './cluster-restore.ts';
+import type { BackupEngine } from './engine.ts';
+import { type ConfiguredServer, renderConfiguration } from './engines/pgbackrest/configuration.ts';
+import { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
+import type { JobLook, JobOrder, ServerPlace } from './job-order.ts';
+import { JobRunner } from './job-runner.ts';
+import { planRecovery } from './recovery-plan.ts';
+import { type ReadingContext, RepositoryReader } from './repository-reader.ts';
+import { WalMoments } from './wal-moments.ts';
+
+const mendDeadlineMs = 10 * 60_000;
+const justArchived = 'only just archived';
+
+export interface BackupNodeOptions {
+  place: NodePlace;
+  logger: Logger;
+  clock?: Clock;
+}
+
+/** One host's part in backups: its archive command, and whatever work on the repository the decider gives to it. */
+export class BackupNode implements BackupHost {
+  private readonly options: BackupNodeOptions;
+  private readonly clock: Clock;
+  private readonly runner: JobRunner;
+  private state: ClusterState | null = null;
+  /** `revision` of the configuration that the files hold; null until they were looked at. */
+  private written: number | null = null;
+  private writing: Promise<void> | null = null;
+  private reader: { revision: number; reader: RepositoryReader } | null = null;
+  private segmentBytes: number | null = null;
+
+  constructor(options: BackupNodeOptions) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+    const worker = new BackupWorker({
+      place: options.place,
+      clock: this.clock,
+      config: () => this.config(),
+      reader: () => this.readerOf(this.config()),
+      context: () => this.context(),
+      engine: (primary) => this.workingEngine(primary),
+    });
+    this.runner = new JobRunner({
+      logger: options.logger,
+      clock: this.clock,
+      work: (order, report, signal) => worker.work(order, report, signal),
+    });
+  }
+
+  follow(state: ClusterState | null): void {
+    this.state = state;
+    const isMember = state?.members[this.options.place.nodeName] !== undefined;
+    // A host that has only just started does not know yet whether it is in a cluster: its files stay as they are.
+    if (state === null && this.written === null) return;
+    const wanted = (isMember && state?.backup?.config) || null;
+    if ((wanted?.revision ?? 0) === this.written || this.writing) return;
+    this.writing = this.write(wanted)
+      .then(
+        () => true,
+        (error) => {
+          this.options.logger.error({ error: messageOf(error) }, 'the archive command could not be set up');
+          return false;
+        },
+      )
+      .then((done) => {
+        this.writing = null;
+        // Another one may have been agreed on meanwhile; after a failure the next change, or question, tries again.
+        if (done) this.follow(this.state);
+      });
+  }
+
+  async describe(): Promise<BackupNodeView> {
+    const { place } = this.options;
+    const { version, problem } = await this.engineWith(filesOf(place).repositoryConfig, '').preflight(
+      supportedMajorVersion,
+    );
+    this.follow(this.state);
+    return {
+      program: version,
+      problem,
+      load: (loadavg()[0] ?? 0) / Math.max(1, cpus().length),
+      server: { dataDir: place.dataDir, socketDir: place.runDir, port: place.port },
+      configRevision: this.written ?? 0,
+      archiving: await server.archivingOf(place),
+    };
+  }
+
+  async prepareRepository(config: BackupConfig): Promise<Refusable> {
+    const file = await this.writeConfiguration('candidate', config, []);
+    const outcome = await this.engineWith(file, config.stanza).createStanza();
+    if (outcome.ok) return outcome;
+    const { detail, hint } = outcome.failure;
+    return { ok: false, reason: `${detail} ${hint}` };
+  }
+
+  async proveArchiving(): Promise<Refusable> {
+    try {
+      await this.archiveEngine().proveArchiving();
+      // Timelines that began before there was a repository are followed by their histories too.
+      const { failed } = await this.mend();
+      const [problem] = failed.filter(({ detail }) => detail !== justArchived);
+      return problem ? { ok: false, reason: `${problem.name}: ${problem.detail}` } : { ok: true };
+    } catch (error) {
+      return { ok: false, reason: messageOf(error) };
+    }
+  }
+
+  checkpointAfterPromotion(): Promise<void> {
+    return server.checkpointAfterPromotion(this.options.place);
+  }
+
+  start(order: JobOrder): Refusable {
+    return this.runner.start(order);
+  }
+
+  look(id: string): JobLook {
+    return this.runner.look(id);
+  }
+
+  cancel(id: string, why: string): void {
+    this.runner.cancel(id, why);
+  }
+
+  async repository(): Promise<RepositoryView> {
+    const view = await this.readerOf(this.config()).view(await this.context());
+    const last = this.state?.backup?.pastJobs.findLast((job) => job.result?.kind === 'verify')?.result;
+    return { ...view, lastVerification: last?.kind === 'verify' ? last.verification : null };
+  }
+
+  async mend(): Promise<Mended> {
+    const context = await this.context();
+    const { catalogue, histories: listed } = await this.readerOf(this.config()).read(context);
+    const histories = await this.missingHistories(context.currentTimeline ?? 1, listed);
+    const gaps = catalogue.gaps.filter((gap) => gap.kind === 'missing');
+    const missing = gaps.flatMap((gap) => namesIn(gap, context.segmentBytes));
+    const mended = await mendArchive(
+      this.options.place,
+      [...histories, ...missing],
+      AbortSignal.timeout(mendDeadlineMs),
+    );
+    // What was there before archiving began, or lies before the fork, can only be told once the histories are archived.
+    if (histories.length > 0) mended.failed.push({ name: histories[0] ?? '', detail: justArchived });
+    return mended;
+  }
+
+  createRestorePoint(name: string): Promise<Omit<RestorePoint, 'by'>> {
+    return server.createRestorePoint(this.options.place, name);
+  }
+
+  planRestore(source: RestoreSource, target: RestoreTarget): Promise<RestorePlanning> {
+    return new ClusterRestore(this.options.place, source).plan(target, this.clock.wallMs());
+  }
+
+  async planOwnRestore(target: RestoreTarget): Promise<RestorePlanning> {
+    const context = await this.context();
+    const repository = await this.readerOf(this.config()).view(context);
+    const backup = this.state?.backup;
+    const drill = backup?.pastJobs.findLast((job) => job.result?.kind === 'drill')?.result;
+    return planRecovery({
+      ...{
+        target,
+        repository,
+        points: backup?.points ?? [],
+        nowMs: context.nowMs,
+        segmentBytes: context.segmentBytes,
+      },
+      commitMs: target.kind === 'xid' ? await server.commitMsOf(this.options.place, target.xid) : null,
+      lastDrill: drill?.kind === 'drill' ? drill.drill : null,
+    });
+  }
+
+  async restoreCluster(
+    { source, target }: { source: RestoreSource; target: RestoreTarget },
+    report: { step(words: string): void; signal: AbortSignal },
+  ): Promise<RestoredData> {
+    const restore = new ClusterRestore(this.options.place, source);
+    // A crash after the restore: the data is whole, because it was put in place last.
+    if ((await inspectDataDirectory(this.options.place)).kind === 'initialised')
+      return restore.found('restored already');
+    return restore.run(target, { ...report, nowMs: this.clock.wallMs() });
+  }
+
+  annotate(label: string, notes: Record<string, string>): Promise<void> {
+    return this.archiveEngine().annotate(label, notes);
+  }
+
+  stop(): void {
+    this.runner.stop();
+  }
+
+  /** Of the current timeline and those before it: a recovery follows a timeline by them. */
+  private async missingHistories(current: number, listed: readonly number[]): Promise<string[]> {
+    const known = await readHistories(this.options.place.dataDir);
+    const line = [...(known.get(current) ?? []).map(({ timeline }) => timeline), current];
+    return line.filter((timeline) => timeline > 1 && !listed.includes(timeline)).map(historyFileName);
+  }
+
+  private async write(config: BackupConfig | null): Promise<void> {
+    const { place } = this.options;
+    if (config === null) await dropRepository(place);
+    else {
+      const configuration = this.render(config, [ownServer(place)]);
+      await setRepository(place, { configuration, stanza: config.stanza });
+    }
+    this.written = config?.revision ?? 0;
+  }
+
+  private config(): BackupConfig {
+    const config = this.state?.backup?.config;
+    if (config) return config;
+    throw new QuantaError('REFUSED', 'this cluster has no backup repository', {
+      hint: 'Set one: quantadb backup configure --path <directory>.',
+    });
+  }
+
+  private async context(): Promise<ReadingContext> {
+    this.segmentBytes ??= (await readControlData(this.options.place)).walSegmentBytes;
+    return {
+      config: this.config(),
+      currentTimeline: this.state?.reign.timeline ?? null,
+      walKeptFrom: this.state?.backup?.walKeptFrom ?? null,
+      segmentBytes: this.segmentBytes,
+      nowMs: this.clock.wallMs(),
+    };
+  }
+
+  private readerOf({ revision }: BackupConfig): RepositoryReader {
+    if (this.reader?.revision === revision) return this.reader.reader;
+    const { place } = this.options;
+    const engine = this.archiveEngine();
+    const workDir = filesOf(place).backupWorkDir;
+    const moments = new WalMoments(engine, { binDir: place.binDir, workDir, osUser: place.osUser });
+    this.reader = { revision, reader: new RepositoryReader(engine, moments) };
+    return this.reader.reader;
+  }
+
+  private archiveEngine(): BackupEngine {
+    return this.engineWith(filesOf(this.options.place).repositoryConfig, this.config().stanza);
+  }
+
+  /** With the primary beside this node when its own files are to be read. */
+  private async workingEngine(primary: ServerPlace | null): Promise<BackupEngine> {
+    const config = this.config();
+    const others = primary ? [{ ...primary, remote: null }] : [];
+    return this.engineWith(await this.writeConfiguration('job', config, others), config.stanza);
+  }
+
+  private async writeConfiguration(
+    name: string,
+    config: BackupConfig,
+    others: ConfiguredServer[],
+  ): Promise<string> {
+    const { place } = this.options;
+    const { backupWorkDir } = filesOf(place);
+    await ensureOwnedDirectory(backupWorkDir, { osUser: place.osUser, mode: 0o700 });
+    const file = `${backupWorkDir}/${name}.conf`;
+    await writeOwnedFile(file, this.render(config, [ownServer(place), ...others]), {
+      osUser: place.osUser,
+      mode: 0o600,
+    });
+    return file;
+  }
+
+  private render(config: BackupConfig, servers: ConfiguredServer[]): string {
+    const { stanza, repository, secrets, impact } = config;
+    const workDir = filesOf(this.options.place).backupWorkDir;
+    const databaseRole = superuserRole;
+    return renderConfiguration({ stanza, repository, secrets, impact, workDir, servers, databaseRole });
+  }
+
+  private engineWith(configFile: string, stanza: string): BackupEngine {
+    const { place } = this.options;
+    const workDir = filesOf(place).backupWorkDir;
+    return new PgBackRestEngine({
+      program: backupProgram,
+      configFile,
+      workDir,
+      stanza,
+      osUser: place.osUser,
+    });
+  }
+}
+
+function ownServer(place: NodePlace): ConfiguredServer {
+  return { dataDir: place.dataDir, port: place.port, socketDir: place.runDir, remote: null };
+}

@@ -1,0 +1,152 @@
+import { dirname, join } from 'node:path';
+import type { BackupConfig, JobResult } from '../contract/backup.ts';
+import type { NodePlace } from '../postgres/layout.ts';
+import { filesOf } from '../postgres/layout.ts';
+import type { Clock } from '../shared/clock.ts';
+import { messageOf, QuantaError } from '../shared/errors.ts';
+import { runDrill } from './drill.ts';
+import type { BackupEngine, BackupType } from './engine.ts';
+import { type JobOrder, nodeNote, runNote, type ServerPlace, triggerNote } from './job-order.ts';
+import type { JobReport } from './job-runner.ts';
+import type { ReadingContext, RepositoryReader } from './repository-reader.ts';
+import type { ScratchPlace } from './scratch-server.ts';
+
+export interface BackupWorkerOptions {
+  place: NodePlace;
+  clock: Clock;
+  config(): BackupConfig;
+  reader(): RepositoryReader;
+  context(): Promise<ReadingContext>;
+  engine(primary: ServerPlace | null): Promise<BackupEngine>;
+}
+
+const backupDeadlineMs = 7 * 24 * 3_600_000;
+
+interface Expired {
+  expired: string[];
+  walKeptFrom: string | null;
+}
+
+interface Task {
+  order: JobOrder;
+  report: JobReport;
+  signal: AbortSignal;
+}
+
+/** The work itself: a backup with the retention that follows it, a verification, a drill. */
+export class BackupWorker {
+  private readonly options: BackupWorkerOptions;
+
+  constructor(options: BackupWorkerOptions) {
+    this.options = options;
+  }
+
+  async work(order: JobOrder, report: JobReport, signal: AbortSignal): Promise<JobResult> {
+    const engine = await this.options.engine(order.primary);
+    const task = { order, report, signal };
+    switch (order.work.kind) {
+      case 'backup':
+        return this.backUp(engine, order.work.type, task);
+      case 'verify':
+        return this.verify(engine, task);
+      case 'drill':
+        return this.drill(engine, task);
+      case 'expire':
+        return { kind: 'expire', ...(await this.expire(engine, task)) };
+    }
+  }
+
+  private async backUp(engine: BackupEngine, type: BackupType, task: Task): Promise<JobResult> {
+    const { order, report, signal } = task;
+    report.step('starting');
+    const outcome = await engine.backup({
+      type,
+      notes: {
+        [runNote]: order.id,
+        [nodeNote]: this.options.place.nodeName,
+        [triggerNote]: order.scheduleId ?? order.requestedBy,
+      },
+      fromStandby: order.primary !== null,
+      processes: this.options.config().impact.processes,
+      onProgress: ({ phase, percent, bytesDone }) => {
+        report.step(phase);
+        report.progress({ percent, bytesDone });
+      },
+      timeoutMs: backupDeadlineMs,
+      signal,
+    });
+    if (!outcome.ok) {
+      const { detail, hint, retry, reason } = outcome.failure;
+      throw new QuantaError('BACKUP_FAILED', detail, { hint, details: { retry, reason } });
+    }
+    for (const warning of outcome.warnings) report.warn(warning);
+    if (outcome.type !== type)
+      report.warn(`there was nothing to build on: a ${outcome.type} backup was made instead`);
+    const { label } = outcome;
+    return { kind: 'backup', label, type: outcome.type, ...(await this.expireAfter(engine, task)) };
+  }
+
+  /** The backup is made whatever becomes of the old ones. */
+  private async expireAfter(engine: BackupEngine, task: Task): Promise<Expired> {
+    try {
+      return await this.expire(engine, task);
+    } catch (error) {
+      task.report.warn(`old backups were not removed: ${messageOf(error)}`);
+      return { expired: [], walKeptFrom: null };
+    }
+  }
+
+  private async expire(engine: BackupEngine, { report, signal }: Task): Promise<Expired> {
+    report.step('removing what retention lets go');
+    const { retention } = await this.options.reader().read(await this.options.context(), signal);
+    const labels = retention.expire.map(({ label }) => label);
+    await engine.expire({ labels, fullsWithWal: retention.fullsWithWal, signal });
+    return { expired: labels, walKeptFrom: retention.walKeptFrom };
+  }
+
+  private async verify(engine: BackupEngine, { report, signal }: Task): Promise<JobResult> {
+    report.step('reading every file of the repository');
+    const verification = await engine.verify(signal);
+    const { catalogue } = await this.options.reader().read(await this.options.context(), signal);
+    const gaps = catalogue.gaps
+      .filter((gap) => gap.kind === 'missing')
+      .map((gap) => `${gap.segments} segments are missing from ${gap.fromWal} to ${gap.toWal}`);
+    return { kind: 'verify', verification, gaps: [...gaps, ...catalogue.conflicts] };
+  }
+
+  private async drill(engine: BackupEngine, { report, signal }: Task): Promise<JobResult> {
+    const { inventory, catalogue } = await this.options.reader().read(await this.options.context(), signal);
+    const interval = catalogue.intervals.findLast((each) => !each.isAbandoned);
+    const label = interval?.labels.at(-1);
+    const backup = inventory.backups.find((each) => each.label === label);
+    if (!interval || !backup)
+      throw new QuantaError('REFUSED', 'there is no backup that could be restored', {
+        hint: 'Make one: quantadb backup now.',
+        details: { retry: false },
+      });
+    const config = this.options.config();
+    const drill = await runDrill(engine, scratchPlaceOf(this.options.place), {
+      backup,
+      timeline: interval.timeline,
+      target: { kind: 'latest' },
+      processes: config.impact.processes,
+      signal,
+      clock: this.options.clock,
+      checks: config.drills?.checks ?? [],
+      onProgress: (progress) => report.progress(progress),
+      onStep: (words) => report.step(words),
+    });
+    return { kind: 'drill', drill };
+  }
+}
+
+/** Beside the node's own data, on the same volume; its socket beside the node's own. */
+export function scratchPlaceOf(place: NodePlace): ScratchPlace {
+  return {
+    binDir: place.binDir,
+    dataDir: `${place.dataDir}.scratch`,
+    runDir: join(dirname(place.runDir), 'scratch'),
+    logFile: join(filesOf(place).serverStateDir, 'scratch.log'),
+    osUser: place.osUser,
+  };
+}

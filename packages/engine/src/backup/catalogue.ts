@@ -1,0 +1,323 @@
+import { parseLsn } from '../postgres/lsn.ts';
+import type { ArchiveListing, StoredBackup } from './engine.ts';
+import {
+  type HistoryLine,
+  leavesAt,
+  lineOf,
+  lsnText,
+  pieceAt,
+  SegmentIndex,
+  type WalLine,
+} from './wal-lines.ts';
+
+/**
+ * What the archive can really give back (pure). pgBackRest neither notices a missing segment nor refuses a restore across
+ * one: PostgreSQL then simply opens where the WAL ends, without the rest. So continuity is computed here, per timeline,
+ * and nothing but what it says is ever offered.
+ */
+
+export interface CatalogueInput {
+  listing: ArchiveListing;
+  histories: ReadonlyMap<number, HistoryLine[]>;
+  backups: readonly StoredBackup[];
+  segmentBytes: number;
+  /** The cluster's; null when nothing but the repository is left: then the newest one archived. */
+  currentTimeline: number | null;
+  /** Retention has taken away WAL before this backup on purpose. Null: all of it was to be kept. */
+  walKeptFrom: string | null;
+}
+
+export interface Catalogue {
+  timelines: ArchivedTimeline[];
+  gaps: WalGap[];
+  /** Every moment that can be restored to lies in exactly one of them. */
+  intervals: RestorableInterval[];
+  /** Backups that lead nowhere, with the reason. */
+  unusable: { label: string; reason: string }[];
+  /** Segments archived twice with different content, and histories that are missing. */
+  conflicts: string[];
+  /** Up to here the cluster's own line is safe in the repository; null when no backup is usable. */
+  newest: { timeline: number; lsn: string } | null;
+}
+
+export interface ArchivedTimeline {
+  timeline: number;
+  parentId: number | null;
+  /** Where it leaves its parent. */
+  beginLsn: string;
+  /** What is archived of it, without a hole. */
+  ranges: { fromLsn: string; toLsn: string; fromWal: string; toWal: string }[];
+  /** `abandoned`: the cluster has taken another way; its WAL leads to what was given up. */
+  status: 'current' | 'ancestor' | 'abandoned';
+  /** WAL of it beyond the point where the cluster's line left it, for instance of a primary that was not fenced. */
+  hasStrayWal: boolean;
+}
+
+export interface WalGap {
+  timeline: number;
+  fromWal: string;
+  toWal: string;
+  segments: number;
+  /** The end of what can still be reached before it. */
+  afterLsn: string;
+  /** From the end of this backup on restores are possible again; null when none was made after it. */
+  resumesWith: string | null;
+  kind: 'missing' | 'expired';
+}
+
+export interface RestorableInterval {
+  /** What recovery is told to follow. */
+  timeline: number;
+  fromLsn: string;
+  /** Recovery can go up to here. */
+  toLsn: string;
+  /** The moment of its beginning, at the latest. */
+  fromMs: number;
+  /** The last segments of it, newest first: their commits say which moment its end is. */
+  lastWal: string[];
+  /** Backups it can be restored from, oldest first. */
+  labels: string[];
+  isAbandoned: boolean;
+}
+
+/** The end of a backup is known to the second only. */
+const clockGrainMs = 1000;
+const lastWalMax = 4;
+
+export function buildCatalogue(input: CatalogueInput): Catalogue {
+  const names = input.listing.segments.map((segment) => segment.name);
+  const index = new SegmentIndex(names, input.segmentBytes);
+  const current = input.currentTimeline ?? index.timelines().at(-1) ?? null;
+  const line = current === null ? null : lineOf(current, input.histories);
+  const walks = line ? linesOf(index, line, input.histories).map((each) => walk(input, index, each)) : [];
+  const usable = new Set(walks.flatMap((each) => each.intervals.flatMap((interval) => interval.labels)));
+  const own = walks.find((each) => each.line === line);
+  const last = own?.intervals.at(-1);
+  return {
+    timelines: line ? timelinesOf(index, line, input.histories) : [],
+    gaps: walks.flatMap((each) => each.gaps),
+    intervals: walks
+      .flatMap((each) => each.intervals.map((interval) => ownPart(interval, each.line, line)))
+      .flat(),
+    unusable: input.backups
+      .filter((backup) => !usable.has(backup.label))
+      .map(({ label }) => ({ label, reason: reasonOf(walks, label) })),
+    conflicts: conflictsOf(input, index),
+    newest: last
+      ? { timeline: pieceAt(line as WalLine, parseLsn(last.toLsn) - 1n)?.timeline ?? 0, lsn: last.toLsn }
+      : null,
+  };
+}
+
+interface Walk {
+  line: WalLine;
+  intervals: RestorableInterval[];
+  gaps: WalGap[];
+  reasons: Map<string, string>;
+}
+
+/** The cluster's own line first, then that of every timeline with WAL off it. */
+function linesOf(index: SegmentIndex, own: WalLine, histories: CatalogueInput['histories']): WalLine[] {
+  const others = index
+    .timelines()
+    .filter((timeline) => timeline !== own.timeline)
+    .map((timeline) => lineOf(timeline, histories))
+    .filter((line) => hasStrayWal(index, line, own));
+  return [own, ...others];
+}
+
+/** Complete segments of the line's last timeline that the cluster's line does not go through. */
+function hasStrayWal(index: SegmentIndex, line: WalLine, own: WalLine): boolean {
+  const isOn = own.pieces.some((piece) => piece.timeline === line.timeline);
+  if (!isOn) return index.numbersOf(line.timeline).length > 0;
+  const left = leavesAt(own, line.timeline);
+  if (left === null) return false;
+  return index
+    .numbersOf(line.timeline)
+    .some((number) => index.startOf(number) + BigInt(index.segmentBytes) > left);
+}
+
+/** From every backup on this line, as far as its WAL goes without a hole. */
+function walk(input: CatalogueInput, index: SegmentIndex, line: WalLine): Walk {
+  const result: Walk = { line, intervals: [], gaps: [], reasons: new Map() };
+  if (line.timeline > 1 && !input.histories.has(line.timeline)) {
+    const reason = `the history of timeline ${line.timeline} is not archived, and no recovery follows it without`;
+    return { ...result, reasons: new Map(input.backups.map(({ label }) => [label, reason])) };
+  }
+  const last = neededUpTo(index, line);
+  const backups = input.backups.filter((backup) => isOn(line, backup)).sort(byStop);
+  for (const [at, backup] of backups.entries()) {
+    const reach = reachOf(index, line, backup, last);
+    if (reach.number === null) {
+      result.reasons.set(backup.label, `the WAL that was written during it is missing: ${reach.missing}`);
+      continue;
+    }
+    const end = index.startOf(reach.number + 1n);
+    const before = result.intervals.at(-1);
+    // Already within what an older backup reaches: one more to restore it from.
+    if (before && parseLsn(before.toLsn) >= parseLsn(backup.stopLsn)) before.labels.push(backup.label);
+    else result.intervals.push(newInterval(index, line, backup, reach.number));
+    if (last !== null && reach.number < last && !result.gaps.some((gap) => gap.afterLsn === lsnText(end))) {
+      const later = backups.slice(at + 1).find((next) => parseLsn(next.startLsn) >= end);
+      result.gaps.push(
+        gapAfter({ input, index, line, number: reach.number, last, later: later?.label ?? null }),
+      );
+    }
+  }
+  return result;
+}
+
+/** The last segment that the archive holds or, of the timelines that the line has left, has to hold. */
+function neededUpTo(index: SegmentIndex, line: WalLine): bigint | null {
+  const archived = index.lastNumber(line);
+  if (archived === null || line.pieces.length < 2) return archived;
+  // The segment of the fork is the new timeline's to archive: it begins with a copy of what was before.
+  const beforeFork = index.numberOf(line.pieces.at(-1)?.beginLsn ?? 0n) - 1n;
+  return beforeFork > archived ? beforeFork : archived;
+}
+
+function newInterval(
+  index: SegmentIndex,
+  line: WalLine,
+  backup: StoredBackup,
+  reach: bigint,
+): RestorableInterval {
+  const lastWal: string[] = [];
+  const first = index.numberOf(parseLsn(backup.startLsn));
+  for (let number = reach; number >= first && lastWal.length < lastWalMax; number -= 1n) {
+    const timeline = index.timelineFor(line, number);
+    if (timeline !== null) lastWal.push(index.nameOf(timeline, number));
+  }
+  return {
+    timeline: line.timeline,
+    fromLsn: backup.stopLsn,
+    toLsn: lsnText(index.startOf(reach + 1n)),
+    fromMs: backup.stopMs + clockGrainMs,
+    lastWal,
+    labels: [backup.label],
+    isAbandoned: false,
+  };
+}
+
+/** A backup belongs to a line when it ended on it: after the fork it holds what the line has given up. */
+function isOn(line: WalLine, backup: StoredBackup): boolean {
+  const timeline = Number.parseInt(backup.stopWal.slice(0, 8), 16);
+  const stop = parseLsn(backup.stopLsn);
+  const piece = line.pieces.find((each) => each.timeline === timeline);
+  return piece !== undefined && stop >= piece.beginLsn && (piece.endLsn === null || stop <= piece.endLsn);
+}
+
+function byStop(left: StoredBackup, right: StoredBackup): number {
+  return parseLsn(left.stopLsn) < parseLsn(right.stopLsn) ? -1 : 1;
+}
+
+/** The last segment before the first one that is missing; null when not even the backup itself can be completed. */
+function reachOf(
+  index: SegmentIndex,
+  line: WalLine,
+  backup: StoredBackup,
+  last: bigint | null,
+): { number: bigint | null; missing: string } {
+  // A stop position at the very beginning of a segment needs nothing of it.
+  const needed = index.numberOf(parseLsn(backup.stopLsn) - 1n);
+  let number = index.numberOf(parseLsn(backup.startLsn));
+  while (last !== null && number <= last && index.timelineFor(line, number) !== null) number += 1n;
+  const reached = number - 1n;
+  if (reached >= needed) return { number: reached, missing: '' };
+  const piece = pieceAt(line, index.startOf(number));
+  return { number: null, missing: index.nameOf(piece?.timeline ?? line.timeline, number) };
+}
+
+function gapAfter(found: {
+  input: CatalogueInput;
+  index: SegmentIndex;
+  line: WalLine;
+  number: bigint;
+  last: bigint;
+  later: string | null;
+}): WalGap {
+  const { input, index, line, number, last } = found;
+  let end = number + 1n;
+  while (end < last && index.timelineFor(line, end + 1n) === null) end += 1n;
+  if (index.timelineFor(line, end) !== null) end -= 1n;
+  const timelineAt = (at: bigint) => pieceAt(line, index.startOf(at))?.timeline ?? line.timeline;
+  const keptFrom = input.backups.find((backup) => backup.label === input.walKeptFrom);
+  const isExpired = keptFrom !== undefined && index.numberOf(parseLsn(keptFrom.startLsn)) > end;
+  return {
+    timeline: timelineAt(number + 1n),
+    fromWal: index.nameOf(timelineAt(number + 1n), number + 1n),
+    toWal: index.nameOf(timelineAt(end), end),
+    segments: Number(end - number),
+    afterLsn: lsnText(index.startOf(number + 1n)),
+    resumesWith: found.later,
+    kind: isExpired ? 'expired' : 'missing',
+  };
+}
+
+/** Of another line only what the cluster's own does not hold anyway. */
+function ownPart(interval: RestorableInterval, line: WalLine, own: WalLine | null): RestorableInterval[] {
+  if (!own || line === own) return [interval];
+  const from = divergence(line, own);
+  if (parseLsn(interval.toLsn) <= from) return [];
+  const begins = parseLsn(interval.fromLsn);
+  const fromLsn = lsnText(begins > from ? begins : from);
+  return [{ ...interval, fromLsn, isAbandoned: true }];
+}
+
+/** Up to here both lines are the same. */
+function divergence(line: WalLine, own: WalLine): bigint {
+  const last = line.pieces.at(-1);
+  const left = leavesAt(own, line.timeline);
+  return left ?? last?.beginLsn ?? 0n;
+}
+
+function timelinesOf(
+  index: SegmentIndex,
+  own: WalLine,
+  histories: CatalogueInput['histories'],
+): ArchivedTimeline[] {
+  return index.timelines().map((timeline) => {
+    const line = lineOf(timeline, histories);
+    const parent = line.pieces.at(-2);
+    const isOwn = own.pieces.some((piece) => piece.timeline === timeline);
+    return {
+      timeline,
+      parentId: parent?.timeline ?? null,
+      beginLsn: lsnText(line.pieces.at(-1)?.beginLsn ?? 0n),
+      ranges: rangesOf(index, timeline),
+      status: timeline === own.timeline ? 'current' : isOwn ? 'ancestor' : 'abandoned',
+      hasStrayWal: isOwn && timeline !== own.timeline && hasStrayWal(index, line, own),
+    };
+  });
+}
+
+function rangesOf(index: SegmentIndex, timeline: number): ArchivedTimeline['ranges'] {
+  const ranges: { first: bigint; last: bigint }[] = [];
+  for (const number of index.numbersOf(timeline)) {
+    const open = ranges.at(-1);
+    if (open && number === open.last + 1n) open.last = number;
+    else ranges.push({ first: number, last: number });
+  }
+  return ranges.map(({ first, last }) => ({
+    fromLsn: lsnText(index.startOf(first)),
+    toLsn: lsnText(index.startOf(last + 1n)),
+    fromWal: index.nameOf(timeline, first),
+    toWal: index.nameOf(timeline, last),
+  }));
+}
+
+function reasonOf(walks: Walk[], label: string): string {
+  const known = walks.map((each) => each.reasons.get(label)).find((reason) => reason !== undefined);
+  return known ?? 'it was made on a timeline of which the archive holds no WAL';
+}
+
+function conflictsOf(input: CatalogueInput, index: SegmentIndex): string[] {
+  const doubled = input.listing.duplicates.map(
+    (name) => `${name} was archived twice, with different content`,
+  );
+  const orphans = index
+    .timelines()
+    .filter((timeline) => timeline > 1 && !input.histories.has(timeline))
+    .map((timeline) => `the history of timeline ${timeline} is not archived: where it begins is unknown`);
+  return [...doubled, ...orphans];
+}

@@ -1,0 +1,358 @@
+import { drillSlot, jobWords } from '../cluster/apply-backup.ts';
+import type { Commander } from '../cluster/commander.ts';
+import { dataMembers } from '../cluster/membership.ts';
+import type { Peers } from '../cluster/peer-protocol.ts';
+import type { Leadership } from '../cluster/store.ts';
+import type { BackupConfig, BackupJob, BackupState, BackupWork } from '../contract/backup.ts';
+import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
+import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
+import { messageOf } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import { type NewId, systemNewId } from '../shared/random.ts';
+import { ArchiveWatch } from './archive-watch.ts';
+import { type JobLook, runNote } from './job-order.ts';
+import { afterFailure, decideJob, delayAfter, type JobDecision } from './job-policy.ts';
+import { type BackupCandidate, chooseNode } from './node-choice.ts';
+import { dueBackup, dueDrill } from './schedule.ts';
+
+export interface ClusterBackupManagerOptions {
+  commander: Commander;
+  peers: Peers;
+  monitor: ClusterMonitor;
+  logger: Logger;
+  clock?: Clock;
+  newId?: NewId;
+  state(): ClusterState | null;
+  leadership(): Leadership;
+}
+
+const everyMs = 1000;
+const commandDeadlineMs = 5000;
+const askDeadlineMs = 10_000;
+const checkpointDeadlineMs = 30 * 60_000;
+const repositoryDeadlineMs = 120_000;
+/** Retention's reports and the like may be long; what is kept of them in the log is not. */
+const problemsMax = 20;
+
+/**
+ * The decider's part in backups: begins what is due, gives it to a node, asks how it goes, and sees to it that it ends.
+ * All it knows of a run is in the log, so the next decider goes on where this one stood.
+ */
+export class ClusterBackupManager {
+  private readonly options: ClusterBackupManagerOptions;
+  private readonly clock: Clock;
+  private readonly archive: ArchiveWatch;
+  private nextAtMs = 0;
+  private busy = false;
+  /** Since when the node of the running job has been silent, by this node's clock. */
+  private silence: { jobId: string; sinceMs: number } | null = null;
+
+  constructor(options: ClusterBackupManagerOptions) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+    this.archive = new ArchiveWatch({ ...options, clock: this.clock });
+  }
+
+  tick(): void {
+    const { isLeader, leaderSinceMs } = this.options.leadership();
+    const state = this.options.state();
+    const nowMs = this.clock.monotonicMs();
+    if (!isLeader || leaderSinceMs === null || !state?.backup?.config) return;
+    if (this.busy || nowMs < this.nextAtMs) return;
+    this.nextAtMs = nowMs + everyMs;
+    this.busy = true;
+    void this.work(state, state.backup, state.backup.config)
+      .catch((error) =>
+        this.options.logger.warn(
+          { error: messageOf(error) },
+          'the work on backups failed and will be tried again',
+        ),
+      )
+      .finally(() => {
+        this.busy = false;
+      });
+    this.archive.tick(state);
+  }
+
+  private async work(state: ClusterState, backup: BackupState, config: BackupConfig): Promise<void> {
+    if (backup.job) await this.drive(state, config, backup.job);
+    else if (!state.failover) await this.beginDue(state, backup, config);
+  }
+
+  private async beginDue(state: ClusterState, backup: BackupState, config: BackupConfig): Promise<void> {
+    const at = { nowMs: this.clock.wallMs(), clusterId: state.clusterId };
+    const due = dueBackup(config.schedules, backup, at);
+    const drill = due ? null : dueDrill(config.drills, backup, { ...at, slot: drillSlot });
+    const work: BackupWork | null = due
+      ? { kind: 'backup', type: due.type }
+      : drill
+        ? { kind: 'drill' }
+        : null;
+    const serves = due?.serves ?? drill?.serves;
+    if (!work || !serves) return;
+    const begun = await this.options.commander.submit(
+      {
+        kind: 'begin-backup-job',
+        job: {
+          id: (this.options.newId ?? systemNewId)(),
+          work,
+          trigger: 'schedule',
+          scheduleId: due?.scheduleId ?? drillSlot,
+          requestedBy: 'the schedule',
+          reason: '',
+        },
+        serves,
+      },
+      commandDeadlineMs,
+    );
+    if (!begun.ok) this.options.logger.debug({ reason: begun.reason }, 'a due backup was not begun');
+  }
+
+  private async drive(state: ClusterState, config: BackupConfig, job: BackupJob): Promise<void> {
+    const look = job.state === 'running' ? await this.look(state, job) : null;
+    const silentForMs = this.silentFor(job, look);
+    const decision = decideJob(job, { look, silentForMs, nowMs: this.clock.wallMs() });
+    await this.carryOut(state, { config, job, look, decision });
+  }
+
+  private async carryOut(
+    state: ClusterState,
+    known: { config: BackupConfig; job: BackupJob; look: JobLook | null; decision: JobDecision },
+  ): Promise<void> {
+    const { config, job, look, decision } = known;
+    switch (decision.kind) {
+      case 'wait':
+        return;
+      case 'assign':
+        return this.assign(state, config, job);
+      case 'search':
+        return this.search(state, job);
+      case 'retry':
+        return this.delay(job, decision.afterMs, decision.detail);
+      case 'end':
+        return this.end(job, {
+          state: decision.state,
+          detail: decision.detail || (look?.detail ?? ''),
+          look,
+        });
+    }
+  }
+
+  private async look(state: ClusterState, job: BackupJob): Promise<JobLook | null> {
+    const node = state.members[job.node ?? ''];
+    if (!node) return null;
+    try {
+      const input = { clusterId: state.clusterId, id: job.id };
+      return await this.options.peers.call(node, 'look-at-backup-job', { input, deadlineMs: askDeadlineMs });
+    } catch (error) {
+      this.options.logger.debug(
+        { node: node.name, error: messageOf(error) },
+        'a node does not say how its work goes',
+      );
+      return null;
+    }
+  }
+
+  private silentFor(job: BackupJob, look: JobLook | null): number {
+    const nowMs = this.clock.monotonicMs();
+    if (look !== null || job.state !== 'running') {
+      this.silence = null;
+      return 0;
+    }
+    if (this.silence?.jobId !== job.id) this.silence = { jobId: job.id, sinceMs: nowMs };
+    return nowMs - this.silence.sinceMs;
+  }
+
+  private async assign(state: ClusterState, config: BackupConfig, job: BackupJob): Promise<void> {
+    const nodes = await this.describeAll(state);
+    const candidates = await this.candidatesOf(state, job.work, nodes);
+    const choice = chooseNode(candidates, config.impact);
+    const primary = state.reign.primary ?? '';
+    if (!choice.ok) {
+      const reasons = choice.refused.map(({ node, why }) => `${node}: ${why}`).join('; ');
+      return this.delay(
+        job,
+        delayAfter(1),
+        `${choice.reason}${reasons ? ` (${reasons})` : ''}`.slice(0, 1000),
+      );
+    }
+    const node = state.members[choice.node];
+    if (!node) return;
+    if (job.work.kind === 'backup') await this.checkpoint(state, primary);
+    const attempt = job.attempt + 1;
+    const fromStandby = choice.fromStandby && job.work.kind === 'backup';
+    const assigned = await this.options.commander.submit(
+      { kind: 'assign-backup-job', id: job.id, attempt, node: choice.node, fromStandby },
+      commandDeadlineMs,
+    );
+    if (!assigned.ok) return;
+    const order = {
+      ...{ id: job.id, attempt, work: job.work, requestedBy: job.requestedBy, scheduleId: job.scheduleId },
+      primary: fromStandby ? (nodes.get(primary)?.server ?? null) : null,
+    };
+    const input = { clusterId: state.clusterId, order };
+    const started = await this.options.peers.call(node, 'start-backup-job', {
+      input,
+      deadlineMs: askDeadlineMs,
+    });
+    if (started.ok) return;
+    await this.carryOut(state, {
+      ...{ config, job: { ...job, attempt }, look: null },
+      decision: afterFailure({ ...job, attempt }, started.reason, true),
+    });
+  }
+
+  /** The first backup after a promotion fails without one. */
+  private async checkpoint(state: ClusterState, primary: string): Promise<void> {
+    const member = state.members[primary];
+    if (!member) return;
+    const input = { clusterId: state.clusterId };
+    await this.options.peers.call(member, 'checkpoint-for-backup', {
+      input,
+      deadlineMs: checkpointDeadlineMs,
+    });
+  }
+
+  private async describeAll(state: ClusterState): Promise<Map<string, BackupNodeView>> {
+    const members = dataMembers(state).filter((member) => member.phase === 'active');
+    const views = await Promise.all(members.map((member) => this.describe(state, member)));
+    return new Map(members.flatMap(({ name }, at) => (views[at] ? [[name, views[at]] as const] : [])));
+  }
+
+  private async describe(state: ClusterState, member: Member): Promise<BackupNodeView | null> {
+    try {
+      const input = { clusterId: state.clusterId };
+      return await this.options.peers.call(member, 'backup-node', { input, deadlineMs: askDeadlineMs });
+    } catch (error) {
+      this.options.logger.debug(
+        { node: member.name, error: messageOf(error) },
+        'a node does not describe itself',
+      );
+      return null;
+    }
+  }
+
+  private async candidatesOf(
+    state: ClusterState,
+    work: BackupWork,
+    nodes: Map<string, BackupNodeView>,
+  ): Promise<BackupCandidate[]> {
+    const reports = await this.options.monitor.reports();
+    const primary = state.members[state.reign.primary ?? ''];
+    const standbys = reports.get(primary?.name ?? '')?.standbys ?? [];
+    return dataMembers(state).map((member) => {
+      const report = reports.get(member.name);
+      const view = nodes.get(member.name);
+      const isPrimary = member.name === primary?.name;
+      const serves = isPrimary
+        ? report?.role === 'primary' && report.state === 'running'
+        : report?.state === 'streaming';
+      // A standby's backup is begun on the primary by the same process, which reaches no other machine.
+      const isFar =
+        work.kind === 'backup' && !isPrimary && member.addresses.api.host !== primary?.addresses.api.host;
+      return {
+        name: member.name,
+        isPrimary,
+        isServing: serves,
+        lagBytes: isPrimary ? 0 : (standbys.find((each) => each.name === member.name)?.lagBytes ?? null),
+        isInMaintenance: member.maintenance !== null,
+        load: view?.load ?? null,
+        problem: view
+          ? (view.problem ?? (isFar ? 'the primary runs on another machine' : null))
+          : 'it does not answer',
+      };
+    });
+  }
+
+  /** Whether a backup was made although nobody could be told: it carries the name of its run. */
+  private async search(state: ClusterState, job: BackupJob): Promise<void> {
+    if (job.work.kind !== 'backup')
+      return this.delay(job, delayAfter(job.attempt), 'its node has forgotten it');
+    const repository = await this.repository(state);
+    if (!repository) return;
+    const made = repository.backups.find((backup) => backup.notes[runNote] === job.id);
+    if (!made) {
+      const decision = afterFailure(job, `${job.node ?? 'its node'} was lost before it was done`, true);
+      if (decision.kind === 'retry') return this.delay(job, decision.afterMs, decision.detail);
+      return this.end(job, { state: 'failed', detail: `${job.node ?? 'its node'} was lost`, look: null });
+    }
+    await this.options.commander.submit(
+      {
+        ...{ kind: 'end-backup-job', id: job.id, state: 'done', detail: '', warnings: [] },
+        result: { kind: 'backup', label: made.label, type: made.type, expired: [], walKeptFrom: null },
+      },
+      commandDeadlineMs,
+    );
+  }
+
+  private async repository(state: ClusterState): Promise<RepositoryView | null> {
+    const input = { clusterId: state.clusterId };
+    for (const member of dataMembers(state)) {
+      try {
+        return await this.options.peers.call(member, 'backup-repository', {
+          input,
+          deadlineMs: repositoryDeadlineMs,
+        });
+      } catch (error) {
+        this.options.logger.debug(
+          { node: member.name, error: messageOf(error) },
+          'the repository could not be read',
+        );
+      }
+    }
+    return null;
+  }
+
+  private async delay(job: BackupJob, afterMs: number, detail: string): Promise<void> {
+    const notBeforeMs = this.clock.wallMs() + afterMs;
+    await this.options.commander.submit(
+      {
+        kind: 'delay-backup-job',
+        id: job.id,
+        attempt: job.attempt,
+        notBeforeMs,
+        detail: detail.slice(0, 1000),
+      },
+      commandDeadlineMs,
+    );
+  }
+
+  private async end(
+    job: BackupJob,
+    end: { state: 'done' | 'failed'; detail: string; look: JobLook | null },
+  ): Promise<void> {
+    const { state, look } = end;
+    this.options.logger.info({ job: job.id, state, detail: end.detail }, `${jobWords(job)} has ended`);
+    await this.options.commander.submit(
+      {
+        ...{
+          kind: 'end-backup-job',
+          id: job.id,
+          state,
+          detail: state === 'done' ? '' : end.detail.slice(0, 1000),
+        },
+        ...{ warnings: look?.warnings ?? [], result: shortened(look?.result ?? null) },
+      },
+      commandDeadlineMs,
+    );
+  }
+}
+
+/** The log keeps the beginning of a long list of problems. */
+function shortened(result: JobLook['result']): JobLook['result'] {
+  if (result?.kind !== 'verify') return result;
+  const short = (problems: string[]) => problems.slice(0, problemsMax).map((each) => each.slice(0, 400));
+  const { verification, gaps } = result;
+  return {
+    kind: 'verify',
+    gaps: short(gaps),
+    verification: {
+      ok: verification.ok,
+      wal: { ...verification.wal, problems: short(verification.wal.problems) },
+      backups: verification.backups.slice(-100).map((each) => ({ ...each, problems: short(each.problems) })),
+      other: short(verification.other),
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { backupImpactSchema, retentionSchema } from '../contract/backup.ts';
+import type { RestorePlanning, RestoreSource, RestoreTarget } from '../contract/restore.ts';
+import { backupProgram } from '../postgres/archive-wrapper.ts';
+import { readControlData } from '../postgres/control-data.ts';
+import { adoptIncoming, discardIncoming, writeMarker } from '../postgres/data-directory.ts';
+import { filesOf, type NodePlace, superuserRole } from '../postgres/layout.ts';
+import { ensureOwnedDirectory, writeOwnedFile } from '../postgres/owned-file.ts';
+import { isOwnedSetting } from '../postgres/settings.ts';
+import { QuantaError } from '../shared/errors.ts';
+import { restoreToScratch } from './drill.ts';
+import { renderConfiguration } from './engines/pgbackrest/configuration.ts';
+import { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
+import { momentWords, planRecovery } from './recovery-plan.ts';
+import { RepositoryReader } from './repository-reader.ts';
+
+/** Packaged servers use this; a host without data has nothing to read another size from. */
+const usualSegmentBytes = 16 * 1024 * 1024;
+
+export interface RestoredData {
+  systemIdentifier: string;
+  timeline: number;
+  words: string;
+  /** What the cluster of before had set, so that its data can be served as it was. */
+  parameters: Record<string, string>;
+}
+
+/** Founds a node's data from a repository, with nothing else alive: no cluster, no control plane. */
+export class ClusterRestore {
+  private readonly place: NodePlace;
+  private readonly source: RestoreSource;
+
+  constructor(place: NodePlace, source: RestoreSource) {
+    this.place = place;
+    this.source = source;
+  }
+
+  async plan(target: RestoreTarget, nowMs: number): Promise<RestorePlanning> {
+    const engine = await this.engine();
+    const context = {
+      config: { retention: retentionSchema.parse({}) },
+      ...{ currentTimeline: null, walKeptFrom: null, segmentBytes: usualSegmentBytes, nowMs },
+    };
+    const repository = await new RepositoryReader(engine, null).view(context);
+    if (repository.state !== 'ok')
+      throw new QuantaError(
+        'REFUSED',
+        `the repository cannot be used: ${repository.detail || repository.state}`,
+        {
+          hint: 'Check its place, its name there (the stanza) and its secrets.',
+        },
+      );
+    return planRecovery({
+      ...{ target, repository, points: [], commitMs: null, nowMs, lastDrill: null },
+      segmentBytes: usualSegmentBytes,
+    });
+  }
+
+  /**
+   * Restores beside the data directory, recovers to the target in a server of its own, and only then puts the data in
+   * place: an interrupted restore is never taken for a whole one.
+   */
+  async run(
+    target: RestoreTarget,
+    report: { nowMs: number; step(words: string): void; signal: AbortSignal },
+  ) {
+    const planned = await this.plan(target, report.nowMs);
+    if (!planned.ok) {
+      const { message, nearest } = planned.refusal;
+      const hint =
+        nearest.length > 0 ? `The nearest possible: ${nearest.map(({ words }) => words).join(', ')}.` : '';
+      throw new QuantaError('REFUSED', message, hint ? { hint } : {});
+    }
+    const { place } = this;
+    const engine = await this.engine();
+    const backup = (await engine.inventory()).backups.find(({ label }) => label === planned.plan.label);
+    if (!backup) throw new QuantaError('NOT_FOUND', `there is no backup ${planned.plan.label} any more`);
+    await writeMarker(place, `restore of ${this.source.stanza}`);
+    await discardIncoming(place);
+    const { incomingDir, serverStateDir } = filesOf(place);
+    const { server, recovered } = await restoreToScratch(
+      engine,
+      {
+        ...{ binDir: place.binDir, osUser: place.osUser, dataDir: incomingDir },
+        runDir: join(dirname(place.runDir), 'scratch'),
+        logFile: join(serverStateDir, 'scratch.log'),
+      },
+      {
+        ...{ backup, timeline: planned.plan.timeline, target: planned.plan.recovery, processes: 2 },
+        signal: report.signal,
+        onProgress: ({ percent }) => {
+          if (percent !== null) report.step(`restoring ${backup.label}: ${percent.toFixed(0)} %`);
+        },
+        onStep: (words) => report.step(words),
+      },
+    );
+    await server.stop();
+    await adoptIncoming(place);
+    const upTo = recovered.lastCommitMs === null ? '' : `, up to ${momentWords(recovered.lastCommitMs)}`;
+    return this.found(`${backup.label}${upTo}`);
+  }
+
+  /** What a data directory that was restored, now or before a crash, is. */
+  async found(words: string): Promise<RestoredData> {
+    const control = await readControlData(this.place);
+    return {
+      systemIdentifier: control.systemIdentifier,
+      timeline: control.checkpointTimeline,
+      words,
+      parameters: await this.parameters(),
+    };
+  }
+
+  private async parameters(): Promise<Record<string, string>> {
+    const text = await readFile(join(this.place.dataDir, 'quantadb.conf'), 'utf8').catch(() => '');
+    return parametersIn(text);
+  }
+
+  private workDir(): string {
+    return filesOf(this.place).backupWorkDir;
+  }
+
+  private async engine(): Promise<PgBackRestEngine> {
+    const { place } = this;
+    const own = { osUser: place.osUser, mode: 0o700 };
+    await ensureOwnedDirectory(filesOf(place).serverStateDir, { ...own, mode: 0o711 });
+    await ensureOwnedDirectory(this.workDir(), own);
+    const configFile = `${this.workDir()}/restore.conf`;
+    const { stanza, repository, secrets } = this.source;
+    const text = renderConfiguration({
+      ...{ stanza, repository, secrets, workDir: this.workDir(), databaseRole: superuserRole },
+      impact: backupImpactSchema.parse({}),
+      servers: [
+        { dataDir: filesOf(place).incomingDir, port: place.port, socketDir: place.runDir, remote: null },
+      ],
+    });
+    await writeOwnedFile(configFile, text, { osUser: place.osUser, mode: 0o600 });
+    return new PgBackRestEngine({
+      ...{ program: backupProgram, configFile, workDir: this.workDir(), stanza, osUser: place.osUser },
+    });
+  }
+}
+
+/** The settings of a quantadb.conf that people may make (pure). */
+export function parametersIn(text: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const match of text.matchAll(/^([a-z_][a-z0-9_.]*) = '((?:[^'\\]|''|\\\\)*)'$/gm)) {
+    const [, name = '', value = ''] = match;
+    if (!isOwnedSetting(name)) found[name] = value.replaceAll("''", "'").replaceAll('\\\\', '\\');
+  }
+  return found;
+}

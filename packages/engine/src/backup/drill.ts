@@ -1,0 +1,172 @@
+import { rm, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { DrillPolicy, DrillResult } from '../contract/backup.ts';
+import { runCommand } from '../postgres/command.ts';
+import { ensureOwnedDirectory } from '../postgres/owned-file.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
+import { messageOf, QuantaError } from '../shared/errors.ts';
+import { sizeWords } from '../shared/words.ts';
+import type { BackupEngine, BackupProgress, RecoveryTarget, StoredBackup } from './engine.ts';
+import { type Recovered, type ScratchPlace, ScratchServer } from './scratch-server.ts';
+
+export interface ScratchRestore {
+  backup: StoredBackup;
+  timeline: number;
+  target: RecoveryTarget;
+}
+
+export interface ScratchLimits {
+  processes: number;
+  signal: AbortSignal;
+  clock?: Clock;
+  onProgress(progress: BackupProgress): void;
+  onStep(words: string): void;
+}
+
+const restoreDeadlineMs = 24 * 3_600_000;
+const checkDeadlineMs = 3_600_000;
+/** A restore needs what the backup holds, and room for the WAL that is replayed. */
+const spareBytes = 1024 ** 3;
+
+/** A restored copy that is open for a look, and how long it took to get there. */
+export interface OpenScratch {
+  server: ScratchServer;
+  recovered: Recovered;
+  restoreMs: number;
+}
+
+/**
+ * Restores into the scratch directory, which is emptied first, and opens the copy.
+ *
+ * @throws QuantaError REFUSED without room, BACKUP_FAILED when the target was not reached
+ */
+export async function restoreToScratch(
+  engine: BackupEngine,
+  place: ScratchPlace,
+  request: ScratchRestore & ScratchLimits,
+): Promise<OpenScratch> {
+  const clock = request.clock ?? systemClock;
+  await removeScratch(place);
+  await requireRoom(place, request.backup.databaseBytes);
+  await ensureOwnedDirectory(place.dataDir, { osUser: place.osUser, mode: 0o700 });
+  const begunMs = clock.monotonicMs();
+  request.onStep(`restoring ${request.backup.label}`);
+  await engine.restore({
+    label: request.backup.label,
+    timeline: request.timeline,
+    target: request.target,
+    dataDir: place.dataDir,
+    delta: false,
+    processes: request.processes,
+    tablespaces: {},
+    onProgress: (progress) => request.onProgress(progress),
+    timeoutMs: restoreDeadlineMs,
+    signal: request.signal,
+  });
+  const restoreMs = clock.monotonicMs() - begunMs;
+  request.onStep('replaying WAL');
+  const { server, recovered } = await ScratchServer.recover(place, {
+    timeoutMs: restoreDeadlineMs,
+    signal: request.signal,
+    clock,
+  });
+  return { server, recovered, restoreMs };
+}
+
+export async function removeScratch(place: Pick<ScratchPlace, 'dataDir' | 'runDir'>): Promise<void> {
+  await rm(place.dataDir, { recursive: true, force: true });
+  await rm(place.runDir, { recursive: true, force: true });
+}
+
+/**
+ * Proves that a backup can be used: restore, recovery, every index and page by pg_amcheck, and whatever the user asks of
+ * the rows. The copy is gone afterwards.
+ */
+export async function runDrill(
+  engine: BackupEngine,
+  place: ScratchPlace,
+  request: ScratchRestore & ScratchLimits & { checks: DrillPolicy['checks'] },
+): Promise<DrillResult> {
+  const clock = request.clock ?? systemClock;
+  const open = await restoreToScratch(engine, place, request);
+  try {
+    const begunMs = clock.monotonicMs();
+    request.onStep('checking');
+    const findings = [await amcheck(place, open.server, request.signal)];
+    for (const check of request.checks) findings.push(await userCheck(open.server, check));
+    return {
+      label: request.backup.label,
+      recoveredToMs: open.recovered.lastCommitMs,
+      databaseBytes: request.backup.databaseBytes,
+      restoreMs: Math.round(open.restoreMs),
+      recoveryMs: Math.round(open.recovered.tookMs),
+      checksMs: Math.round(clock.monotonicMs() - begunMs),
+      findings,
+    };
+  } finally {
+    await open.server.stop(clock);
+    await removeScratch(place);
+  }
+}
+
+/** Every table and index of every database, its extension made in the copy only. */
+async function amcheck(
+  place: ScratchPlace,
+  server: ScratchServer,
+  signal: AbortSignal,
+): Promise<DrillResult['findings'][number]> {
+  const { host, port, user } = server.socket;
+  const result = await runCommand({
+    file: join(place.binDir, 'pg_amcheck'),
+    args: [
+      '--all',
+      '--install-missing',
+      '--heapallindexed',
+      `--host=${host}`,
+      `--port=${port}`,
+      `--username=${user}`,
+    ],
+    osUser: place.osUser,
+    env: { PGDATABASE: 'postgres' },
+    timeoutMs: checkDeadlineMs,
+    signal,
+    diesWithUs: true,
+  });
+  const detail = `${result.stdout}\n${result.stderr}`.trim().slice(0, 1000);
+  return { what: 'pg_amcheck of every table and index', ok: result.code === 0, detail };
+}
+
+async function userCheck(
+  server: ScratchServer,
+  check: DrillPolicy['checks'][number],
+): Promise<DrillResult['findings'][number]> {
+  const what = `${check.database}: ${check.sql}`.slice(0, 300);
+  try {
+    const answer = await server.ask(
+      'a check of a restore drill',
+      (client) => client.query({ text: check.sql, rowMode: 'array' }),
+      { timeoutMs: checkDeadlineMs, database: check.database },
+    );
+    const [first] = (answer.rows as unknown[][])[0] ?? [];
+    const isTrue = first === true;
+    return {
+      what,
+      ok: isTrue,
+      detail: isTrue ? '' : `it answered ${JSON.stringify(first ?? null)}, not true`.slice(0, 1000),
+    };
+  } catch (error) {
+    return { what, ok: false, detail: messageOf(error).slice(0, 1000) };
+  }
+}
+
+async function requireRoom(place: Pick<ScratchPlace, 'dataDir'>, databaseBytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(dirname(place.dataDir));
+  const free = bavail * bsize;
+  const needed = databaseBytes + spareBytes;
+  if (free >= needed) return;
+  throw new QuantaError(
+    'REFUSED',
+    `${dirname(place.dataDir)} has ${sizeWords(free)} free, and the restored copy needs ${sizeWords(needed)}`,
+    { hint: 'Make room there, or restore on another node.' },
+  );
+}

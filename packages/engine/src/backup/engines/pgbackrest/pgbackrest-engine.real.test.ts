@@ -1,0 +1,207 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sql, TestCluster, type TestNode } from '../../../postgres/testing/test-cluster.ts';
+import { pollUntil } from '../../../shared/deadline.ts';
+import type { BackupProgress, BackupRequest } from '../../engine.ts';
+import { TestRepository } from '../../testing/test-repository.ts';
+import type { PgBackRestEngine } from './pgbackrest-engine.ts';
+
+let cluster: TestCluster;
+let primary: TestNode;
+let repository: TestRepository;
+let engine: PgBackRestEngine;
+
+beforeAll(async () => {
+  cluster = await TestCluster.create();
+  repository = await TestRepository.create(cluster, 'a passphrase of the test');
+  primary = await cluster.primary('node-1');
+  engine = await repository.use(primary);
+  await sql(primary, 'CHECKPOINT');
+});
+afterAll(() => cluster.cleanUp());
+
+function request(type: BackupRequest['type'], change: Partial<BackupRequest> = {}): BackupRequest {
+  return {
+    type,
+    notes: { 'quantadb-run': `test-${type}` },
+    fromStandby: false,
+    processes: 1,
+    onProgress: () => undefined,
+    timeoutMs: 120_000,
+    signal: AbortSignal.timeout(120_000),
+    ...change,
+  };
+}
+
+async function backUp(type: BackupRequest['type'], change: Partial<BackupRequest> = {}): Promise<string> {
+  const outcome = await engine.backup(request(type, change));
+  if (!outcome.ok) throw new Error(`${outcome.failure.reason}: ${outcome.failure.detail}`);
+  return outcome.label;
+}
+
+describe('an encrypted repository in a directory', () => {
+  it('is missing until its stanza is made, and then proves that WAL arrives', async () => {
+    expect(await engine.preflight(15)).toMatchObject({ problem: null });
+    expect((await engine.inventory()).state).toBe('missing');
+    expect(await engine.createStanza()).toEqual({ ok: true });
+    expect(await engine.createStanza()).toEqual({ ok: true });
+    await engine.proveArchiving();
+    const listing = await engine.archive();
+    expect(listing.segments.length).toBeGreaterThan(0);
+    expect(listing.duplicates).toEqual([]);
+  });
+
+  it('takes a full, a differential and an incremental backup, and says how far each one is', async () => {
+    await sql(
+      primary,
+      "CREATE TABLE rows AS SELECT i, repeat('x', 500) AS filler FROM generate_series(1, 60000) i",
+    );
+    const seen: BackupProgress[] = [];
+    const full = await backUp('full', { onProgress: (progress) => seen.push(progress) });
+    await sql(primary, 'DELETE FROM rows WHERE i % 50 = 0');
+    const diff = await backUp('diff');
+    const incr = await backUp('incr');
+    expect(seen.some((progress) => progress.percent !== null || progress.phase === 'starting')).toBe(true);
+    const inventory = await engine.inventory();
+    expect(inventory).toMatchObject({ state: 'ok', isLocked: false });
+    expect(inventory.backups.map((backup) => [backup.label, backup.type, backup.prior])).toEqual([
+      [full, 'full', null],
+      [diff, 'diff', full],
+      [incr, 'incr', diff],
+    ]);
+    expect(inventory.backups[0]).toMatchObject({
+      notes: { 'quantadb-run': 'test-full' },
+      hasPageErrors: false,
+    });
+    const [system] = await sql<{ id: string }>(
+      primary,
+      'SELECT system_identifier::text AS id FROM pg_control_system()',
+    );
+    expect(inventory.systems[0]?.systemIdentifier).toBe(system?.id);
+  });
+
+  it('keeps notes, which can be added and taken away later', async () => {
+    const [full] = (await engine.inventory()).backups;
+    await engine.annotate(full?.label ?? '', { 'quantadb-hold': 'audit 2026, do not = remove' });
+    expect((await engine.inventory()).backups[0]?.notes['quantadb-hold']).toBe('audit 2026, do not = remove');
+    await engine.annotate(full?.label ?? '', { 'quantadb-hold': '' });
+    expect((await engine.inventory()).backups[0]?.notes).not.toHaveProperty('quantadb-hold');
+  });
+
+  it('gives an archived segment back readable, and says when there is none', async () => {
+    const { segments } = await engine.archive();
+    const place = join(cluster.directory, 'node-1', 'run', 'fetched');
+    expect(await engine.fetchWal(segments[0]?.name ?? '', place)).toBe(true);
+    expect((await readFile(place)).length).toBe(16 * 1024 * 1024);
+    expect(await engine.fetchWal('0000000900000000000000AA', place)).toBe(false);
+  });
+
+  it('is found sound by a verification', async () => {
+    const verified = await engine.verify();
+    expect(verified).toMatchObject({ ok: true, other: [] });
+    expect(verified.backups.every((backup) => backup.ok && backup.checked > 0)).toBe(true);
+  });
+
+  it('turns red when a manifest is damaged, although its copy still serves', async () => {
+    const [first] = (await engine.inventory()).backups;
+    const manifest = join(repository.path, 'backup/demo', first?.label ?? '', 'backup.manifest');
+    const before = await readFile(manifest);
+    const damaged = Buffer.from(before);
+    damaged[damaged.length - 100] = (damaged[damaged.length - 100] ?? 0) ^ 1;
+    await writeFile(manifest, damaged);
+    const verified = await engine.verify();
+    await writeFile(manifest, before);
+    expect(verified.ok).toBe(false);
+    expect(verified.backups.find((backup) => !backup.ok)?.problems.join()).toContain('backup.manifest');
+  });
+
+  it('turns red when one bit of a data file or of a WAL file has flipped, and names it', async () => {
+    const label = (await engine.inventory()).backups[0]?.label ?? '';
+    const bundles = join(repository.path, 'backup/demo', label, 'bundle');
+    const [bundle = ''] = await readdir(bundles);
+    const wal = join(repository.path, 'archive/demo/15-1/0000000200000000');
+    const [segment = ''] = (await readdir(wal)).filter((name) => name.endsWith('.lz4'));
+    await flipBit(join(bundles, bundle));
+    await flipBit(join(wal, segment));
+    const verified = await engine.verify();
+    await flipBit(join(bundles, bundle));
+    await flipBit(join(wal, segment));
+    expect(verified.ok).toBe(false);
+    expect(verified.wal.problems.join()).toContain(segment);
+    expect(verified.backups.find((backup) => backup.label === label)?.problems.length).toBeGreaterThan(1);
+    expect((await engine.verify()).ok).toBe(true);
+  });
+
+  it('removes a backup with what was built on it, and the WAL that nothing needs any more', async () => {
+    const first = (await engine.inventory()).backups[0];
+    const second = await backUp('full');
+    await engine.expire({ labels: [first?.label ?? ''], fullsWithWal: null });
+    const inventory = await engine.inventory();
+    expect(inventory.backups.map((backup) => backup.label)).toEqual([second]);
+    const { segments } = await engine.archive();
+    expect(segments[0]?.name).toBe(inventory.backups[0]?.startWal);
+  });
+});
+
+describe('a backup that cannot be made', () => {
+  it('says that there is no primary', async () => {
+    await primary.supervisor.stopFast(30_000);
+    const outcome = await engine.backup(request('full'));
+    expect(outcome).toMatchObject({ ok: false, failure: { reason: 'no_primary', retry: true } });
+    await restart();
+  });
+
+  it('says that another one runs', async () => {
+    const controller = new AbortController();
+    const running = engine
+      .backup(request('full', { signal: controller.signal }))
+      .catch((error: unknown) => error);
+    await pollUntil(async () => ((await engine.inventory()).isLocked ? true : undefined), {
+      what: 'the lock',
+      timeoutMs: 20_000,
+      intervalMs: 50,
+    });
+    const second = await engine.backup(request('full'));
+    expect(second).toMatchObject({ ok: false, failure: { reason: 'busy', retry: true } });
+    controller.abort(new Error('enough'));
+    expect(await running).toMatchObject({ message: 'enough' });
+    // Nothing of it stays behind: its lock died with it.
+    expect((await engine.inventory()).isLocked).toBe(false);
+    await backUp('full');
+  });
+
+  it('says that the passphrase is wrong, without printing what it could not read', async () => {
+    const other = await TestRepository.create(cluster, 'another passphrase');
+    const wrong = await other.use(primary);
+    const outcome = await wrong.backup(request('full'));
+    expect(outcome).toMatchObject({ ok: false, failure: { reason: 'wrong_key', retry: false } });
+    expect((await wrong.inventory()).state).toBe('broken');
+    engine = await repository.use(primary);
+  });
+
+  it('says that the repository is gone', async () => {
+    const stanza = join(repository.path, 'backup/demo/backup.info');
+    const copy = await readFile(stanza);
+    await rm(stanza);
+    await rm(`${stanza}.copy`);
+    const outcome = await engine.backup(request('full'));
+    await writeFile(stanza, copy);
+    await writeFile(`${stanza}.copy`, copy);
+    expect(outcome).toMatchObject({ ok: false, failure: { reason: 'missing_file' } });
+  });
+});
+
+async function restart(): Promise<void> {
+  const started = await primary.supervisor.startStandby({ upstream: null, deadlineMs: 30_000 });
+  if (!started.ok) throw new Error(started.detail);
+  await primary.supervisor.promote({ timeline: 3, deadlineMs: 30_000 });
+  await sql(primary, 'CHECKPOINT');
+}
+
+async function flipBit(path: string): Promise<void> {
+  const content = await readFile(path);
+  const at = Math.floor(content.length / 2);
+  content[at] = (content[at] ?? 0) ^ 1;
+  await writeFile(path, content);
+}

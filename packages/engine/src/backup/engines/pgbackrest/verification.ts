@@ -1,0 +1,90 @@
+import type { Verification } from '../../engine.ts';
+
+/**
+ * Reads what `pgbackrest verify --output=text --verbose` says (pure). Its exit code is 0 whatever it finds, so only the
+ * text counts; a text that is not understood is a failed verification, never a passed one.
+ */
+
+const counters = ['missing', 'checksum invalid', 'size invalid', 'other'] as const;
+
+/**
+ * @param report standard output
+ * @param log standard error at level `info`: names the damaged files
+ */
+export function parseVerification(report: string, log: string): Verification {
+  const lines = report.split('\n').map((line) => line.trim());
+  const status = lines.find((line) => line.startsWith('status: '))?.slice('status: '.length);
+  const result: Verification = {
+    ok: false,
+    wal: { checked: 0, valid: 0, problems: [] },
+    backups: [],
+    other: [],
+  };
+  let current: string[] = result.other;
+  for (const line of lines) {
+    const archive = /^archiveId: (\S+), total WAL checked: (\d+), total valid WAL: (\d+)$/.exec(line);
+    const backup =
+      /^backup: (\S+), status: (.+?), total files checked: (\d+), total valid files: (\d+)$/.exec(line);
+    if (archive) {
+      result.wal.checked += Number(archive[2]);
+      result.wal.valid += Number(archive[3]);
+      current = result.wal.problems;
+    } else if (backup) {
+      const problems = backup[2] === 'valid' ? [] : [`the backup is ${backup[2]}`];
+      result.backups.push({
+        label: backup[1] ?? '',
+        ok: false,
+        checked: Number(backup[3]),
+        valid: Number(backup[4]),
+        problems,
+      });
+      current = problems;
+    } else current.push(...countedProblems(line));
+  }
+  addNamedFiles(result, log);
+  addErrors(result, log);
+  if (status === undefined) result.other.push('pgBackRest gave no status');
+  else if (status !== 'ok') result.other.push(`pgBackRest says: ${status}`);
+  return judged(result);
+}
+
+/** `missing: 0, checksum invalid: 1`, each that is not zero. */
+function countedProblems(line: string): string[] {
+  if (!/^[a-z ]+: \d+(, [a-z ]+: \d+)*$/.test(line)) return [];
+  return line.split(', ').flatMap((part) => {
+    const [name = '', value = '0'] = part.split(': ');
+    const isCounter = counters.some((counter) => counter === name);
+    return isCounter && Number(value) > 0 ? [`${name}: ${value}`] : [];
+  });
+}
+
+/** `invalid checksum '15-1/0000000100000000/…'`, or `invalid result 15-1/…: [29] raised from …`. */
+const namedFile =
+  /^\s*(?:P\d+\s+)?(?:INFO|WARN|ERROR):\s*((?:invalid|missing|unable)[^'/]*?)\s+'?((?:\d{8}-\d{6}F|\d+-\d+)[^':]*)'?(?::\s*(.*))?$/gm;
+
+function addNamedFiles(result: Verification, log: string): void {
+  for (const [, what = '', path = '', detail] of log.matchAll(namedFile)) {
+    const [first = ''] = path.split('/');
+    const backup = result.backups.find((each) => each.label === first);
+    const inside = backup ? path.slice(first.length + 1) : (path.split('/').at(-1) ?? path);
+    const words = `${what}: ${inside}${detail ? ` (${detail.replace(/^\[\d+\] raised from \S+ protocol: /, '')})` : ''}`;
+    (backup?.problems ?? result.wal.problems).push(words.slice(0, 400));
+  }
+}
+
+function addErrors(result: Verification, log: string): void {
+  for (const line of log.split('\n')) {
+    const match = /^\s*(?:P\d+\s+)?ERROR:\s*(.*)$/.exec(line);
+    if (match?.[1]) result.other.push(match[1]);
+  }
+}
+
+function judged(result: Verification): Verification {
+  const backups = result.backups.map((backup) => ({
+    ...backup,
+    ok: backup.problems.length === 0 && backup.checked === backup.valid,
+  }));
+  const isWalGood = result.wal.problems.length === 0 && result.wal.checked === result.wal.valid;
+  const ok = isWalGood && result.other.length === 0 && backups.every((backup) => backup.ok);
+  return { ...result, backups, ok };
+}

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { backupWorkSchema, jobResultSchema } from '../contract/backup.ts';
+
+/** What the decider tells a node to do with the repository, and what the node says of it. */
+
+export const serverPlaceSchema = z.object({
+  dataDir: z.string(),
+  socketDir: z.string(),
+  port: z.number().int(),
+});
+export type ServerPlace = z.infer<typeof serverPlaceSchema>;
+
+export const jobOrderSchema = z.object({
+  id: z.string().min(1).max(64),
+  attempt: z.number().int().min(1),
+  work: backupWorkSchema,
+  /** The primary's server on this machine, when this node is a standby and its files are the ones to read. */
+  primary: serverPlaceSchema.nullable(),
+  requestedBy: z.string().max(100),
+  scheduleId: z.string().nullable(),
+});
+export type JobOrder = z.infer<typeof jobOrderSchema>;
+
+export const jobLookSchema = z.object({
+  /** `unknown`: this node never heard of it, or has started anew since. */
+  state: z.enum(['unknown', 'running', 'done', 'failed']),
+  detail: z.string().max(1000),
+  percent: z.number().nullable(),
+  bytesDone: z.number().nullable(),
+  warnings: z.array(z.string().max(300)).max(20),
+  result: jobResultSchema.nullable(),
+  retry: z.boolean(),
+});
+export type JobLook = z.infer<typeof jobLookSchema>;
+
+/** Notes that QuantaDB leaves with a backup. */
+export const runNote = 'quantadb-run';
+export const nodeNote = 'quantadb-node';
+export const triggerNote = 'quantadb-trigger';

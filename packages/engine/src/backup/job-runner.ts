@@ -1,0 +1,132 @@
+import type { JobResult } from '../contract/backup.ts';
+import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
+import { messageOf, QuantaError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { JobLook, JobOrder } from './job-order.ts';
+
+/** What a piece of work reports while it runs. */
+export interface JobReport {
+  step(words: string): void;
+  progress(progress: { percent: number | null; bytesDone: number | null }): void;
+  warn(words: string): void;
+}
+
+export type JobWork = (order: JobOrder, report: JobReport, signal: AbortSignal) => Promise<JobResult>;
+
+export interface JobRunnerOptions {
+  logger: Logger;
+  clock?: Clock;
+  work: JobWork;
+}
+
+/**
+ * A job that nobody has asked about for so long is ended: its decider is gone or cut off, and the next one may give the
+ * work to another node. Shorter than `abandonAfterMs` of the manager, which waits before it does.
+ */
+export const unaskedMsMax = 45_000;
+const watchEveryMs = 1000;
+
+interface Running {
+  order: JobOrder;
+  look: JobLook;
+  controller: AbortController;
+  askedMs: number;
+}
+
+/** Carries out one order at a time on this node, and keeps what came of the last one. */
+export class JobRunner {
+  private readonly options: JobRunnerOptions;
+  private readonly clock: Clock;
+  private current: Running | null = null;
+  private stopWatch: Cancel = () => undefined;
+
+  constructor(options: JobRunnerOptions) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+  }
+
+  /** Starting the same attempt twice changes nothing. */
+  start(order: JobOrder): { ok: true } | { ok: false; reason: string } {
+    const { current } = this;
+    const isSame = current?.order.id === order.id && current.order.attempt === order.attempt;
+    if (isSame) return { ok: true };
+    if (current?.look.state === 'running')
+      return { ok: false, reason: `this node still works on ${current.order.id}` };
+    const controller = new AbortController();
+    const look: JobLook = {
+      ...{ state: 'running', detail: 'starting', percent: null, bytesDone: null, warnings: [], result: null },
+      retry: false,
+    };
+    const running: Running = { order, look, controller, askedMs: this.clock.monotonicMs() };
+    this.current = running;
+    this.stopWatch = this.clock.every(watchEveryMs, () => this.watch(running));
+    void this.run(running).finally(() => this.stopWatch());
+    return { ok: true };
+  }
+
+  look(id: string): JobLook {
+    const { current } = this;
+    if (current?.order.id !== id)
+      return {
+        ...{
+          state: 'unknown',
+          detail: '',
+          percent: null,
+          bytesDone: null,
+          warnings: [],
+          result: null,
+          retry: true,
+        },
+      };
+    current.askedMs = this.clock.monotonicMs();
+    return { ...current.look };
+  }
+
+  cancel(id: string, why: string): void {
+    if (this.current?.order.id === id) this.current.controller.abort(new QuantaError('REFUSED', why));
+  }
+
+  /** Ends what runs, for a daemon that ends. */
+  stop(): void {
+    this.stopWatch();
+    this.current?.controller.abort(new QuantaError('REFUSED', 'the daemon ends'));
+  }
+
+  private watch(running: Running): void {
+    const unaskedMs = this.clock.monotonicMs() - running.askedMs;
+    if (unaskedMs <= unaskedMsMax) return;
+    running.controller.abort(new QuantaError('REFUSED', 'no decider has asked about it any more'));
+  }
+
+  private async run(running: Running): Promise<void> {
+    const { order, look, controller } = running;
+    const report: JobReport = {
+      step: (words) => {
+        look.detail = words.slice(0, 1000);
+      },
+      progress: ({ percent, bytesDone }) => {
+        look.percent = percent;
+        look.bytesDone = bytesDone;
+      },
+      warn: (words) => {
+        if (look.warnings.length < 20) look.warnings.push(words.slice(0, 300));
+      },
+    };
+    try {
+      look.result = await this.options.work(order, report, controller.signal);
+      look.state = 'done';
+    } catch (error) {
+      const hint = error instanceof QuantaError && error.hint ? ` ${error.hint}` : '';
+      look.detail = `${messageOf(error)}${hint}`.slice(0, 1000);
+      look.retry = isWorthRetrying(error, controller.signal);
+      look.state = 'failed';
+      this.options.logger.warn({ job: order.id, error: look.detail }, 'work on the repository failed');
+    }
+  }
+}
+
+function isWorthRetrying(error: unknown, signal: AbortSignal): boolean {
+  if (signal.aborted) return true;
+  if (!(error instanceof QuantaError)) return true;
+  return error.details?.retry !== false && error.code !== 'CONFIG_INVALID';
+}

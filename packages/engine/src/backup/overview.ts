@@ -1,0 +1,103 @@
+import { drillSlot } from '../cluster/apply-backup.ts';
+import { dataMembers } from '../cluster/membership.ts';
+import type { Peers } from '../cluster/peer-protocol.ts';
+import { type BackupJob, noBackups } from '../contract/backup.ts';
+import type { Archiving, BackupOverview, RepositoryView } from '../contract/backup-view.ts';
+import type { ClusterState } from '../contract/cluster-state.ts';
+import { messageOf } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import { drillSchedule, nextRuns } from './schedule.ts';
+
+export interface OverviewOptions {
+  self: string;
+  peers: Peers;
+  logger: Logger;
+  state: ClusterState;
+  nowMs: number;
+}
+
+const readDeadlineMs = 60_000;
+const askDeadlineMs = 5_000;
+const runsShown = 5;
+
+/** Puts together what is agreed on and what the repository holds; a part that cannot be had is missing, with the reason. */
+export async function backupOverview(options: OverviewOptions): Promise<BackupOverview> {
+  const { state, nowMs } = options;
+  const backup = state.backup ?? noBackups;
+  const { config } = backup;
+  const schedules = config ? [...config.schedules.filter((each) => each.enabled)] : [];
+  if (config?.drills) schedules.push(drillSchedule(config.drills, drillSlot));
+  const shown = config && (({ secrets: _secrets, ...rest }) => rest)(config);
+  const [job, repository, archiving] = await Promise.all([
+    backup.job ? withProgress(options, backup.job) : null,
+    config ? readRepository(options) : { view: null, problem: null },
+    config ? archivingOf(options) : null,
+  ]);
+  return {
+    config: shown,
+    job,
+    pastJobs: backup.pastJobs,
+    points: backup.points,
+    nextRuns: schedules.map((schedule) => ({
+      scheduleId: schedule.id,
+      what: schedule.id === drillSlot ? 'drill' : schedule.type,
+      atMs: nextRuns(schedule, state.clusterId, { nowMs, count: runsShown }),
+    })),
+    lastDrill: lastOf(backup.pastJobs, 'drill'),
+    lastVerification: lastOf(backup.pastJobs, 'verify'),
+    repository: repository.view,
+    problem: repository.problem,
+    archiving,
+  };
+}
+
+function lastOf(jobs: readonly BackupJob[], kind: 'drill' | 'verify'): BackupJob | null {
+  return jobs.findLast((job) => job.work.kind === kind && job.state === 'done') ?? null;
+}
+
+async function withProgress({ state, peers, logger }: OverviewOptions, job: BackupJob): Promise<BackupJob> {
+  const node = state.members[job.node ?? ''];
+  if (!node || job.state !== 'running') return job;
+  try {
+    const input = { clusterId: state.clusterId, id: job.id };
+    const look = await peers.call(node, 'look-at-backup-job', { input, deadlineMs: askDeadlineMs });
+    if (look.state === 'unknown') return job;
+    return { ...job, detail: look.detail, percent: look.percent, bytesDone: look.bytesDone };
+  } catch (error) {
+    logger.debug({ node: node.name, error: messageOf(error) }, 'how far a job is could not be asked');
+    return job;
+  }
+}
+
+/** By this node if it can, else by the others in turn: all of them see the same repository. */
+async function readRepository(
+  options: OverviewOptions,
+): Promise<{ view: RepositoryView | null; problem: string | null }> {
+  const { state, self, peers } = options;
+  const members = dataMembers(state).sort(
+    (left, right) => Number(right.name === self) - Number(left.name === self),
+  );
+  let problem: string | null = 'no node could be asked';
+  for (const member of members) {
+    try {
+      const input = { clusterId: state.clusterId };
+      const view = await peers.call(member, 'backup-repository', { input, deadlineMs: readDeadlineMs });
+      return { view, problem: null };
+    } catch (error) {
+      problem = `${member.name}: ${messageOf(error)}`;
+    }
+  }
+  return { view: null, problem };
+}
+
+async function archivingOf({ state, peers, logger }: OverviewOptions): Promise<Archiving | null> {
+  const primary = state.members[state.reign.primary ?? ''];
+  if (!primary) return null;
+  try {
+    const input = { clusterId: state.clusterId };
+    return (await peers.call(primary, 'backup-node', { input, deadlineMs: askDeadlineMs })).archiving;
+  } catch (error) {
+    logger.debug({ error: messageOf(error) }, 'the primary does not say how archiving goes');
+    return null;
+  }
+}

@@ -1,0 +1,146 @@
+import type { BackupConfig } from '../contract/backup.ts';
+import type { RepositoryView } from '../contract/backup-view.ts';
+import { parseHistory } from '../postgres/history-files.ts';
+import { buildCatalogue, type Catalogue, type RestorableInterval } from './catalogue.ts';
+import type { ArchiveListing, BackupEngine, Inventory } from './engine.ts';
+import { type KeepReason, planRetention, type RetentionPlan } from './retention.ts';
+import type { HistoryLine } from './wal-lines.ts';
+import type { WalMoments } from './wal-moments.ts';
+
+export interface RepositoryReading {
+  inventory: Inventory;
+  catalogue: Catalogue;
+  retention: RetentionPlan;
+  /** Timelines whose history is archived. */
+  histories: number[];
+  /** When each segment came. */
+  archivedAt: ReadonlyMap<string, number>;
+}
+
+export interface ReadingContext {
+  config: Pick<BackupConfig, 'retention'>;
+  currentTimeline: number | null;
+  walKeptFrom: string | null;
+  segmentBytes: number;
+  nowMs: number;
+}
+
+/** Reads the repository anew and works out what it is worth. */
+export class RepositoryReader {
+  private readonly engine: BackupEngine;
+  private readonly moments: WalMoments | null;
+  /** A history never changes: trap or not, the one that was archived first is the cluster's. */
+  private readonly histories = new Map<string, HistoryLine[]>();
+
+  /** @param moments null on a host that has no data of its own */
+  constructor(engine: BackupEngine, moments: WalMoments | null) {
+    this.engine = engine;
+    this.moments = moments;
+  }
+
+  async read(context: ReadingContext, signal?: AbortSignal): Promise<RepositoryReading> {
+    const inventory = await this.engine.inventory(signal);
+    const isThere = inventory.state === 'ok' || inventory.state === 'empty';
+    const listing: ArchiveListing = isThere
+      ? await this.engine.archive(signal)
+      : { archiveId: null, segments: [], histories: [], duplicates: [] };
+    const histories = await this.historiesOf(listing, signal);
+    const archivedAt = new Map(listing.segments.map(({ name, archivedAtMs }) => [name, archivedAtMs]));
+    const newestSystem = inventory.systems.at(-1)?.id;
+    const catalogue = buildCatalogue({
+      listing,
+      histories,
+      // Backups of the database system before a major upgrade have WAL of their own, under another archive.
+      backups: inventory.backups.filter((backup) => backup.databaseId === newestSystem),
+      segmentBytes: context.segmentBytes,
+      currentTimeline: context.currentTimeline,
+      walKeptFrom: context.walKeptFrom,
+    });
+    const retention = planRetention({
+      backups: inventory.backups,
+      retention: context.config.retention,
+      unusable: new Set(catalogue.unusable.map(({ label }) => label)),
+      nowMs: context.nowMs,
+    });
+    return { inventory, catalogue, retention, histories: [...histories.keys()], archivedAt };
+  }
+
+  /** The reading in the words of the contract, with the moments that its intervals end at. */
+  async view(context: ReadingContext, signal?: AbortSignal): Promise<RepositoryView> {
+    const { inventory, catalogue, retention, archivedAt } = await this.read(context, signal);
+    const intervals = [];
+    for (const interval of catalogue.intervals)
+      intervals.push(await this.withEnd(interval, archivedAt, signal));
+    const own = intervals.findLast((interval) => !interval.isAbandoned);
+    const unusable = new Map(catalogue.unusable.map(({ label, reason }) => [label, reason]));
+    const kept = new Map(retention.keep.map((each) => [each.label, each]));
+    return {
+      atMs: context.nowMs,
+      state: inventory.state,
+      detail: inventory.detail,
+      backups: inventory.backups.map((backup) => ({
+        ...backup,
+        unusable: unusable.get(backup.label) ?? null,
+        keptBecause: kept.get(backup.label)?.reasons.map(reasonWords) ?? [],
+        goes: kept.get(backup.label)?.goes ?? null,
+      })),
+      intervals,
+      gaps: catalogue.gaps,
+      timelines: catalogue.timelines,
+      conflicts: catalogue.conflicts,
+      newest: catalogue.newest && { ...catalogue.newest, atMs: own?.toMs ?? null },
+      expiring: retention.expire,
+      lastVerification: null,
+    };
+  }
+
+  /**
+   * A host without data cannot read WAL from the archive: there the time at which the last segment came stands in for that
+   * of its last commit, which cannot be later.
+   */
+  private async withEnd(
+    { lastWal, ...interval }: RestorableInterval,
+    archivedAt: ReadonlyMap<string, number>,
+    signal?: AbortSignal,
+  ): Promise<RepositoryView['intervals'][number]> {
+    const arrivedMs = archivedAt.get(lastWal[0] ?? '') ?? null;
+    const toMs = this.moments ? await this.moments.lastCommitMs(lastWal, signal) : arrivedMs;
+    // Without a commit after the backup its own end is the only moment there is.
+    return { ...interval, toMs: toMs === null ? null : Math.max(toMs, interval.fromMs) };
+  }
+
+  private async historiesOf(
+    listing: ArchiveListing,
+    signal?: AbortSignal,
+  ): Promise<Map<number, HistoryLine[]>> {
+    const found = new Map<number, HistoryLine[]>();
+    for (const { name } of listing.histories) {
+      if (listing.archiveId === null) continue;
+      const key = `${listing.archiveId}/${name}`;
+      const lines =
+        this.histories.get(key) ?? parseHistory(await this.engine.history(listing.archiveId, name, signal));
+      this.histories.set(key, lines);
+      found.set(Number.parseInt(name.slice(0, 8), 16), lines);
+    }
+    return found;
+  }
+}
+
+export function reasonWords(reason: KeepReason): string {
+  switch (reason.kind) {
+    case 'newest':
+      return 'the newest full backup';
+    case 'count':
+      return `full backup ${reason.rank} of those that are kept`;
+    case 'days':
+      return 'needed for the days that are kept';
+    case 'tier':
+      return `the ${reason.tier} one of ${reason.period}`;
+    case 'held':
+      return `held: ${reason.note}`;
+    case 'needed':
+      return `belongs to ${reason.by}`;
+    case 'unusable':
+      return 'kept for a look: it cannot be restored';
+  }
+}

@@ -1,0 +1,199 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ensureOwnedDirectory } from '../postgres/owned-file.ts';
+import { binDir, sql, TestCluster, type TestNode } from '../postgres/testing/test-cluster.ts';
+import { sleep, systemClock } from '../shared/clock.ts';
+import { runDrill } from './drill.ts';
+import type { RecoveryTarget } from './engine.ts';
+import type { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
+import { ScratchServer } from './scratch-server.ts';
+import { TestRepository } from './testing/test-repository.ts';
+
+let cluster: TestCluster;
+let primary: TestNode;
+let engine: PgBackRestEngine;
+let running: ScratchServer | null = null;
+const labels: Record<string, string> = {};
+/** After each of these the table holds so many rows more. */
+const moments: { atMs: number; lsn: string; xid: string; hash: string }[] = [];
+
+beforeAll(async () => {
+  cluster = await TestCluster.create();
+  const repository = await TestRepository.create(cluster);
+  primary = await cluster.primary('node-1');
+  engine = await repository.use(primary);
+  await engine.createStanza();
+  await sql(primary, 'CHECKPOINT');
+  await sql(primary, 'CREATE TABLE ledger (id bigserial PRIMARY KEY, filler text)');
+  for (const type of ['full', 'diff', 'incr'] as const) {
+    await write();
+    labels[type] = await backUp(type);
+  }
+  for (let round = 0; round < 3; round += 1) moments.push(await write());
+  await sql(primary, "SELECT pg_create_restore_point('before the release')");
+  moments.push(await write());
+  await sql(primary, 'SELECT pg_switch_wal()');
+  await engine.proveArchiving();
+});
+afterEach(async () => {
+  await running?.stop();
+  running = null;
+  await rm(join(cluster.directory, 'restored'), { recursive: true, force: true });
+});
+afterAll(() => cluster.cleanUp());
+
+async function backUp(type: 'full' | 'diff' | 'incr'): Promise<string> {
+  const outcome = await engine.backup({
+    ...{ type, notes: {}, fromStandby: false, processes: 1, onProgress: () => undefined },
+    ...{ timeoutMs: 60_000, signal: AbortSignal.timeout(60_000) },
+  });
+  if (!outcome.ok) throw new Error(outcome.failure.detail);
+  return outcome.label;
+}
+
+/** Commits a hundred rows, and says what the table holds from then on. */
+async function write(): Promise<(typeof moments)[number]> {
+  const [wrote] = await sql<{ xid: string }>(
+    primary,
+    `WITH written AS (INSERT INTO ledger (filler) SELECT md5(random()::text) FROM generate_series(1, 100) RETURNING id)
+     SELECT pg_current_xact_id()::text AS xid FROM written LIMIT 1`,
+  );
+  const [found] = await sql<{ lsn: string; at: Date; hash: string }>(
+    primary,
+    `SELECT pg_current_wal_insert_lsn()::text AS lsn, clock_timestamp() AS at, ${hashSql} AS hash FROM ledger`,
+  );
+  await sleep(systemClock, 30);
+  return {
+    atMs: found?.at.getTime() ?? 0,
+    lsn: found?.lsn ?? '',
+    xid: wrote?.xid ?? '',
+    hash: found?.hash ?? '',
+  };
+}
+
+const hashSql = "md5(string_agg(id || ':' || filler, ',' ORDER BY id))";
+
+async function restore(label: string, target: RecoveryTarget) {
+  const dataDir = join(cluster.directory, 'restored/data');
+  await mkdir(join(cluster.directory, 'restored'), { recursive: true });
+  await ensureOwnedDirectory(join(cluster.directory, 'restored'), { osUser: cluster.osUser, mode: 0o755 });
+  await ensureOwnedDirectory(dataDir, { osUser: cluster.osUser, mode: 0o700 });
+  await engine.restore({
+    ...{ label, timeline: 2, target, dataDir, delta: false, processes: 1, tablespaces: {} },
+    ...{ onProgress: () => undefined, timeoutMs: 60_000, signal: AbortSignal.timeout(60_000) },
+  });
+  const { server, recovered } = await ScratchServer.recover(
+    {
+      ...{ binDir, dataDir, runDir: join(cluster.directory, 'restored/run'), osUser: cluster.osUser },
+      logFile: join(cluster.directory, 'restored/postgres.log'),
+    },
+    { timeoutMs: 60_000, signal: AbortSignal.timeout(60_000) },
+  );
+  running = server;
+  const hash = await server.ask('the hash', async (client) => {
+    const { rows } = await client.query<{ hash: string }>(`SELECT ${hashSql} AS hash FROM ledger`);
+    return rows[0]?.hash;
+  });
+  return { recovered, hash };
+}
+
+function moment(index: number): (typeof moments)[number] {
+  const found = moments[index];
+  if (!found) throw new Error(`there is no moment ${index}`);
+  return found;
+}
+
+describe('a restore gives exactly the rows of its target', () => {
+  it.each(['full', 'diff', 'incr'])('latest, from the %s backup', async (type) => {
+    const { recovered, hash } = await restore(labels[type] ?? '', { kind: 'latest' });
+    expect(hash).toBe(moment(3).hash);
+    expect(recovered.timeline).toBe(3);
+    expect(recovered.lastCommitMs).toBeLessThanOrEqual(moment(3).atMs);
+  });
+
+  it('the moment a backup ended', async () => {
+    const { hash } = await restore(labels.incr ?? '', { kind: 'backup' });
+    expect(hash).not.toBe(moment(0).hash);
+    expect(hash).toBeDefined();
+  });
+
+  it('a time', async () => {
+    const { hash } = await restore(labels.full ?? '', {
+      kind: 'time',
+      atMs: moment(1).atMs,
+      inclusive: true,
+    });
+    expect(hash).toBe(moment(1).hash);
+  });
+
+  it('a position in WAL', async () => {
+    const { hash } = await restore(labels.diff ?? '', { kind: 'lsn', lsn: moment(2).lsn, inclusive: true });
+    expect(hash).toBe(moment(2).hash);
+  });
+
+  it('a transaction, with it', async () => {
+    const { hash } = await restore(labels.incr ?? '', { kind: 'xid', xid: moment(1).xid, inclusive: true });
+    expect(hash).toBe(moment(1).hash);
+  });
+
+  it('a transaction, without it', async () => {
+    const { hash } = await restore(labels.incr ?? '', { kind: 'xid', xid: moment(1).xid, inclusive: false });
+    expect(hash).toBe(moment(0).hash);
+  });
+
+  it('a named point', async () => {
+    const { hash } = await restore(labels.incr ?? '', { kind: 'name', name: 'before the release' });
+    expect(hash).toBe(moment(2).hash);
+  });
+});
+
+describe('a restore that cannot reach its target', () => {
+  it('fails instead of being taken for done, although the server had started', async () => {
+    const target: RecoveryTarget = { kind: 'time', atMs: Date.now() + 3_600_000, inclusive: true };
+    await expect(restore(labels.incr ?? '', target)).rejects.toMatchObject({
+      code: 'BACKUP_FAILED',
+      details: { reason: 'target_not_reached' },
+    });
+  });
+});
+
+describe('a restore drill', () => {
+  it('restores, checks every table and index and asks the user’s questions, and leaves nothing behind', async () => {
+    const { backups } = await engine.inventory();
+    const backup = backups.find((each) => each.label === labels.incr);
+    if (!backup) throw new Error('there is no backup');
+    const place = {
+      ...{ binDir, dataDir: join(cluster.directory, 'restored/data'), osUser: cluster.osUser },
+      ...{
+        runDir: join(cluster.directory, 'restored/run'),
+        logFile: join(cluster.directory, 'restored/postgres.log'),
+      },
+    };
+    await mkdir(join(cluster.directory, 'restored'), { recursive: true });
+    await ensureOwnedDirectory(join(cluster.directory, 'restored'), { osUser: cluster.osUser, mode: 0o755 });
+    const result = await runDrill(engine, place, {
+      ...{
+        backup,
+        timeline: 2,
+        target: { kind: 'latest' },
+        processes: 1,
+        signal: AbortSignal.timeout(60_000),
+      },
+      ...{ onProgress: () => undefined, onStep: () => undefined },
+      checks: [
+        { database: 'postgres', sql: 'SELECT count(*) = 700 FROM ledger' },
+        { database: 'postgres', sql: 'SELECT false' },
+        { database: 'nowhere', sql: 'SELECT true' },
+      ],
+    });
+    expect(result.findings.map(({ ok, detail }) => [ok, detail])).toEqual([
+      [true, expect.anything()],
+      [true, ''],
+      [false, 'it answered false, not true'],
+      [false, expect.stringContaining('does not exist')],
+    ]);
+    expect(result.recoveredToMs).toBeGreaterThan(Date.now() - 600_000);
+    expect(await readdir(join(cluster.directory, 'restored'))).toEqual(['postgres.log']);
+  });
+});

@@ -1,0 +1,135 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type BackupRetention, retentionSchema } from '../contract/backup.ts';
+import type { StoredBackup } from './engine.ts';
+import { fullOf, holdNote, planRetention } from './retention.ts';
+
+const day = 86_400_000;
+const nowMs = Date.parse('2026-11-27T12:00:00Z');
+
+function backup(label: string, ageDays: number, change: Partial<StoredBackup> = {}): StoredBackup {
+  const stopMs = nowMs - ageDays * day;
+  return {
+    ...{ label, type: 'full', prior: null, references: [], databaseId: 1, databaseBytes: 1, copiedBytes: 1 },
+    ...{ repositoryBytes: 1, hasPageErrors: false, notes: {}, startMs: stopMs - 1000, stopMs },
+    ...{ startLsn: '0/1', stopLsn: '0/2', startWal: '', stopWal: '' },
+    ...change,
+  };
+}
+
+const incr = (label: string, ageDays: number, references: string[], notes = {}) =>
+  backup(label, ageDays, { type: 'incr', prior: references.at(-1) ?? null, references, notes });
+
+function plan(backups: StoredBackup[], retention: Record<string, unknown>, unusable: string[] = []) {
+  return planRetention({
+    ...{ backups, nowMs, unusable: new Set(unusable) },
+    retention: retentionSchema.parse(retention) as BackupRetention,
+  });
+}
+const expired = (result: ReturnType<typeof plan>) => result.expire.map(({ label }) => label).sort();
+
+describe('retention', () => {
+  it('keeps the newest full backups with all that is built on them', () => {
+    const backups = [
+      backup('A', 3),
+      incr('A_1', 2.5, ['A']),
+      backup('B', 2),
+      incr('B_1', 1, ['B']),
+      backup('C', 0.5),
+    ];
+    const result = plan(backups, { fullCount: 2 });
+    expect(expired(result)).toEqual(['A', 'A_1']);
+    expect(result).toMatchObject({ fullsWithWal: 2, walKeptFrom: 'B' });
+  });
+
+  it('keeps one full backup older than the window: its first moment is restored from it', () => {
+    const backups = [backup('A', 20), backup('B', 9), backup('C', 6), backup('D', 1)];
+    const result = plan(backups, { fullCount: 1, days: 7 });
+    expect(expired(result)).toEqual(['A']);
+    expect(result.walKeptFrom).toBe('B');
+    // B goes when C is seven days old.
+    expect(result.keep.find(({ label }) => label === 'B')?.goes).toEqual({ kind: 'at', atMs: nowMs + day });
+  });
+
+  it('keeps everything of a window at its very edge', () => {
+    const result = plan([backup('A', 7), backup('B', 7 - 1e-6)], { fullCount: 1, days: 7 });
+    expect(expired(result)).toEqual([]);
+  });
+
+  it('keeps one full backup per day, week, month and year without what is built on it', () => {
+    const backups = [
+      ...[backup('old', 400), backup('M', 40), incr('M_1', 39.9, ['M']), backup('W', 9), backup('D', 1.2)],
+      ...[backup('E', 1.1), backup('F', 0)],
+    ];
+    const result = plan(backups, { fullCount: 1, tiers: { daily: 2, weekly: 2, monthly: 2, yearly: 2 } });
+    expect(expired(result)).toEqual(['D', 'M_1']);
+    expect(result.fullsWithWal).toBe(1);
+    expect(result.keep.find(({ label }) => label === 'old')?.reasons).toEqual([
+      { kind: 'tier', tier: 'yearly', period: '2025' },
+    ]);
+  });
+
+  it('never touches a backup that is held, nor what it needs', () => {
+    const held = incr('A_2', 2.8, ['A', 'A_1'], { [holdNote]: 'audit' });
+    const backups = [backup('A', 3), incr('A_1', 2.9, ['A']), held, incr('A_3', 2.7, ['A']), backup('B', 1)];
+    const result = plan(backups, { fullCount: 1 });
+    expect(expired(result)).toEqual(['A_3']);
+    expect(result.keep.find(({ label }) => label === 'A_2')?.goes).toEqual({ kind: 'never', why: 'held' });
+  });
+
+  it('does not count a damaged backup as one of those it keeps', () => {
+    const result = plan([backup('A', 3), backup('B', 2), backup('C', 1)], { fullCount: 2 }, ['C']);
+    expect(expired(result)).toEqual([]);
+    expect(result.keep.find(({ label }) => label === 'C')?.reasons).toEqual([{ kind: 'unusable' }]);
+    expect(expired(plan([backup('A', 3), backup('B', 2), backup('C', 1)], { fullCount: 2 }, ['A']))).toEqual([
+      'A',
+    ]);
+  });
+
+  it('leaves the only full backup there is, even when it is damaged', () => {
+    expect(expired(plan([backup('A', 900)], { fullCount: 1, days: 1 }, ['A']))).toEqual([]);
+  });
+
+  it('says after how many newer full backups one goes', () => {
+    const result = plan([backup('A', 2), backup('B', 1)], { fullCount: 4 });
+    expect(result.keep.map(({ label, goes }) => [label, goes])).toEqual([
+      ['B', { kind: 'after-fulls', fulls: 4 }],
+      ['A', { kind: 'after-fulls', fulls: 3 }],
+    ]);
+  });
+
+  it('keeps, whatever the history, every backup that a kept one needs, and always a good full one', () => {
+    const history = fc.array(
+      fc.record({
+        age: fc.integer({ min: 0, max: 800 }),
+        incrs: fc.integer({ min: 0, max: 3 }),
+        bad: fc.boolean(),
+      }),
+      { minLength: 1, maxLength: 12 },
+    );
+    const policy = fc.record({
+      fullCount: fc.integer({ min: 1, max: 5 }),
+      days: fc.option(fc.integer({ min: 1, max: 60 })),
+      tiers: fc.record({ daily: fc.nat(3), weekly: fc.nat(3), monthly: fc.nat(3), yearly: fc.nat(3) }),
+    });
+    fc.assert(
+      fc.property(history, policy, (fulls, retention) => {
+        const backups = fulls.flatMap(({ age, incrs }, at) => [
+          backup(`F${at}`, age + 1),
+          ...Array.from({ length: incrs }, (_, n) => incr(`F${at}_${n}`, age + 1 - (n + 1) / 10, [`F${at}`])),
+        ]);
+        const bad = fulls.flatMap((each, at) => (each.bad ? [`F${at}`] : []));
+        const result = plan(backups, retention, bad);
+        const kept = new Set(result.keep.map(({ label }) => label));
+        expect(kept.size + result.expire.length).toBe(backups.length);
+        for (const each of backups) if (kept.has(each.label)) expect(kept.has(fullOf(each))).toBe(true);
+        const good = fulls.flatMap((each, at) => (each.bad ? [] : [`F${at}`]));
+        expect(good.filter((label) => kept.has(label)).length).toBeGreaterThanOrEqual(
+          Math.min(retention.fullCount, good.length),
+        );
+        expect(result.fullsWithWal).toBeGreaterThanOrEqual(1);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -1,0 +1,195 @@
+import type { BackupRetention } from '../contract/backup.ts';
+import type { StoredBackup } from './engine.ts';
+
+/** Which backups stay, which go, and why (pure). */
+
+/** Notes of a backup that QuantaDB gives a meaning to. */
+export const holdNote = 'quantadb-hold';
+
+export interface RetentionInput {
+  backups: readonly StoredBackup[];
+  retention: BackupRetention;
+  /** Backups that cannot be restored: they keep nothing else from being counted. */
+  unusable: ReadonlySet<string>;
+  nowMs: number;
+}
+
+export interface RetentionPlan {
+  keep: { label: string; reasons: KeepReason[]; goes: Goes }[];
+  expire: { label: string; why: string }[];
+  /** Full backups, the newest first, whose following WAL is kept, so that every moment since then can be restored to. */
+  fullsWithWal: number;
+  walKeptFrom: string | null;
+}
+
+export type KeepReason =
+  | { kind: 'newest' }
+  | { kind: 'count'; rank: number }
+  | { kind: 'days' }
+  | { kind: 'tier'; tier: 'daily' | 'weekly' | 'monthly' | 'yearly'; period: string }
+  | { kind: 'held'; note: string }
+  | { kind: 'needed'; by: string }
+  | { kind: 'unusable' };
+
+/** When a kept backup goes, if nothing changes: on a day, or when so many newer full ones were made. */
+export type Goes =
+  | { kind: 'never'; why: 'held' }
+  | { kind: 'at'; atMs: number }
+  | { kind: 'after-fulls'; fulls: number };
+
+const dayMs = 86_400_000;
+
+export function planRetention(input: RetentionInput): RetentionPlan {
+  const reasons = new Map<string, KeepReason[]>();
+  const add = (label: string, reason: KeepReason) =>
+    reasons.set(label, [...(reasons.get(label) ?? []), reason]);
+  const fulls = newestFirst(input.backups.filter((backup) => backup.type === 'full'));
+  const good = fulls.filter((backup) => !input.unusable.has(backup.label));
+  const [newest] = good.length > 0 ? good : fulls;
+  if (newest) add(newest.label, { kind: 'newest' });
+  const recent = recentFulls(good, input);
+  for (const { backup, reason } of recent) add(backup.label, reason);
+  for (const { backup, reason } of tieredFulls(good, input.retention)) add(backup.label, reason);
+  const recentLabels = new Set([...recent.map(({ backup }) => backup.label), newest?.label ?? '']);
+  keepDependents(input.backups, recentLabels, add);
+  keepUnusable({ fulls, input, recentLabels, add });
+  keepHeld(input.backups, add);
+  const kept = input.backups.filter((backup) => reasons.has(backup.label));
+  const withWal = fulls.filter((backup) => recentLabels.has(backup.label));
+  const walKeptFrom = withWal.at(-1)?.label ?? null;
+  return {
+    keep: newestFirst(kept).map(({ label, stopMs }) => {
+      const own = reasons.get(label) ?? [];
+      return { label, reasons: own, goes: goesWhen(own, { label, stopMs, good, input }) };
+    }),
+    expire: newestFirst(input.backups.filter((backup) => !reasons.has(backup.label))).map((backup) => ({
+      label: backup.label,
+      why: whyGone(backup, input),
+    })),
+    fullsWithWal:
+      fulls.filter((backup) => reasons.has(backup.label)).findIndex((each) => each.label === walKeptFrom) + 1,
+    walKeptFrom,
+  };
+}
+
+/** Kept with everything built on them and all WAL since: these are what point-in-time recovery works from. */
+function recentFulls(
+  good: StoredBackup[],
+  { retention, nowMs }: RetentionInput,
+): { backup: StoredBackup; reason: KeepReason }[] {
+  const byCount = good
+    .slice(0, retention.fullCount)
+    .map((backup, at) => ({ backup, reason: { kind: 'count', rank: at + 1 } as const }));
+  if (retention.days === null) return byCount;
+  const cutoffMs = nowMs - retention.days * dayMs;
+  // The first moment of the window is restored from a full backup that is older than the window.
+  const before = good.findIndex((backup) => backup.stopMs <= cutoffMs);
+  const within = before < 0 ? good : good.slice(0, before + 1);
+  return [...byCount, ...within.map((backup) => ({ backup, reason: { kind: 'days' } as const }))];
+}
+
+const periods = {
+  daily: (atMs: number) => new Date(atMs).toISOString().slice(0, 10),
+  weekly: weekOf,
+  monthly: (atMs: number) => new Date(atMs).toISOString().slice(0, 7),
+  yearly: (atMs: number) => new Date(atMs).toISOString().slice(0, 4),
+} as const;
+
+/** Of each period the newest full backup, for the newest so many periods that have one. */
+function tieredFulls(
+  good: StoredBackup[],
+  { tiers }: BackupRetention,
+): { backup: StoredBackup; reason: KeepReason }[] {
+  return (Object.keys(periods) as (keyof typeof periods)[]).flatMap((tier) => {
+    const seen = new Set<string>();
+    return good.flatMap((backup) => {
+      const period = periods[tier](backup.stopMs);
+      if (seen.has(period) || seen.size >= tiers[tier]) return [];
+      seen.add(period);
+      return [{ backup, reason: { kind: 'tier', tier, period } as const }];
+    });
+  });
+}
+
+/** `2026-W48`: weeks begin on Monday, and the week with the year's first Thursday is the first (ISO 8601). */
+function weekOf(atMs: number): string {
+  const date = new Date(atMs);
+  const weekday = (date.getUTCDay() + 6) % 7;
+  const thursday = new Date(
+    Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate() - weekday + 3),
+  );
+  const firstMs = Date.UTC(thursday.getUTCFullYear(), 0, 1);
+  const week = 1 + Math.floor((thursday.getTime() - firstMs) / (7 * dayMs));
+  return `${thursday.getUTCFullYear()}-W${String(week).padStart(2, '0')}`;
+}
+
+type Add = (label: string, reason: KeepReason) => void;
+
+function keepDependents(backups: readonly StoredBackup[], fulls: ReadonlySet<string>, add: Add): void {
+  for (const backup of backups) {
+    const full = fullOf(backup);
+    if (backup.type !== 'full' && fulls.has(full)) add(backup.label, { kind: 'needed', by: full });
+  }
+}
+
+/** A damaged backup that is not older than the good ones stays for a look; it never counts as one of them. */
+function keepUnusable(known: {
+  fulls: StoredBackup[];
+  input: RetentionInput;
+  recentLabels: ReadonlySet<string>;
+  add: Add;
+}): void {
+  const oldest = known.fulls.findLast((backup) => known.recentLabels.has(backup.label));
+  for (const backup of known.fulls) {
+    const isNewer = oldest === undefined || backup.stopMs >= oldest.stopMs;
+    if (known.input.unusable.has(backup.label) && isNewer) known.add(backup.label, { kind: 'unusable' });
+  }
+}
+
+function keepHeld(backups: readonly StoredBackup[], add: Add): void {
+  for (const backup of backups) {
+    const note = backup.notes[holdNote];
+    if (!note) continue;
+    add(backup.label, { kind: 'held', note });
+    for (const label of backup.references) add(label, { kind: 'needed', by: backup.label });
+  }
+}
+
+function goesWhen(
+  reasons: readonly KeepReason[],
+  known: { label: string; stopMs: number; good: StoredBackup[]; input: RetentionInput },
+): Goes {
+  const { retention } = known.input;
+  const held = reasons.some(({ kind }) => kind === 'held');
+  if (held) return { kind: 'never', why: 'held' };
+  const needed = reasons.find((reason) => reason.kind === 'needed');
+  const owner = needed?.kind === 'needed' ? needed.by : known.label;
+  const rank = known.good.findIndex((backup) => backup.label === owner);
+  const next = rank > 0 ? known.good[rank - 1] : undefined;
+  // By days alone it goes when the next full backup is as old as the window.
+  const agesAtMs = retention.days === null || !next ? null : next.stopMs + retention.days * dayMs;
+  const fullsLeft = rank < 0 ? 1 : Math.max(1, retention.fullCount - rank);
+  const keepsByCount = rank >= 0 && rank < retention.fullCount;
+  if (rank === 0 && retention.fullCount === 1 && retention.days === null)
+    return { kind: 'after-fulls', fulls: 1 };
+  if (agesAtMs !== null && !keepsByCount) return { kind: 'at', atMs: agesAtMs };
+  return { kind: 'after-fulls', fulls: fullsLeft };
+}
+
+function whyGone(backup: StoredBackup, { retention, unusable }: RetentionInput): string {
+  if (unusable.has(backup.label)) return 'it cannot be restored, and newer ones can';
+  const days = retention.days === null ? '' : `, and it is not needed for the last ${retention.days} days`;
+  const what = backup.type === 'full' ? 'it is' : 'its full backup is';
+  return `${what} not among the newest ${retention.fullCount}${days}`;
+}
+
+/** `20261127-223129F_20261127-223134I` is built on `20261127-223129F`. */
+export function fullOf(backup: Pick<StoredBackup, 'label'>): string {
+  return backup.label.split('_')[0] ?? backup.label;
+}
+
+function newestFirst(backups: readonly StoredBackup[]): StoredBackup[] {
+  return [...backups].sort(
+    (left, right) => right.stopMs - left.stopMs || (left.label < right.label ? 1 : -1),
+  );
+}

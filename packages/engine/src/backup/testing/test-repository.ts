@@ -1,0 +1,66 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BackupImpact, Repository, RepositorySecrets } from '../../contract/backup.ts';
+import { backupImpactSchema, repositorySecretsSchema } from '../../contract/backup.ts';
+import { backupProgram, setRepository } from '../../postgres/archive-wrapper.ts';
+import { filesOf, superuserRole } from '../../postgres/layout.ts';
+import { ensureOwnedDirectory } from '../../postgres/owned-file.ts';
+import type { TestCluster, TestNode } from '../../postgres/testing/test-cluster.ts';
+import { type ConfiguredServer, renderConfiguration } from '../engines/pgbackrest/configuration.ts';
+import { PgBackRestEngine } from '../engines/pgbackrest/pgbackrest-engine.ts';
+
+export const testStanza = 'demo';
+
+/** A repository in a directory of the test, and nodes that archive to it. */
+export class TestRepository {
+  readonly path: string;
+  private readonly cluster: TestCluster;
+  private readonly repository: Repository;
+  private readonly secrets: RepositorySecrets;
+  private readonly impact: BackupImpact;
+
+  private constructor(cluster: TestCluster, path: string, cipherPass: string | null) {
+    this.cluster = cluster;
+    this.path = path;
+    this.repository = { type: 'posix', path, encrypted: cipherPass !== null };
+    this.secrets = repositorySecretsSchema.parse({ cipherPass });
+    this.impact = backupImpactSchema.parse({ compression: 'lz4' });
+  }
+
+  static async create(cluster: TestCluster, cipherPass: string | null = null): Promise<TestRepository> {
+    const path = join(cluster.directory, 'repository');
+    await mkdir(path, { recursive: true });
+    await ensureOwnedDirectory(path, { osUser: cluster.osUser, mode: 0o750 });
+    return new TestRepository(cluster, path, cipherPass);
+  }
+
+  /**
+   * Makes the node archive here.
+   *
+   * @param others further servers that a backup on this node needs: the primary, when this is a standby
+   */
+  async use(node: TestNode, others: TestNode[] = []): Promise<PgBackRestEngine> {
+    const files = filesOf(node.place);
+    const configuration = renderConfiguration({
+      stanza: testStanza,
+      workDir: files.backupWorkDir,
+      repository: this.repository,
+      secrets: this.secrets,
+      impact: this.impact,
+      servers: [node, ...others].map(serverOf),
+      databaseRole: superuserRole,
+    });
+    await setRepository(node.place, { configuration, stanza: testStanza });
+    return new PgBackRestEngine({
+      program: backupProgram,
+      configFile: files.repositoryConfig,
+      workDir: files.backupWorkDir,
+      stanza: testStanza,
+      osUser: this.cluster.osUser,
+    });
+  }
+}
+
+function serverOf({ place }: TestNode): ConfiguredServer {
+  return { dataDir: place.dataDir, port: place.port, socketDir: place.runDir, remote: null };
+}

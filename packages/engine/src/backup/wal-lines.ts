@@ -1,0 +1,122 @@
+import { formatLsn, parseLsn, parseWalFileName, segmentNumber } from '../postgres/lsn.ts';
+
+/** Timelines as the archive's history files tell them, and which file holds which piece of WAL (pure). */
+
+/** One line of a `.history` file, as postgres/history-files parses it: `timeline` was left at `endLsn`. */
+export interface HistoryLine {
+  timeline: number;
+  endLsn: string;
+}
+
+/** A stretch of a line: from where the timeline begins to where the line leaves it. */
+export interface LinePiece {
+  timeline: number;
+  beginLsn: bigint;
+  /** Null at the end of the line. */
+  endLsn: bigint | null;
+}
+
+/** The way WAL took to a timeline: its ancestors first, itself last. Along it positions only grow. */
+export interface WalLine {
+  timeline: number;
+  pieces: LinePiece[];
+}
+
+export function lineOf(timeline: number, histories: ReadonlyMap<number, HistoryLine[]>): WalLine {
+  const pieces: LinePiece[] = [];
+  let beginLsn = 0n;
+  for (const { timeline: past, endLsn } of histories.get(timeline) ?? []) {
+    const end = parseLsn(endLsn);
+    pieces.push({ timeline: past, beginLsn, endLsn: end });
+    beginLsn = end;
+  }
+  pieces.push({ timeline, beginLsn, endLsn: null });
+  return { timeline, pieces };
+}
+
+/** The piece whose own WAL holds what is written at `lsn`. */
+export function pieceAt(line: WalLine, lsn: bigint): LinePiece | undefined {
+  return line.pieces.find((piece) => lsn >= piece.beginLsn && (piece.endLsn === null || lsn < piece.endLsn));
+}
+
+/** Where a line leaves a timeline that it goes through; null when it ends there or never was on it. */
+export function leavesAt(line: WalLine, timeline: number): bigint | null {
+  return line.pieces.find((piece) => piece.timeline === timeline)?.endLsn ?? null;
+}
+
+/** Complete segments by timeline: start of each, in bytes. */
+export class SegmentIndex {
+  readonly segmentBytes: number;
+  private readonly byTimeline = new Map<number, Set<bigint>>();
+
+  constructor(names: readonly string[], segmentBytes: number) {
+    this.segmentBytes = segmentBytes;
+    for (const name of names) {
+      const parsed = parseWalFileName(name, segmentBytes);
+      if (!parsed) continue;
+      const known = this.byTimeline.get(parsed.timeline) ?? new Set();
+      known.add(segmentNumber(parsed.startLsn, segmentBytes));
+      this.byTimeline.set(parsed.timeline, known);
+    }
+  }
+
+  timelines(): number[] {
+    return [...this.byTimeline.keys()].sort((left, right) => left - right);
+  }
+
+  /** Numbers of a timeline's segments, in order. */
+  numbersOf(timeline: number): bigint[] {
+    return [...(this.byTimeline.get(timeline) ?? [])].sort((left, right) => (left < right ? -1 : 1));
+  }
+
+  has(timeline: number, number: bigint): boolean {
+    return this.byTimeline.get(timeline)?.has(number) ?? false;
+  }
+
+  numberOf(lsn: bigint): bigint {
+    return segmentNumber(lsn, this.segmentBytes);
+  }
+
+  startOf(number: bigint): bigint {
+    return number * BigInt(this.segmentBytes);
+  }
+
+  /**
+   * Which timeline's file a recovery along `line` reads for a segment, the newest first as PostgreSQL does
+   * (xlogrecovery.c, XLogFileReadAnyTLI): the segment of a fork begins with a copy of its parent's WAL. Null: missing.
+   */
+  timelineFor(line: WalLine, number: bigint): number | null {
+    const able = line.pieces.filter((piece) => this.numberOf(piece.beginLsn) <= number);
+    return (
+      able.findLast((piece) => this.has(piece.timeline, number) && this.reaches(piece, number))?.timeline ??
+      null
+    );
+  }
+
+  /** Whether the file of this piece is part of the line at all: beyond the fork it is somebody else's WAL. */
+  private reaches(piece: LinePiece, number: bigint): boolean {
+    return piece.endLsn === null || this.startOf(number) < piece.endLsn;
+  }
+
+  /** The last segment of the line that the archive could hold. */
+  lastNumber(line: WalLine): bigint | null {
+    let last: bigint | null = null;
+    for (const piece of line.pieces) {
+      for (const number of this.numbersOf(piece.timeline)) {
+        if (this.reaches(piece, number) && (last === null || number > last)) last = number;
+      }
+    }
+    return last;
+  }
+
+  nameOf(timeline: number, number: bigint): string {
+    const perFile = 0x1_0000_0000n / BigInt(this.segmentBytes);
+    return [BigInt(timeline), number / perFile, number % perFile]
+      .map((part) => part.toString(16).toUpperCase().padStart(8, '0'))
+      .join('');
+  }
+}
+
+export function lsnText(lsn: bigint): string {
+  return formatLsn(lsn);
+}

@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import type { BackupConfig } from '../contract/backup.ts';
+import type { ClusterState } from '../contract/cluster-state.ts';
+import { demoState } from '../testing/demo-state.ts';
+import type { Command } from './commands.ts';
+import { planOf } from './plan.ts';
+import { configAfter } from './plan-backup.ts';
+import { apply, decodeState, encodeState } from './state.ts';
+
+const repository: BackupConfig['repository'] = { type: 'posix', path: '/repo', encrypted: false };
+const request = {
+  ...{ repository, secrets: null, impact: null, retention: null },
+  ...{ schedules: null, drills: null, archiveTimeoutSeconds: null },
+};
+
+function configured(): ClusterState {
+  const config = configAfter(demoState(), request);
+  if (!config) throw new Error('no configuration');
+  return done(demoState(), { kind: 'set-backup', config, by: 'anna' });
+}
+
+function done(state: ClusterState, command: Command, atMs = 5000): ClusterState {
+  const applied = apply(state, command, atMs);
+  if (!applied.result.ok || !applied.state) throw new Error(applied.result.ok ? '' : applied.result.reason);
+  return applied.state;
+}
+const refusal = (state: ClusterState, command: Command) => apply(state, command, 5000).result;
+
+const begin = (id: string, serves: { scheduleId: string; slotMs: number }[] = []): Command => ({
+  kind: 'begin-backup-job',
+  job: {
+    ...{ id, work: { kind: 'backup', type: 'full' }, trigger: 'schedule', scheduleId: 'nightly' },
+    ...{ requestedBy: 'the schedule', reason: '' },
+  },
+  serves,
+});
+const assign = (id: string, attempt: number): Command => ({
+  ...{ kind: 'assign-backup-job', id, attempt, node: 'node-2', fromStandby: true },
+});
+
+describe('the settings', () => {
+  it('replace exactly the ones they were made from', () => {
+    const state = configured();
+    const config = state.backup?.config as BackupConfig;
+    expect(refusal(state, { kind: 'set-backup', config, by: 'x' })).toMatchObject({ ok: false });
+    expect(refusal(state, { kind: 'set-backup', config: { ...config, revision: 2 }, by: 'x' })).toEqual({
+      ok: true,
+    });
+  });
+
+  it('leave the slots of other schedules as they were, and begin a new one now', () => {
+    const schedule = (id: string) => ({
+      ...{
+        id,
+        type: 'incr',
+        cron: '0 * * * *',
+        timeZone: 'UTC',
+        jitterMinutes: 0,
+        window: null,
+        enabled: true,
+      },
+    });
+    const first = configAfter(configured(), {
+      ...request,
+      schedules: [schedule('a')] as BackupConfig['schedules'],
+    });
+    const one = done(configured(), { kind: 'set-backup', config: first as BackupConfig, by: 'x' }, 7000);
+    const schedules = [schedule('a'), schedule('b')] as BackupConfig['schedules'];
+    const second = configAfter(one, { ...request, schedules });
+    const two = done(one, { kind: 'set-backup', config: second as BackupConfig, by: 'x' }, 9000);
+    expect(two.backup?.servedMs).toEqual({ a: 7000, b: 9000 });
+  });
+
+  it('survive a snapshot, and an old snapshot is read without them', () => {
+    expect(decodeState(encodeState(configured()))?.backup?.config?.stanza).toBe('demo');
+    expect(decodeState(encodeState(demoState()))?.backup).toBeUndefined();
+  });
+});
+
+describe('one piece of work at a time', () => {
+  it('refuses a second one, and the same slot twice', () => {
+    const running = done(configured(), begin('j1', [{ scheduleId: 'nightly', slotMs: 6000 }]));
+    expect(refusal(running, begin('j2'))).toMatchObject({ ok: false, reason: 'a full backup runs already' });
+    expect(refusal(running, begin('j1'))).toEqual({ ok: true });
+    const ended = done(running, {
+      ...{ kind: 'end-backup-job', id: 'j1', state: 'done', detail: '', warnings: [], result: null },
+    });
+    expect(refusal(ended, begin('j3', [{ scheduleId: 'nightly', slotMs: 6000 }]))).toMatchObject({
+      ok: false,
+    });
+  });
+
+  it('is refused without a repository', () => {
+    expect(refusal(demoState(), begin('j1'))).toMatchObject({ ok: false });
+  });
+
+  it('gives each attempt to one node only', () => {
+    const running = done(configured(), begin('j1'));
+    const assigned = done(running, assign('j1', 1));
+    expect(assigned.backup?.job).toMatchObject({ state: 'running', node: 'node-2', attempt: 1 });
+    expect(refusal(assigned, assign('j1', 1))).toMatchObject({ ok: false });
+    const delay: Command = {
+      kind: 'delay-backup-job',
+      id: 'j1',
+      attempt: 1,
+      notBeforeMs: 9,
+      detail: 'no room',
+    };
+    const delayed = done(assigned, delay);
+    expect(delayed.backup?.job).toMatchObject({ state: 'waiting', notBeforeMs: 9 });
+    expect(done(delayed, assign('j1', 2)).backup?.job?.attempt).toBe(2);
+  });
+
+  it('tells people what a verification or a drill has found', () => {
+    const running = done(configured(), begin('j1'));
+    const verification = {
+      ok: false,
+      wal: { checked: 1, valid: 0, problems: ['bit'] },
+      backups: [],
+      other: [],
+    };
+    const ended = done(running, {
+      ...{ kind: 'end-backup-job', id: 'j1', state: 'done', detail: '', warnings: [] },
+      result: { kind: 'verify', verification, gaps: ['2 segments are missing'] },
+    });
+    expect(ended.events.at(-1)).toMatchObject({ severity: 'critical' });
+    expect(ended.events.at(-1)?.message).toContain('2 segments are missing; bit');
+    expect(ended.backup?.pastJobs).toHaveLength(1);
+  });
+});
+
+describe('the plan', () => {
+  const input = (state: ClusterState) => ({
+    state,
+    self: 'node-1',
+    votersNow: new Set([1, 2, 3]),
+    reports: new Map(),
+  });
+
+  it('refuses a schedule that cannot be kept, and settings without a repository', () => {
+    const bad = {
+      id: 'x',
+      type: 'full',
+      cron: 'never',
+      timeZone: 'UTC',
+      jitterMinutes: 0,
+      window: null,
+      enabled: true,
+    };
+    const schedules = [bad] as BackupConfig['schedules'];
+    const plan = planOf(input(demoState()), { kind: 'configure-backup', ...request, schedules });
+    expect(plan.refusal).toContain('not understood');
+    const none = planOf(input(demoState()), { kind: 'configure-backup', ...request, repository: null });
+    expect(none.refusal).toContain('There is no repository yet');
+    expect(planOf(input(demoState()), { kind: 'configure-backup', ...request }).refusal).toBeNull();
+  });
+
+  it('refuses a backup while one runs, and names the next step', () => {
+    const start = { kind: 'start-backup', work: { kind: 'verify' } } as const;
+    expect(planOf(input(demoState()), start).refusal).toContain('quantadb backup configure');
+    expect(planOf(input(done(configured(), begin('j1'))), start).refusal).toContain('runs already');
+    expect(planOf(input(configured()), start).refusal).toBeNull();
+  });
+});

@@ -1,0 +1,169 @@
+import { type BackupJob, type BackupState, noBackups } from '../contract/backup.ts';
+import type { CommandOf, CommandResult } from './commands.ts';
+import type { Draft } from './draft.ts';
+
+/** Backup commands (pure): what is agreed on, and the one piece of work on the repository at a time. */
+
+const pastJobsMax = 40;
+const pointsMax = 200;
+/** Drills have a slot of their own beside the schedules. */
+export const drillSlot = 'drills';
+
+const refused = (reason: string): CommandResult => ({ ok: false, reason });
+
+export function setBackup(draft: Draft, { config, by }: CommandOf<'set-backup'>): CommandResult {
+  const backup = backupOf(draft);
+  const known = backup.config?.revision ?? 0;
+  if (config.revision !== known + 1) return refused('the backup settings were changed meanwhile');
+  backup.config = config;
+  const ids = [...config.schedules.map((schedule) => schedule.id), ...(config.drills ? [drillSlot] : [])];
+  // A schedule begins when it is made: slots before that are not made up for.
+  backup.servedMs = Object.fromEntries(ids.map((id) => [id, backup.servedMs[id] ?? draft.atMs]));
+  draft.event('info', 'backup-settings', `The backup settings were changed by ${by}.`);
+  return { ok: true };
+}
+
+export function beginBackupJob(draft: Draft, { job, serves }: CommandOf<'begin-backup-job'>): CommandResult {
+  const backup = backupOf(draft);
+  if (!backup.config) return refused('this cluster has no backup repository');
+  if (backup.job?.id === job.id) return { ok: true };
+  if (backup.job) return refused(`${jobWords(backup.job)} runs already`);
+  for (const { scheduleId, slotMs } of serves) {
+    if (slotMs <= (backup.servedMs[scheduleId] ?? 0)) return refused('that slot was served already');
+  }
+  for (const { scheduleId, slotMs } of serves) backup.servedMs[scheduleId] = slotMs;
+  backup.job = {
+    ...job,
+    ...{ state: 'waiting', node: null, fromStandby: false, attempt: 0, notBeforeMs: 0 },
+    ...{ startedAtMs: draft.atMs, endedAtMs: null, detail: '', percent: null, bytesDone: null },
+    ...{ warnings: [], result: null },
+  };
+  return { ok: true };
+}
+
+export function assignBackupJob(draft: Draft, command: CommandOf<'assign-backup-job'>): CommandResult {
+  const { job } = backupOf(draft);
+  if (job?.id !== command.id) return refused('that work does not run');
+  if (job.state !== 'waiting' || job.attempt !== command.attempt - 1)
+    return refused('that attempt has begun already');
+  if (!draft.state.members[command.node]) return refused(`${command.node} is no member`);
+  Object.assign(job, {
+    ...{ state: 'running', attempt: command.attempt, node: command.node, fromStandby: command.fromStandby },
+    detail: '',
+  });
+  const source = job.work.kind === 'backup' && !command.fromStandby ? ', which is the primary' : '';
+  draft.event(
+    'info',
+    'backup-started',
+    `${capital(jobWords(job))} runs on ${command.node}${source}.`,
+    command.node,
+  );
+  return { ok: true };
+}
+
+export function delayBackupJob(draft: Draft, command: CommandOf<'delay-backup-job'>): CommandResult {
+  const { job } = backupOf(draft);
+  if (job?.id !== command.id) return refused('that work does not run');
+  if (job.attempt !== command.attempt) return refused('another attempt stands');
+  const { notBeforeMs, detail } = command;
+  const isNews = job.state === 'running' || job.detail !== detail;
+  Object.assign(job, { state: 'waiting', notBeforeMs, detail });
+  if (isNews)
+    draft.event(
+      'warning',
+      'backup-delayed',
+      `${capital(jobWords(job))} waits: ${detail}`,
+      job.node ?? undefined,
+    );
+  return { ok: true };
+}
+
+export function endBackupJob(draft: Draft, command: CommandOf<'end-backup-job'>): CommandResult {
+  const backup = backupOf(draft);
+  const { job } = backup;
+  if (job?.id !== command.id) {
+    return backup.pastJobs.some((past) => past.id === command.id)
+      ? { ok: true }
+      : refused('that work does not run');
+  }
+  const { state, detail, warnings, result } = command;
+  const ended: BackupJob = { ...job, state, detail, warnings, result, endedAtMs: draft.atMs };
+  backup.job = null;
+  backup.pastJobs.push(ended);
+  if (backup.pastJobs.length > pastJobsMax) backup.pastJobs.splice(0, backup.pastJobs.length - pastJobsMax);
+  if (result && 'walKeptFrom' in result && result.walKeptFrom !== null)
+    backup.walKeptFrom = result.walKeptFrom;
+  const { severity, words } = endWords(ended);
+  draft.event(severity, 'backup-ended', words, ended.node ?? undefined);
+  return { ok: true };
+}
+
+export function noteRestorePoint(draft: Draft, { point }: CommandOf<'note-restore-point'>): CommandResult {
+  const backup = backupOf(draft);
+  if (backup.points.some((known) => known.name === point.name && known.lsn === point.lsn))
+    return { ok: true };
+  backup.points.push(point);
+  if (backup.points.length > pointsMax) backup.points.shift();
+  draft.event('info', 'restore-point', `Restore point "${point.name}" was set by ${point.by}.`);
+  return { ok: true };
+}
+
+function backupOf(draft: Draft): BackupState {
+  draft.state.backup ??= structuredClone(noBackups);
+  return draft.state.backup;
+}
+
+export function jobWords(job: Pick<BackupJob, 'work'>): string {
+  switch (job.work.kind) {
+    case 'backup':
+      return { full: 'a full backup', diff: 'a differential backup', incr: 'an incremental backup' }[
+        job.work.type
+      ];
+    case 'verify':
+      return 'a verification of the repository';
+    case 'drill':
+      return 'a restore drill';
+    case 'expire':
+      return 'the removal of old backups';
+  }
+}
+
+function endWords(job: BackupJob): { severity: 'info' | 'warning' | 'critical'; words: string } {
+  const what = capital(jobWords(job));
+  if (job.state === 'cancelled') return { severity: 'warning', words: `${what} was cancelled.` };
+  if (job.state === 'failed') return { severity: 'critical', words: `${what} failed: ${job.detail}` };
+  const problem = problemOf(job);
+  if (problem) return { severity: 'critical', words: `${what} found: ${problem}` };
+  const label = job.result?.kind === 'backup' ? `: ${job.result.label}` : '';
+  const warnings = job.warnings.length > 0 ? ` Warnings: ${job.warnings.join('; ')}` : '';
+  return {
+    severity: warnings ? 'warning' : 'info',
+    words: `${what} is done${label}.${warnings}`.slice(0, 1000),
+  };
+}
+
+/** What work that came to its end found to be wrong; null when nothing. */
+export function problemOf({ result }: Pick<BackupJob, 'result'>): string | null {
+  if (result?.kind === 'verify') {
+    const { verification, gaps } = result;
+    if (verification.ok && gaps.length === 0) return null;
+    const backups = verification.backups.flatMap(({ label, problems }) =>
+      problems.map((each) => `${label}: ${each}`),
+    );
+    return [...gaps, ...verification.wal.problems, ...backups, ...verification.other].slice(0, 5).join('; ');
+  }
+  if (result?.kind === 'drill') {
+    const failed = result.drill.findings.filter((finding) => !finding.ok);
+    return failed.length === 0
+      ? null
+      : failed
+          .map(({ what, detail }) => `${what}: ${detail}`)
+          .join('; ')
+          .slice(0, 800);
+  }
+  return null;
+}
+
+function capital(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

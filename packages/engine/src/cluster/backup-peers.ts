@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import type { BackupHost } from '../backup/backup-host.ts';
+import { jobLookSchema, jobOrderSchema } from '../backup/job-order.ts';
+import { backupConfigSchema, pointNameSchema, restorePointSchema } from '../contract/backup.ts';
+import { backupNodeSchema, repositoryViewSchema } from '../contract/backup-view.ts';
+import type { ClusterState } from '../contract/cluster-state.ts';
+import { QuantaError } from '../shared/errors.ts';
+
+/** What daemons ask each other about backups; part of `peerMethods`. */
+
+const cluster = { clusterId: z.string() };
+const refusableSchema = z.union([
+  z.object({ ok: z.literal(true) }),
+  z.object({ ok: z.literal(false), reason: z.string() }),
+]);
+
+export const backupPeerMethods = {
+  /** Whether backups can run there, and how its archiving goes. */
+  'backup-node': { input: z.object(cluster), output: backupNodeSchema },
+  /** To the primary: make the repository of a configuration that is about to be agreed on ready. */
+  'prepare-repository': {
+    input: z.object({ ...cluster, config: backupConfigSchema }),
+    output: refusableSchema,
+  },
+  /** To the primary: write a segment of WAL and wait until the repository has it. */
+  'prove-archiving': { input: z.object(cluster), output: refusableSchema },
+  /** To the primary: a checkpoint, unless there was one since the promotion. */
+  'checkpoint-for-backup': { input: z.object(cluster), output: refusableSchema },
+  /** To the primary: push what a lost predecessor had not archived. */
+  'mend-archive': {
+    input: z.object(cluster),
+    output: z.object({
+      pushed: z.array(z.string()),
+      lost: z.array(z.string()),
+      failed: z.array(z.object({ name: z.string(), detail: z.string() })),
+    }),
+  },
+  'start-backup-job': { input: z.object({ ...cluster, order: jobOrderSchema }), output: refusableSchema },
+  /** Also what keeps it going: work that nobody asks about ends. */
+  'look-at-backup-job': { input: z.object({ ...cluster, id: z.string() }), output: jobLookSchema },
+  'cancel-backup-job': {
+    input: z.object({ ...cluster, id: z.string(), why: z.string().max(500) }),
+    output: z.object({}),
+  },
+  'backup-repository': { input: z.object(cluster), output: repositoryViewSchema },
+  /** To the primary. */
+  'create-restore-point': {
+    input: z.object({ ...cluster, name: pointNameSchema }),
+    output: restorePointSchema.omit({ by: true }),
+  },
+  'annotate-backup': {
+    input: z.object({ ...cluster, label: z.string(), notes: z.record(z.string(), z.string()) }),
+    output: z.object({}),
+  },
+} as const;
+
+type Methods = typeof backupPeerMethods;
+export type BackupPeerHandlers = {
+  [Method in keyof Methods]: (
+    input: z.infer<Methods[Method]['input']>,
+  ) => Promise<z.infer<Methods[Method]['output']>>;
+};
+
+/** @param inCluster throws when this host is not in that cluster */
+export function backupPeerHandlers(
+  backups: BackupHost | null,
+  inCluster: (clusterId: string) => ClusterState,
+): BackupPeerHandlers {
+  const host = (clusterId: string): BackupHost => {
+    inCluster(clusterId);
+    if (backups) return backups;
+    throw new QuantaError('REFUSED', 'a witness makes no backups');
+  };
+  return {
+    'backup-node': async ({ clusterId }) => host(clusterId).describe(),
+    'prepare-repository': async ({ clusterId, config }) => host(clusterId).prepareRepository(config),
+    'prove-archiving': async ({ clusterId }) => host(clusterId).proveArchiving(),
+    'checkpoint-for-backup': async ({ clusterId }) => {
+      await host(clusterId).checkpointAfterPromotion();
+      return { ok: true };
+    },
+    'mend-archive': async ({ clusterId }) => host(clusterId).mend(),
+    'start-backup-job': async ({ clusterId, order }) => host(clusterId).start(order),
+    'look-at-backup-job': async ({ clusterId, id }) => host(clusterId).look(id),
+    'cancel-backup-job': async ({ clusterId, id, why }) => {
+      host(clusterId).cancel(id, why);
+      return {};
+    },
+    'backup-repository': async ({ clusterId }) => host(clusterId).repository(),
+    'create-restore-point': async ({ clusterId, name }) => host(clusterId).createRestorePoint(name),
+    'annotate-backup': async ({ clusterId, label, notes }) => {
+      await host(clusterId).annotate(label, notes);
+      return {};
+    },
+  };
+}

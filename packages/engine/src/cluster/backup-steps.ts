@@ -1,0 +1,213 @@
+import { holdNote } from '../backup/retention.ts';
+import type { BackupRequest, RepositorySecrets } from '../contract/backup.ts';
+import { backupRequestSchemas, backupWorkSchema } from '../contract/backup.ts';
+import type { Member } from '../contract/cluster-state.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
+import { pollUntil } from '../shared/deadline.ts';
+import { messageOf, QuantaError } from '../shared/errors.ts';
+import { jobWords } from './apply-backup.ts';
+import type { Commander } from './commander.ts';
+import { dataMembers } from './membership.ts';
+import type { StepContext, StepHandler } from './operation-runner.ts';
+import type { Peers } from './peer-protocol.ts';
+import { configAfter } from './plan-backup.ts';
+import { memberOf, submitOrRefuse } from './step-helpers.ts';
+
+export interface BackupStepResources {
+  commander: Commander;
+  peers: Peers;
+  clock?: Clock;
+  /** Secrets of the configuration that was asked for; they live in this process only until they are agreed on. */
+  backupSecrets(): RepositorySecrets | null;
+}
+
+const askDeadlineMs = 15_000;
+const repositoryDeadlineMs = 180_000;
+const setUpDeadlineMs = 30_000;
+
+/** The steps of operations about backups, in the order of `backupOperationSteps`. */
+export class BackupSteps {
+  private readonly resources: BackupStepResources;
+  private readonly clock: Clock;
+
+  constructor(resources: BackupStepResources) {
+    this.resources = resources;
+    this.clock = resources.clock ?? systemClock;
+  }
+
+  checkHosts: StepHandler = async (context) => {
+    const state = context.state();
+    const versions = new Map<string, string[]>();
+    for (const member of dataMembers(state)) {
+      const node = await this.ask(context, member, 'backup-node');
+      if (node.problem !== null) throw new QuantaError('REFUSED', `${member.name}: ${node.problem}`);
+      versions.set(node.program, [...(versions.get(node.program) ?? []), member.name]);
+    }
+    if (versions.size <= 1) return `pgBackRest ${[...versions.keys()].join()} on every node`;
+    const words = [...versions].map(([version, names]) => `${version} on ${names.join(', ')}`);
+    throw new QuantaError('REFUSED', `the nodes have different versions of pgBackRest: ${words.join('; ')}`, {
+      hint: 'Install the same version everywhere: a repository is written by one version at a time.',
+    });
+  };
+
+  prepareRepository: StepHandler = async (context) => {
+    const state = context.state();
+    const config = this.configOf(context);
+    const prepared = await this.resources.peers.call(this.primary(context), 'prepare-repository', {
+      input: { clusterId: state.clusterId, config },
+      deadlineMs: repositoryDeadlineMs,
+    });
+    if (!prepared.ok) throw new QuantaError('REFUSED', prepared.reason);
+    return `stanza ${config.stanza}`;
+  };
+
+  agree: StepHandler = async (context) => {
+    const config = this.configOf(context);
+    const { commander } = this.resources;
+    await submitOrRefuse(commander, { kind: 'set-backup', config, by: context.operation.requestedBy });
+    // An idle database fills no segment: without this, what it wrote last would never reach the repository.
+    const parameters = { archive_timeout: `${config.archiveTimeoutSeconds}s` };
+    await submitOrRefuse(commander, { kind: 'set-parameters', parameters });
+    return `${config.schedules.length} schedules, WAL at least every ${config.archiveTimeoutSeconds} s`;
+  };
+
+  setUpArchiving: StepHandler = async (context) => {
+    const wanted = context.state().backup?.config?.revision ?? 0;
+    let late: string[] = [];
+    const isSetUp = async () => {
+      const members = dataMembers(context.state());
+      const seen = await Promise.all(members.map((member) => this.revisionOf(context, member)));
+      late = members.filter((_, at) => seen[at] !== wanted).map(({ name }) => name);
+      return late.length === 0 ? true : undefined;
+    };
+    const limits = { timeoutMs: setUpDeadlineMs, intervalMs: 200, signal: context.signal, clock: this.clock };
+    try {
+      await pollUntil(isSetUp, { what: 'archiving on every node', ...limits });
+      return 'on every node';
+    } catch (error) {
+      if (context.signal.aborted || late.includes(context.state().reign.primary ?? '')) throw error;
+      return `not on ${late.join(', ')} yet: they follow when they are back`;
+    }
+  };
+
+  proveArchiving: StepHandler = async (context) => {
+    const input = { clusterId: context.state().clusterId };
+    const primary = this.primary(context);
+    const proven = await this.resources.peers.call(primary, 'prove-archiving', {
+      input,
+      deadlineMs: repositoryDeadlineMs,
+    });
+    if (!proven.ok) throw new QuantaError('REFUSED', `WAL does not arrive: ${proven.reason}`);
+    return `a segment of ${primary.name} has arrived`;
+  };
+
+  startBackup: StepHandler = async (context) => {
+    const work = backupWorkSchema.parse({
+      kind: context.operation.params.kind,
+      type: context.operation.params.type,
+    });
+    const { requestedBy, reason } = context.operation;
+    // The operation's own name: a decider that takes over here does not begin it twice.
+    const job = {
+      id: context.operation.id,
+      work,
+      trigger: 'person' as const,
+      scheduleId: null,
+      requestedBy,
+      reason,
+    };
+    const isDone = context.state().backup?.pastJobs.some((past) => past.id === job.id);
+    if (!isDone)
+      await submitOrRefuse(this.resources.commander, { kind: 'begin-backup-job', job, serves: [] });
+    return `${jobWords(job)} begins; see quantadb backup list`;
+  };
+
+  cancelBackup: StepHandler = async (context) => {
+    const state = context.state();
+    const job = state.backup?.job;
+    if (!job) return 'it has ended already';
+    const why = `cancelled by ${context.operation.requestedBy}`;
+    const node = state.members[job.node ?? ''];
+    if (node) {
+      const input = { clusterId: state.clusterId, id: job.id, why };
+      await this.resources.peers.call(node, 'cancel-backup-job', { input, deadlineMs: askDeadlineMs });
+    }
+    await submitOrRefuse(this.resources.commander, {
+      ...{ kind: 'end-backup-job', id: job.id, state: 'cancelled', detail: why, warnings: [], result: null },
+    });
+    return why;
+  };
+
+  createRestorePoint: StepHandler = async (context) => {
+    const state = context.state();
+    const name = String(context.operation.params.name);
+    const known = state.backup?.points.find((point) => point.name === name);
+    if (known) return `at ${known.lsn} of timeline ${known.timeline}`;
+    const point = await this.resources.peers.call(this.primary(context), 'create-restore-point', {
+      input: { clusterId: state.clusterId, name },
+      deadlineMs: askDeadlineMs,
+    });
+    const by = context.operation.requestedBy;
+    await submitOrRefuse(this.resources.commander, { kind: 'note-restore-point', point: { ...point, by } });
+    return `at ${point.lsn} of timeline ${point.timeline}`;
+  };
+
+  holdBackup: StepHandler = async (context) => {
+    const { label, note } = context.operation.params;
+    const input = {
+      clusterId: context.state().clusterId,
+      label: String(label),
+      notes: { [holdNote]: note === null ? '' : String(note) },
+    };
+    await this.resources.peers.call(this.primary(context), 'annotate-backup', {
+      input,
+      deadlineMs: askDeadlineMs,
+    });
+    return note === null ? 'retention may remove it again' : 'it is never removed';
+  };
+
+  private primary(context: StepContext): Member {
+    const state = context.state();
+    return memberOf(state, state.reign.primary ?? '');
+  }
+
+  private ask(context: StepContext, member: Member, method: 'backup-node') {
+    const input = { clusterId: context.state().clusterId };
+    return this.resources.peers.call(member, method, { input, deadlineMs: askDeadlineMs });
+  }
+
+  private async revisionOf(context: StepContext, member: Member): Promise<number | null> {
+    try {
+      return (await this.ask(context, member, 'backup-node')).configRevision;
+    } catch (error) {
+      await context.progress(`${member.name} does not answer: ${messageOf(error)}`);
+      return null;
+    }
+  }
+
+  private configOf(context: StepContext) {
+    const request = configureRequestOf(context.operation.params);
+    const config = configAfter(context.state(), { ...request, secrets: this.resources.backupSecrets() });
+    if (!config) throw new QuantaError('REFUSED', 'no repository was named');
+    const { repository, secrets } = config;
+    const lacksKeys = repository.type === 's3' && (secrets.s3Key === null || secrets.s3KeySecret === null);
+    if (!lacksKeys && (!repository.encrypted || secrets.cipherPass !== null)) return config;
+    throw new QuantaError('REFUSED', 'the secrets of the repository are missing', {
+      hint: 'They are kept by the process that was asked only; ask again and give them.',
+    });
+  }
+}
+
+type Params = StepContext['operation']['params'];
+type ConfigureRequest = Extract<BackupRequest, { kind: 'configure-backup' }>;
+
+/** Stored with the operation as text: its secrets are not in it. */
+export function configureParams(request: ConfigureRequest): Params {
+  const { secrets: _secrets, ...shown } = request;
+  return { settings: JSON.stringify(shown) };
+}
+
+function configureRequestOf(params: Params): ConfigureRequest {
+  const [schema] = backupRequestSchemas;
+  return schema.parse(JSON.parse(String(params.settings)));
+}

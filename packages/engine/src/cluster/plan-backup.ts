@@ -1,0 +1,167 @@
+import { drillSchedule, scheduleProblem } from '../backup/schedule.ts';
+import {
+  type BackupConfig,
+  type BackupRequest,
+  backupImpactSchema,
+  repositorySecretsSchema,
+  retentionSchema,
+} from '../contract/backup.ts';
+import type { ClusterState } from '../contract/cluster-state.ts';
+import type { RestoreClusterRequest } from '../contract/restore.ts';
+import { drillSlot, jobWords } from './apply-backup.ts';
+import type { PlanBody, PlanInput } from './plan-body.ts';
+
+/** What operations about backups would do (pure). */
+
+export const backupOperationSteps = {
+  'configure-backup': [
+    'Check the hosts',
+    'Make the repository ready',
+    'Agree on the settings',
+    'Set up archiving on every node',
+    'Prove that WAL arrives',
+  ],
+  'start-backup': ['Begin it'],
+  'cancel-backup': ['Cancel it'],
+  'create-restore-point': ['Write it into the WAL'],
+  'hold-backup': ['Mark the backup'],
+} as const;
+
+export function planBackup(input: PlanInput, base: PlanBody, request: BackupRequest): PlanBody {
+  const { state } = input;
+  switch (request.kind) {
+    case 'configure-backup':
+      return planConfigure(state, base, request);
+    case 'start-backup':
+      return {
+        ...base,
+        summary: `Begin ${jobWords({ work: request.work })}.`,
+        refusal: base.refusal ?? whyNotStart(state),
+      };
+    case 'cancel-backup': {
+      const job = state?.backup?.job;
+      const refusal = job ? null : 'No backup, verification or drill runs.';
+      return {
+        ...base,
+        summary: job ? `Cancel ${jobWords(job)}.` : 'Cancel.',
+        refusal: base.refusal ?? refusal,
+      };
+    }
+    case 'create-restore-point': {
+      const isTaken = state?.backup?.points.some((point) => point.name === request.name) ?? false;
+      const refusal = isTaken
+        ? `There is a restore point "${request.name}" already: choose another name.`
+        : null;
+      return {
+        ...base,
+        summary: `Set the restore point "${request.name}".`,
+        warnings: state?.backup?.config ? [] : ['Without a backup repository nothing can be restored to it.'],
+        refusal: base.refusal ?? refusal,
+      };
+    }
+    case 'hold-backup': {
+      const summary =
+        request.note === null ? `Let ${request.label} go by retention again.` : `Hold ${request.label}.`;
+      return { ...base, summary, refusal: base.refusal ?? whyNoRepository(state) };
+    }
+  }
+}
+
+/** The way to the moment itself is planned by the host that looks into the repository. */
+export function restoreWords(
+  request: RestoreClusterRequest,
+  self: string,
+): Pick<PlanBody, 'summary' | 'warnings'> {
+  const { cluster, source } = request;
+  return {
+    summary: `Found cluster ${cluster} on ${self} with what ${source.stanza} has left in its repository.`,
+    warnings: [
+      `${cluster} archives nothing until it has a repository of its own: quantadb backup configure.`,
+      'If the cluster it came from still runs, both go on from the same data, apart from each other.',
+    ],
+  };
+}
+
+type ConfigureRequest = Extract<BackupRequest, { kind: 'configure-backup' }>;
+
+function planConfigure(state: ClusterState | null, base: PlanBody, request: ConfigureRequest): PlanBody {
+  const before = state?.backup?.config ?? null;
+  const after = state ? configAfter(state, request) : null;
+  const drills =
+    request.drills === 'off' || request.drills === null ? [] : [drillSchedule(request.drills, drillSlot)];
+  const problem =
+    [...(request.schedules ?? []), ...drills].map(scheduleProblem).find((each) => each !== null) ?? null;
+  const ids = request.schedules?.map((schedule) => schedule.id) ?? [];
+  const isDoubled = new Set(ids).size < ids.length;
+  let refusal = base.refusal ?? problem;
+  if (!refusal && isDoubled) refusal = 'Two schedules have the same name.';
+  if (!refusal && state && !after)
+    refusal = 'There is no repository yet: name one with --path or --s3-bucket.';
+  if (!refusal && state?.reign.primary == null)
+    refusal = 'There is no primary right now. See: quantadb status.';
+  const moves = before !== null && request.repository !== null;
+  const where = after ? placeWords(after) : '';
+  return {
+    ...base,
+    summary: before === null ? `Back up to ${where}.` : `Change the backup settings; backups go to ${where}.`,
+    warnings: [
+      ...(moves
+        ? [
+            'What the repository of before holds stays there; moments before the first backup in the new one can only be restored from it.',
+          ]
+        : []),
+      ...(after?.repository.type === 'posix' && Object.keys(state?.members ?? {}).length > 1
+        ? [
+            'The directory must be the same storage on every host: a backup on one machine’s own disk is lost with it.',
+          ]
+        : []),
+      ...(after && !after.repository.encrypted ? ['The repository is not encrypted.'] : []),
+      ...(after && after.schedules.length === 0
+        ? ['No schedule is set: backups are made by hand only.']
+        : []),
+    ],
+    refusal,
+  };
+}
+
+function placeWords({ repository }: BackupConfig): string {
+  return repository.type === 'posix'
+    ? `the directory ${repository.path}`
+    : `the bucket ${repository.bucket} at ${repository.endpoint}`;
+}
+
+/** The settings with what the request changes in them; null while there is no repository. */
+export function configAfter(
+  state: Pick<ClusterState, 'name' | 'backup'>,
+  request: Omit<ConfigureRequest, 'kind'>,
+): BackupConfig | null {
+  const before = state.backup?.config ?? null;
+  const repository = request.repository ?? before?.repository;
+  if (!repository) return null;
+  const drills = request.drills === 'off' ? null : (request.drills ?? before?.drills ?? null);
+  return {
+    stanza: before?.stanza ?? state.name,
+    revision: (before?.revision ?? 0) + 1,
+    repository,
+    secrets: request.secrets ?? before?.secrets ?? repositorySecretsSchema.parse({}),
+    impact: request.impact ?? before?.impact ?? backupImpactSchema.parse({}),
+    schedules: request.schedules ?? before?.schedules ?? [],
+    retention: request.retention ?? before?.retention ?? retentionSchema.parse({}),
+    drills,
+    archiveTimeoutSeconds: request.archiveTimeoutSeconds ?? before?.archiveTimeoutSeconds ?? 60,
+  };
+}
+
+function whyNoRepository(state: ClusterState | null): string | null {
+  return state?.backup?.config
+    ? null
+    : 'This cluster has no backup repository. Set one: quantadb backup configure --path <directory>.';
+}
+
+function whyNotStart(state: ClusterState | null): string | null {
+  const job = state?.backup?.job;
+  return (
+    whyNoRepository(state) ??
+    (job ? `${jobWords(job)} runs already: wait for its end, or quantadb backup cancel.` : null)
+  );
+}

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import {
+  backupConfigSchema,
+  backupJobSchema,
+  backupTypeSchema,
+  restorePointSchema,
+  verificationSchema,
+} from './backup.ts';
+
+/** What a node sees in the repository, for people: nothing here is agreed on, all of it is looked up. */
+
+export const storedBackupSchema = z.object({
+  label: z.string(),
+  type: backupTypeSchema,
+  prior: z.string().nullable(),
+  references: z.array(z.string()),
+  startMs: z.number(),
+  stopMs: z.number(),
+  startLsn: z.string(),
+  stopLsn: z.string(),
+  startWal: z.string(),
+  stopWal: z.string(),
+  databaseId: z.number(),
+  databaseBytes: z.number(),
+  copiedBytes: z.number(),
+  repositoryBytes: z.number(),
+  hasPageErrors: z.boolean(),
+  notes: z.record(z.string(), z.string()),
+});
+
+export const restorableIntervalSchema = z.object({
+  timeline: z.number(),
+  fromLsn: z.string(),
+  toLsn: z.string(),
+  fromMs: z.number(),
+  /** When the newest commit in it was made; null while nobody has looked. */
+  toMs: z.number().nullable(),
+  labels: z.array(z.string()),
+  isAbandoned: z.boolean(),
+});
+export type RestorableIntervalView = z.infer<typeof restorableIntervalSchema>;
+
+export const walGapSchema = z.object({
+  timeline: z.number(),
+  fromWal: z.string(),
+  toWal: z.string(),
+  segments: z.number(),
+  afterLsn: z.string(),
+  resumesWith: z.string().nullable(),
+  kind: z.enum(['missing', 'expired']),
+});
+
+export const goesSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('never'), why: z.literal('held') }),
+  z.object({ kind: z.literal('at'), atMs: z.number() }),
+  z.object({ kind: z.literal('after-fulls'), fulls: z.number() }),
+]);
+
+export const archivingSchema = z.object({
+  lastWal: z.string().nullable(),
+  lastAtMs: z.number().nullable(),
+  /** Since when every attempt fails; null when the last one succeeded. */
+  failingSinceMs: z.number().nullable(),
+  waitingSegments: z.number(),
+});
+export type Archiving = z.infer<typeof archivingSchema>;
+
+export const repositoryViewSchema = z.object({
+  atMs: z.number(),
+  state: z.enum(['ok', 'missing', 'empty', 'broken']),
+  detail: z.string(),
+  backups: z.array(
+    storedBackupSchema.extend({
+      /** Null: it can be restored. */
+      unusable: z.string().nullable(),
+      keptBecause: z.array(z.string()),
+      goes: goesSchema.nullable(),
+    }),
+  ),
+  intervals: z.array(restorableIntervalSchema),
+  gaps: z.array(walGapSchema),
+  timelines: z.array(
+    z.object({
+      timeline: z.number(),
+      parentId: z.number().nullable(),
+      beginLsn: z.string(),
+      ranges: z.array(
+        z.object({ fromLsn: z.string(), toLsn: z.string(), fromWal: z.string(), toWal: z.string() }),
+      ),
+      status: z.enum(['current', 'ancestor', 'abandoned']),
+      hasStrayWal: z.boolean(),
+    }),
+  ),
+  conflicts: z.array(z.string()),
+  newest: z.object({ timeline: z.number(), lsn: z.string(), atMs: z.number().nullable() }).nullable(),
+  expiring: z.array(z.object({ label: z.string(), why: z.string() })),
+  lastVerification: verificationSchema.nullable().default(null),
+});
+export type RepositoryView = z.infer<typeof repositoryViewSchema>;
+
+/** What a node says of itself as a place where backups can run. */
+export const backupNodeSchema = z.object({
+  program: z.string(),
+  problem: z.string().nullable(),
+  load: z.number().nullable(),
+  /** How another node on this machine reaches its PostgreSQL. */
+  server: z.object({ dataDir: z.string(), socketDir: z.string(), port: z.number() }),
+  /** `revision` of the configuration that its archive command goes by; 0: none. */
+  configRevision: z.number(),
+  archiving: archivingSchema.nullable(),
+});
+export type BackupNodeView = z.infer<typeof backupNodeSchema>;
+
+/** Everything about a cluster's backups, as one node can tell it. No secret is in it. */
+export const backupOverviewSchema = z.object({
+  config: backupConfigSchema.omit({ secrets: true }).nullable(),
+  /** With how far it is, when its node says so. */
+  job: backupJobSchema.nullable(),
+  pastJobs: z.array(backupJobSchema),
+  points: z.array(restorePointSchema),
+  nextRuns: z.array(z.object({ scheduleId: z.string(), what: z.string(), atMs: z.array(z.number()) })),
+  /** The last restore that was proven, and the last verification. */
+  lastDrill: backupJobSchema.nullable(),
+  lastVerification: backupJobSchema.nullable(),
+  repository: repositoryViewSchema.nullable(),
+  /** Why the repository cannot be read now. */
+  problem: z.string().nullable(),
+  archiving: archivingSchema.nullable(),
+});
+export type BackupOverview = z.infer<typeof backupOverviewSchema>;

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { repositorySchema, repositorySecretsSchema } from './backup.ts';
+import { lsnSchema, nodeNameSchema } from './cluster-state.ts';
+
+/** Restores to a moment: what is asked for, what it takes, and why it cannot be. */
+
+export const restoreTargetSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('latest') }),
+  /** Milliseconds since 1970: whoever asks has settled the time zone. */
+  z.object({ kind: z.literal('time'), atMs: z.number().int().min(0), inclusive: z.boolean().default(true) }),
+  z.object({
+    kind: z.literal('lsn'),
+    lsn: lsnSchema,
+    inclusive: z.boolean().default(true),
+    /** To go to a timeline that the cluster has given up; null: the cluster's own. */
+    timeline: z.number().int().min(1).nullable().default(null),
+  }),
+  z.object({
+    kind: z.literal('xid'),
+    xid: z.string().regex(/^\d{1,20}$/),
+    inclusive: z.boolean().default(true),
+  }),
+  z.object({ kind: z.literal('name'), name: z.string().min(1).max(63) }),
+  /** The end of that backup. */
+  z.object({ kind: z.literal('backup'), label: z.string().max(64) }),
+]);
+export type RestoreTarget = z.infer<typeof restoreTargetSchema>;
+
+const recoveryTargetSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('latest') }),
+  z.object({ kind: z.literal('backup') }),
+  z.object({ kind: z.literal('time'), atMs: z.number(), inclusive: z.boolean() }),
+  z.object({ kind: z.literal('lsn'), lsn: z.string(), inclusive: z.boolean() }),
+  z.object({ kind: z.literal('xid'), xid: z.string(), inclusive: z.boolean() }),
+  z.object({ kind: z.literal('name'), name: z.string() }),
+]);
+
+export const restorePlanSchema = z.object({
+  label: z.string(),
+  timeline: z.number().int(),
+  recovery: recoveryTargetSchema,
+  endMs: z.number().nullable(),
+  databaseBytes: z.number(),
+  walSegmentsMax: z.number(),
+  expectedMs: z.number().nullable(),
+  lost: z.string(),
+  warnings: z.array(z.string()),
+});
+export type RestorePlan = z.infer<typeof restorePlanSchema>;
+
+export const restoreRefusalSchema = z.object({
+  reason: z.enum([
+    'no_backup',
+    'before_first_backup',
+    'inside_backup',
+    'in_gap',
+    'after_newest',
+    'in_future',
+    'abandoned_timeline',
+    'not_archived',
+    'unknown_point',
+    'unusable_backup',
+  ]),
+  message: z.string(),
+  nearest: z.array(z.object({ words: z.string(), target: restoreTargetSchema })),
+});
+export type RestoreRefusal = z.infer<typeof restoreRefusalSchema>;
+
+export const restorePlanningSchema = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), plan: restorePlanSchema }),
+  z.object({ ok: z.literal(false), refusal: restoreRefusalSchema }),
+]);
+export type RestorePlanning = z.infer<typeof restorePlanningSchema>;
+
+/** Where a cluster that may no longer exist has left its backups. */
+export const restoreSourceSchema = z.object({
+  stanza: z.string().regex(/^[a-z][a-z0-9-]{0,59}$/, 'lower-case letters, digits and dashes'),
+  repository: repositorySchema,
+  secrets: repositorySecretsSchema,
+});
+export type RestoreSource = z.infer<typeof restoreSourceSchema>;
+
+/** To a host that is in no cluster: found one there with what a repository holds. Nothing else has to be alive. */
+export const restoreClusterSchema = z.object({
+  kind: z.literal('restore-cluster'),
+  cluster: nodeNameSchema,
+  source: restoreSourceSchema,
+  target: restoreTargetSchema,
+});
+export type RestoreClusterRequest = z.infer<typeof restoreClusterSchema>;
+
+export const restoreQuestionSchema = z.object({
+  /** Null: the repository of the cluster that is asked. */
+  source: restoreSourceSchema.nullable().default(null),
+  target: restoreTargetSchema,
+});
+export type RestoreQuestion = z.infer<typeof restoreQuestionSchema>;
