@@ -146,3 +146,27 @@ for (const theme of ['light', 'dark'] as const) {
     }
   });
 }
+
+test('founds a second cluster by click, on the host that has left the first one', async () => {
+  await page.goto(system.url);
+  await page.getByRole('heading', { name: 'demo' }).click();
+  await openMenu('spare-1');
+  await page.getByRole('menuitem', { name: 'Remove from the cluster…' }).click();
+  await confirm('Remove spare-1', 'for another cluster');
+  await expect(card('spare-1')).toBeHidden({ timeout: 60_000 });
+  await page.getByRole('link', { name: 'Hosts' }).click();
+  const found = page.getByRole('button', { name: 'Found a cluster…' });
+  await expect(found).toBeVisible({ timeout: 60_000 });
+  await found.click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name of the cluster').fill('shop');
+  await dialog.getByLabel('Role of the application').fill('shop');
+  await dialog.getByRole('button', { name: 'Plan' }).click();
+  await expect(dialog.getByText('Create cluster shop on spare-1')).toBeVisible({ timeout: 20_000 });
+  await dialog.getByRole('button', { name: 'Found the cluster' }).click();
+  await expect(dialog.getByText('The password of shop is shown this once')).toBeVisible({ timeout: 20_000 });
+  await dialog.getByRole('button', { name: 'Close' }).last().click();
+  await page.goto(system.url);
+  await page.getByRole('heading', { name: 'shop' }).click({ timeout: 60_000 });
+  await expect(card('spare-1')).toContainText('primary', { timeout: 60_000 });
+});

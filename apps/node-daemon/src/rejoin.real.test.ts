@@ -137,6 +137,9 @@ test('a client cancels its wait for the standbys, then its primary is lost: nobo
   await other.query('SELECT pg_cancel_backend($1)', [rows[0]?.pid]);
   await given;
   expect(warnings.join('\n')).toContain('canceling wait for synchronous replication');
+  const counted = async () => (await cluster.host(old).client.node()).cancelledWaits;
+  await expect.poll(counted, { timeout: 10_000 }).toBe(1);
+  await expectEvent(old, /^A commit on node-\d gave up waiting for the standbys/);
   await cluster.killNode(old);
   await cluster.until('another primary', (each) => each.primary !== null && each.primary !== old);
   await cluster.startDaemon(old);

@@ -10,9 +10,11 @@ import { Panel } from '@quantadb/ui/primitives/panel';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import type { inferRouterOutputs } from '@trpc/server';
 import { Plus } from 'lucide-react';
+import { useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { useMay } from '../shell/me.ts';
+import { FoundCluster } from './found-cluster.tsx';
 
 type Host = inferRouterOutputs<AppRouter>['hosts']['list'][number];
 const tones: Record<Host['state'], Tone> = { available: 'good', member: 'good', unreachable: 'critical' };
@@ -22,26 +24,10 @@ export function HostsPage() {
   const trpc = useTRPC();
   const times = useTimes();
   const may = useMay();
+  const [founding, setFounding] = useState<string | null>(null);
   const hosts = useQuery({ ...trpc.hosts.list.queryOptions({}), refetchInterval: refetchMs });
   const token = useMutation(trpc.hosts.createEnrolmentToken.mutationOptions());
-  const columns: Column<Host>[] = [
-    { key: 'name', header: 'Host', cell: (row) => <span className="font-medium">{row.name}</span> },
-    { key: 'state', header: 'State', cell: (row) => <Status tone={tones[row.state]}>{row.state}</Status> },
-    { key: 'cluster', header: 'Cluster', cell: (row) => row.cluster ?? '–' },
-    { key: 'version', header: 'Version', cell: (row) => row.version ?? '–', isMinor: true },
-    {
-      key: 'seen',
-      header: 'Last seen',
-      cell: (row) => (row.lastSeenAt ? times.moment(row.lastSeenAt) : 'never'),
-      isMinor: true,
-    },
-    {
-      key: 'certificate',
-      header: 'Certificate until',
-      cell: (row) => times.moment(row.certificateExpiresAt),
-      isMinor: true,
-    },
-  ];
+  const columns = columnsOf(times, may.administer ? setFounding : null);
   const enrol = may.administer ? (
     <Button icon={<Plus size={14} aria-hidden />} isBusy={token.isPending} onClick={() => token.mutate({})}>
       Enrol a host
@@ -63,6 +49,7 @@ export function HostsPage() {
           <Table caption="Hosts" columns={columns} rows={hosts.data} keyOf={(row) => row.name} />
         ) : null}
       </Panel>
+      {founding ? <FoundCluster host={founding} onClose={() => setFounding(null)} /> : null}
       {token.data ? (
         <Dialog
           isOpen
@@ -77,4 +64,40 @@ export function HostsPage() {
       ) : null}
     </>
   );
+}
+
+function columnsOf(
+  times: ReturnType<typeof useTimes>,
+  onFound: ((host: string) => void) | null,
+): Column<Host>[] {
+  const columns: Column<Host>[] = [
+    { key: 'name', header: 'Host', cell: (row) => <span className="font-medium">{row.name}</span> },
+    { key: 'state', header: 'State', cell: (row) => <Status tone={tones[row.state]}>{row.state}</Status> },
+    { key: 'cluster', header: 'Cluster', cell: (row) => row.cluster ?? '–' },
+    { key: 'version', header: 'Version', cell: (row) => row.version ?? '–', isMinor: true },
+    {
+      key: 'seen',
+      header: 'Last seen',
+      cell: (row) => (row.lastSeenAt ? times.moment(row.lastSeenAt) : 'never'),
+      isMinor: true,
+    },
+    {
+      key: 'certificate',
+      header: 'Certificate until',
+      cell: (row) => times.moment(row.certificateExpiresAt),
+      isMinor: true,
+    },
+  ];
+  if (onFound)
+    columns.push({
+      key: 'actions',
+      header: '',
+      cell: (row) =>
+        row.kind === 'data' && row.state === 'available' ? (
+          <Button tone="quiet" onClick={() => onFound(row.name)}>
+            Found a cluster…
+          </Button>
+        ) : null,
+    });
+  return columns;
 }

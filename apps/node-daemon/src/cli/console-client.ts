@@ -55,6 +55,15 @@ export type Intent =
   | { kind: 'replace-node'; node: string; host: string }
   | Exclude<OperationRequest, { kind: 'create-cluster' | 'adopt-server' | 'add-node' | 'replace-node' }>;
 
+/** A cluster that begins on a host. */
+export interface Founding {
+  host: string;
+  cluster: string;
+  role: string | null;
+  database: string | null;
+  networks: string[];
+}
+
 const hostStateSchema = hostStatusSchema.shape.state;
 const eventSchema = clusterEventSchema.omit({ atMs: true }).extend({ at: z.string() });
 
@@ -173,6 +182,18 @@ export class ConsoleClient {
     return z.object({ operationId: z.string() }).parse(await this.call(call)).operationId;
   }
 
+  async planFounding(founding: Founding): Promise<OperationPlan> {
+    const path = `/api/v1/hosts/${founding.host}/cluster/plan`;
+    return operationPlanSchema.parse(await this.call({ method: 'POST', path, body: founding }));
+  }
+
+  /** @returns the application's password, which is told this once */
+  async found(founding: Founding, given: { planHash: string; reason: string }) {
+    const path = `/api/v1/hosts/${founding.host}/cluster`;
+    const answer = await this.call({ method: 'POST', path, body: { ...founding, ...given } });
+    return z.object({ operationId: z.string(), password: z.string().nullable() }).parse(answer);
+  }
+
   async createToken(options: { name: string; role: string; lifetimeDays: number | null }) {
     const answer = await this.call({ method: 'POST', path: '/api/v1/tokens', body: options });
     return z.object({ id: z.string(), token: z.string() }).parse(answer);
@@ -196,6 +217,18 @@ export class ConsoleClient {
     return {
       operations: () => this.operations(clusterId),
       status: async () => (await this.clusters()).find((cluster) => cluster.id === clusterId)?.status ?? null,
+    };
+  }
+
+  /** Of a cluster that the console hears of only once it is there. */
+  foundingWitness(name: string): ReturnType<ConsoleClient['witness']> {
+    const find = async () => (await this.clusters()).find((cluster) => cluster.name === name);
+    return {
+      operations: async () => {
+        const cluster = await find();
+        return cluster ? this.operations(cluster.id) : [];
+      },
+      status: async () => (await find())?.status ?? null,
     };
   }
 

@@ -1,5 +1,6 @@
 import { auditRouter } from './audit.ts';
 import { clustersRouter } from './clusters.ts';
+import { foundingRouter } from './founding.ts';
 import { hostsRouter } from './hosts.ts';
 import { router } from './init.ts';
 import { operationsRouter } from './operations.ts';
@@ -9,6 +10,7 @@ import { tokensRouter } from './tokens.ts';
 export const appRouter = router({
   audit: auditRouter,
   clusters: clustersRouter,
+  founding: foundingRouter,
   hosts: hostsRouter,
   operations: operationsRouter,
   people: peopleRouter,

@@ -39,6 +39,8 @@ export interface Observation {
   pendingRestart: string[];
   /** Whose commits wait for less than the cluster promises, in words. */
   unguarded: string[];
+  /** Commits whose wait for the standbys was given up, since the daemon began to look. */
+  cancelledWaits: number;
 }
 
 /**

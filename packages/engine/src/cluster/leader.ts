@@ -26,6 +26,7 @@ export class Leader {
   private readonly clock: Clock;
   private readonly degradedReads: DegradedReads;
   private upkeepAtMs = 0;
+  private cancelledNoted = 0;
   private appliedSet = '';
   /** A promotion whose timeline is not in the log yet: PostgreSQL must not be promoted twice. */
   private promoted: { epoch: number; timeline: number; forkLsn: string; steps: Steps } | null = null;
@@ -172,6 +173,19 @@ export class Leader {
     await this.record(desire);
   }
 
+  /** Commits that nobody waited for in the end are outside of what is promised, and somebody has to know. */
+  private async noteCancelled({ durability }: ClusterState): Promise<void> {
+    const { database, commander, self } = this.options;
+    const count = database.observation()?.cancelledWaits ?? 0;
+    const news = count - this.cancelledNoted;
+    if (news <= 0 || durability.mode === 'async') return;
+    this.cancelledNoted = count;
+    const commits = news === 1 ? 'A commit' : `${news} commits`;
+    const message = `${commits} on ${self} gave up waiting for the standbys (its client or an administrator cancelled): a failover may lose what only ${self} holds.`;
+    const note = { kind: 'note' as const, severity: 'warning' as const, event: 'wait-cancelled', node: self };
+    await commander.submit({ ...note, message }, recordDeadlineMs);
+  }
+
   private async keep(desire: Lead): Promise<void> {
     const { database, show } = this.options;
     show({ state: 'running', detail: '' });
@@ -179,6 +193,7 @@ export class Leader {
     if (this.clock.monotonicMs() < this.upkeepAtMs) return;
     this.upkeepAtMs = this.clock.monotonicMs() + upkeepEveryMs;
     const state = await this.stateNow(desire);
+    await this.noteCancelled(state);
     const { timeline } = await database.position();
     if (timeline !== desire.timeline)
       return database.kill(`it is primary on timeline ${timeline}, not on ${desire.timeline}`);

@@ -7,7 +7,13 @@ import type { Observation } from './database.ts';
 /** From one look at the server to what the agent goes by: lag is counted here, and who has just gone is remembered. */
 export function observationOf(
   sample: ServerSample,
-  known: { clients: Observation['clients']; atMs: number; lag: LagRing; memory: StandbyMemory },
+  known: {
+    clients: Observation['clients'];
+    atMs: number;
+    lag: LagRing;
+    memory: StandbyMemory;
+    cancelledWaits: number;
+  },
 ): Observation {
   const { lsn } = sample;
   const { atMs, lag, memory } = known;
@@ -23,6 +29,7 @@ export function observationOf(
     synchronousStandbyNames: sample.synchronousStandbyNames,
     pendingRestart: sample.pendingRestart,
     unguarded: sample.unguarded,
+    cancelledWaits: known.cancelledWaits,
     standbys: memory.complete(sample.standbys.map(withoutLag)).map((standby) => ({
       ...standby,
       lagBytes: lsn && standby.replayLsn ? Math.max(0, lsnDistanceBytes(lsn, standby.replayLsn)) : null,

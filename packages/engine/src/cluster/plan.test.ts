@@ -40,6 +40,7 @@ function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
     postgresVersion: '15.18',
     router: null,
     unguarded: [],
+    cancelledWaits: 0,
     raft: null,
     pids: { daemon: null, reaper: null, postgres: null, routers: [] },
     dataDir: null,

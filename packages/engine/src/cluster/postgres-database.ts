@@ -1,8 +1,9 @@
 import type { TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
+import { CancelledWaits } from '../postgres/cancelled-waits.ts';
 import { setAsideDataDirectory, writeMarker } from '../postgres/data-directory.ts';
 import { freeReplay } from '../postgres/free-replay.ts';
 import { readHistories, strayTimelines } from '../postgres/history-files.ts';
-import { slotNameOf, type Upstream } from '../postgres/layout.ts';
+import { filesOf, slotNameOf, type Upstream } from '../postgres/layout.ts';
 import { olderStatementsEnd } from '../postgres/older-statements.ts';
 import { refusedParameters } from '../postgres/parameter-check.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
@@ -44,6 +45,7 @@ export class PostgresDatabase implements Database {
   private readonly timer: NodeJS.Timeout;
   private lag = new LagRing();
   private readonly memory = new StandbyMemory();
+  private readonly cancelled: CancelledWaits;
   private latest: Observation | null = null;
   private runningPid: number | null = null;
   /** Known once a complete data directory was seen; the loop asks ten times a second, pg_controldata is a process. */
@@ -55,6 +57,7 @@ export class PostgresDatabase implements Database {
     this.options = options;
     this.clock = options.clock ?? systemClock;
     this.supervisor = new PostgresSupervisor(supervised);
+    this.cancelled = new CancelledWaits(filesOf(supervised).logFile);
     this.rewindSource = new RewindSource(supervised, options.logger);
     options.host.onExit(() => {
       this.runningPid = null;
@@ -377,6 +380,7 @@ export class PostgresDatabase implements Database {
         this.latest = null;
         return;
       }
+      await this.cancelled.look();
       const sampled = await this.supervisor.sample();
       // A server that does not answer is not known to have left its last role; the probe judges its health.
       if (sampled.ok) this.latest = this.observed(sampled.sample, await this.supervisor.clients());
@@ -388,6 +392,9 @@ export class PostgresDatabase implements Database {
   private observed(sample: ServerSample, clients: Observation['clients']): Observation {
     const atMs = this.clock.monotonicMs();
     if (!sample.isInRecovery && sample.lsn !== null) this.lag.record(sample.lsn, atMs);
-    return observationOf(sample, { clients, atMs, lag: this.lag, memory: this.memory });
+    return observationOf(sample, {
+      ...{ clients, atMs, lag: this.lag, memory: this.memory },
+      cancelledWaits: this.cancelled.count,
+    });
   }
 }

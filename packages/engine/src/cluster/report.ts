@@ -71,6 +71,7 @@ export function buildReport(input: ReportInput): NodeReport {
     clone: input.clone,
     pendingRestart: observation?.pendingRestart ?? [],
     unguarded: role === 'primary' ? (observation?.unguarded ?? []) : [],
+    cancelledWaits: observation?.cancelledWaits ?? 0,
     configuration: input.configuration,
     certificateUntilMs: input.certificateUntilMs,
     raft: raft && {

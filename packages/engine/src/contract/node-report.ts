@@ -74,6 +74,8 @@ export const nodeReportSchema = z.object({
   pendingRestart: z.array(z.string()).default([]),
   /** On the primary: roles and databases whose commits wait for less than the cluster promises, in words. */
   unguarded: z.array(z.string()).default([]),
+  /** Commits whose wait for the standbys a client or an administrator gave up, since the daemon came up. */
+  cancelledWaits: z.number().int().min(0).default(0),
   /** Which of the cluster's parameters PostgreSQL was last told (`configurationMark`); null: none yet. */
   configuration: z.string().nullable().default(null),
   /** Until when this host's certificate is good; wall clock. */

@@ -67,6 +67,8 @@ export async function renderMetrics(report: NodeReport): Promise<string> {
     'Until when the certificate of this host is good',
     seconds(report.certificateUntilMs),
   );
+  const waits = 'Commits that gave up waiting for the standbys since the daemon came up';
+  gauge('cancelled_synchronous_waits', waits, report.cancelledWaits);
   stateGauge(registry, report);
   standbyGauges(registry, report);
   routerGauges(registry, report);

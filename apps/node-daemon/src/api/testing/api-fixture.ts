@@ -95,6 +95,7 @@ export function demoReport(parts: Partial<NodeReport> = {}): NodeReport {
     postgresVersion: '15.18',
     router: null,
     unguarded: [],
+    cancelledWaits: 0,
     raft: null,
     pids: { daemon: 1, reaper: 2, postgres: 3, routers: [] },
     dataDir: '/data',

@@ -11,6 +11,7 @@ import {
 } from '../settings-arguments.ts';
 import { throughConsole, throughDaemon } from '../steering.ts';
 import { findConsole, Target } from '../target.ts';
+import { UsageError } from '../usage-error.ts';
 import { type GlobalOptions, print, wholeNumber } from './options.ts';
 
 export function addChanges(program: Command, options: () => GlobalOptions): void {
@@ -26,6 +27,7 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
   };
   addNode(program, perform);
   addFollowUps(program, options, perform);
+  addCluster(program, options);
   program
     .command('rolling-restart')
     .description('restart every node: the standbys one by one, then a switchover')
@@ -131,6 +133,48 @@ function addFollowUps(
     .command('cancel [id]')
     .description('stop the operation that runs, and take back what it has begun')
     .action((id?: string) => perform({ kind: 'cancel-operation', operation: id ?? null }));
+}
+
+interface ClusterArguments {
+  host: string;
+  role?: string;
+  database?: string;
+  network: string[];
+}
+
+function addCluster(program: Command, options: () => GlobalOptions): void {
+  program
+    .command('cluster')
+    .description('clusters as a whole')
+    .command('create <name>')
+    .description('found a cluster on a host that is in none; the others are added to it')
+    .requiredOption('--host <host>', 'where it begins')
+    .option('--role <role>', 'a role for the application, with a database of its own')
+    .option('--database <database>', 'its name (default: the role’s)')
+    .option('--network <cidr...>', 'where clients may come from', [])
+    .action((cluster: string, own: ClusterArguments) => createCluster(options(), cluster, own));
+}
+
+async function createCluster(options: GlobalOptions, cluster: string, own: ClusterArguments): Promise<void> {
+  const { json = false, yes = false, reason = '' } = options;
+  const console = await findConsole(options);
+  if (!console)
+    throw new UsageError('a console is needed: --console, or on the host itself quantadb host found');
+  const { host, role = null, database = null, network: networks } = own;
+  const founding = { host, cluster, role, database, networks };
+  let password: string | null = null;
+  const steering = {
+    plan: () => console.planFounding(founding),
+    start: async ({ planHash }: { planHash: string }) => {
+      const founded = await console.found(founding, { planHash, reason });
+      password = founded.password;
+      return founded.operationId;
+    },
+    witnesses: async () => [console.foundingWitness(cluster)],
+  };
+  const operation = await change({ steering, reason, yes, json });
+  const words = password ? `\nThe password of ${role}, told once: ${password}` : '';
+  print(options, { ...operation, password }, () => `${cluster}: founded${words}`);
 }
 
 async function showOperations(options: GlobalOptions): Promise<void> {

@@ -18,6 +18,7 @@ export function modelObservation(server: PostgresServer): Observation {
     synchronousStandbyNames: server.sync.names.join(', '),
     pendingRestart: [],
     unguarded: [],
+    cancelledWaits: 0,
     standbys: [...server.senders.values()].map((sender) => ({
       name: sender.standby,
       state: 'streaming',
