@@ -94,7 +94,7 @@ it('one address per node serves the whole cluster, and status names it', async (
   }
 });
 
-it('a switchover is no error for anybody', async () => {
+it('a switchover is no error for anybody (I-ROUTER-3)', async () => {
   const before = await cluster.primary();
   const told = await under(async () => {
     await cluster.run('node-2', { kind: 'switchover', to: null });

@@ -103,7 +103,7 @@ describe('when a server is lost', () => {
     expect(await told(client.query('SELECT 1'))).toBe('done');
   });
 
-  it('a write that stands alone is never asked again: 08007', async () => {
+  it('a write that stands alone is never asked again: 08007 (I-ROUTER-1)', async () => {
     const { port, router } = await fixture.router();
     const client = await fixture.connect(port);
     const attempt = told(client.query('INSERT INTO written SELECT 2 FROM pg_sleep(20)'));
@@ -126,7 +126,7 @@ describe('when a server is lost', () => {
 describe('while there is no primary', () => {
   const hold = (router: QueryRouter) => router.useTopology(fixture.topology({ primary: null }));
 
-  it('statements and logins wait, in order, and go on with the next epoch', async () => {
+  it('statements and logins wait, in order, and go on with the next epoch (I-ROUTER-2)', async () => {
     const { port, router } = await fixture.router({ poolSize: 1 });
     const clients = await Promise.all([1, 2, 3].map(() => fixture.connect(port)));
     hold(router);

@@ -136,7 +136,7 @@ describe('transaction pooling', () => {
 });
 
 describe('the state of a session', () => {
-  it('follows it from server to server, and to nobody else', async () => {
+  it('follows it from server to server, and to nobody else (I-ROUTER-4)', async () => {
     const { port } = await fixture.router({ poolSize: 2 });
     const [one, two] = [await fixture.connect(port), await fixture.connect(port)];
     await one.query("SET search_path = 'pg_catalog'");
@@ -228,7 +228,7 @@ describe('cancelling', () => {
     await new Promise((resolve) => socket.once('close', resolve));
   };
 
-  it('stops the statement of that client, and of no other', async () => {
+  it('stops the statement of that client, and of no other (I-ROUTER-5)', async () => {
     const { port } = await fixture.router({ poolSize: 2 });
     const [one, two] = [await login(port), await login(port)];
     one.send(query('SELECT pg_sleep(10)'));
