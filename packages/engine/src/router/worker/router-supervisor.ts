@@ -20,6 +20,11 @@ export interface RouterSupervisorOptions {
   onReload(): void;
 }
 
+/**
+ * Nearly everything a statement allocates is dead when it is answered: with room for more of that, and few helpers to compete
+ * with PostgreSQL for the processors, collecting it costs least.
+ */
+const memoryArguments = ['--min-semi-space-size=16', '--max-semi-space-size=32', '--v8-pool-size=2'];
 const restartFirstMs = 200;
 const restartMaxMs = 5_000;
 /** A worker that has run this long has not died of what killed the one before. */
@@ -101,7 +106,7 @@ export class RouterSupervisor {
     const env = { PATH: process.env.PATH ?? '/usr/bin:/bin' };
     const child = fork(program, [name, mark], {
       env,
-      execArgv: [],
+      execArgv: memoryArguments,
       serialization: 'json',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
