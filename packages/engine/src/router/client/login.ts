@@ -160,7 +160,11 @@ export class ClientLogin implements WireHandlers {
   private beginTls(tls: ClientTls, direct: Buffer | null): void {
     this.isTls = true;
     const secure = this.wire?.upgrade((socket) => {
-      if (direct) socket.unshift(direct);
+      if (direct) {
+        // Flowing, it would throw away what is given back to it.
+        socket.pause();
+        socket.unshift(direct);
+      }
       return new TLSSocket(socket, {
         isServer: true,
         secureContext: tls.context,
