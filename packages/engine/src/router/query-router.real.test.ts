@@ -36,6 +36,17 @@ describe('logging in', () => {
     expect(await codeOf(fixture.connect(port, { options: '-c work_mem=nonsense' }))).toBe('22023');
   });
 
+  it('lets into a database who may connect to it, also when others have been let in before', async () => {
+    const { port } = await fixture.router();
+    await sql(fixture.primary, "CREATE ROLE guest LOGIN PASSWORD 'secret'");
+    const guest = () => fixture.connect(port, { user: 'guest' });
+    expect(await firstValue(await guest(), 'SELECT 1')).toBe(1);
+    await sql(fixture.primary, 'REVOKE CONNECT ON DATABASE app FROM PUBLIC');
+    expect(await codeOf(guest())).toBe('28000');
+    await sql(fixture.primary, 'GRANT CONNECT ON DATABASE app TO PUBLIC');
+    expect(await firstValue(await guest(), 'SELECT 1')).toBe(1);
+  });
+
   it('takes a new password at once, and no longer the old one', async () => {
     const { port } = await fixture.router();
     await sql(fixture.primary, "CREATE ROLE changing LOGIN PASSWORD 'old'");
@@ -88,12 +99,16 @@ describe('transaction pooling', () => {
     const { port, router } = await fixture.router({ poolSize: 2 });
     const clients = await Promise.all(Array.from({ length: 20 }, () => fixture.connect(port)));
     const order: number[] = [];
-    await Promise.all(
-      clients.map(async (client, index) => {
-        await client.query('SELECT pg_sleep(0.01)');
-        order.push(index);
-      }),
-    );
+    const answers: Promise<unknown>[] = [];
+    const inHand = () =>
+      router.groups.list().reduce((sum, group) => sum + group.waitingCount + group.busyOn('node-1'), 0);
+    for (const [index, client] of clients.entries()) {
+      answers.push(client.query(`SELECT ${index}, pg_sleep(0.2)`).then(() => order.push(index)));
+      // One after the other: which of several sockets is read first is the system's choice.
+      const isThere = async () => (inHand() >= Math.min(index + 1, 20 - order.length) ? true : undefined);
+      await pollUntil(isThere, { what: 'it has come', timeoutMs: 5000, intervalMs: 1 });
+    }
+    await Promise.all(answers);
     // Two at a time: nobody is overtaken by more than one place.
     expect(order.every((index, place) => Math.abs(index - place) <= 2)).toBe(true);
     expect(router.counters.serversOpened).toBe(2);
@@ -350,14 +365,14 @@ describe('clients that do not behave', () => {
       ['database', application.database],
     ]);
     client.pause();
-    client.send(query("SELECT repeat('x', 1000) FROM generate_series(1, 100000)"));
+    client.send(query("SELECT repeat('x', 1000) FROM generate_series(1, 20000)"));
     const before = process.memoryUsage().arrayBuffers;
     const other = await fixture.connect(port);
     for (let i = 0; i < 20; i++) expect(await firstValue(other, 'SELECT 1')).toBe(1);
     await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000);
     client.resume();
-    expect((await client.ready()).length).toBeGreaterThan(100_000);
+    expect((await client.ready()).length).toBeGreaterThan(20_000);
     lazy.destroy();
   });
 });

@@ -56,6 +56,7 @@ export class RouterSupervisor {
   }
 
   start(): void {
+    this.isStopping = false;
     this.watch = setInterval(() => this.look(), silenceMaxMs / 5);
     this.watch.unref();
     this.spawn();
@@ -91,6 +92,7 @@ export class RouterSupervisor {
     if (this.timer) clearTimeout(this.timer);
     if (this.watch) clearInterval(this.watch);
     const { child } = this;
+    this.topology = null;
     if (!child) return;
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     this.tell({ kind: 'stop', drainMs });
@@ -155,6 +157,7 @@ export class RouterSupervisor {
     this.isListening = false;
     this.last = null;
     if (this.isStopping) return;
+    if (this.timer) clearTimeout(this.timer);
     const livedMs = Date.now() - this.startedAtMs;
     this.failures = livedMs > wellAfterMs ? 0 : this.failures + 1;
     const delayMs = Math.min(restartMaxMs, restartFirstMs * 2 ** Math.min(this.failures, 10));
