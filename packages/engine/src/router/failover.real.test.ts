@@ -90,6 +90,22 @@ describe('when a server is lost', () => {
     expect(rows[0].count).toBe(0);
   });
 
+  it('a COMMIT of what is lost never looks as if it had taken effect (I-ROUTER-1)', async () => {
+    const { port } = await fixture.router();
+    const client = await fixture.connect(port);
+    const commits = [() => client.query('COMMIT'), () => client.query({ text: 'COMMIT', name: 'end' })];
+    for (const commit of commits) {
+      await client.query('BEGIN');
+      await client.query('INSERT INTO written VALUES (4)');
+      await endBackends("state = 'idle in transaction'");
+      // As soon as the router has noticed; before that the COMMIT is on its way, and its end unknown.
+      expect(['40001', '08007']).toContain(await told(commit()));
+      expect(
+        (await client.query('SELECT count(*)::int AS count FROM written WHERE a = 4')).rows[0].count,
+      ).toBe(0);
+    }
+  });
+
   it('a statement in a transaction ends with 40001', async () => {
     const { port } = await fixture.router();
     const client = await fixture.connect(port);
