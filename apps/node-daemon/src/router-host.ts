@@ -95,7 +95,11 @@ export class RouterHost {
 
   private look(): void {
     const state = this.options.state();
-    if (!state || state.reign.epoch === 0) return;
+    if (!state || state.reign.epoch === 0) {
+      // The host has left its cluster: what its router knows is not true any more.
+      if (!state && this.isStarted) this.pause();
+      return;
+    }
     if (!this.isStarted) {
       this.isStarted = true;
       this.supervisor.start();
@@ -105,6 +109,14 @@ export class RouterHost {
       this.tell(state);
     }
     void this.grantAccess(state);
+  }
+
+  private pause(): void {
+    this.isStarted = false;
+    this.sent = '';
+    this.seenRevision = -1;
+    this.grantedEpoch = 0;
+    void this.supervisor.stop(0);
   }
 
   private tell(state: ClusterState): void {

@@ -94,7 +94,7 @@ it('one address per node serves the whole cluster, and status names it', async (
   }
 });
 
-it('a switchover is no error for anybody', async () => {
+it('a switchover is no error for anybody (I-ROUTER-3)', async () => {
   const before = await cluster.primary();
   const told = await under(async () => {
     await cluster.run('node-2', { kind: 'switchover', to: null });
@@ -122,6 +122,26 @@ it('after the loss of a primary clients hear what happened to what they asked, a
   process.stdout.write(`${[...new Set(errors)].slice(0, 5).join('\n')}\n`);
   expect(strange).toEqual([]);
   await cluster.untilHealthy();
+});
+
+it('the router of a daemon that was killed comes back with the next one', async () => {
+  const host = cluster.host('node-3');
+  const { pids } = await host.client.node();
+  host.daemon?.kill('SIGKILL');
+  const released = async () => {
+    const client = await connect('node-3').catch(() => null);
+    await client?.end();
+    return client === null ? true : undefined;
+  };
+  await pollUntil(released, { what: 'its port is closed', timeoutMs: 10_000, intervalMs: 50 });
+  await cluster.startDaemon('node-3');
+  const again = async () => {
+    const client = await connect('node-3').catch(() => undefined);
+    await client?.end();
+    return client;
+  };
+  await pollUntil(again, { what: 'the router of node-3 answers', timeoutMs: 15_000, intervalMs: 50 });
+  expect((await host.client.node()).pids.routers).not.toEqual(pids.routers);
 });
 
 it('a router that dies is there again', async () => {

@@ -90,6 +90,22 @@ describe('when a server is lost', () => {
     expect(rows[0].count).toBe(0);
   });
 
+  it('a COMMIT of what is lost never looks as if it had taken effect (I-ROUTER-1)', async () => {
+    const { port } = await fixture.router();
+    const client = await fixture.connect(port);
+    const commits = [() => client.query('COMMIT'), () => client.query({ text: 'COMMIT', name: 'end' })];
+    for (const commit of commits) {
+      await client.query('BEGIN');
+      await client.query('INSERT INTO written VALUES (4)');
+      await endBackends("state = 'idle in transaction'");
+      // As soon as the router has noticed; before that the COMMIT is on its way, and its end unknown.
+      expect(['40001', '08007']).toContain(await told(commit()));
+      expect(
+        (await client.query('SELECT count(*)::int AS count FROM written WHERE a = 4')).rows[0].count,
+      ).toBe(0);
+    }
+  });
+
   it('a statement in a transaction ends with 40001', async () => {
     const { port } = await fixture.router();
     const client = await fixture.connect(port);
@@ -103,7 +119,7 @@ describe('when a server is lost', () => {
     expect(await told(client.query('SELECT 1'))).toBe('done');
   });
 
-  it('a write that stands alone is never asked again: 08007', async () => {
+  it('a write that stands alone is never asked again: 08007 (I-ROUTER-1)', async () => {
     const { port, router } = await fixture.router();
     const client = await fixture.connect(port);
     const attempt = told(client.query('INSERT INTO written SELECT 2 FROM pg_sleep(20)'));
@@ -126,7 +142,7 @@ describe('when a server is lost', () => {
 describe('while there is no primary', () => {
   const hold = (router: QueryRouter) => router.useTopology(fixture.topology({ primary: null }));
 
-  it('statements and logins wait, in order, and go on with the next epoch', async () => {
+  it('statements and logins wait, in order, and go on with the next epoch (I-ROUTER-2)', async () => {
     const { port, router } = await fixture.router({ poolSize: 1 });
     const clients = await Promise.all([1, 2, 3].map(() => fixture.connect(port)));
     hold(router);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { query } from './protocol/build.ts';
-import { buildCancelRequest } from './protocol/startup.ts';
+import { buildCancelRequest, buildStartup } from './protocol/startup.ts';
 import { RawClient } from './testing/raw-client.ts';
 import { application, RouterFixture } from './testing/router-fixture.ts';
 
@@ -36,6 +36,17 @@ describe('logging in', () => {
     expect(await codeOf(fixture.connect(port, { options: '-c work_mem=nonsense' }))).toBe('22023');
   });
 
+  it('lets into a database who may connect to it, also when others have been let in before', async () => {
+    const { port } = await fixture.router();
+    await sql(fixture.primary, "CREATE ROLE guest LOGIN PASSWORD 'secret'");
+    const guest = () => fixture.connect(port, { user: 'guest' });
+    expect(await firstValue(await guest(), 'SELECT 1')).toBe(1);
+    await sql(fixture.primary, 'REVOKE CONNECT ON DATABASE app FROM PUBLIC');
+    expect(await codeOf(guest())).toBe('28000');
+    await sql(fixture.primary, 'GRANT CONNECT ON DATABASE app TO PUBLIC');
+    expect(await firstValue(await guest(), 'SELECT 1')).toBe(1);
+  });
+
   it('takes a new password at once, and no longer the old one', async () => {
     const { port } = await fixture.router();
     await sql(fixture.primary, "CREATE ROLE changing LOGIN PASSWORD 'old'");
@@ -51,6 +62,25 @@ describe('logging in', () => {
     const { ca } = fixture.tls();
     const client = await fixture.connect(port, { ssl: { ca } });
     expect(await firstValue(client, "SELECT repeat('x', 300000)")).toHaveLength(300_000);
+  });
+
+  it('speaks TLS from the first byte on with those who name the protocol', async () => {
+    const { port } = await fixture.router();
+    const { connect } = await import('node:tls');
+    const { ca } = fixture.tls();
+    const first = (ALPNProtocols: string[]) =>
+      new Promise<string>((resolve) => {
+        const socket = connect({ host: '127.0.0.1', port, ca, ALPNProtocols });
+        socket.once('secureConnect', () => socket.write(buildStartup([['user', application.role]])));
+        socket.once('data', (bytes) => {
+          resolve(bytes.toString('latin1', 0, 1));
+          socket.destroy();
+        });
+        socket.once('error', () => resolve('refused'));
+        socket.once('close', () => resolve('refused'));
+      });
+    expect(await first(['postgresql'])).toBe('R');
+    expect(await first([])).toBe('refused');
   });
 
   it('gives what the client asked for in its first packet', async () => {
@@ -69,12 +99,16 @@ describe('transaction pooling', () => {
     const { port, router } = await fixture.router({ poolSize: 2 });
     const clients = await Promise.all(Array.from({ length: 20 }, () => fixture.connect(port)));
     const order: number[] = [];
-    await Promise.all(
-      clients.map(async (client, index) => {
-        await client.query('SELECT pg_sleep(0.01)');
-        order.push(index);
-      }),
-    );
+    const answers: Promise<unknown>[] = [];
+    const inHand = () =>
+      router.groups.list().reduce((sum, group) => sum + group.waitingCount + group.busyOn('node-1'), 0);
+    for (const [index, client] of clients.entries()) {
+      answers.push(client.query(`SELECT ${index}, pg_sleep(0.2)`).then(() => order.push(index)));
+      // One after the other: which of several sockets is read first is the system's choice.
+      const isThere = async () => (inHand() >= Math.min(index + 1, 20 - order.length) ? true : undefined);
+      await pollUntil(isThere, { what: 'it has come', timeoutMs: 5000, intervalMs: 1 });
+    }
+    await Promise.all(answers);
     // Two at a time: nobody is overtaken by more than one place.
     expect(order.every((index, place) => Math.abs(index - place) <= 2)).toBe(true);
     expect(router.counters.serversOpened).toBe(2);
@@ -136,7 +170,7 @@ describe('transaction pooling', () => {
 });
 
 describe('the state of a session', () => {
-  it('follows it from server to server, and to nobody else', async () => {
+  it('follows it from server to server, and to nobody else (I-ROUTER-4)', async () => {
     const { port } = await fixture.router({ poolSize: 2 });
     const [one, two] = [await fixture.connect(port), await fixture.connect(port)];
     await one.query("SET search_path = 'pg_catalog'");
@@ -228,7 +262,7 @@ describe('cancelling', () => {
     await new Promise((resolve) => socket.once('close', resolve));
   };
 
-  it('stops the statement of that client, and of no other', async () => {
+  it('stops the statement of that client, and of no other (I-ROUTER-5)', async () => {
     const { port } = await fixture.router({ poolSize: 2 });
     const [one, two] = [await login(port), await login(port)];
     one.send(query('SELECT pg_sleep(10)'));
@@ -271,5 +305,89 @@ describe('cancelling', () => {
     two.send(query('SELECT 1'));
     one.send(query('COMMIT'));
     expect((await two.ready()).map(({ type }) => type)).toEqual(['T', 'D', 'C', 'Z']);
+  });
+});
+
+describe('clients that do not behave', () => {
+  const open = async (port: number) => {
+    const { connect } = await import('node:net');
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.on('error', () => undefined);
+    return socket;
+  };
+  const closed = (socket: { once(event: 'close', heard: () => void): unknown }) =>
+    new Promise<void>((resolve) => socket.once('close', () => resolve()));
+
+  it('are answered or cut off, and nobody else hears of it', async () => {
+    const { port, router } = await fixture.router({ loginTimeoutMs: 500 });
+    const client = await fixture.connect(port);
+    const garbage = [
+      Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'),
+      Buffer.alloc(64, 0xff),
+      Buffer.from([0, 0, 0, 8, 4, 210, 22, 47, 1, 2, 3]),
+      Buffer.alloc(200_000, 0),
+      Buffer.from([0x16, 3, 1, 0, 200, 1]),
+      Buffer.from([0, 0, 0]),
+    ];
+    const sockets = await Promise.all(garbage.map(() => open(port)));
+    sockets.forEach((socket, index) => {
+      socket.write(garbage[index] ?? '');
+      socket.resume();
+    });
+    await Promise.all(sockets.map(closed));
+    expect(await firstValue(client, 'SELECT 1')).toBe(1);
+    expect(router.desk.sessions.size).toBe(1);
+  });
+
+  it('that break the protocol after their login end with an error', async () => {
+    const { port } = await fixture.router();
+    const parts = [
+      Buffer.from([0x51, 0, 0, 0, 3]),
+      Buffer.from('zzzzzzzzz'),
+      Buffer.from([0x50, 0x7f, 0xff, 0xff, 0xff]),
+    ];
+    for (const bytes of parts) {
+      const client = await RawClient.login(port, [
+        ['user', application.role],
+        ['database', application.database],
+      ]);
+      client.send(bytes);
+      const answers = await client.until(() => false);
+      expect(answers.map(({ type }) => type)).toEqual(['E']);
+    }
+  });
+
+  it('that do not read hold up only themselves', async () => {
+    const { port } = await fixture.router({ poolSize: 2 });
+    const lazy = await open(port);
+    const client = await RawClient.login(port, [
+      ['user', application.role],
+      ['database', application.database],
+    ]);
+    client.pause();
+    client.send(query("SELECT repeat('x', 1000) FROM generate_series(1, 20000)"));
+    const before = process.memoryUsage().arrayBuffers;
+    const other = await fixture.connect(port);
+    for (let i = 0; i < 20; i++) expect(await firstValue(other, 'SELECT 1')).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000);
+    client.resume();
+    expect((await client.ready()).length).toBeGreaterThan(20_000);
+    lazy.destroy();
+  });
+});
+
+describe('servers on other hosts', () => {
+  it('are spoken to over TLS, and must be who they are', async () => {
+    const { port, router } = await fixture.router();
+    const elsewhere = (host: string, epoch: number) => {
+      const topology = fixture.topology({ epoch });
+      // Not the spelling of an address that needs no encryption; the certificate knows no upper case.
+      return { ...topology, nodes: topology.nodes.map((node) => ({ ...node, host, socketDirectory: null })) };
+    };
+    router.useTopology(elsewhere('LOCALHOST', 2));
+    const client = await fixture.connect(port);
+    const encrypted = 'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
+    expect(await firstValue(client, encrypted)).toBe(true);
   });
 });

@@ -127,7 +127,8 @@ export class QueryRouter {
 
   /** What consensus says now. Only a newer epoch, or more about the same one, counts. */
   useTopology(topology: RouterTopology): void {
-    if (topology.epoch < this.topology.epoch) return;
+    const isSameCluster = topology.cluster === this.topology.cluster;
+    if (isSameCluster && topology.epoch < this.topology.epoch) return;
     this.topology = topology;
     this.control.use(topology);
     this.groups.topologyChanged();
@@ -212,6 +213,8 @@ export class QueryRouter {
     const groups = account?.groups ?? [];
     const rule = judgeLogin(this.topology.hba, { user, database, address, isTls, groups });
     if (!rule.allowed) return rule.reason;
+    if (account?.canConnect === false && database !== adminDatabase)
+      return `permission denied for database "${database}": User does not have CONNECT privilege.`;
     const isTooWeak = rule.method === 'scram-sha-256' && account?.verifier.kind === 'md5';
     return isTooWeak
       ? `the password of "${user}" is stored as md5, and scram-sha-256 is asked for: set it anew`
@@ -224,7 +227,7 @@ export class QueryRouter {
       timeoutMs: this.settings.loginTimeoutMs,
       mockSecret: randomBytes(32),
       wallMs: () => this.clock.wallMs(),
-      findAccount: (user) => this.accounts.find(user),
+      findAccount: (user, database) => this.accounts.find(user, database),
       whyRefused: (options, connection) => this.whyRefused(options, connection),
       cancelRequested: (processId, secret) => this.desk.cancel(processId, secret),
       loggedIn: (login: LoggedIn) => this.loggedIn(login),

@@ -83,7 +83,7 @@ describe('splitting reads from writes', () => {
     expect(router.counters.retried - before).toBeLessThanOrEqual(1);
   });
 
-  it('shows every session what it wrote itself, however far the standby lags', async () => {
+  it('shows every session what it wrote itself, however far the standby lags (I-ROUTER-6)', async () => {
     let isOver = false;
     const lagging = (async () => {
       while (!isOver) {

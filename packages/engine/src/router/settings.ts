@@ -38,7 +38,5 @@ export const routerSettingsSchema = z.object({
   connectTimeoutMs: milliseconds.default(5_000),
   serverIdleMs: milliseconds.default(600_000),
   serverLifeMs: milliseconds.default(3_600_000),
-  /** A client that says nothing for this long outside a transaction is told goodbye; 0: never. */
-  clientIdleMs: milliseconds.default(0),
 });
 export type RouterSettings = z.infer<typeof routerSettingsSchema>;

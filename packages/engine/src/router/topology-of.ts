@@ -21,7 +21,7 @@ export function topologyOf({ state, nodes, self, socketDirectory }: TopologyInpu
     ({ kind, phase }) => kind === 'data' && phase !== 'leaving',
   );
   return {
-    cluster: state.name,
+    cluster: state.clusterId,
     epoch: state.reign.epoch,
     timeline: state.reign.timeline,
     primary: isOpen(state) ? state.reign.primary : null,

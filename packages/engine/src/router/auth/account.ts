@@ -4,6 +4,8 @@ import type { Verifier } from './verifier.ts';
 export interface Account {
   verifier: Verifier;
   canLogin: boolean;
+  /** To the database it asks for; null: there is none of that name. */
+  canConnect: boolean | null;
   isSuperuser: boolean;
   /** Member of pg_monitor: may look at the router. */
   isMonitor: boolean;
@@ -16,5 +18,5 @@ export interface Account {
 /** Where roles are looked up. */
 export interface Accounts {
   /** @returns null when there is no such role; `unknown` when nobody could be asked */
-  find(role: string): Promise<Account | null | 'unknown'>;
+  find(role: string, database: string): Promise<Account | null | 'unknown'>;
 }

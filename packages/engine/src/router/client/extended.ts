@@ -260,8 +260,9 @@ export class ExtendedProtocol {
   private executeInFailedTransaction(): boolean {
     const { session } = this;
     const { ending } = session.failedTransaction;
-    if (!ending || !session.failedTransaction.endsWith(ending))
-      return session.refuseInFailedTransaction(false);
+    const error = ending ? session.failedTransaction.end(ending) : undefined;
+    if (error === undefined) return session.refuseInFailedTransaction(false);
+    if (error) return session.refuse(error, false);
     session.say(commandComplete('ROLLBACK'));
     return true;
   }

@@ -29,12 +29,17 @@ export class FailedTransaction {
     return error;
   }
 
-  /** @returns whether this statement ends it; COMMIT does too, and is answered with ROLLBACK */
-  endsWith(statement: Statement): boolean {
+  /**
+   * What a statement that ends it is answered with: an error for a COMMIT of somebody who has heard of none yet (it must
+   * never look as if it had taken effect), else null. @returns undefined for a statement that does not end it
+   */
+  end(statement: Statement): PostgresError | null | undefined {
     const { kind, isSingle } = statement.facts;
-    if (!isSingle || (kind !== 'commit' && kind !== 'rollback')) return false;
+    if (!isSingle || (kind !== 'commit' && kind !== 'rollback')) return undefined;
+    const untold = kind === 'commit' ? this.firstError : null;
     this.isActive = false;
     this.ending = null;
-    return true;
+    this.firstError = null;
+    return untold;
   }
 }

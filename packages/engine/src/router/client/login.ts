@@ -36,7 +36,7 @@ export interface LoginContext {
   timeoutMs: number;
   mockSecret: Buffer;
   wallMs(): number;
-  findAccount(user: string): Promise<Account | null | 'unknown'>;
+  findAccount(user: string, database: string): Promise<Account | null | 'unknown'>;
   /** Whether this client may try at all, from where it comes; a message when not. */
   whyRefused(
     options: StartupOptions,
@@ -160,7 +160,11 @@ export class ClientLogin implements WireHandlers {
   private beginTls(tls: ClientTls, direct: Buffer | null): void {
     this.isTls = true;
     const secure = this.wire?.upgrade((socket) => {
-      if (direct) socket.unshift(direct);
+      if (direct) {
+        // Flowing, it would throw away what is given back to it.
+        socket.pause();
+        socket.unshift(direct);
+      }
       return new TLSSocket(socket, {
         isServer: true,
         secureContext: tls.context,
@@ -183,7 +187,9 @@ export class ClientLogin implements WireHandlers {
     this.minorVersion = Math.min(minorVersion, newestMinorVersion);
     if (minorVersion > newestMinorVersion || options.unknownProtocolOptions.length > 0)
       this.send(negotiateProtocolVersion(options.unknownProtocolOptions));
-    const account = await this.context.findAccount(options.user).catch(() => 'unknown' as const);
+    const account = await this.context
+      .findAccount(options.user, options.database)
+      .catch(() => 'unknown' as const);
     if (this.isOver) return;
     if (account === 'unknown') {
       this.refuse('57P03', 'no server of the cluster could be asked who may log in');

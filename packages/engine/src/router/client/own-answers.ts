@@ -8,7 +8,9 @@ import type { SessionView } from './session-view.ts';
 /** Simple queries that the router answers itself, because only it knows what they are about. */
 
 export function answerInFailedTransaction(session: SessionView, statement: Statement): true {
-  if (!session.failedTransaction.endsWith(statement)) return session.refuseInFailedTransaction(true);
+  const error = session.failedTransaction.end(statement);
+  if (error === undefined) return session.refuseInFailedTransaction(true);
+  if (error) return session.refuse(error, true);
   session.say(commandComplete('ROLLBACK'));
   session.say(readyForQuery(transactionStatus.idle));
   return true;

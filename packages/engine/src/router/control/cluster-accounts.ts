@@ -8,6 +8,7 @@ export type AskServer = <Row extends object>(text: string, values: unknown[]) =>
 interface RoleRow {
   password: string | null;
   can_login: boolean;
+  can_connect: boolean | null;
   is_superuser: boolean;
   is_monitor: boolean;
   valid_until_ms: string | null;
@@ -20,7 +21,9 @@ const knownMax = 10_000;
 
 // Every name with its schema: search_path must not decide what runs here.
 const roleSql = `
-SELECT a.rolpassword AS password, a.rolcanlogin AS can_login, a.rolsuper AS is_superuser,
+SELECT a.rolpassword AS password, a.rolcanlogin AS can_login,
+  (SELECT pg_catalog.has_database_privilege(a.oid, d.oid, 'CONNECT') FROM pg_catalog.pg_database d
+    WHERE d.datname OPERATOR(pg_catalog.=) $2::pg_catalog.name) AS can_connect, a.rolsuper AS is_superuser,
   pg_catalog.pg_has_role(a.oid, 'pg_monitor', 'MEMBER') AS is_monitor,
   CASE WHEN pg_catalog.isfinite(a.rolvaliduntil)
     THEN pg_catalog.trunc(pg_catalog.date_part('epoch', a.rolvaliduntil) OPERATOR(pg_catalog.*) 1000)::text END AS valid_until_ms,
@@ -43,10 +46,12 @@ export class ClusterAccounts implements Accounts {
     this.logger = options.logger;
   }
 
-  async find(role: string): Promise<Account | null | 'unknown'> {
-    const running = this.asking.get(role) ?? this.lookUp(role).finally(() => this.asking.delete(role));
-    this.asking.set(role, running);
-    const known = this.known.get(role);
+  async find(role: string, database: string): Promise<Account | null | 'unknown'> {
+    const key = `${role}\0${database}`;
+    const running =
+      this.asking.get(key) ?? this.lookUp(key, [role, database]).finally(() => this.asking.delete(key));
+    this.asking.set(key, running);
+    const known = this.known.get(key);
     if (known === undefined) return running;
     let timer: NodeJS.Timeout | undefined;
     const remembered = new Promise<Account | null>((resolve) => {
@@ -55,16 +60,19 @@ export class ClusterAccounts implements Accounts {
     return Promise.race([running, remembered]).finally(() => clearTimeout(timer));
   }
 
-  private async lookUp(role: string): Promise<Account | null | 'unknown'> {
+  private async lookUp(
+    key: string,
+    names: [role: string, database: string],
+  ): Promise<Account | null | 'unknown'> {
     try {
-      const [row] = await this.ask<RoleRow>(roleSql, [role]);
+      const [row] = await this.ask<RoleRow>(roleSql, names);
       const account = row ? accountOf(row) : null;
       if (this.known.size >= knownMax) this.known.clear();
-      this.known.set(role, account);
+      this.known.set(key, account);
       return account;
     } catch (error) {
       this.logger.warn({ error: messageOf(error) }, 'a role could not be looked up');
-      return this.known.get(role) ?? 'unknown';
+      return this.known.get(key) ?? 'unknown';
     }
   }
 }
@@ -73,6 +81,7 @@ function accountOf(row: RoleRow): Account {
   return {
     verifier: parseVerifier(row.password),
     canLogin: row.can_login,
+    canConnect: row.can_connect,
     isSuperuser: row.is_superuser,
     isMonitor: row.is_monitor,
     groups: row.groups,

@@ -72,6 +72,15 @@ export class RawClient {
     return this.until((answer) => answer.type === 'Z', count);
   }
 
+  /** Reads nothing any more, until `resume`. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
   destroy(): void {
     this.socket.destroy();
   }
