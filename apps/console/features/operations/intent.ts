@@ -17,6 +17,17 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'set-parameters': 'disruptive',
   'set-durability': 'disruptive',
   'set-node': 'reversible',
+  'configure-backup': 'reversible',
+  'start-backup': 'reversible',
+  'cancel-backup': 'disruptive',
+  'create-restore-point': 'reversible',
+  'hold-backup': 'reversible',
+};
+
+const workTitles = {
+  verify: 'Verify the repository',
+  drill: 'Run a restore drill',
+  expire: 'Remove old backups',
 };
 
 export function titleOf(intent: Intent): string {
@@ -39,6 +50,18 @@ export function titleOf(intent: Intent): string {
       return 'Change parameters';
     case 'set-node':
       return `Set ${intent.node}`;
+    case 'configure-backup':
+      return 'Change the backup settings';
+    case 'start-backup':
+      return intent.work.kind === 'backup'
+        ? `Make a ${intent.work.type} backup`
+        : workTitles[intent.work.kind];
+    case 'cancel-backup':
+      return 'Cancel what runs on the repository';
+    case 'create-restore-point':
+      return `Set the restore point ${intent.name}`;
+    case 'hold-backup':
+      return intent.note === null ? `Let ${intent.label} go again` : `Hold ${intent.label}`;
     case 'set-durability':
       return `Change the durability to ${intent.durability.mode} ${intent.durability.strictness}`;
   }
@@ -51,6 +74,20 @@ export function commandOf(intent: Intent): string {
       return `quantadb node add ${intent.host}`;
     case 'remove-node':
       return `quantadb node remove ${intent.node}`;
+    case 'configure-backup':
+      return 'quantadb backup configure';
+    case 'start-backup':
+      return intent.work.kind === 'backup'
+        ? `quantadb backup now --type ${intent.work.type}`
+        : `quantadb backup ${intent.work.kind}`;
+    case 'cancel-backup':
+      return 'quantadb backup cancel';
+    case 'create-restore-point':
+      return `quantadb backup point '${intent.name}'`;
+    case 'hold-backup':
+      return intent.note === null
+        ? `quantadb backup release ${intent.label}`
+        : `quantadb backup hold ${intent.label} '${intent.note}'`;
     case 'switchover':
       return `quantadb switchover${intent.to ? ` --to ${intent.to}` : ''}`;
     case 'set-maintenance':

@@ -1,4 +1,5 @@
 import { auditRouter } from './audit.ts';
+import { backupsRouter } from './backups.ts';
 import { clustersRouter } from './clusters.ts';
 import { hostsRouter } from './hosts.ts';
 import { router } from './init.ts';
@@ -8,6 +9,7 @@ import { tokensRouter } from './tokens.ts';
 
 export const appRouter = router({
   audit: auditRouter,
+  backups: backupsRouter,
   clusters: clustersRouter,
   hosts: hostsRouter,
   operations: operationsRouter,

@@ -1,3 +1,4 @@
+import { backupRequestSchemas } from '@quantadb/engine/contract/backup';
 import {
   durabilitySchema,
   nodeNameSchema,
@@ -81,6 +82,7 @@ export const intentSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('set-parameters'), parameters: parameterChangesSchema }),
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
   z.object({ kind: z.literal('set-node'), node: nodeNameSchema, change: nodeChangeSchema }),
+  ...backupRequestSchemas,
 ]);
 export type Intent = z.infer<typeof intentSchema>;
 
