@@ -128,12 +128,7 @@ export function jobText(job: BackupJob): string {
   return `${what}${where}: ${job.state === 'waiting' ? 'waiting' : job.detail || job.state}${percent}${bytes}${job.state === 'waiting' && job.detail ? ` (${job.detail})` : ''}`;
 }
 
-export function planningText(planning: RestorePlanning): string {
-  if (!planning.ok) {
-    const { message, nearest } = planning.refusal;
-    const others = nearest.map(({ words }) => `  ${words}`).join('\n');
-    return others ? `${message}\nThe nearest possible:\n${others}` : message;
-  }
+export function planningText(planning: Extract<RestorePlanning, { ok: true }>): string {
   const { plan } = planning;
   const expected =
     plan.expectedMs === null ? 'unknown until a drill has measured it' : millisecondsText(plan.expectedMs);

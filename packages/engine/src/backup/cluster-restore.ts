@@ -52,7 +52,7 @@ export class ClusterRestore {
         },
       );
     return planRecovery({
-      ...{ target, repository, points: [], commitMs: null, nowMs, lastDrill: null },
+      ...{ target, repository, points: null, commitMs: null, nowMs, lastDrill: null },
       segmentBytes: usualSegmentBytes,
     });
   }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BackupJob, BackupWork } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
+import type { RestorePlanning } from '@quantadb/engine/contract/restore';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { Command } from 'commander';
 import {
@@ -148,19 +149,17 @@ async function restore(options: GlobalOptions, own: RestoreOptions): Promise<voi
   const source = await sourceOf(options, own);
   const hosts = await Target.find(options);
   const client = own.host === undefined ? await hosts.writer() : hosts.clientOf(own.host);
-  if (own.into === undefined) {
-    const planning = await client.planRestore({ source, target });
-    print(options, planning, () => planningText(planning));
-    if (!planning.ok) throw new QuantaError('REFUSED', planning.refusal.message);
-    return;
-  }
-  if (!source)
+  if (own.into !== undefined && !source)
     throw new UsageError(
       '--into needs --from and the repository (--path or --s3-bucket): the new cluster knows of none',
     );
   const planning = await client.planRestore({ source, target });
+  if (!planning.ok) throw refusalOf(planning);
+  if (own.into === undefined || !source) {
+    print(options, planning, () => planningText(planning));
+    return;
+  }
   if (!options.json) process.stdout.write(`${planningText(planning)}\n\n`);
-  if (!planning.ok) throw new QuantaError('REFUSED', planning.refusal.message);
   const request = { kind: 'restore-cluster' as const, cluster: own.into, source, target };
   const { yes = false, json = false, reason = '' } = options;
   const steering = {
@@ -171,6 +170,15 @@ async function restore(options: GlobalOptions, own: RestoreOptions): Promise<voi
   };
   const operation = await change({ steering, reason, yes, json });
   print(options, operation, () => `${own.into}: ${operation.steps[0]?.detail ?? 'restored'}`);
+}
+
+function refusalOf({ refusal }: Extract<RestorePlanning, { ok: false }>): QuantaError {
+  const nearest = refusal.nearest.map(({ words }) => words).join(', ');
+  const details = { reason: refusal.reason, nearest: refusal.nearest };
+  return new QuantaError('REFUSED', refusal.message, {
+    details,
+    ...(nearest ? { hint: `The nearest possible: ${nearest}.` } : {}),
+  });
 }
 
 /** What was named, or what the running cluster has agreed on. Null: the cluster that is asked knows itself. */
