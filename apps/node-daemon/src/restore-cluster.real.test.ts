@@ -20,7 +20,7 @@ interface Content {
 const at: Record<string, Content & { atMs: number }> = {};
 
 beforeAll(async () => {
-  cluster = await RealCluster.create(['node-1', 'node-2', 'spare-1', 'spare-2']);
+  cluster = await RealCluster.create(['node-1', 'node-2', 'spare-1', 'spare-2', 'spare-3']);
   await cluster.startAll();
   await cluster.form('node-1', ['node-2']);
   const path = join(cluster.directory, 'repository');
@@ -116,9 +116,16 @@ test('a copy as of a moment is a cluster of its own, beside the one it came from
   expect((await contentOf('node-1')).hash).toBe(at.second?.hash);
 });
 
+test('a copy of the same name cannot archive over the backups of the cluster it came from', async () => {
+  await restore('spare-2', 'demo', { kind: 'latest' });
+  const settings = { repository, secrets: { cipherPass: passphrase } };
+  const configure = backupRequestSchemas[0].parse({ kind: 'configure-backup', ...settings });
+  await expect(cluster.run('spare-2', configure)).rejects.toThrow(/choose another place/);
+});
+
 test('with every node lost, a new host and the repository are enough', async () => {
-  for (const name of ['node-1', 'node-2', 'spare-1']) await cluster.killNode(name);
-  await restore('spare-2', 'reborn', { kind: 'latest' });
+  for (const name of ['node-1', 'node-2', 'spare-1', 'spare-2']) await cluster.killNode(name);
+  await restore('spare-3', 'reborn', { kind: 'latest' });
   const { hash, rows } = at.second ?? { hash: '', rows: 0 };
-  expect(await contentOf('spare-2')).toEqual({ hash, rows });
+  expect(await contentOf('spare-3')).toEqual({ hash, rows });
 });

@@ -105,7 +105,10 @@ export class BackupNode implements BackupHost {
 
   async prepareRepository(config: BackupConfig): Promise<Refusable> {
     const file = await this.writeConfiguration('candidate', config, []);
-    const outcome = await this.engineWith(file, config.stanza).createStanza();
+    const engine = this.engineWith(file, config.stanza);
+    const taken = await this.whyTaken(engine, config);
+    if (taken) return { ok: false, reason: taken };
+    const outcome = await engine.createStanza();
     if (outcome.ok) return outcome;
     const { detail, hint } = outcome.failure;
     return { ok: false, reason: `${detail} ${hint}` };
@@ -211,6 +214,20 @@ export class BackupNode implements BackupHost {
     const known = await readHistories(this.options.place.dataDir);
     const line = [...(known.get(current) ?? []).map(({ timeline }) => timeline), current];
     return line.filter((timeline) => timeline > 1 && !listed.includes(timeline)).map(historyFileName);
+  }
+
+  /**
+   * Two clusters that go on from the same data have the same identifier, so the program itself lets both archive under one
+   * name: the histories of one would overwrite those of the other.
+   */
+  private async whyTaken(engine: BackupEngine, config: BackupConfig): Promise<string | null> {
+    const known = this.state?.backup?.config;
+    if (known && JSON.stringify(known.repository) === JSON.stringify(config.repository)) return null;
+    const { state, backups } = await engine.inventory();
+    if (state === 'missing') return null;
+    const { segments } = state === 'broken' ? { segments: [] } : await engine.archive();
+    if (backups.length === 0 && segments.length === 0) return null;
+    return `the repository holds ${backups.length} backups of a cluster named ${config.stanza} already: choose another place for this one`;
   }
 
   private async write(config: BackupConfig | null): Promise<void> {
