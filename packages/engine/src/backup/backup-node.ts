@@ -28,6 +28,7 @@ import { WalMoments } from './wal-moments.ts';
 
 const mendDeadlineMs = 10 * 60_000;
 const justArchived = 'only just archived';
+const seenMsMax = 3000;
 
 export interface BackupNodeOptions {
   place: NodePlace;
@@ -46,6 +47,7 @@ export class BackupNode implements BackupHost {
   private writing: Promise<void> | null = null;
   private reader: { revision: number; reader: RepositoryReader } | null = null;
   private segmentBytes: number | null = null;
+  private seen: { mark: string; atMs: number; view: Promise<RepositoryView> } | null = null;
 
   constructor(options: BackupNodeOptions) {
     this.options = options;
@@ -142,7 +144,22 @@ export class BackupNode implements BackupHost {
     this.runner.cancel(id, why);
   }
 
-  async repository(): Promise<RepositoryView> {
+  /** Read by everybody who looks at a page: what was read a moment ago is good enough, unless something has ended since. */
+  repository(): Promise<RepositoryView> {
+    const nowMs = this.clock.monotonicMs();
+    const { revision } = this.config();
+    const mark = `${revision} ${this.state?.reign.timeline} ${this.state?.backup?.pastJobs.at(-1)?.id}`;
+    if (this.seen && this.seen.mark === mark && nowMs - this.seen.atMs < seenMsMax) return this.seen.view;
+    const view = this.readRepository();
+    this.seen = { mark, atMs: nowMs, view };
+    // A failure is not kept: whoever asks next tries anew.
+    view.catch(() => {
+      this.seen = null;
+    });
+    return view;
+  }
+
+  private async readRepository(): Promise<RepositoryView> {
     const view = await this.readerOf(this.config()).view(await this.context());
     const last = this.state?.backup?.pastJobs.findLast((job) => job.result?.kind === 'verify')?.result;
     return { ...view, lastVerification: last?.kind === 'verify' ? last.verification : null };
