@@ -1,7 +1,7 @@
 import { chown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backupRequestSchemas } from '@quantadb/engine/contract/backup';
-import type { RestoreTarget } from '@quantadb/engine/contract/restore';
+import type { RestoreTarget } from '@quantadb/engine/contract/restore-target';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { osUserNamed } from './preflight/os-user.ts';

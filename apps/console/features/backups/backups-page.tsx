@@ -108,7 +108,8 @@ function Body({
           </ul>
         </Panel>
       ) : null}
-      <RestorePlanner clusterId={clusterId} overview={overview} />
+      {overview.look ? <OpenLook look={overview.look} onChoose={onChoose} /> : null}
+      <RestorePlanner clusterId={clusterId} overview={overview} onChoose={onChoose} />
       <Panel title="Backups" isFlush>
         {repository && repository.backups.length > 0 ? (
           <BackupsTable repository={repository} onChoose={onChoose} />
@@ -136,6 +137,32 @@ function Facts({ overview }: { overview: Overview }) {
         </div>
       ))}
     </dl>
+  );
+}
+
+function OpenLook({
+  look,
+  onChoose,
+}: {
+  look: NonNullable<Overview['look']>;
+  onChoose(intent: Intent): void;
+}) {
+  const times = useTimes();
+  const may = useMay();
+  const asOf = look.recoveredToMs === null ? look.label : times.moment(look.recoveredToMs);
+  return (
+    <Panel
+      title="Open for a look"
+      actions={may.operate ? <Button onClick={() => onChoose({ kind: 'close-look' })}>Close</Button> : null}
+    >
+      <p className="text-[0.8125rem]">
+        A copy as of {asOf} is open on {look.node} until {times.moment(look.untilMs)}. There, as root or
+        postgres:
+      </p>
+      <code className="mt-1 block overflow-x-auto text-xs">
+        psql -h {look.socketDir} -p {look.port} -U {look.user}
+      </code>
+    </Panel>
   );
 }
 

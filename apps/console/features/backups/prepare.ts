@@ -142,7 +142,12 @@ export function jobTitle(job: Pick<Job, 'work'>): string {
   const { work } = job;
   if (work.kind === 'backup')
     return { full: 'Full backup', diff: 'Differential backup', incr: 'Incremental backup' }[work.type];
-  return { verify: 'Verification', drill: 'Restore drill', expire: 'Removal of old backups' }[work.kind];
+  return {
+    verify: 'Verification',
+    drill: 'Restore drill',
+    expire: 'Removal of old backups',
+    look: 'Restore for a look',
+  }[work.kind];
 }
 
 export function jobTone(job: Job): Tone {

@@ -5,6 +5,7 @@ import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import type { Intent } from '../operations/intent.ts';
 import { useMay } from '../shell/me.ts';
 import { sizeText } from './backups-table.tsx';
 import { ageText, type Overview, type Planning, type Target, type TimeLine, timeLineOf } from './prepare.ts';
@@ -12,7 +13,15 @@ import { ageText, type Overview, type Planning, type Target, type TimeLine, time
 const steps = 2000;
 
 /** Every moment that can be restored to on one line; choosing one asks the cluster what that would take. */
-export function RestorePlanner({ clusterId, overview }: { clusterId: string; overview: Overview }) {
+export function RestorePlanner({
+  clusterId,
+  overview,
+  onChoose,
+}: {
+  clusterId: string;
+  overview: Overview;
+  onChoose(intent: Intent): void;
+}) {
   const trpc = useTRPC();
   const times = useTimes();
   const may = useMay();
@@ -60,6 +69,19 @@ export function RestorePlanner({ clusterId, overview }: { clusterId: string; ove
       ) : null}
       {plan.error ? <Failed {...problemOf(plan.error)} /> : null}
       {plan.data ? <Answer planning={plan.data} overview={overview} onAsk={ask} /> : null}
+      {plan.data?.ok && plan.variables && may.operate ? (
+        <Button
+          className="mt-3"
+          onClick={() =>
+            onChoose({
+              kind: 'start-backup',
+              work: { kind: 'look', target: plan.variables.target },
+            })
+          }
+        >
+          Look first: open it in a scratch server
+        </Button>
+      ) : null}
     </Panel>
   );
 }

@@ -20,11 +20,14 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'configure-backup': 'reversible',
   'start-backup': 'reversible',
   'cancel-backup': 'disruptive',
+  'close-look': 'reversible',
   'create-restore-point': 'reversible',
   'hold-backup': 'reversible',
 };
 
 const workTitles = {
+  look: 'Restore into a scratch server for a look',
+
   verify: 'Verify the repository',
   drill: 'Run a restore drill',
   expire: 'Remove old backups',
@@ -56,6 +59,8 @@ export function titleOf(intent: Intent): string {
       return intent.work.kind === 'backup'
         ? `Make a ${intent.work.type} backup`
         : workTitles[intent.work.kind];
+    case 'close-look':
+      return 'Close the copy that is open for a look';
     case 'cancel-backup':
       return 'Cancel what runs on the repository';
     case 'create-restore-point':
@@ -80,6 +85,8 @@ export function commandOf(intent: Intent): string {
       return intent.work.kind === 'backup'
         ? `quantadb backup now --type ${intent.work.type}`
         : `quantadb backup ${intent.work.kind}`;
+    case 'close-look':
+      return 'quantadb backup look --close';
     case 'cancel-backup':
       return 'quantadb backup cancel';
     case 'create-restore-point':

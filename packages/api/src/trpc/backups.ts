@@ -1,5 +1,6 @@
 import { backupOverviewSchema } from '@quantadb/engine/contract/backup-view';
-import { restorePlanningSchema, restoreTargetSchema } from '@quantadb/engine/contract/restore';
+import { restorePlanningSchema } from '@quantadb/engine/contract/restore';
+import { restoreTargetSchema } from '@quantadb/engine/contract/restore-target';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';

@@ -2,7 +2,8 @@ import { cpus, loadavg } from 'node:os';
 import type { BackupConfig, RestorePoint } from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
-import type { RestorePlanning, RestoreSource, RestoreTarget } from '../contract/restore.ts';
+import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
+import type { RestoreTarget } from '../contract/restore-target.ts';
 import { backupProgram, dropRepository, setRepository } from '../postgres/archive-wrapper.ts';
 import { readControlData } from '../postgres/control-data.ts';
 import { inspectDataDirectory, supportedMajorVersion } from '../postgres/data-directory.ts';
@@ -15,7 +16,7 @@ import type { Logger } from '../shared/logger.ts';
 import { type Mended, mendArchive, namesIn } from './archive-mending.ts';
 import * as server from './archiving-server.ts';
 import type { BackupHost, Refusable } from './backup-host.ts';
-import { BackupWorker } from './backup-worker.ts';
+import { BackupWorker, removeLeftovers } from './backup-worker.ts';
 import { ClusterRestore, type RestoredData } from './cluster-restore.ts';
 import type { BackupEngine } from './engine.ts';
 import { type ConfiguredServer, renderConfiguration } from './engines/pgbackrest/configuration.ts';
@@ -41,6 +42,7 @@ export class BackupNode implements BackupHost {
   private readonly options: BackupNodeOptions;
   private readonly clock: Clock;
   private readonly runner: JobRunner;
+  private readonly worker: BackupWorker;
   private state: ClusterState | null = null;
   /** `revision` of the configuration that the files hold; null until they were looked at. */
   private written: number | null = null;
@@ -52,18 +54,19 @@ export class BackupNode implements BackupHost {
   constructor(options: BackupNodeOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
-    const worker = new BackupWorker({
+    this.worker = new BackupWorker({
       place: options.place,
       clock: this.clock,
       config: () => this.config(),
       reader: () => this.readerOf(this.config()),
       context: () => this.context(),
       engine: (primary) => this.workingEngine(primary),
+      planRestore: (target) => this.planOwnRestore(target),
     });
     this.runner = new JobRunner({
       logger: options.logger,
       clock: this.clock,
-      work: (order, report, signal) => worker.work(order, report, signal),
+      work: (order, report, signal) => this.worker.work(order, report, signal),
     });
   }
 
@@ -102,6 +105,7 @@ export class BackupNode implements BackupHost {
       server: { dataDir: place.dataDir, socketDir: place.runDir, port: place.port },
       configRevision: this.written ?? 0,
       archiving: await server.archivingOf(place),
+      look: this.worker.openLook(),
     };
   }
 
@@ -189,6 +193,10 @@ export class BackupNode implements BackupHost {
     return new ClusterRestore(this.options.place, source).plan(target, this.clock.wallMs());
   }
 
+  closeLook(): Promise<void> {
+    return this.worker.closeLook();
+  }
+
   async planOwnRestore(target: RestoreTarget): Promise<RestorePlanning> {
     const context = await this.context();
     const repository = await this.readerOf(this.config()).view(context);
@@ -224,6 +232,11 @@ export class BackupNode implements BackupHost {
 
   stop(): void {
     this.runner.stop();
+    void this.worker
+      .closeLook()
+      .catch((error) =>
+        this.options.logger.warn({ error: messageOf(error) }, 'a scratch server was not closed'),
+      );
   }
 
   /** Of the current timeline and those before it: a recovery follows a timeline by them. */
@@ -249,6 +262,8 @@ export class BackupNode implements BackupHost {
 
   private async write(config: BackupConfig | null): Promise<void> {
     const { place } = this.options;
+    // What was open for a look, or tried in a drill, ended with the daemon of before.
+    if (this.written === null) await removeLeftovers(place);
     if (config === null) await dropRepository(place);
     else {
       const configuration = this.render(config, [ownServer(place)]);

@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { retentionSchema } from '../contract/backup.ts';
-import type { RestoreTarget } from '../contract/restore.ts';
+import type { RestoreTarget } from '../contract/restore-target.ts';
 import { ensureOwnedDirectory } from '../postgres/owned-file.ts';
 import { binDir, sql, TestCluster, type TestNode } from '../postgres/testing/test-cluster.ts';
 import { sleep, systemClock } from '../shared/clock.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RepositoryView } from '../contract/backup-view.ts';
-import type { RestoreTarget } from '../contract/restore.ts';
+import type { RestoreTarget } from '../contract/restore-target.ts';
 import { planRecovery, planWords, type RecoveryPlanInput } from './recovery-plan.ts';
 
 const minute = 60_000;

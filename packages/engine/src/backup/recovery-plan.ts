@@ -1,6 +1,7 @@
 import type { DrillResult, RestorePoint } from '../contract/backup.ts';
 import type { RepositoryView, RestorableIntervalView } from '../contract/backup-view.ts';
-import type { RestorePlan, RestoreRefusal, RestoreTarget } from '../contract/restore.ts';
+import type { RestorePlan, RestoreRefusal } from '../contract/restore.ts';
+import type { RestoreTarget } from '../contract/restore-target.ts';
 import { parseLsn } from '../postgres/lsn.ts';
 import { sizeWords } from '../shared/words.ts';
 import type { RecoveryTarget, StoredBackup } from './engine.ts';

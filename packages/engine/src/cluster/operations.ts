@@ -86,6 +86,7 @@ export function operationHandlers(resources: OperationResources): OperationRunne
     'restore-cluster': [steps.restoreData, steps.grantFirst, steps.waitUntilOpen],
     'start-backup': [backups.startBackup],
     'cancel-backup': [backups.cancelBackup],
+    'close-look': [backups.closeLook],
     'create-restore-point': [backups.createRestorePoint],
     'hold-backup': [backups.holdBackup],
   };

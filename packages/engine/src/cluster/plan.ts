@@ -114,6 +114,7 @@ export function planOf(input: PlanInput, request: OperationRequest): PlanBody {
     case 'configure-backup':
     case 'start-backup':
     case 'cancel-backup':
+    case 'close-look':
     case 'create-restore-point':
     case 'hold-backup':
       return planBackup(input, base, request);
