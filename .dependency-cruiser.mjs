@@ -7,6 +7,9 @@ export const pureFiles = [
   ...['progress', 'reads', 'step', 'state'].map((name) => `raft/${name}`),
   ...['decide', 'detect', 'lease'].map((name) => `failover/${name}`),
   ...['state', 'apply-[a-z-]+', 'desire', 'membership', 'plan'].map((name) => `cluster/${name}`),
+  ...['catalogue', 'wal-lines', 'recovery-plan', 'retention', 'schedule', 'node-choice', 'job-policy'].map(
+    (name) => `backup/${name}`,
+  ),
   'monitor/verdict',
   'replication/quorum',
   'replication/synchronous',

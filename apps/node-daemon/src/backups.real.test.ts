@@ -173,6 +173,38 @@ describe('a cluster with a backup repository', () => {
     expect(left).not.toContain('data.scratch');
   });
 
+  test('opens a moment of before for a look on one of its nodes, and closes it again', async () => {
+    const cluster = await withBackup();
+    await cluster.run('node-1', { kind: 'create-restore-point', name: `before ${Date.now()}` });
+    const name = (await overview(cluster)).points.at(-1)?.name ?? '';
+    const [before] = await sql<{ n: number }>(cluster, 'SELECT count(*)::int AS n FROM rows');
+    await sql(cluster, 'DELETE FROM rows WHERE i % 2 = 0');
+    // The point's segment has to arrive; a segment more proves that WAL goes on behind it.
+    await pollUntil(
+      async () => {
+        const seen = await cluster
+          .host('node-1')
+          .client.planRestore({ source: null, target: { kind: 'name', name } });
+        return seen.ok ? true : undefined;
+      },
+      { what: 'the point is in the repository', timeoutMs: 30_000, intervalMs: 500 },
+    );
+    const job = await run(cluster, { kind: 'look', target: { kind: 'name', name } });
+    expect(job).toMatchObject({ state: 'done', result: { kind: 'look' } });
+    const { look } = await overview(cluster);
+    if (!look) throw new Error('nothing is open');
+    const { withFreshConnection } = await import('@quantadb/engine/postgres/connection');
+    const place = { runDir: look.socketDir, port: look.port };
+    const options = { what: 'a look', timeoutMs: 10_000, database: 'app' };
+    const found = await withFreshConnection(place, options, async (client) => {
+      return (await client.query<{ n: number }>('SELECT count(*)::int AS n FROM rows')).rows[0]?.n;
+    });
+    expect(found).toBe(before?.n);
+    await cluster.run('node-2', { kind: 'close-look' });
+    expect((await overview(cluster)).look).toBeNull();
+    expect(await readdir(join(cluster.host(look.node).directory, 'pg'))).not.toContain('data.look');
+  });
+
   test('goes on with a backup when its decider dies, and makes it once', async () => {
     const cluster = await withBackup();
     const status = await cluster.untilHealthy();

@@ -155,7 +155,16 @@ export class ConsoleLink {
     const call = linkCallSchema.safeParse(raw);
     if (!call.success) throw new QuantaError('NOT_FOUND', 'this host does not know that call');
     const { method, input } = call.data;
-    if (method === 'plan') return this.options.facade.plan(linkMethods.plan.input.parse(input));
-    return this.options.facade.start(linkMethods.start.input.parse(input));
+    const { facade } = this.options;
+    switch (method) {
+      case 'plan':
+        return facade.plan(linkMethods.plan.input.parse(input));
+      case 'start':
+        return facade.start(linkMethods.start.input.parse(input));
+      case 'backups':
+        return facade.backups();
+      case 'planRestore':
+        return facade.planRestore(linkMethods.planRestore.input.parse(input));
+    }
   }
 }

@@ -7,6 +7,7 @@ import { Badge, Mark } from '@quantadb/ui/patterns/status';
 import { Topology } from '@quantadb/ui/patterns/topology';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
+import Link from 'next/link';
 import { useState } from 'react';
 import { useCluster } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
@@ -46,6 +47,9 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
         title="Topology"
         actions={
           <>
+            <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/backups`}>
+              Backups
+            </Link>
             <AddNode onChoose={setIntent} />
             <ClusterMenu onChoose={setIntent} />
           </>

@@ -22,6 +22,20 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'restart-daemons': 'disruptive',
   'retry-operation': 'disruptive',
   'cancel-operation': 'disruptive',
+  'configure-backup': 'reversible',
+  'start-backup': 'reversible',
+  'cancel-backup': 'disruptive',
+  'close-look': 'reversible',
+  'create-restore-point': 'reversible',
+  'hold-backup': 'reversible',
+};
+
+const workTitles = {
+  look: 'Restore into a scratch server for a look',
+
+  verify: 'Verify the repository',
+  drill: 'Run a restore drill',
+  expire: 'Remove old backups',
 };
 
 export function titleOf(intent: Intent): string {
@@ -54,6 +68,20 @@ export function titleOf(intent: Intent): string {
       return 'Go on from the failed step';
     case 'cancel-operation':
       return 'Cancel the operation';
+    case 'configure-backup':
+      return 'Change the backup settings';
+    case 'start-backup':
+      return intent.work.kind === 'backup'
+        ? `Make a ${intent.work.type} backup`
+        : workTitles[intent.work.kind];
+    case 'close-look':
+      return 'Close the copy that is open for a look';
+    case 'cancel-backup':
+      return 'Cancel what runs on the repository';
+    case 'create-restore-point':
+      return `Set the restore point ${intent.name}`;
+    case 'hold-backup':
+      return intent.note === null ? `Let ${intent.label} go again` : `Hold ${intent.label}`;
     case 'set-durability':
       return `Change the durability to ${intent.durability.mode} ${intent.durability.strictness}`;
   }
@@ -66,6 +94,22 @@ export function commandOf(intent: Intent): string {
       return `quantadb node add ${intent.host}`;
     case 'remove-node':
       return `quantadb node remove ${intent.node}`;
+    case 'configure-backup':
+      return 'quantadb backup configure';
+    case 'start-backup':
+      return intent.work.kind === 'backup'
+        ? `quantadb backup now --type ${intent.work.type}`
+        : `quantadb backup ${intent.work.kind}`;
+    case 'close-look':
+      return 'quantadb backup look --close';
+    case 'cancel-backup':
+      return 'quantadb backup cancel';
+    case 'create-restore-point':
+      return `quantadb backup point '${intent.name}'`;
+    case 'hold-backup':
+      return intent.note === null
+        ? `quantadb backup release ${intent.label}`
+        : `quantadb backup hold ${intent.label} '${intent.note}'`;
     case 'switchover':
       return `quantadb switchover${intent.to ? ` --to ${intent.to}` : ''}`;
     case 'set-maintenance':

@@ -4,7 +4,7 @@ import {
   backupRequestSchemas,
   type RepositorySecrets,
 } from '@quantadb/engine/contract/backup';
-import { type RestoreTarget, restoreTargetSchema } from '@quantadb/engine/contract/restore';
+import { type RestoreTarget, restoreTargetSchema } from '@quantadb/engine/contract/restore-target';
 import type { z } from 'zod';
 import { UsageError } from './usage-error.ts';
 

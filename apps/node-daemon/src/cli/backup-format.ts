@@ -1,4 +1,4 @@
-import type { BackupJob } from '@quantadb/engine/contract/backup';
+import type { BackupJob, Look } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
 import type { RestorePlanning } from '@quantadb/engine/contract/restore';
 import { bytesText, millisecondsText, table } from './format.ts';
@@ -20,6 +20,7 @@ export function backupsText(overview: BackupOverview, nowMs: number): string {
     ...(overview.job ? [`Now: ${jobText(overview.job)}`] : []),
     drillLine(overview, nowMs),
     ...verificationLine(overview, nowMs),
+    ...(overview.look ? [lookText(overview.look)] : []),
   ];
   const sections = [head.join('\n')];
   if (repository) {
@@ -128,12 +129,19 @@ export function jobText(job: BackupJob): string {
   return `${what}${where}: ${job.state === 'waiting' ? 'waiting' : job.detail || job.state}${percent}${bytes}${job.state === 'waiting' && job.detail ? ` (${job.detail})` : ''}`;
 }
 
-export function planningText(planning: RestorePlanning): string {
-  if (!planning.ok) {
-    const { message, nearest } = planning.refusal;
-    const others = nearest.map(({ words }) => `  ${words}`).join('\n');
-    return others ? `${message}\nThe nearest possible:\n${others}` : message;
-  }
+/** What came of it, with what people have to know. */
+export function endText(job: BackupJob): string {
+  const warnings = job.warnings.map((each) => `\nWarning: ${each}`).join('');
+  const look = job.result?.kind === 'look' ? `\n${lookText(job.result.look)}` : '';
+  return `${jobText(job)}${warnings}${look}`;
+}
+
+function lookText(look: Look): string {
+  const upTo = look.recoveredToMs === null ? look.label : momentText(look.recoveredToMs);
+  return `Open for a look on ${look.node} until ${momentText(look.untilMs)}, as of ${upTo}. There, as root or postgres:\n  psql -h ${look.socketDir} -p ${look.port} -U ${look.user} <database>`;
+}
+
+export function planningText(planning: Extract<RestorePlanning, { ok: true }>): string {
   const { plan } = planning;
   const expected =
     plan.expectedMs === null ? 'unknown until a drill has measured it' : millisecondsText(plan.expectedMs);

@@ -2,6 +2,7 @@ import { addressesSchema, type OperationStep } from '@quantadb/engine/contract/c
 import { type OperationRequest, operationPlanSchema } from '@quantadb/engine/contract/operations';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
+import { withAnyHost } from '../clusters/any-host.ts';
 import type { Services } from '../services.ts';
 import { principalOf, procedure, router } from './init.ts';
 import { clusterIdSchema, type Intent, intentSchema, operationViewSchema } from './shapes.ts';
@@ -72,7 +73,7 @@ export const operationsRouter = router({
       const { clusterId, intent, planHash, reason } = input;
       const requestedBy = principalOf(ctx).name;
       const target = targetOf(await nameOf(services, clusterId), intent);
-      const record = { action: intent.kind, target, reason, after: intent };
+      const record = { action: intent.kind, target, reason, after: withoutSecrets(intent) };
       try {
         const request = await requestOf(services, intent);
         const start = { request, planHash, requestedBy, reason };
@@ -115,6 +116,12 @@ function targetOf(cluster: string, intent: Intent): string {
   return 'node' in intent ? `${cluster}/${intent.node}` : cluster;
 }
 
+/** The audit log says that secrets were set, not which. */
+function withoutSecrets(intent: Intent) {
+  if (intent.kind !== 'configure-backup') return intent;
+  return { ...intent, secrets: intent.secrets === null ? null : 'set' };
+}
+
 async function requestOf(services: Services, intent: Intent): Promise<OperationRequest> {
   if (intent.kind !== 'add-node' && intent.kind !== 'replace-node') return intent;
   const host = await services.prisma.host.findUnique({ where: { name: intent.host } });
@@ -124,27 +131,4 @@ async function requestOf(services: Services, intent: Intent): Promise<OperationR
     ...intent,
     host: { name: host.name, kind, addresses: addressesSchema.parse(host.addresses) },
   };
-}
-
-/** Any member forwards to the decider; one that is not connected, or cannot find the decider, is passed over. */
-async function withAnyHost<T>(
-  services: Services,
-  clusterId: string,
-  work: (host: string) => Promise<T>,
-): Promise<T> {
-  const hosts = await services.registry.hostsOf(clusterId);
-  let last: unknown = new QuantaError(
-    'NOT_FOUND',
-    'no such cluster, or none of its hosts has ever connected',
-  );
-  for (const host of hosts) {
-    try {
-      return await work(host);
-    } catch (error) {
-      last = error;
-      const code = error instanceof QuantaError ? error.code : null;
-      if (code !== 'PEER_UNREACHABLE' && code !== 'NO_QUORUM' && code !== 'NOT_LEADER') throw error;
-    }
-  }
-  throw last;
 }

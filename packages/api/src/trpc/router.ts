@@ -1,4 +1,5 @@
 import { auditRouter } from './audit.ts';
+import { backupsRouter } from './backups.ts';
 import { clustersRouter } from './clusters.ts';
 import { foundingRouter } from './founding.ts';
 import { hostsRouter } from './hosts.ts';
@@ -9,6 +10,7 @@ import { tokensRouter } from './tokens.ts';
 
 export const appRouter = router({
   audit: auditRouter,
+  backups: backupsRouter,
   clusters: clustersRouter,
   founding: foundingRouter,
   hosts: hostsRouter,

@@ -1,3 +1,4 @@
+import { backupRequestSchemas } from '@quantadb/engine/contract/backup';
 import {
   durabilitySchema,
   nodeNameSchema,
@@ -93,6 +94,7 @@ export const intentSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('set-node'), node: nodeNameSchema, change: nodeChangeSchema }),
   z.object({ kind: z.literal('retry-operation'), operation: z.string().min(1).max(100).nullable() }),
   z.object({ kind: z.literal('cancel-operation'), operation: z.string().min(1).max(100).nullable() }),
+  ...backupRequestSchemas,
 ]);
 export type Intent = z.infer<typeof intentSchema>;
 

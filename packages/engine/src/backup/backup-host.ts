@@ -1,7 +1,8 @@
 import type { BackupConfig, RestorePoint } from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
-import type { RestorePlanning, RestoreSource, RestoreTarget } from '../contract/restore.ts';
+import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
+import type { RestoreTarget } from '../contract/restore-target.ts';
 import type { Mended } from './archive-mending.ts';
 import type { RestoredData } from './cluster-restore.ts';
 import type { JobLook, JobOrder } from './job-order.ts';
@@ -22,6 +23,7 @@ export interface BackupHost {
   start(order: JobOrder): Refusable;
   look(id: string): JobLook;
   cancel(id: string, why: string): void;
+  closeLook(): Promise<void>;
   repository(): Promise<RepositoryView>;
   /** Of the primary: pushes what a lost predecessor had not archived. */
   mend(): Promise<Mended>;

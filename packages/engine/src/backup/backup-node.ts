@@ -2,7 +2,8 @@ import { cpus, loadavg } from 'node:os';
 import type { BackupConfig, RestorePoint } from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
-import type { RestorePlanning, RestoreSource, RestoreTarget } from '../contract/restore.ts';
+import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
+import type { RestoreTarget } from '../contract/restore-target.ts';
 import { backupProgram, dropRepository, setRepository } from '../postgres/archive-wrapper.ts';
 import { readControlData } from '../postgres/control-data.ts';
 import { inspectDataDirectory, supportedMajorVersion } from '../postgres/data-directory.ts';
@@ -15,7 +16,7 @@ import type { Logger } from '../shared/logger.ts';
 import { type Mended, mendArchive, namesIn } from './archive-mending.ts';
 import * as server from './archiving-server.ts';
 import type { BackupHost, Refusable } from './backup-host.ts';
-import { BackupWorker } from './backup-worker.ts';
+import { BackupWorker, removeLeftovers } from './backup-worker.ts';
 import { ClusterRestore, type RestoredData } from './cluster-restore.ts';
 import type { BackupEngine } from './engine.ts';
 import { type ConfiguredServer, renderConfiguration } from './engines/pgbackrest/configuration.ts';
@@ -28,6 +29,7 @@ import { WalMoments } from './wal-moments.ts';
 
 const mendDeadlineMs = 10 * 60_000;
 const justArchived = 'only just archived';
+const seenMsMax = 3000;
 
 export interface BackupNodeOptions {
   place: NodePlace;
@@ -40,28 +42,31 @@ export class BackupNode implements BackupHost {
   private readonly options: BackupNodeOptions;
   private readonly clock: Clock;
   private readonly runner: JobRunner;
+  private readonly worker: BackupWorker;
   private state: ClusterState | null = null;
   /** `revision` of the configuration that the files hold; null until they were looked at. */
   private written: number | null = null;
   private writing: Promise<void> | null = null;
   private reader: { revision: number; reader: RepositoryReader } | null = null;
   private segmentBytes: number | null = null;
+  private seen: { mark: string; atMs: number; view: Promise<RepositoryView> } | null = null;
 
   constructor(options: BackupNodeOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
-    const worker = new BackupWorker({
+    this.worker = new BackupWorker({
       place: options.place,
       clock: this.clock,
       config: () => this.config(),
       reader: () => this.readerOf(this.config()),
       context: () => this.context(),
       engine: (primary) => this.workingEngine(primary),
+      planRestore: (target) => this.planOwnRestore(target),
     });
     this.runner = new JobRunner({
       logger: options.logger,
       clock: this.clock,
-      work: (order, report, signal) => worker.work(order, report, signal),
+      work: (order, report, signal) => this.worker.work(order, report, signal),
     });
   }
 
@@ -100,12 +105,16 @@ export class BackupNode implements BackupHost {
       server: { dataDir: place.dataDir, socketDir: place.runDir, port: place.port },
       configRevision: this.written ?? 0,
       archiving: await server.archivingOf(place),
+      look: this.worker.openLook(),
     };
   }
 
   async prepareRepository(config: BackupConfig): Promise<Refusable> {
     const file = await this.writeConfiguration('candidate', config, []);
-    const outcome = await this.engineWith(file, config.stanza).createStanza();
+    const engine = this.engineWith(file, config.stanza);
+    const taken = await this.whyTaken(engine, config);
+    if (taken) return { ok: false, reason: taken };
+    const outcome = await engine.createStanza();
     if (outcome.ok) return outcome;
     const { detail, hint } = outcome.failure;
     return { ok: false, reason: `${detail} ${hint}` };
@@ -139,7 +148,22 @@ export class BackupNode implements BackupHost {
     this.runner.cancel(id, why);
   }
 
-  async repository(): Promise<RepositoryView> {
+  /** Read by everybody who looks at a page: what was read a moment ago is good enough, unless something has ended since. */
+  repository(): Promise<RepositoryView> {
+    const nowMs = this.clock.monotonicMs();
+    const { revision } = this.config();
+    const mark = `${revision} ${this.state?.reign.timeline} ${this.state?.backup?.pastJobs.at(-1)?.id}`;
+    if (this.seen && this.seen.mark === mark && nowMs - this.seen.atMs < seenMsMax) return this.seen.view;
+    const view = this.readRepository();
+    this.seen = { mark, atMs: nowMs, view };
+    // A failure is not kept: whoever asks next tries anew.
+    view.catch(() => {
+      this.seen = null;
+    });
+    return view;
+  }
+
+  private async readRepository(): Promise<RepositoryView> {
     const view = await this.readerOf(this.config()).view(await this.context());
     const last = this.state?.backup?.pastJobs.findLast((job) => job.result?.kind === 'verify')?.result;
     return { ...view, lastVerification: last?.kind === 'verify' ? last.verification : null };
@@ -167,6 +191,10 @@ export class BackupNode implements BackupHost {
 
   planRestore(source: RestoreSource, target: RestoreTarget): Promise<RestorePlanning> {
     return new ClusterRestore(this.options.place, source).plan(target, this.clock.wallMs());
+  }
+
+  closeLook(): Promise<void> {
+    return this.worker.closeLook();
   }
 
   async planOwnRestore(target: RestoreTarget): Promise<RestorePlanning> {
@@ -204,6 +232,11 @@ export class BackupNode implements BackupHost {
 
   stop(): void {
     this.runner.stop();
+    void this.worker
+      .closeLook()
+      .catch((error) =>
+        this.options.logger.warn({ error: messageOf(error) }, 'a scratch server was not closed'),
+      );
   }
 
   /** Of the current timeline and those before it: a recovery follows a timeline by them. */
@@ -213,8 +246,24 @@ export class BackupNode implements BackupHost {
     return line.filter((timeline) => timeline > 1 && !listed.includes(timeline)).map(historyFileName);
   }
 
+  /**
+   * Two clusters that go on from the same data have the same identifier, so the program itself lets both archive under one
+   * name: the histories of one would overwrite those of the other.
+   */
+  private async whyTaken(engine: BackupEngine, config: BackupConfig): Promise<string | null> {
+    const known = this.state?.backup?.config;
+    if (known && JSON.stringify(known.repository) === JSON.stringify(config.repository)) return null;
+    const { state, backups } = await engine.inventory();
+    if (state === 'missing') return null;
+    const { segments } = state === 'broken' ? { segments: [] } : await engine.archive();
+    if (backups.length === 0 && segments.length === 0) return null;
+    return `the repository holds ${backups.length} backups of a cluster named ${config.stanza} already: choose another place for this one`;
+  }
+
   private async write(config: BackupConfig | null): Promise<void> {
     const { place } = this.options;
+    // What was open for a look, or tried in a drill, ended with the daemon of before.
+    if (this.written === null) await removeLeftovers(place);
     if (config === null) await dropRepository(place);
     else {
       const configuration = this.render(config, [ownServer(place)]);

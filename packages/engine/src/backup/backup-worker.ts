@@ -1,15 +1,17 @@
 import { dirname, join } from 'node:path';
-import type { BackupConfig, JobResult } from '../contract/backup.ts';
+import type { BackupConfig, JobResult, Look } from '../contract/backup.ts';
+import type { RestorePlanning } from '../contract/restore.ts';
+import type { RestoreTarget } from '../contract/restore-target.ts';
 import type { NodePlace } from '../postgres/layout.ts';
 import { filesOf } from '../postgres/layout.ts';
-import type { Clock } from '../shared/clock.ts';
+import type { Cancel, Clock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
-import { runDrill } from './drill.ts';
+import { removeScratch, restoreToScratch, runDrill } from './drill.ts';
 import type { BackupEngine, BackupType } from './engine.ts';
 import { type JobOrder, nodeNote, runNote, type ServerPlace, triggerNote } from './job-order.ts';
 import type { JobReport } from './job-runner.ts';
 import type { ReadingContext, RepositoryReader } from './repository-reader.ts';
-import type { ScratchPlace } from './scratch-server.ts';
+import type { ScratchPlace, ScratchServer } from './scratch-server.ts';
 
 export interface BackupWorkerOptions {
   place: NodePlace;
@@ -18,8 +20,11 @@ export interface BackupWorkerOptions {
   reader(): RepositoryReader;
   context(): Promise<ReadingContext>;
   engine(primary: ServerPlace | null): Promise<BackupEngine>;
+  planRestore(target: RestoreTarget): Promise<RestorePlanning>;
 }
 
+/** Nobody remembers to close it: it goes at the end of a working day. */
+const lookMs = 8 * 3_600_000;
 const backupDeadlineMs = 7 * 24 * 3_600_000;
 
 interface Expired {
@@ -37,6 +42,8 @@ interface Task {
 export class BackupWorker {
   private readonly options: BackupWorkerOptions;
 
+  private looking: { server: ScratchServer; look: Look; cancelTimer: Cancel } | null = null;
+
   constructor(options: BackupWorkerOptions) {
     this.options = options;
   }
@@ -51,6 +58,8 @@ export class BackupWorker {
         return this.verify(engine, task);
       case 'drill':
         return this.drill(engine, task);
+      case 'look':
+        return { kind: 'look', look: await this.openScratch(engine, order.work.target, task) };
       case 'expire':
         return { kind: 'expire', ...(await this.expire(engine, task)) };
     }
@@ -138,10 +147,65 @@ export class BackupWorker {
     });
     return { kind: 'drill', drill };
   }
+
+  /** The copy that is open now; null when there is none, or it has ended by itself. */
+  openLook(): Look | null {
+    return this.looking && this.looking.server.endedWith === null ? this.looking.look : null;
+  }
+
+  async closeLook(): Promise<void> {
+    const { looking } = this;
+    this.looking = null;
+    if (!looking) return;
+    looking.cancelTimer();
+    await looking.server.stop(this.options.clock);
+    await removeScratch(lookPlaceOf(this.options.place));
+  }
+
+  private async openScratch(engine: BackupEngine, target: RestoreTarget, task: Task): Promise<Look> {
+    const { report, signal } = task;
+    const planned = await this.options.planRestore(target);
+    if (!planned.ok) throw new QuantaError('REFUSED', planned.refusal.message, { details: { retry: false } });
+    const { plan } = planned;
+    const { inventory } = await this.options.reader().read(await this.options.context(), signal);
+    const backup = inventory.backups.find(({ label }) => label === plan.label);
+    if (!backup) throw new QuantaError('NOT_FOUND', `there is no backup ${plan.label} any more`);
+    await this.closeLook();
+    const { server, recovered } = await restoreToScratch(engine, lookPlaceOf(this.options.place), {
+      ...{ backup, timeline: plan.timeline, target: plan.recovery, signal, clock: this.options.clock },
+      processes: this.options.config().impact.processes,
+      onProgress: (progress) => report.progress(progress),
+      onStep: (words) => report.step(words),
+    });
+    const { host: socketDir, port, user } = server.socket;
+    const look: Look = {
+      ...{ node: this.options.place.nodeName, socketDir, port, user, label: plan.label },
+      ...{ timeline: recovered.timeline, recoveredToMs: recovered.lastCommitMs },
+      untilMs: this.options.clock.wallMs() + lookMs,
+    };
+    const cancelTimer = this.options.clock.after(lookMs, () => void this.closeLook());
+    this.looking = { server, look, cancelTimer };
+    return look;
+  }
+}
+
+/** Copies that nobody has removed. */
+export async function removeLeftovers(place: NodePlace): Promise<void> {
+  for (const scratch of [scratchPlaceOf(place), lookPlaceOf(place)]) await removeScratch(scratch);
+}
+
+/** Apart from the drills', which come and go meanwhile. */
+function lookPlaceOf(place: NodePlace): ScratchPlace {
+  return {
+    ...scratchPlaceOf(place),
+    dataDir: `${place.dataDir}.look`,
+    runDir: join(dirname(place.runDir), 'look'),
+    logFile: join(filesOf(place).serverStateDir, 'look.log'),
+  };
 }
 
 /** Beside the node's own data, on the same volume; its socket beside the node's own. */
-export function scratchPlaceOf(place: NodePlace): ScratchPlace {
+function scratchPlaceOf(place: NodePlace): ScratchPlace {
   return {
     binDir: place.binDir,
     dataDir: `${place.dataDir}.scratch`,

@@ -49,7 +49,7 @@ describe('one timeline', () => {
     expect(found.newest).toEqual({ timeline: 1, lsn: lsn(10, 0) });
   });
 
-  it('ends before a missing segment, and goes on with the next backup', () => {
+  it('I-BACKUP-3: ends before a missing segment, and goes on with the next backup', () => {
     const found = catalogue({
       listing: archive([1, 1, 5], [1, 7, 12]),
       backups: [backup('A', 1, 2), backup('B', 1, 9)],

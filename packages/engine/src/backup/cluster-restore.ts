@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { backupImpactSchema, retentionSchema } from '../contract/backup.ts';
-import type { RestorePlanning, RestoreSource, RestoreTarget } from '../contract/restore.ts';
+import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
+import type { RestoreTarget } from '../contract/restore-target.ts';
 import { backupProgram } from '../postgres/archive-wrapper.ts';
 import { readControlData } from '../postgres/control-data.ts';
 import { adoptIncoming, discardIncoming, writeMarker } from '../postgres/data-directory.ts';
@@ -52,7 +53,7 @@ export class ClusterRestore {
         },
       );
     return planRecovery({
-      ...{ target, repository, points: [], commitMs: null, nowMs, lastDrill: null },
+      ...{ target, repository, points: null, commitMs: null, nowMs, lastDrill: null },
       segmentBytes: usualSegmentBytes,
     });
   }

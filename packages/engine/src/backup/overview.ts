@@ -48,6 +48,7 @@ export async function backupOverview(options: OverviewOptions): Promise<BackupOv
     repository: repository.view,
     problem: repository.problem,
     archiving,
+    look: backup.pastJobs.some((each) => each.result?.kind === 'look') ? await openLookOf(options) : null,
   };
 }
 
@@ -98,6 +99,23 @@ async function archivingOf({ state, peers, logger }: OverviewOptions): Promise<A
     return (await peers.call(primary, 'backup-node', { input, deadlineMs: askDeadlineMs })).archiving;
   } catch (error) {
     logger.debug({ error: messageOf(error) }, 'the primary does not say how archiving goes');
+    return null;
+  }
+}
+
+/** Asked of the node that opened the last one: it may have been closed since, or have ended with its daemon. */
+async function openLookOf({ state, peers, logger }: OverviewOptions): Promise<BackupOverview['look']> {
+  const last = state.backup?.pastJobs.findLast((job) => job.result?.kind === 'look')?.result;
+  const node = last?.kind === 'look' ? state.members[last.look.node] : undefined;
+  if (!node) return null;
+  try {
+    const input = { clusterId: state.clusterId };
+    return (await peers.call(node, 'backup-node', { input, deadlineMs: askDeadlineMs })).look;
+  } catch (error) {
+    logger.debug(
+      { node: node.name, error: messageOf(error) },
+      'whether a scratch server is open could not be asked',
+    );
     return null;
   }
 }

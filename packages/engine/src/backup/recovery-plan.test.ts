@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RepositoryView } from '../contract/backup-view.ts';
-import type { RestoreTarget } from '../contract/restore.ts';
+import type { RestoreTarget } from '../contract/restore-target.ts';
 import { planRecovery, planWords, type RecoveryPlanInput } from './recovery-plan.ts';
 
 const minute = 60_000;
@@ -89,7 +89,15 @@ describe('a plan', () => {
     expect(plan(target, { commitMs: 17 * minute })).toMatchObject({ plan: { label: 'B', warnings: [] } });
     const blind = plan(target);
     expect(blind).toMatchObject({ plan: { label: 'C' } });
-    expect(blind.ok && blind.plan.warnings[0]).toContain('is not known');
+    expect(blind.ok && blind.plan.warnings[0]).toContain('is not known here');
+  });
+
+  it('goes to a named point from the repository alone, which does not list them', () => {
+    const planned = plan({ kind: 'name', name: 'release' }, { points: null });
+    expect(planned).toMatchObject({
+      ok: true,
+      plan: { label: 'C', recovery: { kind: 'name', name: 'release' } },
+    });
   });
 
   it('says how long it takes by the last drill, and what will be lost', () => {

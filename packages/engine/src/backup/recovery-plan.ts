@@ -1,6 +1,7 @@
 import type { DrillResult, RestorePoint } from '../contract/backup.ts';
 import type { RepositoryView, RestorableIntervalView } from '../contract/backup-view.ts';
-import type { RestorePlan, RestoreRefusal, RestoreTarget } from '../contract/restore.ts';
+import type { RestorePlan, RestoreRefusal } from '../contract/restore.ts';
+import type { RestoreTarget } from '../contract/restore-target.ts';
 import { parseLsn } from '../postgres/lsn.ts';
 import { sizeWords } from '../shared/words.ts';
 import type { RecoveryTarget, StoredBackup } from './engine.ts';
@@ -14,7 +15,8 @@ import type { RecoveryTarget, StoredBackup } from './engine.ts';
 export interface RecoveryPlanInput {
   target: RestoreTarget;
   repository: Pick<RepositoryView, 'state' | 'backups' | 'intervals' | 'gaps'>;
-  points: readonly RestorePoint[];
+  /** Null when only the repository is asked, which does not list them. */
+  points: readonly RestorePoint[] | null;
   /** When the transaction of an `xid` target was committed, if the cluster still knows. */
   commitMs: number | null;
   nowMs: number;
@@ -47,7 +49,9 @@ export function planRecovery(input: RecoveryPlanInput): RecoveryPlanning {
     case 'lsn':
       return lsnTarget(input, input.target);
     case 'name':
-      return nameTarget(input, input.target.name);
+      return input.points === null
+        ? blindTarget(input, own, { kind: 'name', name: input.target.name })
+        : nameTarget(input, input.points, input.target.name);
     case 'xid':
       return xidTarget(input, own, input.target);
     case 'backup':
@@ -137,11 +141,15 @@ function lsnTarget(input: RecoveryPlanInput, target: TargetOf<'lsn'>): RecoveryP
   return refuse('not_archived', `${target.lsn} is not within what can be restored.`, nearest);
 }
 
-function nameTarget(input: RecoveryPlanInput, name: string): RecoveryPlanning {
+function nameTarget(
+  input: RecoveryPlanInput,
+  points: readonly RestorePoint[],
+  name: string,
+): RecoveryPlanning {
   // Of several with one name recovery stops at the first: names are kept apart when they are set.
-  const point = input.points.find((each) => each.name === name);
+  const point = points.find((each) => each.name === name);
   if (!point) {
-    const nearest = input.points.slice(-5).map((each) => ({
+    const nearest = points.slice(-5).map((each) => ({
       words: `"${each.name}"`,
       target: { kind: 'name', name: each.name } as const,
     }));
@@ -182,10 +190,20 @@ function xidTarget(
     if (interval && backup)
       return finish(input, { interval, backup, recovery, endLsn: null, endMs: commitMs, warnings: [] });
   }
+  return blindTarget(input, own, recovery);
+}
+
+/** Where the target lies nobody can tell: from the oldest backup that leads to the newest moment it is passed, if it is there. */
+function blindTarget(
+  input: RecoveryPlanInput,
+  own: RestorableIntervalView[],
+  recovery: Extract<RecoveryTarget, { kind: 'xid' | 'name' }>,
+): RecoveryPlanning {
   const interval = own.at(-1) as RestorableIntervalView;
   const backup = oldestBackup(input, interval) as StoredBackup;
+  const what = recovery.kind === 'xid' ? `transaction ${recovery.xid}` : `the point "${recovery.name}"`;
   const warnings = [
-    `When transaction ${target.xid} was committed is not known, so recovery begins at ${backup.label}; it fails if the transaction is not behind it.`,
+    `Where ${what} lies is not known here, so recovery begins at ${backup.label}; it fails if ${what} is not behind it.`,
   ];
   return finish(input, { interval, backup, recovery, endLsn: null, endMs: null, warnings });
 }

@@ -98,7 +98,7 @@ describe('retention', () => {
     ]);
   });
 
-  it('keeps, whatever the history, every backup that a kept one needs, and always a good full one', () => {
+  it('I-BACKUP-4: keeps, whatever the history, every backup that a kept one needs, and always a good full one', () => {
     const history = fc.array(
       fc.record({
         age: fc.integer({ min: 0, max: 800 }),

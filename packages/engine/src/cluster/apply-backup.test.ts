@@ -78,7 +78,7 @@ describe('the settings', () => {
 });
 
 describe('one piece of work at a time', () => {
-  it('refuses a second one, and the same slot twice', () => {
+  it('I-BACKUP-1: refuses a second one, and the same slot twice', () => {
     const running = done(configured(), begin('j1', [{ scheduleId: 'nightly', slotMs: 6000 }]));
     expect(refusal(running, begin('j2'))).toMatchObject({ ok: false, reason: 'a full backup runs already' });
     expect(refusal(running, begin('j1'))).toEqual({ ok: true });

@@ -125,6 +125,8 @@ export function jobWords(job: Pick<BackupJob, 'work'>): string {
       return 'a restore drill';
     case 'expire':
       return 'the removal of old backups';
+    case 'look':
+      return 'a restore for a look';
   }
 }
 

@@ -42,6 +42,7 @@ export const backupPeerMethods = {
     input: z.object({ ...cluster, id: z.string(), why: z.string().max(500) }),
     output: z.object({}),
   },
+  'close-look': { input: z.object(cluster), output: z.object({}) },
   'backup-repository': { input: z.object(cluster), output: repositoryViewSchema },
   /** To the primary. */
   'create-restore-point': {
@@ -84,6 +85,10 @@ export function backupPeerHandlers(
     'look-at-backup-job': async ({ clusterId, id }) => host(clusterId).look(id),
     'cancel-backup-job': async ({ clusterId, id, why }) => {
       host(clusterId).cancel(id, why);
+      return {};
+    },
+    'close-look': async ({ clusterId }) => {
+      await host(clusterId).closeLook();
       return {};
     },
     'backup-repository': async ({ clusterId }) => host(clusterId).repository(),

@@ -1,5 +1,5 @@
 import { holdNote } from '../backup/retention.ts';
-import type { BackupRequest, RepositorySecrets } from '../contract/backup.ts';
+import type { BackupRequest, BackupWork, RepositorySecrets } from '../contract/backup.ts';
 import { backupRequestSchemas, backupWorkSchema } from '../contract/backup.ts';
 import type { Member } from '../contract/cluster-state.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
@@ -24,6 +24,7 @@ export interface BackupStepResources {
 const askDeadlineMs = 15_000;
 const repositoryDeadlineMs = 180_000;
 const setUpDeadlineMs = 30_000;
+const closeDeadlineMs = 120_000;
 
 /** The steps of operations about backups, in the order of `backupOperationSteps`. */
 export class BackupSteps {
@@ -102,10 +103,7 @@ export class BackupSteps {
   };
 
   startBackup: StepHandler = async (context) => {
-    const work = backupWorkSchema.parse({
-      kind: context.operation.params.kind,
-      type: context.operation.params.type,
-    });
+    const work = workOf(context.operation.params);
     const { requestedBy, reason } = context.operation;
     // The operation's own name: a decider that takes over here does not begin it twice.
     const job = {
@@ -136,6 +134,16 @@ export class BackupSteps {
       ...{ kind: 'end-backup-job', id: job.id, state: 'cancelled', detail: why, warnings: [], result: null },
     });
     return why;
+  };
+
+  closeLook: StepHandler = async (context) => {
+    const state = context.state();
+    const looked = state.backup?.pastJobs.findLast((job) => job.result?.kind === 'look')?.result;
+    const node = looked?.kind === 'look' ? state.members[looked.look.node] : undefined;
+    if (!node) return 'none is open';
+    const input = { clusterId: state.clusterId };
+    await this.resources.peers.call(node, 'close-look', { input, deadlineMs: closeDeadlineMs });
+    return `${node.name} has closed it`;
   };
 
   createRestorePoint: StepHandler = async (context) => {
@@ -205,6 +213,16 @@ type ConfigureRequest = Extract<BackupRequest, { kind: 'configure-backup' }>;
 export function configureParams(request: ConfigureRequest): Params {
   const { secrets: _secrets, ...shown } = request;
   return { settings: JSON.stringify(shown) };
+}
+
+/** Flat, as every operation is stored. */
+export function workParams(work: BackupWork): Params {
+  return work.kind === 'look' ? { kind: work.kind, target: JSON.stringify(work.target) } : { ...work };
+}
+
+function workOf({ kind, type, target }: Params): BackupWork {
+  const given = target === undefined ? {} : { target: JSON.parse(String(target)) };
+  return backupWorkSchema.parse({ kind, type, ...given });
 }
 
 function configureRequestOf(params: Params): ConfigureRequest {

@@ -54,6 +54,7 @@ const cancelEffects: Record<OperationKind, readonly (string | null)[]> = {
   'configure-backup': [],
   'start-backup': [],
   'cancel-backup': [],
+  'close-look': [],
   'create-restore-point': [],
   'hold-backup': [],
   'restore-cluster': [],

@@ -1,6 +1,6 @@
 import type { ClusterState, Member, Operation } from '../contract/cluster-state.ts';
 import type { FreshRequest } from '../contract/operations.ts';
-import { configureParams } from './backup-steps.ts';
+import { configureParams, workParams } from './backup-steps.ts';
 import type { StepContext } from './operation-runner.ts';
 
 /** How a request is stored with its operation: flat, without secrets, and read back by the steps (pure). */
@@ -77,8 +77,9 @@ export function operationParams(
     case 'configure-backup':
       return configureParams(request);
     case 'start-backup':
-      return { ...request.work };
+      return workParams(request.work);
     case 'cancel-backup':
+    case 'close-look':
       return {};
     case 'create-restore-point':
       return { name: request.name };

@@ -110,6 +110,7 @@ export function operationHandlers(
     'restore-cluster': [steps.restoreData, steps.grantFirst, steps.waitUntilOpen],
     'start-backup': [backups.startBackup],
     'cancel-backup': [backups.cancelBackup],
+    'close-look': [backups.closeLook],
     'create-restore-point': [backups.createRestorePoint],
     'hold-backup': [backups.holdBackup],
   };

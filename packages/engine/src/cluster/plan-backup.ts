@@ -23,6 +23,7 @@ export const backupOperationSteps = {
   ],
   'start-backup': ['Begin it'],
   'cancel-backup': ['Cancel it'],
+  'close-look': ['Close it'],
   'create-restore-point': ['Write it into the WAL'],
   'hold-backup': ['Mark the backup'],
 } as const;
@@ -47,6 +48,8 @@ export function planBackup(input: PlanInput, base: PlanBody, request: BackupRequ
         refusal: base.refusal ?? refusal,
       };
     }
+    case 'close-look':
+      return { ...base, summary: 'Close the scratch server, and remove its copy.', refusal: base.refusal };
     case 'create-restore-point': {
       const isTaken = state?.backup?.points.some((point) => point.name === request.name) ?? false;
       const refusal = isTaken

@@ -88,6 +88,7 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
     case 'configure-backup':
     case 'start-backup':
     case 'cancel-backup':
+    case 'close-look':
     case 'create-restore-point':
     case 'hold-backup':
       return planBackup(input, base, request);

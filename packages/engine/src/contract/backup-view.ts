@@ -3,6 +3,7 @@ import {
   backupConfigSchema,
   backupJobSchema,
   backupTypeSchema,
+  lookSchema,
   restorePointSchema,
   verificationSchema,
 } from './backup.ts';
@@ -108,6 +109,7 @@ export const backupNodeSchema = z.object({
   /** `revision` of the configuration that its archive command goes by; 0: none. */
   configRevision: z.number(),
   archiving: archivingSchema.nullable(),
+  look: lookSchema.nullable(),
 });
 export type BackupNodeView = z.infer<typeof backupNodeSchema>;
 
@@ -126,5 +128,7 @@ export const backupOverviewSchema = z.object({
   /** Why the repository cannot be read now. */
   problem: z.string().nullable(),
   archiving: archivingSchema.nullable(),
+  /** A restored moment that is open for a look. */
+  look: lookSchema.nullable(),
 });
 export type BackupOverview = z.infer<typeof backupOverviewSchema>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { restoreTargetSchema } from './restore-target.ts';
 
 /** What people decide about backups: where they go, when they are made, how long they are kept. */
 
@@ -134,6 +135,8 @@ export const backupWorkSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('drill') }),
   /** Retention, now. */
   z.object({ kind: z.literal('expire') }),
+  /** A moment is restored into a scratch server that stays open, for people to look before they decide anything. */
+  z.object({ kind: z.literal('look'), target: restoreTargetSchema }),
 ]);
 export type BackupWork = z.infer<typeof backupWorkSchema>;
 
@@ -165,6 +168,20 @@ export const verificationSchema = z.object({
   other: z.array(z.string()),
 });
 
+/** A scratch server that is open: `psql -h <socketDir> -p <port> -U <user>`, as root or postgres on that host. */
+export const lookSchema = z.object({
+  node: z.string(),
+  socketDir: z.string(),
+  port: z.number().int(),
+  user: z.string(),
+  label: z.string(),
+  timeline: z.number().int(),
+  recoveredToMs: z.number().nullable(),
+  /** It closes by itself. */
+  untilMs: z.number(),
+});
+export type Look = z.infer<typeof lookSchema>;
+
 export const jobResultSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('backup'),
@@ -175,6 +192,7 @@ export const jobResultSchema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('verify'), verification: verificationSchema, gaps: z.array(z.string()) }),
   z.object({ kind: z.literal('drill'), drill: drillResultSchema }),
+  z.object({ kind: z.literal('look'), look: lookSchema }),
   z.object({
     kind: z.literal('expire'),
     expired: z.array(z.string()),
@@ -264,6 +282,7 @@ export const backupRequestSchemas = [
   }),
   z.object({ kind: z.literal('start-backup'), work: backupWorkSchema }),
   z.object({ kind: z.literal('cancel-backup') }),
+  z.object({ kind: z.literal('close-look') }),
   z.object({ kind: z.literal('create-restore-point'), name: pointNameSchema }),
   /** A held backup is never removed; null lets it go. */
   z.object({
@@ -277,6 +296,7 @@ export const backupOperationKinds = [
   'configure-backup',
   'start-backup',
   'cancel-backup',
+  'close-look',
   'create-restore-point',
   'hold-backup',
 ] as const;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { backupOverviewSchema } from './backup-view.ts';
 import { addressesSchema, clusterEventSchema, nodeNameSchema, operationSchema } from './cluster-state.ts';
 import { nodeReportSchema } from './node-report.ts';
 import { operationPlanSchema, operationRequestSchema, operationStartSchema } from './operations.ts';
+import { restorePlanningSchema, restoreQuestionSchema } from './restore.ts';
 import { clusterStatusSchema, hostStatusSchema } from './status.ts';
 
 /**
@@ -79,10 +81,15 @@ export type RenewalAnswer = z.infer<typeof renewalAnswerSchema>;
 export const linkMethods = {
   plan: { input: operationRequestSchema, output: operationPlanSchema },
   start: { input: operationStartSchema, output: z.object({ operationId: z.string() }) },
+  backups: { input: z.object({}), output: backupOverviewSchema.nullable() },
+  planRestore: { input: restoreQuestionSchema, output: restorePlanningSchema },
 } as const;
 export type LinkMethod = keyof typeof linkMethods;
 
-export const linkCallSchema = z.object({ method: z.enum(['plan', 'start']), input: z.unknown() });
+export const linkCallSchema = z.object({
+  method: z.enum(['plan', 'start', 'backups', 'planRestore']),
+  input: z.unknown(),
+});
 export const linkAnswerSchema = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), output: z.unknown() }),
   z.object({

@@ -1,30 +1,9 @@
 import { z } from 'zod';
 import { repositorySchema, repositorySecretsSchema } from './backup.ts';
-import { lsnSchema, nodeNameSchema } from './cluster-state.ts';
+import { nodeNameSchema } from './cluster-state.ts';
+import { restoreTargetSchema } from './restore-target.ts';
 
 /** Restores to a moment: what is asked for, what it takes, and why it cannot be. */
-
-export const restoreTargetSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('latest') }),
-  /** Milliseconds since 1970: whoever asks has settled the time zone. */
-  z.object({ kind: z.literal('time'), atMs: z.number().int().min(0), inclusive: z.boolean().default(true) }),
-  z.object({
-    kind: z.literal('lsn'),
-    lsn: lsnSchema,
-    inclusive: z.boolean().default(true),
-    /** To go to a timeline that the cluster has given up; null: the cluster's own. */
-    timeline: z.number().int().min(1).nullable().default(null),
-  }),
-  z.object({
-    kind: z.literal('xid'),
-    xid: z.string().regex(/^\d{1,20}$/),
-    inclusive: z.boolean().default(true),
-  }),
-  z.object({ kind: z.literal('name'), name: z.string().min(1).max(63) }),
-  /** The end of that backup. */
-  z.object({ kind: z.literal('backup'), label: z.string().max(64) }),
-]);
-export type RestoreTarget = z.infer<typeof restoreTargetSchema>;
 
 const recoveryTargetSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('latest') }),

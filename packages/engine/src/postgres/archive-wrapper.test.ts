@@ -59,7 +59,7 @@ describe('the archive script', () => {
     await expect(access(file('seen'))).rejects.toThrow();
   });
 
-  it('kills a push under way the moment archiving is closed', async () => {
+  it('I-BACKUP-2: kills a push under way the moment archiving is closed', async () => {
     await repository(`touch '${file('begun')}'; sleep 20; touch '${file('arrived')}'`);
     const running = spawn(script, ['pg_wal/0001', '0001']);
     const ended = once(running, 'exit');

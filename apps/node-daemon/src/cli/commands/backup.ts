@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BackupJob, BackupWork } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
+import type { RestorePlanning } from '@quantadb/engine/contract/restore';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { Command } from 'commander';
 import {
@@ -13,7 +14,7 @@ import {
   secretVariables,
   type TargetOptions,
 } from '../backup-arguments.ts';
-import { backupsText, jobText, planningText } from '../backup-format.ts';
+import { backupsText, endText, jobText, planningText } from '../backup-format.ts';
 import { change } from '../change.ts';
 import type { Intent } from '../console-client.ts';
 import { throughConsole, throughDaemon } from '../steering.ts';
@@ -33,11 +34,7 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
   const run = async (work: BackupWork) => {
     const { id } = await performed(options(), { kind: 'start-backup', work });
     const job = await followJob(options(), id);
-    print(
-      options(),
-      job,
-      () => `${jobText(job)}${job.warnings.map((each) => `\nWarning: ${each}`).join('')}`,
-    );
+    print(options(), job, () => endText(job));
     if (job.state !== 'done') throw new QuantaError('BACKUP_FAILED', job.detail || `it was ${job.state}`);
   };
   backup
@@ -85,6 +82,12 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
     .command('point <name>')
     .description('mark this moment by a name that can be restored to')
     .action((name: string) => perform({ kind: 'create-restore-point', name }));
+  withTarget(backup.command('look'))
+    .description('restore a moment into a scratch server on one of the nodes, and leave it open')
+    .option('--close', 'close the one that is open, and remove its copy')
+    .action((own: TargetOptions & { close?: boolean }) =>
+      own.close ? perform({ kind: 'close-look' }) : run({ kind: 'look', target: restoreTargetOf(own) }),
+    );
   addConfigure(backup, perform);
   addRestore(backup, options);
 }
@@ -126,8 +129,16 @@ interface RestoreOptions extends TargetOptions, RepositoryOptions {
 }
 
 function addRestore(backup: Command, options: () => GlobalOptions): void {
-  withRepository(backup.command('restore'))
+  withRepository(withTarget(backup.command('restore')))
     .description('plan a restore; with --into, found a new cluster with it on a host that is in none')
+    .option('--into <cluster>', 'name of the new cluster')
+    .option('--host <name>', 'a spare host of the local system (else --node)')
+    .option('--from <name>', 'the cluster’s name in the repository, when it is not the running one')
+    .action((own: RestoreOptions) => restore(options(), own));
+}
+
+function withTarget(command: Command): Command {
+  return command
     .option('--latest', 'everything that has reached the repository')
     .option('--time <moment>', 'with an offset, or with --zone')
     .option('--zone <name>', 'whose clocks --time means, like Europe/Berlin')
@@ -136,11 +147,7 @@ function addRestore(backup: Command, options: () => GlobalOptions): void {
     .option('--xid <number>', 'a transaction')
     .option('--point <name>', 'a restore point')
     .option('--label <backup>', 'the end of that backup')
-    .option('--exclusive', 'without the target itself')
-    .option('--into <cluster>', 'name of the new cluster')
-    .option('--host <name>', 'a spare host of the local system (else --node)')
-    .option('--from <name>', 'the cluster’s name in the repository, when it is not the running one')
-    .action((own: RestoreOptions) => restore(options(), own));
+    .option('--exclusive', 'without the target itself');
 }
 
 async function restore(options: GlobalOptions, own: RestoreOptions): Promise<void> {
@@ -148,19 +155,17 @@ async function restore(options: GlobalOptions, own: RestoreOptions): Promise<voi
   const source = await sourceOf(options, own);
   const hosts = await Target.find(options);
   const client = own.host === undefined ? await hosts.writer() : hosts.clientOf(own.host);
-  if (own.into === undefined) {
-    const planning = await client.planRestore({ source, target });
-    print(options, planning, () => planningText(planning));
-    if (!planning.ok) throw new QuantaError('REFUSED', planning.refusal.message);
-    return;
-  }
-  if (!source)
+  if (own.into !== undefined && !source)
     throw new UsageError(
       '--into needs --from and the repository (--path or --s3-bucket): the new cluster knows of none',
     );
   const planning = await client.planRestore({ source, target });
+  if (!planning.ok) throw refusalOf(planning);
+  if (own.into === undefined || !source) {
+    print(options, planning, () => planningText(planning));
+    return;
+  }
   if (!options.json) process.stdout.write(`${planningText(planning)}\n\n`);
-  if (!planning.ok) throw new QuantaError('REFUSED', planning.refusal.message);
   const request = { kind: 'restore-cluster' as const, cluster: own.into, source, target };
   const { yes = false, json = false, reason = '' } = options;
   const steering = {
@@ -171,6 +176,15 @@ async function restore(options: GlobalOptions, own: RestoreOptions): Promise<voi
   };
   const operation = await change({ steering, reason, yes, json });
   print(options, operation, () => `${own.into}: ${operation.steps[0]?.detail ?? 'restored'}`);
+}
+
+function refusalOf({ refusal }: Extract<RestorePlanning, { ok: false }>): QuantaError {
+  const nearest = refusal.nearest.map(({ words }) => words).join(', ');
+  const details = { reason: refusal.reason, nearest: refusal.nearest };
+  return new QuantaError('REFUSED', refusal.message, {
+    details,
+    ...(nearest ? { hint: `The nearest possible: ${nearest}.` } : {}),
+  });
 }
 
 /** What was named, or what the running cluster has agreed on. Null: the cluster that is asked knows itself. */

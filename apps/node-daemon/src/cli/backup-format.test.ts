@@ -1,0 +1,78 @@
+import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
+import { describe, expect, it } from 'vitest';
+import { backupsText } from './backup-format.ts';
+
+const nowMs = Date.parse('2026-11-27T12:00:00Z');
+
+const overview: BackupOverview = {
+  config: {
+    ...{ stanza: 'demo', revision: 1, repository: { type: 'posix', path: '/repo', encrypted: true } },
+    impact: { processes: 1, compression: 'zst', lagBytesMax: 1, loadMax: null, source: 'prefer-standby' },
+    ...{ schedules: [], drills: null, archiveTimeoutSeconds: 60 },
+    retention: { fullCount: 2, days: null, tiers: { daily: 0, weekly: 0, monthly: 0, yearly: 0 } },
+  },
+  ...{
+    job: null,
+    pastJobs: [],
+    points: [],
+    nextRuns: [],
+    lastDrill: null,
+    lastVerification: null,
+    problem: null,
+  },
+  look: null,
+  archiving: { lastWal: 'W', lastAtMs: nowMs - 5000, failingSinceMs: nowMs - 90_000, waitingSegments: 7 },
+  repository: {
+    ...{
+      atMs: nowMs,
+      state: 'ok',
+      detail: 'ok',
+      timelines: [],
+      conflicts: [],
+      expiring: [],
+      lastVerification: null,
+    },
+    newest: { timeline: 2, lsn: '0/5000000', atMs: nowMs - 65_000 },
+    intervals: [
+      {
+        ...{ timeline: 2, fromLsn: '0/1', toLsn: '0/2', fromMs: nowMs - 3_600_000, toMs: nowMs - 65_000 },
+        ...{ labels: ['20261127-110000F'], isAbandoned: false },
+      },
+    ],
+    gaps: [
+      {
+        ...{ timeline: 2, fromWal: 'W1', toWal: 'W3', segments: 3, afterLsn: '0/2', resumesWith: null },
+        kind: 'missing',
+      },
+    ],
+    backups: [
+      {
+        ...{ label: '20261127-110000F', type: 'full', prior: null, references: [], databaseId: 1 },
+        ...{ startMs: nowMs - 3_700_000, stopMs: nowMs - 3_600_000, startLsn: '0/1', stopLsn: '0/2' },
+        ...{ startWal: '', stopWal: '', databaseBytes: 2048, copiedBytes: 2048, repositoryBytes: 1024 },
+        ...{ hasPageErrors: true, notes: { 'quantadb-node': 'node-2' }, unusable: null },
+        ...{ keptBecause: ['the newest full backup'], goes: null },
+      },
+    ],
+  },
+};
+
+describe('the list of backups', () => {
+  it('says first what matters: up to when, whether WAL arrives, and when a restore was last proven', () => {
+    const [repository, restorable, archiving, proven] = backupsText(overview, nowMs).split('\n');
+    expect(repository).toBe('Repository /repo, encrypted: ok');
+    expect(restorable).toBe('Restorable up to 2026-11-27 11:58:55Z, 65 s ago.');
+    expect(archiving).toBe('Archiving FAILS since 2026-11-27 11:58:30Z, 7 segments wait.');
+    expect(proven).toContain('never');
+  });
+
+  it('names damage and gaps', () => {
+    const text = backupsText(overview, nowMs);
+    expect(text).toContain('holds damaged pages; the newest full backup');
+    expect(text).toContain('GAP: 3 segments of WAL are missing, W1 to W3');
+  });
+
+  it('says how to begin', () => {
+    expect(backupsText({ ...overview, config: null }, nowMs)).toContain('quantadb backup configure');
+  });
+});

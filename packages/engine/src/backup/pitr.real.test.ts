@@ -1,0 +1,163 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { retentionSchema } from '../contract/backup.ts';
+import type { RestoreTarget } from '../contract/restore-target.ts';
+import { ensureOwnedDirectory } from '../postgres/owned-file.ts';
+import { binDir, sql, TestCluster, type TestNode } from '../postgres/testing/test-cluster.ts';
+import { sleep, systemClock } from '../shared/clock.ts';
+import { restoreToScratch } from './drill.ts';
+import type { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
+import { planRecovery } from './recovery-plan.ts';
+import { RepositoryReader } from './repository-reader.ts';
+import { TestRepository } from './testing/test-repository.ts';
+import { WalMoments } from './wal-moments.ts';
+
+const segmentBytes = 16 * 1024 * 1024;
+let cluster: TestCluster;
+let primary: TestNode;
+let engine: PgBackRestEngine;
+let reader: RepositoryReader;
+/** Commits, in order: when each was made, and what the table held from then on. */
+const commits: { atMs: number; rows: number; timeline: number }[] = [];
+let timeline = 2;
+
+beforeAll(async () => {
+  cluster = await TestCluster.create();
+  const repository = await TestRepository.create(cluster);
+  primary = await cluster.primary('node-1');
+  engine = await repository.use(primary);
+  await engine.createStanza();
+  await sql(primary, 'CHECKPOINT');
+  const workDir = join(primary.place.stateDir, 'postgres/backup');
+  reader = new RepositoryReader(engine, new WalMoments(engine, { binDir, workDir, osUser: cluster.osUser }));
+  await sql(
+    primary,
+    'CREATE TABLE ledger (id bigserial PRIMARY KEY, written timestamptz DEFAULT clock_timestamp())',
+  );
+  await commit();
+  await backUp();
+  await write(6);
+  await failOver();
+  await write(6);
+  await failOver();
+  await write(6);
+  await backUp();
+  await write(3);
+  await sql(primary, 'SELECT pg_switch_wal()');
+  await engine.proveArchiving();
+});
+afterAll(() => cluster.cleanUp());
+
+async function backUp(): Promise<void> {
+  const outcome = await engine.backup({
+    ...{ type: 'full', notes: {}, fromStandby: false, processes: 1, onProgress: () => undefined },
+    ...{ timeoutMs: 60_000, signal: AbortSignal.timeout(60_000) },
+  });
+  if (!outcome.ok) throw new Error(outcome.failure.detail);
+  // Moments are promised from the second after a backup on.
+  await sleep(systemClock, 1100);
+}
+
+async function commit(): Promise<void> {
+  await sql(primary, 'INSERT INTO ledger DEFAULT VALUES');
+  const [row] = await sql<{ at: Date; rows: number }>(
+    primary,
+    'SELECT (SELECT timestamp FROM pg_last_committed_xact()) AS at, count(*)::int AS rows FROM ledger',
+  );
+  commits.push({ atMs: row?.at.getTime() ?? 0, rows: row?.rows ?? 0, timeline });
+}
+
+async function write(times: number): Promise<void> {
+  for (let time = 0; time < times; time += 1) {
+    await commit();
+    await sleep(systemClock, 60);
+  }
+}
+
+/** The server ends, comes back as a standby of nobody and takes the next timeline, as after an election of the same node. */
+async function failOver(): Promise<void> {
+  await primary.host.kill('the test');
+  const started = await primary.supervisor.startStandby({ upstream: null, deadlineMs: 30_000 });
+  if (!started.ok) throw new Error(started.detail);
+  timeline += 1;
+  await primary.supervisor.promote({ timeline, deadlineMs: 30_000 });
+  await sql(primary, 'CHECKPOINT');
+}
+
+function view() {
+  return reader.view({
+    config: { retention: retentionSchema.parse({}) },
+    ...{ currentTimeline: timeline, walKeptFrom: null, segmentBytes, nowMs: Date.now() },
+  });
+}
+
+async function plan(target: RestoreTarget) {
+  const repository = await view();
+  return planRecovery({
+    ...{ target, repository, points: [], commitMs: null, nowMs: Date.now(), lastDrill: null, segmentBytes },
+  });
+}
+
+async function rowsAt(target: RestoreTarget): Promise<number> {
+  const planned = await plan(target);
+  if (!planned.ok) throw new Error(planned.refusal.message);
+  const backup = (await engine.inventory()).backups.find(({ label }) => label === planned.plan.label);
+  if (!backup) throw new Error('the planned backup is not there');
+  const base = join(cluster.directory, 'restored');
+  await mkdir(base, { recursive: true });
+  await ensureOwnedDirectory(base, { osUser: cluster.osUser, mode: 0o755 });
+  const { server } = await restoreToScratch(
+    engine,
+    {
+      ...{ binDir, osUser: cluster.osUser, dataDir: join(base, 'data'), runDir: join(base, 'run') },
+      logFile: join(base, 'postgres.log'),
+    },
+    {
+      ...{ backup, timeline: planned.plan.timeline, target: planned.plan.recovery, processes: 1 },
+      ...{ signal: AbortSignal.timeout(90_000), onProgress: () => undefined, onStep: () => undefined },
+    },
+  );
+  try {
+    return await server.ask('the rows', async (client) => {
+      const { rows } = await client.query<{ rows: number }>('SELECT count(*)::int AS rows FROM ledger');
+      return rows[0]?.rows ?? -1;
+    });
+  } finally {
+    await server.stop();
+    await rm(base, { recursive: true, force: true });
+  }
+}
+
+it('I-BACKUP-3: offers one stretch across two failovers, and no gap', async () => {
+  const repository = await view();
+  expect(repository.gaps).toEqual([]);
+  const own = repository.intervals.filter((interval) => !interval.isAbandoned);
+  expect(own).toHaveLength(1);
+  expect(own[0]?.labels).toHaveLength(2);
+  expect(own[0]?.toMs).toBeGreaterThanOrEqual(commits.at(-1)?.atMs ?? Number.POSITIVE_INFINITY);
+  expect(repository.timelines.map((each) => each.status)).toContain('ancestor');
+});
+
+it.each([
+  ['before the first failover', 2],
+  ['between the two', 3],
+  ['after the second', 4],
+])('restores to a moment %s, to exactly its rows', async (_, wanted) => {
+  const on = commits.filter((each) => each.timeline === wanted);
+  const chosen = on[Math.floor(on.length / 2)];
+  if (!chosen) throw new Error('nothing was committed there');
+  // Commits are kept to the microsecond, and a target to the millisecond.
+  expect(await rowsAt({ kind: 'time', atMs: chosen.atMs + 1, inclusive: true })).toBe(chosen.rows);
+});
+
+it('restores to the edges of what it offers', async () => {
+  const [interval] = (await view()).intervals;
+  const first = interval?.fromMs ?? 0;
+  const last = (interval?.toMs ?? 0) - 1;
+  const rowsBy = (atMs: number) => commits.findLast((each) => each.atMs <= atMs)?.rows;
+  expect(await rowsAt({ kind: 'time', atMs: first, inclusive: true })).toBe(rowsBy(first));
+  expect(await rowsAt({ kind: 'time', atMs: last, inclusive: true })).toBe(rowsBy(last));
+  expect(await plan({ kind: 'time', atMs: first - 1, inclusive: true })).toMatchObject({ ok: false });
+  expect(await plan({ kind: 'time', atMs: last + 1, inclusive: true })).toMatchObject({ ok: false });
+});
