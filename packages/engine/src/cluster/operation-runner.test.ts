@@ -201,3 +201,20 @@ test('what has gone too far is not cancelled', async () => {
     reason: 'switchover has gone too far to be cancelled',
   });
 });
+
+test('a switchover that failed before it stopped the primary goes on with the reign that stands now, later with its own', () => {
+  const failedAt = (step: number): Operation => ({
+    ...{ id: 'op-1', kind: 'switchover', state: 'failed', params: { to: 'node-2', epoch: 3 } },
+    ...{ requestedBy: 'ann', reason: '', error: 'no', startedAtMs: 0, endedAtMs: 1 },
+    steps: pendingSteps('switchover').map((each, index) => ({
+      ...each,
+      state: index < step ? 'done' : index === step ? 'failed' : 'pending',
+    })),
+  });
+  const fresh = { id: 'op-2', requestedBy: 'bob', reason: '', startedAtMs: 5, epoch: 7 };
+  expect(retried(failedAt(0), fresh).params).toEqual({ to: 'node-2', epoch: 7 });
+  expect(retried(failedAt(3), fresh).params).toEqual({ to: 'node-2', epoch: 3 });
+  expect(retried(failedAt(3), fresh).steps.map(({ state }) => state)).toEqual([
+    ...['done', 'done', 'done', 'pending', 'pending'],
+  ]);
+});
