@@ -1,5 +1,6 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { withFreshConnection } from '@quantadb/engine/postgres/connection';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { missingNumbers, SequencedWriter } from '@quantadb/engine/testing/sequenced-writer';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -31,9 +32,9 @@ const rewound = (name: string) =>
   new RegExp(`^${name} was rewound to [0-9A-F]+/[0-9A-F]+ on timeline \\d+ \\(`);
 
 /** The event is recorded a moment after what it tells. */
-async function expectEvent(via: string, words: RegExp): Promise<void> {
+async function expectEvent(via: string, words: RegExp, timeoutMs = 10_000): Promise<void> {
   const heard = async () => (await eventsOf(via)).find((message) => words.test(message));
-  await pollUntil(heard, { what: `an event like ${words}`, timeoutMs: 10_000, intervalMs: 100 });
+  await pollUntil(heard, { what: `an event like ${words}`, timeoutMs, intervalMs: 100 });
 }
 
 test('a former primary that was killed ahead of its standbys is rewound, not cloned, and holds what was acknowledged', async () => {
@@ -95,6 +96,40 @@ test('a former primary that has lost the WAL a rewind reads is cloned, and the e
     primary ?? '',
     new RegExp(`^${old} starts over from a clone of ${primary}: it could not be rewound`),
   );
+});
+
+test('I-FOLLOW-2: a standby that was away until its WAL was gone starts over from a clone by itself, and says why', async () => {
+  const cluster = shared();
+  const { name: primary } = await cluster.primary();
+  const standby = names.find((name) => name !== primary) ?? '';
+  const keep = {
+    wal_keep_size: '0',
+    max_slot_wal_keep_size: '16MB',
+    max_wal_size: '64MB',
+    min_wal_size: '32MB',
+  };
+  await cluster.run(primary, { kind: 'set-parameters', parameters: keep });
+  await cluster.killNode(standby);
+  await cluster.until(
+    'it is gone',
+    ({ nodes }) => nodes.find(({ name }) => name === standby)?.state === 'unreachable',
+  );
+  const place = { runDir: join(cluster.host(primary).config.runDir, 'pg'), port: cluster.portOf(primary) };
+  await withFreshConnection(place, { what: 'WAL', timeoutMs: 60_000 }, async (client) => {
+    await client.query('CREATE TABLE bulk (filler text)');
+    for (let round = 0; round < 6; round += 1) {
+      await client.query('INSERT INTO bulk SELECT repeat(md5(n::text), 100) FROM generate_series(1, 8000) n');
+      await client.query('SELECT pg_switch_wal()');
+      await client.query('CHECKPOINT');
+    }
+  });
+  await cluster.startDaemon(standby);
+  await expectEvent(
+    primary,
+    new RegExp(`^${standby} starts over from a clone of ${primary}: ${primary} no longer has the WAL`),
+    60_000,
+  );
+  await cluster.untilHealthy();
 });
 
 test('two primaries are lost one after the other, ahead of everybody, and both are rewound to the third', async () => {

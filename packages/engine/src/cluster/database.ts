@@ -113,6 +113,8 @@ export interface Database {
   applySynchronous(order: SynchronousOrder): Promise<void>;
   ensureSlots(nodes: string[]): Promise<void>;
   dropSlotsExcept(nodes: string[]): Promise<void>;
+  /** Of a primary: whether the WAL after that position is still there for a standby to stream. */
+  holdsWal(lsn: string): Promise<boolean>;
   /** Names of the standbys that stream from here right now. */
   connectedStandbys(): Promise<string[]>;
   promote(options: { timeline: number; deadlineMs: number }): Promise<{ forkLsn: string }>;

@@ -16,6 +16,8 @@ const proveEveryMs = 2000;
 /** A standby that could follow and has not streamed for so long is looked at: its server may look for a dead timeline. */
 const strayAfterMs = 5000;
 const stopDeadlineMs = 10_000;
+/** A standby that has not streamed for so long asks whether the WAL it waits for is still there. */
+const starvedAfterMs = 10_000;
 /** Replay that stands still for so long, on a node that does not stream, waits for somebody. */
 const heldUpAfterMs = 1000;
 
@@ -35,6 +37,8 @@ export class Follower {
   private readonly rejoin: Rejoin;
   /** Whom PostgreSQL was last told to stream from, and in which epoch; null when told to stream from nobody. */
   private following: Following | null = null;
+  /** Since when it has not streamed from a primary that is open, and when to ask next whether that still can be. */
+  private unfed: { sinceMs: number; askAtMs: number } | null = null;
   private replay: { lsn: string; sinceMs: number } | null = null;
   private readonly clock: Clock;
 
@@ -95,6 +99,8 @@ export class Follower {
     if (isRunning && this.isFollowing(desire)) return this.keepReplayMoving(desire);
     const proof = await this.prove(desire, isRunning);
     if (proof.kind === 'contained') {
+      if (isRunning && (await this.isStarved(desire)))
+        return this.startOver(`${desire.upstream.name} no longer has the WAL it needs`);
       const isStray = isRunning && (await this.isStray(desire));
       if (isStray) await database.stopFast(stopDeadlineMs);
       return this.attach(desire, isRunning && !isStray);
@@ -160,6 +166,7 @@ export class Follower {
     if (!desire.isOpen) return true;
     // WAL of the old primary may have come in until the very change of upstream: what does not stream is proven anew.
     const isStreaming = this.options.database.observation()?.receiverStatus === 'streaming';
+    this.unfed = isStreaming ? null : (this.unfed ?? { sinceMs: this.clock.monotonicMs(), askAtMs: 0 });
     if (isStreaming && following.isProven) following.hasStreamed = true;
     const isStale = this.clock.monotonicMs() - following.provenAtMs > proveEveryMs;
     return following.isProven && (isStreaming || !isStale);
@@ -184,6 +191,25 @@ export class Follower {
       'PostgreSQL looks for a timeline that is no more: restart',
     );
     return true;
+  }
+
+  /**
+   * It stood still or was away for so long that the primary has removed the WAL that comes next (`max_slot_wal_keep_size`): it would
+   * ask for ever. Only the primary of this reign can tell.
+   */
+  private async isStarved(desire: Follow): Promise<boolean> {
+    const { database, peers } = this.options;
+    const nowMs = this.clock.monotonicMs();
+    const since = this.unfed?.sinceMs ?? nowMs;
+    if (!desire.isOpen || !this.unfed || nowMs - since < starvedAfterMs || nowMs < this.unfed.askAtMs)
+      return false;
+    this.unfed.askAtMs = nowMs + starvedAfterMs;
+    const { lsn } = await database.position();
+    const input = { clusterId: this.options.state()?.clusterId ?? '', lsn };
+    const answer = await peers
+      .call(desire.upstream, 'holds-wal', { input, deadlineMs: 5000 })
+      .catch(() => null);
+    return answer?.holds === false;
   }
 
   private async attach(desire: Follow, isRunning: boolean): Promise<void> {

@@ -80,6 +80,12 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
       await database.ensureSlots([node]);
       return { ok: true };
     },
+    'holds-wal': async ({ clusterId, lsn }) => {
+      inCluster(clusterId);
+      const database = requireDatabase(resources);
+      // Whoever is not primary cannot tell, and nobody gives its data up for that.
+      return { holds: !(await database.isPrimary()) || (await database.holdsWal(lsn)) };
+    },
     'prepare-rewind': async ({ clusterId, node }) => {
       const state = inCluster(clusterId);
       if (!state.members[node]) return { ok: false, reason: `${node} is no member` };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   addressesSchema,
+  lsnSchema,
   nodeNameSchema,
   sealVoteSchema,
   syncSettingSchema,
@@ -83,6 +84,11 @@ export const peerMethods = {
   'prepare-clone': {
     input: z.object({ clusterId: z.string(), node: nodeNameSchema }),
     output: refusableSchema,
+  },
+  /** Whether the primary still has the WAL after a standby's end. */
+  'holds-wal': {
+    input: z.object({ clusterId: z.string(), lsn: lsnSchema }),
+    output: z.object({ holds: z.boolean() }),
   },
   /** A slot for a node that is about to rewind, and the checkpoint that a rewind takes; `ready` once that has ended. */
   'prepare-rewind': {

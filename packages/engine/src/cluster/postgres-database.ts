@@ -2,7 +2,7 @@ import type { TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
 import { CancelledWaits } from '../postgres/cancelled-waits.ts';
 import { setAsideDataDirectory, writeMarker } from '../postgres/data-directory.ts';
 import { freeReplay } from '../postgres/free-replay.ts';
-import { readHistories, strayTimelines } from '../postgres/history-files.ts';
+import { pastOf, readHistories, strayTimelines } from '../postgres/history-files.ts';
 import { filesOf, slotNameOf, type Upstream } from '../postgres/layout.ts';
 import { olderStatementsEnd } from '../postgres/older-statements.ts';
 import { refusedParameters } from '../postgres/parameter-check.ts';
@@ -13,6 +13,7 @@ import { PostgresSupervisor, type SupervisorOptions } from '../postgres/supervis
 import { ancestryOf, judgeHistory } from '../postgres/timeline-history.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
 import { haveConfirmed } from '../replication/confirmed.ts';
+import { holdsWal } from '../replication/kept-wal.ts';
 import { LagRing } from '../replication/lag.ts';
 import { dropSlotsExcept, ensureSlots } from '../replication/slots.ts';
 import { StandbyMemory } from '../replication/standby-memory.ts';
@@ -205,13 +206,8 @@ export class PostgresDatabase implements Database {
     return this.supervisor.exactEndOfWal();
   }
 
-  async history(timeline: number): Promise<{ timeline: number; parentId: number; forkLsn: string }[]> {
-    const entries = (await readHistories(this.options.dataDir)).get(timeline) ?? [];
-    return entries.map((entry, index) => ({
-      timeline: entries[index + 1]?.timeline ?? timeline,
-      parentId: entry.timeline,
-      forkLsn: entry.endLsn,
-    }));
+  history(timeline: number): Promise<{ timeline: number; parentId: number; forkLsn: string }[]> {
+    return pastOf(this.options.dataDir, timeline);
   }
 
   judge(position: WalPosition, timeline: number, timelines: TimelineRecord[]): HistoryVerdict {
@@ -270,6 +266,10 @@ export class PostgresDatabase implements Database {
 
   async ensureSlots(nodes: string[]): Promise<void> {
     await ensureSlots(this.supervisor.pool, nodes);
+  }
+
+  holdsWal(lsn: string): Promise<boolean> {
+    return holdsWal(this.supervisor.pool, lsn);
   }
 
   async dropSlotsExcept(nodes: string[]): Promise<void> {

@@ -45,6 +45,19 @@ export async function readHistories(dataDir: string): Promise<Map<number, Histor
   return histories;
 }
 
+/** Where each timeline on the way to this one left its parent, oldest first. */
+export async function pastOf(
+  dataDir: string,
+  timeline: number,
+): Promise<{ timeline: number; parentId: number; forkLsn: string }[]> {
+  const entries = (await readHistories(dataDir)).get(timeline) ?? [];
+  return entries.map((entry, index) => ({
+    timeline: entries[index + 1]?.timeline ?? timeline,
+    parentId: entry.timeline,
+    forkLsn: entry.endLsn,
+  }));
+}
+
 /**
  * The timelines the local WAL may be on, newest first: the newest known descendant of the last checkpoint's timeline and
  * its parents. The same rule by which a starting standby chooses its target (`recovery_target_timeline = latest`).

@@ -141,6 +141,11 @@ export class ModelDatabase implements Database {
     return { kind: 'rewound', forkLsn: options.forkLsn ?? '0/0', copiedBytes: 1 };
   }
 
+  /** The model keeps all of its WAL. */
+  async holdsWal(): Promise<boolean> {
+    return true;
+  }
+
   async offerRewind(): Promise<boolean> {
     await this.call('offerRewind', 1, 5);
     return !this.parts.world.chance(0.3);
