@@ -154,10 +154,8 @@ export class ServerConnection implements WireHandlers {
   /** Whoever waits behind the first in line asks somewhere else. What they asked here is answered to nobody. */
   moveOthersAway(first: ServerUser | null = this.user): void {
     this.isShut = true;
-    tellSharers(replaceOthers(this.expected, first), {
-      isCutMessage: false,
-      detail: 'the one before it takes long',
-    });
+    const others = replaceOthers(this.expected, first);
+    tellSharers(others, { isCutMessage: false, detail: 'the one before it takes long' });
   }
 
   sendPrepared(kind: number, item: PreparedItem, bytes: Buffer): void {
@@ -184,10 +182,9 @@ export class ServerConnection implements WireHandlers {
 
   /** A cancel request has been delivered, or never will be: whoever waits for that may go on. */
   cancelEnded(): void {
-    const { afterCancels } = this;
-    if (this.cancels > 0 || afterCancels === null) return;
-    this.afterCancels = null;
-    afterCancels();
+    const after = this.cancels > 0 ? null : this.afterCancels;
+    if (after) this.afterCancels = null;
+    after?.();
   }
 
   close(): void {
@@ -252,10 +249,9 @@ export class ServerConnection implements WireHandlers {
         this.parameterStatus();
         return;
       case backend.noticeResponse:
-        if (expected.headKind !== expect.internal) this.run.extend(this.cursor, this.user);
-        return;
       case backend.notificationResponse:
-        this.run.extend(this.cursor, this.user);
+        if (type === backend.notificationResponse || expected.headKind !== expect.internal)
+          this.run.extend(cursor, this.user);
         return;
       default:
         if (expected.headKind === expect.internal) this.hear();
