@@ -24,7 +24,7 @@ export const routerSettingsSchema = z.object({
   /** Quick reads of several clients may share a server connection, one behind the other. */
   sharing: z.boolean().default(true),
   sharedConnections: z.number().int().min(1).max(64).default(3),
-  sharedDepth: z.number().int().min(1).max(64).default(8),
+  sharedDepth: z.number().int().min(1).max(64).default(24),
   /** Statements that usually take longer share with nobody. */
   sharedStatementMs: z.number().min(0).default(5),
   /** Server connections to one server, all pools together: less than its max_connections. */

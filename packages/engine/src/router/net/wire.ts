@@ -23,6 +23,11 @@ export class Wire {
   private handlers: WireHandlers;
   private slab: Buffer | null = null;
   private filledBytes = 0;
+  private readonly sending: Buffer[] = [];
+  private readonly written = () => {
+    const slab = this.sending.shift();
+    if (slab) giveSlab(slab);
+  };
   private isClosed = false;
   private error: Error | null = null;
 
@@ -109,9 +114,9 @@ export class Wire {
       giveSlab(slab);
       return;
     }
-    this.socket.write(view);
-    // Nothing is kept of what the kernel has taken at once; otherwise the memory is the socket's until it is sent.
-    if (this.socket.writableLength === 0) giveSlab(slab);
+    // The memory is the socket's until it is sent. New memory for every write would keep the garbage collector busy.
+    this.sending.push(slab);
+    this.socket.write(view, this.written);
   }
 
   get unsentBytes(): number {

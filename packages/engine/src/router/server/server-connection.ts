@@ -129,13 +129,16 @@ export class ServerConnection implements WireHandlers {
   /** One Query of one of several users; it is sent with those of the others who ask in the same moment. */
   sendShared(user: ServerUser, buffer: Buffer, start: number, end: number): void {
     this.isShared = true;
-    if (this.expected.length === 0) {
+    const isFirst = this.expected.length === 0;
+    if (isFirst) {
       this.user = user;
       this.headSinceMs = this.nowMs();
     }
     this.expected.push(expect.query, user);
     this.wire.append(buffer, start, end);
-    flushSoon(this.wire);
+    // A server with nothing to do begins at once; the others' statements go together while it works.
+    if (isFirst) this.wire.flush();
+    else flushSoon(this.wire);
   }
 
   isHead(user: ServerUser): boolean {
@@ -151,10 +154,8 @@ export class ServerConnection implements WireHandlers {
   /** Whoever waits behind the first in line asks somewhere else. What they asked here is answered to nobody. */
   moveOthersAway(first: ServerUser | null = this.user): void {
     this.isShut = true;
-    tellSharers(replaceOthers(this.expected, first), {
-      isCutMessage: false,
-      detail: 'the one before it takes long',
-    });
+    const others = replaceOthers(this.expected, first);
+    tellSharers(others, { isCutMessage: false, detail: 'the one before it takes long' });
   }
 
   sendPrepared(kind: number, item: PreparedItem, bytes: Buffer): void {
@@ -181,10 +182,9 @@ export class ServerConnection implements WireHandlers {
 
   /** A cancel request has been delivered, or never will be: whoever waits for that may go on. */
   cancelEnded(): void {
-    const { afterCancels } = this;
-    if (this.cancels > 0 || afterCancels === null) return;
-    this.afterCancels = null;
-    afterCancels();
+    const after = this.cancels > 0 ? null : this.afterCancels;
+    if (after) this.afterCancels = null;
+    after?.();
   }
 
   close(): void {
@@ -249,10 +249,9 @@ export class ServerConnection implements WireHandlers {
         this.parameterStatus();
         return;
       case backend.noticeResponse:
-        if (expected.headKind !== expect.internal) this.run.extend(this.cursor, this.user);
-        return;
       case backend.notificationResponse:
-        this.run.extend(this.cursor, this.user);
+        if (type === backend.notificationResponse || expected.headKind !== expect.internal)
+          this.run.extend(cursor, this.user);
         return;
       default:
         if (expected.headKind === expect.internal) this.hear();
