@@ -222,14 +222,49 @@ describe('a cluster with a backup repository', () => {
       },
       { what: 'the backup runs', timeoutMs: 30_000, intervalMs: 20 },
     );
-    cluster.host(leader).daemon?.kill('SIGKILL');
+    const { daemon } = cluster.host(leader);
+    daemon?.kill('SIGKILL');
+    await pollUntil(async () => (cluster.host(leader).daemon === daemon ? undefined : true), {
+      what: 'its daemon is gone',
+      timeoutMs: 5000,
+      intervalMs: 10,
+    });
+    // It may be the very node that makes the backup: then it has forgotten it, and the work begins anew.
+    await cluster.startDaemon(leader);
     const job = await ended(cluster, operation.id, via);
     expect(job.state).toBe('done');
-    await cluster.startDaemon(leader);
     await cluster.untilHealthy();
     const after = (await overview(cluster, via)).repository?.backups ?? [];
     expect(after.filter((backup) => backup.notes['quantadb-run'] === operation.id)).toHaveLength(1);
     expect(after.length).toBe(before + 1);
+  });
+
+  test('makes a backup anew whose node was lost in the middle of it', async () => {
+    const cluster = await withBackup();
+    await sql(
+      cluster,
+      'INSERT INTO rows SELECT i, repeat(md5(i::text), 12) FROM generate_series(1, 150000) i',
+    );
+    const status = await cluster.untilHealthy();
+    const via = status.primary ?? '';
+    const operation = await cluster.run(via, {
+      kind: 'start-backup',
+      work: { kind: 'backup', type: 'full' },
+    });
+    const runs = async () => {
+      const job = (await cluster.host(via).client.state()).state?.backup?.job;
+      return job?.state === 'running' && job.node !== null ? job.node : undefined;
+    };
+    const node = await pollUntil(runs, { what: 'the backup runs', timeoutMs: 30_000, intervalMs: 20 });
+    expect(node).not.toBe(via);
+    await cluster.killNode(node);
+    await cluster.startDaemon(node);
+    const job = await ended(cluster, operation.id, via);
+    expect(job).toMatchObject({ state: 'done', attempt: 2 });
+    const { repository } = await overview(cluster, via);
+    const made = repository?.backups.filter((backup) => backup.notes['quantadb-run'] === operation.id);
+    expect(made).toHaveLength(1);
+    expect(made?.[0]?.unusable).toBeNull();
   });
 
   test('runs what is due by its schedule', async () => {

@@ -68,19 +68,20 @@ export function RestorePlanner({ clusterId, overview, onChoose }: RestorePlanner
       {plan.error ? <Failed {...problemOf(plan.error)} /> : null}
       {plan.data ? <Answer planning={plan.data} overview={overview} onAsk={ask} /> : null}
       {plan.data?.ok && plan.variables && may.operate ? (
-        <Button
-          className="mt-3"
-          onClick={() =>
-            onChoose({
-              kind: 'start-backup',
-              work: { kind: 'look', target: plan.variables.target },
-            })
-          }
-        >
-          Look first: open it in a scratch server
-        </Button>
+        <LookFirst target={plan.variables.target} onChoose={onChoose} />
       ) : null}
     </Panel>
+  );
+}
+
+function LookFirst({ target, onChoose }: { target: Target; onChoose(intent: Intent): void }) {
+  return (
+    <Button
+      className="mt-3"
+      onClick={() => onChoose({ kind: 'start-backup', work: { kind: 'look', target } })}
+    >
+      Look first: open it in a scratch server
+    </Button>
   );
 }
 

@@ -57,12 +57,14 @@ export class ArchiveWatch {
     const { clusterId } = state;
     const input = { clusterId };
     const view = await this.options.peers.call(primary, 'backup-node', { input, deadlineMs: askDeadlineMs });
+    // It does not answer, or is no primary yet: nothing is known of its archiving, neither good nor bad.
+    if (view.archiving === null) return;
     await this.judge(primary.name, view.archiving);
-    if (view.archiving !== null && this.isTimeToMend(state)) await this.mend(state, primary);
+    if (this.isTimeToMend(state)) await this.mend(state, primary);
   }
 
-  private async judge(primary: string, archiving: Archiving | null): Promise<void> {
-    const problem = archiving && stuckWords(archiving, this.options.clock.wallMs());
+  private async judge(primary: string, archiving: Archiving): Promise<void> {
+    const problem = stuckWords(archiving, this.options.clock.wallMs());
     if ((problem !== null) === this.isStuck) return;
     this.isStuck = problem !== null;
     await this.note(

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildCatalogue, type CatalogueInput } from './catalogue.ts';
 import type { StoredBackup } from './engine.ts';
@@ -226,5 +227,54 @@ describe('what must not be there', () => {
     const found = catalogue({ backups: [backup('A', 1, 2)] });
     expect(found).toMatchObject({ intervals: [], gaps: [], newest: null, timelines: [] });
     expect(found.unusable).toHaveLength(1);
+  });
+});
+
+describe('I-BACKUP-3: whatever is missing', () => {
+  /** Timeline 1 up to the fork in segment 10, timeline 2 from there on: a second, dumber way to the same answer. */
+  const forkAt = 10;
+  const histories = new Map([[2, [{ timeline: 1, endLsn: lsn(forkAt, 0x5000) }]]]);
+  const isArchived = (there: ReadonlySet<string>, number: number) =>
+    number < forkAt
+      ? there.has(wal(1, number))
+      : there.has(wal(2, number)) || (number === forkAt && there.has(wal(1, number)));
+
+  it('every segment of what is offered is there, nothing that could be offered is left out', () => {
+    const segment = fc.record({
+      timeline: fc.integer({ min: 1, max: 2 }),
+      number: fc.integer({ min: 1, max: 20 }),
+    });
+    const missing = fc.array(segment, { maxLength: 8 });
+    const begun = fc.array(fc.integer({ min: 1, max: 18 }), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(missing, begun, (gone, starts) => {
+        const all = archive([1, 1, forkAt], [2, forkAt, 20]).segments.map(({ name }) => name);
+        const there = new Set(
+          all.filter((name) => !gone.some((each) => wal(each.timeline, each.number) === name)),
+        );
+        const backups = [...new Set(starts)]
+          .filter((number) => number !== forkAt)
+          .map((number) => backup(`B${number}`, number < forkAt ? 1 : 2, number));
+        const segments = [...there].sort().map((name) => ({ name, archivedAtMs: 0, bytes: 1 }));
+        const found = catalogue({
+          ...{ listing: { archiveId: '15-1', segments, histories: [], duplicates: [] }, histories, backups },
+          currentTimeline: 2,
+        });
+        const own = found.intervals.filter((interval) => !interval.isAbandoned);
+        const offered = own.flatMap((interval) => interval.labels);
+        for (const each of backups) {
+          const start = Number(each.label.slice(1));
+          expect(offered.includes(each.label)).toBe(isArchived(there, start));
+        }
+        expect(new Set(offered).size).toBe(offered.length);
+        for (const interval of own) {
+          const first = Math.min(...interval.labels.map((label) => Number(label.slice(1))));
+          const end = Math.round(Number.parseInt(interval.toLsn.split('/')[1] ?? '0', 16) / (16 * mb));
+          for (let number = first; number < end; number += 1) expect(isArchived(there, number)).toBe(true);
+          expect(end > 20 || !isArchived(there, end)).toBe(true);
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });

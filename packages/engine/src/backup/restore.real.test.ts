@@ -105,8 +105,8 @@ function moment(index: number): (typeof moments)[number] {
 }
 
 describe('a restore gives exactly the rows of its target', () => {
-  it.each(['full', 'diff', 'incr'])('latest, from the %s backup', async (type) => {
-    const { recovered, hash } = await restore(labels[type] ?? '', { kind: 'latest' });
+  it('the latest moment, from a full backup', async () => {
+    const { recovered, hash } = await restore(labels.full ?? '', { kind: 'latest' });
     expect(hash).toBe(moment(3).hash);
     expect(recovered.timeline).toBe(3);
     expect(recovered.lastCommitMs).toBeLessThanOrEqual(moment(3).atMs);
@@ -118,21 +118,12 @@ describe('a restore gives exactly the rows of its target', () => {
     expect(hash).toBeDefined();
   });
 
-  it('a time', async () => {
-    const { hash } = await restore(labels.full ?? '', {
-      kind: 'time',
-      atMs: moment(1).atMs,
-      inclusive: true,
-    });
-    expect(hash).toBe(moment(1).hash);
-  });
-
-  it('a position in WAL', async () => {
+  it('a position in WAL, from a differential one', async () => {
     const { hash } = await restore(labels.diff ?? '', { kind: 'lsn', lsn: moment(2).lsn, inclusive: true });
     expect(hash).toBe(moment(2).hash);
   });
 
-  it('a transaction, with it', async () => {
+  it('a transaction, with it, from an incremental one', async () => {
     const { hash } = await restore(labels.incr ?? '', { kind: 'xid', xid: moment(1).xid, inclusive: true });
     expect(hash).toBe(moment(1).hash);
   });
