@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -324,13 +324,16 @@ async function processesBelow(directory: string): Promise<number[]> {
 
 async function belongsTo(pid: number, directory: string): Promise<boolean> {
   const read = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
-  const [stat, commandLine, environment] = await Promise.all([
+  const [stat, commandLine, environment, place] = await Promise.all([
     read('stat'),
     read('cmdline'),
     read('environ'),
+    readlink(`/proc/${pid}/cwd`).catch(() => ''),
   ]);
   const isZombie = stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
-  return !isZombie && (commandLine.includes(directory) || environment.includes(directory));
+  // A backend writes its title over both of the others, and one that a test has stopped outlives its postmaster.
+  const marks = [commandLine, environment, place];
+  return !isZombie && marks.some((mark) => mark.includes(directory));
 }
 
 function sendKill(pid: number): void {
