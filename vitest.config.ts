@@ -5,8 +5,21 @@ const engineSource = fileURLToPath(new URL('./packages/engine/src/', import.meta
 
 const alias = [{ find: /^@quantadb\/engine\/(.*)$/, replacement: `${engineSource}$1.ts` }];
 
-// Unit tests sit beside the code (`x.test.ts`) and run in parallel; tests that start real PostgreSQL servers
-// (`x.real.test.ts`) run one file after another, because two cores cannot carry two clusters at once.
+// Unit tests sit beside the code (`x.test.ts`) and run in parallel. Tests with real PostgreSQL (`x.real.test.ts`) run one file after
+// another, because two cores cannot carry two clusters at once; those of single servers leave room for one cluster beside them, and
+// the one that takes the whole machine has it for itself.
+const saturating = 'apps/node-daemon/src/saturation.real.test.ts';
+
+function realTests(name: string, include: string[], exclude: string[] = []) {
+  return {
+    resolve: { alias },
+    test: {
+      ...{ name, include, exclude: [...exclude, '**/node_modules/**', '**/dist/**'] },
+      ...{ testTimeout: 300_000, hookTimeout: 300_000, fileParallelism: false },
+    },
+  };
+}
+
 export default defineConfig({
   test: {
     projects: [
@@ -19,17 +32,9 @@ export default defineConfig({
           testTimeout: 30_000,
         },
       },
-      {
-        resolve: { alias },
-        test: {
-          name: 'real',
-          include: ['{apps,packages}/*/src/**/*.real.test.ts', 'scripts/**/*.real.test.ts'],
-          exclude: ['**/node_modules/**', '**/dist/**'],
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-          fileParallelism: false,
-        },
-      },
+      realTests('servers', ['packages/*/src/**/*.real.test.ts', 'scripts/**/*.real.test.ts']),
+      realTests('clusters', ['apps/*/src/**/*.real.test.ts'], [saturating]),
+      realTests('saturated', [saturating]),
     ],
   },
 });

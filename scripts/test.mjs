@@ -21,8 +21,8 @@ const killGraceMs = 20_000;
  */
 
 class TestRun {
-  /** @type {import('node:child_process').ChildProcess | null} */
-  #child = null;
+  /** @type {Set<import('node:child_process').ChildProcess>} */
+  #children = new Set();
   /** @type {NodeJS.Signals | null} */
   interruptedBy = null;
   // Short, because paths of Unix sockets below it are limited to 107 bytes; and open to the user `postgres`.
@@ -42,21 +42,22 @@ class TestRun {
     removeNamespaces();
     /** @type {Counts[]} */
     const counts = [await this.#checks()];
-    for (const runner of this.#runners()) {
-      if (this.interruptedBy === null) counts.push(await this.#run(runner));
+    for (const together of this.#runners()) {
+      if (this.interruptedBy === null)
+        counts.push(...(await Promise.all(together.map((runner) => this.#run(runner)))));
     }
     counts.push(await this.#cleanUp());
     return sum(counts);
   }
 
-  /** @returns {Runner[]} */
+  /** @returns {Runner[][]} one after the other; those of a list run side by side */
   #runners() {
-    const runners = [
-      this.#vitest('unit', 10 * minuteMs),
-      this.#vitest('real', 60 * minuteMs),
-      ...(existsSync(join(root, 'e2e/package.json')) ? [this.#playwright('e2e', 30 * minuteMs)] : []),
+    return [
+      [this.#vitest('unit', 10 * minuteMs)],
+      [this.#vitest('servers', 30 * minuteMs), this.#vitest('clusters', 60 * minuteMs)],
+      [this.#vitest('saturated', 10 * minuteMs)],
+      existsSync(join(root, 'e2e/package.json')) ? [this.#playwright('e2e', 30 * minuteMs)] : [],
     ];
-    return runners;
   }
 
   /**
@@ -128,18 +129,18 @@ class TestRun {
       stdio: ['ignore', 'inherit', 'inherit'],
       detached: true,
     });
-    this.#child = child;
+    this.#children.add(child);
     const timer = setTimeout(() => this.#end(child), deadlineMs);
     const [code] = await once(child, 'exit');
     clearTimeout(timer);
-    this.#child = null;
+    this.#children.delete(child);
     return code ?? -1;
   }
 
   /** @param {NodeJS.Signals} signal */
   #interrupt(signal) {
     this.interruptedBy = signal;
-    if (this.#child) this.#end(this.#child);
+    for (const child of this.#children) this.#end(child);
   }
 
   /** @param {import('node:child_process').ChildProcess} child */

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { appendFile, chown, mkdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chown, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { pollUntil } from '@quantadb/engine/shared/deadline';
 import type { HostConfig } from '../host-config.ts';
 import { osUserNamed } from '../preflight/os-user.ts';
 
@@ -48,7 +49,9 @@ export class PlainServer {
     await writeFile(join(dataDir, 'recovery.signal'), '');
     await appendFile(join(dataDir, 'postgresql.conf'), "restore_command = 'false'\n");
     await this.start();
-    await rm(join(dataDir, 'recovery.signal'), { force: true });
+    // It answers before it has ended its recovery, and removes the signal itself.
+    const isOpen = async () => ((await this.sql('SELECT pg_is_in_recovery()')) === 'f' ? true : undefined);
+    await pollUntil(isOpen, { what: 'the server is open', timeoutMs: 30_000, intervalMs: 50 });
   }
 
   async sql(text: string): Promise<string> {
