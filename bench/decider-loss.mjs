@@ -16,6 +16,7 @@ const only = process.argv.find((each) => each.startsWith('--only='))?.slice('--o
 const names = ['node-1', 'node-2', 'node-3'];
 const triesMax = 3;
 const awayMs = 2000;
+const operationMs = 120_000;
 
 let cluster = null;
 
@@ -88,7 +89,8 @@ const find = async (client, id) => (await client.operations().catch(() => [])).f
 /** @returns the step at which the decider died; null when the operation was too quick */
 async function killAt(step, { client, id }) {
   const decider = (await cluster.status())?.raft.leader;
-  for (;;) {
+  const endMs = Date.now() + operationMs;
+  while (Date.now() < endMs) {
     const operation = await find(client, id);
     if (operation && operation.state !== 'running') return null;
     const current = operation?.steps.findIndex(({ state }) => state === 'running') ?? -1;
@@ -97,6 +99,7 @@ async function killAt(step, { client, id }) {
     await cluster.killNode(decider);
     return decider;
   }
+  throw new Error(`operation ${id} has not come to step ${step}`);
 }
 
 async function ended(id) {

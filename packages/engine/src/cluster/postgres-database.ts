@@ -380,8 +380,8 @@ export class PostgresDatabase implements Database {
         this.latest = null;
         return;
       }
-      await this.cancelled.look();
       const sampled = await this.supervisor.sample();
+      await this.cancelled.look();
       // A server that does not answer is not known to have left its last role; the probe judges its health.
       if (sampled.ok) this.latest = this.observed(sampled.sample, await this.supervisor.clients());
     } catch (error) {

@@ -42,6 +42,8 @@ export class CancelledWaits {
       const { bytesRead } = await file.read(buffer, 0, buffer.length, from);
       this.position = from + bytesRead;
       if (bytesRead > 0) this.countIn(this.rest + buffer.toString('latin1', 0, bytesRead));
+    } catch {
+      // A log that cannot be read is no reason not to know what the server does: what it says is counted at the next look.
     } finally {
       await file.close();
     }

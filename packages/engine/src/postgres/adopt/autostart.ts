@@ -1,6 +1,6 @@
 import { access, copyFile, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { runCommand } from '../command.ts';
+import { runCommand, runOrThrow } from '../command.ts';
 import { writeOwnedFile } from '../owned-file.ts';
 
 /** What starts a server with the machine: two of them on one data directory would destroy it. */
@@ -30,7 +30,7 @@ export async function autostartOf(pid: number, configFile: string): Promise<Auto
   return {
     words: `the service ${unit}, which is disabled`,
     disable: async () => {
-      await systemctl(['disable', unit]);
+      await systemctlOrThrow(['disable', unit]);
     },
   };
 }
@@ -38,7 +38,10 @@ export async function autostartOf(pid: number, configFile: string): Promise<Auto
 /** @returns false when no service of systemd runs that process: it has to be signalled */
 export async function stopThroughItsService(pid: number): Promise<boolean> {
   const unit = await unitOf(pid);
-  return unit !== null && (await systemctl(['stop', unit])) !== null;
+  if (unit === null) return false;
+  // Signalled instead, a service that is to be restarted would come back beside QuantaDB's server.
+  await systemctlOrThrow(['stop', unit]);
+  return true;
 }
 
 /** The unit whose main process it is; a shell of a login, say, has a unit too, which is not the server's. */
@@ -53,6 +56,14 @@ async function unitOf(pid: number): Promise<string | null> {
   if (unit === null) return null;
   const main = await systemctl(['show', '--property=MainPID', '--value', unit]);
   return main?.trim() === String(pid) ? unit : null;
+}
+
+async function systemctlOrThrow(args: string[]): Promise<void> {
+  const spec = { file: 'systemctl', args, osUser: null, timeoutMs: serviceDeadlineMs };
+  await runOrThrow(
+    spec,
+    'Nothing of the server was changed. Do it by hand, then go on: quantadb operations retry.',
+  );
 }
 
 async function systemctl(args: string[]): Promise<string | null> {
