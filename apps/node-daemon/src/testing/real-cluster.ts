@@ -57,6 +57,8 @@ export class RealCluster {
 
   private readonly timing: HostConfig['timing'];
   private readonly isSupervised: boolean;
+  /** From the clean-up on nothing is started again. */
+  private isOver = false;
   private readonly hooks: HostConfig['hooks'];
   private readonly hasRouters: boolean;
 
@@ -116,7 +118,7 @@ export class RealCluster {
     await log.close();
     daemon.once('exit', (code) => {
       if (host.daemon === daemon) host.daemon = null;
-      if (this.isSupervised && code === 0) void this.startDaemon(name).catch(() => undefined);
+      if (this.isSupervised && code === 0 && !this.isOver) void this.startDaemon(name).catch(() => undefined);
     });
     host.daemon = daemon;
     const answers = async () => {
@@ -254,6 +256,7 @@ export class RealCluster {
 
   /** Every process of every host is ended, whatever state it is in, and nothing of it stays on disk. */
   async cleanUp(writer?: SequencedWriter, unmount?: () => Promise<unknown>): Promise<void> {
+    this.isOver = true;
     await writer?.stop().catch(() => undefined);
     for (const host of this.hosts.values()) if (host.daemon?.pid) sendKill(host.daemon.pid);
     const gone = async () => {
