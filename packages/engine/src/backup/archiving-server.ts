@@ -1,14 +1,19 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RestorePoint } from '../contract/backup.ts';
 import type { Archiving } from '../contract/backup-view.ts';
 import { withFreshConnection } from '../postgres/connection.ts';
 import type { NodePlace } from '../postgres/layout.ts';
+import { pollUntil } from '../shared/deadline.ts';
 import { QuantaError } from '../shared/errors.ts';
 
 /** What a primary's PostgreSQL is asked and told on behalf of backups. */
 
+export type WrittenPoint = Omit<RestorePoint, 'by'> & { hasLeft: boolean };
+
 const askDeadlineMs = 10_000;
+const archivingDeadlineMs = 20_000;
 const checkpointDeadlineMs = 30 * 60_000;
 
 /** How archiving goes on a primary; null on a standby, which archives nothing, and while the server does not answer. */
@@ -61,8 +66,21 @@ export async function checkpointAfterPromotion(place: NodePlace): Promise<void> 
   });
 }
 
-/** A record in WAL that a restore can stop at; what was committed before it is in, what comes after it is not. */
-export async function createRestorePoint(place: NodePlace, name: string): Promise<Omit<RestorePoint, 'by'>> {
+/**
+ * A record in WAL that a restore can stop at; what was committed before it is in, what comes after it is not.
+ *
+ * @returns where it is, and whether its segment has left for the archive within `archivingDeadlineMs`
+ */
+export async function createRestorePoint(place: NodePlace, name: string): Promise<WrittenPoint> {
+  const { file, ...point } = await writeRestorePoint(place, name);
+  // PostgreSQL takes this away, or renames it to `.done`, once the command has had success.
+  const ready = join(place.dataDir, 'pg_wal', 'archive_status', `${file}.ready`);
+  const hasLeft = async () => (existsSync(ready) ? undefined : true);
+  const limits = { what: 'the segment in the archive', timeoutMs: archivingDeadlineMs, intervalMs: 100 };
+  return { ...point, hasLeft: await pollUntil(hasLeft, limits).catch(() => false) };
+}
+
+async function writeRestorePoint(place: NodePlace, name: string) {
   const what = 'the restore point';
   return withFreshConnection(place, { what, timeoutMs: askDeadlineMs }, async (client) => {
     const { rows } = await client.query<{ lsn: string; file: string; at: Date }>(
@@ -76,6 +94,7 @@ export async function createRestorePoint(place: NodePlace, name: string): Promis
     await client.query('SELECT pg_switch_wal()');
     return {
       name,
+      file: row.file,
       timeline: Number.parseInt(row.file.slice(0, 8), 16),
       lsn: row.lsn,
       atMs: row.at.getTime(),

@@ -1,9 +1,10 @@
-import type { BackupConfig, RestorePoint } from '../contract/backup.ts';
+import type { BackupConfig } from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
 import type { Mended } from './archive-mending.ts';
+import type { WrittenPoint } from './archiving-server.ts';
 import type { RestoredData } from './cluster-restore.ts';
 import type { JobLook, JobOrder } from './job-order.ts';
 
@@ -28,7 +29,7 @@ export interface BackupHost {
   /** Of the primary: pushes what a lost predecessor had not archived. */
   mend(): Promise<Mended>;
   /** Of the primary. */
-  createRestorePoint(name: string): Promise<Omit<RestorePoint, 'by'>>;
+  createRestorePoint(name: string): Promise<WrittenPoint>;
   /** Of a host in no cluster. */
   planRestore(source: RestoreSource, target: RestoreTarget): Promise<RestorePlanning>;
   /** Of a member, from the cluster's own repository. */

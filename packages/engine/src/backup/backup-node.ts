@@ -1,5 +1,5 @@
 import { cpus, loadavg } from 'node:os';
-import type { BackupConfig, RestorePoint } from '../contract/backup.ts';
+import type { BackupConfig } from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
@@ -185,7 +185,7 @@ export class BackupNode implements BackupHost {
     return mended;
   }
 
-  createRestorePoint(name: string): Promise<Omit<RestorePoint, 'by'>> {
+  createRestorePoint(name: string): Promise<server.WrittenPoint> {
     return server.createRestorePoint(this.options.place, name);
   }
 

@@ -47,7 +47,7 @@ export const backupPeerMethods = {
   /** To the primary. */
   'create-restore-point': {
     input: z.object({ ...cluster, name: pointNameSchema }),
-    output: restorePointSchema.omit({ by: true }),
+    output: restorePointSchema.omit({ by: true }).extend({ hasLeft: z.boolean().default(false) }),
   },
   'annotate-backup': {
     input: z.object({ ...cluster, label: z.string(), notes: z.record(z.string(), z.string()) }),

@@ -22,6 +22,7 @@ export interface BackupStepResources {
 }
 
 const askDeadlineMs = 15_000;
+const pointDeadlineMs = 45_000;
 const repositoryDeadlineMs = 180_000;
 const setUpDeadlineMs = 30_000;
 const closeDeadlineMs = 120_000;
@@ -151,13 +152,16 @@ export class BackupSteps {
     const name = String(context.operation.params.name);
     const known = state.backup?.points.find((point) => point.name === name);
     if (known) return `at ${known.lsn} of timeline ${known.timeline}`;
-    const point = await this.resources.peers.call(this.primary(context), 'create-restore-point', {
+    const written = await this.resources.peers.call(this.primary(context), 'create-restore-point', {
       input: { clusterId: state.clusterId, name },
-      deadlineMs: askDeadlineMs,
+      deadlineMs: pointDeadlineMs,
     });
+    const { hasLeft, ...point } = written;
     const by = context.operation.requestedBy;
     await submitOrRefuse(this.resources.commander, { kind: 'note-restore-point', point: { ...point, by } });
-    return `at ${point.lsn} of timeline ${point.timeline}`;
+    const words = `at ${point.lsn} of timeline ${point.timeline}`;
+    if (!state.backup?.config) return `${words}; nothing is archived`;
+    return `${words}, ${hasLeft ? 'in the repository' : 'not in the repository yet'}`;
   };
 
   holdBackup: StepHandler = async (context) => {

@@ -56,7 +56,7 @@ export class Decider {
     const leadership = () => group.leadership();
     const transferLeadership = (toId: number) =>
       group.configurable().transferLeadership(toId, timing.electionMaxMs);
-    const raft = new RaftMembership(() => group.configurable());
+    const raft = new RaftMembership(() => group.configurable(), clock);
     const shared = {
       ...{ self, logger, timing, clock, newId, commander, peers },
       ...{ state, leadership, transferLeadership },

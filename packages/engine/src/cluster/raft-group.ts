@@ -92,22 +92,29 @@ export class RaftGroup implements ConsensusStore {
     await driver?.stop();
   }
 
-  /**
-   * Before this host's daemon ends: whoever leads hands on, because an election for want of a leader holds everything up.
-   * Goes to the voter that answered last, rather not to the primary's host. Best effort.
-   */
+  /** Before this host's daemon ends: whoever leads hands on, because an election for want of a leader holds everything up. */
   async handLeadershipOver(deadlineMs: number): Promise<void> {
     const { status, driver } = this;
     if (status?.role !== 'leader' || !driver) return;
+    const [heir] = this.heirs();
+    // Best effort.
+    if (heir !== undefined) await driver.transferLeadership(heir, deadlineMs).catch(() => undefined);
+  }
+
+  /** The other voters: those that answered last first, and the primary's host last, which has enough to do. */
+  private heirs(): number[] {
+    const { status, driver } = this;
+    if (!status || !driver) return [];
     const primary = this.state()?.members[this.state()?.reign.primary ?? '']?.raftId;
     const voters = status.configuration.filter(({ id, role }) => role === 'voter' && id !== status.leaderId);
     const answeredAt = new Map(driver.peerAnswers().map(({ id, atMs }) => [id, atMs ?? 0]));
     const rank = (id: number) => (id === primary ? 0 : 1);
-    const [heir] = voters.sort(
-      (left, right) =>
-        rank(right.id) - rank(left.id) || (answeredAt.get(right.id) ?? 0) - (answeredAt.get(left.id) ?? 0),
-    );
-    if (heir) await driver.transferLeadership(heir.id, deadlineMs).catch(() => undefined);
+    return voters
+      .map(({ id }) => id)
+      .sort(
+        (left, right) =>
+          rank(right) - rank(left) || (answeredAt.get(right) ?? 0) - (answeredAt.get(left) ?? 0),
+      );
   }
 
   member(): Identity | null {
@@ -173,6 +180,7 @@ export class RaftGroup implements ConsensusStore {
       change: (change, deadlineMs) => outcome(this.running().changeConfiguration(change, deadlineMs)),
       transferLeadership: (toId, deadlineMs) => outcome(this.running().transferLeadership(toId, deadlineMs)),
       leaderId: () => this.status?.leaderId ?? null,
+      heirs: () => this.heirs(),
     };
   }
 

@@ -1,4 +1,5 @@
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import { type Clock, sleep } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
 import { targetVoters } from './membership.ts';
 
@@ -21,16 +22,23 @@ export interface ConfigurableLog {
   ): Promise<Outcome>;
   transferLeadership(toId: number, deadlineMs: number): Promise<Outcome>;
   leaderId(): number | null;
+  /** The other voters, the one that should lead next first. */
+  heirs(): number[];
 }
 
 const changeDeadlineMs = 10_000;
+const transferDeadlineMs = 15_000;
+const transferTryMs = 2_000;
+const transferPauseMs = 200;
 
 /** Keeps the Raft configuration in step with the members: one single-server change at a time (Raft dissertation §4.1). */
 export class RaftMembership {
   private readonly log: () => ConfigurableLog;
+  private readonly clock: Clock;
 
-  constructor(log: () => ConfigurableLog) {
+  constructor(log: () => ConfigurableLog, clock: Clock) {
     this.log = log;
+    this.clock = clock;
   }
 
   isVoter(raftId: number): boolean {
@@ -87,14 +95,25 @@ export class RaftMembership {
     return learners.some((entry) => target.has(entry.id));
   }
 
-  /** True when this node was leading on `member`'s host and leadership has moved. */
+  /**
+   * One voter after the other until somebody else leads: the first one may be slow, or its daemon just starting.
+   *
+   * @returns whether this node was leading on `member`'s host and leadership has moved
+   */
   async moveLeadershipFrom(member: Member): Promise<boolean> {
     if (this.log().leaderId() !== member.raftId) return false;
-    const other = [...this.votersNow()].find((id) => id !== member.raftId);
-    if (other === undefined) throw new QuantaError('REFUSED', 'the last voter cannot leave');
-    const moved = await this.log().transferLeadership(other, changeDeadlineMs);
-    if (!moved.ok) throw new QuantaError('REFUSED', `Raft leadership could not be moved: ${moved.reason}`);
-    return true;
+    if (this.log().heirs().length === 0) throw new QuantaError('REFUSED', 'the last voter cannot leave');
+    const endMs = this.clock.monotonicMs() + transferDeadlineMs;
+    let reason = 'timeout';
+    while (this.clock.monotonicMs() < endMs) {
+      for (const heir of this.log().heirs()) {
+        const moved = await this.log().transferLeadership(heir, transferTryMs);
+        if (moved.ok || ![member.raftId, null].includes(this.log().leaderId())) return true;
+        reason = moved.reason;
+      }
+      await sleep(this.clock, transferPauseMs);
+    }
+    throw new QuantaError('REFUSED', `Raft leadership could not be moved: ${reason}`);
   }
 
   private async change(change: Parameters<ConfigurableLog['change']>[0]): Promise<void> {

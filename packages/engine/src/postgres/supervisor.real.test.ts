@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { cp, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../shared/logger.ts';
 import { historyFileName, readHistories, strayTimelines } from './history-files.ts';
 import { slotNameOf } from './layout.ts';
+import { parseLsn, walFileName } from './lsn.ts';
 import { PostgresSupervisor } from './supervisor.ts';
 import {
   renewCertificate,
@@ -17,6 +18,8 @@ import {
   untilStreaming,
   upstreamOf,
 } from './testing/test-cluster.ts';
+
+const segmentBytes = 16 * 1024 * 1024;
 
 let cluster: TestCluster;
 
@@ -105,4 +108,22 @@ test('I-TIMELINE-3: a standby that went along to a timeline nobody kept cannot f
   expect(await stray.supervisor.stopFast(20_000)).toMatchObject({ ok: true });
   expect(await start()).toMatchObject({ ok: true });
   await untilStreaming(stray);
+});
+
+test('I-ELECT-10: segments that were made in advance and hold nothing yet keep a node from no vote', async () => {
+  const primary = await cluster.primary('node-1');
+  const standby = await cluster.standby('node-2', primary);
+  await untilReceived(standby, primary);
+  await primary.supervisor.kill('its host is lost');
+  expect(await standby.supervisor.stopFast(20_000)).toMatchObject({ ok: true });
+  const end = await standby.supervisor.exactEndOfWal();
+  const next = parseLsn(end.lsn) + BigInt(segmentBytes);
+  for (let ahead = 0; ahead < 24; ahead += 1) {
+    const name = walFileName(end.timeline, next + BigInt(ahead * segmentBytes), segmentBytes);
+    const path = join(standby.place.dataDir, 'pg_wal', name);
+    await writeFile(path, '');
+    await truncate(path, segmentBytes);
+    await cp(path, path.replace(name, name.replace(/^.{8}/, '000000FF')));
+  }
+  expect(await standby.supervisor.exactEndOfWal()).toEqual(end);
 });

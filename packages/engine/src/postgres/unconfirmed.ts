@@ -1,12 +1,12 @@
-import { join } from 'node:path';
 import type { WalPosition } from '../contract/cluster-state.ts';
 import { systemClock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
-import { type CommandResult, lastLines, runCommand } from './command.ts';
+import { type CommandResult, lastLines } from './command.ts';
 import { readControlData } from './control-data.ts';
 import type { NodePlace } from './layout.ts';
 import { endOfRecord, formatLsn, parseLsn } from './lsn.ts';
 import { probeMark, probePrefix } from './probe-mark.ts';
+import { waldump } from './waldump.ts';
 
 /**
  * Whether WAL that was never confirmed by the synchronous set made anything visible: commits and prepared transactions
@@ -46,12 +46,13 @@ export async function findUnconfirmed(query: UnconfirmedQuery): Promise<Unconfir
   if (endLsn - confirmedLsn > rangeBytesMax)
     return { kind: 'unknown', reason: `more than 1 GB of WAL follows ${confirmed.lsn}` };
   const endMs = systemClock.monotonicMs() + query.timeoutMs;
-  const reader: Reader = { ...query, endLsn, leftMs: () => Math.max(1, endMs - systemClock.monotonicMs()) };
+  const leftMs = () => Math.max(1, endMs - systemClock.monotonicMs());
   try {
     const { walSegmentBytes } = await readControlData(query.place);
+    const reader: Reader = { ...query, endLsn, segmentBytes: walSegmentBytes, leftMs };
     const startLsn = await recordAtOrBefore(reader, confirmedLsn);
     if (startLsn === null) return { kind: 'unknown', reason: `WAL from ${confirmed.lsn} on cannot be read` };
-    const shown = await waldump(reader, startLsn, [
+    const shown = await read(reader, startLsn, [
       ...['--rmgr=Transaction', '--rmgr=LogicalMessage'],
       `--limit=${recordsMax}`,
     ]);
@@ -124,7 +125,7 @@ export function firstUnconfirmed(
   return { kind: 'found', lsn: found.lsn, transaction: found.transaction, record };
 }
 
-type Reader = UnconfirmedQuery & { endLsn: bigint; leftMs(): number };
+type Reader = UnconfirmedQuery & { endLsn: bigint; segmentBytes: number; leftMs(): number };
 
 /**
  * Where to begin reading so that a record that reaches past `lsn` is seen: a flushed position may lie within a record.
@@ -136,7 +137,7 @@ async function recordAtOrBefore(reader: Reader, lsn: bigint): Promise<bigint | n
     const back = pages * pageBytes;
     if (back > page) continue;
     const fromLsn = page - back;
-    const shown = await waldump(reader, fromLsn, ['--limit=1']);
+    const shown = await read(reader, fromLsn, ['--limit=1']);
     const first = /lsn: ([0-9A-F]+\/[0-9A-F]+),/.exec(shown.stdout)?.[1];
     if (first === undefined) continue;
     const firstLsn = parseLsn(first);
@@ -145,16 +146,8 @@ async function recordAtOrBefore(reader: Reader, lsn: bigint): Promise<bigint | n
   return null;
 }
 
-function waldump(reader: Reader, fromLsn: bigint, extra: string[]): Promise<CommandResult> {
-  const { place, end, endLsn, signal } = reader;
-  return runCommand({
-    file: join(place.binDir, 'pg_waldump'),
-    args: [
-      ...['--path', join(place.dataDir, 'pg_wal'), '--timeline', String(end.timeline)],
-      ...['--start', formatLsn(fromLsn), '--end', formatLsn(endLsn), ...extra],
-    ],
-    osUser: place.osUser,
-    timeoutMs: reader.leftMs(),
-    signal,
-  });
+function read(reader: Reader, fromLsn: bigint, extra: readonly string[]): Promise<CommandResult> {
+  const { place, end, endLsn, segmentBytes, signal } = reader;
+  const range = { timeline: end.timeline, fromLsn, limitLsn: endLsn, segmentBytes };
+  return waldump(place, range, extra, { timeoutMs: reader.leftMs(), signal });
 }

@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import type { WalPosition } from '../contract/cluster-state.ts';
 import { systemClock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
-import { type CommandResult, lastLines, runCommand } from './command.ts';
+import { type CommandResult, lastLines } from './command.ts';
 import { readControlData } from './control-data.ts';
 import { type LocalTimeline, localTimelines, readHistories } from './history-files.ts';
 import type { NodePlace } from './layout.ts';
 import { endOfRecord, formatLsn, parseLsn, segmentStart, walFileName } from './lsn.ts';
+import { waldump } from './waldump.ts';
+
+const pageHeaderBytes = 24;
 
 /**
  * Where the WAL on this node's disk really ends: the end of its last complete record. Neither pg_control nor the
@@ -76,25 +79,20 @@ async function newestEnd(
 async function endOnTimeline(reader: WalReader, timeline: number, fromLsn: bigint): Promise<bigint | null> {
   const limitLsn = await endOfSegments(reader, timeline, fromLsn);
   if (limitLsn === null) return null;
-  // The limit keeps pg_waldump from waiting five seconds for a segment that does not exist (WALDumpOpenSegment).
   const range = { timeline, fromLsn, limitLsn };
-  const quiet = await waldump(reader, range, ['--quiet']);
+  const quiet = await read(reader, range, ['--quiet']);
   const last = /error in WAL record at ([0-9A-F]+\/[0-9A-F]+):/.exec(quiet.stderr)?.[1];
   if (last !== undefined) {
     const lastLsn = parseLsn(last);
-    const shown = await waldump(reader, { timeline, fromLsn: lastLsn, limitLsn }, ['--limit=1']);
+    const shown = await read(reader, { timeline, fromLsn: lastLsn, limitLsn }, ['--limit=1']);
     return requireEnd(reader, shown);
   }
   if (/could not find a valid record after/.test(quiet.stderr)) return null;
   if (quiet.code !== 0) throw new QuantaError('POSTGRES_FAILED', `pg_waldump: ${lastLines(quiet.stderr, 3)}`);
   // It read to the limit without complaint, and quietly: the last record is in the last segment, or spans into it.
   const lastSegment = segmentStart(limitLsn - 1n, reader.segmentBytes);
-  const tail = await waldump(
-    reader,
-    { ...range, fromLsn: lastSegment > fromLsn ? lastSegment : fromLsn },
-    [],
-  );
-  return endOfLastLine(reader, tail) ?? requireEnd(reader, await waldump(reader, range, []));
+  const tail = await read(reader, { ...range, fromLsn: lastSegment > fromLsn ? lastSegment : fromLsn }, []);
+  return endOfLastLine(reader, tail) ?? requireEnd(reader, await read(reader, range, []));
 }
 
 function requireEnd(reader: WalReader, shown: CommandResult): bigint {
@@ -116,27 +114,33 @@ function endOfLastLine(reader: WalReader, shown: CommandResult): bigint | null {
   return endOfRecord(record, reader.segmentBytes);
 }
 
-async function waldump(
+function read(
   reader: WalReader,
   range: { timeline: number; fromLsn: bigint; limitLsn: bigint },
-  extra: string[],
+  extra: readonly string[],
 ): Promise<CommandResult> {
-  return runCommand({
-    file: join(reader.place.binDir, 'pg_waldump'),
-    args: [
-      ...['--path', join(reader.place.dataDir, 'pg_wal'), '--timeline', String(range.timeline)],
-      ...['--start', formatLsn(range.fromLsn), '--end', formatLsn(range.limitLsn), ...extra],
-    ],
-    osUser: reader.place.osUser,
-    timeoutMs: Math.max(1, reader.endMs - systemClock.monotonicMs()),
-  });
+  const { place, segmentBytes, endMs } = reader;
+  const timeoutMs = Math.max(1, endMs - systemClock.monotonicMs());
+  return waldump(place, { ...range, segmentBytes }, extra, { timeoutMs });
 }
 
-/** End of the last segment file that follows `fromLsn`'s without a gap; null when not even that one exists. */
+/** End of the last segment file with WAL that follows `fromLsn`'s without a gap; null when not even that one has any. */
 async function endOfSegments(reader: WalReader, timeline: number, fromLsn: bigint): Promise<bigint | null> {
   let end = segmentStart(fromLsn, reader.segmentBytes);
-  while (await hasSegment(reader, timeline, end)) end += BigInt(reader.segmentBytes);
+  while ((await hasSegment(reader, timeline, end)) && (await isWritten(segmentPath(reader, timeline, end))))
+    end += BigInt(reader.segmentBytes);
   return end > fromLsn ? end : null;
+}
+
+/** Segments are made in advance, full of zeros; a written one begins with a page header (xlog_internal.h). */
+async function isWritten(path: string): Promise<boolean> {
+  const file = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(pageHeaderBytes), 0, pageHeaderBytes, 0);
+    return buffer.subarray(0, bytesRead).some((byte) => byte !== 0);
+  } finally {
+    await file.close();
+  }
 }
 
 async function hasSegment(reader: WalReader, timeline: number, lsn: bigint): Promise<boolean> {
