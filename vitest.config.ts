@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -6,9 +7,15 @@ const engineSource = fileURLToPath(new URL('./packages/engine/src/', import.meta
 const alias = [{ find: /^@quantadb\/engine\/(.*)$/, replacement: `${engineSource}$1.ts` }];
 
 // Unit tests sit beside the code (`x.test.ts`) and run in parallel. Tests with real PostgreSQL (`x.real.test.ts`) run one file after
-// another, because two cores cannot carry two clusters at once; those of single servers leave room for one cluster beside them, and
-// the one that takes the whole machine has it for itself.
+// another, in two lanes side by side: `faults`, where hosts, networks and processes fail and deadlines count, and `works`, single
+// servers and clusters that only do what they are told. The one that takes the whole machine has it for itself.
 const saturating = 'apps/node-daemon/src/saturation.real.test.ts';
+const told = ['adoption', 'backups', 'hooks', 'membership', 'restarts', 'restore-cluster', 'upgrades'];
+const works = [
+  'packages/*/src/**/*.real.test.ts',
+  'scripts/**/*.real.test.ts',
+  ...told.map((name) => `apps/node-daemon/src/${name}.real.test.ts`),
+];
 
 function realTests(name: string, include: string[], exclude: string[] = []) {
   return {
@@ -30,10 +37,12 @@ export default defineConfig({
           include: ['{apps,packages}/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
           exclude: ['**/*.real.test.ts', '**/node_modules/**', '**/dist/**'],
           testTimeout: 30_000,
+          // Otherwise one core is left idle.
+          maxWorkers: availableParallelism(),
         },
       },
-      realTests('servers', ['packages/*/src/**/*.real.test.ts', 'scripts/**/*.real.test.ts']),
-      realTests('clusters', ['apps/*/src/**/*.real.test.ts'], [saturating]),
+      realTests('works', works),
+      realTests('faults', ['apps/*/src/**/*.real.test.ts'], [saturating, ...works]),
       realTests('saturated', [saturating]),
     ],
   },

@@ -54,7 +54,7 @@ class TestRun {
   #runners() {
     return [
       [this.#vitest('unit', 10 * minuteMs)],
-      [this.#vitest('servers', 30 * minuteMs), this.#vitest('clusters', 60 * minuteMs)],
+      [this.#vitest('works', 30 * minuteMs), this.#vitest('faults', 30 * minuteMs)],
       [this.#vitest('saturated', 10 * minuteMs)],
       existsSync(join(root, 'e2e/package.json')) ? [this.#playwright('e2e', 30 * minuteMs)] : [],
     ];
