@@ -1,3 +1,4 @@
+import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { missingNumbers, SequencedWriter } from '@quantadb/engine/testing/sequenced-writer';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { credentials } from './testing/real-cluster.ts';
@@ -52,6 +53,34 @@ test('a standby is restarted on its own; the primary is not', async () => {
   expect(await pidOf(standby)).not.toBe(before);
   await expect(cluster.run(name, { kind: 'restart-node', node: name })).rejects.toThrow(/is the primary/);
   expect((await cluster.status())?.epoch).toBe(epoch);
+  await expectNothingLost();
+});
+
+test('I-OP-4: what was scheduled begins once, at its time, by itself; what cannot begin then is told of', async () => {
+  const cluster = shared();
+  const { name: primary } = await cluster.primary();
+  const [standby = ''] = await standbys();
+  const before = await pidOf(standby);
+  const at = (inMs: number, node: string) => ({
+    ...{ kind: 'schedule-operation' as const, atMs: Date.now() + inMs, withinMinutes: 1 },
+    request: { kind: 'restart-node' as const, node },
+  });
+  await cluster.run(primary, at(4000, standby));
+  await cluster.run(primary, at(3000, primary));
+  expect((await cluster.status())?.scheduled).toHaveLength(2);
+  const { client } = cluster.host(primary);
+  const operations = async () => (await client.operations()).filter(({ kind }) => kind === 'restart-node');
+  const count = (await operations()).length;
+  const isDone = async () => {
+    const [newest, ...others] = (await operations()).slice(count).reverse();
+    return newest?.state === 'done' && others.length === 0 ? newest : undefined;
+  };
+  const done = await pollUntil(isDone, { what: 'the restart', timeoutMs: 60_000, intervalMs: 200 });
+  expect(done.params).toMatchObject({ node: standby });
+  expect(await pidOf(standby)).not.toBe(before);
+  const told = (await client.events(0)).map(({ message }) => message).join('\n');
+  expect(told).toMatch(new RegExp(`Not begun: a restart of ${primary}, scheduled for .*is the primary`));
+  expect((await cluster.status())?.scheduled).toEqual([]);
   await expectNothingLost();
 });
 

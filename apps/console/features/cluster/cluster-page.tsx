@@ -24,6 +24,7 @@ import { NetworkPanel } from './network.tsx';
 import { NoQuorum } from './no-quorum.tsx';
 import { NodeMenu } from './node-menu.tsx';
 import { NodesTable } from './nodes-table.tsx';
+import { Scheduled } from './scheduled.tsx';
 import { healthTones, healthWords, nodeTone, nodeWords } from './words.ts';
 
 /** What an on-call engineer needs first: the verdict, then who is what, then lag, then what happened. */
@@ -42,6 +43,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
       <Verdict status={status} ageMs={age} />
       {status.noQuorum ? <NoQuorum noQuorum={status.noQuorum} /> : null}
       <RunningOperation clusterId={clusterId} />
+      <Scheduled entries={status.scheduled} onChoose={setIntent} />
       <CloneProgress nodes={status.nodes} />
       <Panel
         title="Topology"

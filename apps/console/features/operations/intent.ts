@@ -28,6 +28,8 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'close-look': 'reversible',
   'create-restore-point': 'reversible',
   'hold-backup': 'reversible',
+  'schedule-operation': 'disruptive',
+  'unschedule-operation': 'reversible',
 };
 
 const workTitles = {
@@ -64,6 +66,10 @@ export function titleOf(intent: Intent): string {
       return 'Upgrade PostgreSQL';
     case 'restart-daemons':
       return 'Replace the daemons';
+    case 'schedule-operation':
+      return `Schedule: ${titleOf(intent.request)}`;
+    case 'unschedule-operation':
+      return 'Take back what is scheduled';
     case 'retry-operation':
       return 'Go on from the failed step';
     case 'cancel-operation':
@@ -126,6 +132,10 @@ export function commandOf(intent: Intent): string {
       return `quantadb upgrade postgres${intent.directory ? ` --programs ${intent.directory}` : ''}`;
     case 'restart-daemons':
       return 'quantadb upgrade daemons';
+    case 'schedule-operation':
+      return `${commandOf(intent.request)} --at ${new Date(intent.atMs).toISOString().slice(0, 16)}Z`;
+    case 'unschedule-operation':
+      return `quantadb scheduled cancel ${intent.id}`;
     case 'retry-operation':
     case 'cancel-operation':
       return `quantadb operations ${intent.kind === 'retry-operation' ? 'retry' : 'cancel'} ${intent.operation ?? ''}`.trim();
@@ -140,11 +150,12 @@ export function commandOf(intent: Intent): string {
 
 type NodeChange = Extract<Intent, { kind: 'set-node' }>['change'];
 
-function nodeOptions({ priority, noFailover, noLoadBalance, zone }: NodeChange): string {
+function nodeOptions({ priority, noFailover, noLoadBalance, weight, zone }: NodeChange): string {
   const options = [
     priority === undefined ? '' : `--priority ${priority}`,
     noFailover === undefined ? '' : `--failover ${noFailover ? 'no' : 'yes'}`,
     noLoadBalance === undefined ? '' : `--reads ${noLoadBalance ? 'no' : 'yes'}`,
+    weight === undefined ? '' : `--weight ${weight}`,
     zone === undefined ? '' : `--zone ${zone ?? 'none'}`,
   ];
   return options.filter((option) => option !== '').join(' ');

@@ -55,6 +55,7 @@ function cluster(revision: number, verdict: string): ClusterStatus {
     noQuorum: null,
     network: null,
     advice: null,
+    scheduled: [],
     failover: null,
   };
 }

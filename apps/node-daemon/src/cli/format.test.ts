@@ -54,6 +54,7 @@ test('the verdict comes first, then the nodes, then how to connect', () => {
         noQuorum: null,
         network: null,
         advice: null,
+        scheduled: [],
         failover: null,
       },
     ],

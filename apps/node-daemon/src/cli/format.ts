@@ -1,6 +1,6 @@
 import type { ClusterEvent, Operation } from '@quantadb/engine/contract/cluster-state';
 import type { OperationPlan } from '@quantadb/engine/contract/operations';
-import type { NodeStatus, SystemStatus } from '@quantadb/engine/contract/status';
+import type { ClusterStatus, NodeStatus, SystemStatus } from '@quantadb/engine/contract/status';
 
 /** Text for people (pure). Everything that is shown here is also in `--json`. */
 
@@ -119,6 +119,15 @@ export function operationsText(operations: Operation[]): string {
     operation.error ?? operation.steps.find((step) => step.state === 'running')?.name ?? '',
   ]);
   return table(['STARTED', 'OPERATION', 'STATE', 'BY', ''], rows);
+}
+
+export function scheduledText(entries: ClusterStatus['scheduled']): string {
+  if (entries.length === 0) return 'Nothing waits for its time.';
+  const rows = entries.map(({ id, atMs, request, requestedBy, reason }) => {
+    const node = 'node' in request ? request.node : 'to' in request ? (request.to ?? '') : '';
+    return [new Date(atMs).toISOString(), `${request.kind} ${node}`.trim(), requestedBy, reason, id];
+  });
+  return table(['BEGINS', 'OPERATION', 'BY', 'REASON', 'ID'], rows);
 }
 
 export function eventsText(events: ClusterEvent[]): string {

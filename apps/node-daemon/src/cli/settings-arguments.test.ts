@@ -22,10 +22,11 @@ describe('arguments of commands that change settings', () => {
     expect(nodeChangeOf({ priority: '80', failover: 'no', reads: 'yes', zone: 'none' })).toEqual({
       ...{ priority: 80, noFailover: true, noLoadBalance: false, zone: null },
     });
-    expect(nodeChangeOf({ zone: 'rack-2' })).toEqual({ zone: 'rack-2' });
+    expect(nodeChangeOf({ zone: 'rack-2', weight: '20' })).toEqual({ zone: 'rack-2', weight: 20 });
     expect(() => nodeChangeOf({})).toThrow(/at least one change/);
     expect(() => nodeChangeOf({ failover: 'maybe' })).toThrow(/--failover takes yes or no/);
     expect(() => nodeChangeOf({ priority: '101' })).toThrow(/priority/);
+    expect(() => nodeChangeOf({ weight: '0' })).toThrow(/weight/);
   });
 
   it('read a durability', () => {

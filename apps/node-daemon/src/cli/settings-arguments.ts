@@ -47,15 +47,17 @@ export interface NodeSettings {
   priority?: string;
   failover?: string;
   reads?: string;
+  weight?: string;
   zone?: string;
 }
 
 /** @throws UsageError naming the option that is not understood */
-export function nodeChangeOf({ priority, failover, reads, zone }: NodeSettings): NodeChange {
+export function nodeChangeOf({ priority, failover, reads, weight, zone }: NodeSettings): NodeChange {
   const change = {
     ...(priority === undefined ? {} : { priority: Number(priority) }),
     ...(failover === undefined ? {} : { noFailover: !isYes('--failover', failover) }),
     ...(reads === undefined ? {} : { noLoadBalance: !isYes('--reads', reads) }),
+    ...(weight === undefined ? {} : { weight: Number(weight) }),
     ...(zone === undefined ? {} : { zone: zone === 'none' ? null : zone }),
   };
   const parsed = nodeChangeSchema.safeParse(change);

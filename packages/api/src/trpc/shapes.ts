@@ -5,6 +5,7 @@ import {
   operationStepSchema,
 } from '@quantadb/engine/contract/cluster-state';
 import { nodeChangeSchema, parameterChangesSchema } from '@quantadb/engine/contract/operations';
+import { scheduleRequestSchemas } from '@quantadb/engine/contract/schedule';
 import { clusterStatusSchema } from '@quantadb/engine/contract/status';
 import { z } from 'zod';
 
@@ -95,6 +96,7 @@ export const intentSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('retry-operation'), operation: z.string().min(1).max(100).nullable() }),
   z.object({ kind: z.literal('cancel-operation'), operation: z.string().min(1).max(100).nullable() }),
   ...backupRequestSchemas,
+  ...scheduleRequestSchemas,
 ]);
 export type Intent = z.infer<typeof intentSchema>;
 

@@ -96,15 +96,16 @@ export class RepositoryReader {
 
   /**
    * A host without data cannot read WAL from the archive: there the time at which the last segment came stands in for that
-   * of its last commit, which cannot be later.
+   * of its last commit, which cannot be later. Repositories tell that time in whole seconds: the end of that second counts.
    */
   private async withEnd(
     { lastWal, ...interval }: RestorableInterval,
     archivedAt: ReadonlyMap<string, number>,
     signal?: AbortSignal,
   ): Promise<RepositoryView['intervals'][number]> {
-    const arrivedMs = archivedAt.get(lastWal[0] ?? '') ?? null;
-    const toMs = this.moments ? await this.moments.lastCommitMs(lastWal, signal) : arrivedMs;
+    const arrivedMs = archivedAt.get(lastWal[0] ?? '');
+    const cameByMs = arrivedMs === undefined ? null : Math.floor(arrivedMs / 1000) * 1000 + 999;
+    const toMs = this.moments ? await this.moments.lastCommitMs(lastWal, signal) : cameByMs;
     // Without a commit after the backup its own end is the only moment there is.
     return { ...interval, toMs: toMs === null ? null : Math.max(toMs, interval.fromMs) };
   }

@@ -133,6 +133,7 @@ describe('the plan', () => {
   const input = (state: ClusterState) => ({
     state,
     self: 'node-1',
+    nowMs: 1000,
     votersNow: new Set([1, 2, 3]),
     reports: new Map(),
   });

@@ -2,6 +2,7 @@ import type { Operation } from '../contract/cluster-state.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 import { cancelEffect, whyNotRetried } from './operation-follow-up.ts';
+import { forgetScheduled } from './scheduling.ts';
 
 /** Operation commands (pure): one long-running change at a time, as durable steps. */
 
@@ -20,6 +21,7 @@ export function beginOperation(draft: Draft, command: CommandOf<'begin-operation
   if (command.revision !== state.revision - 1)
     return { ok: false, reason: 'the cluster has changed since the plan was made' };
   state.operation = command.operation;
+  forgetScheduled(draft, command.operation.id);
   draft.event(
     'info',
     'operation-started',

@@ -13,6 +13,7 @@ import {
   syncSetSchema,
 } from '../contract/cluster-state.ts';
 import { nodeChangeSchema, parameterChangesSchema } from '../contract/operations.ts';
+import { scheduledSchema } from '../contract/schedule.ts';
 import { backupCommandSchemas } from './backup-commands.ts';
 
 /**
@@ -131,6 +132,14 @@ export const commandSchema = z.discriminatedUnion('kind', [
     id: z.string(),
     step: z.number().int().min(0),
     change: operationStepSchema.pick({ state: true, detail: true }),
+  }),
+  z.object({ kind: z.literal('schedule'), entry: scheduledSchema }),
+  z.object({
+    kind: z.literal('unschedule'),
+    id: z.string(),
+    by: z.string().max(100),
+    /** Why it could not begin; null: somebody took it back. */
+    why: z.string().max(1000).nullable(),
   }),
   z.object({ kind: z.literal('raise-level'), level: z.number().int().min(2) }),
   z.object({ kind: z.literal('cancel-operation'), id: z.string(), by: z.string().max(100) }),

@@ -3,6 +3,7 @@ import type { NodeReport } from '../contract/node-report.ts';
 import type { CopyProgress } from '../postgres/copy-progress.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
+import type { SlotMirror } from '../replication/slot-mirror.ts';
 import type { SynchronousOrder } from '../replication/synchronous.ts';
 
 /** A server to stream from. */
@@ -111,6 +112,8 @@ export interface Database {
   refusedParameters(parameters: Record<string, string>): Promise<{ name: string; detail: string }[]>;
   /** Tells PostgreSQL whom a commit waits for; an order older than the last one changes nothing. */
   applySynchronous(order: SynchronousOrder): Promise<void>;
+  /** A standby's slots after those of its primary; null where there are no slots. */
+  readonly mirror: Pick<SlotMirror, 'kept' | 'lost' | 'follow'> | null;
   ensureSlots(nodes: string[]): Promise<void>;
   dropSlotsExcept(nodes: string[]): Promise<void>;
   /** Of a primary: whether the WAL after that position is still there for a standby to stream. */

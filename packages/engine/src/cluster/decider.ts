@@ -21,6 +21,7 @@ import { operationHandlers } from './operations.ts';
 import type { Peers } from './peer-protocol.ts';
 import type { RaftGroup } from './raft-group.ts';
 import { RaftMembership } from './raft-membership.ts';
+import { Timetable } from './timetable.ts';
 
 export interface DeciderOptions {
   self: { name: string; kind: 'data' | 'witness'; addresses: Addresses };
@@ -48,6 +49,7 @@ export class Decider {
   private readonly housekeeper: Housekeeper;
   private readonly synchronous: SynchronousReplicationManager;
   readonly backups: ClusterBackupManager;
+  private readonly timetable: Timetable;
 
   constructor(options: DeciderOptions) {
     const { group, logger, timing, clock, newId, commander, peers, agent, database } = options;
@@ -81,6 +83,7 @@ export class Decider {
     const application = () => this.desk.application;
     const backupSecrets = () => this.desk.backupSecrets;
     this.backups = new ClusterBackupManager({ ...shared, monitor });
+    this.timetable = new Timetable({ ...shared, desk: this.desk });
     const steps = operationHandlers({
       ...shared,
       ...(options.adopter ? { adopter: options.adopter } : {}),
@@ -105,5 +108,6 @@ export class Decider {
     this.housekeeper.tick();
     this.synchronous.tick();
     this.backups.tick();
+    this.timetable.tick();
   }
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { type NodeReport, nodeReportSchema } from '../contract/node-report.ts';
+import type { NodeChange } from '../contract/operations.ts';
 import { QuantaError } from '../shared/errors.ts';
 import { demoState } from '../testing/demo-state.ts';
 import { Commander } from './commander.ts';
@@ -60,6 +61,10 @@ test('I-LEVEL-2: what an older daemon could not apply does not enter the log whi
     reason: expect.stringContaining('bring all of them to the same release'),
   });
   expect(await submitted({ ...demoState(), level: 2 }, cancel)).toEqual({ ok: true });
+  const change = (change: NodeChange) => ({ kind: 'set-node' as const, node: 'node-1', change });
+  const old = { ...demoState(), level: 2 };
+  expect(await submitted(old, change({ priority: 60 }))).toEqual({ ok: true });
+  expect(await submitted(old, change({ weight: 20 }))).toMatchObject({ ok: false });
 });
 
 const reportOf = (name: string, level: number | null): [string, NodeReport] => [

@@ -8,8 +8,9 @@ import type { Command } from './commands.ts';
  * cluster agrees on a level, raised once every member's daemon knows it, and what needs a higher one is refused until then.
  *
  * Level 2: operations can be cancelled and gone on with; a cluster can begin with a server that had a past; backups.
+ * Level 3: nodes have weights; operations can be scheduled.
  */
-export const featureLevel = 2;
+export const featureLevel = 3;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
@@ -24,6 +25,11 @@ function levelOf(command: Command): number {
     case 'adopt-history':
     case 'note-restore-point':
       return 2;
+    case 'schedule':
+    case 'unschedule':
+      return 3;
+    case 'set-node':
+      return command.change.weight === undefined ? 1 : 3;
     case 'begin-operation':
       return command.operation.retryOf === undefined ? 1 : 2;
     default:

@@ -6,6 +6,7 @@ import type { Activity, NodeAgentOptions } from './agent-options.ts';
 import type { CopyProgress } from './database.ts';
 import type { Desire } from './desire.ts';
 import { Rejoin, upstreamOf } from './rejoin.ts';
+import { SlotFollower } from './slot-follower.ts';
 
 type FollowerOptions = NodeAgentOptions & { show(activity: Activity): void };
 type Follow = Extract<Desire, { kind: 'follow' }>;
@@ -35,6 +36,7 @@ interface Following {
 export class Follower {
   private readonly options: FollowerOptions;
   private readonly rejoin: Rejoin;
+  private readonly slots: SlotFollower;
   /** Whom PostgreSQL was last told to stream from, and in which epoch; null when told to stream from nobody. */
   private following: Following | null = null;
   /** Since when it has not streamed from a primary that is open, and when to ask next whether that still can be. */
@@ -45,6 +47,7 @@ export class Follower {
   constructor(options: FollowerOptions) {
     this.options = options;
     this.rejoin = new Rejoin(options);
+    this.slots = new SlotFollower(options);
     this.clock = options.clock ?? systemClock;
   }
 
@@ -96,7 +99,10 @@ export class Follower {
     if (await database.isPrimary())
       await database.kill(`${desire.upstream.name} is primary of epoch ${desire.epoch}`);
     const isRunning = await database.isRunning();
-    if (isRunning && this.isFollowing(desire)) return this.keepReplayMoving(desire);
+    if (isRunning && this.isFollowing(desire)) {
+      if (desire.isOpen) this.slots.keep(desire.upstream);
+      return this.keepReplayMoving(desire);
+    }
     const proof = await this.prove(desire, isRunning);
     if (proof.kind === 'contained') {
       if (isRunning && (await this.isStarved(desire)))
@@ -225,7 +231,8 @@ export class Follower {
       if (seal.epoch() > desire.epoch) return;
       await database.startStandby({ upstream, clients: 'open' });
     }
-    if (desire.isOpen) await database.dropSlotsExcept([]);
+    // Nobody would move them along.
+    if (desire.isOpen && !database.mirror) await database.dropSlotsExcept([]);
     const nowMs = this.clock.monotonicMs();
     const before = isRunning && this.following?.isProven ? this.following : null;
     const isSame = before?.name === upstream.name && before.epoch === desire.epoch;

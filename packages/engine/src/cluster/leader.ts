@@ -27,6 +27,7 @@ export class Leader {
   private readonly degradedReads: DegradedReads;
   private upkeepAtMs = 0;
   private cancelledNoted = 0;
+  private lostSlots: ReadonlySet<string> = new Set();
   private appliedSet = '';
   /** A promotion whose timeline is not in the log yet: PostgreSQL must not be promoted twice. */
   private promoted: { epoch: number; timeline: number; forkLsn: string; steps: Steps } | null = null;
@@ -201,6 +202,20 @@ export class Leader {
     await this.applySet(state);
     await database.ensureSlots(this.others());
     await database.dropSlotsExcept(this.others());
+    await this.noteLostSlots();
+  }
+
+  /** A consumer of the user's that will find its WAL gone should not be the one to find out. */
+  private async noteLostSlots(): Promise<void> {
+    const { database, commander, self } = this.options;
+    const lost = (await database.mirror?.lost()) ?? [];
+    const news = lost.filter((name) => !this.lostSlots.has(name));
+    this.lostSlots = new Set(lost);
+    for (const name of news) {
+      const message = `The replication slot ${name} on ${self} is of no more use: its consumer was away while more WAL was written than max_slot_wal_keep_size keeps. The consumer has to start over; then drop the slot.`;
+      const note = { kind: 'note' as const, severity: 'warning' as const, event: 'slot-lost', node: self };
+      await commander.submit({ ...note, message }, recordDeadlineMs);
+    }
   }
 
   /** Only a look at which PostgreSQL waited for exactly the agreed set tells what that set has confirmed. */

@@ -1,15 +1,17 @@
-import { type ClusterState, type Member, usualPolicy } from '../contract/cluster-state.ts';
+import { type ClusterState, type Member, usualPolicy, usualWeight } from '../contract/cluster-state.ts';
 import type { NodeChange } from '../contract/operations.ts';
 import { isInSyncSet } from '../replication/sync-target.ts';
 import type { PlanBody, PlanInput } from './plan-body.ts';
 
 /** What a node is used for, and where it stands: in words, and as a plan (pure). */
 
-export function nodeChangeWords({ priority, noFailover, noLoadBalance, zone }: NodeChange): string {
+export function nodeChangeWords(change: NodeChange): string {
+  const { priority, noFailover, noLoadBalance, weight, zone } = change;
   const words = [
     ...(priority === undefined ? [] : [`priority ${priority}`]),
     ...(noFailover === undefined ? [] : [noFailover ? 'never made primary' : 'may be made primary']),
     ...(noLoadBalance === undefined ? [] : [noLoadBalance ? 'takes no reads' : 'takes reads']),
+    ...(weight === undefined ? [] : [`weight ${weight}`]),
     ...(zone === undefined ? [] : [zone === null ? 'in no zone' : `in zone ${zone}`]),
   ];
   return words.join(', ');
@@ -21,6 +23,7 @@ export function nodeNotes({ zone, policy }: Pick<Member, 'zone' | 'policy'>): st
     ...(zone === null ? [] : [`zone ${zone}`]),
     ...(policy.noFailover ? ['never primary'] : []),
     ...(policy.noLoadBalance ? ['no reads'] : []),
+    ...((policy.weight ?? usualWeight) === usualWeight ? [] : [`weight ${policy.weight}`]),
     ...(policy.priority === usualPolicy.priority ? [] : [`priority ${policy.priority}`]),
   ];
 }

@@ -9,6 +9,7 @@ import type {
   OperationStart,
 } from '../contract/operations.ts';
 import type { RestoreClusterRequest } from '../contract/restore.ts';
+import type { Scheduled } from '../contract/schedule.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import type { Adopter } from '../postgres/adopt/adopter.ts';
 import type { Clock } from '../shared/clock.ts';
@@ -97,6 +98,16 @@ export class OperationDesk {
     const operation =
       request.kind === 'retry-operation' ? this.again(request, start) : this.fresh(request, start);
     return this.begin(operation, plan.revision);
+  }
+
+  /** The decider's own: planned as things are now, and begun under the name under which it waited. */
+  async startScheduled(entry: Scheduled): Promise<{ ok: true } | { ok: false; refusal: string }> {
+    const { request, id, requestedBy, reason } = entry;
+    const plan = await this.plan(request);
+    if (plan.refusal) return { ok: false, refusal: plan.refusal };
+    const start = { request, planHash: plan.hash, requestedBy, reason };
+    await this.begin({ ...this.fresh(request, start), id }, plan.revision);
+    return { ok: true };
   }
 
   private async planInput(request: OperationRequest): Promise<PlanInput> {

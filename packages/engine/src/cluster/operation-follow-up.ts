@@ -57,6 +57,8 @@ const cancelEffects: Record<OperationKind, readonly (string | null)[]> = {
   'close-look': [],
   'create-restore-point': [],
   'hold-backup': [],
+  'schedule-operation': [],
+  'unschedule-operation': [],
   'restore-cluster': [],
 };
 

@@ -83,6 +83,14 @@ export function operationParams(
       return {};
     case 'create-restore-point':
       return { name: request.name };
+    case 'schedule-operation':
+      return {
+        atMs: request.atMs,
+        withinMinutes: request.withinMinutes,
+        request: JSON.stringify(request.request),
+      };
+    case 'unschedule-operation':
+      return { id: request.id };
     case 'hold-backup':
       return { label: request.label, note: request.note };
   }

@@ -78,6 +78,8 @@ export const operationSteps = {
   'set-node': ['Set the node'],
   'set-parameters': ['Check the parameters', 'Change them', 'Tell every node'],
   ...backupOperationSteps,
+  'schedule-operation': ['Write it down'],
+  'unschedule-operation': ['Take it back'],
   'restore-cluster': ['Restore the data', 'Grant the first reign', 'Open for writes'],
 } as const;
 

@@ -23,6 +23,7 @@ import type { Peers } from './peer-protocol.ts';
 import { judgeHost } from './preflight.ts';
 import type { RaftMembership } from './raft-membership.ts';
 import { RestartSteps } from './restart-steps.ts';
+import { takeBack, writeDown } from './schedule-steps.ts';
 import { isOpen, memberOf, openDeadlineMs, submitOrRefuse } from './step-helpers.ts';
 import { switchoverSteps } from './switchover-steps.ts';
 import { enterSyncSet, leaveSyncSet, setDurability, waitUntilWriteSafe } from './sync-set-steps.ts';
@@ -113,6 +114,8 @@ export function operationHandlers(
     'close-look': [backups.closeLook],
     'create-restore-point': [backups.createRestorePoint],
     'hold-backup': [backups.holdBackup],
+    'schedule-operation': [writeDown(resources)],
+    'unschedule-operation': [takeBack(resources)],
   };
   const undoAdding = [...[leaveSyncSet(resources), steps.takeOut, ...leaving].map(ofNewNode)];
   return { handlers, undo: { 'add-node': undoAdding, 'replace-node': undoAdding } };

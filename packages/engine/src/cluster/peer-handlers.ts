@@ -35,6 +35,41 @@ const submitDeadlineMs = 5000;
 /** Less than whoever asks waits for the answer: that the primary is silent is an answer too. */
 const hearDeadlineMs = 350;
 
+type SupplyMethod = 'prepare-clone' | 'holds-wal' | 'kept-slots' | 'prepare-rewind';
+
+/** What a primary does for those that copy its data or stream from it. */
+function supplyHandlers(resources: PeerHandlerResources): Pick<PeerHandlers, SupplyMethod> {
+  const inCluster = (clusterId: string): ClusterState => requireCluster(resources.group, clusterId);
+  return {
+    'prepare-clone': async ({ clusterId, node }) => {
+      const state = inCluster(clusterId);
+      if (!state.members[node]) return { ok: false, reason: `${node} is no member` };
+      const database = requireDatabase(resources);
+      if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
+      await database.ensureSlots([node]);
+      return { ok: true };
+    },
+    'holds-wal': async ({ clusterId, lsn }) => {
+      inCluster(clusterId);
+      const database = requireDatabase(resources);
+      // Whoever is not primary cannot tell, and nobody gives its data up for that.
+      return { holds: !(await database.isPrimary()) || (await database.holdsWal(lsn)) };
+    },
+    'kept-slots': async ({ clusterId }) => {
+      inCluster(clusterId);
+      const database = requireDatabase(resources);
+      return { slots: (await database.isPrimary()) ? ((await database.mirror?.kept()) ?? null) : null };
+    },
+    'prepare-rewind': async ({ clusterId, node }) => {
+      const state = inCluster(clusterId);
+      if (!state.members[node]) return { ok: false, reason: `${node} is no member` };
+      const database = requireDatabase(resources);
+      if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
+      return { ok: true, ready: await database.offerRewind(node) };
+    },
+  };
+}
+
 /** What this daemon does when another one asks. Calls about a cluster this host is not in are refused. */
 export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
   const { group, agent, coordinator } = resources;
@@ -72,27 +107,7 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
         deadlineMs: confirmDeadlineMs(isFirst),
       });
     },
-    'prepare-clone': async ({ clusterId, node }) => {
-      const state = inCluster(clusterId);
-      if (!state.members[node]) return { ok: false, reason: `${node} is no member` };
-      const database = requireDatabase(resources);
-      if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
-      await database.ensureSlots([node]);
-      return { ok: true };
-    },
-    'holds-wal': async ({ clusterId, lsn }) => {
-      inCluster(clusterId);
-      const database = requireDatabase(resources);
-      // Whoever is not primary cannot tell, and nobody gives its data up for that.
-      return { holds: !(await database.isPrimary()) || (await database.holdsWal(lsn)) };
-    },
-    'prepare-rewind': async ({ clusterId, node }) => {
-      const state = inCluster(clusterId);
-      if (!state.members[node]) return { ok: false, reason: `${node} is no member` };
-      const database = requireDatabase(resources);
-      if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
-      return { ok: true, ready: await database.offerRewind(node) };
-    },
+    ...supplyHandlers(resources),
     ...newsHandlers(resources),
     ...upkeepHandlers(resources),
     ...hostHandlers(resources),

@@ -90,6 +90,16 @@ export const peerMethods = {
     input: z.object({ clusterId: z.string(), lsn: lsnSchema }),
     output: z.object({ holds: z.boolean() }),
   },
+  /** What a primary keeps WAL for; null: this is no primary. */
+  'kept-slots': {
+    input: z.object({ clusterId: z.string() }),
+    output: z.object({
+      slots: z
+        .array(z.object({ name: z.string().max(63), restartLsn: lsnSchema }))
+        .max(1000)
+        .nullable(),
+    }),
+  },
   /** A slot for a node that is about to rewind, and the checkpoint that a rewind takes; `ready` once that has ended. */
   'prepare-rewind': {
     input: z.object({ clusterId: z.string(), node: nodeNameSchema }),

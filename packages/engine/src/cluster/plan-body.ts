@@ -11,6 +11,8 @@ export interface PlanInput {
   state: ClusterState | null;
   /** This host's name: where a cluster would be founded. */
   self: string;
+  /** Wall clock. */
+  nowMs: number;
   votersNow: ReadonlySet<number>;
   reports: ReadonlyMap<string, NodeReport>;
   /** Of the server that is to be adopted, or why nothing could be found out about it. */

@@ -50,7 +50,7 @@ function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
 
 function input(more: Partial<PlanInput> = {}): PlanInput {
   const reports = new Map([1, 2, 3].map((number) => [`node-${number}`, report(number)]));
-  return { state: demoState(), self: 'node-1', votersNow: new Set([1, 2, 3]), reports, ...more };
+  return { state: demoState(), self: 'node-1', nowMs: 1000, votersNow: new Set([1, 2, 3]), reports, ...more };
 }
 
 const spare = { name: 'spare-1', addresses: demoMember(4).addresses, kind: 'data' as const };

@@ -15,6 +15,7 @@ import {
   planUpgrade,
 } from './plan-restart.ts';
 import { quorumAfterWords, quorumWords } from './plan-words.ts';
+import { planSchedule, planUnschedule } from './scheduling.ts';
 
 /** What an operation will do, from the agreed state and what the nodes report (pure). */
 
@@ -103,6 +104,10 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
     }
     case 'restart-daemons':
       return planDaemons(input, base);
+    case 'schedule-operation':
+      return planSchedule(input, base, request, planOf(input, request.request));
+    case 'unschedule-operation':
+      return planUnschedule(input.state, base, request.id);
   }
 }
 

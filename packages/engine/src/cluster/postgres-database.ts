@@ -15,12 +15,14 @@ import type { Unconfirmed } from '../postgres/unconfirmed.ts';
 import { haveConfirmed } from '../replication/confirmed.ts';
 import { holdsWal } from '../replication/kept-wal.ts';
 import { LagRing } from '../replication/lag.ts';
+import { SlotMirror } from '../replication/slot-mirror.ts';
 import { dropSlotsExcept, ensureSlots } from '../replication/slots.ts';
 import { StandbyMemory } from '../replication/standby-memory.ts';
 import type { SynchronousOrder } from '../replication/synchronous.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
+import { stateDirectory } from '../shared/state-directory.ts';
 import type { Database, HistoryVerdict, Observation, UpstreamNode } from './database.ts';
 import { observationOf } from './observation.ts';
 
@@ -43,6 +45,7 @@ export class PostgresDatabase implements Database {
   private readonly clock: Clock;
   private readonly supervisor: PostgresSupervisor;
   private readonly rewindSource: RewindSource;
+  readonly mirror: SlotMirror;
   private readonly timer: NodeJS.Timeout;
   private lag = new LagRing();
   private readonly memory = new StandbyMemory();
@@ -58,6 +61,8 @@ export class PostgresDatabase implements Database {
     this.options = options;
     this.clock = options.clock ?? systemClock;
     this.supervisor = new PostgresSupervisor(supervised);
+    const files = stateDirectory(options.stateDir);
+    this.mirror = new SlotMirror(this.supervisor.pool, options.nodeName, files);
     this.cancelled = new CancelledWaits(filesOf(supervised).logFile);
     this.rewindSource = new RewindSource(supervised, options.logger);
     options.host.onExit(() => {
@@ -126,13 +131,8 @@ export class PostgresDatabase implements Database {
       deadlineMs: startDeadlineMs,
     });
     if (!started.ok) {
-      throw new QuantaError(
-        'POSTGRES_FAILED',
-        `PostgreSQL did not start (${started.reason}): ${started.detail}`,
-        {
-          hint: 'See the server log of this node.',
-        },
-      );
+      const words = `PostgreSQL did not start (${started.reason}): ${started.detail}`;
+      throw new QuantaError('POSTGRES_FAILED', words, { hint: 'See the server log of this node.' });
     }
     this.runningPid = started.pid;
     await this.lookAnew();
@@ -304,12 +304,8 @@ export class PostgresDatabase implements Database {
   /** A clean shutdown writes a checkpoint and waits for the archiver: both are done before anybody has to wait. */
   async prepareStop(): Promise<{ ok: true } | { ok: false; reason: string }> {
     const backlog = await this.supervisor.archiveBacklog();
-    if (backlog > archiveBacklogMax) {
-      return {
-        ok: false,
-        reason: `${backlog} WAL segments wait to be archived, and a clean shutdown would wait for all of them`,
-      };
-    }
+    const reason = `${backlog} WAL segments wait to be archived, and a clean shutdown would wait for all of them`;
+    if (backlog > archiveBacklogMax) return { ok: false, reason };
     await this.supervisor.pool.query('CHECKPOINT');
     return { ok: true };
   }

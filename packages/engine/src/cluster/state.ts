@@ -10,6 +10,7 @@ import * as syncSets from './apply-sync-set.ts';
 import type { Command, CommandOf, CommandResult } from './commands.ts';
 import { type Draft, draftOf } from './draft.ts';
 import { featureLevel, lostPart } from './feature-level.ts';
+import * as scheduling from './scheduling.ts';
 
 /**
  * ClusterState and how commands change it (pure): the same commands in the same order give the same state on every
@@ -80,6 +81,10 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
       return operations.cancelOperation(draft, command);
     case 'end-operation':
       return operations.endOperation(draft, command);
+    case 'schedule':
+      return scheduling.schedule(draft, command);
+    case 'unschedule':
+      return scheduling.unschedule(draft, command);
     case 'raise-level':
       return raiseLevel(draft, command);
     case 'set-backup':

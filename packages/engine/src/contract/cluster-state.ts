@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { backupOperationKinds, backupStateSchema } from './backup.ts';
+import { nodeNameSchema } from './names.ts';
 import { networkSchema } from './network.ts';
+import { scheduledSchema, scheduleOperationKinds } from './schedule.ts';
 
 /**
  * The shape of what the cluster agrees on (the replicated state of its Raft log). Everything here is decided by
  * commands in the log; what is merely observed (positions, lag, health) lives in node reports instead.
  */
 
-export const nodeNameSchema = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,39}$/, 'lower-case letters, digits and dashes, starting with a letter');
+export { nodeNameSchema } from './names.ts';
 
 const endpointSchema = z.object({
   host: z.string().min(1).max(255),
@@ -45,10 +45,13 @@ export const nodePolicySchema = z.object({
   priority: z.number().int().min(0).max(100),
   /** It votes, and is waited for, and is never made primary. */
   noFailover: z.boolean(),
-  /** Health endpoints send no reads to it. */
+  /** Health endpoints and routers send no reads to it. */
   noLoadBalance: z.boolean(),
+  /** Its share of the reads, against those of the others; `usualWeight` when nobody has set any. Since level 3. */
+  weight: z.number().int().min(1).max(100).optional(),
 });
 export type NodePolicy = z.infer<typeof nodePolicySchema>;
+export const usualWeight = 10;
 export const usualPolicy: NodePolicy = { priority: 50, noFailover: false, noLoadBalance: false };
 
 /** Where a node stands: what fails together has the same name. */
@@ -241,6 +244,7 @@ export const operationKindSchema = z.enum([
   'set-parameters',
   'set-node',
   ...backupOperationKinds,
+  ...scheduleOperationKinds,
   'restore-cluster',
 ]);
 export type OperationKind = z.infer<typeof operationKindSchema>;
@@ -317,6 +321,8 @@ export const clusterStateSchema = z.object({
   pastFailovers: z.array(failoverSchema),
   operation: operationSchema.nullable(),
   pastOperations: z.array(operationSchema),
+  /** What waits for its time, the earliest first. Since level 3. */
+  scheduled: z.array(scheduledSchema).optional(),
   events: z.array(clusterEventSchema),
   nextEventId: z.number().int(),
 });

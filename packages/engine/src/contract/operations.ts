@@ -9,6 +9,14 @@ import {
   zoneSchema,
 } from './cluster-state.ts';
 import { restoreClusterSchema } from './restore.ts';
+import {
+  restartDaemonsSchema,
+  restartNodeSchema,
+  rollingRestartSchema,
+  scheduleRequestSchemas,
+  switchoverSchema,
+  upgradePostgresSchema,
+} from './schedule.ts';
 
 const parameterNameSchema = z
   .string()
@@ -49,19 +57,10 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('add-node'), host: newHostSchema }),
   /** A spare host joins, then the node leaves. */
   z.object({ kind: z.literal('replace-node'), node: nodeNameSchema, host: newHostSchema }),
-  /** Other programs of the same major version: those in the directory, or (null) what is installed now where they were. */
-  z.object({
-    kind: z.literal('upgrade-postgres'),
-    directory: z
-      .string()
-      .regex(/^\/[\x20-\x7e]*$/, 'an absolute path')
-      .max(500)
-      .nullable(),
-  }),
-  /** Every daemon ends and is started again, with whatever release is installed by now. */
-  z.object({ kind: z.literal('restart-daemons') }),
+  upgradePostgresSchema,
+  restartDaemonsSchema,
   z.object({ kind: z.literal('remove-node'), node: nodeNameSchema }),
-  z.object({ kind: z.literal('switchover'), to: nodeNameSchema.nullable() }),
+  switchoverSchema,
   z.object({
     kind: z.literal('set-maintenance'),
     node: nodeNameSchema,
@@ -77,10 +76,8 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
       })
       .nullable(),
   }),
-  /** PostgreSQL of a standby stops and starts again. */
-  z.object({ kind: z.literal('restart-node'), node: nodeNameSchema }),
-  /** The standbys one after the other, then a switchover, which restarts the primary too. */
-  z.object({ kind: z.literal('rolling-restart') }),
+  restartNodeSchema,
+  rollingRestartSchema,
   /** A standby gives up its data and starts over from a clone. */
   z.object({ kind: z.literal('reinitialise-node'), node: nodeNameSchema }),
   /** PostgreSQL parameters of the whole cluster; null takes one back. */
@@ -94,6 +91,7 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   /** Stop the operation that runs and take back what it has begun, where that is safe; null: whichever runs. */
   z.object({ kind: z.literal('cancel-operation'), operation: operationIdSchema.nullable() }),
   ...backupRequestSchemas,
+  ...scheduleRequestSchemas,
   restoreClusterSchema,
 ]);
 export type OperationRequest = z.infer<typeof operationRequestSchema>;

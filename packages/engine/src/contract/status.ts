@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { failoverSchema, nodePolicySchema, usualPolicy } from './cluster-state.ts';
 import { networkSchema } from './network.ts';
+import { scheduledSchema } from './schedule.ts';
 
 /**
  * The public shape of `quantadb status --json`. Tools and load tests depend on it: fields may be added, none may
@@ -97,6 +98,8 @@ export const clusterStatusSchema = z.object({
   noQuorum: noQuorumSchema.nullable().default(null),
   /** Who sees whom; null from older releases. */
   network: networkSchema.nullable().default(null),
+  /** Operations that wait for their time, the earliest first. */
+  scheduled: z.array(scheduledSchema).default([]),
   /** What would make the cluster survive more, in words. */
   advice: z.string().nullable().default(null),
   /** The failover or switchover under way, or the last one, explained. Null: there was none. */

@@ -76,8 +76,9 @@ export class ClusterMonitor {
   }
 
   async planInput(): Promise<PlanInput> {
-    const { self, state, votersNow } = this.options;
-    return { state: state(), self, votersNow: votersNow(), reports: await this.reports() };
+    const { self, state, votersNow, wallMs } = this.options;
+    const reports = await this.reports();
+    return { state: state(), self, nowMs: wallMs(), votersNow: votersNow(), reports };
   }
 
   async status(): Promise<ClusterStatus | null> {
@@ -106,6 +107,7 @@ export class ClusterMonitor {
       nodes,
       noQuorum,
       network,
+      scheduled: state.scheduled ?? [],
       advice: voteAdvice(state, this.options.votersNow()) ?? zoneAdvice(state, this.options.votersNow()),
       failover: lastFailover(state),
     };

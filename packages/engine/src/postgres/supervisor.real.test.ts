@@ -113,6 +113,12 @@ test('I-TIMELINE-3: a standby that went along to a timeline nobody kept cannot f
 test('I-ELECT-10: segments that were made in advance and hold nothing yet keep a node from no vote', async () => {
   const primary = await cluster.primary('node-1');
   const standby = await cluster.standby('node-2', primary);
+  // What is read begins some segments before its end.
+  await sql(primary, 'CREATE TABLE t (n int)');
+  for (let round = 0; round < 3; round += 1) {
+    await sql(primary, 'INSERT INTO t VALUES (1)');
+    await sql(primary, 'SELECT pg_switch_wal()');
+  }
   await untilReceived(standby, primary);
   await primary.supervisor.kill('its host is lost');
   expect(await standby.supervisor.stopFast(20_000)).toMatchObject({ ok: true });

@@ -17,7 +17,7 @@ export interface WaldumpLimits {
 }
 
 /**
- * PostgreSQL's own reader of WAL, over a server's directory. The first segment is named on its command line: without a name it
+ * PostgreSQL's own reader of WAL, over a server's directory. The first and the last segment are named on its command line: without names it
  * takes the segment size from whichever file it finds first (pg_waldump.c, search_directory), and gives up when that is one
  * that was made in advance and holds nothing yet.
  */
@@ -32,7 +32,7 @@ export function waldump(
     args: [
       ...['--path', join(place.dataDir, 'pg_wal')],
       ...['--start', formatLsn(fromLsn), '--end', formatLsn(limitLsn), ...extra],
-      walFileName(timeline, fromLsn, segmentBytes),
+      ...[walFileName(timeline, fromLsn, segmentBytes), walFileName(timeline, limitLsn - 1n, segmentBytes)],
     ],
     osUser: place.osUser,
     ...limits,

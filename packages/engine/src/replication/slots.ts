@@ -13,6 +13,11 @@ const ownSlotsSql = `
 SELECT slot_name, active, wal_status FROM pg_replication_slots
 WHERE slot_type = 'physical' AND NOT temporary AND slot_name LIKE 'quantadb\\_%'`;
 
+/** Made by QuantaDB for a member; slots with other names are the user's. */
+export function isOwnSlot(name: string): boolean {
+  return name.startsWith('quantadb_');
+}
+
 /**
  * Makes sure that this server, primary or standby, keeps WAL for every one of `nodes`. A slot whose WAL is lost is made
  * anew: it would refuse its standby for ever.

@@ -1,5 +1,5 @@
 import { isOpen } from '../cluster/step-helpers.ts';
-import type { ClusterState } from '../contract/cluster-state.ts';
+import { type ClusterState, usualWeight } from '../contract/cluster-state.ts';
 import type { NodeStatus } from '../contract/status.ts';
 import type { RouterTopology } from './topology.ts';
 
@@ -34,7 +34,7 @@ export function topologyOf({ state, nodes, self, socketDirectory }: TopologyInpu
       const isStreaming = seen?.role === 'standby' && seen.state === 'streaming';
       return [
         {
-          ...{ name, host: postgres.host, port: postgres.port, weight: 1 },
+          ...{ name, host: postgres.host, port: postgres.port, weight: policy.weight ?? usualWeight },
           socketDirectory: name === self ? socketDirectory : null,
           isReadable: isStreaming && phase === 'active' && maintenance === null && !policy.noLoadBalance,
           lagBytes: seen?.lagBytes ?? null,

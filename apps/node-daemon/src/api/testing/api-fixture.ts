@@ -145,6 +145,7 @@ export function demoStatus(parts: Partial<NodeStatus> = {}): ClusterStatus {
     noQuorum: null,
     network: null,
     advice: null,
+    scheduled: [],
     failover: null,
   };
 }

@@ -13,6 +13,7 @@ import { throughConsole, throughDaemon } from '../steering.ts';
 import { findConsole, Target } from '../target.ts';
 import { UsageError } from '../usage-error.ts';
 import { type GlobalOptions, print, wholeNumber } from './options.ts';
+import { addScheduled, type Timing, timed, withTiming } from './schedule.ts';
 
 export function addChanges(program: Command, options: () => GlobalOptions): void {
   const perform = async (intent: Intent) => {
@@ -28,24 +29,22 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
   addNode(program, perform);
   addFollowUps(program, options, perform);
   addCluster(program, options);
-  program
-    .command('rolling-restart')
+  addScheduled(program, options, perform);
+  withTiming(program.command('rolling-restart'))
     .description('restart every node: the standbys one by one, then a switchover')
-    .action(() => perform({ kind: 'rolling-restart' }));
+    .action((own: Timing) => perform(timed({ kind: 'rolling-restart' }, own)));
   const upgrade = program
     .command('upgrade')
     .description('bring what was installed on every host into use, node by node');
-  upgrade
-    .command('postgres')
+  withTiming(upgrade.command('postgres'))
     .description('PostgreSQL of the same major version: standbys first, then a switchover')
     .option('--programs <directory>', 'where they are on every host (default: where they were)')
-    .action((own: { programs?: string }) =>
-      perform({ kind: 'upgrade-postgres', directory: own.programs ?? null }),
+    .action((own: Timing & { programs?: string }) =>
+      perform(timed({ kind: 'upgrade-postgres', directory: own.programs ?? null }, own)),
     );
-  upgrade
-    .command('daemons')
+  withTiming(upgrade.command('daemons'))
     .description('QuantaDB itself; PostgreSQL goes on')
-    .action(() => perform({ kind: 'restart-daemons' }));
+    .action((own: Timing) => perform(timed({ kind: 'restart-daemons' }, own)));
   program
     .command('parameters [name=value...]')
     .description('change PostgreSQL parameters of the whole cluster')
@@ -61,11 +60,12 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
     .action((mode: string, strictness: string | undefined, own: DurabilitySettings) =>
       perform({ kind: 'set-durability', durability: durabilityOf(mode, strictness, own) }),
     );
-  program
-    .command('switchover')
+  withTiming(program.command('switchover'))
     .description('make another node the primary, without losing a write')
     .option('--to <node>', 'which one (default: the best)')
-    .action((own: { to?: string }) => perform({ kind: 'switchover', to: own.to ?? null }));
+    .action((own: Timing & { to?: string }) =>
+      perform(timed({ kind: 'switchover', to: own.to ?? null }, own)),
+    );
   const maintenance = program.command('maintenance').description('keep reads and failovers away from a node');
   maintenance
     .command('on <node>')
@@ -96,10 +96,9 @@ function addNode(program: Command, perform: (intent: Intent) => Promise<void>): 
     .command('replace <node> <host>')
     .description('put a spare host in the place of a node: it joins, then the node leaves')
     .action((name: string, host: string) => perform({ kind: 'replace-node', node: name, host }));
-  node
-    .command('restart <node>')
+  withTiming(node.command('restart <node>'))
     .description('restart PostgreSQL of a standby')
-    .action((name: string) => perform({ kind: 'restart-node', node: name }));
+    .action((name: string, own: Timing) => perform(timed({ kind: 'restart-node', node: name }, own)));
   node
     .command('reinitialise <node>')
     .description('give up the data of a standby and clone the primary’s anew')
@@ -109,7 +108,8 @@ function addNode(program: Command, perform: (intent: Intent) => Promise<void>): 
     .description('what a node is used for, and where it stands')
     .option('--priority <0-100>', 'of nodes with the same WAL the highest becomes primary (usual: 50)')
     .option('--failover <yes|no>', 'whether it may become primary')
-    .option('--reads <yes|no>', 'whether health endpoints send reads to it')
+    .option('--reads <yes|no>', 'whether health endpoints and routers send reads to it')
+    .option('--weight <1-100>', 'its share of the reads that routers spread (usual: 10)')
     .option('--zone <name>', 'what fails together has the same name; "none": in no zone')
     .action((name: string, own: NodeSettings) =>
       perform({ kind: 'set-node', node: name, change: nodeChangeOf(own) }),

@@ -142,6 +142,8 @@ export class ModelDatabase implements Database {
   }
 
   /** The model keeps all of its WAL. */
+  readonly mirror = null;
+
   async holdsWal(): Promise<boolean> {
     return true;
   }

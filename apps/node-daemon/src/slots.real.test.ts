@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import { withFreshConnection } from '@quantadb/engine/postgres/connection';
+import { pollUntil } from '@quantadb/engine/shared/deadline';
+import { expect, test } from 'vitest';
+import { sharedCluster } from './testing/shared-cluster.ts';
+
+const names = ['node-1', 'node-2', 'node-3'];
+const shared = sharedCluster(names);
+
+/** As the superuser, on the host itself. */
+function query<Row>(name: string, text: string): Promise<Row[]> {
+  const cluster = shared();
+  const place = { runDir: join(cluster.host(name).config.runDir, 'pg'), port: cluster.portOf(name) };
+  return withFreshConnection(place, { what: text, timeoutMs: 60_000 }, async (client) => {
+    return (await client.query(text)).rows as Row[];
+  });
+}
+
+async function restartOf(name: string, slot: string): Promise<string | null> {
+  const rows = await query<{ at: string | null }>(
+    name,
+    `SELECT restart_lsn::text AS at FROM pg_replication_slots WHERE slot_name = '${slot}'`,
+  );
+  return rows[0]?.at ?? null;
+}
+
+async function others(): Promise<{ primary: string; standbys: string[] }> {
+  const { name: primary } = await shared().primary();
+  return { primary, standbys: names.filter((name) => name !== primary) };
+}
+
+function untilSlot(name: string, slot: string, is: (at: string | null) => boolean): Promise<true> {
+  const reached = async () => (is(await restartOf(name, slot)) ? true : undefined);
+  return pollUntil(reached, { what: `${slot} on ${name}`, timeoutMs: 20_000, intervalMs: 200 });
+}
+
+/** WAL that fills segments, and removes what nobody keeps, on every node that is there. */
+async function turnOver(primary: string, standbys: string[]): Promise<void> {
+  await query(primary, 'CREATE TABLE IF NOT EXISTS bulk (filler text)');
+  for (let round = 0; round < 6; round += 1) {
+    await query(primary, 'INSERT INTO bulk SELECT repeat(md5(n::text), 100) FROM generate_series(1, 6000) n');
+    const [row] = await query<{ lsn: string }>(primary, 'SELECT pg_switch_wal()::text AS lsn');
+    await query(primary, 'CHECKPOINT');
+    for (const name of standbys) {
+      const hasReplayed = async () => {
+        const [seen] = await query<{ done: boolean }>(
+          name,
+          `SELECT pg_last_wal_replay_lsn() > '${row?.lsn}'::pg_lsn AS done`,
+        );
+        return seen?.done ? true : undefined;
+      };
+      await pollUntil(hasReplayed, { what: `${name} replays`, timeoutMs: 30_000, intervalMs: 50 });
+      await query(name, 'CHECKPOINT');
+    }
+  }
+}
+
+test('I-SLOT-1: a slot of the user’s is on every node, follows its consumer, survives a switchover, and goes when it is dropped', async () => {
+  const cluster = shared();
+  const { primary, standbys } = await others();
+  await query(primary, "SELECT pg_create_physical_replication_slot('consumer', true)");
+  await query(standbys[0] ?? '', "SELECT pg_create_physical_replication_slot('made_here', true)");
+  for (const name of standbys) await untilSlot(name, 'consumer', (at) => at !== null);
+  await query(primary, 'CREATE TABLE moved AS SELECT generate_series(1, 10000) AS n');
+  await query(primary, "SELECT pg_replication_slot_advance('consumer', pg_current_wal_lsn())");
+  const at = await restartOf(primary, 'consumer');
+  for (const name of standbys) await untilSlot(name, 'consumer', (found) => found === at);
+  await cluster.run(primary, { kind: 'switchover', to: standbys[0] ?? '' });
+  await cluster.untilHealthy();
+  expect(await restartOf(standbys[0] ?? '', 'consumer')).toBe(at);
+  await query(standbys[0] ?? '', "SELECT pg_drop_replication_slot('consumer')");
+  for (const name of [primary, standbys[1] ?? ''])
+    await untilSlot(name, 'consumer', (found) => found === null);
+  expect(await restartOf(standbys[0] ?? '', 'made_here')).not.toBeNull();
+  await query(standbys[0] ?? '', "SELECT pg_drop_replication_slot('made_here')");
+});
+
+test('I-SLOT-2: after a failover a standby that was away finds the WAL it needs on the new primary', async () => {
+  const cluster = shared();
+  const { primary, standbys } = await others();
+  const [away = '', heir = ''] = standbys;
+  const keep = { wal_keep_size: '0', max_wal_size: '64MB', min_wal_size: '32MB' };
+  await cluster.run(primary, { kind: 'set-parameters', parameters: keep });
+  const slot = `quantadb_${away.replaceAll('-', '_')}`;
+  await untilSlot(heir, slot, (at) => at !== null);
+  await cluster.killNode(away);
+  await turnOver(primary, [heir]);
+  const [first] = await query<{ segments: number }>(
+    heir,
+    `SELECT count(*)::int AS segments FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'`,
+  );
+  expect(first?.segments).toBeGreaterThan(6);
+  await cluster.killNode(primary);
+  await cluster.startDaemon(away);
+  await cluster.until('the heir is primary', (status) => status.primary === heir);
+  const streams = ({ nodes }: { nodes: { name: string; state: string }[] }) =>
+    nodes.find(({ name }) => name === away)?.state === 'streaming';
+  await cluster.until('the one that was away streams', streams);
+  const events = (await cluster.host(heir).client.events(0)).map((event) => event.message);
+  expect(events.filter((message) => message.startsWith(`${away} starts over`))).toEqual([]);
+  await cluster.startDaemon(primary);
+  await cluster.untilHealthy();
+});
+
+test('a slot whose consumer is away for too long is told of', async () => {
+  const cluster = shared();
+  const { primary, standbys } = await others();
+  await cluster.run(primary, {
+    kind: 'set-parameters',
+    parameters: {
+      wal_keep_size: '0',
+      max_wal_size: '64MB',
+      min_wal_size: '32MB',
+      max_slot_wal_keep_size: '32MB',
+    },
+  });
+  await query(primary, "SELECT pg_create_physical_replication_slot('absent', true)");
+  await turnOver(primary, standbys);
+  const told = async () =>
+    (await cluster.host(primary).client.events(0)).find(
+      ({ message }) => message.includes('slot absent') && message.includes('of no more use'),
+    );
+  await pollUntil(told, { what: 'the event', timeoutMs: 20_000, intervalMs: 200 });
+  await query(primary, "SELECT pg_drop_replication_slot('absent')");
+});

@@ -1,0 +1,65 @@
+import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
+import { messageOf } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { Database } from './database.ts';
+import type { Peers } from './peer-protocol.ts';
+
+interface SlotFollowerOptions {
+  database: Database;
+  peers: Peers;
+  state(): ClusterState | null;
+  logger: Logger;
+  clock?: Clock;
+}
+
+const everyMs = 5000;
+const askDeadlineMs = 3000;
+
+/**
+ * A standby's slots follow those of its primary. Beside the agent's queue, not in it: a primary that does not answer must not keep this node
+ * from being sealed.
+ */
+export class SlotFollower {
+  private readonly options: SlotFollowerOptions;
+  private readonly clock: Clock;
+  private nextAtMs = 0;
+  private isBusy = false;
+  private complained = '';
+
+  constructor(options: SlotFollowerOptions) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+  }
+
+  /** Called often; looks now and then. */
+  keep(primary: Member): void {
+    const { mirror } = this.options.database;
+    const nowMs = this.clock.monotonicMs();
+    if (!mirror || this.isBusy || nowMs < this.nextAtMs) return;
+    this.isBusy = true;
+    this.nextAtMs = nowMs + everyMs;
+    void this.follow(mirror, primary).finally(() => {
+      this.isBusy = false;
+    });
+  }
+
+  private async follow(mirror: NonNullable<Database['mirror']>, primary: Member): Promise<void> {
+    try {
+      const input = { clusterId: this.options.state()?.clusterId ?? '' };
+      const answer = await this.options.peers.call(primary, 'kept-slots', {
+        ...{ input, deadlineMs: askDeadlineMs },
+      });
+      // Whoever is no primary (yet, or any more) has no slots to go by.
+      if (answer.slots) this.complain((await mirror.follow(answer.slots)).problems.join('; '));
+    } catch (error) {
+      this.options.logger.debug({ error: messageOf(error) }, 'the slots could not be looked at');
+    }
+  }
+
+  private complain(problems: string): void {
+    if (problems === this.complained) return;
+    this.complained = problems;
+    if (problems !== '') this.options.logger.warn({ problems }, 'slots could not be made like the primary’s');
+  }
+}
