@@ -100,6 +100,25 @@ test('restarts PostgreSQL of a standby by click', async () => {
   await expect(page.getByText('All operations')).toBeVisible({ timeout: 60_000 });
 });
 
+test('schedules a restart for later, shows it, and takes it back', async () => {
+  await openMenu('spare-1');
+  await page.getByRole('menuitem', { name: 'Restart PostgreSQL…' }).click();
+  const later = new Date(Date.now() + 3_600_000);
+  const local = new Date(later.getTime() - later.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  await page.getByRole('dialog').getByLabel('Begins at').fill(local);
+  await expect(page.getByText('or within 30 minutes of it: Restart PostgreSQL')).toBeVisible({
+    timeout: 20_000,
+  });
+  await confirm('Schedule: Restart PostgreSQL on spare-1', 'while nobody works');
+  const panel = page.locator('section', { has: page.getByRole('heading', { name: 'Scheduled' }) });
+  await expect(panel.getByText('Restart PostgreSQL on spare-1')).toBeVisible({ timeout: 20_000 });
+  await expect(panel.getByText('while nobody works')).toBeVisible();
+  await panel.getByRole('button', { name: 'Take back…' }).click();
+  await expect(page.getByText('Take back a restart of spare-1')).toBeVisible({ timeout: 20_000 });
+  await confirm('Take back what is scheduled');
+  await expect(panel).toBeHidden({ timeout: 20_000 });
+});
+
 test('switches over to the node that was chosen, for a reason', async () => {
   const before = (await system.primary()).name;
   const target = before === 'node-3' ? 'node-2' : 'node-3';
