@@ -6,16 +6,17 @@ import type { Intent } from './intent.ts';
 
 type Timed = Extract<Intent, { kind: 'schedule-operation' }>['request'];
 
-const timedKinds: ReadonlySet<string> = new Set([
-  'switchover',
-  'restart-node',
-  'rolling-restart',
-  'restart-daemons',
-  'upgrade-postgres',
-]);
+/** As a record, so that one that is added there has to be added here. */
+const timedKinds: Record<Timed['kind'], true> = {
+  switchover: true,
+  'restart-node': true,
+  'rolling-restart': true,
+  'restart-daemons': true,
+  'upgrade-postgres': true,
+};
 
 function isTimed(intent: Intent): intent is Timed {
-  return timedKinds.has(intent.kind);
+  return Object.hasOwn(timedKinds, intent.kind);
 }
 
 /** Empty: at once. The cluster keeps the time itself, so this page need not stay open. */

@@ -10,10 +10,11 @@ import { filesOf, type NodePlace, superuserRole } from '../postgres/layout.ts';
 import { ensureOwnedDirectory, writeOwnedFile } from '../postgres/owned-file.ts';
 import { isOwnedSetting } from '../postgres/settings.ts';
 import { QuantaError } from '../shared/errors.ts';
+import { momentWords } from '../shared/words.ts';
 import { restoreToScratch } from './drill.ts';
 import { renderConfiguration } from './engines/pgbackrest/configuration.ts';
 import { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
-import { momentWords, planRecovery } from './recovery-plan.ts';
+import { planRecovery } from './recovery-plan.ts';
 import { RepositoryReader } from './repository-reader.ts';
 
 /** Packaged servers use this; a host without data has nothing to read another size from. */

@@ -3,7 +3,7 @@ import type { RepositoryView, RestorableIntervalView } from '../contract/backup-
 import type { RestorePlan, RestoreRefusal } from '../contract/restore.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
 import { parseLsn } from '../postgres/lsn.ts';
-import { sizeWords } from '../shared/words.ts';
+import { momentWords, sizeWords } from '../shared/words.ts';
 import type { RecoveryTarget, StoredBackup } from './engine.ts';
 
 /**
@@ -328,10 +328,6 @@ function refuse(
   nearest: RestoreRefusal['nearest'],
 ): RecoveryPlanning {
   return { ok: false, refusal: { reason, message, nearest } };
-}
-
-export function momentWords(atMs: number): string {
-  return `${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
 function ageWords(ms: number): string {

@@ -104,7 +104,7 @@ export class RepositoryReader {
     signal?: AbortSignal,
   ): Promise<RepositoryView['intervals'][number]> {
     const arrivedMs = archivedAt.get(lastWal[0] ?? '');
-    const cameByMs = arrivedMs === undefined ? null : Math.floor(arrivedMs / 1000) * 1000 + 999;
+    const cameByMs = arrivedMs === undefined ? null : arrivedMs + 999;
     const toMs = this.moments ? await this.moments.lastCommitMs(lastWal, signal) : cameByMs;
     // Without a commit after the backup its own end is the only moment there is.
     return { ...interval, toMs: toMs === null ? null : Math.max(toMs, interval.fromMs) };

@@ -1,8 +1,8 @@
 import type { Operation } from '../contract/cluster-state.ts';
 import { schedulableSchema, scheduledSchema } from '../contract/schedule.ts';
+import { momentWords } from '../shared/words.ts';
 import type { Commander } from './commander.ts';
 import type { StepHandler } from './operation-runner.ts';
-import { momentWords } from './scheduling.ts';
 import { submitOrRefuse } from './step-helpers.ts';
 
 interface ScheduleResources {

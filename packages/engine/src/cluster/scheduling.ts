@@ -1,5 +1,6 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { Schedulable, Scheduled, ScheduleRequest } from '../contract/schedule.ts';
+import { momentWords } from '../shared/words.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 import type { PlanBody } from './plan-body.ts';
@@ -22,11 +23,6 @@ export function scheduleWords(request: Schedulable): string {
     case 'upgrade-postgres':
       return 'an upgrade of PostgreSQL';
   }
-}
-
-/** To the second, in UTC. */
-export function momentWords(atMs: number): string {
-  return `${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
 /** @param now what the operation would be if it were asked for now */

@@ -45,16 +45,21 @@ export class SlotFollower {
   }
 
   private async follow(mirror: NonNullable<Database['mirror']>, primary: Member): Promise<void> {
-    try {
-      const input = { clusterId: this.options.state()?.clusterId ?? '' };
-      const answer = await this.options.peers.call(primary, 'kept-slots', {
-        ...{ input, deadlineMs: askDeadlineMs },
+    const { peers, logger } = this.options;
+    const input = { clusterId: this.options.state()?.clusterId ?? '' };
+    const answer = await peers
+      .call(primary, 'kept-slots', { input, deadlineMs: askDeadlineMs })
+      .catch((error: unknown) => {
+        logger.debug({ error: messageOf(error) }, 'the primary did not say what it keeps WAL for');
+        return null;
       });
-      // Whoever is no primary (yet, or any more) has no slots to go by.
-      if (answer.slots) this.complain((await mirror.follow(answer.slots)).problems.join('; '));
-    } catch (error) {
-      this.options.logger.debug({ error: messageOf(error) }, 'the slots could not be looked at');
-    }
+    // Whoever is no primary (yet, or any more) has no slots to go by.
+    if (!answer?.slots) return;
+    const problems = await mirror.follow(answer.slots).then(
+      (followed) => followed.problems.join('; '),
+      (error: unknown) => messageOf(error),
+    );
+    this.complain(problems);
   }
 
   private complain(problems: string): void {
