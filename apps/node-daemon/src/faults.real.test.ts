@@ -83,8 +83,10 @@ function asPostgres(command: string[]): boolean {
 }
 
 /** Writes WAL until there is no room for a new segment; what is there already is used up first. */
-async function fillWal(name: string): Promise<void> {
+async function fillWal(name: string, disk: LoopDisk): Promise<void> {
+  // Before the disk is full: the rows that are written all along may end the server at once.
   const client = await cluster.connect(name);
+  await disk.fill(true);
   const write = () => client.query("SELECT pg_logical_emit_message(true, 'test', repeat('x', 1000000))");
   for (let megabytes = 0; megabytes < diskMb; megabytes += 1) {
     const isDone = await write().then(
@@ -204,8 +206,7 @@ describe('the disk of the primary goes wrong', () => {
     const { name } = await cluster.primary();
     const disk = disks.get(name);
     if (!disk) return skip('file systems cannot be mounted here');
-    await disk.fill(true);
-    await fillWal(name);
+    await fillWal(name, disk);
     await expectFailover(name);
     await disk.fill(false);
     if (!cluster.host(name).daemon) await cluster.startDaemon(name);
