@@ -2,6 +2,7 @@ import type { TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { CopyProgress } from '../postgres/copy-progress.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
+import type { TornRecord } from '../postgres/torn-record.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
 import type { SlotMirror } from '../replication/slot-mirror.ts';
 import type { SynchronousOrder } from '../replication/synchronous.ts';
@@ -114,6 +115,8 @@ export interface Database {
   applySynchronous(order: SynchronousOrder): Promise<void>;
   /** A standby's slots after those of its primary; null where there are no slots. */
   readonly mirror: Pick<SlotMirror, 'kept' | 'lost' | 'follow'> | null;
+  /** What a failover left of a record that was on its way; null where there are none. */
+  readonly torn: Pick<TornRecord, 'reachesOver' | 'erase'> | null;
   ensureSlots(nodes: string[]): Promise<void>;
   dropSlotsExcept(nodes: string[]): Promise<void>;
   /** Of a primary: whether the WAL after that position is still there for a standby to stream. */

@@ -1,5 +1,6 @@
-import type { ClusterState } from '../contract/cluster-state.ts';
+import type { ClusterState, WalPosition } from '../contract/cluster-state.ts';
 import { compareLsn } from '../postgres/lsn.ts';
+import { forkPointOf } from '../postgres/timeline-history.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
@@ -10,7 +11,11 @@ import { SlotFollower } from './slot-follower.ts';
 
 type FollowerOptions = NodeAgentOptions & { show(activity: Activity): void };
 type Follow = Extract<Desire, { kind: 'follow' }>;
-type Proof = { kind: 'contained' } | { kind: 'diverged'; forkLsn: string | null } | { kind: 'wait' };
+type Proof =
+  /** `end`: of local WAL; null when only the votes tell. */
+  | { kind: 'contained'; end: WalPosition | null }
+  | { kind: 'diverged'; forkLsn: string | null }
+  | { kind: 'wait' };
 
 /** A standby that does not stream is asked this often whether its WAL is still part of the history. */
 const proveEveryMs = 2000;
@@ -107,9 +112,11 @@ export class Follower {
     if (proof.kind === 'contained') {
       if (isRunning && (await this.isStarved(desire)))
         return this.startOver(`${desire.upstream.name} no longer has the WAL it needs`);
-      const isStray = isRunning && (await this.isStray(desire));
-      if (isStray) await database.stopFast(stopDeadlineMs);
-      return this.attach(desire, isRunning && !isStray);
+      const torn = await this.tornAt(proof.end, desire);
+      const mustRestart = isRunning && (torn !== null || (await this.isStray(desire)));
+      if (mustRestart) await database.stopFast(stopDeadlineMs);
+      if (torn) await database.torn?.erase(torn);
+      return this.attach(desire, isRunning && !mustRestart);
     }
     if (proof.kind === 'wait') return;
     if (await this.rejoin.rewind(desire, proof.forkLsn, signal)) return this.attachRewound(desire);
@@ -199,6 +206,20 @@ export class Follower {
     return true;
   }
 
+  /** Where this node's WAL ends, if that is where the primary's timeline begins and a part of a record is in the way there. */
+  private async tornAt(end: WalPosition | null, desire: Follow): Promise<WalPosition | null> {
+    const { database, logger } = this.options;
+    const timelines = this.options.state()?.timelines ?? [];
+    const forkLsn = end && forkPointOf(end.timeline, { current: desire.timeline, timelines });
+    if (!database.torn || !end || !forkLsn || compareLsn(forkLsn, end.lsn) !== 0) return null;
+    if (!(await database.torn.reachesOver(end))) return null;
+    logger.warn(
+      { end },
+      'a record was cut off here by the failover, and reaches into the next segment: restart',
+    );
+    return end;
+  }
+
   /**
    * It stood still or was away for so long that the primary has removed the WAL that comes next (`max_slot_wal_keep_size`): it would
    * ask for ever. Only the primary of this reign can tell.
@@ -259,11 +280,11 @@ export class Follower {
           state: 'waiting',
           detail: `${desire.upstream.name} has not opened epoch ${desire.epoch} yet`,
         });
-      return { kind: isSafe ? 'contained' : 'wait' };
+      return isSafe ? { kind: 'contained', end: null } : { kind: 'wait' };
     }
     const position = isRunning ? await database.position() : await database.exactEndOfWal();
     const verdict = database.judge(position, desire.timeline, state.timelines);
-    if (verdict.kind === 'contained') return verdict;
+    if (verdict.kind === 'contained') return { kind: 'contained', end: position };
     // An unknown timeline was opened by a reign that the cluster never built on: nothing on it was acknowledged.
     this.options.logger.warn({ position, verdict }, 'local WAL left the history of the cluster');
     return { kind: 'diverged', forkLsn: verdict.kind === 'diverged' ? verdict.forkLsn : null };

@@ -11,6 +11,7 @@ import { RewindSource } from '../postgres/rewind-source.ts';
 import type { ServerSample } from '../postgres/sample.ts';
 import { PostgresSupervisor, type SupervisorOptions } from '../postgres/supervisor.ts';
 import { ancestryOf, judgeHistory } from '../postgres/timeline-history.ts';
+import { TornRecord } from '../postgres/torn-record.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
 import { haveConfirmed } from '../replication/confirmed.ts';
 import { holdsWal } from '../replication/kept-wal.ts';
@@ -46,6 +47,7 @@ export class PostgresDatabase implements Database {
   private readonly supervisor: PostgresSupervisor;
   private readonly rewindSource: RewindSource;
   readonly mirror: SlotMirror;
+  readonly torn: TornRecord;
   private readonly timer: NodeJS.Timeout;
   private lag = new LagRing();
   private readonly memory = new StandbyMemory();
@@ -63,6 +65,7 @@ export class PostgresDatabase implements Database {
     this.supervisor = new PostgresSupervisor(supervised);
     const files = stateDirectory(options.stateDir);
     this.mirror = new SlotMirror(this.supervisor.pool, options.nodeName, files);
+    this.torn = new TornRecord(options);
     this.cancelled = new CancelledWaits(filesOf(supervised).logFile);
     this.rewindSource = new RewindSource(supervised, options.logger);
     options.host.onExit(() => {

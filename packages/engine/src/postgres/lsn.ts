@@ -7,7 +7,7 @@
 const lsnSpan = 1n << 64n;
 
 /** WAL pages, fixed when PostgreSQL is compiled; Debian and every packaged build use 8 kB. */
-const walPageBytes = 8192n;
+export const walPageBytes = 8192n;
 const shortPageHeaderBytes = 24n;
 const longPageHeaderBytes = 40n;
 const recordAlignmentBytes = 8n;
@@ -86,12 +86,17 @@ export function endOfRecord(
   while (remaining > room) {
     remaining -= room;
     position += room;
-    const header = position % segment === 0n ? longPageHeaderBytes : shortPageHeaderBytes;
+    const header = pageHeaderAt(position, segmentBytes);
     position += header;
     room = walPageBytes - header;
   }
   const end = position + roundUp(remaining, recordAlignmentBytes);
   return record.isSwitch ? roundUp(end, segment) : end;
+}
+
+/** Of the page that begins at `lsn`, in bytes: a segment's first page has more to say. */
+export function pageHeaderAt(lsn: bigint, segmentBytes: number): bigint {
+  return lsn % BigInt(segmentBytes) === 0n ? longPageHeaderBytes : shortPageHeaderBytes;
 }
 
 function roundUp(value: bigint, unit: bigint): bigint {

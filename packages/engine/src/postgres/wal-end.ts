@@ -1,6 +1,5 @@
 import { constants } from 'node:fs';
 import { access, open } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { WalPosition } from '../contract/cluster-state.ts';
 import { systemClock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
@@ -8,7 +7,8 @@ import { type CommandResult, lastLines } from './command.ts';
 import { readControlData } from './control-data.ts';
 import { type LocalTimeline, localTimelines, readHistories } from './history-files.ts';
 import type { NodePlace } from './layout.ts';
-import { endOfRecord, formatLsn, parseLsn, segmentStart, walFileName } from './lsn.ts';
+import { formatLsn, parseLsn, segmentStart } from './lsn.ts';
+import { segmentPath, type WalFiles } from './wal-record.ts';
 import { waldump } from './waldump.ts';
 
 const pageHeaderBytes = 24;
@@ -75,43 +75,18 @@ async function newestEnd(
   return null;
 }
 
-/** End of the last complete record at or after `fromLsn`, or null when there is none. */
+/**
+ * End of the last complete record at or after `fromLsn`, or null when there is none. pg_waldump says it above its statistics,
+ * however its reading ended, and without printing a record: one with a long message takes longer to print than a vote may take.
+ */
 async function endOnTimeline(reader: WalReader, timeline: number, fromLsn: bigint): Promise<bigint | null> {
   const limitLsn = await endOfSegments(reader, timeline, fromLsn);
   if (limitLsn === null) return null;
-  const range = { timeline, fromLsn, limitLsn };
-  const quiet = await read(reader, range, ['--quiet']);
-  const last = /error in WAL record at ([0-9A-F]+\/[0-9A-F]+):/.exec(quiet.stderr)?.[1];
-  if (last !== undefined) {
-    const lastLsn = parseLsn(last);
-    const shown = await read(reader, { timeline, fromLsn: lastLsn, limitLsn }, ['--limit=1']);
-    return requireEnd(reader, shown);
-  }
-  if (/could not find a valid record after/.test(quiet.stderr)) return null;
-  if (quiet.code !== 0) throw new QuantaError('POSTGRES_FAILED', `pg_waldump: ${lastLines(quiet.stderr, 3)}`);
-  // It read to the limit without complaint, and quietly: the last record is in the last segment, or spans into it.
-  const lastSegment = segmentStart(limitLsn - 1n, reader.segmentBytes);
-  const tail = await read(reader, { ...range, fromLsn: lastSegment > fromLsn ? lastSegment : fromLsn }, []);
-  return endOfLastLine(reader, tail) ?? requireEnd(reader, await read(reader, range, []));
-}
-
-function requireEnd(reader: WalReader, shown: CommandResult): bigint {
-  const end = endOfLastLine(reader, shown);
-  if (end !== null) return end;
-  const words = lastLines(shown.stderr, 3);
-  throw new QuantaError('POSTGRES_FAILED', `pg_waldump showed no record: ${words}`);
-}
-
-function endOfLastLine(reader: WalReader, shown: CommandResult): bigint | null {
-  const line = shown.stdout.split('\n').findLast((each) => each.startsWith('rmgr:'));
-  const match =
-    /^rmgr: (\S+)\s.*?len \(rec\/tot\):\s*\d+\/\s*(\d+),.*?lsn: ([0-9A-F]+\/[0-9A-F]+),.*?desc: (.*)$/.exec(
-      line ?? '',
-    );
-  if (!match?.[2] || !match[3]) return null;
-  const isSwitch = match[1] === 'XLOG' && (match[4] ?? '').startsWith('SWITCH');
-  const record = { startLsn: parseLsn(match[3]), totalBytes: Number(match[2]), isSwitch };
-  return endOfRecord(record, reader.segmentBytes);
+  const shown = await read(reader, { timeline, fromLsn, limitLsn }, ['--stats']);
+  const end = /^WAL statistics between \S+ and ([0-9A-F]+\/[0-9A-F]+):/m.exec(shown.stdout)?.[1];
+  if (end !== undefined) return parseLsn(end);
+  if (/could not find a valid record after/.test(shown.stderr)) return null;
+  throw new QuantaError('POSTGRES_FAILED', `pg_waldump (code ${shown.code}): ${lastLines(shown.stderr, 3)}`);
 }
 
 function read(
@@ -127,7 +102,10 @@ function read(
 /** End of the last segment file with WAL that follows `fromLsn`'s without a gap; null when not even that one has any. */
 async function endOfSegments(reader: WalReader, timeline: number, fromLsn: bigint): Promise<bigint | null> {
   let end = segmentStart(fromLsn, reader.segmentBytes);
-  while ((await hasSegment(reader, timeline, end)) && (await isWritten(segmentPath(reader, timeline, end))))
+  while (
+    (await hasSegment(reader, timeline, end)) &&
+    (await isWritten(segmentPath(filesOf(reader, timeline), end)))
+  )
     end += BigInt(reader.segmentBytes);
   return end > fromLsn ? end : null;
 }
@@ -145,7 +123,7 @@ async function isWritten(path: string): Promise<boolean> {
 
 async function hasSegment(reader: WalReader, timeline: number, lsn: bigint): Promise<boolean> {
   try {
-    await access(segmentPath(reader, timeline, lsn), constants.R_OK);
+    await access(segmentPath(filesOf(reader, timeline), lsn), constants.R_OK);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
@@ -164,7 +142,7 @@ async function syncSegments(
   let lsn = segmentStart(range.fromLsn, reader.segmentBytes);
   for (; lsn < range.toLsn; lsn += BigInt(reader.segmentBytes)) {
     if (!(await hasSegment(reader, range.timeline, lsn))) continue;
-    const file = await open(segmentPath(reader, range.timeline, lsn), 'r+');
+    const file = await open(segmentPath(filesOf(reader, range.timeline), lsn), 'r+');
     try {
       await file.sync();
     } finally {
@@ -173,6 +151,6 @@ async function syncSegments(
   }
 }
 
-function segmentPath(reader: WalReader, timeline: number, lsn: bigint): string {
-  return join(reader.place.dataDir, 'pg_wal', walFileName(timeline, lsn, reader.segmentBytes));
+function filesOf({ place, segmentBytes }: WalReader, timeline: number): WalFiles {
+  return { dataDir: place.dataDir, timeline, segmentBytes };
 }
