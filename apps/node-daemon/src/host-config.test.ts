@@ -60,7 +60,7 @@ test('a witness has no PostgreSQL, and an older file no control plane', async ()
 test.each([
   ['version', { ...config, version: 2 }],
   ['name', { ...config, name: 'operator:ada' }],
-  ['kind', { ...config, kind: 'router' }],
+  ['kind', { ...config, kind: 'balancer' }],
   ['addresses.api.port', { ...config, addresses: { ...config.addresses, api: endpoint(70_000) } }],
   ['listenHost', { ...config, listenHost: '' }],
   ['dataDir', { ...config, dataDir: 'postgres/data' }],

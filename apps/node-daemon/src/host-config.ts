@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import { addressesSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
+import { addressesSchema, hostKindSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import { routerSettingsSchema } from '@quantadb/engine/router/settings';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
@@ -29,7 +29,7 @@ export type Hook = z.infer<typeof hookSchema>;
 export const hostConfigSchema = z.object({
   version: z.literal(1),
   name: nodeNameSchema,
-  kind: z.enum(['data', 'witness']),
+  kind: hostKindSchema,
   addresses: addressesSchema,
   /** The address the ports are opened on; `addresses` are what others dial. */
   listenHost: z.string().min(1),
@@ -100,7 +100,7 @@ export async function changeHostConfig(path: string, change: Partial<HostConfig>
 const meanings: Record<keyof HostConfig, string> = {
   version: 'Of the shape of this file.',
   name: 'In every list; fixed once the host is enrolled.',
-  kind: '"data" runs PostgreSQL; "witness" only votes on who is primary.',
+  kind: '"data" runs PostgreSQL; "witness" only votes on who is primary; "router" only takes clients to the others.',
   addresses: 'What other hosts and clients dial.',
   listenHost: 'The address the ports are opened on: 0.0.0.0 for every one of the machine.',
   stateDir: 'What the daemon must not lose: votes, the log of the cluster, seals.',

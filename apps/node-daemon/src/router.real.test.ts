@@ -5,12 +5,13 @@ import { credentials, RealCluster } from './testing/real-cluster.ts';
 
 let cluster: RealCluster;
 const nodes = ['node-1', 'node-2', 'node-3'];
+const edge = 'edge-1';
 
 beforeAll(async () => {
-  cluster = await RealCluster.create(nodes, { routers: true });
+  cluster = await RealCluster.create([...nodes, edge], { routers: true, routerHosts: [edge] });
   await cluster.startAll();
-  await cluster.form('node-1', ['node-2', 'node-3']);
-  await cluster.until('three routers', (status) => status.routers.length === 3);
+  await cluster.form('node-1', ['node-2', 'node-3', edge]);
+  await cluster.until('four routers', (status) => status.routers.length === 4);
   const client = await connect('node-1');
   await client.query('CREATE TABLE kept (id bigserial PRIMARY KEY, client int, n int)');
   await client.end();
@@ -62,7 +63,7 @@ function write(client: pg.Client, id: number, isOver: () => boolean): Promise<To
 async function under(work: () => Promise<void>): Promise<Told[]> {
   await (await connect('node-1')).query('TRUNCATE kept');
   const clients = await Promise.all(
-    Array.from({ length: 12 }, (_, index) => connect(nodes[index % 3] ?? '')),
+    Array.from({ length: 12 }, (_, index) => connect([...nodes, edge][index % 4] ?? '')),
   );
   let isOver = false;
   const writers = clients.map((client, index) => write(client, index, () => isOver));
@@ -84,9 +85,9 @@ async function under(work: () => Promise<void>): Promise<Told[]> {
 }
 
 it('one address per node serves the whole cluster, and status names it', async () => {
-  const status = await cluster.until('routers', ({ routers }) => routers.length === 3);
-  expect(status.routers.map(({ node }) => node)).toEqual(nodes);
-  for (const node of nodes) {
+  const status = await cluster.until('routers', ({ routers }) => routers.length === 4);
+  expect(status.routers.map(({ node }) => node).sort()).toEqual([edge, ...nodes]);
+  for (const node of [...nodes, edge]) {
     const client = await connect(node);
     const { rows } = await client.query('SELECT pg_is_in_recovery() AS standby');
     expect(rows).toEqual([{ standby: false }]);
@@ -154,4 +155,26 @@ it('a router that dies is there again', async () => {
     return client;
   };
   await pollUntil(again, { what: 'the router of node-2 answers', timeoutMs: 10_000, intervalMs: 50 });
+});
+
+it('I-ROUTER-7: a host that only routes has no vote and no data, and nothing waits for it', async () => {
+  const { nodes: seen, advice } = await cluster.untilHealthy();
+  const shown = {
+    kind: 'router',
+    role: 'router',
+    state: 'routing',
+    raft: 'learner',
+    sync: 'none',
+    address: null,
+  };
+  expect(seen.find(({ name }) => name === edge)).toMatchObject(shown);
+  expect(advice).toBeNull();
+  cluster.host(edge).daemon?.kill('SIGSTOP');
+  const client = await connect('node-1');
+  await client.query('INSERT INTO kept (client, n) VALUES (-1, 0)');
+  await client.end();
+  cluster.host(edge).daemon?.kill('SIGCONT');
+  await cluster.run('node-1', { kind: 'remove-node', node: edge });
+  const left = await cluster.untilHealthy();
+  expect(left.nodes.map(({ name }) => name)).not.toContain(edge);
 });

@@ -8,7 +8,7 @@ import { useMay } from '../shell/me.ts';
 export function NodeMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent: Intent): void }) {
   const may = useMay();
   if (!may.operate) return null;
-  if (node.kind === 'witness') return <WitnessMenu node={node} onChoose={onChoose} />;
+  if (node.kind !== 'data') return <NoDataMenu node={node} onChoose={onChoose} />;
   const isPrimary = node.role === 'primary';
   const notPrimary = node.state === 'streaming' ? null : 'It does not stream now.';
   const items = [
@@ -63,7 +63,7 @@ export function NodeMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent
 }
 
 /** It runs no PostgreSQL: all there is to do is to take it out. */
-function WitnessMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent: Intent): void }) {
+function NoDataMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent: Intent): void }) {
   const remove = () => onChoose({ kind: 'remove-node', node: node.name });
   const items = [{ label: 'Remove from the cluster…', isDanger: true, onSelect: remove }];
   return <Menu items={items} trigger={triggerFor(node.name)} />;

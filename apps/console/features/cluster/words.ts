@@ -19,6 +19,7 @@ const stateTones: Record<NodeStatus['state'], Tone> = {
   running: 'good',
   streaming: 'good',
   voting: 'good',
+  routing: 'good',
   'catching-up': 'working',
   cloning: 'working',
   rewinding: 'working',

@@ -25,7 +25,7 @@ export function parseBytes(text: string): number | null {
   return Number(match[1]) * (units[(match[2] ?? '').toLowerCase()] ?? 1);
 }
 
-const serving = new Set(['running', 'streaming', 'catching-up', 'read-only']);
+const serving = new Set(['running', 'streaming', 'catching-up', 'read-only', 'routing']);
 
 export const healthPaths = [
   '/health',
@@ -46,7 +46,7 @@ export function isHealthy(path: HealthPath, input: HealthInput, lag: LagLimit | 
     case '/health':
       return serving.has(report.state);
     case '/readiness':
-      if (report.kind === 'witness') return report.raft !== null && report.raft.leader !== null;
+      if (report.kind !== 'data') return report.raft !== null && report.raft.leader !== null;
       return report.state === 'running' || report.state === 'streaming';
     case '/primary':
       return report.role === 'primary' && report.state === 'running';

@@ -1,7 +1,7 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
-import { nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
+import { type HostKind, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { enrol } from '../enrol.ts';
@@ -23,10 +23,11 @@ export interface EnrolHostOptions {
   directory: string;
   /** Of a server that is to be adopted; undefined: a new one below `directory`. */
   dataDirectory: string | undefined;
-  ports: { postgres: number; api: number; raft: number };
+  /** `router` null: none on this host. */
+  ports: { postgres: number; api: number; raft: number; router: number | null };
   untested: boolean;
-  /** It votes on who is primary, and holds no data: no PostgreSQL is needed. */
-  witness: boolean;
+  /** Only `data` needs PostgreSQL. */
+  kind: HostKind;
 }
 
 const packagedUser = 'postgres';
@@ -44,8 +45,8 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
   const configFile = join(directory, 'host.json');
   await refuseSecond(configFile);
   const binDir = process.env.QUANTADB_POSTGRES_BIN;
-  const kind = options.witness ? 'witness' : 'data';
-  const postgres = options.witness ? null : await findPostgres({ binDir, allowUntested: options.untested });
+  const { kind } = options;
+  const postgres = kind === 'data' ? await findPostgres({ binDir, allowUntested: options.untested }) : null;
   if (postgres && !postgres.ok) refuseAll([postgres.problem]);
   const osUser = postgres && process.getuid?.() === 0 ? await userOf(options.dataDirectory) : null;
   if (osUser) await osUserNamed(osUser);
@@ -68,7 +69,7 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
       timing: 'lan',
       logLevel: 'info',
       hooks: [],
-      router: null,
+      router: ports.router === null ? null : { port: ports.router, listenHost: null, settings: {} },
     },
     stateDir: join(directory, 'state'),
     dataDir: options.dataDirectory ? resolve(options.dataDirectory) : join(directory, 'postgres/data'),

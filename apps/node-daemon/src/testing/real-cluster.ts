@@ -37,8 +37,9 @@ export interface RealClusterOptions {
   timing?: HostConfig['timing'];
   /** Whether the data hosts have routers. */
   routers?: boolean;
-  /** Those of the hosts that hold no data. */
+  /** Those of the hosts that only vote, and those that only route. */
   witnesses?: string[];
+  routerHosts?: string[];
   /** Of every host. */
   hooks?: HostConfig['hooks'];
   /** A daemon that ends in order is started again, as a service would be. */
@@ -83,7 +84,7 @@ export class RealCluster {
   }
 
   static async create(names: string[], options: RealClusterOptions = {}): Promise<RealCluster> {
-    const { lab = null, timing = 'lan', witnesses = [], prepare } = options;
+    const { lab = null, timing = 'lan', witnesses = [], routerHosts = [], prepare } = options;
     const { routers = false, isSupervised = false, hooks = [] } = options;
     const directory = await mkdtemp(join(process.env.QUANTADB_TEST_DIR ?? tmpdir(), 'qdb-'));
     await chmod(directory, 0o755);
@@ -92,7 +93,8 @@ export class RealCluster {
     });
     for (const name of names) {
       await prepare?.(name, join(directory, name));
-      await cluster.addHost(name, witnesses.includes(name) ? 'witness' : 'data');
+      const kind = routerHosts.includes(name) ? 'router' : witnesses.includes(name) ? 'witness' : 'data';
+      await cluster.addHost(name, kind);
     }
     return cluster;
   }
@@ -306,7 +308,7 @@ export class RealCluster {
       timing: this.timing,
       console: null,
       router:
-        this.hasRouters && kind === 'data'
+        kind === 'router' || (this.hasRouters && kind === 'data')
           ? { port: await freePort(), listenHost: null, settings: {} }
           : null,
       logLevel: process.env.QUANTADB_TEST_LOG === 'debug' ? 'debug' : 'info',

@@ -1,4 +1,4 @@
-import { addressesSchema, type OperationStep } from '@quantadb/engine/contract/cluster-state';
+import { addressesSchema, hostKindSchema, type OperationStep } from '@quantadb/engine/contract/cluster-state';
 import { type OperationRequest, operationPlanSchema } from '@quantadb/engine/contract/operations';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
@@ -126,7 +126,7 @@ async function requestOf(services: Services, intent: Intent): Promise<OperationR
   if (intent.kind !== 'add-node' && intent.kind !== 'replace-node') return intent;
   const host = await services.prisma.host.findUnique({ where: { name: intent.host } });
   if (!host || host.revokedAt) throw new QuantaError('NOT_FOUND', `no host named ${intent.host} is enrolled`);
-  const kind = host.kind === 'witness' ? 'witness' : 'data';
+  const kind = hostKindSchema.catch('data').parse(host.kind);
   return {
     ...intent,
     host: { name: host.name, kind, addresses: addressesSchema.parse(host.addresses) },

@@ -42,7 +42,7 @@ import { buildReport } from './report.ts';
 import { Standing } from './standing.ts';
 
 export interface CoordinatorOptions {
-  self: { name: string; kind: 'data' | 'witness'; addresses: Addresses; version: string };
+  self: { name: string; kind: NodeReport['kind']; addresses: Addresses; version: string };
   /** The host's state directory. */
   directory: string;
   listenHost: string;

@@ -1,6 +1,6 @@
 import type { BackupHost } from '../backup/backup-host.ts';
 import { ClusterBackupManager } from '../backup/cluster-backup-manager.ts';
-import type { Addresses, ClusterState } from '../contract/cluster-state.ts';
+import type { Addresses, ClusterState, HostKind } from '../contract/cluster-state.ts';
 import { FailoverManager } from '../failover/failover-manager.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
 import { ClusterMonitor } from '../monitor/cluster-monitor.ts';
@@ -24,7 +24,7 @@ import { RaftMembership } from './raft-membership.ts';
 import { Timetable } from './timetable.ts';
 
 export interface DeciderOptions {
-  self: { name: string; kind: 'data' | 'witness'; addresses: Addresses };
+  self: { name: string; kind: HostKind; addresses: Addresses };
   group: RaftGroup;
   peers: Peers;
   commander: Commander;

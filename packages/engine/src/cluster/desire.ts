@@ -5,7 +5,7 @@ import type { ClusterState, Member } from '../contract/cluster-state.ts';
  * with what PostgreSQL does and takes the next step; nothing else tells a node its role.
  */
 export type Desire =
-  | { kind: 'nothing'; why: string }
+  | { kind: 'nothing'; shownAs: 'stopped' | 'voting' | 'routing'; why: string }
   /** Be a standby that receives WAL from nobody: sealed, or there is no primary to follow. */
   | { kind: 'hold'; why: string }
   /** Stream from the primary of `epoch`. `isOpen` is false until that primary has recorded its timeline. */
@@ -19,11 +19,12 @@ export type Desire =
  */
 export function desireOf(state: ClusterState | null, self: string, sealedEpoch: number): Desire {
   const member = state?.members[self];
-  if (!state || !member) return { kind: 'nothing', why: 'in no cluster' };
-  if (member.kind === 'witness') return { kind: 'nothing', why: 'a witness holds no data' };
-  if (member.phase === 'leaving') return { kind: 'nothing', why: 'leaving the cluster' };
+  if (!state || !member) return nothing('in no cluster');
+  if (member.kind === 'witness') return nothing('a witness holds no data', 'voting');
+  if (member.kind === 'router') return nothing('a router holds no data', 'routing');
+  if (member.phase === 'leaving') return nothing('leaving the cluster');
   const { reign } = state;
-  if (reign.epoch === 0 && state.adopted) return { kind: 'nothing', why: 'its server is being taken over' };
+  if (reign.epoch === 0 && state.adopted) return nothing('its server is being taken over');
   if (reign.epoch === 0 || reign.primary === null)
     return { kind: 'hold', why: 'no reign has been granted yet' };
   if (reign.epoch < sealedEpoch) {
@@ -37,4 +38,8 @@ export function desireOf(state: ClusterState | null, self: string, sealedEpoch: 
   const upstream = state.members[reign.primary];
   if (!upstream) return { kind: 'hold', why: `the primary ${reign.primary} is no member` };
   return { kind: 'follow', epoch: reign.epoch, upstream, timeline: reign.timeline, isOpen: isRecorded };
+}
+
+function nothing(why: string, shownAs: 'stopped' | 'voting' | 'routing' = 'stopped'): Desire {
+  return { kind: 'nothing', shownAs, why };
 }

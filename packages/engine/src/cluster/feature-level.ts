@@ -9,8 +9,9 @@ import type { Command } from './commands.ts';
  *
  * Level 2: operations can be cancelled and gone on with; a cluster can begin with a server that had a past; backups.
  * Level 3: nodes have weights; operations can be scheduled.
+ * Level 4: hosts that only route.
  */
-export const featureLevel = 3;
+export const featureLevel = 4;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
@@ -30,6 +31,8 @@ function levelOf(command: Command): number {
       return 3;
     case 'set-node':
       return command.change.weight === undefined ? 1 : 3;
+    case 'add-member':
+      return command.member.kind === 'router' ? 4 : 1;
     case 'begin-operation':
       return command.operation.retryOf === undefined ? 1 : 2;
     default:

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Member, usualPolicy } from '../contract/cluster-state.ts';
 import { demoState } from '../testing/demo-state.ts';
-import { targetVoters, zoneAdvice } from './membership.ts';
+import { targetVoters, voteAdvice, zoneAdvice } from './membership.ts';
 
 function members(count: number, more: Partial<Member> = {}): Member[] {
   return Array.from({ length: count }, (_, index) => ({
@@ -33,6 +33,18 @@ describe('who votes in Raft', () => {
     expect(targetVoters(joining, new Set([1])).size).toBe(1);
     const leaving = [...members(2), ...members(3, { phase: 'leaving' }).slice(2)];
     expect(targetVoters(leaving, new Set([1, 2, 3])).has(3)).toBe(false);
+  });
+});
+
+describe('routers', () => {
+  it('never vote, and no witness is advised for their sake', () => {
+    const withRouters = members(5).map((member, index) =>
+      index < 2 ? { ...member, kind: 'router' as const } : member,
+    );
+    expect([...targetVoters(withRouters, new Set([3]))].sort()).toEqual([3, 4, 5]);
+    const state = demoState();
+    Object.assign(state.members, { 'edge-1': { ...members(4)[3], name: 'edge-1', kind: 'router' } });
+    expect(voteAdvice(state, new Set([1, 2, 3]))).toBeNull();
   });
 });
 

@@ -6,10 +6,12 @@ export const votersMax = 7;
 /**
  * Which members should vote in Raft: as many as there are, but an odd number of at most seven, because an even number
  * raises the majority without surviving one more loss. Members that vote already keep their vote; the others are
- * taken in the order in which they joined (witnesses first: that is what they are for).
+ * taken in the order in which they joined (witnesses first: that is what they are for). Routers come and go, and never vote.
  */
 export function targetVoters(members: Member[], votersNow: ReadonlySet<number>): Set<number> {
-  const candidates = members.filter((member) => member.phase === 'active' || votersNow.has(member.raftId));
+  const candidates = members.filter(
+    ({ kind, phase, raftId }) => kind !== 'router' && (phase === 'active' || votersNow.has(raftId)),
+  );
   const ranked = candidates
     .filter((member) => member.phase !== 'leaving')
     .sort((left, right) => rank(left, votersNow) - rank(right, votersNow) || left.raftId - right.raftId);
@@ -23,7 +25,9 @@ export function targetVoters(members: Member[], votersNow: ReadonlySet<number>):
  * them votes and nothing can be decided once that one is lost; in general an even number survives no more losses than one less.
  */
 export function voteAdvice(state: ClusterState, votersNow: ReadonlySet<number>): string | null {
-  const members = Object.values(state.members).filter((member) => member.phase === 'active');
+  const members = Object.values(state.members).filter(
+    ({ kind, phase }) => kind !== 'router' && phase === 'active',
+  );
   if (members.length % 2 === 1 || members.length > votersMax || members.length === 0) return null;
   if (members.length === 2) {
     const voter = members.find((member) => votersNow.has(member.raftId))?.name ?? 'one of them';

@@ -191,10 +191,7 @@ export class NodeAgent {
     if (desire.kind !== 'nothing') await this.applyConfiguration();
     switch (desire.kind) {
       case 'nothing':
-        this.activity = {
-          state: desire.why.startsWith('a witness') ? 'voting' : 'stopped',
-          detail: desire.why,
-        };
+        this.activity = { state: desire.shownAs, detail: desire.why };
         return;
       case 'hold':
         await this.follower.hold(desire.why);

@@ -31,12 +31,12 @@ export function nodeNotes({ zone, policy }: Pick<Member, 'zone' | 'policy'>): st
 export function planNode(input: PlanInput, base: PlanBody, node: string, change: NodeChange): PlanBody {
   const { state } = input;
   const member = state?.members[node];
-  const isWitness = member?.kind === 'witness';
+  const holdsData = member?.kind === 'data';
   const isAboutData = Object.entries(change).some(([key, value]) => key !== 'zone' && value !== undefined);
   let { refusal } = base;
   if (!refusal && !member) refusal = `${node} is no member of this cluster. See: quantadb nodes.`;
-  if (!refusal && isWitness && isAboutData)
-    refusal = `${node} is a witness: it holds no data, and only its zone can be set.`;
+  if (!refusal && member && !holdsData && isAboutData)
+    refusal = `${node} is a ${member.kind}: it holds no data, and only its zone can be set.`;
   return {
     ...base,
     summary: `Set ${node}: ${nodeChangeWords(change)}.`,

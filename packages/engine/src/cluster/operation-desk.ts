@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { BackupHost } from '../backup/backup-host.ts';
 import type { RepositorySecrets } from '../contract/backup.ts';
-import { type Addresses, durabilitySchema, type Member, type Operation } from '../contract/cluster-state.ts';
+import {
+  type Addresses,
+  durabilitySchema,
+  type HostKind,
+  type Member,
+  type Operation,
+} from '../contract/cluster-state.ts';
 import type {
   FreshRequest,
   OperationPlan,
@@ -31,7 +37,7 @@ import type { RaftGroup } from './raft-group.ts';
 type CreateRequest = Extract<OperationRequest, { kind: 'create-cluster' }>;
 
 export interface OperationDeskOptions {
-  self: { name: string; kind: 'data' | 'witness'; addresses: Addresses };
+  self: { name: string; kind: HostKind; addresses: Addresses };
   group: RaftGroup;
   monitor: ClusterMonitor;
   commander: Commander;
@@ -196,7 +202,8 @@ export class OperationDesk {
     const member = group.member();
     if (member)
       throw new QuantaError('REFUSED', `this host belongs to cluster ${member.clusterName} already`);
-    if (self.kind !== 'data') throw new QuantaError('REFUSED', 'a cluster cannot be founded on a witness');
+    if (self.kind !== 'data')
+      throw new QuantaError('REFUSED', `a cluster cannot be founded on a ${self.kind}`);
   }
 
   private fresh(request: FreshRequest, { requestedBy, reason }: OperationStart): Operation {

@@ -1,4 +1,4 @@
-import type { ClusterState, Member, Operation } from '../contract/cluster-state.ts';
+import { type ClusterState, hostKindSchema, type Member, type Operation } from '../contract/cluster-state.ts';
 import type { FreshRequest } from '../contract/operations.ts';
 import { configureParams, workParams } from './backup-steps.ts';
 import type { StepContext } from './operation-runner.ts';
@@ -15,7 +15,7 @@ export function hostOf(context: StepContext): HostParams {
     port: Number(params[`${prefix}Port`]),
   });
   const postgres = params.postgresHost === null ? null : endpoint('postgres');
-  const kind = params.kind === 'witness' ? 'witness' : 'data';
+  const kind = hostKindSchema.catch('data').parse(params.kind);
   return {
     name: String(params.name),
     kind,

@@ -241,7 +241,7 @@ class OperationHandlers {
   };
 
   private async refuseUnfit(host: ReturnType<typeof hostOf>): Promise<string[]> {
-    if (host.kind === 'witness') return [];
+    if (host.kind !== 'data') return [];
     const { refusals, warnings } = judgeHost(host.name, await this.resources.monitor.preflight(host));
     if (refusals.length > 0) throw new QuantaError('REFUSED', refusals.join(' '));
     return warnings;
@@ -272,9 +272,9 @@ class OperationHandlers {
   waitForClone: StepHandler = async (context) => {
     const { name } = hostOf(context);
     const member = memberOf(context.state(), name);
-    if (member.kind === 'witness') {
+    if (member.kind !== 'data') {
       await submitOrRefuse(this.resources.commander, { kind: 'set-phase', node: name, phase: 'active' });
-      return 'a witness holds no data';
+      return `a ${member.kind} holds no data`;
     }
     const seconds = await untilCloned(this.resources, context, member);
     await submitOrRefuse(this.resources.commander, { kind: 'set-phase', node: name, phase: 'active' });
@@ -283,6 +283,7 @@ class OperationHandlers {
 
   makeVoter: StepHandler = async (context) => {
     const member = memberOf(context.state(), hostOf(context).name);
+    if (member.kind === 'router') return 'it never votes';
     await this.resources.raft.reconcileVoters(context.state());
     return this.resources.raft.isVoter(member.raftId)
       ? 'it votes'

@@ -1,4 +1,4 @@
-import { type ClusterState, usualPolicy } from '../contract/cluster-state.ts';
+import { type ClusterState, type HostKind, usualPolicy } from '../contract/cluster-state.ts';
 import type { OperationRequest } from '../contract/operations.ts';
 import { intendedTarget } from '../replication/sync-target.ts';
 import { targetVoters, voteAdvice } from './membership.ts';
@@ -7,6 +7,12 @@ import { quorumAfterWords } from './plan-words.ts';
 import { judgeHost, type PreflightVerdict } from './preflight.ts';
 
 /** Plans of what changes who belongs to the cluster (pure). */
+
+const addedWords: Record<Exclude<HostKind, 'data'>, (name: string) => string> = {
+  witness: (name) => `Add ${name} as a witness: it votes on who is primary, and holds no data.`,
+  router: (name) =>
+    `Add ${name} as a router: it takes clients to the nodes, holds no data and does not vote.`,
+};
 
 type AddedHost = Extract<OperationRequest, { kind: 'add-node' }>['host'];
 
@@ -33,9 +39,9 @@ export function planAdd(input: PlanInput, base: PlanBody, host: AddedHost): Plan
   const { state } = input;
   const isMember = state?.members[name] !== undefined;
   const summary =
-    host.kind === 'witness'
-      ? `Add ${name} as a witness: it votes on who is primary, and holds no data.`
-      : `Add ${name} as a standby: clone the primary's data, then stream.`;
+    host.kind === 'data'
+      ? `Add ${name} as a standby: clone the primary's data, then stream.`
+      : addedWords[host.kind](name);
   const advice = state && voteAdvice(withMember(state, host), input.votersNow);
   const checked = hostVerdict(input, host);
   return {
@@ -53,7 +59,7 @@ export function planAdd(input: PlanInput, base: PlanBody, host: AddedHost): Plan
 }
 
 function hostVerdict({ preflight }: PlanInput, { name, kind }: AddedHost): PreflightVerdict {
-  if (kind === 'witness' || !preflight) return { refusals: [], warnings: [] };
+  if (kind !== 'data' || !preflight) return { refusals: [], warnings: [] };
   if ('refusal' in preflight) return { refusals: [preflight.refusal], warnings: [] };
   return judgeHost(name, preflight);
 }

@@ -105,7 +105,7 @@ function pauseWithout({ state }: PlanInput, node: string, until: string): string
 function whyNotStandby({ state }: PlanInput, node: string): string | null {
   const member = state?.members[node];
   if (!member) return `${node} is no member of this cluster. See: quantadb nodes.`;
-  if (member.kind === 'witness') return `${node} is a witness: it runs no PostgreSQL.`;
+  if (member.kind !== 'data') return `${node} is a ${member.kind}: it runs no PostgreSQL.`;
   return state?.reign.primary === node
     ? `${node} is the primary. Switch over first: quantadb switchover --to <standby>.`
     : null;

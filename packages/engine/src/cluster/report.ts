@@ -1,4 +1,4 @@
-import type { Addresses, ClusterState } from '../contract/cluster-state.ts';
+import type { Addresses, ClusterState, HostKind } from '../contract/cluster-state.ts';
 import type { Degraded, NodeReport } from '../contract/node-report.ts';
 import type { RaftStatus } from '../raft/driver.ts';
 import { timeWords } from '../shared/words.ts';
@@ -10,7 +10,7 @@ import { featureLevel } from './feature-level.ts';
 /** Everything a report is made of, already observed (the assembly is pure). */
 export interface ReportInput {
   name: string;
-  kind: 'data' | 'witness';
+  kind: HostKind;
   version: string;
   atMs: number;
   uptimeMs: number;
@@ -102,7 +102,7 @@ function hostState(input: ReportInput): NodeReport['host'] {
 function degradedOf(input: ReportInput): Degraded | null {
   const { desire, activity, observation } = input;
   const { leaderlessSinceMs, unfedSinceMs } = input.standing;
-  if (input.kind === 'witness' || desire.kind === 'nothing' || unfedSinceMs === null) return null;
+  if (input.kind !== 'data' || desire.kind === 'nothing' || unfedSinceMs === null) return null;
   const isLeaderless = leaderlessSinceMs !== null && input.atMs - leaderlessSinceMs >= input.leaderlessMsMax;
   const isHeld = desire.kind === 'hold' && input.atMs - unfedSinceMs >= input.leaderlessMsMax;
   if (!isLeaderless && !isHeld && activity.state !== 'read-only') return null;
@@ -123,7 +123,7 @@ function roleOf(
   degraded: Degraded | null,
 ): { role: NodeReport['role']; shown: Activity } {
   const { activity, desire, observation } = input;
-  if (input.kind === 'witness') return { role: 'witness', shown: activity };
+  if (input.kind !== 'data') return { role: input.kind, shown: activity };
   if (desire.kind === 'lead' && activity.state === 'running') {
     if (!input.isWell)
       return { role: 'none', shown: { state: 'stopped', detail: 'PostgreSQL does not answer' } };

@@ -28,7 +28,7 @@ const changeDeadlineMs = 15_000;
 export function enterSyncSet(resources: SyncSetResources): StepHandler {
   return async (context) => {
     const host = hostOf(context);
-    if (host.kind === 'witness') return 'a witness holds no data';
+    if (host.kind !== 'data') return `a ${host.kind} holds no data`;
     const entered = await untilSyncSet(resources, context, (state) => isWhole(state, host.name));
     return entered ? `writes wait for ${syncSetWords(context.state())}` : 'it joins once it has caught up';
   };

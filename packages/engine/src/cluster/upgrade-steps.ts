@@ -1,5 +1,6 @@
 import type { Member } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
+import { wellStates } from '../contract/status.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
@@ -130,7 +131,7 @@ export class UpgradeSteps {
     const isBack = async () => {
       const report = await monitor.reportOf(member);
       if (!report || report.pids.daemon === before) return undefined;
-      return ['running', 'streaming', 'voting'].includes(report.state) ? true : undefined;
+      return wellStates.has(report.state) ? true : undefined;
     };
     await pollUntil(isBack, {
       ...{ what: `${member.name} is back with its new daemon`, timeoutMs: daemonDeadlineMs, intervalMs: 100 },

@@ -59,11 +59,15 @@ export const zoneSchema = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, dots and dashes');
 
+/** `data` runs PostgreSQL, `witness` only votes on who is primary, `router` neither: it takes clients to the others. */
+export const hostKindSchema = z.enum(['data', 'witness', 'router']);
+export type HostKind = z.infer<typeof hostKindSchema>;
+
 export const memberSchema = z.object({
   name: nodeNameSchema,
   /** Never reused: a host that lost its Raft state comes back under a new id (Raft paper §6 assumes stable storage). */
   raftId: z.number().int().min(1),
-  kind: z.enum(['data', 'witness']),
+  kind: hostKindSchema,
   addresses: addressesSchema,
   zone: z.string().max(64).nullable(),
   /** `joining` until its first clone has streamed; a joining node is no failover candidate. */

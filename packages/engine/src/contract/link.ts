@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { backupOverviewSchema } from './backup-view.ts';
-import { addressesSchema, clusterEventSchema, nodeNameSchema, operationSchema } from './cluster-state.ts';
+import {
+  addressesSchema,
+  clusterEventSchema,
+  hostKindSchema,
+  nodeNameSchema,
+  operationSchema,
+} from './cluster-state.ts';
 import { nodeReportSchema } from './node-report.ts';
 import { operationPlanSchema, operationRequestSchema, operationStartSchema } from './operations.ts';
 import { restorePlanningSchema, restoreQuestionSchema } from './restore.ts';
@@ -18,7 +24,7 @@ const pemSchema = z.string().min(1).max(20_000);
 export const enrolmentRequestSchema = z.object({
   token: z.string().min(20).max(200),
   name: nodeNameSchema,
-  kind: z.enum(['data', 'witness']),
+  kind: hostKindSchema,
   addresses: addressesSchema,
   /** PKCS#10; the key never leaves the host. */
   certificateRequest: pemSchema,

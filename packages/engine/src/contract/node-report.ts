@@ -1,7 +1,13 @@
 import { z } from 'zod';
-import { addressesSchema, clusterStateSchema, lsnSchema, nodeNameSchema } from './cluster-state.ts';
+import {
+  addressesSchema,
+  clusterStateSchema,
+  hostKindSchema,
+  lsnSchema,
+  nodeNameSchema,
+} from './cluster-state.ts';
 import { contactsSchema } from './network.ts';
-import { nodeStateSchema } from './status.ts';
+import { nodeRoleSchema, nodeStateSchema } from './status.ts';
 
 /** What a data node can still do without a primary. */
 export const degradedSchema = z.object({
@@ -39,8 +45,8 @@ export const nodeReportSchema = z.object({
   cluster: z.object({ id: z.string(), name: z.string() }).nullable(),
   host: z.enum(['available', 'joining', 'member']),
   addresses: addressesSchema,
-  kind: z.enum(['data', 'witness']),
-  role: z.enum(['primary', 'standby', 'witness', 'none']),
+  kind: hostKindSchema,
+  role: nodeRoleSchema,
   state: nodeStateSchema,
   detail: z.string(),
   epoch: z.number().int(),

@@ -3,6 +3,7 @@ import { backupRequestSchemas } from './backup.ts';
 import {
   addressesSchema,
   durabilitySchema,
+  hostKindSchema,
   nodeNameSchema,
   nodePolicySchema,
   operationKindSchema,
@@ -35,7 +36,7 @@ export type NodeChange = z.infer<typeof nodeChangeSchema>;
 const newHostSchema = z.object({
   name: nodeNameSchema,
   addresses: addressesSchema,
-  kind: z.enum(['data', 'witness']).default('data'),
+  kind: hostKindSchema.default('data'),
 });
 
 const operationIdSchema = z.string().min(1).max(100);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { failoverSchema, nodePolicySchema, usualPolicy } from './cluster-state.ts';
+import { failoverSchema, hostKindSchema, nodePolicySchema, usualPolicy } from './cluster-state.ts';
 import { networkSchema } from './network.ts';
 import { scheduledSchema } from './schedule.ts';
 
@@ -23,14 +23,18 @@ export const nodeStates = [
   'waiting', // its WAL is not proven part of the cluster's history, or nothing to clone from yet
   'unreachable', // its daemon does not answer
   'voting', // witness
+  'routing', // router host
 ] as const;
+export const nodeRoleSchema = z.enum(['primary', 'standby', 'witness', 'router', 'none']);
+/** A node in one of these does what it is there for. */
+export const wellStates: ReadonlySet<NodeState> = new Set(['running', 'streaming', 'voting', 'routing']);
 export const nodeStateSchema = z.enum(nodeStates);
 export type NodeState = z.infer<typeof nodeStateSchema>;
 
 export const nodeStatusSchema = z.object({
   name: z.string(),
-  kind: z.enum(['data', 'witness', 'router']),
-  role: z.enum(['primary', 'standby', 'witness', 'none']),
+  kind: hostKindSchema,
+  role: nodeRoleSchema,
   state: nodeStateSchema,
   /** One sentence on why the state is what it is; empty when there is nothing to say. */
   detail: z.string(),

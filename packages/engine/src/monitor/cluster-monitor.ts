@@ -135,7 +135,7 @@ export class ClusterMonitor {
       lsn: report?.lsn ?? null,
       lagBytes: isPrimary ? 0 : (lag?.lagBytes ?? null),
       lagMs: isPrimary ? 0 : (lag?.lagMs ?? null),
-      sync: isPrimary || member.kind === 'witness' ? 'none' : inSet ? 'quorum' : 'async',
+      sync: isPrimary || member.kind !== 'data' ? 'none' : inSet ? 'quorum' : 'async',
       raft: votes ? 'voter' : 'learner',
       maintenance: member.maintenance !== null,
       zone: member.zone,

@@ -1,6 +1,6 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { Network } from '../contract/network.ts';
-import type { ClusterStatus, NodeStatus, NoQuorum } from '../contract/status.ts';
+import { type ClusterStatus, type NodeStatus, type NoQuorum, wellStates } from '../contract/status.ts';
 import { intendedTarget } from '../replication/sync-target.ts';
 import { noQuorumWords } from './no-quorum.ts';
 
@@ -45,7 +45,7 @@ export function judge(input: VerdictInput): Verdict {
 }
 
 function isWell(node: NodeStatus): boolean {
-  return node.state === 'running' || node.state === 'streaming' || node.state === 'voting';
+  return wellStates.has(node.state);
 }
 
 /** A standby that streams and is to be part of the synchronous set, but has not joined it yet. */

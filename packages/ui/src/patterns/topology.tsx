@@ -5,7 +5,7 @@ import { Badge, Mark, type Tone } from './status.tsx';
 
 export interface TopologyNode {
   name: string;
-  role: 'primary' | 'standby' | 'witness' | 'none';
+  role: 'primary' | 'standby' | 'witness' | 'router' | 'none';
   tone: Tone;
   /** The state in words. */
   state: string;
@@ -33,7 +33,11 @@ export function Topology({ nodes }: { nodes: TopologyNode[] }) {
             key={node.name}
             className="grid grid-cols-1 items-center md:grid-cols-[minmax(7rem,11rem)_minmax(0,18rem)]"
           >
-            <Edge node={node} />
+            {node.role in withoutData ? (
+              <NoEdge words={withoutData[node.role] ?? ''} />
+            ) : (
+              <Edge node={node} />
+            )}
             <NodeCard node={node} />
           </li>
         ))}
@@ -49,6 +53,16 @@ function NoPrimary() {
       <p className="text-xs">Nothing takes writes now.</p>
     </div>
   );
+}
+
+/** Nothing streams to them. */
+const withoutData: Partial<Record<TopologyNode['role'], string>> = {
+  witness: 'votes only',
+  router: 'routes only',
+};
+
+function NoEdge({ words }: { words: string }) {
+  return <span className="px-2 py-1 text-ink-faint text-xs md:text-center">{words}</span>;
 }
 
 const edgeText = { quorum: 'synchronous', async: 'asynchronous', none: '' };

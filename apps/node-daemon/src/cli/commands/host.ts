@@ -1,4 +1,4 @@
-import { nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
+import { type HostKind, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import type { Command } from 'commander';
 import { change } from '../change.ts';
 import { enrolHost } from '../enrol-host.ts';
@@ -23,8 +23,13 @@ interface EnrolArguments {
   apiPort: string;
   raftPort: string;
   untested?: boolean;
+  routerPort?: string;
   witness?: boolean;
+  routerOnly?: boolean;
 }
+
+/** The one of poolers, which clients have in their settings already. */
+const usualRouterPort = 6432;
 
 export function addHost(program: Command, options: () => GlobalOptions): void {
   const host = program.command('host').description('this machine as a host');
@@ -40,19 +45,26 @@ export function addHost(program: Command, options: () => GlobalOptions): void {
     .option('--api-port <port>', '', '7100')
     .option('--raft-port <port>', '', '7200')
     .option('--untested', 'allow PostgreSQL versions that were not tested')
+    .option(
+      '--router-port <port>',
+      'where clients find the cluster; 0: no router here (default: 6432, on a witness none)',
+    )
     .option('--witness', 'a host that votes on who is primary, and holds no data')
+    .option('--router-only', 'a host that takes clients to the nodes, holds no data and does not vote')
     .action(async (url: string, own: EnrolArguments) => {
       const { token } = options();
       if (!token)
         throw new UsageError('--token is missing: `quantadb token create <host> --enrol` makes one');
+      const kind = kindOf(own);
       const ports = {
         postgres: wholeNumber('--postgres-port', own.postgresPort),
         api: wholeNumber('--api-port', own.apiPort),
         raft: wholeNumber('--raft-port', own.raftPort),
+        router: routerPortOf(kind, own.routerPort),
       };
-      const { untested = false, witness = false, fingerprint, name, address, directory } = own;
+      const { untested = false, fingerprint, name, address, directory } = own;
       const where = { name, address, directory, dataDirectory: own.dataDirectory, ports };
-      const file = await enrolHost({ url, token, fingerprint, ...where, untested, witness });
+      const file = await enrolHost({ url, token, fingerprint, ...where, untested, kind });
       print(options(), { config: file }, () => `Enrolled. Start the daemon: quantadb host run ${file}`);
     });
   host
@@ -79,6 +91,19 @@ export function addHost(program: Command, options: () => GlobalOptions): void {
       await stopHost(file);
       tell(['Stopped.']);
     });
+}
+
+function kindOf({ witness = false, routerOnly = false }: EnrolArguments): HostKind {
+  if (witness && routerOnly) throw new UsageError('--witness and --router-only exclude each other');
+  return witness ? 'witness' : routerOnly ? 'router' : 'data';
+}
+
+/** @returns null: no router on this host */
+function routerPortOf(kind: HostKind, given: string | undefined): number | null {
+  if (given === undefined) return kind === 'witness' ? null : usualRouterPort;
+  const port = given === '0' ? null : wholeNumber('--router-port', given);
+  if (port === null && kind === 'router') throw new UsageError('--router-only needs a --router-port');
+  return port;
 }
 
 /** How a cluster begins: with an empty PostgreSQL, or with a server that was there before. */
