@@ -6,9 +6,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { routerSettingsOf } from '../packages/engine/dist/contract/router-settings.js';
 import { createApplication } from '../packages/engine/dist/postgres/application-role.js';
 import { sql, TestCluster } from '../packages/engine/dist/postgres/testing/test-cluster.js';
-import { routerSettingsSchema } from '../packages/engine/dist/router/settings.js';
 import { RouterSupervisor } from '../packages/engine/dist/router/worker/router-supervisor.js';
 import { freePort } from '../packages/engine/dist/testing/free-port.js';
 import { inWorkspace } from './lib/workspace.mjs';
@@ -64,7 +64,7 @@ async function openRouter({ primary, port, runDir }) {
     ...{ name: 'bench', mark: runDir, logger: silent, logLevel: 'warn', onReload: ignore },
     program: new URL('../apps/node-daemon/dist/router-worker.js', import.meta.url).pathname,
     listen: { host: '127.0.0.1', port: own },
-    settings: routerSettingsSchema.parse({ poolSize }),
+    settings: routerSettingsOf({ poolSize }),
     tls: { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key) },
   });
   const node = { name: 'node-1', host: '127.0.0.1', port, socketDirectory: runDir, weight: 1 };

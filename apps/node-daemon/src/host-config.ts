@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { addressesSchema, hostKindSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
-import { routerSettingsSchema } from '@quantadb/engine/router/settings';
+import { ownRouterSettingsSchema } from '@quantadb/engine/contract/router-settings';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { applyEdits, modify, type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
@@ -53,7 +53,7 @@ export const hostConfigSchema = z.object({
       port: z.number().int().min(1).max(65_535),
       /** Null: `listenHost`. */
       listenHost: z.string().min(1).nullable().default(null),
-      settings: routerSettingsSchema.partial().default({}),
+      settings: ownRouterSettingsSchema.default({}),
     })
     .nullable()
     .default(null),

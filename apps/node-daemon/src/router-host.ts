@@ -1,9 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
 import type { NodeReport } from '@quantadb/engine/contract/node-report';
+import {
+  type OwnRouterSettings,
+  type RouterSettings,
+  routerSettingsOf,
+} from '@quantadb/engine/contract/router-settings';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
 import { grantRouterAccess } from '@quantadb/engine/router/grant-access';
-import { routerSettingsSchema } from '@quantadb/engine/router/settings';
 import { topologyOf } from '@quantadb/engine/router/topology-of';
 import { RouterSupervisor } from '@quantadb/engine/router/worker/router-supervisor';
 import { messageOf } from '@quantadb/engine/shared/errors';
@@ -34,7 +38,10 @@ export class RouterHost {
   private readonly options: RouterHostOptions;
   private readonly supervisor: RouterSupervisor;
   private nodes: Parameters<typeof topologyOf>[0]['nodes'] = new Map();
+  /** Of this host alone; they stand whatever the cluster agrees on. */
+  private own: OwnRouterSettings;
   private sent = '';
+  private sentSettings = '';
   private seenRevision = -1;
   private grantedEpoch = 0;
   private grantDueMs = 0;
@@ -44,12 +51,13 @@ export class RouterHost {
   constructor(options: RouterHostOptions) {
     this.options = options;
     const { config, router, tls, logger } = options;
+    this.own = router.settings;
     this.supervisor = new RouterSupervisor({
       ...{ tls, logger, name: config.name, logLevel: config.logLevel },
       program: programFile,
       mark: config.runDir,
       listen: { host: router.listenHost ?? config.listenHost, port: router.port },
-      settings: routerSettingsSchema.parse(router.settings),
+      settings: routerSettingsOf(router.settings),
       onReload: () => void this.reload(),
     });
   }
@@ -71,8 +79,18 @@ export class RouterHost {
     const { config, router } = this.options;
     if (!report) return null;
     const { clients, busy, waiting, isDraining, servers, counters } = report;
+    const settings = this.settingsNow(this.options.state());
     const host = config.addresses.postgres?.host ?? config.addresses.api.host;
-    return { address: { host, port: router.port }, clients, busy, waiting, isDraining, servers, counters };
+    return {
+      address: { host, port: router.port },
+      clients,
+      busy,
+      waiting,
+      isDraining,
+      servers,
+      counters,
+      settings,
+    };
   }
 
   async stop(drainMs: number): Promise<void> {
@@ -86,8 +104,8 @@ export class RouterHost {
     try {
       const read = await readConfig?.();
       if (!read?.router) return;
-      this.supervisor.useSettings(routerSettingsSchema.parse(read.router.settings));
-      logger.info({}, 'the router has new settings');
+      this.own = read.router.settings;
+      this.useSettings(this.options.state());
     } catch (error) {
       logger.warn({ error: messageOf(error) }, 'the settings of the router stay as they were');
     }
@@ -106,6 +124,7 @@ export class RouterHost {
     }
     if (state.revision !== this.seenRevision) {
       this.seenRevision = state.revision;
+      this.useSettings(state);
       this.tell(state);
     }
     void this.grantAccess(state);
@@ -117,6 +136,20 @@ export class RouterHost {
     this.seenRevision = -1;
     this.grantedEpoch = 0;
     void this.supervisor.stop(0);
+  }
+
+  private settingsNow(state: ClusterState | null): RouterSettings {
+    return routerSettingsOf(state?.router, this.own);
+  }
+
+  private useSettings(state: ClusterState | null): void {
+    const settings = this.settingsNow(state);
+    const text = JSON.stringify(settings);
+    if (text === this.sentSettings) return;
+    const isFirst = this.sentSettings === '';
+    this.sentSettings = text;
+    this.supervisor.useSettings(settings);
+    if (!isFirst) this.options.logger.info({}, 'the router has new settings');
   }
 
   private tell(state: ClusterState): void {

@@ -1,3 +1,4 @@
+import type { ClusterStatus } from '@quantadb/engine/contract/status';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -155,6 +156,21 @@ it('a router that dies is there again', async () => {
     return client;
   };
   await pollUntil(again, { what: 'the router of node-2 answers', timeoutMs: 10_000, intervalMs: 50 });
+});
+
+it('I-ROUTER-8: settings that the cluster agrees on reach every router, and sessions go on', async () => {
+  const client = await connect('node-1');
+  await cluster.run('node-1', { kind: 'set-router', settings: { poolSize: 7, split: true } });
+  const isSet = (status: ClusterStatus) =>
+    status.routers.every(({ traffic }) => traffic?.settings?.poolSize === 7 && traffic.settings.split);
+  await cluster.until('every router follows', isSet);
+  await client.query('SELECT 1');
+  await client.end();
+  const wrong = { kind: 'set-router', settings: { poolSize: 0 } } as const;
+  await expect(cluster.run('node-1', wrong)).rejects.toThrow(/poolSize/);
+  await cluster.run('node-1', { kind: 'set-router', settings: { poolSize: null, split: null } });
+  const { router } = await cluster.until('taken back', ({ router }) => Object.keys(router).length === 0);
+  expect(router).toEqual({});
 });
 
 it('I-ROUTER-7: a host that only routes has no vote and no data, and nothing waits for it', async () => {

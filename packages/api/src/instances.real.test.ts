@@ -109,6 +109,7 @@ function report(revision: number) {
       raft: { leader: 'node-1', term: 1 },
       connect: null,
       routers: [],
+      router: {},
       nodes: [node],
     },
   };

@@ -17,6 +17,7 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'set-parameters': 'disruptive',
   'set-durability': 'disruptive',
   'set-node': 'reversible',
+  'set-router': 'disruptive',
   'replace-node': 'disruptive',
   'upgrade-postgres': 'disruptive',
   'restart-daemons': 'disruptive',
@@ -58,6 +59,8 @@ export function titleOf(intent: Intent): string {
       return 'Restart every node';
     case 'set-parameters':
       return 'Change parameters';
+    case 'set-router':
+      return 'Change the routers';
     case 'set-node':
       return `Set ${intent.node}`;
     case 'replace-node':
@@ -141,6 +144,8 @@ export function commandOf(intent: Intent): string {
       return `quantadb operations ${intent.kind === 'retry-operation' ? 'retry' : 'cancel'} ${intent.operation ?? ''}`.trim();
     case 'set-parameters':
       return `quantadb parameters ${assignments(intent.parameters)}`;
+    case 'set-router':
+      return `quantadb router set ${assignments(intent.settings)}`;
     case 'set-durability':
       return `quantadb durability ${intent.durability.mode} ${intent.durability.strictness}`;
     case 'set-node':
@@ -161,7 +166,7 @@ function nodeOptions({ priority, noFailover, noLoadBalance, weight, zone }: Node
   return options.filter((option) => option !== '').join(' ');
 }
 
-function assignments(parameters: Record<string, string | null>): string {
+function assignments(parameters: Record<string, string | number | boolean | null>): string {
   return Object.entries(parameters)
     .map(([name, value]) => (value === null ? `--reset ${name}` : `'${name}=${value}'`))
     .join(' ');

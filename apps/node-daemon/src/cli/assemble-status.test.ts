@@ -51,6 +51,7 @@ function cluster(revision: number, verdict: string): ClusterStatus {
     raft: { leader: 'node-1', term: 1 },
     connect: null,
     routers: [],
+    router: {},
     nodes: [node('node-1', 1), node('node-2', 2)],
     noQuorum: null,
     network: null,

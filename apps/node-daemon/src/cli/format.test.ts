@@ -49,6 +49,7 @@ test('the verdict comes first, then the nodes, then how to connect', () => {
           raft: { leader: 'node-2', term: 4 },
           connect: 'postgres://app@127.0.0.1/app',
           routers: [],
+          router: {},
         },
         nodes: [],
         noQuorum: null,

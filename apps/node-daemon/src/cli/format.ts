@@ -1,5 +1,6 @@
 import type { ClusterEvent, Operation } from '@quantadb/engine/contract/cluster-state';
 import type { OperationPlan } from '@quantadb/engine/contract/operations';
+import { type RouterSettings, usualRouterSettings } from '@quantadb/engine/contract/router-settings';
 import type { ClusterStatus, NodeStatus, SystemStatus } from '@quantadb/engine/contract/status';
 
 /** Text for people (pure). Everything that is shown here is also in `--json`. */
@@ -128,6 +129,25 @@ export function scheduledText(entries: ClusterStatus['scheduled']): string {
     return [new Date(atMs).toISOString(), `${request.kind} ${node}`.trim(), requestedBy, reason, id];
   });
   return table(['BEGINS', 'OPERATION', 'BY', 'REASON', 'ID'], rows);
+}
+
+/** Each router, and below what all of them or one of them is set to, where that is not the usual. */
+export function routersText(routers: ClusterStatus['routers']): string {
+  if (routers.length === 0) return 'No router is open for clients.';
+  const cells = routers.map(({ node, address, traffic }) => {
+    if (!traffic) return [node, address, '', '', '', '', ''];
+    const { clients, busy, waiting, servers, isDraining, counters } = traffic;
+    const numbers = [clients, busy, waiting, servers, counters.statements ?? 0].map(String);
+    return [node, isDraining ? `${address} (draining)` : address, ...numbers];
+  });
+  const rows = table(['NODE', 'ADDRESS', 'CLIENTS', 'BUSY', 'WAITING', 'SERVERS', 'STATEMENTS'], cells);
+  const settings = routers.flatMap(({ node, traffic }) => {
+    const own = Object.entries(traffic?.settings ?? {}).filter(
+      ([name, value]) => usualRouterSettings[name as keyof RouterSettings] !== value,
+    );
+    return own.length === 0 ? [] : [`${node}: ${own.map(([name, value]) => `${name}=${value}`).join(' ')}`];
+  });
+  return settings.length === 0 ? rows : `${rows}\n\nNot as usual:\n${settings.join('\n')}`;
 }
 
 export function eventsText(events: ClusterEvent[]): string {

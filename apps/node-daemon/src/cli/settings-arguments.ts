@@ -4,6 +4,7 @@ import {
   nodeChangeSchema,
   parameterChangesSchema,
 } from '@quantadb/engine/contract/operations';
+import { type RouterChanges, routerChangesSchema } from '@quantadb/engine/contract/router-settings';
 import { UsageError } from './usage-error.ts';
 
 /** Arguments of commands that change settings, checked before anybody is asked (pure). */
@@ -22,6 +23,27 @@ export function parameterChanges(given: string[], reset: string[]): Record<strin
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new UsageError(`${issue?.path.join('.') || 'the parameters'}: ${issue?.message ?? 'not understood'}`);
+}
+
+/** @throws UsageError naming the setting that is not understood */
+export function routerChanges(given: string[], reset: string[]): RouterChanges {
+  const changes: Record<string, string | number | boolean | null> = {};
+  for (const name of reset) changes[name] = null;
+  for (const argument of given) {
+    const position = argument.indexOf('=');
+    if (position < 1) throw new UsageError(`${argument} is no name=value`);
+    changes[argument.slice(0, position).trim()] = plainValue(argument.slice(position + 1).trim());
+  }
+  const parsed = routerChangesSchema.safeParse(changes);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UsageError(issue?.message ?? 'the settings are not understood');
+}
+
+function plainValue(text: string): string | number | boolean {
+  if (text === 'on' || text === 'true') return true;
+  if (text === 'off' || text === 'false') return false;
+  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
 }
 
 export interface DurabilitySettings {

@@ -1,3 +1,8 @@
+import {
+  routerChoices,
+  routerSettingNames,
+  usualRouterSettings,
+} from '@quantadb/engine/contract/router-settings';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import type { LiveStatus } from '../clusters/registry.ts';
@@ -6,6 +11,7 @@ import { clusterIdSchema, clusterSchema, eventSchema, moment } from './shapes.ts
 
 const dayMs = 24 * 3_600_000;
 const pageMax = 200;
+const settingValue = z.union([z.string(), z.number(), z.boolean()]);
 
 function view({ clusterId, name, status, reportedAtMs }: LiveStatus) {
   return { id: clusterId, name, status, reportedAt: new Date(reportedAtMs).toISOString() };
@@ -26,6 +32,31 @@ export const clustersRouter = router({
       );
       if (!found) throw new QuantaError('NOT_FOUND', 'no such cluster');
       return view(found);
+    }),
+
+  router: procedure(
+    'read',
+    'GET /clusters/{clusterId}/router',
+    'Settings of the routers: what is usual, and what the cluster has agreed on',
+  )
+    .input(z.object({ clusterId: clusterIdSchema }))
+    .output(
+      z.array(
+        z.object({
+          name: z.enum(routerSettingNames),
+          usual: settingValue,
+          agreed: settingValue.nullable(),
+          choices: z.array(z.string()).nullable(),
+        }),
+      ),
+    )
+    .query(async ({ ctx, input }) => {
+      const found = (await ctx.services.registry.list()).find((each) => each.clusterId === input.clusterId);
+      if (!found) throw new QuantaError('NOT_FOUND', 'no such cluster');
+      return routerSettingNames.map((name) => ({
+        ...{ name, usual: usualRouterSettings[name], agreed: found.status.router[name] ?? null },
+        choices: routerChoices[name]?.slice() ?? null,
+      }));
     }),
 
   events: procedure(

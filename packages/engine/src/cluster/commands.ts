@@ -13,6 +13,7 @@ import {
   syncSetSchema,
 } from '../contract/cluster-state.ts';
 import { nodeChangeSchema, parameterChangesSchema } from '../contract/operations.ts';
+import { routerChangesSchema } from '../contract/router-settings.ts';
 import { scheduledSchema } from '../contract/schedule.ts';
 import { backupCommandSchemas } from './backup-commands.ts';
 
@@ -126,6 +127,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
   z.object({ kind: z.literal('set-parameters'), parameters: parameterChangesSchema }),
+  z.object({ kind: z.literal('set-router'), settings: routerChangesSchema }),
   z.object({ kind: z.literal('begin-operation'), operation: operationSchema, revision: z.number().int() }),
   z.object({
     kind: z.literal('step-operation'),

@@ -9,7 +9,7 @@ import type { Command } from './commands.ts';
  *
  * Level 2: operations can be cancelled and gone on with; a cluster can begin with a server that had a past; backups.
  * Level 3: nodes have weights; operations can be scheduled.
- * Level 4: hosts that only route.
+ * Level 4: hosts that only route; settings of the routers.
  */
 export const featureLevel = 4;
 
@@ -29,6 +29,8 @@ function levelOf(command: Command): number {
     case 'schedule':
     case 'unschedule':
       return 3;
+    case 'set-router':
+      return 4;
     case 'set-node':
       return command.change.weight === undefined ? 1 : 3;
     case 'add-member':

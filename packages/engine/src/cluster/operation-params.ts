@@ -59,6 +59,8 @@ export function operationParams(
       return { to: null, epoch: state?.reign.epoch ?? 0 };
     case 'set-node':
       return { node: request.node, ...request.change };
+    case 'set-router':
+      return { ...request.settings };
     case 'set-parameters':
       return { ...request.parameters };
     case 'switchover':

@@ -2,6 +2,7 @@ import type { BackupHost } from '../backup/backup-host.ts';
 import type { RepositorySecrets } from '../contract/backup.ts';
 import { nodeChangeSchema, type OperationRequest } from '../contract/operations.ts';
 import type { RestoreClusterRequest } from '../contract/restore.ts';
+import { routerChangesSchema } from '../contract/router-settings.ts';
 import type { FailoverManager } from '../failover/failover-manager.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
@@ -85,6 +86,7 @@ export function operationHandlers(
     'remove-node': [leaveSyncSet(resources), steps.takeOut, ...leaving],
     'set-maintenance': [steps.setMaintenance],
     'set-node': [steps.setNode],
+    'set-router': [steps.setRouter],
     switchover: switchoverSteps(resources),
     'restart-node': [restarts.restartNode, restarts.waitForNode],
     'upgrade-postgres': [
@@ -335,6 +337,12 @@ class OperationHandlers {
     const change = nodeChangeSchema.parse(given);
     await submitOrRefuse(this.resources.commander, { kind: 'set-node', node: String(node), change });
     return nodeChangeWords(change);
+  };
+
+  setRouter: StepHandler = async (context) => {
+    const settings = routerChangesSchema.parse(context.operation.params);
+    await submitOrRefuse(this.resources.commander, { kind: 'set-router', settings });
+    return 'every router follows as soon as it hears of it; sessions go on';
   };
 
   setMaintenance: StepHandler = async (context) => {

@@ -15,6 +15,7 @@ import {
   planUpgrade,
 } from './plan-restart.ts';
 import { quorumAfterWords, quorumWords } from './plan-words.ts';
+import { planRouter } from './router-change.ts';
 import { planSchedule, planUnschedule } from './scheduling.ts';
 
 /** What an operation will do, from the agreed state and what the nodes report (pure). */
@@ -84,6 +85,8 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
       return planRestart(input, base, request.node);
     case 'reinitialise-node':
       return planReinitialise(input, base, request.node);
+    case 'set-router':
+      return planRouter(input, base, request.settings);
     case 'set-parameters':
       return planParameters(base, request.parameters);
     case 'configure-backup':

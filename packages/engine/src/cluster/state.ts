@@ -10,6 +10,7 @@ import * as syncSets from './apply-sync-set.ts';
 import type { Command, CommandOf, CommandResult } from './commands.ts';
 import { type Draft, draftOf } from './draft.ts';
 import { featureLevel, lostPart } from './feature-level.ts';
+import { setRouter } from './router-change.ts';
 import * as scheduling from './scheduling.ts';
 
 /**
@@ -73,6 +74,8 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
       return syncSets.setDurability(draft, command);
     case 'set-parameters':
       return members.setParameters(draft, command);
+    case 'set-router':
+      return setRouter(draft, command);
     case 'begin-operation':
       return operations.beginOperation(draft, command);
     case 'step-operation':

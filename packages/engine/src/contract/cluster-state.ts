@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { backupOperationKinds, backupStateSchema } from './backup.ts';
 import { nodeNameSchema } from './names.ts';
 import { networkSchema } from './network.ts';
+import { ownRouterSettingsSchema } from './router-settings.ts';
 import { scheduledSchema, scheduleOperationKinds } from './schedule.ts';
 
 /**
@@ -246,6 +247,7 @@ export const operationKindSchema = z.enum([
   'restart-daemons',
   'reinitialise-node',
   'set-parameters',
+  'set-router',
   'set-node',
   ...backupOperationKinds,
   ...scheduleOperationKinds,
@@ -327,6 +329,8 @@ export const clusterStateSchema = z.object({
   pastOperations: z.array(operationSchema),
   /** What waits for its time, the earliest first. Since level 3. */
   scheduled: z.array(scheduledSchema).optional(),
+  /** Settings of every router that differ from the usual ones. */
+  router: ownRouterSettingsSchema.optional(),
   events: z.array(clusterEventSchema),
   nextEventId: z.number().int(),
 });

@@ -7,6 +7,7 @@ import {
   nodeNameSchema,
 } from './cluster-state.ts';
 import { contactsSchema } from './network.ts';
+import { routerTrafficSchema } from './router-settings.ts';
 import { nodeRoleSchema, nodeStateSchema } from './status.ts';
 
 /** What a data node can still do without a primary. */
@@ -105,20 +106,8 @@ export const nodeReportSchema = z.object({
   }),
   dataDir: z.string().nullable(),
   /** The router of this host, when it is open for clients. */
-  router: z
-    .object({
-      address: z.object({ host: z.string(), port: z.number().int() }),
-      clients: z.number().int(),
-      /** Sessions whose transaction has not ended. */
-      busy: z.number().int(),
-      waiting: z.number().int(),
-      /** It lets no transaction begin. */
-      isDraining: z.boolean(),
-      /** Connections to servers. */
-      servers: z.number().int(),
-      /** What it has counted since its start, by name. */
-      counters: z.record(z.string().max(40), z.number()),
-    })
+  router: routerTrafficSchema
+    .extend({ address: z.object({ host: z.string(), port: z.number().int() }) })
     .nullable()
     .default(null),
 });

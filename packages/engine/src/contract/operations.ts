@@ -10,6 +10,7 @@ import {
   zoneSchema,
 } from './cluster-state.ts';
 import { restoreClusterSchema } from './restore.ts';
+import { routerChangesSchema } from './router-settings.ts';
 import {
   restartDaemonsSchema,
   restartNodeSchema,
@@ -83,6 +84,8 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('reinitialise-node'), node: nodeNameSchema }),
   /** PostgreSQL parameters of the whole cluster; null takes one back. */
   z.object({ kind: z.literal('set-parameters'), parameters: parameterChangesSchema }),
+  /** Settings of every router of the cluster. */
+  z.object({ kind: z.literal('set-router'), settings: routerChangesSchema }),
   /** What a node is used for, and where it stands. */
   z.object({ kind: z.literal('set-node'), node: nodeNameSchema, change: nodeChangeSchema }),
   /** Whom a commit waits for, and what happens when they do not answer. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { failoverSchema, hostKindSchema, nodePolicySchema, usualPolicy } from './cluster-state.ts';
 import { networkSchema } from './network.ts';
+import { ownRouterSettingsSchema, routerTrafficSchema } from './router-settings.ts';
 import { scheduledSchema } from './schedule.ts';
 
 /**
@@ -97,7 +98,16 @@ export const clusterStatusSchema = z.object({
   revision: z.number(),
   raft: z.object({ leader: z.string().nullable(), term: z.number() }),
   connect: z.string().nullable(),
-  routers: z.array(z.object({ node: z.string(), address: z.string() })),
+  routers: z.array(
+    z.object({
+      node: z.string(),
+      address: z.string(),
+      /** Null from older releases. */
+      traffic: routerTrafficSchema.nullable().default(null),
+    }),
+  ),
+  /** Settings of every router that differ from the usual ones. */
+  router: ownRouterSettingsSchema.default({}),
   nodes: z.array(nodeStatusSchema),
   noQuorum: noQuorumSchema.nullable().default(null),
   /** Who sees whom; null from older releases. */

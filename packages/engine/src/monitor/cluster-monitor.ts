@@ -104,6 +104,7 @@ export class ClusterMonitor {
       raft: { leader: leader?.name ?? null, term },
       connect: null,
       routers: routersOf(reports),
+      router: state.router ?? {},
       nodes,
       noQuorum,
       network,
@@ -152,9 +153,11 @@ export class ClusterMonitor {
 
 function routersOf(reports: ReadonlyMap<string, NodeReport>): ClusterStatus['routers'] {
   return [...reports.values()]
-    .flatMap(({ name, router }) =>
-      router ? [{ node: name, address: `${router.address.host}:${router.address.port}` }] : [],
-    )
+    .flatMap(({ name, router }) => {
+      if (!router) return [];
+      const { address, ...traffic } = router;
+      return [{ node: name, address: `${address.host}:${address.port}`, traffic }];
+    })
     .sort((left, right) => left.node.localeCompare(right.node));
 }
 

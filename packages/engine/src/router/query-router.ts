@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import type { RouterSettings } from '../contract/router-settings.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import { systemRandom } from '../shared/random.ts';
@@ -23,7 +24,6 @@ import { LoadBalancer } from './reads/load-balancer.ts';
 import { WriteClock } from './reads/write-clock.ts';
 import { sendCancel } from './server/cancel.ts';
 import { SessionDesk } from './session-desk.ts';
-import type { RouterSettings } from './settings.ts';
 import { noTopology, type RouterTopology } from './topology.ts';
 
 export interface QueryRouterOptions {

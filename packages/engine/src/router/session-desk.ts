@@ -1,4 +1,5 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
+import type { RouterSettings } from '../contract/router-settings.ts';
 import { type Clock, sleep } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { LoggedIn } from './client/login.ts';
@@ -12,7 +13,6 @@ import { backendKeyData, parameterStatus, readyForQuery } from './protocol/build
 import { transactionStatus } from './protocol/codes.ts';
 import { ReadPolicy, type ReadPolicyOptions } from './reads/read-policy.ts';
 import type { ServerConnection } from './server/server-connection.ts';
-import type { RouterSettings } from './settings.ts';
 
 export interface SessionDeskOptions {
   groups: Groups;

@@ -141,6 +141,7 @@ export function demoStatus(parts: Partial<NodeStatus> = {}): ClusterStatus {
     raft: { leader: 'node-2', term: 1 },
     connect: null,
     routers: [],
+    router: {},
     nodes: [node],
     noQuorum: null,
     network: null,

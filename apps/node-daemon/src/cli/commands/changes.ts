@@ -13,6 +13,7 @@ import { throughConsole, throughDaemon } from '../steering.ts';
 import { findConsole, Target } from '../target.ts';
 import { UsageError } from '../usage-error.ts';
 import { type GlobalOptions, print, wholeNumber } from './options.ts';
+import { addRouter } from './router.ts';
 import { addScheduled, type Timing, timed, withTiming } from './schedule.ts';
 
 export function addChanges(program: Command, options: () => GlobalOptions): void {
@@ -30,6 +31,7 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
   addFollowUps(program, options, perform);
   addCluster(program, options);
   addScheduled(program, options, perform);
+  addRouter(program, options, perform);
   withTiming(program.command('rolling-restart'))
     .description('restart every node: the standbys one by one, then a switchover')
     .action((own: Timing) => perform(timed({ kind: 'rolling-restart' }, own)));

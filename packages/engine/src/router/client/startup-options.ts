@@ -1,4 +1,5 @@
-import { type Consistency, consistencyLevels } from '../reads/consistency.ts';
+import { consistencyLevels } from '../../contract/router-settings.ts';
+import type { Consistency } from '../reads/consistency.ts';
 import { isSettingName } from '../server/settings-sync.ts';
 
 /** What a client says of itself before it logs in, taken apart (pure). */

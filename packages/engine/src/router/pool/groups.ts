@@ -1,10 +1,10 @@
 import type { SecureContext } from 'node:tls';
+import type { RouterSettings } from '../../contract/router-settings.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Counters } from '../counters.ts';
 import type { Databases } from '../databases.ts';
 import { type ServerCredential, shakeHands } from '../server/handshake.ts';
 import { ServerConnection } from '../server/server-connection.ts';
-import type { RouterSettings } from '../settings.ts';
 import type { RouterTopology } from '../topology.ts';
 import { PoolGroup } from './pool-group.ts';
 import type { Opened, PoolIdentity, PoolResources } from './pool-resources.ts';

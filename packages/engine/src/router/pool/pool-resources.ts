@@ -1,7 +1,7 @@
+import type { RouterSettings } from '../../contract/router-settings.ts';
 import type { Counters } from '../counters.ts';
 import type { ConnectFailure, ServerCredential } from '../server/handshake.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
-import type { RouterSettings } from '../settings.ts';
 import type { RouterTopology } from '../topology.ts';
 
 export type Opened = { ok: true; server: ServerConnection } | { ok: false; failure: ConnectFailure };

@@ -1,8 +1,3 @@
-/** What a session is promised of its reads, from the cheapest to the dearest. */
-export const consistencyLevels = [
-  'eventual', // any standby within the limits of lag
-  'bounded', // at most so long ago
-  'session', // what it wrote itself can be read
-  'strong', // the primary
-] as const;
+import type { consistencyLevels } from '../../contract/router-settings.ts';
+
 export type Consistency = (typeof consistencyLevels)[number];

@@ -1,13 +1,6 @@
+import type { balanceStrategies } from '../../contract/router-settings.ts';
 import type { Random } from '../../shared/random.ts';
 
-/** How a server for a read is chosen (pure). */
-export const balanceStrategies = [
-  'round-robin',
-  'weighted',
-  'least-connections',
-  'least-lag',
-  'latency-aware',
-] as const;
 export type BalanceStrategy = (typeof balanceStrategies)[number];
 
 export interface ReadCandidate {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
+import { type RouterSettings, routerSettingsOf } from '../../contract/router-settings.ts';
 import { createApplication } from '../../postgres/application-role.ts';
 import { sql, TestCluster, type TestNode } from '../../postgres/testing/test-cluster.ts';
 import { silentLogger } from '../../shared/logger.ts';
 import { QueryRouter } from '../query-router.ts';
-import { type RouterSettings, routerSettingsSchema } from '../settings.ts';
 import type { RouterTopology } from '../topology.ts';
 
 export const application = { role: 'app', database: 'app', password: 'secret' };
@@ -50,7 +50,7 @@ export class RouterFixture {
   async router(settings: Partial<RouterSettings> = {}): Promise<{ router: QueryRouter; port: number }> {
     const router = new QueryRouter({
       listen: { host: '127.0.0.1', port: 0 },
-      settings: routerSettingsSchema.parse(settings),
+      settings: routerSettingsOf(settings),
       tls: this.tls(),
       logger: silentLogger,
     });

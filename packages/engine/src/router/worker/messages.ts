@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { routerSettingsSchema } from '../settings.ts';
+import { routerSettingsSchema } from '../../contract/router-settings.ts';
 import { routerTopologySchema } from '../topology.ts';
 
 /** What a daemon and its router workers tell each other. Both sides check: they may be of two releases for a moment. */

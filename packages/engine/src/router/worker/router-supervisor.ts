@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import type { RouterSettings } from '../../contract/router-settings.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { ControlTls } from '../control/control-connection.ts';
-import type { RouterSettings } from '../settings.ts';
 import type { RouterTopology } from '../topology.ts';
 import { fromWorkerSchema, type ToWorker, type WorkerReport } from './messages.ts';
 

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+
+/** What a session is promised of its reads, from the cheapest to the dearest. */
+export const consistencyLevels = [
+  'eventual', // any standby within the limits of lag
+  'bounded', // at most so long ago
+  'session', // what it wrote itself can be read
+  'strong', // the primary
+] as const;
+
+/** How a server for a read is chosen. */
+export const balanceStrategies = [
+  'round-robin',
+  'weighted',
+  'least-connections',
+  'least-lag',
+  'latency-aware',
+] as const;
+
+const milliseconds = z.number().int().min(0);
+
+const fields = {
+  pooling: z.enum(['transaction', 'session']),
+  /** Server connections per user, database and server. */
+  poolSize: z.number().int().min(1).max(10_000),
+  /** Reads go to standbys. Off: a pooled web session spreads over connections, so read-your-writes cannot hold there. */
+  split: z.boolean(),
+  consistency: z.enum(consistencyLevels),
+  balance: z.enum(balanceStrategies),
+  lagBytesMax: z.number().int().min(0),
+  lagMsMax: milliseconds,
+  /** What `bounded` means. */
+  boundedLagMs: milliseconds,
+  /** Quick reads of several clients may share a server connection, one behind the other. */
+  sharing: z.boolean(),
+  sharedConnections: z.number().int().min(1).max(64),
+  sharedDepth: z.number().int().min(1).max(64),
+  /** Statements that usually take longer share with nobody. */
+  sharedStatementMs: z.number().min(0),
+  /** Server connections to one server, all pools together: less than its max_connections. */
+  serverConnectionsMax: z.number().int().min(1).max(10_000),
+  clientsMax: z.number().int().min(1).max(100_000),
+  /** Sessions that may wait for a server in one pool. */
+  queueMax: z.number().int().min(1).max(100_000),
+  /** How long a statement waits for a server, also while there is no primary. */
+  queueTimeoutMs: milliseconds,
+  loginTimeoutMs: milliseconds,
+  connectTimeoutMs: milliseconds,
+  serverIdleMs: milliseconds,
+  serverLifeMs: milliseconds,
+};
+
+/** What a person may set of a router. */
+export const routerSettingsSchema = z.strictObject(fields);
+export type RouterSettings = z.infer<typeof routerSettingsSchema>;
+
+/** Of a setting that is one of a few words. */
+export const routerChoices: Partial<Record<keyof RouterSettings, readonly string[]>> = {
+  pooling: fields.pooling.options,
+  consistency: consistencyLevels,
+  balance: balanceStrategies,
+};
+
+/** Fit for production. */
+export const usualRouterSettings: RouterSettings = {
+  pooling: 'transaction',
+  poolSize: 20,
+  split: false,
+  consistency: 'session',
+  balance: 'least-connections',
+  lagBytesMax: 16 * 1024 * 1024,
+  lagMsMax: 10_000,
+  boundedLagMs: 1_000,
+  sharing: true,
+  sharedConnections: 3,
+  sharedDepth: 24,
+  sharedStatementMs: 5,
+  serverConnectionsMax: 80,
+  clientsMax: 10_000,
+  queueMax: 10_000,
+  queueTimeoutMs: 30_000,
+  loginTimeoutMs: 30_000,
+  connectTimeoutMs: 5_000,
+  serverIdleMs: 600_000,
+  serverLifeMs: 3_600_000,
+};
+
+/** What a router does now, and has counted since its start. */
+export const routerTrafficSchema = z.object({
+  clients: z.number().int(),
+  /** Sessions whose transaction has not ended. */
+  busy: z.number().int(),
+  waiting: z.number().int(),
+  /** It lets no transaction begin. */
+  isDraining: z.boolean(),
+  /** Connections to servers. */
+  servers: z.number().int(),
+  /** By name. */
+  counters: z.record(z.string().max(40), z.number()),
+  /** In force there; null from older releases. */
+  settings: routerSettingsSchema.nullable().default(null),
+});
+
+/** Those that differ from the usual ones: of the whole cluster, or of one host. */
+export const ownRouterSettingsSchema = routerSettingsSchema.partial();
+export type OwnRouterSettings = z.infer<typeof ownRouterSettingsSchema>;
+
+export const routerSettingNames = Object.keys(fields) as [keyof RouterSettings, ...(keyof RouterSettings)[]];
+
+/** By name; null takes one back to what is usual. */
+export const routerChangesSchema = z
+  .partialRecord(
+    z.enum(routerSettingNames),
+    z.union([z.string().max(100), z.number(), z.boolean(), z.null()]),
+  )
+  .refine((changes) => Object.keys(changes).length > 0, 'at least one setting')
+  .superRefine((changes, context) => {
+    const set = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== null));
+    const { error } = ownRouterSettingsSchema.safeParse(set);
+    for (const { path, message } of error?.issues ?? [])
+      context.addIssue({ code: 'custom', path, message: `${path.join('.')}: ${message}` });
+  });
+export type RouterChanges = z.infer<typeof routerChangesSchema>;
+
+/** The later ones count: usual, then the cluster's, then the host's own. */
+export function routerSettingsOf(...own: (OwnRouterSettings | undefined)[]): RouterSettings {
+  return routerSettingsSchema.parse(Object.assign({}, usualRouterSettings, ...own));
+}
