@@ -12,6 +12,8 @@ export default defineConfig({
   retries: 0,
   workers: 1,
   timeout: 60_000,
+  // Two cores may be busy with a whole cluster besides the browser.
+  expect: { timeout: 15_000 },
   use: {
     browserName: 'chromium',
     launchOptions: {

@@ -119,6 +119,25 @@ test('schedules a restart for later, shows it, and takes it back', async () => {
   await expect(panel).toBeHidden({ timeout: 20_000 });
 });
 
+test('changes a setting of every router by click, and takes it back', async () => {
+  await page.getByRole('link', { name: 'Routers' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Routers' })).toBeVisible();
+  const routers = page.getByRole('region', { name: 'Routers of the cluster' });
+  await expect(routers.getByText('open', { exact: true })).toHaveCount(3, { timeout: 20_000 });
+  await page.getByRole('button', { name: 'Change poolSize' }).click();
+  await page.getByRole('textbox', { name: 'poolSize' }).fill('7');
+  await page.getByRole('button', { name: 'Plan the change' }).click();
+  await confirm('Change the routers', 'fewer connections');
+  const takeBack = page.getByRole('button', { name: 'Take back poolSize' });
+  await expect(takeBack).toBeVisible({ timeout: 20_000 });
+  const told = await system.command(['router']);
+  expect(told.match(/poolSize=7/g)).toHaveLength(3);
+  await takeBack.click();
+  await confirm('Change the routers', 'as it was');
+  await expect(takeBack).toBeHidden({ timeout: 20_000 });
+  await page.goBack();
+});
+
 test('switches over to the node that was chosen, for a reason', async () => {
   const before = (await system.primary()).name;
   const target = before === 'node-3' ? 'node-2' : 'node-3';
@@ -153,7 +172,17 @@ for (const theme of ['light', 'dark'] as const) {
     await page.getByRole('heading', { name: 'demo' }).click();
     await expect(page.getByText('Replication lag')).toBeVisible();
     const cluster = new URL(page.url()).pathname;
-    for (const path of ['/', cluster, `${cluster}/operations`, '/hosts', '/audit', '/tokens', '/people']) {
+    for (const path of [
+      '/',
+      cluster,
+      `${cluster}/operations`,
+      `${cluster}/router`,
+      `${cluster}/backups`,
+      '/hosts',
+      '/audit',
+      '/tokens',
+      '/people',
+    ]) {
       await page.goto(system.url + path);
       await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
       const { violations } = await new AxeBuilder({ page }).analyze();

@@ -68,6 +68,11 @@ export class LocalSystem {
     return JSON.parse(stdout);
   }
 
+  /** What a command of `quantadb` prints. */
+  async command(args: string[]): Promise<string> {
+    return (await run(process.execPath, [command, ...args], { env: this.environment })).stdout;
+  }
+
   async nodes(): Promise<Node[]> {
     return (await this.status()).clusters[0]?.nodes ?? [];
   }

@@ -1,6 +1,7 @@
 'use client';
 
 import type { AppRouter } from '@quantadb/api/client-types';
+import { bytesText, durationText } from '@quantadb/ui/charts/units';
 import { Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Badge } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
@@ -77,6 +78,13 @@ function valueText(value: Value): string {
   return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
 }
 
+/** Long numbers in the units people think in. */
+function readable(name: Name, value: Value): string {
+  if (typeof value !== 'number' || value < 1000) return '';
+  if (name.endsWith('Ms') || name.endsWith('MsMax')) return durationText(value);
+  return name.endsWith('BytesMax') ? bytesText(value) : '';
+}
+
 const shown: Column<Row>[] = [
   {
     key: 'name',
@@ -91,9 +99,10 @@ const shown: Column<Row>[] = [
   {
     key: 'value',
     header: 'Value',
-    cell: ({ usual, agreed, elsewhere }) => (
+    cell: ({ name, usual, agreed, elsewhere }) => (
       <span className="inline-flex flex-wrap items-center gap-2">
         <span className="tabular-nums">{valueText(agreed ?? usual)}</span>
+        <span className="text-ink-faint text-xs">{readable(name, agreed ?? usual)}</span>
         {elsewhere.map(({ node, value }) => (
           <Badge key={node} tone="warning">
             {`${node}: ${valueText(value)}`}
