@@ -22,6 +22,14 @@ export type HistoryVerdict =
   | { kind: 'diverged'; forkLsn: string; timeline: number }
   | { kind: 'unknown-timeline' };
 
+/** What the cluster has agreed on for this node's server. */
+export interface Configuration {
+  parameters: Record<string, string>;
+  hba: string[];
+  /** How much later than committed a standby shows everything; a change counts at once, also for what it waits for. */
+  applyDelayMs: number;
+}
+
 /** The last look at the running server; at most a second or so old. */
 export interface Observation {
   inRecovery: boolean;
@@ -31,6 +39,10 @@ export interface Observation {
   lsn: string | null;
   replayLsn: string | null;
   receiverStatus: string | null;
+  /** Standby: whom its receiver is connected to, as it was told. */
+  sender: { host: string; port: number } | null;
+  /** Standby: replay waits on purpose, because it is to be late or because somebody has paused it. */
+  isHeldBack: boolean;
   /** Standby: when the newest visible transaction was committed (wall clock of its primary). */
   lastCommitMs: number | null;
   clients: 'open' | 'closed';
@@ -108,13 +120,13 @@ export interface Database {
   /** Timelines that this node knows from a primary, once it knows `timeline` too, and that `timeline` does not descend from. */
   strayTimelines(timeline: number, timelines: TimelineRecord[]): Promise<number[]>;
   /** Cluster-wide parameters and client access lines; those that QuantaDB owns are refused and logged. */
-  applyConfiguration(configuration: { parameters: Record<string, string>; hba: string[] }): Promise<void>;
+  applyConfiguration(configuration: Configuration): Promise<void>;
   /** Which of these PostgreSQL or QuantaDB would refuse here, and why; nothing is changed. */
   refusedParameters(parameters: Record<string, string>): Promise<{ name: string; detail: string }[]>;
   /** Tells PostgreSQL whom a commit waits for; an order older than the last one changes nothing. */
   applySynchronous(order: SynchronousOrder): Promise<void>;
   /** A standby's slots after those of its primary; null where there are no slots. */
-  readonly mirror: Pick<SlotMirror, 'kept' | 'lost' | 'follow'> | null;
+  readonly mirror: Pick<SlotMirror, 'kept' | 'lost' | 'follow' | 'advance'> | null;
   /** What a failover left of a record that was on its way; null where there are none. */
   readonly torn: Pick<TornRecord, 'reachesOver' | 'erase'> | null;
   ensureSlots(nodes: string[]): Promise<void>;

@@ -1,5 +1,6 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
+import type { NodeChange } from '../contract/operations.ts';
 import type { Command } from './commands.ts';
 
 /**
@@ -9,8 +10,9 @@ import type { Command } from './commands.ts';
  *
  * Level 2: operations can be cancelled and gone on with; a cluster can begin with a server that had a past; backups.
  * Level 3: nodes have weights; operations can be scheduled.
+ * Level 4: standbys cascade, or are delayed.
  */
-export const featureLevel = 3;
+export const featureLevel = 4;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
@@ -29,12 +31,17 @@ function levelOf(command: Command): number {
     case 'unschedule':
       return 3;
     case 'set-node':
-      return command.change.weight === undefined ? 1 : 3;
+      return levelOfChange(command.change);
     case 'begin-operation':
       return command.operation.retryOf === undefined ? 1 : 2;
     default:
       return 1;
   }
+}
+
+function levelOfChange({ weight, upstream, applyDelayMs }: NodeChange): number {
+  if (upstream !== undefined || applyDelayMs !== undefined) return 4;
+  return weight === undefined ? 1 : 3;
 }
 
 /** Why the command must not go into the log yet, with the next step; null when it may. */

@@ -24,6 +24,8 @@ export function observationOf(
     lsn,
     replayLsn: sample.replayLsn,
     receiverStatus: sample.receiver?.status ?? null,
+    sender: senderOf(sample),
+    isHeldBack: sample.isDelaying || sample.isReplayPaused,
     lastCommitMs: sample.lastCommitMs,
     clients: known.clients,
     synchronousStandbyNames: sample.synchronousStandbyNames,
@@ -36,6 +38,11 @@ export function observationOf(
       lagMs: lsn && standby.replayLsn ? lag.lagMs(standby.replayLsn, { lsn, atMs }) : null,
     })),
   };
+}
+
+function senderOf({ receiver }: ServerSample): Observation['sender'] {
+  if (receiver?.senderHost == null || receiver.senderPort === null) return null;
+  return { host: receiver.senderHost, port: receiver.senderPort };
 }
 
 function withoutLag({ name, state, sync, writeLsn, flushLsn, replayLsn }: ServerSample['standbys'][number]) {

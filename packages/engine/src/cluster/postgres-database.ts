@@ -24,7 +24,7 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import { stateDirectory } from '../shared/state-directory.ts';
-import type { Database, HistoryVerdict, Observation, UpstreamNode } from './database.ts';
+import type { Configuration, Database, HistoryVerdict, Observation, UpstreamNode } from './database.ts';
 import { observationOf } from './observation.ts';
 
 /** Before a server starts, an armed lease of an earlier reign must be let go, or the reaper would kill the standby. */
@@ -230,11 +230,8 @@ export class PostgresDatabase implements Database {
     return refusedParameters(this.options, this.supervisor.pool, parameters);
   }
 
-  async applyConfiguration(configuration: {
-    parameters: Record<string, string>;
-    hba: string[];
-  }): Promise<void> {
-    const refused = await this.supervisor.applyParameters(configuration.parameters, configuration.hba);
+  async applyConfiguration({ parameters, ...others }: Configuration): Promise<void> {
+    const refused = await this.supervisor.applyParameters(parameters, others);
     if (refused.length > 0) this.options.logger.warn({ refused }, 'settings were refused');
   }
 
@@ -390,7 +387,8 @@ export class PostgresDatabase implements Database {
 
   private observed(sample: ServerSample, clients: Observation['clients']): Observation {
     const atMs = this.clock.monotonicMs();
-    if (!sample.isInRecovery && sample.lsn !== null) this.lag.record(sample.lsn, atMs);
+    // A standby's too: others may stream from it.
+    if (sample.lsn !== null) this.lag.record(sample.lsn, atMs);
     return observationOf(sample, {
       ...{ clients, atMs, lag: this.lag, memory: this.memory },
       cancelledWaits: this.cancelled.count,

@@ -130,7 +130,7 @@ export class UpgradeSteps {
     const isBack = async () => {
       const report = await monitor.reportOf(member);
       if (!report || report.pids.daemon === before) return undefined;
-      return ['running', 'streaming', 'voting'].includes(report.state) ? true : undefined;
+      return ['running', 'streaming', 'delayed', 'voting'].includes(report.state) ? true : undefined;
     };
     await pollUntil(isBack, {
       ...{ what: `${member.name} is back with its new daemon`, timeoutMs: daemonDeadlineMs, intervalMs: 100 },

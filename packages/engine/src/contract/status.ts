@@ -12,6 +12,7 @@ import { scheduledSchema } from './schedule.ts';
 export const nodeStates = [
   'running', // primary, open for writes
   'streaming', // standby, receiving WAL
+  'delayed', // standby, late on purpose: receives WAL again once it has replayed what it holds
   'catching-up', // standby, connected to nobody right now
   'read-only', // standby, serves reads without a primary: there is no quorum
   'cloning', // receiving its base backup
@@ -46,6 +47,8 @@ export const nodeStatusSchema = z.object({
   raft: z.enum(['voter', 'learner', 'none']),
   maintenance: z.boolean(),
   zone: z.string().nullable().default(null),
+  /** Standby: the member whose WAL it receives right now. */
+  streamsFrom: z.string().nullable().default(null),
   policy: nodePolicySchema.default(usualPolicy),
   /** What a person has set for it, in a word or two each. */
   notes: z.array(z.string()).default([]),

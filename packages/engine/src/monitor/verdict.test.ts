@@ -23,6 +23,7 @@ function node(number: number, more: Partial<NodeStatus> = {}): NodeStatus {
     raft: 'voter',
     maintenance: false,
     zone: null,
+    streamsFrom: null,
     policy: usualPolicy,
     notes: [],
     postgresVersion: '15.18',

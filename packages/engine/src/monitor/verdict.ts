@@ -45,7 +45,7 @@ export function judge(input: VerdictInput): Verdict {
 }
 
 function isWell(node: NodeStatus): boolean {
-  return node.state === 'running' || node.state === 'streaming' || node.state === 'voting';
+  return ['running', 'streaming', 'delayed', 'voting'].includes(node.state);
 }
 
 /** A standby that streams and is to be part of the synchronous set, but has not joined it yet. */

@@ -323,9 +323,12 @@ export class PostgresSupervisor {
   }
 
   /** Cluster-wide parameters and client lines. Answers what was refused; restart-only ones take effect at a restart. */
-  async applyParameters(parameters: Record<string, string>, hba: string[]): Promise<RefusedSetting[]> {
+  async applyParameters(
+    parameters: Record<string, string>,
+    others: Pick<MutableSettings, 'hba' | 'applyDelayMs'>,
+  ): Promise<RefusedSetting[]> {
     const { accepted, refused } = await this.checkParameters(parameters);
-    const written = await this.settings.change(() => ({ parameters: accepted, hba }));
+    const written = await this.settings.change(() => ({ parameters: accepted, ...others }));
     await this.settings.signalReload();
     const lines = written.refusedHbaLines.map(({ line, reason }) => ({
       name: line,

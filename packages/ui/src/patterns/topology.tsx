@@ -13,6 +13,8 @@ export interface TopologyNode {
   sync: 'quorum' | 'async' | 'none';
   lagBytes: number | null;
   lagMs: number | null;
+  /** Whose WAL it receives right now. */
+  streamsFrom: string | null;
   isRaftLeader: boolean;
   isInMaintenance: boolean;
   /** What sets it apart, in a word or two each. */
@@ -33,7 +35,7 @@ export function Topology({ nodes }: { nodes: TopologyNode[] }) {
             key={node.name}
             className="grid grid-cols-1 items-center md:grid-cols-[minmax(7rem,11rem)_minmax(0,18rem)]"
           >
-            <Edge node={node} />
+            <Edge node={node} upstream={node.streamsFrom === primary?.name ? null : node.streamsFrom} />
             <NodeCard node={node} />
           </li>
         ))}
@@ -53,7 +55,8 @@ function NoPrimary() {
 
 const edgeText = { quorum: 'synchronous', async: 'asynchronous', none: '' };
 
-function Edge({ node }: { node: TopologyNode }) {
+/** @param upstream where the line comes from, when not from the primary */
+function Edge({ node, upstream }: { node: TopologyNode; upstream: string | null }) {
   const isStreaming = node.state === 'streaming';
   return (
     <div className="flex items-center gap-2 px-2 py-1 text-ink-faint text-xs md:flex-col md:gap-0.5 md:text-center">
@@ -74,7 +77,7 @@ function Edge({ node }: { node: TopologyNode }) {
           strokeDasharray={node.sync === 'quorum' && isStreaming ? undefined : '5 4'}
         />
       </svg>
-      <span>{edgeText[node.sync]}</span>
+      <span>{upstream === null ? edgeText[node.sync] : `from ${upstream}`}</span>
     </div>
   );
 }
