@@ -170,6 +170,9 @@ test('I-DELAY-1, I-DELAY-2, I-DELAY-3: a delayed standby shows rows late, is nev
     status.health === 'healthy' && nodeIn(status, apart)?.state === 'delayed';
   const status = await cluster.until('healthy, with one held back', isHeldBack);
   expect(nodeIn(status, apart)?.detail).toContain('delayed by 1 h on purpose');
+  // A restart ends its receiver too, and is not waited for until everything has been replayed.
+  await cluster.run(primary, { kind: 'restart-node', node: apart });
+  await cluster.until('held back again', isHeldBack);
   expect(await query(apart, 'SELECT FROM late')).toHaveLength(1);
   await cluster.run(primary, { kind: 'set-node', node: apart, change: { applyDelayMs: 0, priority: 50 } });
   await untilSynchronous(apart);

@@ -1,4 +1,5 @@
 import type { Member } from '../contract/cluster-state.ts';
+import { upstreamSetFor } from '../replication/apart.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { NodeAgentOptions } from './agent-options.ts';
@@ -35,7 +36,7 @@ export class Cascade {
     const state = this.options.state();
     const upstream = state && cascadeUpstream(state, this.options.self);
     if (!upstream) {
-      this.watched = null;
+      this.leave(desire);
       return desire.upstream;
     }
     const nowMs = this.clock.monotonicMs();
@@ -53,6 +54,20 @@ export class Cascade {
       });
     }
     return watch.source === 'upstream' ? upstream : desire.upstream;
+  }
+
+  /** Its upstream is none any more, by what the cluster has agreed on. */
+  private leave({ upstream: primary }: Follow): void {
+    const was = this.watched?.watch.source === 'upstream' ? this.watched.upstream : null;
+    this.watched = null;
+    const { self } = this.options;
+    const member = this.options.state()?.members[self];
+    if (was === null || upstreamSetFor(member) !== was) return;
+    const message =
+      was === primary.name
+        ? `${self} streams from ${was} as before, which is the primary now.`
+        : `${self} streams from the primary ${primary.name} for now: its upstream ${was} is not to be used.`;
+    this.options.note({ severity: 'info', event: 'cascade', message });
   }
 
   private isFedBy({ addresses: { postgres } }: Member): boolean {
