@@ -112,7 +112,8 @@ test('I-CASCADE-4: a cascade goes on through a switchover and the loss of the pr
   const cluster = shared();
   const { primary, other, upstream, apart } = await roles();
   // From the test before it may cascade already, or be the upstream.
-  for (const name of names)
+  const { nodes } = await cluster.untilHealthy();
+  for (const { name } of nodes.filter(({ policy }) => policy.upstream))
     await cluster.run(primary, { kind: 'set-node', node: name, change: { upstream: null } });
   await cluster.run(primary, { kind: 'set-node', node: apart, change: { upstream } });
   await untilStreamsFrom(apart, upstream);

@@ -2,6 +2,7 @@ import type { TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { CopyProgress } from '../postgres/copy-progress.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
+import type { AgreedSettings } from '../postgres/settings.ts';
 import type { TornRecord } from '../postgres/torn-record.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
 import type { SlotMirror } from '../replication/slot-mirror.ts';
@@ -21,14 +22,6 @@ export type HistoryVerdict =
   | { kind: 'contained' }
   | { kind: 'diverged'; forkLsn: string; timeline: number }
   | { kind: 'unknown-timeline' };
-
-/** What the cluster has agreed on for this node's server. */
-export interface Configuration {
-  parameters: Record<string, string>;
-  hba: string[];
-  /** How much later than committed a standby shows everything; a change counts at once, also for what it waits for. */
-  applyDelayMs: number;
-}
 
 /** The last look at the running server; at most a second or so old. */
 export interface Observation {
@@ -119,8 +112,11 @@ export interface Database {
   judge(position: WalPosition, timeline: number, timelines: TimelineRecord[]): HistoryVerdict;
   /** Timelines that this node knows from a primary, once it knows `timeline` too, and that `timeline` does not descend from. */
   strayTimelines(timeline: number, timelines: TimelineRecord[]): Promise<number[]>;
-  /** Cluster-wide parameters and client access lines; those that QuantaDB owns are refused and logged. */
-  applyConfiguration(configuration: Configuration): Promise<void>;
+  /**
+   * Cluster-wide parameters and client access lines, of which those that QuantaDB owns are refused and logged; and how late
+   * a standby is to be, which counts at once, also for what it waits for already.
+   */
+  applyConfiguration(configuration: AgreedSettings): Promise<void>;
   /** Which of these PostgreSQL or QuantaDB would refuse here, and why; nothing is changed. */
   refusedParameters(parameters: Record<string, string>): Promise<{ name: string; detail: string }[]>;
   /** Tells PostgreSQL whom a commit waits for; an order older than the last one changes nothing. */

@@ -9,6 +9,7 @@ import { refusedParameters } from '../postgres/parameter-check.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
 import { RewindSource } from '../postgres/rewind-source.ts';
 import type { ServerSample } from '../postgres/sample.ts';
+import type { AgreedSettings } from '../postgres/settings.ts';
 import { PostgresSupervisor, type SupervisorOptions } from '../postgres/supervisor.ts';
 import { ancestryOf, judgeHistory } from '../postgres/timeline-history.ts';
 import { TornRecord } from '../postgres/torn-record.ts';
@@ -24,7 +25,7 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import { stateDirectory } from '../shared/state-directory.ts';
-import type { Configuration, Database, HistoryVerdict, Observation, UpstreamNode } from './database.ts';
+import type { Database, HistoryVerdict, Observation, UpstreamNode } from './database.ts';
 import { HoldMemory, observationOf } from './observation.ts';
 
 /** Before a server starts, an armed lease of an earlier reign must be let go, or the reaper would kill the standby. */
@@ -231,8 +232,8 @@ export class PostgresDatabase implements Database {
     return refusedParameters(this.options, this.supervisor.pool, parameters);
   }
 
-  async applyConfiguration({ parameters, ...others }: Configuration): Promise<void> {
-    const refused = await this.supervisor.applyParameters(parameters, others);
+  async applyConfiguration(configuration: AgreedSettings): Promise<void> {
+    const refused = await this.supervisor.applyParameters(configuration);
     if (refused.length > 0) this.options.logger.warn({ refused }, 'settings were refused');
   }
 

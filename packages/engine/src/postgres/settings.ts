@@ -27,6 +27,9 @@ export interface MutableSettings {
   applyDelayMs: number;
 }
 
+/** What the cluster has agreed on, as it is. */
+export type AgreedSettings = Pick<MutableSettings, 'parameters' | 'hba' | 'applyDelayMs'>;
+
 export const initialSettings: MutableSettings = {
   upstream: null,
   receiverKey: null,
