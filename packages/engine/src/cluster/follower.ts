@@ -22,7 +22,7 @@ type Proof =
 
 /** A standby that does not stream is asked this often whether its WAL is still part of the history. */
 const proveEveryMs = 2000;
-/** One that is delayed has much WAL to read for that. */
+/** One that is held back has much WAL to read for that. */
 const proveDelayedEveryMs = 60_000;
 /** What is observed is no older. */
 const observedWithinMs = 2000;
@@ -216,8 +216,8 @@ export class Follower {
    * stays as it was proven for as long as it is held back.
    */
   private proveAfterMs({ provenAtMs }: Following): number {
-    if (!this.isDelayed()) return proveEveryMs;
-    const isStill = this.isHeldBack() && provenAtMs - this.receiverAtMs > observedWithinMs;
+    if (!this.isHeldBack()) return proveEveryMs;
+    const isStill = provenAtMs - this.receiverAtMs > observedWithinMs;
     return isStill ? Number.POSITIVE_INFINITY : proveDelayedEveryMs;
   }
 
