@@ -135,6 +135,7 @@ function report(revision: number) {
       lsn: '0/3000000',
       replayLsn: null,
       receiverStatus: null,
+      streamsFrom: null,
       leaseRemainingMs: 3000,
       vitals: null,
       standbys: [],

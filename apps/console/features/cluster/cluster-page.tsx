@@ -70,7 +70,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
               isRaftLeader: status.raft.leader === node.name,
               isInMaintenance: node.maintenance,
               notes: node.notes,
-              menu: <NodeMenu node={node} onChoose={setIntent} />,
+              menu: <NodeMenu node={node} nodes={status.nodes} onChoose={setIntent} />,
             }))}
           />
         </Stale>

@@ -5,7 +5,14 @@ import { MoreHorizontal } from 'lucide-react';
 import type { Intent } from '../operations/intent.ts';
 import { useMay } from '../shell/me.ts';
 
-export function NodeMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent: Intent): void }) {
+interface NodeMenuProps {
+  node: NodeStatus;
+  /** Every node of its cluster. */
+  nodes: NodeStatus[];
+  onChoose(intent: Intent): void;
+}
+
+export function NodeMenu({ node, nodes, onChoose }: NodeMenuProps) {
   const may = useMay();
   if (!may.operate) return null;
   if (node.kind !== 'data') return <NoDataMenu node={node} onChoose={onChoose} />;
@@ -41,6 +48,7 @@ export function NodeMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent
           change: { noLoadBalance: !node.policy.noLoadBalance },
         }),
     },
+    ...apartItems({ node, nodes, onChoose }),
     {
       label: 'Restart PostgreSQL…',
       disabledBecause: isPrimary ? 'Switch over first, or restart every node.' : null,
@@ -60,6 +68,26 @@ export function NodeMenu({ node, onChoose }: { node: NodeStatus; onChoose(intent
     },
   ];
   return <Menu items={items} trigger={triggerFor(node.name)} />;
+}
+
+/** Whom it streams from, and whether it is late on purpose. What cannot be is refused by the plan, which says why. */
+function apartItems({ node, nodes, onChoose }: NodeMenuProps) {
+  if (node.role !== 'standby') return [];
+  const choose = (change: Extract<Intent, { kind: 'set-node' }>['change']) =>
+    onChoose({ kind: 'set-node', node: node.name, change });
+  const isDelayed = (node.policy.applyDelayMs ?? 0) > 0;
+  const delay = {
+    label: isDelayed ? 'End its delay…' : 'Keep it behind…',
+    onSelect: () => choose({ applyDelayMs: isDelayed ? 0 : 3_600_000 }),
+  };
+  if (node.policy.upstream)
+    return [{ label: 'Stream from the primary…', onSelect: () => choose({ upstream: null }) }, delay];
+  const upstreams = nodes.filter(({ name, role }) => role === 'standby' && name !== node.name);
+  const cascades = upstreams.map(({ name }) => ({
+    label: `Stream from ${name}…`,
+    onSelect: () => choose({ upstream: name }),
+  }));
+  return [...cascades, delay];
 }
 
 /** It runs no PostgreSQL: all there is to do is to take it out. */

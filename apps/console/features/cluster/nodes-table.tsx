@@ -35,6 +35,12 @@ const columns: Column<NodeStatus>[] = [
     isMinor: true,
   },
   {
+    key: 'from',
+    header: 'Streams from',
+    cell: (node) => node.streamsFrom ?? '',
+    isMinor: true,
+  },
+  {
     key: 'bytes',
     header: 'Lag',
     isNumeric: true,

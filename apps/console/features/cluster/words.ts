@@ -18,6 +18,7 @@ export const healthWords: Record<ClusterStatus['health'], string> = {
 const stateTones: Record<NodeStatus['state'], Tone> = {
   running: 'good',
   streaming: 'good',
+  delayed: 'good',
   voting: 'good',
   routing: 'good',
   'catching-up': 'working',

@@ -155,12 +155,15 @@ export function commandOf(intent: Intent): string {
 
 type NodeChange = Extract<Intent, { kind: 'set-node' }>['change'];
 
-function nodeOptions({ priority, noFailover, noLoadBalance, weight, zone }: NodeChange): string {
+function nodeOptions(change: NodeChange): string {
+  const { priority, noFailover, noLoadBalance, weight, upstream, applyDelayMs, zone } = change;
   const options = [
     priority === undefined ? '' : `--priority ${priority}`,
     noFailover === undefined ? '' : `--failover ${noFailover ? 'no' : 'yes'}`,
     noLoadBalance === undefined ? '' : `--reads ${noLoadBalance ? 'no' : 'yes'}`,
     weight === undefined ? '' : `--weight ${weight}`,
+    upstream === undefined ? '' : `--upstream ${upstream ?? 'primary'}`,
+    applyDelayMs === undefined ? '' : `--delay ${applyDelayMs === 0 ? 'none' : `${applyDelayMs / 1000}s`}`,
     zone === undefined ? '' : `--zone ${zone ?? 'none'}`,
   ];
   return options.filter((option) => option !== '').join(' ');

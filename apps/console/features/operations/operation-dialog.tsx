@@ -9,6 +9,7 @@ import Link from 'next/link';
 import { useEffect, useState } from 'react';
 import { toast } from 'sonner';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { ApplyDelay } from './apply-delay.tsx';
 import { BeginsAt } from './begins-at.tsx';
 import { commandOf, type Intent, tiers, titleOf } from './intent.ts';
 import { PlanReview } from './plan-review.tsx';
@@ -61,6 +62,7 @@ export function OperationDialog({
     >
       <div className="flex flex-col gap-4">
         <MaintenanceEnd intent={intent} onChange={setIntent} />
+        <ApplyDelay intent={intent} onChange={setIntent} />
         <BeginsAt wanted={wanted} onChange={setIntent} />
         {plan.isPending ? <Loading label="Planning" /> : null}
         {plan.error ? (

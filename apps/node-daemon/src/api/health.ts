@@ -25,7 +25,7 @@ export function parseBytes(text: string): number | null {
   return Number(match[1]) * (units[(match[2] ?? '').toLowerCase()] ?? 1);
 }
 
-const serving = new Set(['running', 'streaming', 'catching-up', 'read-only', 'routing']);
+const serving = new Set(['running', 'streaming', 'delayed', 'catching-up', 'read-only', 'routing']);
 
 export const healthPaths = [
   '/health',
@@ -74,10 +74,12 @@ function takesReads(input: HealthInput): boolean {
   return report.role === 'standby' && report.state === 'streaming' && !isSpared(input);
 }
 
-/** In maintenance, or set to take no reads. */
+/** In maintenance, set to take no reads, or delayed on purpose. */
 function isSpared({ report, state }: HealthInput): boolean {
   const member = state?.members[report.name];
-  return member !== undefined && (member.maintenance !== null || member.policy.noLoadBalance);
+  if (member === undefined) return false;
+  const { noLoadBalance, applyDelayMs = 0 } = member.policy;
+  return member.maintenance !== null || noLoadBalance || applyDelayMs > 0;
 }
 
 function isWithin({ bytesMax, lagBytes }: LagLimit): boolean {

@@ -29,6 +29,7 @@ function node(name: string, index: number): NodeStatus {
     raft: 'voter',
     maintenance: false,
     zone: null,
+    streamsFrom: null,
     policy: usualPolicy,
     notes: [],
     postgresVersion: '15.18',

@@ -23,6 +23,11 @@ describe('arguments of commands that change settings', () => {
       ...{ priority: 80, noFailover: true, noLoadBalance: false, zone: null },
     });
     expect(nodeChangeOf({ zone: 'rack-2', weight: '20' })).toEqual({ zone: 'rack-2', weight: 20 });
+    expect(nodeChangeOf({ upstream: 'node-2', delay: '90min' })).toEqual({
+      ...{ upstream: 'node-2', applyDelayMs: 5_400_000 },
+    });
+    expect(nodeChangeOf({ upstream: 'primary', delay: 'none' })).toEqual({ upstream: null, applyDelayMs: 0 });
+    for (const delay of ['1', 'soon', '-1h', '100d']) expect(() => nodeChangeOf({ delay })).toThrow();
     expect(() => nodeChangeOf({})).toThrow(/at least one change/);
     expect(() => nodeChangeOf({ failover: 'maybe' })).toThrow(/--failover takes yes or no/);
     expect(() => nodeChangeOf({ priority: '101' })).toThrow(/priority/);

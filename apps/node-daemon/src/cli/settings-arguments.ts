@@ -70,22 +70,39 @@ export interface NodeSettings {
   failover?: string;
   reads?: string;
   weight?: string;
+  upstream?: string;
+  delay?: string;
   zone?: string;
 }
 
 /** @throws UsageError naming the option that is not understood */
-export function nodeChangeOf({ priority, failover, reads, weight, zone }: NodeSettings): NodeChange {
+export function nodeChangeOf(settings: NodeSettings): NodeChange {
+  const { priority, failover, reads, weight, upstream, delay, zone } = settings;
   const change = {
     ...(priority === undefined ? {} : { priority: Number(priority) }),
     ...(failover === undefined ? {} : { noFailover: !isYes('--failover', failover) }),
     ...(reads === undefined ? {} : { noLoadBalance: !isYes('--reads', reads) }),
     ...(weight === undefined ? {} : { weight: Number(weight) }),
+    ...(upstream === undefined ? {} : { upstream: upstream === 'primary' ? null : upstream }),
+    ...(delay === undefined ? {} : { applyDelayMs: delayOf(delay) }),
     ...(zone === undefined ? {} : { zone: zone === 'none' ? null : zone }),
   };
   const parsed = nodeChangeSchema.safeParse(change);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new UsageError(`${issue?.path.join('.') || 'the node'}: ${issue?.message ?? 'not understood'}`);
+}
+
+const delayUnits: Record<string, number> = { s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function delayOf(text: string): number {
+  if (text === 'none') return 0;
+  const [, digits, unit = ''] = /^(\d{1,6})(s|min|h|d)$/.exec(text) ?? [];
+  const size = delayUnits[unit];
+  if (size !== undefined) return Number(digits) * size;
+  throw new UsageError(
+    `--delay takes a time like 90s, 30min, 4h or 2d, or none, and ${text} is none of them`,
+  );
 }
 
 function isYes(option: string, text: string): boolean {

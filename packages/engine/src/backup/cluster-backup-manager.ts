@@ -7,6 +7,7 @@ import type { BackupConfig, BackupJob, BackupState, BackupWork } from '../contra
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
+import { delayMsOf, upstreamSetFor } from '../replication/apart.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -260,7 +261,7 @@ export class ClusterBackupManager {
         isInMaintenance: member.maintenance !== null,
         load: view?.load ?? null,
         problem: view
-          ? (view.problem ?? (isFar ? 'the primary runs on another machine' : null))
+          ? (view.problem ?? whyApart(member) ?? (isFar ? 'the primary runs on another machine' : null))
           : 'it does not answer',
       };
     });
@@ -355,4 +356,10 @@ function shortened(result: JobLook['result']): JobLook['result'] {
       other: short(verification.other),
     },
   };
+}
+
+/** A backup from a standby waits until that one has replayed what the primary has just written. */
+function whyApart(member: Member): string | null {
+  if (delayMsOf(member) > 0) return 'it is delayed on purpose';
+  return upstreamSetFor(member) === null ? null : 'it streams from another standby';
 }

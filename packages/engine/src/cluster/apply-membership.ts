@@ -1,7 +1,9 @@
 import { usualPolicy } from '../contract/cluster-state.ts';
+import { upstreamSetFor } from '../replication/apart.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 import { nodeChangeWords } from './node-change.ts';
+import { whyNotApart } from './standby-kind.ts';
 
 /** Membership commands (pure): who belongs to the cluster, and in which phase. */
 
@@ -70,6 +72,8 @@ export function setNode(draft: Draft, command: CommandOf<'set-node'>): CommandRe
   const member = draft.state.members[command.node];
   if (!member) return { ok: false, reason: `${command.node} is no member` };
   const { zone, ...policy } = command.change;
+  const problem = whyNotApart(draft.state, command.node, policy);
+  if (problem) return { ok: false, reason: problem };
   if (zone !== undefined) member.zone = zone;
   member.policy = { ...member.policy, ...defined(policy) };
   draft.event('info', 'node-settings', `${command.node}: ${nodeChangeWords(command.change)}.`, command.node);
@@ -86,6 +90,11 @@ export function removeMember(draft: Draft, command: CommandOf<'remove-member'>):
   const problem = whyNotRemovable(draft, command.node);
   if (problem) return { ok: false, reason: problem };
   delete state.members[command.node];
+  for (const fed of Object.values(state.members).filter((each) => upstreamSetFor(each) === command.node)) {
+    fed.policy = { ...fed.policy, upstream: null };
+    const words = `${fed.name} streams from the primary from now on: its upstream ${command.node} has left the cluster.`;
+    draft.event('warning', 'cascade', words, fed.name);
+  }
   draft.event('info', 'node-removed', `${command.node} has left the cluster.`, command.node);
   return { ok: true };
 }

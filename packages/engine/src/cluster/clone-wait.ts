@@ -24,7 +24,8 @@ export async function untilCloned(
   let lastBytes = -1;
   const streams = async () => {
     const report = await resources.monitor.reportOf(member);
-    if (report?.state === 'streaming' || report?.role === 'primary') return true;
+    const isFollowing = report?.state === 'streaming' || report?.state === 'delayed';
+    if (isFollowing || report?.role === 'primary') return true;
     const doneBytes = report?.clone?.doneBytes ?? lastBytes;
     if (doneBytes !== lastBytes) movedAtMs = clock.monotonicMs();
     lastBytes = doneBytes;

@@ -2,6 +2,7 @@ import type { TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { CopyProgress } from '../postgres/copy-progress.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
+import type { AgreedSettings } from '../postgres/settings.ts';
 import type { TornRecord } from '../postgres/torn-record.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
 import type { SlotMirror } from '../replication/slot-mirror.ts';
@@ -31,6 +32,10 @@ export interface Observation {
   lsn: string | null;
   replayLsn: string | null;
   receiverStatus: string | null;
+  /** Standby: whom its receiver is connected to, as it was told. */
+  sender: { host: string; port: number } | null;
+  /** Standby: replay waits on purpose, because it is to be late or because somebody has paused it. */
+  isHeldBack: boolean;
   /** Standby: when the newest visible transaction was committed (wall clock of its primary). */
   lastCommitMs: number | null;
   clients: 'open' | 'closed';
@@ -107,14 +112,17 @@ export interface Database {
   judge(position: WalPosition, timeline: number, timelines: TimelineRecord[]): HistoryVerdict;
   /** Timelines that this node knows from a primary, once it knows `timeline` too, and that `timeline` does not descend from. */
   strayTimelines(timeline: number, timelines: TimelineRecord[]): Promise<number[]>;
-  /** Cluster-wide parameters and client access lines; those that QuantaDB owns are refused and logged. */
-  applyConfiguration(configuration: { parameters: Record<string, string>; hba: string[] }): Promise<void>;
+  /**
+   * Cluster-wide parameters and client access lines, of which those that QuantaDB owns are refused and logged; and how late
+   * a standby is to be, which counts at once, also for what it waits for already.
+   */
+  applyConfiguration(configuration: AgreedSettings): Promise<void>;
   /** Which of these PostgreSQL or QuantaDB would refuse here, and why; nothing is changed. */
   refusedParameters(parameters: Record<string, string>): Promise<{ name: string; detail: string }[]>;
   /** Tells PostgreSQL whom a commit waits for; an order older than the last one changes nothing. */
   applySynchronous(order: SynchronousOrder): Promise<void>;
   /** A standby's slots after those of its primary; null where there are no slots. */
-  readonly mirror: Pick<SlotMirror, 'kept' | 'lost' | 'follow'> | null;
+  readonly mirror: Pick<SlotMirror, 'kept' | 'lost' | 'follow' | 'advance'> | null;
   /** What a failover left of a record that was on its way; null where there are none. */
   readonly torn: Pick<TornRecord, 'reachesOver' | 'erase'> | null;
   ensureSlots(nodes: string[]): Promise<void>;

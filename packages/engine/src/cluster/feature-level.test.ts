@@ -65,6 +65,10 @@ test('I-LEVEL-2: what an older daemon could not apply does not enter the log whi
   const old = { ...demoState(), level: 2 };
   expect(await submitted(old, change({ priority: 60 }))).toEqual({ ok: true });
   expect(await submitted(old, change({ weight: 20 }))).toMatchObject({ ok: false });
+  const level3 = { ...demoState(), level: 3 };
+  expect(await submitted(level3, change({ weight: 20 }))).toEqual({ ok: true });
+  expect(await submitted(level3, change({ upstream: 'node-2' }))).toMatchObject({ ok: false });
+  expect(await submitted(level3, change({ applyDelayMs: 1000 }))).toMatchObject({ ok: false });
 });
 
 const reportOf = (name: string, level: number | null): [string, NodeReport] => [

@@ -1,5 +1,6 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
+import type { NodeChange } from '../contract/operations.ts';
 import type { Command } from './commands.ts';
 
 /**
@@ -9,7 +10,7 @@ import type { Command } from './commands.ts';
  *
  * Level 2: operations can be cancelled and gone on with; a cluster can begin with a server that had a past; backups.
  * Level 3: nodes have weights; operations can be scheduled.
- * Level 4: hosts that only route; settings of the routers.
+ * Level 4: hosts that only route; settings of the routers; standbys cascade, or are delayed.
  */
 export const featureLevel = 4;
 
@@ -32,7 +33,7 @@ function levelOf(command: Command): number {
     case 'set-router':
       return 4;
     case 'set-node':
-      return command.change.weight === undefined ? 1 : 3;
+      return levelOfChange(command.change);
     case 'add-member':
       return command.member.kind === 'router' ? 4 : 1;
     case 'begin-operation':
@@ -40,6 +41,11 @@ function levelOf(command: Command): number {
     default:
       return 1;
   }
+}
+
+function levelOfChange({ weight, upstream, applyDelayMs }: NodeChange): number {
+  if (upstream !== undefined || applyDelayMs !== undefined) return 4;
+  return weight === undefined ? 1 : 3;
 }
 
 /** Why the command must not go into the log yet, with the next step; null when it may. */

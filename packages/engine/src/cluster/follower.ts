@@ -1,13 +1,16 @@
-import type { ClusterState, WalPosition } from '../contract/cluster-state.ts';
+import type { ClusterState, Member, WalPosition } from '../contract/cluster-state.ts';
 import { compareLsn } from '../postgres/lsn.ts';
 import { forkPointOf } from '../postgres/timeline-history.ts';
+import { isApart } from '../replication/apart.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
+import { Cascade } from './cascade.ts';
 import type { CopyProgress } from './database.ts';
 import type { Desire } from './desire.ts';
 import { Rejoin, upstreamOf } from './rejoin.ts';
 import { SlotFollower } from './slot-follower.ts';
+import { applyDelayFor } from './standby-kind.ts';
 
 type FollowerOptions = NodeAgentOptions & { show(activity: Activity): void };
 type Follow = Extract<Desire, { kind: 'follow' }>;
@@ -19,6 +22,10 @@ type Proof =
 
 /** A standby that does not stream is asked this often whether its WAL is still part of the history. */
 const proveEveryMs = 2000;
+/** One that is held back has much WAL to read for that. */
+const proveDelayedEveryMs = 60_000;
+/** What is observed is no older. */
+const observedWithinMs = 2000;
 /** A standby that could follow and has not streamed for so long is looked at: its server may look for a dead timeline. */
 const strayAfterMs = 5000;
 const stopDeadlineMs = 10_000;
@@ -28,7 +35,9 @@ const starvedAfterMs = 10_000;
 const heldUpAfterMs = 1000;
 
 interface Following {
+  /** The primary, and whom PostgreSQL streams from: that, or another standby. */
   name: string;
+  source: string;
   epoch: number;
   isProven: boolean;
   provenAtMs: number;
@@ -42,10 +51,13 @@ export class Follower {
   private readonly options: FollowerOptions;
   private readonly rejoin: Rejoin;
   private readonly slots: SlotFollower;
+  private readonly cascade: Cascade;
   /** Whom PostgreSQL was last told to stream from, and in which epoch; null when told to stream from nobody. */
   private following: Following | null = null;
   /** Since when it has not streamed from a primary that is open, and when to ask next whether that still can be. */
   private unfed: { sinceMs: number; askAtMs: number } | null = null;
+  /** When a WAL receiver was last seen. */
+  private receiverAtMs = 0;
   private replay: { lsn: string; sinceMs: number } | null = null;
   private readonly clock: Clock;
 
@@ -53,6 +65,7 @@ export class Follower {
     this.options = options;
     this.rejoin = new Rejoin(options);
     this.slots = new SlotFollower(options);
+    this.cascade = new Cascade({ ...options, note: (event) => this.rejoin.note(event) });
     this.clock = options.clock ?? systemClock;
   }
 
@@ -104,7 +117,8 @@ export class Follower {
     if (await database.isPrimary())
       await database.kill(`${desire.upstream.name} is primary of epoch ${desire.epoch}`);
     const isRunning = await database.isRunning();
-    if (isRunning && this.isFollowing(desire)) {
+    const source = this.cascade.source(desire);
+    if (isRunning && this.isFollowing(desire, source)) {
       if (desire.isOpen) this.slots.keep(desire.upstream);
       return this.keepReplayMoving(desire);
     }
@@ -116,7 +130,7 @@ export class Follower {
       const mustRestart = isRunning && (torn !== null || (await this.isStray(desire)));
       if (mustRestart) await database.stopFast(stopDeadlineMs);
       if (torn) await database.torn?.erase(torn);
-      return this.attach(desire, isRunning && !mustRestart);
+      return this.attach(desire, { source, isRunning: isRunning && !mustRestart });
     }
     if (proof.kind === 'wait') return;
     if (await this.rejoin.rewind(desire, proof.forkLsn, signal)) return this.attachRewound(desire);
@@ -146,7 +160,7 @@ export class Follower {
 
   private async attachRewound(desire: Follow): Promise<void> {
     const proof = await this.prove(desire, true);
-    if (proof.kind === 'contained') return this.attach(desire, true);
+    if (proof.kind === 'contained') return this.attach(desire, { source: desire.upstream, isRunning: true });
     // It streams already, from somebody whom nothing proves right any more.
     await this.options.database.setUpstream(null);
   }
@@ -157,6 +171,8 @@ export class Follower {
    */
   private async keepReplayMoving(desire: Follow): Promise<void> {
     const { database, self, logger } = this.options;
+    // Nobody waits for one that is late on purpose, and whoever has paused it wants it so.
+    if (this.isDelayed()) return;
     const seen = database.observation();
     const nowMs = this.clock.monotonicMs();
     const isBehind = seen?.receiverStatus !== 'streaming' && seen?.replayLsn !== seen?.lsn;
@@ -173,16 +189,44 @@ export class Follower {
   }
 
   /** What was let through on the word of votes is proven anew once the primary has recorded its timeline. */
-  private isFollowing(desire: Follow): boolean {
+  private isFollowing(desire: Follow, source: Member): boolean {
     const { following } = this;
     if (following?.name !== desire.upstream.name || following.epoch !== desire.epoch) return false;
+    if (following.source !== source.name) return false;
     if (!desire.isOpen) return true;
     // WAL of the old primary may have come in until the very change of upstream: what does not stream is proven anew.
-    const isStreaming = this.options.database.observation()?.receiverStatus === 'streaming';
+    const isStreaming = this.isStreaming(desire);
     this.unfed = isStreaming ? null : (this.unfed ?? { sinceMs: this.clock.monotonicMs(), askAtMs: 0 });
     if (isStreaming && following.isProven) following.hasStreamed = true;
-    const isStale = this.clock.monotonicMs() - following.provenAtMs > proveEveryMs;
+    const isStale = this.clock.monotonicMs() - following.provenAtMs > this.proveAfterMs(following);
     return following.isProven && (isStreaming || !isStale);
+  }
+
+  /** A cascading upstream, or the former one that a delayed standby is still connected to, may be on another timeline. */
+  private isStreaming(desire: Follow): boolean {
+    const { database, self } = this.options;
+    const seen = database.observation();
+    if (seen?.receiverStatus != null) this.receiverAtMs = this.clock.monotonicMs();
+    if (seen?.receiverStatus !== 'streaming') return false;
+    return seen.timeline === desire.timeline || !isApart(this.options.state()?.members[self]);
+  }
+
+  /**
+   * PostgreSQL starts no WAL receiver before it has replayed what it holds, so a delayed standby whose receiver has ended
+   * stays as it was proven for as long as it is held back.
+   */
+  private proveAfterMs({ provenAtMs }: Following): number {
+    if (!this.isHeldBack()) return proveEveryMs;
+    const isStill = provenAtMs - this.receiverAtMs > observedWithinMs;
+    return isStill ? Number.POSITIVE_INFINITY : proveDelayedEveryMs;
+  }
+
+  private isDelayed(): boolean {
+    return applyDelayFor(this.options.state(), this.options.self) > 0;
+  }
+
+  private isHeldBack(): boolean {
+    return this.isDelayed() && this.options.database.observation()?.isHeldBack === true;
   }
 
   /**
@@ -228,6 +272,8 @@ export class Follower {
     const { database, peers } = this.options;
     const nowMs = this.clock.monotonicMs();
     const since = this.unfed?.sinceMs ?? nowMs;
+    // It asks for nothing yet, and what it holds back is worth keeping until it has been replayed.
+    if (this.isHeldBack()) return false;
     if (!desire.isOpen || !this.unfed || nowMs - since < starvedAfterMs || nowMs < this.unfed.askAtMs)
       return false;
     this.unfed.askAtMs = nowMs + starvedAfterMs;
@@ -239,9 +285,12 @@ export class Follower {
     return answer?.holds === false;
   }
 
-  private async attach(desire: Follow, isRunning: boolean): Promise<void> {
+  private async attach(
+    desire: Follow,
+    { source, isRunning }: { source: Member; isRunning: boolean },
+  ): Promise<void> {
     const { database, lastPosition, seal, show } = this.options;
-    const upstream = upstreamOf(desire.upstream);
+    const upstream = upstreamOf(source);
     await lastPosition.forget();
     if (isRunning) {
       await database.setUpstream(upstream);
@@ -256,9 +305,10 @@ export class Follower {
     if (desire.isOpen && !database.mirror) await database.dropSlotsExcept([]);
     const nowMs = this.clock.monotonicMs();
     const before = isRunning && this.following?.isProven ? this.following : null;
-    const isSame = before?.name === upstream.name && before.epoch === desire.epoch;
+    const { name } = desire.upstream;
+    const isSame = before?.name === name && before.source === upstream.name && before.epoch === desire.epoch;
     this.following = {
-      ...{ name: upstream.name, epoch: desire.epoch },
+      ...{ name, source: upstream.name, epoch: desire.epoch },
       ...{ isProven: desire.isOpen, provenAtMs: nowMs },
       ...{ sinceMs: isSame ? before.sinceMs : nowMs, hasStreamed: isSame && before.hasStreamed },
     };
@@ -296,7 +346,7 @@ export class Follower {
       return this.options.show({ state: 'waiting', detail });
     }
     await this.rejoin.clone(desire, signal);
-    await this.attach(desire, false);
+    await this.attach(desire, { source: desire.upstream, isRunning: false });
   }
 
   private async refuseForeignData(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
+import { isApart } from '../replication/apart.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -94,7 +95,7 @@ export class Housekeeper {
       primary.standbys.filter((standby) => standby.state === 'streaming').map((standby) => standby.name),
     );
     const missing = dataMembers(state).filter(
-      (member) => member.name !== state.reign.primary && !streaming.has(member.name),
+      (member) => member.name !== state.reign.primary && !streaming.has(member.name) && !isApart(member),
     );
     const isOverdue = this.clock.wallMs() - failover.startedAtMs > rejoinWaitMs;
     if (missing.length > 0 && !isOverdue) return;

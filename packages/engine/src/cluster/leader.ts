@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { QuantaError } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
+import { CascadedSlots } from './cascaded-slots.ts';
 import { DegradedReads } from './degraded-reads.ts';
 import type { Desire } from './desire.ts';
 import { dataMembers } from './membership.ts';
@@ -25,6 +26,7 @@ export class Leader {
   private readonly options: LeaderOptions;
   private readonly clock: Clock;
   private readonly degradedReads: DegradedReads;
+  private readonly cascaded: CascadedSlots;
   private upkeepAtMs = 0;
   private cancelledNoted = 0;
   private lostSlots: ReadonlySet<string> = new Set();
@@ -36,6 +38,7 @@ export class Leader {
     this.options = options;
     this.clock = options.clock ?? systemClock;
     this.degradedReads = new DegradedReads(options);
+    this.cascaded = new CascadedSlots(options);
   }
 
   async lead(desire: Lead, signal: AbortSignal): Promise<void> {
@@ -202,6 +205,7 @@ export class Leader {
     await this.applySet(state);
     await database.ensureSlots(this.others());
     await database.dropSlotsExcept(this.others());
+    this.cascaded.keep(state);
     await this.noteLostSlots();
   }
 

@@ -7,6 +7,7 @@ import { configurationMark } from './configuration.ts';
 import { type Desire, desireOf } from './desire.ts';
 import { Follower } from './follower.ts';
 import { Leader } from './leader.ts';
+import { applyDelayFor } from './standby-kind.ts';
 
 const tickMs = 100;
 const retryMs = 1000;
@@ -28,6 +29,7 @@ export class NodeAgent {
   private retryAtMs = 0;
   /** Which of the cluster's configurations PostgreSQL was last told. */
   configuration: string | null = null;
+  private applyDelayMs = 0;
   private stopped = false;
   private paused = false;
   activity: Activity = { state: 'stopped', detail: 'the daemon has just started' };
@@ -209,9 +211,11 @@ export class NodeAgent {
     if (!state || !(await database.isInitialised())) return;
     const { parameters, hba } = state;
     const wanted = configurationMark({ parameters, hba });
-    if (wanted === this.configuration) return;
-    await database.applyConfiguration({ parameters, hba });
+    const applyDelayMs = applyDelayFor(state, this.options.self);
+    if (wanted === this.configuration && applyDelayMs === this.applyDelayMs) return;
+    await database.applyConfiguration({ parameters, hba, applyDelayMs });
     this.configuration = wanted;
+    this.applyDelayMs = applyDelayMs;
   }
 
   /** A healthy primary under a lease vetoes its own replacement: it is asked because somebody else lost sight of it. */

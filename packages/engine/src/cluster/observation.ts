@@ -4,6 +4,18 @@ import type { LagRing } from '../replication/lag.ts';
 import type { StandbyMemory } from '../replication/standby-memory.ts';
 import type { Observation } from './database.ts';
 
+const heldBackWithinMs = 3000;
+
+/** Whether replay waits on purpose: between two commits whose time has come it does not, for a moment. */
+export class HoldMemory {
+  private heldAtMs = Number.NEGATIVE_INFINITY;
+
+  look({ isDelaying, isReplayPaused }: ServerSample, atMs: number): boolean {
+    if (isDelaying || isReplayPaused) this.heldAtMs = atMs;
+    return atMs - this.heldAtMs <= heldBackWithinMs;
+  }
+}
+
 /** From one look at the server to what the agent goes by: lag is counted here, and who has just gone is remembered. */
 export function observationOf(
   sample: ServerSample,
@@ -13,6 +25,7 @@ export function observationOf(
     lag: LagRing;
     memory: StandbyMemory;
     cancelledWaits: number;
+    hold: HoldMemory;
   },
 ): Observation {
   const { lsn } = sample;
@@ -24,6 +37,8 @@ export function observationOf(
     lsn,
     replayLsn: sample.replayLsn,
     receiverStatus: sample.receiver?.status ?? null,
+    sender: senderOf(sample),
+    isHeldBack: known.hold.look(sample, atMs),
     lastCommitMs: sample.lastCommitMs,
     clients: known.clients,
     synchronousStandbyNames: sample.synchronousStandbyNames,
@@ -36,6 +51,11 @@ export function observationOf(
       lagMs: lsn && standby.replayLsn ? lag.lagMs(standby.replayLsn, { lsn, atMs }) : null,
     })),
   };
+}
+
+function senderOf({ receiver }: ServerSample): Observation['sender'] {
+  if (receiver?.senderHost == null || receiver.senderPort === null) return null;
+  return { host: receiver.senderHost, port: receiver.senderPort };
 }
 
 function withoutLag({ name, state, sync, writeLsn, flushLsn, replayLsn }: ServerSample['standbys'][number]) {

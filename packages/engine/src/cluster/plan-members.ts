@@ -1,5 +1,6 @@
 import { type ClusterState, type HostKind, usualPolicy } from '../contract/cluster-state.ts';
 import type { OperationRequest } from '../contract/operations.ts';
+import { upstreamSetFor } from '../replication/apart.ts';
 import { intendedTarget } from '../replication/sync-target.ts';
 import { targetVoters, voteAdvice } from './membership.ts';
 import type { PlanBody, PlanInput } from './plan-body.ts';
@@ -109,9 +110,16 @@ export function planRemove(input: PlanInput, base: PlanBody, name: string): Plan
     ...base,
     summary: `Remove ${name}: its PostgreSQL stops, its data directory is set aside, the host becomes available.`,
     quorumAfter: quorumAfterWords(targetVoters(remaining, input.votersNow).size, after),
-    warnings: after ? removalWarnings(after) : [],
+    warnings: after ? [...fedWarnings(after, name), ...removalWarnings(after)] : [],
     refusal: refusal ?? (after ? whyWritesWouldStop(input, after) : null),
   };
+}
+
+function fedWarnings({ members }: ClusterState, name: string): string[] {
+  const fed = Object.values(members).filter((member) => upstreamSetFor(member) === name);
+  return fed.map(
+    (member) => `${member.name} streams from ${name}: from then on it streams from the primary.`,
+  );
 }
 
 function removalWarnings(after: ClusterState): string[] {

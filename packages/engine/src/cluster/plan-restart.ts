@@ -30,7 +30,9 @@ export function planRollingRestart(
 ): PlanBody {
   const { state } = input;
   const standbys = state ? dataMembers(state).filter(({ name }) => name !== state.reign.primary) : [];
-  const silent = standbys.find(({ name }) => input.reports.get(name)?.state !== 'streaming');
+  const silent = standbys.find(
+    ({ name }) => !['streaming', 'delayed'].includes(input.reports.get(name)?.state ?? ''),
+  );
   const names = standbys.map(({ name }) => name).join(', ');
   return {
     ...base,

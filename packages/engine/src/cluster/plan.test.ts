@@ -25,6 +25,7 @@ function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
     lsn: '0/100',
     replayLsn: null,
     receiverStatus: null,
+    streamsFrom: null,
     leaseRemainingMs: null,
     vitals: null,
     degraded: null,

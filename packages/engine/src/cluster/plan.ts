@@ -1,5 +1,7 @@
 import type { Durability } from '../contract/cluster-state.ts';
 import type { FreshRequest, OperationPlan, OperationRequest } from '../contract/operations.ts';
+import { barOf } from '../failover/bars.ts';
+import { isApart } from '../replication/apart.ts';
 import { planNode } from './node-change.ts';
 import { planCancel, planRetry } from './operation-follow-up.ts';
 import { operationSteps } from './operation-steps.ts';
@@ -202,6 +204,8 @@ export function whyNotSwitchover(input: PlanInput, candidate: string | null): st
   if (candidate === state.reign.primary) return `${candidate} is the primary already.`;
   const member = state.members[candidate];
   if (!member) return `${candidate} is no member of this cluster. See: quantadb nodes.`;
+  const apart = isApart(member) ? barOf(member) : null;
+  if (apart) return `${candidate} is never made primary: ${apart.why}. ${apart.cure}`;
   if (!state.syncSet.electors.includes(candidate)) {
     return `${candidate} is outside the synchronous set and may miss acknowledged writes. Choose one of: ${state.syncSet.electors.join(', ') || 'none yet'}.`;
   }

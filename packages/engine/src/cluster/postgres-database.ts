@@ -9,6 +9,7 @@ import { refusedParameters } from '../postgres/parameter-check.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
 import { RewindSource } from '../postgres/rewind-source.ts';
 import type { ServerSample } from '../postgres/sample.ts';
+import type { AgreedSettings } from '../postgres/settings.ts';
 import { PostgresSupervisor, type SupervisorOptions } from '../postgres/supervisor.ts';
 import { ancestryOf, judgeHistory } from '../postgres/timeline-history.ts';
 import { TornRecord } from '../postgres/torn-record.ts';
@@ -25,7 +26,7 @@ import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import { stateDirectory } from '../shared/state-directory.ts';
 import type { Database, HistoryVerdict, Observation, UpstreamNode } from './database.ts';
-import { observationOf } from './observation.ts';
+import { HoldMemory, observationOf } from './observation.ts';
 
 /** Before a server starts, an armed lease of an earlier reign must be let go, or the reaper would kill the standby. */
 export interface PostgresDatabaseOptions extends SupervisorOptions {
@@ -52,6 +53,7 @@ export class PostgresDatabase implements Database {
   private lag = new LagRing();
   private readonly memory = new StandbyMemory();
   private readonly cancelled: CancelledWaits;
+  private readonly hold = new HoldMemory();
   private latest: Observation | null = null;
   private runningPid: number | null = null;
   /** Known once a complete data directory was seen; the loop asks ten times a second, pg_controldata is a process. */
@@ -230,11 +232,8 @@ export class PostgresDatabase implements Database {
     return refusedParameters(this.options, this.supervisor.pool, parameters);
   }
 
-  async applyConfiguration(configuration: {
-    parameters: Record<string, string>;
-    hba: string[];
-  }): Promise<void> {
-    const refused = await this.supervisor.applyParameters(configuration.parameters, configuration.hba);
+  async applyConfiguration(configuration: AgreedSettings): Promise<void> {
+    const refused = await this.supervisor.applyParameters(configuration);
     if (refused.length > 0) this.options.logger.warn({ refused }, 'settings were refused');
   }
 
@@ -390,9 +389,10 @@ export class PostgresDatabase implements Database {
 
   private observed(sample: ServerSample, clients: Observation['clients']): Observation {
     const atMs = this.clock.monotonicMs();
-    if (!sample.isInRecovery && sample.lsn !== null) this.lag.record(sample.lsn, atMs);
+    // A standby's too: others may stream from it.
+    if (sample.lsn !== null) this.lag.record(sample.lsn, atMs);
     return observationOf(sample, {
-      ...{ clients, atMs, lag: this.lag, memory: this.memory },
+      ...{ clients, atMs, lag: this.lag, memory: this.memory, hold: this.hold },
       cancelledWaits: this.cancelled.count,
     });
   }

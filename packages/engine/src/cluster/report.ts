@@ -1,11 +1,13 @@
 import type { Addresses, ClusterState, HostKind } from '../contract/cluster-state.ts';
 import type { Degraded, NodeReport } from '../contract/node-report.ts';
 import type { RaftStatus } from '../raft/driver.ts';
-import { timeWords } from '../shared/words.ts';
+import { upstreamSetFor } from '../replication/apart.ts';
+import { durationWords, timeWords } from '../shared/words.ts';
 import type { Activity } from './agent-options.ts';
 import type { Observation } from './database.ts';
 import type { Desire } from './desire.ts';
 import { featureLevel } from './feature-level.ts';
+import { applyDelayFor } from './standby-kind.ts';
 
 /** Everything a report is made of, already observed (the assembly is pure). */
 export interface ReportInput {
@@ -63,11 +65,12 @@ export function buildReport(input: ReportInput): NodeReport {
     lsn: observation?.lsn ?? null,
     replayLsn: observation?.replayLsn ?? null,
     receiverStatus: observation?.receiverStatus ?? null,
+    streamsFrom: senderOf(input),
     leaseRemainingMs: input.leaseRemainingMs === null ? null : Math.round(input.leaseRemainingMs),
     vitals: input.vitals,
     degraded,
     contacts: input.contacts,
-    standbys: role === 'primary' ? (observation?.standbys ?? []) : [],
+    standbys: standbysOf(input, role),
     clone: input.clone,
     pendingRestart: observation?.pendingRestart ?? [],
     unguarded: role === 'primary' ? (observation?.unguarded ?? []) : [],
@@ -137,9 +140,42 @@ function roleOf(
   if (['cloning', 'rewinding', 'waiting'].includes(activity.state))
     return { role: 'standby', shown: activity };
   if (observation.receiverStatus === 'streaming')
-    return { role: 'standby', shown: { state: 'streaming', detail: '' } };
+    return { role: 'standby', shown: { state: 'streaming', detail: fromWords(input) } };
+  if (observation.isHeldBack && applyDelayFor(input.state, input.name) > 0)
+    return { role: 'standby', shown: { state: 'delayed', detail: delayedWords(input) } };
   const detail = activity.detail || `not connected to ${desire.upstream.name}`;
   return { role: 'standby', shown: { state: 'catching-up', detail } };
+}
+
+/** A standby that streams from here is counted; one that has gone elsewhere on purpose is not missed. */
+function standbysOf({ state, observation }: ReportInput, role: NodeReport['role']): NodeReport['standbys'] {
+  return (observation?.standbys ?? []).filter(({ name, state: connection }) =>
+    role === 'primary'
+      ? connection !== 'disconnected' || upstreamSetFor(state?.members[name]) === null
+      : role === 'standby' && connection !== 'disconnected',
+  );
+}
+
+function senderOf({ state, observation }: ReportInput): string | null {
+  const sender = observation?.inRecovery ? observation.sender : null;
+  if (!state || !sender) return null;
+  const found = Object.values(state.members).find(
+    ({ addresses: { postgres } }) => postgres?.host === sender.host && postgres.port === sender.port,
+  );
+  return found?.name ?? null;
+}
+
+/** Only for whom it is not the primary by itself. */
+function fromWords(input: ReportInput): string {
+  const upstream = upstreamSetFor(input.state?.members[input.name]);
+  const from = senderOf(input);
+  if (upstream === null || from === null) return '';
+  return from === upstream ? `from ${from}` : `from ${from} for now, not from ${upstream}`;
+}
+
+function delayedWords({ state, name }: ReportInput): string {
+  const delay = durationWords(applyDelayFor(state, name));
+  return `delayed by ${delay} on purpose: it receives WAL again once it has replayed what it holds`;
 }
 
 function readsWords({ hasQuorum, reason, sinceMs, asOfMs }: Degraded): string {

@@ -155,7 +155,8 @@ export class RestartSteps {
     const startedMs = this.clock.monotonicMs();
     const streams = async () => {
       const report = await this.resources.monitor.reportOf(member);
-      const isServing = report?.state === 'streaming' || report?.role === 'primary';
+      const isFollowing = report?.state === 'streaming' || report?.state === 'delayed';
+      const isServing = isFollowing || report?.role === 'primary';
       return isServing ? report : undefined;
     };
     const { role, pendingRestart } = await pollUntil(streams, {

@@ -40,6 +40,9 @@ export const maintenanceSchema = z.object({
 });
 export type Maintenance = z.infer<typeof maintenanceSchema>;
 
+/** PostgreSQL counts `recovery_min_apply_delay` in 31 bits of milliseconds, 24.8 days. */
+const applyDelayMsMax = 24 * 24 * 3_600_000;
+
 /** What a person wants a node to be used for. None of it ever weighs more than acknowledged writes. */
 export const nodePolicySchema = z.object({
   /** Of two nodes that hold the same WAL the one with the higher number becomes primary. */
@@ -50,6 +53,10 @@ export const nodePolicySchema = z.object({
   noLoadBalance: z.boolean(),
   /** Its share of the reads, against those of the others; `usualWeight` when nobody has set any. Since level 3. */
   weight: z.number().int().min(1).max(100).optional(),
+  /** The standby that it streams from instead of the primary; null, like absent: none. Since level 4. */
+  upstream: nodeNameSchema.nullable().optional(),
+  /** It shows every commit so much later, on purpose; 0, like absent: at once. Since level 4. */
+  applyDelayMs: z.number().int().min(0).max(applyDelayMsMax).optional(),
 });
 export type NodePolicy = z.infer<typeof nodePolicySchema>;
 export const usualWeight = 10;

@@ -57,13 +57,15 @@ export const nodeReportSchema = z.object({
   lsn: lsnSchema.nullable(),
   replayLsn: lsnSchema.nullable(),
   receiverStatus: z.string().nullable(),
+  /** Standby: the member whose WAL it receives right now. */
+  streamsFrom: nodeNameSchema.nullable().default(null),
   leaseRemainingMs: z.number().nullable(),
   vitals: vitalsSchema.nullable().default(null),
   /** Null in normal service, and from older releases. */
   degraded: degradedSchema.nullable().default(null),
   /** Whom this node hears. */
   contacts: contactsSchema.default([]),
-  /** On the primary: what its standbys have confirmed. */
+  /** What the standbys that stream from here have confirmed: the primary's, and those of a standby that feeds others. */
   standbys: z.array(
     z.object({
       name: z.string(),

@@ -13,6 +13,7 @@ import { scheduledSchema } from './schedule.ts';
 export const nodeStates = [
   'running', // primary, open for writes
   'streaming', // standby, receiving WAL
+  'delayed', // standby, late on purpose: receives WAL again once it has replayed what it holds
   'catching-up', // standby, connected to nobody right now
   'read-only', // standby, serves reads without a primary: there is no quorum
   'cloning', // receiving its base backup
@@ -28,7 +29,13 @@ export const nodeStates = [
 ] as const;
 export const nodeRoleSchema = z.enum(['primary', 'standby', 'witness', 'router', 'none']);
 /** A node in one of these does what it is there for. */
-export const wellStates: ReadonlySet<NodeState> = new Set(['running', 'streaming', 'voting', 'routing']);
+export const wellStates: ReadonlySet<NodeState> = new Set([
+  'running',
+  'streaming',
+  'delayed',
+  'voting',
+  'routing',
+]);
 export const nodeStateSchema = z.enum(nodeStates);
 export type NodeState = z.infer<typeof nodeStateSchema>;
 
@@ -51,6 +58,8 @@ export const nodeStatusSchema = z.object({
   raft: z.enum(['voter', 'learner', 'none']),
   maintenance: z.boolean(),
   zone: z.string().nullable().default(null),
+  /** Standby: the member whose WAL it receives right now. */
+  streamsFrom: z.string().nullable().default(null),
   policy: nodePolicySchema.default(usualPolicy),
   /** What a person has set for it, in a word or two each. */
   notes: z.array(z.string()).default([]),

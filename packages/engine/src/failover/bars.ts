@@ -1,4 +1,6 @@
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import { delayMsOf, upstreamSetFor } from '../replication/apart.ts';
+import { durationWords } from '../shared/words.ts';
 import type { Bar } from './decide.ts';
 
 /** Who must not become primary, and what would change that (pure). */
@@ -11,13 +13,21 @@ export function barsOf(state: Pick<ClusterState, 'members'>): Map<string, Bar> {
   return bars;
 }
 
-function barOf({ name, maintenance, phase, policy }: Member): Bar | null {
+export function barOf(member: Member): Bar | null {
+  const { name, maintenance, phase, policy } = member;
   if (maintenance)
     return { why: 'it is in maintenance', cure: `End that to go on: quantadb maintenance off ${name}.` };
   if (phase !== 'active') return { why: `it is ${phase}`, cure: null };
+  const setIt = (option: string) => `Change that to go on: quantadb node set ${name} ${option}.`;
+  const upstream = upstreamSetFor(member);
+  if (upstream !== null)
+    return { why: `it is set to stream from ${upstream}`, cure: setIt('--upstream primary') };
+  const delayMs = delayMsOf(member);
+  if (delayMs > 0)
+    return { why: `it is delayed by ${durationWords(delayMs)} on purpose`, cure: setIt('--delay none') };
   if (!policy.noFailover) return null;
   return {
     why: 'it is set to be never made primary',
-    cure: `Change that to go on: quantadb node set ${name} --failover yes.`,
+    cure: setIt('--failover yes'),
   };
 }

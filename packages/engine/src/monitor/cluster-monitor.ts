@@ -13,6 +13,7 @@ import { judgeNetwork } from '../failover/connectivity.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { noQuorumOf } from './no-quorum.ts';
+import { standbyLag } from './standby-lag.ts';
 import { judge } from './verdict.ts';
 
 export interface ClusterMonitorOptions {
@@ -116,8 +117,7 @@ export class ClusterMonitor {
 
   private nodeStatus(state: ClusterState, member: Member, reports: Map<string, NodeReport>): NodeStatus {
     const report = reports.get(member.name);
-    const primary = reports.get(state.reign.primary ?? '');
-    const lag = primary?.standbys.find((standby) => standby.name === member.name);
+    const lag = standbyLag(member.name, { primary: state.reign.primary, reports });
     const isPrimary = report?.role === 'primary';
     const votes = this.options.votersNow().has(member.raftId);
     const address = member.addresses.postgres;
@@ -134,12 +134,13 @@ export class ClusterMonitor {
       ...(report?.dataDir ? { dataDir: report.dataDir } : {}),
       timeline: report?.timeline ?? null,
       lsn: report?.lsn ?? null,
-      lagBytes: isPrimary ? 0 : (lag?.lagBytes ?? null),
-      lagMs: isPrimary ? 0 : (lag?.lagMs ?? null),
+      lagBytes: isPrimary ? 0 : lag.lagBytes,
+      lagMs: isPrimary ? 0 : lag.lagMs,
       sync: isPrimary || member.kind !== 'data' ? 'none' : inSet ? 'quorum' : 'async',
       raft: votes ? 'voter' : 'learner',
       maintenance: member.maintenance !== null,
       zone: member.zone,
+      streamsFrom: report?.streamsFrom ?? null,
       policy: member.policy,
       notes: nodeNotes(member),
       postgresVersion: report?.postgresVersion ?? null,

@@ -23,6 +23,7 @@ function node(number: number, more: Partial<NodeStatus> = {}): NodeStatus {
     raft: 'voter',
     maintenance: false,
     zone: null,
+    streamsFrom: null,
     policy: usualPolicy,
     notes: [],
     postgresVersion: '15.18',
@@ -36,6 +37,16 @@ function node(number: number, more: Partial<NodeStatus> = {}): NodeStatus {
 const state = demoState();
 
 describe('the verdict', () => {
+  it('I-DELAY-3: finds nothing wrong with a standby that is late on purpose', () => {
+    const agreed = demoState();
+    Object.assign(agreed.members['node-3']?.policy ?? {}, { applyDelayMs: 3_600_000 });
+    agreed.syncSet = { electors: ['node-2'], votes: 0, standbys: ['node-2'], count: 1 };
+    const nodes = [node(1), node(2), node(3, { state: 'delayed', sync: 'async', lagMs: 3_600_000 })];
+    expect(judge({ state: agreed, nodes, hasLeader: true }).health).toBe('healthy');
+    nodes[2] = node(3, { state: 'catching-up', sync: 'async' });
+    expect(judge({ state: agreed, nodes, hasLeader: true }).health).toBe('degraded');
+  });
+
   it('says how many losses a healthy cluster survives', () => {
     const verdict = judge({ state, nodes: [node(1), node(2), node(3)], hasLeader: true });
     expect(verdict).toEqual({

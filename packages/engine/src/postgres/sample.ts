@@ -26,6 +26,8 @@ export interface ServerSample {
   lastCommitMs: number | null;
   receiver: { status: string; senderHost: string | null; senderPort: number | null } | null;
   isReplayPaused: boolean;
+  /** Replay waits because it is to be late, which PostgreSQL tells by what the startup process waits for. */
+  isDelaying: boolean;
   synchronousStandbyNames: string;
   standbys: StandbySample[];
   /** Parameters whose new value takes effect with the next restart. */
@@ -45,6 +47,8 @@ SELECT s.recovery, split_part(current_setting('server_version'), ' ', 1) AS vers
   CASE WHEN s.recovery THEN round(extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000)::float8 END
     AS last_commit_ms,
   CASE WHEN s.recovery THEN pg_is_wal_replay_paused() ELSE false END AS paused,
+  s.recovery AND EXISTS (SELECT FROM pg_stat_activity
+    WHERE backend_type = 'startup' AND wait_event = 'RecoveryApplyDelay') AS delaying,
   r.status, r.sender_host, r.sender_port,
   (SELECT coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'sync', sync_state,
       'sentLsn', sent_lsn, 'writeLsn', write_lsn, 'flushLsn', flush_lsn, 'replayLsn', replay_lsn)
@@ -69,6 +73,7 @@ interface SampleRow {
   replay_lsn: string | null;
   last_commit_ms: number | null;
   paused: boolean;
+  delaying: boolean;
   status: string | null;
   sender_host: string | null;
   sender_port: number | null;
@@ -96,6 +101,7 @@ export async function takeSample(queryable: Pick<pg.Pool, 'query'>): Promise<Ser
     lastCommitMs: row.last_commit_ms,
     receiver,
     isReplayPaused: row.paused,
+    isDelaying: row.delaying,
     synchronousStandbyNames: row.names,
     standbys: row.standbys,
     pendingRestart: row.pending,

@@ -23,7 +23,12 @@ export interface MutableSettings {
   hba: string[];
   /** Closed: nobody but QuantaDB and replication may connect. */
   clients: 'open' | 'closed';
+  /** How much later than committed the server shows everything, on purpose. */
+  applyDelayMs: number;
 }
+
+/** What the cluster has agreed on, as it is. */
+export type AgreedSettings = Pick<MutableSettings, 'parameters' | 'hba' | 'applyDelayMs'>;
 
 export const initialSettings: MutableSettings = {
   upstream: null,
@@ -34,6 +39,7 @@ export const initialSettings: MutableSettings = {
   parameters: {},
   hba: [],
   clients: 'open',
+  applyDelayMs: 0,
 };
 
 export interface RefusedSetting {
@@ -186,6 +192,7 @@ function reloadableSettings(place: NodePlace, settings: MutableSettings): Record
     ...(settings.clients === 'closed' ? { wal_keep_size: keptWhileUnproven } : {}),
     synchronous_standby_names: settings.synchronousStandbyNames,
     synchronous_commit: settings.synchronousCommit,
+    recovery_min_apply_delay: String(settings.applyDelayMs),
     // The last word is for pgBackRest, which makes no backup where this line does not name it.
     archive_command: `'${archiveScript.replaceAll("'", `'"'"'`)}' "%p" "%f" pgbackrest`,
     ssl: 'on',
@@ -199,7 +206,6 @@ function reloadableSettings(place: NodePlace, settings: MutableSettings): Record
 /** Owned, reloadable, and the same on every node. */
 const ownedConstants: Record<string, string> = {
   archive_library: '',
-  recovery_min_apply_delay: '0',
   hot_standby_feedback: 'off',
   // Repointing must not wait 5 s after one refused attempt.
   wal_retrieve_retry_interval: '100ms',

@@ -25,7 +25,7 @@ import type { RewindOutcome } from './rewind-outcome.ts';
 import { type ServerSample, takeSample } from './sample.ts';
 import { askReplay, type SealResult, sealReceiver } from './seal.ts';
 import { type StartResult, startServer } from './server-start.ts';
-import type { MutableSettings, RefusedSetting } from './settings.ts';
+import type { AgreedSettings, MutableSettings, RefusedSetting } from './settings.ts';
 import { prepareNodeFiles, writeStandbySignal } from './settings-files.ts';
 import { type ChangeResult, SettingsKeeper } from './settings-keeper.ts';
 import { findUnconfirmed, type Unconfirmed } from './unconfirmed.ts';
@@ -323,9 +323,9 @@ export class PostgresSupervisor {
   }
 
   /** Cluster-wide parameters and client lines. Answers what was refused; restart-only ones take effect at a restart. */
-  async applyParameters(parameters: Record<string, string>, hba: string[]): Promise<RefusedSetting[]> {
+  async applyParameters({ parameters, ...others }: AgreedSettings): Promise<RefusedSetting[]> {
     const { accepted, refused } = await this.checkParameters(parameters);
-    const written = await this.settings.change(() => ({ parameters: accepted, hba }));
+    const written = await this.settings.change(() => ({ parameters: accepted, ...others }));
     await this.settings.signalReload();
     const lines = written.refusedHbaLines.map(({ line, reason }) => ({
       name: line,

@@ -59,6 +59,11 @@ const localSlotsSql = `
 SELECT slot_name AS name, active, restart_lsn::text AS "restartLsn", wal_status IS NOT DISTINCT FROM 'lost' AS "isLost"
 FROM pg_replication_slots WHERE slot_type = 'physical' AND NOT temporary ORDER BY slot_name`;
 
+const advanceSql = `
+SELECT pg_replication_slot_advance(slot_name, $2::pg_lsn) FROM pg_replication_slots
+WHERE slot_name = $1 AND slot_type = 'physical' AND NOT active AND restart_lsn < $2::pg_lsn
+  AND $2::pg_lsn <= CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END`;
+
 /**
  * Keeps on every standby the WAL that the primary's physical slots keep, so that after a failover those who were behind, standbys and
  * consumers of the user's, go on where they were. PostgreSQL gives slots to no standby (its page on replication slots).
@@ -111,6 +116,11 @@ export class SlotMirror {
     for (const { name, restartLsn } of advance)
       await attempt(name, 'SELECT pg_replication_slot_advance($1, $2::pg_lsn)', [name, restartLsn]);
     return { problems };
+  }
+
+  /** On a primary, forward only: a slot whose user streams from elsewhere keeps no more than that user lacks. */
+  async advance(name: string, lsn: string): Promise<void> {
+    await this.queryable.query(advanceSql, [name, lsn]);
   }
 
   private async local(): Promise<LocalSlot[]> {

@@ -1,5 +1,6 @@
 import { dataMembers } from '../cluster/membership.ts';
 import type { ClusterState, Member, Operation } from '../contract/cluster-state.ts';
+import { isApart } from './apart.ts';
 import type { SyncTarget } from './transitions.ts';
 
 /** Who should be in the sync set (pure): from the members, the durability that was chosen, and who keeps up. */
@@ -51,10 +52,15 @@ function wantedCount(state: ClusterState, dataNodes: number): number {
   return state.durability.mode === 'all' ? dataNodes - 1 : Math.floor(dataNodes / 2);
 }
 
-/** A node that is being removed leaves the set first, which this is what brings about. */
+/** A node that is being removed, or set apart, leaves the set first, which this is what brings about. */
 function stayingMembers(state: ClusterState): Member[] {
   const leaving = state.operation && leavingNode(state.operation);
-  return dataMembers(state).filter((member) => member.phase === 'active' && member.name !== leaving);
+  return dataMembers(state).filter(
+    (member) =>
+      member.phase === 'active' &&
+      member.name !== leaving &&
+      (member.name === state.reign.primary || !isApart(member)),
+  );
 }
 
 function leavingNode({ kind, params, steps, cancel }: Operation): unknown {

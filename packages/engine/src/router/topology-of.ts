@@ -36,7 +36,12 @@ export function topologyOf({ state, nodes, self, socketDirectory }: TopologyInpu
         {
           ...{ name, host: postgres.host, port: postgres.port, weight: policy.weight ?? usualWeight },
           socketDirectory: name === self ? socketDirectory : null,
-          isReadable: isStreaming && phase === 'active' && maintenance === null && !policy.noLoadBalance,
+          isReadable:
+            isStreaming &&
+            phase === 'active' &&
+            maintenance === null &&
+            !policy.noLoadBalance &&
+            (policy.applyDelayMs ?? 0) === 0,
           lagBytes: seen?.lagBytes ?? null,
           lagMs: seen?.lagMs ?? null,
         },

@@ -30,3 +30,15 @@ export function sizeWords(bytes: number): string {
 export function momentWords(atMs: number): string {
   return `${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
+
+/** `1 h`, `90 min`, `45 s`, `2 d`: in the largest unit that says it exactly. */
+export function durationWords(ms: number): string {
+  const units: [string, number][] = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1000],
+  ];
+  const [unit, size] = units.find(([, each]) => ms >= each && ms % each === 0) ?? ['ms', 1];
+  return `${ms / size} ${unit}`;
+}

@@ -13,6 +13,8 @@ export interface TopologyNode {
   sync: 'quorum' | 'async' | 'none';
   lagBytes: number | null;
   lagMs: number | null;
+  /** Whose WAL it receives right now. */
+  streamsFrom: string | null;
   isRaftLeader: boolean;
   isInMaintenance: boolean;
   /** What sets it apart, in a word or two each. */
@@ -36,7 +38,7 @@ export function Topology({ nodes }: { nodes: TopologyNode[] }) {
             {node.role in withoutData ? (
               <NoEdge words={withoutData[node.role] ?? ''} />
             ) : (
-              <Edge node={node} />
+              <Edge node={node} upstream={node.streamsFrom === primary?.name ? null : node.streamsFrom} />
             )}
             <NodeCard node={node} />
           </li>
@@ -67,7 +69,8 @@ function NoEdge({ words }: { words: string }) {
 
 const edgeText = { quorum: 'synchronous', async: 'asynchronous', none: '' };
 
-function Edge({ node }: { node: TopologyNode }) {
+/** @param upstream where the line comes from, when not from the primary */
+function Edge({ node, upstream }: { node: TopologyNode; upstream: string | null }) {
   const isStreaming = node.state === 'streaming';
   return (
     <div className="flex items-center gap-2 px-2 py-1 text-ink-faint text-xs md:flex-col md:gap-0.5 md:text-center">
@@ -88,7 +91,7 @@ function Edge({ node }: { node: TopologyNode }) {
           strokeDasharray={node.sync === 'quorum' && isStreaming ? undefined : '5 4'}
         />
       </svg>
-      <span>{edgeText[node.sync]}</span>
+      <span>{upstream === null ? edgeText[node.sync] : `from ${upstream}`}</span>
     </div>
   );
 }

@@ -112,6 +112,8 @@ function addNode(program: Command, perform: (intent: Intent) => Promise<void>): 
     .option('--failover <yes|no>', 'whether it may become primary')
     .option('--reads <yes|no>', 'whether health endpoints and routers send reads to it')
     .option('--weight <1-100>', 'its share of the reads that routers spread (usual: 10)')
+    .option('--upstream <node>', 'the standby that it streams from; "primary": from the primary, as usual')
+    .option('--delay <time>', 'show everything so much later, as 90s, 30min, 4h or 2d; "none": at once')
     .option('--zone <name>', 'what fails together has the same name; "none": in no zone')
     .action((name: string, own: NodeSettings) =>
       perform({ kind: 'set-node', node: name, change: nodeChangeOf(own) }),

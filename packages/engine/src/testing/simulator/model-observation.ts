@@ -13,6 +13,8 @@ export function modelObservation(server: PostgresServer): Observation {
     lsn,
     replayLsn: lsn,
     receiverStatus: server.receiver?.status ?? null,
+    sender: null,
+    isHeldBack: false,
     lastCommitMs: null,
     clients: server.clients,
     synchronousStandbyNames: server.sync.names.join(', '),

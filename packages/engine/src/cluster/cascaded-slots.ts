@@ -1,0 +1,53 @@
+import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import { slotNameOf } from '../postgres/layout.ts';
+import { upstreamSetFor } from '../replication/apart.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
+import { messageOf } from '../shared/errors.ts';
+import type { NodeAgentOptions } from './agent-options.ts';
+
+type SlotOptions = Pick<NodeAgentOptions, 'self' | 'database' | 'peers' | 'logger' | 'clock'>;
+
+const everyMs = 5000;
+const askDeadlineMs = 800;
+
+/**
+ * The primary's slot of a member that streams from another standby is used by nobody. It is moved to what that member
+ * holds, as if it were: else it would keep WAL without end here, and on every standby, whose slots follow these.
+ */
+export class CascadedSlots {
+  private readonly options: SlotOptions;
+  private readonly clock: Clock;
+  private nextAtMs = 0;
+  private isBusy = false;
+
+  constructor(options: SlotOptions) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+  }
+
+  /** Called often; asks now and then. */
+  keep(state: ClusterState): void {
+    const fed = Object.values(state.members).filter((member) => upstreamSetFor(member) !== null);
+    const nowMs = this.clock.monotonicMs();
+    if (fed.length === 0 || this.isBusy || nowMs < this.nextAtMs) return;
+    this.isBusy = true;
+    this.nextAtMs = nowMs + everyMs;
+    void Promise.all(fed.map((member) => this.follow(state, member))).finally(() => {
+      this.isBusy = false;
+    });
+  }
+
+  private async follow({ reign }: ClusterState, member: Member): Promise<void> {
+    const { database, peers, logger, self } = this.options;
+    try {
+      const report = await peers.call(member, 'report', { input: {}, deadlineMs: askDeadlineMs });
+      // What it holds of another timeline may yet be taken back.
+      const isOfReign = report.epoch === reign.epoch && report.timeline === reign.timeline;
+      const isElsewhere = report.streamsFrom !== null && report.streamsFrom !== self;
+      if (isOfReign && isElsewhere && report.lsn !== null)
+        await database.mirror?.advance(slotNameOf(member.name), report.lsn);
+    } catch (error) {
+      logger.debug({ peer: member.name, error: messageOf(error) }, 'its slot was not moved');
+    }
+  }
+}
