@@ -4,6 +4,7 @@ import type { CopyProgress } from '../postgres/copy-progress.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
 import type { TornRecord } from '../postgres/torn-record.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
+import type { FollowerSlots } from '../replication/follower-slots.ts';
 import type { SlotMirror } from '../replication/slot-mirror.ts';
 import type { SynchronousOrder } from '../replication/synchronous.ts';
 
@@ -12,6 +13,8 @@ export interface UpstreamNode {
   name: string;
   host: string;
   port: number;
+  /** It belongs to another cluster, where ours is known by this name. */
+  follower?: string;
 }
 
 export type { CopyProgress, RewindOutcome };
@@ -115,6 +118,8 @@ export interface Database {
   applySynchronous(order: SynchronousOrder): Promise<void>;
   /** A standby's slots after those of its primary; null where there are no slots. */
   readonly mirror: Pick<SlotMirror, 'kept' | 'lost' | 'follow'> | null;
+  /** WAL that is kept for clusters that follow this one; null where there are no slots. */
+  readonly followers: Pick<FollowerSlots, 'keep' | 'drop'> | null;
   /** What a failover left of a record that was on its way; null where there are none. */
   readonly torn: Pick<TornRecord, 'reachesOver' | 'erase'> | null;
   ensureSlots(nodes: string[]): Promise<void>;

@@ -9,8 +9,9 @@ import type { Command } from './commands.ts';
  *
  * Level 2: operations can be cancelled and gone on with; a cluster can begin with a server that had a past; backups.
  * Level 3: nodes have weights; operations can be scheduled.
+ * Level 4: a cluster can follow another one.
  */
-export const featureLevel = 3;
+export const featureLevel = 4;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
@@ -28,9 +29,16 @@ function levelOf(command: Command): number {
     case 'schedule':
     case 'unschedule':
       return 3;
+    case 'note-source':
+    case 'set-standby-leader':
+    case 'stop-following':
+    case 'follow-again':
+    case 'end-following':
+      return 4;
     case 'set-node':
       return command.change.weight === undefined ? 1 : 3;
     case 'begin-operation':
+      if (['create-standby-cluster', 'promote-cluster'].includes(command.operation.kind)) return 4;
       return command.operation.retryOf === undefined ? 1 : 2;
     default:
       return 1;

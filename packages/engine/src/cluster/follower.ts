@@ -22,6 +22,7 @@ const proveEveryMs = 2000;
 /** A standby that could follow and has not streamed for so long is looked at: its server may look for a dead timeline. */
 const strayAfterMs = 5000;
 const stopDeadlineMs = 10_000;
+const keepEveryMs = 2000;
 /** A standby that has not streamed for so long asks whether the WAL it waits for is still there. */
 const starvedAfterMs = 10_000;
 /** Replay that stands still for so long, on a node that does not stream, waits for somebody. */
@@ -47,6 +48,7 @@ export class Follower {
   /** Since when it has not streamed from a primary that is open, and when to ask next whether that still can be. */
   private unfed: { sinceMs: number; askAtMs: number } | null = null;
   private replay: { lsn: string; sinceMs: number } | null = null;
+  private keepAtMs = 0;
   private readonly clock: Clock;
 
   constructor(options: FollowerOptions) {
@@ -105,7 +107,8 @@ export class Follower {
       await database.kill(`${desire.upstream.name} is primary of epoch ${desire.epoch}`);
     const isRunning = await database.isRunning();
     if (isRunning && this.isFollowing(desire)) {
-      if (desire.isOpen) this.slots.keep(desire.upstream);
+      if (desire.source) await this.keepForOthers();
+      else if (desire.isOpen) this.slots.keep(desire.upstream);
       return this.keepReplayMoving(desire);
     }
     const proof = await this.prove(desire, isRunning);
@@ -119,8 +122,25 @@ export class Follower {
       return this.attach(desire, isRunning && !mustRestart);
     }
     if (proof.kind === 'wait') return;
-    if (await this.rejoin.rewind(desire, proof.forkLsn, signal)) return this.attachRewound(desire);
+    if (this.mayRewind(desire) && (await this.rejoin.rewind(desire, proof.forkLsn, signal)))
+      return this.attachRewound(desire);
     await this.clone(desire, signal);
+  }
+
+  /** Only to a primary: a node that streams from the leader of a standby cluster starts over from a clone. */
+  private mayRewind(desire: Follow): boolean {
+    return !this.options.state()?.source || desire.source !== undefined;
+  }
+
+  /** The leader of a standby cluster keeps WAL for those who stream from it. */
+  private async keepForOthers(): Promise<void> {
+    const { database, self, clock = systemClock } = this.options;
+    if (clock.monotonicMs() < this.keepAtMs) return;
+    this.keepAtMs = clock.monotonicMs() + keepEveryMs;
+    const members = Object.values(this.options.state()?.members ?? {});
+    const others = members.filter(({ name, kind }) => kind === 'data' && name !== self).map(({ name }) => name);
+    await database.ensureSlots(others);
+    await database.dropSlotsExcept(others);
   }
 
   /** Of a standby, cleanly. */
@@ -232,7 +252,8 @@ export class Follower {
       return false;
     this.unfed.askAtMs = nowMs + starvedAfterMs;
     const { lsn } = await database.position();
-    const input = { clusterId: this.options.state()?.clusterId ?? '', lsn };
+    const clusterId = desire.source?.clusterId ?? this.options.state()?.clusterId ?? '';
+    const input = { clusterId, lsn };
     const answer = await peers
       .call(desire.upstream, 'holds-wal', { input, deadlineMs: 5000 })
       .catch(() => null);
@@ -241,7 +262,7 @@ export class Follower {
 
   private async attach(desire: Follow, isRunning: boolean): Promise<void> {
     const { database, lastPosition, seal, show } = this.options;
-    const upstream = upstreamOf(desire.upstream);
+    const upstream = upstreamOf(desire);
     await lastPosition.forget();
     if (isRunning) {
       await database.setUpstream(upstream);
@@ -285,6 +306,12 @@ export class Follower {
     const position = isRunning ? await database.position() : await database.exactEndOfWal();
     const verdict = database.judge(position, desire.timeline, state.timelines);
     if (verdict.kind === 'contained') return { kind: 'contained', end: position };
+    // News of the source come a little later than its WAL.
+    const isNew = state.source && state.timelines.every(({ id }) => id < position.timeline);
+    if (isNew) {
+      show({ state: 'waiting', detail: `timeline ${position.timeline} of ${state.source?.name} is not known yet` });
+      return { kind: 'wait' };
+    }
     // An unknown timeline was opened by a reign that the cluster never built on: nothing on it was acknowledged.
     this.options.logger.warn({ position, verdict }, 'local WAL left the history of the cluster');
     return { kind: 'diverged', forkLsn: verdict.kind === 'diverged' ? verdict.forkLsn : null };

@@ -16,6 +16,7 @@ import type { Unconfirmed } from '../postgres/unconfirmed.ts';
 import { haveConfirmed } from '../replication/confirmed.ts';
 import { holdsWal } from '../replication/kept-wal.ts';
 import { LagRing } from '../replication/lag.ts';
+import { FollowerSlots, followerNameOf } from '../replication/follower-slots.ts';
 import { SlotMirror } from '../replication/slot-mirror.ts';
 import { dropSlotsExcept, ensureSlots } from '../replication/slots.ts';
 import { StandbyMemory } from '../replication/standby-memory.ts';
@@ -47,6 +48,7 @@ export class PostgresDatabase implements Database {
   private readonly supervisor: PostgresSupervisor;
   private readonly rewindSource: RewindSource;
   readonly mirror: SlotMirror;
+  readonly followers: FollowerSlots;
   readonly torn: TornRecord;
   private readonly timer: NodeJS.Timeout;
   private lag = new LagRing();
@@ -65,6 +67,7 @@ export class PostgresDatabase implements Database {
     this.supervisor = new PostgresSupervisor(supervised);
     const files = stateDirectory(options.stateDir);
     this.mirror = new SlotMirror(this.supervisor.pool, options.nodeName, files);
+    this.followers = new FollowerSlots(this.supervisor.pool);
     this.torn = new TornRecord(options);
     this.cancelled = new CancelledWaits(filesOf(supervised).logFile);
     this.rewindSource = new RewindSource(supervised, options.logger);
@@ -344,8 +347,9 @@ export class PostgresDatabase implements Database {
       name: node.name,
       host: node.host,
       port: node.port,
-      slot: slotNameOf(nodeName),
-      applicationName: nodeName,
+      // Another cluster keeps WAL for ours as a whole, and must never take this node for one of its own.
+      slot: node.follower === undefined ? slotNameOf(nodeName) : null,
+      applicationName: node.follower === undefined ? nodeName : followerNameOf(node.follower),
     };
   }
 

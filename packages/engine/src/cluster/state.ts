@@ -6,6 +6,7 @@ import * as backups from './apply-backup.ts';
 import * as members from './apply-membership.ts';
 import * as operations from './apply-operations.ts';
 import * as reigns from './apply-reign.ts';
+import * as sources from './apply-source.ts';
 import * as syncSets from './apply-sync-set.ts';
 import type { Command, CommandOf, CommandResult } from './commands.ts';
 import { type Draft, draftOf } from './draft.ts';
@@ -85,6 +86,16 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
       return scheduling.schedule(draft, command);
     case 'unschedule':
       return scheduling.unschedule(draft, command);
+    case 'note-source':
+      return sources.noteSource(draft, command);
+    case 'set-standby-leader':
+      return sources.setStandbyLeader(draft, command);
+    case 'stop-following':
+      return sources.stopFollowing(draft, command);
+    case 'follow-again':
+      return sources.followAgain(draft, command);
+    case 'end-following':
+      return sources.endFollowing(draft, command);
     case 'raise-level':
       return raiseLevel(draft, command);
     case 'set-backup':
@@ -124,8 +135,9 @@ function createdState(command: CommandOf<'create'>, atMs: number): ClusterState 
     name: command.name,
     createdAtMs: atMs,
     nextRaftId: 2,
-    systemIdentifier: command.adopted?.systemIdentifier ?? null,
+    systemIdentifier: (command.adopted ?? command.following)?.systemIdentifier ?? null,
     ...(command.adopted ? { adopted: true } : {}),
+    ...(command.following ? { source: command.following.source } : {}),
     members: {
       [command.founder.name]: {
         ...command.founder,
@@ -135,8 +147,8 @@ function createdState(command: CommandOf<'create'>, atMs: number): ClusterState 
         policy: usualPolicy,
       },
     },
-    reign: { epoch: 0, primary: null, timeline: command.adopted?.timeline ?? 1 },
-    timelines: timelinesOf(command.adopted ?? { timeline: 1, history: [] }),
+    reign: { epoch: 0, primary: null, timeline: (command.adopted ?? command.following)?.timeline ?? 1 },
+    timelines: command.following?.timelines ?? timelinesOf(command.adopted ?? { timeline: 1, history: [] }),
     syncSet: emptySyncSet,
     syncProgress: { move: 0, unconfirmed: [] },
     durability: command.durability,
