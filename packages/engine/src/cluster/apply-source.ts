@@ -14,7 +14,8 @@ export function noteSource(draft: Draft, command: CommandOf<'note-source'>): Com
   const { source } = state;
   if (!source) return refused(followsNobody);
   if (source.clusterId !== command.clusterId) return refused(`${source.name} is another cluster`);
-  if (command.epoch < source.epoch) return refused(`epoch ${source.epoch} of ${source.name} was seen already`);
+  if (command.epoch < source.epoch)
+    return refused(`epoch ${source.epoch} of ${source.name} was seen already`);
   if (!command.timelines.some(({ id, status }) => id === command.timeline && status === 'recorded'))
     return refused(`timeline ${command.timeline} is not open`);
   if (source.primary !== command.primary || source.epoch !== command.epoch) {
@@ -48,7 +49,11 @@ export function stopFollowing(draft: Draft, { epoch }: CommandOf<'stop-following
   const last = Math.max(source.voidEpoch, source.ending ?? 0, reign.epoch);
   if (epoch <= last) return refused(`epoch ${last} was asked for already`);
   source.ending = epoch;
-  draft.event('info', 'following-stopped', `Nothing of ${source.name} is received any more: it is being promoted.`);
+  draft.event(
+    'info',
+    'following-stopped',
+    `Nothing of ${source.name} is received any more: it is being promoted.`,
+  );
   return { ok: true };
 }
 
@@ -57,7 +62,11 @@ export function followAgain(draft: Draft, { epoch }: CommandOf<'follow-again'>):
   if (!source) return refused(followsNobody);
   if (source.ending !== epoch) return refused('no promotion of that epoch is under way');
   Object.assign(source, { ending: null, voidEpoch: epoch });
-  draft.event('warning', 'following-again', `The promotion came to nothing: ${source.name} is followed again.`);
+  draft.event(
+    'warning',
+    'following-again',
+    `The promotion came to nothing: ${source.name} is followed again.`,
+  );
   return { ok: true };
 }
 

@@ -92,8 +92,8 @@ export interface Database {
       signal: AbortSignal;
     },
   ): Promise<RewindOutcome>;
-  /** Of a primary: whether another node may rewind to it now. What that takes is begun. */
-  offerRewind(node: string): Promise<boolean>;
+  /** Of a primary: whether another node may rewind to it now. What that takes is begun. Null: a node of another cluster. */
+  offerRewind(node: string | null): Promise<boolean>;
   /** Stops the WAL receiver until its process is gone, then reads the exact end of the local WAL. */
   seal(): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }>;
   exactEndOfWal(): Promise<WalPosition>;

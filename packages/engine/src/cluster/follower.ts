@@ -138,7 +138,9 @@ export class Follower {
     if (clock.monotonicMs() < this.keepAtMs) return;
     this.keepAtMs = clock.monotonicMs() + keepEveryMs;
     const members = Object.values(this.options.state()?.members ?? {});
-    const others = members.filter(({ name, kind }) => kind === 'data' && name !== self).map(({ name }) => name);
+    const others = members
+      .filter(({ name, kind }) => kind === 'data' && name !== self)
+      .map(({ name }) => name);
     await database.ensureSlots(others);
     await database.dropSlotsExcept(others);
   }
@@ -309,7 +311,10 @@ export class Follower {
     // News of the source come a little later than its WAL.
     const isNew = state.source && state.timelines.every(({ id }) => id < position.timeline);
     if (isNew) {
-      show({ state: 'waiting', detail: `timeline ${position.timeline} of ${state.source?.name} is not known yet` });
+      show({
+        state: 'waiting',
+        detail: `timeline ${position.timeline} of ${state.source?.name} is not known yet`,
+      });
       return { kind: 'wait' };
     }
     // An unknown timeline was opened by a reign that the cluster never built on: nothing on it was acknowledged.
@@ -322,8 +327,23 @@ export class Follower {
       const detail = `${desire.upstream.name} must be open before its data can be cloned`;
       return this.options.show({ state: 'waiting', detail });
     }
+    const reluctance = await this.whyNoCopy(desire);
+    if (reluctance !== null) return this.options.show({ state: 'waiting', detail: reluctance });
     await this.rejoin.clone(desire, signal);
     await this.attach(desire, false);
+  }
+
+  /**
+   * In a standby cluster nobody gives its data up before the leader is back in the source's history: one copy is there at
+   * any time. Null: nothing speaks against a clone.
+   */
+  private async whyNoCopy({ source, upstream }: Follow): Promise<string | null> {
+    const { peers, self } = this.options;
+    const state = this.options.state();
+    if (source || !state?.source) return null;
+    const input = { clusterId: state.clusterId, node: self };
+    const offered = await peers.call(upstream, 'prepare-clone', { input, deadlineMs: 5000 });
+    return offered.ok ? null : `${upstream.name} does not stream from ${state.source.name} yet`;
   }
 
   private async refuseForeignData(): Promise<void> {

@@ -74,6 +74,12 @@ export function operationParams(
         path: request.source.repository.path,
         target: JSON.stringify(request.target),
       };
+    case 'create-standby-cluster': {
+      const { node, host, port } = request.source;
+      return { cluster: request.cluster, source: `${node}@${host}:${port}` };
+    }
+    case 'promote-cluster':
+      return { insist: request.insist, source: state?.source?.name ?? null };
     case 'configure-backup':
       return configureParams(request);
     case 'start-backup':

@@ -24,6 +24,8 @@ import { judgeHost } from './preflight.ts';
 import type { RaftMembership } from './raft-membership.ts';
 import { RestartSteps } from './restart-steps.ts';
 import { takeBack, writeDown } from './schedule-steps.ts';
+import type { SourceLook } from './source-look.ts';
+import { StandbySteps } from './standby-steps.ts';
 import { isOpen, memberOf, openDeadlineMs, submitOrRefuse } from './step-helpers.ts';
 import { switchoverSteps } from './switchover-steps.ts';
 import { enterSyncSet, leaveSyncSet, setDurability, waitUntilWriteSafe } from './sync-set-steps.ts';
@@ -39,6 +41,7 @@ export interface OperationResources {
   monitor: ClusterMonitor;
   raft: RaftMembership;
   synchronous: SynchronousReplicationManager;
+  look: SourceLook;
   timing: FailoverTiming;
   clock?: Clock;
   newId?: NewId;
@@ -61,6 +64,7 @@ export function operationHandlers(
   const restarts = new RestartSteps(resources);
   const upgrades = new UpgradeSteps({ ...resources, restarts });
   const backups = new BackupSteps(resources);
+  const standby = new StandbySteps(resources);
   const leaving = [steps.stopThere, steps.leaveRaft, steps.forget];
   const joining = [
     steps.checkHost,
@@ -109,6 +113,14 @@ export function operationHandlers(
       backups.proveArchiving,
     ],
     'restore-cluster': [steps.restoreData, steps.grantFirst, steps.waitUntilOpen],
+    'create-standby-cluster': [standby.checkSource, standby.waitForCopy],
+    'promote-cluster': [
+      standby.mayPromote,
+      standby.stopFollowing,
+      standby.grantReign,
+      steps.waitUntilOpen,
+      standby.tellSource,
+    ],
     'start-backup': [backups.startBackup],
     'cancel-backup': [backups.cancelBackup],
     'close-look': [backups.closeLook],
@@ -118,7 +130,12 @@ export function operationHandlers(
     'unschedule-operation': [takeBack(resources)],
   };
   const undoAdding = [...[leaveSyncSet(resources), steps.takeOut, ...leaving].map(ofNewNode)];
-  return { handlers, undo: { 'add-node': undoAdding, 'replace-node': undoAdding } };
+  const undo = {
+    'add-node': undoAdding,
+    'replace-node': undoAdding,
+    'promote-cluster': [standby.followAgain],
+  };
+  return { handlers, undo };
 }
 
 /** The same step, about the host that was to join. */

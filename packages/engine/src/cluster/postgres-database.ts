@@ -14,9 +14,9 @@ import { ancestryOf, judgeHistory } from '../postgres/timeline-history.ts';
 import { TornRecord } from '../postgres/torn-record.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
 import { haveConfirmed } from '../replication/confirmed.ts';
+import { FollowerSlots, followerNameOf } from '../replication/follower-slots.ts';
 import { holdsWal } from '../replication/kept-wal.ts';
 import { LagRing } from '../replication/lag.ts';
-import { FollowerSlots, followerNameOf } from '../replication/follower-slots.ts';
 import { SlotMirror } from '../replication/slot-mirror.ts';
 import { dropSlotsExcept, ensureSlots } from '../replication/slots.ts';
 import { StandbyMemory } from '../replication/standby-memory.ts';
@@ -189,8 +189,8 @@ export class PostgresDatabase implements Database {
     return outcome;
   }
 
-  async offerRewind(node: string): Promise<boolean> {
-    await this.ensureSlots([node]);
+  async offerRewind(node: string | null): Promise<boolean> {
+    if (node !== null) await this.ensureSlots([node]);
     return this.rewindSource.offer();
   }
 

@@ -77,7 +77,7 @@ export class Rejoin {
 
   /** Only a primary that is open can be cloned. */
   async clone(desire: Follow, signal: AbortSignal): Promise<void> {
-    const { database, peers, self, show, logger } = this.options;
+    const { database, peers, show, logger } = this.options;
     show({ state: 'cloning', detail: `from ${desire.upstream.name}` });
     this.progress = { doneBytes: 0, totalBytes: null };
     try {

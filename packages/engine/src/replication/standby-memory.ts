@@ -23,7 +23,8 @@ export class StandbyMemory {
 
   /** Members come and go; who has left is no standby any more. Clusters that follow this one are no members. */
   keepOnly(names: readonly string[]): void {
-    for (const name of this.last.keys()) if (!names.includes(name) && followerOf(name) === null) this.last.delete(name);
+    for (const name of this.last.keys())
+      if (!names.includes(name) && followerOf(name) === null) this.last.delete(name);
   }
 
   /** Another reign: what was confirmed to an earlier primary says nothing. */
