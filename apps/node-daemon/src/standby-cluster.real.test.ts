@@ -60,7 +60,7 @@ function until(
 const sourcePrimary = async () =>
   (await until('node-1', 'a primary', (each) => each.primary !== null)).primary ?? '';
 
-test('a standby cluster follows its source through a failover, its own leader’s loss, and into a life of its own', async () => {
+test('a standby cluster follows its source through a failover, loses its leader, and is promoted (I-DR-2, 3, 5, 7)', async () => {
   await on('node-1', (client) => client.query('CREATE TABLE ledger (id bigserial PRIMARY KEY)'));
   let rows = await write('node-1');
   const { api } = cluster.host('node-1').config.addresses;

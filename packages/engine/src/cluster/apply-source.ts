@@ -1,6 +1,6 @@
 import type { Source } from '../contract/source.ts';
 import { allocateTimeline } from './apply-reign.ts';
-import type { CommandOf, CommandResult } from './commands.ts';
+import type { Command, CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 
 /** Commands about following another cluster (pure). A usual cluster refuses every one of them: it can never begin to. */
@@ -8,8 +8,36 @@ import type { Draft } from './draft.ts';
 const refused = (reason: string): CommandResult => ({ ok: false, reason });
 const followsNobody = 'the cluster follows no other one';
 
+const kinds = [
+  'note-source',
+  'set-standby-leader',
+  'stop-following',
+  'follow-again',
+  'end-following',
+] as const;
+type SourceCommand = CommandOf<(typeof kinds)[number]>;
+
+export function isAboutSource(command: Command): command is SourceCommand {
+  return kinds.some((kind) => kind === command.kind);
+}
+
+export function applySource(draft: Draft, command: SourceCommand): CommandResult {
+  switch (command.kind) {
+    case 'note-source':
+      return noteSource(draft, command);
+    case 'set-standby-leader':
+      return setStandbyLeader(draft, command);
+    case 'stop-following':
+      return stopFollowing(draft, command);
+    case 'follow-again':
+      return followAgain(draft, command);
+    case 'end-following':
+      return endFollowing(draft, command);
+  }
+}
+
 /** Older news of the source than what is known are refused: they would lead back to a former primary. */
-export function noteSource(draft: Draft, command: CommandOf<'note-source'>): CommandResult {
+function noteSource(draft: Draft, command: CommandOf<'note-source'>): CommandResult {
   const { state } = draft;
   const { source } = state;
   if (!source) return refused(followsNobody);
@@ -31,7 +59,7 @@ export function noteSource(draft: Draft, command: CommandOf<'note-source'>): Com
   return { ok: true };
 }
 
-export function setStandbyLeader(draft: Draft, command: CommandOf<'set-standby-leader'>): CommandResult {
+function setStandbyLeader(draft: Draft, command: CommandOf<'set-standby-leader'>): CommandResult {
   const { source, members } = draft.state;
   if (!source) return refused(followsNobody);
   if (source.turn !== command.turn) return refused(`it is turn ${source.turn} by now`);
@@ -42,7 +70,7 @@ export function setStandbyLeader(draft: Draft, command: CommandOf<'set-standby-l
   return { ok: true };
 }
 
-export function stopFollowing(draft: Draft, { epoch }: CommandOf<'stop-following'>): CommandResult {
+function stopFollowing(draft: Draft, { epoch }: CommandOf<'stop-following'>): CommandResult {
   const { source, reign } = draft.state;
   if (!source) return refused(followsNobody);
   if (source.ending === epoch) return { ok: true };
@@ -57,7 +85,7 @@ export function stopFollowing(draft: Draft, { epoch }: CommandOf<'stop-following
   return { ok: true };
 }
 
-export function followAgain(draft: Draft, { epoch }: CommandOf<'follow-again'>): CommandResult {
+function followAgain(draft: Draft, { epoch }: CommandOf<'follow-again'>): CommandResult {
   const { source } = draft.state;
   if (!source) return refused(followsNobody);
   if (source.ending !== epoch) return refused('no promotion of that epoch is under way');
@@ -70,7 +98,7 @@ export function followAgain(draft: Draft, { epoch }: CommandOf<'follow-again'>):
   return { ok: true };
 }
 
-export function endFollowing(draft: Draft, command: CommandOf<'end-following'>): CommandResult {
+function endFollowing(draft: Draft, command: CommandOf<'end-following'>): CommandResult {
   const { state } = draft;
   const { source, reign } = state;
   if (reign.epoch === command.epoch && reign.primary === command.node) return { ok: true };

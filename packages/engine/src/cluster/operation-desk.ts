@@ -29,7 +29,7 @@ import type { PlanInput } from './plan-body.ts';
 import type { Preflight } from './preflight.ts';
 import type { RaftGroup } from './raft-group.ts';
 import type { SourceLook } from './source-look.ts';
-import { type SourceView, sourceOf } from './source-peers.ts';
+import { type SourceView, sourceOf } from './source-view.ts';
 
 type FollowRequest = Extract<OperationRequest, { kind: 'create-standby-cluster' }>;
 type CreateRequest = Extract<OperationRequest, { kind: 'create-cluster' }>;

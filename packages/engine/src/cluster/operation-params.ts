@@ -74,10 +74,8 @@ export function operationParams(
         path: request.source.repository.path,
         target: JSON.stringify(request.target),
       };
-    case 'create-standby-cluster': {
-      const { node, host, port } = request.source;
-      return { cluster: request.cluster, source: `${node}@${host}:${port}` };
-    }
+    case 'create-standby-cluster':
+      return { cluster: request.cluster, source: placeWords(request.source) };
     case 'promote-cluster':
       return { insist: request.insist, source: state?.source?.name ?? null };
     case 'configure-backup':
@@ -117,4 +115,8 @@ function hostParams({
     postgresHost: addresses.postgres?.host ?? null,
     postgresPort: addresses.postgres?.port ?? null,
   };
+}
+
+function placeWords({ node, host, port }: { node: string; host: string; port: number }): string {
+  return `${node}@${host}:${port}`;
 }

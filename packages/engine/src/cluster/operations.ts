@@ -25,7 +25,7 @@ import type { RaftMembership } from './raft-membership.ts';
 import { RestartSteps } from './restart-steps.ts';
 import { takeBack, writeDown } from './schedule-steps.ts';
 import type { SourceLook } from './source-look.ts';
-import { StandbySteps } from './standby-steps.ts';
+import { standbyHandlers } from './standby-steps.ts';
 import { isOpen, memberOf, openDeadlineMs, submitOrRefuse } from './step-helpers.ts';
 import { switchoverSteps } from './switchover-steps.ts';
 import { enterSyncSet, leaveSyncSet, setDurability, waitUntilWriteSafe } from './sync-set-steps.ts';
@@ -64,7 +64,7 @@ export function operationHandlers(
   const restarts = new RestartSteps(resources);
   const upgrades = new UpgradeSteps({ ...resources, restarts });
   const backups = new BackupSteps(resources);
-  const standby = new StandbySteps(resources);
+  const { undo: followAgain, ...standby } = standbyHandlers(resources, steps.waitUntilOpen);
   const leaving = [steps.stopThere, steps.leaveRaft, steps.forget];
   const joining = [
     steps.checkHost,
@@ -113,14 +113,7 @@ export function operationHandlers(
       backups.proveArchiving,
     ],
     'restore-cluster': [steps.restoreData, steps.grantFirst, steps.waitUntilOpen],
-    'create-standby-cluster': [standby.checkSource, standby.waitForCopy],
-    'promote-cluster': [
-      standby.mayPromote,
-      standby.stopFollowing,
-      standby.grantReign,
-      steps.waitUntilOpen,
-      standby.tellSource,
-    ],
+    ...standby,
     'start-backup': [backups.startBackup],
     'cancel-backup': [backups.cancelBackup],
     'close-look': [backups.closeLook],

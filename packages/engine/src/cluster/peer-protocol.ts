@@ -14,7 +14,7 @@ import { operationPlanSchema, operationRequestSchema, operationStartSchema } fro
 import { QuantaError } from '../shared/errors.ts';
 import { backupPeerMethods } from './backup-peers.ts';
 import { commandSchema } from './commands.ts';
-import { sourcePeerMethods } from './source-peers.ts';
+import { sourcePeerMethods } from './source-view.ts';
 
 /**
  * The closed list of what daemons ask each other, over mutual TLS. Both directions are parsed: a peer is authenticated

@@ -4,7 +4,7 @@ import type { OperationPlan } from '../contract/operations.ts';
 import type { Findings } from '../postgres/adopt/findings.ts';
 import { isInSyncSet } from '../replication/sync-target.ts';
 import type { Preflight } from './preflight.ts';
-import type { SourceView } from './source-peers.ts';
+import type { SourceView } from './source-view.ts';
 
 /** What every plan is made from and consists of (pure). */
 

@@ -5,7 +5,7 @@ import { followingWords, sourceStatusOf } from '../monitor/source-status.ts';
 import type { PlanBody, PlanInput } from './plan-body.ts';
 import { judgeHost } from './preflight.ts';
 import { objections } from './promotion.ts';
-import type { SourceView } from './source-peers.ts';
+import type { SourceView } from './source-view.ts';
 
 /** Plans of clusters that follow another one (pure). */
 

@@ -341,16 +341,11 @@ export class PostgresDatabase implements Database {
     this.memory.forget();
   }
 
-  private upstreamOf(node: UpstreamNode): Upstream {
+  private upstreamOf({ follower, ...node }: UpstreamNode): Upstream {
     const { nodeName } = this.options;
-    return {
-      name: node.name,
-      host: node.host,
-      port: node.port,
-      // Another cluster keeps WAL for ours as a whole, and must never take this node for one of its own.
-      slot: node.follower === undefined ? slotNameOf(nodeName) : null,
-      applicationName: node.follower === undefined ? nodeName : followerNameOf(node.follower),
-    };
+    // Another cluster keeps WAL for ours as a whole, and must never take this node for one of its own.
+    if (follower !== undefined) return { ...node, slot: null, applicationName: followerNameOf(follower) };
+    return { ...node, slot: slotNameOf(nodeName), applicationName: nodeName };
   }
 
   private async sampleNow(): Promise<ServerSample> {

@@ -4,7 +4,7 @@ import { holdsNoData, isBeingCopied, restartable } from '../failover/decide.ts';
 import { compareWalPositions, judgeHistory } from '../postgres/timeline-history.ts';
 import { withHistory } from './apply-source.ts';
 import { dataMembers } from './membership.ts';
-import type { SourceView } from './source-peers.ts';
+import type { SourceView } from './source-view.ts';
 
 /** What decides about the end of following (pure): whether it may be, and who holds the most. */
 

@@ -9,7 +9,7 @@ import type { Commander } from './commander.ts';
 import type { Command } from './commands.ts';
 import type { Peers } from './peer-protocol.ts';
 import type { SourceLook } from './source-look.ts';
-import type { SourceView } from './source-peers.ts';
+import type { SourceView } from './source-view.ts';
 import { neededFrom, newsOf, nextLeader, whyUnfit } from './standby-leader.ts';
 import type { Leadership } from './store.ts';
 

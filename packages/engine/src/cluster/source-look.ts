@@ -2,7 +2,7 @@ import type { Source } from '../contract/source.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Peers } from './peer-protocol.ts';
-import type { SourceView } from './source-peers.ts';
+import type { SourceView } from './source-view.ts';
 
 const deadlineMs = 1500;
 

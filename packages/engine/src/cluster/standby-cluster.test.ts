@@ -9,7 +9,8 @@ import { planOf } from './plan.ts';
 import { whyNotWhileFollowing } from './plan-standby.ts';
 import { chooseHeir, nextEpoch, objections, unheard } from './promotion.ts';
 import { newestOf } from './source-look.ts';
-import { type SourceView, viewOf } from './source-peers.ts';
+import { viewOf } from './source-peers.ts';
+import type { SourceView } from './source-view.ts';
 import { neededFrom, newsOf, nextLeader, whyUnfit } from './standby-leader.ts';
 import { apply } from './state.ts';
 

@@ -4,7 +4,7 @@ import type { Source } from '../contract/source.ts';
 import { compareLsn, lowestLsn } from '../postgres/lsn.ts';
 import type { CommandOf } from './commands.ts';
 import { dataMembers } from './membership.ts';
-import type { SourceView } from './source-peers.ts';
+import type { SourceView } from './source-view.ts';
 
 /** What the decider of a standby cluster decides from what it sees (pure). Two nodes that follow the source at once do no harm. */
 

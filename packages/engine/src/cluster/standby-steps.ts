@@ -1,22 +1,32 @@
 import type { SealVote } from '../contract/cluster-state.ts';
 import type { Source } from '../contract/source.ts';
+import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
+import type { Clock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import { untilCloned } from './clone-wait.ts';
+import type { Commander } from './commander.ts';
 import { dataMembers } from './membership.ts';
 import type { StepContext, StepHandler } from './operation-runner.ts';
-import type { OperationResources } from './operations.ts';
+import type { Peers } from './peer-protocol.ts';
 import { chooseHeir, nextEpoch, objections, unheard } from './promotion.ts';
+import type { SourceLook } from './source-look.ts';
 import { memberOf, submitOrRefuse } from './step-helpers.ts';
 
-type Resources = Pick<OperationResources, 'commander' | 'peers' | 'monitor' | 'look' | 'clock'>;
+interface Resources {
+  commander: Commander;
+  peers: Peers;
+  monitor: ClusterMonitor;
+  look: SourceLook;
+  clock?: Clock;
+}
 
 const sealDeadlineMs = 8000;
 const stopDeadlineMs = 15_000;
 const askDeadlineMs = 3000;
 
 /** Steps of clusters that follow another one. */
-export class StandbySteps {
+class StandbySteps {
   private readonly resources: Resources;
   /** Whom to tell in the end, when the state no longer says; lost with the decider, which then tells nobody. */
   private followed: { source: Source; as: string } | null = null;
@@ -63,10 +73,8 @@ export class StandbySteps {
       return reports.some(({ receiverStatus }) => receiverStatus === 'streaming') ? undefined : true;
     };
     const what = 'nothing of the source is received any more';
-    await pollUntil(hasStopped, {
-      ...{ what, timeoutMs: stopDeadlineMs, intervalMs: 100, signal: context.signal },
-      ...(clock ? { clock } : {}),
-    });
+    const limits = { what, timeoutMs: stopDeadlineMs, intervalMs: 100, signal: context.signal };
+    await pollUntil(hasStopped, { ...limits, ...(clock ? { clock } : {}) });
     return 'nothing is received any more';
   };
 
@@ -146,4 +154,23 @@ function sourceIn(context: StepContext): Source {
   const { source } = context.state();
   if (source) return source;
   throw new QuantaError('REFUSED', 'the cluster follows no other one');
+}
+
+/** The operations of such clusters; `waitUntilOpen` is that of every first reign. */
+export function standbyHandlers(
+  resources: Resources,
+  waitUntilOpen: StepHandler,
+): Record<'create-standby-cluster' | 'promote-cluster' | 'undo', StepHandler[]> {
+  const steps = new StandbySteps(resources);
+  return {
+    'create-standby-cluster': [steps.checkSource, steps.waitForCopy],
+    'promote-cluster': [
+      steps.mayPromote,
+      steps.stopFollowing,
+      steps.grantReign,
+      waitUntilOpen,
+      steps.tellSource,
+    ],
+    undo: [steps.followAgain],
+  };
 }

@@ -41,6 +41,7 @@ export function apply(state: ClusterState | null, command: Command, atMs: number
 }
 
 function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): CommandResult {
+  if (sources.isAboutSource(command)) return sources.applySource(draft, command);
   switch (command.kind) {
     case 'identify':
       return members.identify(draft, command);
@@ -86,16 +87,6 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
       return scheduling.schedule(draft, command);
     case 'unschedule':
       return scheduling.unschedule(draft, command);
-    case 'note-source':
-      return sources.noteSource(draft, command);
-    case 'set-standby-leader':
-      return sources.setStandbyLeader(draft, command);
-    case 'stop-following':
-      return sources.stopFollowing(draft, command);
-    case 'follow-again':
-      return sources.followAgain(draft, command);
-    case 'end-following':
-      return sources.endFollowing(draft, command);
     case 'raise-level':
       return raiseLevel(draft, command);
     case 'set-backup':

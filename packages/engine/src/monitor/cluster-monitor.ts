@@ -6,7 +6,7 @@ import type { Peers } from '../cluster/peer-protocol.ts';
 import type { PlanInput } from '../cluster/plan-body.ts';
 import type { Preflight } from '../cluster/preflight.ts';
 import type { SourceLook } from '../cluster/source-look.ts';
-import type { SourceView } from '../cluster/source-peers.ts';
+import type { SourceView } from '../cluster/source-view.ts';
 import type { Leadership } from '../cluster/store.ts';
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
 import type { Network } from '../contract/network.ts';

@@ -1,4 +1,4 @@
-import type { SourceView } from '../cluster/source-peers.ts';
+import type { SourceView } from '../cluster/source-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { SourceStatus } from '../contract/status.ts';
