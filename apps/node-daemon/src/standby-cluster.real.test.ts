@@ -1,14 +1,17 @@
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
-import type pg from 'pg';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { RealCluster } from './testing/real-cluster.ts';
+import { credentials, RealCluster } from './testing/real-cluster.ts';
 
 let cluster: RealCluster;
+/** That were acknowledged by the source. */
+let rows = 0;
+let healthy: ClusterStatus;
 
 beforeAll(async () => {
   const names = ['node-1', 'node-2', 'dr-1', 'dr-2', 'dr-w'];
-  cluster = await RealCluster.create(names, { witnesses: ['dr-w'] });
+  cluster = await RealCluster.create(names, { witnesses: ['dr-w'], routers: true });
   await cluster.startAll();
   await cluster.form('node-1', ['node-2']);
 });
@@ -60,9 +63,9 @@ function until(
 const sourcePrimary = async () =>
   (await until('node-1', 'a primary', (each) => each.primary !== null)).primary ?? '';
 
-test('a standby cluster follows its source through a failover, loses its leader, and is promoted (I-DR-2, 3, 5, 7)', async () => {
+test('a cluster follows another one, takes no writes, and both say how it stands (I-DR-2)', async () => {
   await on('node-1', (client) => client.query('CREATE TABLE ledger (id bigserial PRIMARY KEY)'));
-  let rows = await write('node-1');
+  rows = await write('node-1');
   const { api } = cluster.host('node-1').config.addresses;
   const follow = {
     kind: 'create-standby-cluster' as const,
@@ -77,7 +80,7 @@ test('a standby cluster follows its source through a failover, loses its leader,
   await untilArrived('dr-2', rows);
 
   // Both sides say how it stands.
-  const healthy = await until('dr-2', 'it follows', (status) => status.health === 'healthy');
+  healthy = await until('dr-2', 'it follows', (status) => status.health === 'healthy');
   expect(healthy.verdict).toMatch(/^Healthy\. Follows demo, \d+ k?B/);
   expect(healthy).toMatchObject({
     primary: null,
@@ -88,12 +91,25 @@ test('a standby cluster follows its source through a failover, loses its leader,
   );
   await expect(write('dr-1')).rejects.toThrow(/read-only transaction/);
   await expect(write('dr-2')).rejects.toThrow(/read-only transaction/);
+  const router = new pg.Client({
+    port: cluster.host('dr-2').config.router?.port,
+    host: '127.0.0.1',
+    ...credentials,
+  });
+  await router.connect();
+  expect((await router.query('SELECT count(*)::int AS n FROM ledger')).rows).toEqual([{ n: rows }]);
+  await expect(router.query('INSERT INTO ledger DEFAULT VALUES')).rejects.toMatchObject({
+    code: '25006',
+    message: expect.stringContaining('follows demo and takes no writes'),
+  });
+  await router.end();
   await expect(cluster.run('dr-1', { kind: 'promote-cluster', insist: false })).rejects.toThrow(
     /takes writes right now/,
   );
   await expect(cluster.run('dr-1', { kind: 'switchover', to: 'dr-2' })).rejects.toThrow(/follows demo/);
+});
 
-  // The source fails over; its WAL of the new timeline arrives.
+test('it follows a failover of the source, and another node takes over when its leader is lost (I-DR-3, I-DR-5)', async () => {
   const { pids } = await cluster.host('node-1').client.node();
   process.kill(pids.postgres ?? 0, 'SIGKILL');
   await until(
@@ -113,8 +129,9 @@ test('a standby cluster follows its source through a failover, loses its leader,
   await cluster.startDaemon('dr-1');
   await untilArrived('dr-1', rows);
   await until('dr-2', 'whole again', (status) => status.health === 'healthy');
+});
 
-  // The source is lost, and a person decides.
+test('when the source is lost a person makes it a usual cluster, with everything that had arrived (I-DR-7)', async () => {
   for (const name of ['node-1', 'node-2']) await cluster.killNode(name);
   await cluster.run('dr-2', { kind: 'promote-cluster', insist: false });
   const promoted = await until('dr-2', 'it is a usual cluster', (status) => status.health === 'healthy');

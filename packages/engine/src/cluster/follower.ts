@@ -122,8 +122,8 @@ export class Follower {
       return this.attach(desire, isRunning && !mustRestart);
     }
     if (proof.kind === 'wait') return;
-    if (this.mayRewind(desire) && (await this.rejoin.rewind(desire, proof.forkLsn, signal)))
-      return this.attachRewound(desire);
+    if (!this.mayRewind(desire)) this.rejoin.willStartOver('its WAL had left the history of the source');
+    else if (await this.rejoin.rewind(desire, proof.forkLsn, signal)) return this.attachRewound(desire);
     await this.clone(desire, signal);
   }
 

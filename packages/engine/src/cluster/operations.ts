@@ -122,13 +122,11 @@ export function operationHandlers(
     'schedule-operation': [writeDown(resources)],
     'unschedule-operation': [takeBack(resources)],
   };
-  const undoAdding = [...[leaveSyncSet(resources), steps.takeOut, ...leaving].map(ofNewNode)];
-  const undo = {
-    'add-node': undoAdding,
-    'replace-node': undoAdding,
-    'promote-cluster': [standby.followAgain],
+  const undoAdding = [leaveSyncSet(resources), steps.takeOut, ...leaving].map(ofNewNode);
+  return {
+    handlers,
+    undo: { 'add-node': undoAdding, 'replace-node': undoAdding, 'promote-cluster': followAgain },
   };
-  return { handlers, undo };
 }
 
 /** The same step, about the host that was to join. */

@@ -75,6 +75,11 @@ export class Rejoin {
     }
   }
 
+  /** Why the next clone is made. */
+  willStartOver(why: string): void {
+    this.whyClone = why;
+  }
+
   /** Only a primary that is open can be cloned. */
   async clone(desire: Follow, signal: AbortSignal): Promise<void> {
     const { database, peers, show, logger } = this.options;

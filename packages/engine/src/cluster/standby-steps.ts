@@ -83,6 +83,8 @@ class StandbySteps {
     const state = context.state();
     if (!state.source) return `epoch ${state.reign.epoch} to ${state.reign.primary}`;
     this.followed = { source: state.source, as: state.name };
+    // Much may have happened since the first step, when the operation is gone on with.
+    await this.mayPromote(context);
     const epoch = await this.ensureStopped(context);
     const answers = await this.seal(context, epoch);
     const missing = unheard(answers);
