@@ -91,6 +91,7 @@ test('a cluster follows another one, takes no writes, and both say how it stands
   );
   await expect(write('dr-1')).rejects.toThrow(/read-only transaction/);
   await expect(write('dr-2')).rejects.toThrow(/read-only transaction/);
+  await until('dr-2', 'its router is open', ({ routers }) => routers.some(({ node }) => node === 'dr-2'));
   const router = new pg.Client({
     port: cluster.host('dr-2').config.router?.port,
     host: '127.0.0.1',

@@ -1,7 +1,7 @@
 import type { SealVote } from '../contract/cluster-state.ts';
 import type { Source } from '../contract/source.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
-import type { Clock } from '../shared/clock.ts';
+import { type Clock, sleep, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import { untilCloned } from './clone-wait.ts';
@@ -22,6 +22,8 @@ interface Resources {
 }
 
 const sealDeadlineMs = 8000;
+const sealPatienceMs = 10_000;
+const sealAgainMs = 500;
 const stopDeadlineMs = 15_000;
 const askDeadlineMs = 3000;
 
@@ -86,7 +88,7 @@ class StandbySteps {
     // Much may have happened since the first step, when the operation is gone on with.
     await this.mayPromote(context);
     const epoch = await this.ensureStopped(context);
-    const answers = await this.seal(context, epoch);
+    const answers = await this.sealAll(context, epoch);
     const missing = unheard(answers);
     if (missing.length > 0 && context.operation.params.insist !== true)
       throw new QuantaError('REFUSED', `these may hold more WAL and cannot be asked: ${missing.join(', ')}`, {
@@ -136,6 +138,18 @@ class StandbySteps {
     const epoch = nextEpoch(state, await this.resources.monitor.reports());
     await submitOrRefuse(this.resources.commander, { kind: 'stop-following', epoch });
     return epoch;
+  }
+
+  /** A busy machine may miss the deadline of a seal: whoever is not heard is asked again for a while. */
+  private async sealAll(context: StepContext, epoch: number): Promise<SealVote[]> {
+    const clock = this.resources.clock ?? systemClock;
+    const endMs = clock.monotonicMs() + sealPatienceMs;
+    for (;;) {
+      const answers = await this.seal(context, epoch);
+      const isOver = clock.monotonicMs() >= endMs || context.signal.aborted;
+      if (isOver || unheard(answers).length === 0) return answers;
+      await sleep(clock, sealAgainMs);
+    }
   }
 
   private seal(context: StepContext, epoch: number): Promise<SealVote[]> {
