@@ -123,10 +123,8 @@ export function operationHandlers(
     'unschedule-operation': [takeBack(resources)],
   };
   const undoAdding = [leaveSyncSet(resources), steps.takeOut, ...leaving].map(ofNewNode);
-  return {
-    handlers,
-    undo: { 'add-node': undoAdding, 'replace-node': undoAdding, 'promote-cluster': followAgain },
-  };
+  const undo = { 'add-node': undoAdding, 'replace-node': undoAdding };
+  return { handlers, undo: { ...undo, 'promote-cluster': followAgain } };
 }
 
 /** The same step, about the host that was to join. */

@@ -35,6 +35,12 @@ export class PoolGroup {
     this.resources = resources;
   }
 
+  /** Where PostgreSQL is asked whether it lets somebody in: the primary, or where there never is one, who serves reads. */
+  get forWelcome(): Wish {
+    const { follows, nodes } = this.resources.topology();
+    return follows === null ? null : (nodes.find(({ isReadable }) => isReadable)?.name ?? null);
+  }
+
   /** @returns a server at once, or null: the waiter is told later */
   acquire(waiter: Waiter, wish: Wish): ServerConnection | null {
     const never = wish === null ? whyNever(this.resources.topology()) : null;

@@ -73,7 +73,9 @@ export class ReadPolicy {
       ),
       limits,
     );
-    return chosen?.name ?? null;
+    // Better one that nobody has looked at yet than nobody: there is no primary to read from.
+    const anyone = topology().follows === null ? null : (candidates[0]?.name ?? null);
+    return chosen?.name ?? anyone;
   }
 
   /** What this session wrote can be read there. */
