@@ -113,7 +113,8 @@ export class RouterHost {
 
   private look(): void {
     const state = this.options.state();
-    if (!state || state.reign.epoch === 0) {
+    // A cluster that follows another one has no reign, and serves reads.
+    if (!state || (state.reign.epoch === 0 && !state.source)) {
       // The host has left its cluster: what its router knows is not true any more.
       if (!state && this.isStarted) this.pause();
       return;

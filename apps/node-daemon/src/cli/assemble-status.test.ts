@@ -58,6 +58,8 @@ function cluster(revision: number, verdict: string): ClusterStatus {
     network: null,
     advice: null,
     scheduled: [],
+    source: null,
+    followers: [],
     failover: null,
   };
 }

@@ -53,7 +53,10 @@ const operationSchema = z.object({
 export type Intent =
   | { kind: 'add-node'; host: string }
   | { kind: 'replace-node'; node: string; host: string }
-  | Exclude<OperationRequest, { kind: 'create-cluster' | 'adopt-server' | 'add-node' | 'replace-node' }>;
+  | Exclude<
+      OperationRequest,
+      { kind: 'create-cluster' | 'adopt-server' | 'create-standby-cluster' | 'add-node' | 'replace-node' }
+    >;
 
 /** A cluster that begins on a host. */
 export interface Founding {

@@ -56,6 +56,8 @@ test('the verdict comes first, then the nodes, then how to connect', () => {
         network: null,
         advice: null,
         scheduled: [],
+        source: null,
+        followers: [],
         failover: null,
       },
     ],

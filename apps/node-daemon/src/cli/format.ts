@@ -39,7 +39,7 @@ export function statusText(status: SystemStatus): string {
   const parts = status.clusters.map((cluster) => {
     const facts = `epoch ${cluster.epoch}, timeline ${cluster.timeline}, durability ${cluster.durability}, decided by ${cluster.raft.leader ?? 'nobody'} (term ${cluster.raft.term})`;
     const connect = cluster.connect ? `\n\npsql '${cluster.connect}'` : '';
-    return `${cluster.name}: ${cluster.verdict}\n${facts}${networkLine(cluster)}${adviceLine(cluster)}\n\n${nodesText(cluster.nodes)}${connect}`;
+    return `${cluster.name}: ${cluster.verdict}\n${facts}${networkLine(cluster)}${followersLine(cluster)}${adviceLine(cluster)}\n\n${nodesText(cluster.nodes)}${connect}`;
   });
   if (parts.length === 0) parts.push('There is no cluster yet.');
   const others = status.hosts.filter((host) => host.state !== 'member');
@@ -51,6 +51,14 @@ export function statusText(status: SystemStatus): string {
 /** Only when something is wrong with it. */
 function adviceLine({ advice }: SystemStatus['clusters'][number]): string {
   return advice ? `\nadvice: ${advice}` : '';
+}
+
+function followersLine({ followers }: SystemStatus['clusters'][number]): string {
+  const words = followers.map(({ cluster, state, lagBytes, lagMs }) => {
+    const lag = lagBytes === null ? '' : `, ${bytesText(lagBytes)} behind`;
+    return `${cluster} (${state}${lag}${lagMs === null ? '' : `, ${millisecondsText(lagMs)}`})`;
+  });
+  return words.length === 0 ? '' : `\nfollowed by: ${words.join(', ')}`;
 }
 
 function networkLine({ network }: SystemStatus['clusters'][number]): string {

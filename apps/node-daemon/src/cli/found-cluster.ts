@@ -35,10 +35,25 @@ export function foundingRequest(
   throw new UsageError(`${issue?.path.join('.') || 'the cluster'}: ${issue?.message ?? 'not understood'}`);
 }
 
+/** `node-1@10.0.0.1:7100`. @throws UsageError naming what is not understood */
+export function followRequest(
+  cluster: string,
+  place: string,
+): Extract<OperationRequest, { kind: 'create-standby-cluster' }> {
+  const [, node, host, port] = /^([a-z][a-z0-9-]*)@\[?([^\]@]+?)\]?:(\d{1,5})$/.exec(place) ?? [];
+  const source = { node, host, port: Number(port) };
+  const parsed = operationRequestSchema.safeParse({ kind: 'create-standby-cluster', cluster, source });
+  if (parsed.success && parsed.data.kind === 'create-standby-cluster') return parsed.data;
+  const issue = parsed.error?.issues[0];
+  const what =
+    issue?.path[0] === 'cluster' ? `${cluster}: ${issue.message}` : `${place} is no <node>@<host>:<port>`;
+  throw new UsageError(what);
+}
+
 /** Through the host's own socket: only its administrator founds a cluster on it. */
 export async function throughHost(
   file: string,
-  request: Extract<OperationRequest, { kind: 'create-cluster' | 'adopt-server' }>,
+  request: Extract<OperationRequest, { kind: 'create-cluster' | 'adopt-server' | 'create-standby-cluster' }>,
 ): Promise<Steering> {
   const { runDir } = await loadHostConfig(resolve(file));
   const client = DaemonClient.overSocket(join(runDir, 'daemon.sock'));

@@ -102,6 +102,8 @@ export function removeMember(draft: Draft, command: CommandOf<'remove-member'>):
 function whyNotRemovable(draft: Draft, node: string): string | null {
   const { state } = draft;
   if (state.reign.primary === node) return `${node} is the primary: switch over to another node first`;
+  if (state.source?.leader === node)
+    return `${node} streams from ${state.source.name}: another node takes that over first`;
   const inSet = state.syncSet.electors.includes(node) || state.syncSet.standbys.includes(node);
   return inSet ? `${node} is in the synchronous set, which protects acknowledged writes` : null;
 }

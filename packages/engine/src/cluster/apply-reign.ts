@@ -8,10 +8,16 @@ import type { Draft } from './draft.ts';
 const pastFailoversMax = 50;
 const refused = (reason: string): CommandResult => ({ ok: false, reason });
 
+/** Nobody reigns in a cluster that follows another one. */
+function followsWords({ name }: { name: string }): string {
+  return `the cluster follows ${name}`;
+}
+
 export function grantFirst(draft: Draft, command: CommandOf<'grant-first'>): CommandResult {
   const { state } = draft;
   if (state.reign.epoch === 1 && state.reign.primary === command.primary) return { ok: true };
   if (state.reign.epoch !== 0) return refused(`the cluster is in epoch ${state.reign.epoch} already`);
+  if (state.source) return refused(followsWords(state.source));
   if (!state.members[command.primary]) return refused(`${command.primary} is no member`);
   const timeline = allocateTimeline(state.timelines, state.reign.timeline, 1);
   state.reign = { epoch: 1, primary: command.primary, timeline };
@@ -23,6 +29,7 @@ export function grantFirst(draft: Draft, command: CommandOf<'grant-first'>): Com
 export function adoptHistory(draft: Draft, command: CommandOf<'adopt-history'>): CommandResult {
   const { state } = draft;
   if (state.reign.epoch !== 0) return refused(`the cluster is in epoch ${state.reign.epoch} already`);
+  if (state.source) return refused(followsWords(state.source));
   const line = [...command.history].sort((left, right) => left.timeline - right.timeline);
   const isWhole = line.every(
     ({ timeline, parentId }, at) => parentId === (line[at - 1]?.timeline ?? parentId) && timeline > parentId,
@@ -44,6 +51,7 @@ export function adoptHistory(draft: Draft, command: CommandOf<'adopt-history'>):
 export function beginFailover(draft: Draft, command: CommandOf<'begin-failover'>): CommandResult {
   const { state } = draft;
   if (state.failover?.id === command.id) return { ok: true };
+  if (state.source) return refused(followsWords(state.source));
   if ((state.failover?.id ?? null) !== command.supersedes) return refused('another failover runs');
   if (state.reign.epoch !== command.fromEpoch) return refused(`the epoch is ${state.reign.epoch} by now`);
   const lastEpoch = Math.max(state.reign.epoch, state.failover?.epoch ?? 0);
@@ -217,7 +225,7 @@ function recordPast(timelines: TimelineRecord[], history: CommandOf<'grant'>['hi
 }
 
 /** The grant allocates the timeline: two candidates can never open the same one (both would call it "the next"). */
-function allocateTimeline(timelines: TimelineRecord[], parentId: number, epoch: number): number {
+export function allocateTimeline(timelines: TimelineRecord[], parentId: number, epoch: number): number {
   for (const timeline of timelines) {
     if (timeline.status === 'allocated') timeline.status = 'abandoned';
   }

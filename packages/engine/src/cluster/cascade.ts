@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { NodeAgentOptions } from './agent-options.ts';
 import { CascadeWatch, troubleWith } from './cascade-watch.ts';
-import type { Desire } from './desire.ts';
+import type { Desire, Upstream } from './desire.ts';
 import { cascadeUpstream } from './standby-kind.ts';
 
 type Follow = Extract<Desire, { kind: 'follow' }>;
@@ -32,7 +32,7 @@ export class Cascade {
   }
 
   /** Called often; asks how the upstream does once a second. */
-  source(desire: Follow): Member {
+  source(desire: Follow): Upstream {
     const state = this.options.state();
     const upstream = state && cascadeUpstream(state, this.options.self);
     if (!upstream) {
@@ -77,7 +77,7 @@ export class Cascade {
 
   private async look(desire: Follow, upstream: Member, watch: CascadeWatch): Promise<void> {
     const { database, self } = this.options;
-    const ask = (member: Member) =>
+    const ask = (member: Upstream) =>
       this.options.peers
         .call(member, 'report', { input: {}, deadlineMs: askDeadlineMs })
         .catch((error: unknown) => {

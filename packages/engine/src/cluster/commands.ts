@@ -11,10 +11,12 @@ import {
   operationStepSchema,
   sealVoteSchema,
   syncSetSchema,
+  timelineSchema,
 } from '../contract/cluster-state.ts';
 import { nodeChangeSchema, parameterChangesSchema } from '../contract/operations.ts';
 import { routerChangesSchema } from '../contract/router-settings.ts';
 import { scheduledSchema } from '../contract/schedule.ts';
+import { sourceMemberSchema, sourceSchema } from '../contract/source.ts';
 import { backupCommandSchemas } from './backup-commands.ts';
 
 /**
@@ -42,6 +44,15 @@ export const commandSchema = z.discriminatedUnion('kind', [
         systemIdentifier: z.string().min(1),
         timeline: z.number().int().min(1),
         history: z.array(z.object({ timeline: z.number().int().min(1), endLsn: lsnSchema })),
+      })
+      .optional(),
+    /** It begins as a copy of another cluster and follows it. */
+    following: z
+      .object({
+        source: sourceSchema,
+        systemIdentifier: z.string().min(1),
+        timeline: z.number().int().min(1),
+        timelines: z.array(timelineSchema).min(1),
       })
       .optional(),
   }),
@@ -157,6 +168,39 @@ export const commandSchema = z.discriminatedUnion('kind', [
     event: z.string(),
     node: nodeNameSchema.nullable(),
     message: z.string().max(1000),
+  }),
+  /** The source as it was seen while its primary was open. */
+  z.object({
+    kind: z.literal('note-source'),
+    clusterId: z.string().min(1),
+    epoch: z.number().int().min(1),
+    primary: nodeNameSchema,
+    members: z.array(sourceMemberSchema).min(1).max(100),
+    timeline: z.number().int().min(1),
+    timelines: z.array(timelineSchema).min(1),
+    parameters: z.record(z.string(), z.string()),
+    hba: z.array(z.string().max(500)),
+  }),
+  z.object({
+    kind: z.literal('set-standby-leader'),
+    node: nodeNameSchema,
+    turn: z.number().int().min(0),
+    why: z.string().max(500),
+  }),
+  /** From now on nobody receives WAL of the source, and the nodes are asked to promise `epoch`. */
+  z.object({ kind: z.literal('stop-following'), epoch: z.number().int().min(1) }),
+  /** The promotion that asked for `epoch` came to nothing. */
+  z.object({ kind: z.literal('follow-again'), epoch: z.number().int().min(1) }),
+  /** The first reign of a cluster that followed another one. There is no way back. */
+  z.object({
+    kind: z.literal('end-following'),
+    epoch: z.number().int().min(1),
+    node: nodeNameSchema,
+    parentTimeline: z.number().int().min(1),
+    /** The node's own past: it may have been through timelines that nobody has noted yet. */
+    history: z.array(
+      z.object({ timeline: z.number().int().min(1), parentId: z.number().int().min(1), forkLsn: lsnSchema }),
+    ),
   }),
   ...backupCommandSchemas,
 ]);

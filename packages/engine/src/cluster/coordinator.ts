@@ -149,9 +149,9 @@ export class Coordinator implements DaemonFacade {
     const backups = options.backups ?? null;
     const own = { newId, self, group, agent, dataDir, contacts, backups };
     this.decider = new Decider({ ...shared, ...adopter, ...own });
-    const { failovers, monitor } = this.decider;
+    const { failovers, monitor, look } = this.decider;
     this.handlers = peerHandlers({
-      ...{ self: self.name, group, agent, database, failovers, monitor, contacts },
+      ...{ self: self.name, group, agent, database, failovers, monitor, contacts, look },
       backups,
       coordinator: this,
       tools: options.tools ?? null,

@@ -5,6 +5,7 @@ import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
 import type { AgreedSettings } from '../postgres/settings.ts';
 import type { TornRecord } from '../postgres/torn-record.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
+import type { FollowerSlots } from '../replication/follower-slots.ts';
 import type { SlotMirror } from '../replication/slot-mirror.ts';
 import type { SynchronousOrder } from '../replication/synchronous.ts';
 
@@ -13,6 +14,8 @@ export interface UpstreamNode {
   name: string;
   host: string;
   port: number;
+  /** It belongs to another cluster, where ours is known by this name. */
+  follower?: string;
 }
 
 export type { CopyProgress, RewindOutcome };
@@ -94,8 +97,8 @@ export interface Database {
       signal: AbortSignal;
     },
   ): Promise<RewindOutcome>;
-  /** Of a primary: whether another node may rewind to it now. What that takes is begun. */
-  offerRewind(node: string): Promise<boolean>;
+  /** Of a primary: whether another node may rewind to it now. What that takes is begun. Null: a node of another cluster. */
+  offerRewind(node: string | null): Promise<boolean>;
   /** Stops the WAL receiver until its process is gone, then reads the exact end of the local WAL. */
   seal(): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }>;
   exactEndOfWal(): Promise<WalPosition>;
@@ -123,6 +126,8 @@ export interface Database {
   applySynchronous(order: SynchronousOrder): Promise<void>;
   /** A standby's slots after those of its primary; null where there are no slots. */
   readonly mirror: Pick<SlotMirror, 'kept' | 'lost' | 'follow' | 'advance'> | null;
+  /** WAL that is kept for clusters that follow this one; null where there are no slots. */
+  readonly followers: Pick<FollowerSlots, 'keep' | 'drop'> | null;
   /** What a failover left of a record that was on its way; null where there are none. */
   readonly torn: Pick<TornRecord, 'reachesOver' | 'erase'> | null;
   ensureSlots(nodes: string[]): Promise<void>;

@@ -21,6 +21,8 @@ import { operationHandlers } from './operations.ts';
 import type { Peers } from './peer-protocol.ts';
 import type { RaftGroup } from './raft-group.ts';
 import { RaftMembership } from './raft-membership.ts';
+import { SourceKeeper } from './source-keeper.ts';
+import { SourceLook } from './source-look.ts';
 import { Timetable } from './timetable.ts';
 
 export interface DeciderOptions {
@@ -50,6 +52,8 @@ export class Decider {
   private readonly synchronous: SynchronousReplicationManager;
   readonly backups: ClusterBackupManager;
   private readonly timetable: Timetable;
+  private readonly sourceKeeper: SourceKeeper;
+  readonly look: SourceLook;
 
   constructor(options: DeciderOptions) {
     const { group, logger, timing, clock, newId, commander, peers, agent, database } = options;
@@ -58,6 +62,8 @@ export class Decider {
     const leadership = () => group.leadership();
     const transferLeadership = (toId: number) =>
       group.configurable().transferLeadership(toId, timing.electionMaxMs);
+    this.look = new SourceLook({ peers, logger });
+    const { look } = this;
     const raft = new RaftMembership(() => group.configurable(), clock);
     const shared = {
       ...{ self, logger, timing, clock, newId, commander, peers },
@@ -65,6 +71,7 @@ export class Decider {
     };
     this.monitor = new ClusterMonitor({
       ...shared,
+      look,
       votersNow: () => raft.votersNow(),
       wallMs: () => clock.wallMs(),
     });
@@ -79,7 +86,8 @@ export class Decider {
     this.synchronous = new SynchronousReplicationManager({ ...shared, monitor });
     const { synchronous } = this;
     this.housekeeper = new Housekeeper({ ...shared, monitor, raft });
-    this.desk = new OperationDesk({ ...options, monitor });
+    this.sourceKeeper = new SourceKeeper({ ...shared, monitor, look });
+    this.desk = new OperationDesk({ ...options, monitor, look });
     const application = () => this.desk.application;
     const backupSecrets = () => this.desk.backupSecrets;
     this.backups = new ClusterBackupManager({ ...shared, monitor });
@@ -93,6 +101,7 @@ export class Decider {
       monitor,
       raft,
       synchronous,
+      look,
       application,
       backupSecrets,
       restore: () => this.desk.restore,
@@ -109,5 +118,6 @@ export class Decider {
     this.synchronous.tick();
     this.backups.tick();
     this.timetable.tick();
+    this.sourceKeeper.tick();
   }
 }

@@ -1,4 +1,11 @@
-import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import type { Addresses, ClusterState } from '../contract/cluster-state.ts';
+import type { Source } from '../contract/source.ts';
+
+/** Whose WAL a standby receives: a member, or in a standby cluster's leader the primary of the source. */
+export interface Upstream {
+  name: string;
+  addresses: Pick<Addresses, 'api' | 'postgres'>;
+}
 
 /**
  * What a data node should be doing, from the agreed state and what it promised itself (pure). The agent compares this
@@ -8,8 +15,18 @@ export type Desire =
   | { kind: 'nothing'; shownAs: 'stopped' | 'voting' | 'routing'; why: string }
   /** Be a standby that receives WAL from nobody: sealed, or there is no primary to follow. */
   | { kind: 'hold'; why: string }
-  /** Stream from the primary of `epoch`. `isOpen` is false until that primary has recorded its timeline. */
-  | { kind: 'follow'; epoch: number; upstream: Member; timeline: number; isOpen: boolean }
+  /**
+   * Stream from the primary of `epoch`. `isOpen` is false until that primary has recorded its timeline. `source` is there
+   * when the upstream belongs to the cluster that this one follows: its id, and our name there.
+   */
+  | {
+      kind: 'follow';
+      epoch: number;
+      upstream: Upstream;
+      timeline: number;
+      isOpen: boolean;
+      source?: { clusterId: string; follower: string };
+    }
   /** Be primary of `epoch` on `timeline`; `isRecorded` means that this reign was opened before. */
   | { kind: 'lead'; epoch: number; timeline: number; isRecorded: boolean };
 
@@ -23,7 +40,8 @@ export function desireOf(state: ClusterState | null, self: string, sealedEpoch: 
   if (member.kind === 'witness') return nothing('a witness holds no data', 'voting');
   if (member.kind === 'router') return nothing('a router holds no data', 'routing');
   if (member.phase === 'leaving') return nothing('leaving the cluster');
-  const { reign } = state;
+  const { reign, source } = state;
+  if (source) return followSource(state, source, { self, sealedEpoch });
   if (reign.epoch === 0 && state.adopted) return nothing('its server is being taken over');
   if (reign.epoch === 0 || reign.primary === null)
     return { kind: 'hold', why: 'no reign has been granted yet' };
@@ -42,4 +60,26 @@ export function desireOf(state: ClusterState | null, self: string, sealedEpoch: 
 
 function nothing(why: string, shownAs: 'stopped' | 'voting' | 'routing' = 'stopped'): Desire {
   return { kind: 'nothing', shownAs, why };
+}
+
+/** In a standby cluster nobody ever leads: one node streams from the source, the others from that one. */
+function followSource(
+  state: ClusterState,
+  source: Source,
+  { self, sealedEpoch }: { self: string; sealedEpoch: number },
+): Desire {
+  if (source.ending !== null) return { kind: 'hold', why: 'the cluster is being promoted' };
+  if (sealedEpoch > source.voidEpoch)
+    return { kind: 'hold', why: `sealed for epoch ${sealedEpoch}, whose primary is not known yet` };
+  const { timeline } = state.reign;
+  const follow = { kind: 'follow' as const, epoch: source.voidEpoch, timeline, isOpen: true };
+  if (source.leader !== self) {
+    const upstream = state.members[source.leader];
+    return upstream ? { ...follow, upstream } : { kind: 'hold', why: `${source.leader} is no member` };
+  }
+  const primary = source.members.find(({ name }) => name === source.primary);
+  if (!primary) return { kind: 'hold', why: `where ${source.primary} of ${source.name} is, is not known` };
+  const { name, api, postgres } = primary;
+  const ours = { clusterId: source.clusterId, follower: state.name };
+  return { ...follow, upstream: { name, addresses: { api, postgres } }, source: ours };
 }

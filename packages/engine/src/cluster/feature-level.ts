@@ -10,7 +10,8 @@ import type { Command } from './commands.ts';
  *
  * Level 2: operations can be cancelled and gone on with; a cluster can begin with a server that had a past; backups.
  * Level 3: nodes have weights; operations can be scheduled.
- * Level 4: hosts that only route; settings of the routers; standbys cascade, or are delayed.
+ * Level 4: hosts that only route; settings of the routers; standbys cascade, or are delayed; a cluster can follow
+ * another one.
  */
 export const featureLevel = 4;
 
@@ -31,12 +32,18 @@ function levelOf(command: Command): number {
     case 'unschedule':
       return 3;
     case 'set-router':
+    case 'note-source':
+    case 'set-standby-leader':
+    case 'stop-following':
+    case 'follow-again':
+    case 'end-following':
       return 4;
     case 'set-node':
       return levelOfChange(command.change);
     case 'add-member':
       return command.member.kind === 'router' ? 4 : 1;
     case 'begin-operation':
+      if (['create-standby-cluster', 'promote-cluster'].includes(command.operation.kind)) return 4;
       return command.operation.retryOf === undefined ? 1 : 2;
     default:
       return 1;

@@ -1,4 +1,4 @@
-import type { ClusterState, Member, WalPosition } from '../contract/cluster-state.ts';
+import type { ClusterState, WalPosition } from '../contract/cluster-state.ts';
 import { compareLsn } from '../postgres/lsn.ts';
 import { forkPointOf } from '../postgres/timeline-history.ts';
 import { isApart } from '../replication/apart.ts';
@@ -7,8 +7,8 @@ import { QuantaError } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
 import { Cascade } from './cascade.ts';
 import type { CopyProgress } from './database.ts';
-import type { Desire } from './desire.ts';
-import { Rejoin, upstreamOf } from './rejoin.ts';
+import type { Desire, Upstream } from './desire.ts';
+import { Rejoin, upstreamAt, upstreamOf } from './rejoin.ts';
 import { SlotFollower } from './slot-follower.ts';
 import { applyDelayFor } from './standby-kind.ts';
 
@@ -29,6 +29,7 @@ const observedWithinMs = 2000;
 /** A standby that could follow and has not streamed for so long is looked at: its server may look for a dead timeline. */
 const strayAfterMs = 5000;
 const stopDeadlineMs = 10_000;
+const keepEveryMs = 2000;
 /** A standby that has not streamed for so long asks whether the WAL it waits for is still there. */
 const starvedAfterMs = 10_000;
 /** Replay that stands still for so long, on a node that does not stream, waits for somebody. */
@@ -59,6 +60,7 @@ export class Follower {
   /** When a WAL receiver was last seen. */
   private receiverAtMs = 0;
   private replay: { lsn: string; sinceMs: number } | null = null;
+  private keepAtMs = 0;
   private readonly clock: Clock;
 
   constructor(options: FollowerOptions) {
@@ -119,7 +121,8 @@ export class Follower {
     const isRunning = await database.isRunning();
     const source = this.cascade.source(desire);
     if (isRunning && this.isFollowing(desire, source)) {
-      if (desire.isOpen) this.slots.keep(desire.upstream);
+      if (desire.source) await this.keepForOthers();
+      else if (desire.isOpen) this.slots.keep(desire.upstream);
       return this.keepReplayMoving(desire);
     }
     const proof = await this.prove(desire, isRunning);
@@ -133,8 +136,27 @@ export class Follower {
       return this.attach(desire, { source, isRunning: isRunning && !mustRestart });
     }
     if (proof.kind === 'wait') return;
-    if (await this.rejoin.rewind(desire, proof.forkLsn, signal)) return this.attachRewound(desire);
+    if (!this.mayRewind(desire)) this.rejoin.willStartOver('its WAL had left the history of the source');
+    else if (await this.rejoin.rewind(desire, proof.forkLsn, signal)) return this.attachRewound(desire);
     await this.clone(desire, signal);
+  }
+
+  /** Only to a primary: a node that streams from the leader of a standby cluster starts over from a clone. */
+  private mayRewind(desire: Follow): boolean {
+    return !this.options.state()?.source || desire.source !== undefined;
+  }
+
+  /** The leader of a standby cluster keeps WAL for those who stream from it. */
+  private async keepForOthers(): Promise<void> {
+    const { database, self, clock = systemClock } = this.options;
+    if (clock.monotonicMs() < this.keepAtMs) return;
+    this.keepAtMs = clock.monotonicMs() + keepEveryMs;
+    const members = Object.values(this.options.state()?.members ?? {});
+    const others = members
+      .filter(({ name, kind }) => kind === 'data' && name !== self)
+      .map(({ name }) => name);
+    await database.ensureSlots(others);
+    await database.dropSlotsExcept(others);
   }
 
   /** Of a standby, cleanly. */
@@ -189,7 +211,7 @@ export class Follower {
   }
 
   /** What was let through on the word of votes is proven anew once the primary has recorded its timeline. */
-  private isFollowing(desire: Follow, source: Member): boolean {
+  private isFollowing(desire: Follow, source: Upstream): boolean {
     const { following } = this;
     if (following?.name !== desire.upstream.name || following.epoch !== desire.epoch) return false;
     if (following.source !== source.name) return false;
@@ -278,7 +300,8 @@ export class Follower {
       return false;
     this.unfed.askAtMs = nowMs + starvedAfterMs;
     const { lsn } = await database.position();
-    const input = { clusterId: this.options.state()?.clusterId ?? '', lsn };
+    const clusterId = desire.source?.clusterId ?? this.options.state()?.clusterId ?? '';
+    const input = { clusterId, lsn };
     const answer = await peers
       .call(desire.upstream, 'holds-wal', { input, deadlineMs: 5000 })
       .catch(() => null);
@@ -287,10 +310,10 @@ export class Follower {
 
   private async attach(
     desire: Follow,
-    { source, isRunning }: { source: Member; isRunning: boolean },
+    { source, isRunning }: { source: Upstream; isRunning: boolean },
   ): Promise<void> {
     const { database, lastPosition, seal, show } = this.options;
-    const upstream = upstreamOf(source);
+    const upstream = source === desire.upstream ? upstreamOf(desire) : upstreamAt(source);
     await lastPosition.forget();
     if (isRunning) {
       await database.setUpstream(upstream);
@@ -335,6 +358,15 @@ export class Follower {
     const position = isRunning ? await database.position() : await database.exactEndOfWal();
     const verdict = database.judge(position, desire.timeline, state.timelines);
     if (verdict.kind === 'contained') return { kind: 'contained', end: position };
+    // News of the source come a little later than its WAL.
+    const isNew = state.source && state.timelines.every(({ id }) => id < position.timeline);
+    if (isNew) {
+      show({
+        state: 'waiting',
+        detail: `timeline ${position.timeline} of ${state.source?.name} is not known yet`,
+      });
+      return { kind: 'wait' };
+    }
     // An unknown timeline was opened by a reign that the cluster never built on: nothing on it was acknowledged.
     this.options.logger.warn({ position, verdict }, 'local WAL left the history of the cluster');
     return { kind: 'diverged', forkLsn: verdict.kind === 'diverged' ? verdict.forkLsn : null };
@@ -345,8 +377,23 @@ export class Follower {
       const detail = `${desire.upstream.name} must be open before its data can be cloned`;
       return this.options.show({ state: 'waiting', detail });
     }
+    const reluctance = await this.whyNoCopy(desire);
+    if (reluctance !== null) return this.options.show({ state: 'waiting', detail: reluctance });
     await this.rejoin.clone(desire, signal);
     await this.attach(desire, { source: desire.upstream, isRunning: false });
+  }
+
+  /**
+   * In a standby cluster nobody gives its data up before the leader is back in the source's history: one copy is there at
+   * any time. Null: nothing speaks against a clone.
+   */
+  private async whyNoCopy({ source, upstream }: Follow): Promise<string | null> {
+    const { peers, self } = this.options;
+    const state = this.options.state();
+    if (source || !state?.source) return null;
+    const input = { clusterId: state.clusterId, node: self };
+    const offered = await peers.call(upstream, 'prepare-clone', { input, deadlineMs: 5000 });
+    return offered.ok ? null : `${upstream.name} does not stream from ${state.source.name} yet`;
   }
 
   private async refuseForeignData(): Promise<void> {

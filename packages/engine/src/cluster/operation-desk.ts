@@ -32,8 +32,12 @@ import { pendingSteps } from './operation-steps.ts';
 import type { Peers } from './peer-protocol.ts';
 import { planLifetimeMs, planOf } from './plan.ts';
 import type { PlanInput } from './plan-body.ts';
+import type { Preflight } from './preflight.ts';
 import type { RaftGroup } from './raft-group.ts';
+import type { SourceLook } from './source-look.ts';
+import { type SourceView, sourceOf } from './source-view.ts';
 
+type FollowRequest = Extract<OperationRequest, { kind: 'create-standby-cluster' }>;
 type CreateRequest = Extract<OperationRequest, { kind: 'create-cluster' }>;
 
 export interface OperationDeskOptions {
@@ -42,6 +46,7 @@ export interface OperationDeskOptions {
   monitor: ClusterMonitor;
   commander: Commander;
   peers: Peers;
+  look: SourceLook;
   database: Database;
   /** Absent where there can be no server to adopt. */
   adopter?: Adopter;
@@ -74,7 +79,9 @@ export class OperationDesk {
     // An operation that is to be cancelled goes on changing the state while the plan is read.
     const revision = request.kind === 'cancel-operation' ? 0 : (input.state?.revision ?? 0);
     const body = planOf(input, request);
-    const canonical = JSON.stringify({ request: withoutSecrets(request), body, revision });
+    // How far it is behind changes while the plan is read; what speaks against it is looked at again as it begins.
+    const judged = request.kind === 'promote-cluster' ? { refusal: body.refusal } : body;
+    const canonical = JSON.stringify({ request: withoutSecrets(request), body: judged, revision });
     const hash = createHash('sha256').update(canonical).digest('hex');
     const expiresAtMs = this.options.clock.wallMs() + planLifetimeMs;
     return { ...body, hash, revision, expiresAtMs };
@@ -91,6 +98,7 @@ export class OperationDesk {
     if (request.kind === 'create-cluster') return this.create(request, start);
     if (request.kind === 'restore-cluster') return this.restoreCluster(request, start);
     if (request.kind === 'adopt-server') return this.adopt(request, start);
+    if (request.kind === 'create-standby-cluster') return this.followCluster(request, start);
     if (!group.leadership().isLeader) {
       return peers.call(await this.leader(), 'start', { input: start, deadlineMs: forwardDeadlineMs });
     }
@@ -125,7 +133,52 @@ export class OperationDesk {
       return { ...input, adoption: await orWhy(adopter.find()) };
     if ((request.kind === 'add-node' || request.kind === 'replace-node') && request.host.kind === 'data')
       return { ...input, preflight: await orWhy(monitor.preflight(request.host)) };
+    if (request.kind === 'create-standby-cluster') {
+      const found = await orWhy(this.inspectSource(request));
+      return 'refusal' in found ? { ...input, preflight: found } : { ...input, ...found };
+    }
+    const { source } = input.state ?? {};
+    if (request.kind === 'promote-cluster' && source)
+      return { ...input, sourceView: await this.options.look.now(source) };
     return input;
+  }
+
+  /** @throws QuantaError when the source, or its primary, does not answer */
+  private async inspectSource({
+    source,
+  }: FollowRequest): Promise<{ sourceView: SourceView; preflight: Preflight }> {
+    const { peers, self, clock, look } = this.options;
+    const { node: name, host, port } = source;
+    const limits = { deadlineMs: forwardDeadlineMs };
+    const first = { name, addresses: { api: { host, port } } };
+    const told = await peers.call(first, 'source-view', { input: { clusterId: null }, ...limits });
+    const sourceView = (await look.now(told)) ?? told;
+    const primary = sourceView.members.find((each) => each.name === sourceView.primary);
+    if (!primary)
+      throw new QuantaError('REFUSED', `${told.name} has no primary that is open: it cannot be copied now`);
+    const server = { name: primary.name, addresses: { api: primary.api } };
+    const facts = await peers.call(server, 'server-facts', {
+      input: { clusterId: sourceView.clusterId },
+      ...limits,
+    });
+    const { libraries } = facts;
+    const found = await peers.call(self, 'inspect-host', { input: { libraries }, ...limits });
+    return { sourceView, preflight: { host: found, primary: facts, nowMs: clock.wallMs() } };
+  }
+
+  private async followCluster(
+    request: FollowRequest,
+    start: OperationStart,
+  ): Promise<{ operationId: string }> {
+    const { self } = this.options;
+    await this.requireEmpty();
+    const plan = await this.plan(request);
+    if (plan.refusal) throw new QuantaError('REFUSED', plan.refusal);
+    const { sourceView: view } = await this.inspectSource(request);
+    const { systemIdentifier, timeline, timelines, parameters, hba } = view;
+    const source = sourceOf(view, self.name);
+    const following = { source, systemIdentifier, timeline, timelines };
+    return this.found(start, request, { name: request.cluster, parameters, hba, following });
   }
 
   private async create(request: CreateRequest, start: OperationStart): Promise<{ operationId: string }> {
@@ -176,7 +229,7 @@ export class OperationDesk {
   private async found(
     start: OperationStart,
     request: FreshRequest,
-    what: Pick<CommandOf<'create'>, 'name' | 'parameters' | 'hba' | 'adopted'>,
+    what: Pick<CommandOf<'create'>, 'name' | 'parameters' | 'hba' | 'adopted' | 'following'>,
   ): Promise<{ operationId: string }> {
     const { self, group, commander } = this.options;
     const { clusterId } = await group.found(what.name);

@@ -61,6 +61,8 @@ const cancelEffects: Record<OperationKind, readonly (string | null)[]> = {
   'schedule-operation': [],
   'unschedule-operation': [],
   'restore-cluster': [],
+  'create-standby-cluster': [],
+  'promote-cluster': ['nothing was changed yet', 'the source is followed again'],
 };
 
 /** What cancelling the operation now would mean; null when it has gone too far. */

@@ -76,6 +76,10 @@ export function operationParams(
         path: request.source.repository.path,
         target: JSON.stringify(request.target),
       };
+    case 'create-standby-cluster':
+      return { cluster: request.cluster, source: placeWords(request.source) };
+    case 'promote-cluster':
+      return { insist: request.insist, source: state?.source?.name ?? null };
     case 'configure-backup':
       return configureParams(request);
     case 'start-backup':
@@ -113,4 +117,8 @@ function hostParams({
     postgresHost: addresses.postgres?.host ?? null,
     postgresPort: addresses.postgres?.port ?? null,
   };
+}
+
+function placeWords({ node, host, port }: { node: string; host: string; port: number }): string {
+  return `${node}@${host}:${port}`;
 }

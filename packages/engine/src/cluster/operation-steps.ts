@@ -82,6 +82,14 @@ export const operationSteps = {
   'schedule-operation': ['Write it down'],
   'unschedule-operation': ['Take it back'],
   'restore-cluster': ['Restore the data', 'Grant the first reign', 'Open for writes'],
+  'create-standby-cluster': ['Check the source', 'Clone the data'],
+  'promote-cluster': [
+    'Check the source',
+    'Stop following',
+    'Grant the first reign',
+    'Open for writes',
+    'Let the source know',
+  ],
 } as const;
 
 export function pendingSteps(kind: keyof typeof operationSteps): OperationStep[] {

@@ -25,6 +25,8 @@ import { judgeHost } from './preflight.ts';
 import type { RaftMembership } from './raft-membership.ts';
 import { RestartSteps } from './restart-steps.ts';
 import { takeBack, writeDown } from './schedule-steps.ts';
+import type { SourceLook } from './source-look.ts';
+import { standbyHandlers } from './standby-steps.ts';
 import { isOpen, memberOf, openDeadlineMs, submitOrRefuse } from './step-helpers.ts';
 import { switchoverSteps } from './switchover-steps.ts';
 import { enterSyncSet, leaveSyncSet, setDurability, waitUntilWriteSafe } from './sync-set-steps.ts';
@@ -40,6 +42,7 @@ export interface OperationResources {
   monitor: ClusterMonitor;
   raft: RaftMembership;
   synchronous: SynchronousReplicationManager;
+  look: SourceLook;
   timing: FailoverTiming;
   clock?: Clock;
   newId?: NewId;
@@ -62,6 +65,7 @@ export function operationHandlers(
   const restarts = new RestartSteps(resources);
   const upgrades = new UpgradeSteps({ ...resources, restarts });
   const backups = new BackupSteps(resources);
+  const { undo: followAgain, ...standby } = standbyHandlers(resources, steps.waitUntilOpen);
   const leaving = [steps.stopThere, steps.leaveRaft, steps.forget];
   const joining = [
     steps.checkHost,
@@ -111,6 +115,7 @@ export function operationHandlers(
       backups.proveArchiving,
     ],
     'restore-cluster': [steps.restoreData, steps.grantFirst, steps.waitUntilOpen],
+    ...standby,
     'start-backup': [backups.startBackup],
     'cancel-backup': [backups.cancelBackup],
     'close-look': [backups.closeLook],
@@ -119,8 +124,9 @@ export function operationHandlers(
     'schedule-operation': [writeDown(resources)],
     'unschedule-operation': [takeBack(resources)],
   };
-  const undoAdding = [...[leaveSyncSet(resources), steps.takeOut, ...leaving].map(ofNewNode)];
-  return { handlers, undo: { 'add-node': undoAdding, 'replace-node': undoAdding } };
+  const undoAdding = [leaveSyncSet(resources), steps.takeOut, ...leaving].map(ofNewNode);
+  const undo = { 'add-node': undoAdding, 'replace-node': undoAdding };
+  return { handlers, undo: { ...undo, 'promote-cluster': followAgain } };
 }
 
 /** The same step, about the host that was to join. */

@@ -12,6 +12,8 @@ import type { HostTools } from './host-tools.ts';
 import type { NodeAgent } from './node-agent.ts';
 import type { PeerHandlers, PeerInput, PeerOutput } from './peer-protocol.ts';
 import type { RaftGroup } from './raft-group.ts';
+import type { SourceLook } from './source-look.ts';
+import { sourcePeerHandlers } from './source-peers.ts';
 
 export interface PeerHandlerResources {
   self: string;
@@ -23,6 +25,7 @@ export interface PeerHandlerResources {
   failovers: FailoverManager;
   monitor: ClusterMonitor;
   contacts: Contacts;
+  look: SourceLook;
   /** Null where there is no real machine. */
   tools: HostTools | null;
   coordinator: Pick<DaemonFacade, 'report' | 'plan' | 'start'> & {
@@ -41,31 +44,37 @@ type SupplyMethod = 'prepare-clone' | 'holds-wal' | 'kept-slots' | 'prepare-rewi
 function supplyHandlers(resources: PeerHandlerResources): Pick<PeerHandlers, SupplyMethod> {
   const inCluster = (clusterId: string): ClusterState => requireCluster(resources.group, clusterId);
   return {
-    'prepare-clone': async ({ clusterId, node }) => {
+    'prepare-clone': async ({ clusterId, node, follower }) => {
       const state = inCluster(clusterId);
-      if (!state.members[node]) return { ok: false, reason: `${node} is no member` };
       const database = requireDatabase(resources);
-      if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
-      await database.ensureSlots([node]);
+      if (follower === undefined && !state.members[node])
+        return { ok: false, reason: `${node} is no member` };
+      if (!(await database.isPrimary()) && !feedsOthers(state, resources.self, database))
+        return { ok: false, reason: 'this node is not primary' };
+      if (follower !== undefined) await database.followers?.keep(follower, null);
+      else await database.ensureSlots([node]);
       return { ok: true };
     },
     'holds-wal': async ({ clusterId, lsn }) => {
-      inCluster(clusterId);
+      const state = inCluster(clusterId);
       const database = requireDatabase(resources);
       // Whoever is not primary cannot tell, and nobody gives its data up for that.
-      return { holds: !(await database.isPrimary()) || (await database.holdsWal(lsn)) };
+      const isJudge = (await database.isPrimary()) || feedsOthers(state, resources.self, database);
+      return { holds: !isJudge || (await database.holdsWal(lsn)) };
     },
     'kept-slots': async ({ clusterId }) => {
       inCluster(clusterId);
       const database = requireDatabase(resources);
       return { slots: (await database.isPrimary()) ? ((await database.mirror?.kept()) ?? null) : null };
     },
-    'prepare-rewind': async ({ clusterId, node }) => {
+    'prepare-rewind': async ({ clusterId, node, follower }) => {
       const state = inCluster(clusterId);
-      if (!state.members[node]) return { ok: false, reason: `${node} is no member` };
+      if (follower === undefined && !state.members[node])
+        return { ok: false, reason: `${node} is no member` };
       const database = requireDatabase(resources);
       if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
-      return { ok: true, ready: await database.offerRewind(node) };
+      if (follower !== undefined) await database.followers?.keep(follower, null);
+      return { ok: true, ready: await database.offerRewind(follower === undefined ? node : null) };
     },
   };
 }
@@ -112,6 +121,7 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
     ...upkeepHandlers(resources),
     ...hostHandlers(resources),
     ...backupPeerHandlers(resources.backups, inCluster),
+    ...sourcePeerHandlers({ ...resources, state: () => group.state() }),
     join: async (input) => coordinator.joinCluster(input),
     leave: async ({ clusterId }) => {
       inCluster(clusterId);
@@ -213,6 +223,11 @@ function requireCluster(group: RaftGroup, clusterId: string): ClusterState {
   const state = group.state();
   if (state && state.clusterId === clusterId) return state;
   throw new QuantaError('REFUSED', 'this host is not in that cluster');
+}
+
+/** The leader of a standby cluster, while the source's WAL arrives there. */
+function feedsOthers({ source }: ClusterState, self: string, database: Database): boolean {
+  return source?.leader === self && database.observation()?.receiverStatus === 'streaming';
 }
 
 function requireDatabase(resources: PeerHandlerResources): Database {

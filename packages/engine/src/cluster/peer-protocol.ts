@@ -14,6 +14,7 @@ import { operationPlanSchema, operationRequestSchema, operationStartSchema } fro
 import { QuantaError } from '../shared/errors.ts';
 import { backupPeerMethods } from './backup-peers.ts';
 import { commandSchema } from './commands.ts';
+import { sourcePeerMethods } from './source-view.ts';
 
 /**
  * The closed list of what daemons ask each other, over mutual TLS. Both directions are parsed: a peer is authenticated
@@ -80,9 +81,9 @@ export const peerMethods = {
     }),
     output: refusableSchema,
   },
-  /** A slot for a node that is about to clone. */
+  /** A slot for a node that is about to clone; `follower`: of another cluster, which follows this one. */
   'prepare-clone': {
-    input: z.object({ clusterId: z.string(), node: nodeNameSchema }),
+    input: z.object({ clusterId: z.string(), node: nodeNameSchema, follower: nodeNameSchema.optional() }),
     output: refusableSchema,
   },
   /** Whether the primary still has the WAL after a standby's end. */
@@ -102,7 +103,7 @@ export const peerMethods = {
   },
   /** A slot for a node that is about to rewind, and the checkpoint that a rewind takes; `ready` once that has ended. */
   'prepare-rewind': {
-    input: z.object({ clusterId: z.string(), node: nodeNameSchema }),
+    input: z.object({ clusterId: z.string(), node: nodeNameSchema, follower: nodeNameSchema.optional() }),
     output: z.union([
       z.object({ ok: z.literal(true), ready: z.boolean() }),
       z.object({ ok: z.literal(false), reason: z.string() }),
@@ -152,6 +153,7 @@ export const peerMethods = {
   /** To a member: stop PostgreSQL, forget the cluster, be a spare host again. */
   leave: { input: z.object({ clusterId: z.string() }), output: refusableSchema },
   ...backupPeerMethods,
+  ...sourcePeerMethods,
   /** Forwarded requests of people and scripts. */
   plan: { input: operationRequestSchema, output: operationPlanSchema },
   start: { input: operationStartSchema, output: z.object({ operationId: z.string() }) },

@@ -4,6 +4,7 @@ import type { OperationPlan } from '../contract/operations.ts';
 import type { Findings } from '../postgres/adopt/findings.ts';
 import { isInSyncSet } from '../replication/sync-target.ts';
 import type { Preflight } from './preflight.ts';
+import type { SourceView } from './source-view.ts';
 
 /** What every plan is made from and consists of (pure). */
 
@@ -19,6 +20,8 @@ export interface PlanInput {
   adoption?: Findings | { refusal: string };
   /** Of the host that is to hold data, or why nothing could be found out about it. */
   preflight?: Preflight | { refusal: string };
+  /** Of the cluster that is, or is to be, followed; null: nobody there answers. */
+  sourceView?: SourceView | null;
 }
 
 export type PlanBody = Pick<

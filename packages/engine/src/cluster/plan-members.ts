@@ -54,7 +54,7 @@ export function planAdd(input: PlanInput, base: PlanBody, host: AddedHost): Plan
       : base.quorumAfter,
     refusal:
       base.refusal ??
-      (isMember ? `${name} is a member already.` : whyNoPrimary(input)) ??
+      (isMember ? `${name} is a member already.` : whyNothingToClone(input)) ??
       (checked.refusals.join(' ') || null),
   };
 }
@@ -101,6 +101,7 @@ export function planRemove(input: PlanInput, base: PlanBody, name: string): Plan
   if (!refusal && input.state?.reign.primary === name) {
     refusal = `${name} is the primary. Switch over first: quantadb switchover --to <standby>.`;
   }
+  refusal ??= whyLastFollower(input, name);
   const remaining = Object.values(input.state?.members ?? {}).filter((other) => other.name !== name);
   const after = input.state && {
     ...input.state,
@@ -120,6 +121,15 @@ function fedWarnings({ members }: ClusterState, name: string): string[] {
   return fed.map(
     (member) => `${member.name} streams from ${name}: from then on it streams from the primary.`,
   );
+}
+
+/** Somebody has to follow the source. */
+function whyLastFollower({ state }: PlanInput, name: string): string | null {
+  if (!state?.source || state.members[name]?.kind !== 'data') return null;
+  const others = Object.values(state.members).filter((each) => each.kind === 'data' && each.name !== name);
+  return others.some(({ phase }) => phase === 'active')
+    ? null
+    : `${name} is the only node that holds data of ${state.source.name}. Add another one first.`;
 }
 
 function removalWarnings(after: ClusterState): string[] {
@@ -154,7 +164,12 @@ function withMember(state: ClusterState, { name, kind }: AddedHost): ClusterStat
   return { ...state, members: { ...state.members, [name]: { ...added, raftId: Number.MAX_SAFE_INTEGER } } };
 }
 
-function whyNoPrimary(input: PlanInput): string | null {
+function whyNothingToClone(input: PlanInput): string | null {
+  const { source } = input.state ?? {};
+  if (source)
+    return input.reports.get(source.leader)?.receiverStatus === 'streaming'
+      ? null
+      : `${source.leader} does not stream from ${source.name} right now, so there is nothing to clone. See: quantadb status.`;
   const primary = input.state?.reign.primary;
   const report = primary ? input.reports.get(primary) : undefined;
   return report?.role === 'primary'

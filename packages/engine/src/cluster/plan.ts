@@ -16,6 +16,7 @@ import {
   planRollingRestart,
   planUpgrade,
 } from './plan-restart.ts';
+import { planFollow, planPromotion, whyNotWhileFollowing } from './plan-standby.ts';
 import { quorumAfterWords, quorumWords } from './plan-words.ts';
 import { planRouter } from './router-change.ts';
 import { planSchedule, planUnschedule } from './scheduling.ts';
@@ -28,6 +29,7 @@ const foundingKinds: ReadonlySet<OperationRequest['kind']> = new Set([
   'create-cluster',
   'adopt-server',
   'restore-cluster',
+  'create-standby-cluster',
 ]);
 
 /** The plan without its hash and expiry, which the caller adds. */
@@ -69,6 +71,10 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
         quorumBefore: 'none',
         quorumAfter: '1 voter',
       };
+    case 'create-standby-cluster':
+      return planFollow(input, base, request);
+    case 'promote-cluster':
+      return planPromotion(input, base, request);
     case 'add-node':
       return planAdd(input, base, request.host);
     case 'remove-node':
@@ -122,9 +128,8 @@ function commonRefusal(input: PlanInput, request: OperationRequest): string | nu
   }
   if (!input.state) return 'This host is in no cluster. Ask a daemon of the cluster, or create one first.';
   const { operation } = input.state;
-  return operation
-    ? `Another operation runs (${operation.kind}). Wait for its end: quantadb operations.`
-    : null;
+  if (operation) return `Another operation runs (${operation.kind}). Wait for its end: quantadb operations.`;
+  return input.state.source ? whyNotWhileFollowing(input.state.source, request.kind) : null;
 }
 
 function planDurability(input: PlanInput, base: PlanBody, durability: Durability): PlanBody {

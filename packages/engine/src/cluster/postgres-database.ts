@@ -15,6 +15,7 @@ import { ancestryOf, judgeHistory } from '../postgres/timeline-history.ts';
 import { TornRecord } from '../postgres/torn-record.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
 import { haveConfirmed } from '../replication/confirmed.ts';
+import { FollowerSlots, followerNameOf } from '../replication/follower-slots.ts';
 import { holdsWal } from '../replication/kept-wal.ts';
 import { LagRing } from '../replication/lag.ts';
 import { SlotMirror } from '../replication/slot-mirror.ts';
@@ -48,6 +49,7 @@ export class PostgresDatabase implements Database {
   private readonly supervisor: PostgresSupervisor;
   private readonly rewindSource: RewindSource;
   readonly mirror: SlotMirror;
+  readonly followers: FollowerSlots;
   readonly torn: TornRecord;
   private readonly timer: NodeJS.Timeout;
   private lag = new LagRing();
@@ -67,6 +69,7 @@ export class PostgresDatabase implements Database {
     this.supervisor = new PostgresSupervisor(supervised);
     const files = stateDirectory(options.stateDir);
     this.mirror = new SlotMirror(this.supervisor.pool, options.nodeName, files);
+    this.followers = new FollowerSlots(this.supervisor.pool);
     this.torn = new TornRecord(options);
     this.cancelled = new CancelledWaits(filesOf(supervised).logFile);
     this.rewindSource = new RewindSource(supervised, options.logger);
@@ -188,8 +191,8 @@ export class PostgresDatabase implements Database {
     return outcome;
   }
 
-  async offerRewind(node: string): Promise<boolean> {
-    await this.ensureSlots([node]);
+  async offerRewind(node: string | null): Promise<boolean> {
+    if (node !== null) await this.ensureSlots([node]);
     return this.rewindSource.offer();
   }
 
@@ -337,15 +340,11 @@ export class PostgresDatabase implements Database {
     this.memory.forget();
   }
 
-  private upstreamOf(node: UpstreamNode): Upstream {
+  private upstreamOf({ follower, ...node }: UpstreamNode): Upstream {
     const { nodeName } = this.options;
-    return {
-      name: node.name,
-      host: node.host,
-      port: node.port,
-      slot: slotNameOf(nodeName),
-      applicationName: nodeName,
-    };
+    // Another cluster keeps WAL for ours as a whole, and must never take this node for one of its own.
+    if (follower !== undefined) return { ...node, slot: null, applicationName: followerNameOf(follower) };
+    return { ...node, slot: slotNameOf(nodeName), applicationName: nodeName };
   }
 
   private async sampleNow(): Promise<ServerSample> {

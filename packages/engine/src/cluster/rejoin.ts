@@ -1,11 +1,11 @@
-import type { Member } from '../contract/cluster-state.ts';
+import type { ClusterState } from '../contract/cluster-state.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import { sizeWords } from '../shared/words.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
 import type { CopyProgress, UpstreamNode } from './database.ts';
-import type { Desire } from './desire.ts';
+import type { Desire, Upstream } from './desire.ts';
 
 export type RejoinOptions = NodeAgentOptions & { show(activity: Activity): void };
 type Follow = Extract<Desire, { kind: 'follow' }>;
@@ -38,7 +38,7 @@ export class Rejoin {
    */
   async rewind(desire: Follow, forkLsn: string | null, signal: AbortSignal): Promise<boolean> {
     const { database, self, show, logger } = this.options;
-    const upstream = upstreamOf(desire.upstream);
+    const upstream = upstreamOf(desire);
     // From here on no restartpoint, not even that of the shutdown, recycles WAL that the rewind reads.
     if (await database.isRunning()) await database.setClients('closed');
     await this.untilSourceIsReady(desire, signal);
@@ -75,15 +75,19 @@ export class Rejoin {
     }
   }
 
+  /** Why the next clone is made. */
+  willStartOver(why: string): void {
+    this.whyClone = why;
+  }
+
   /** Only a primary that is open can be cloned. */
   async clone(desire: Follow, signal: AbortSignal): Promise<void> {
-    const { database, peers, self, show, logger } = this.options;
-    const clusterId = this.options.state()?.clusterId ?? '';
+    const { database, peers, show, logger } = this.options;
     show({ state: 'cloning', detail: `from ${desire.upstream.name}` });
     this.progress = { doneBytes: 0, totalBytes: null };
     try {
       await this.giveUpData();
-      const input = { clusterId, node: self };
+      const input = this.introduction(desire);
       const prepared = await peers.call(desire.upstream, 'prepare-clone', { input, deadlineMs: 5000 });
       if (!prepared.ok)
         throw new QuantaError('REFUSED', `${desire.upstream.name} refused the clone: ${prepared.reason}`);
@@ -91,7 +95,7 @@ export class Rejoin {
       const onProgress = (progress: CopyProgress) => {
         this.progress = progress;
       };
-      await database.clone(upstreamOf(desire.upstream), { onProgress, signal });
+      await database.clone(upstreamOf(desire), { onProgress, signal });
       logger.info({ from: desire.upstream.name }, 'clone complete');
     } finally {
       this.progress = null;
@@ -125,6 +129,12 @@ export class Rejoin {
     return seal.epoch() <= desire.epoch;
   }
 
+  /** Who asks, in which cluster: here a member, at the source the cluster that follows it. */
+  private introduction({ source }: Follow): { clusterId: string; node: string; follower?: string } {
+    const node = this.options.self;
+    return source ? { ...source, node } : { clusterId: this.options.state()?.clusterId ?? '', node };
+  }
+
   private tryAgain(reason: string): boolean {
     this.connectAttempts += 1;
     if (this.connectAttempts < connectAttemptsMax)
@@ -138,9 +148,9 @@ export class Rejoin {
 
   /** Its slot is there, and its control file is of this reign: that takes a checkpoint after the promotion. */
   private async untilSourceIsReady(desire: Follow, signal: AbortSignal): Promise<void> {
-    const { peers, self, show } = this.options;
+    const { peers, show } = this.options;
     const { upstream } = desire;
-    const input = { clusterId: this.options.state()?.clusterId ?? '', node: self };
+    const input = this.introduction(desire);
     show({ state: 'waiting', detail: `${upstream.name} writes the checkpoint that a rewind takes` });
     const isReady = async () => {
       const answer = await peers.call(upstream, 'prepare-rewind', { input, deadlineMs: 5000 });
@@ -157,8 +167,7 @@ export class Rejoin {
   private watchReign(desire: Follow, parent: AbortSignal): { signal: AbortSignal; end(): void } {
     const over = new AbortController();
     const end = this.clock.every(250, () => {
-      const reign = this.options.state()?.reign;
-      if (reign?.primary === desire.upstream.name && reign.timeline === desire.timeline) return;
+      if (isStillWanted(this.options.state(), desire)) return;
       over.abort(new QuantaError('REFUSED', `the reign of ${desire.upstream.name} is over`));
     });
     return { signal: AbortSignal.any([parent, over.signal]), end };
@@ -188,9 +197,20 @@ export class Rejoin {
 
 const stopDeadlineMs = 10_000;
 
-export function upstreamOf(member: Member): UpstreamNode {
-  const address = member.addresses.postgres;
+export function upstreamOf({ upstream, source }: Follow): UpstreamNode {
+  const node = upstreamAt(upstream);
+  return source ? { ...node, follower: source.follower } : node;
+}
+
+export function upstreamAt(upstream: Upstream): UpstreamNode {
+  const address = upstream.addresses.postgres;
   if (!address)
-    throw new QuantaError('INVARIANT_BROKEN', `${member.name} is primary but has no PostgreSQL address`);
-  return { name: member.name, host: address.host, port: address.port };
+    throw new QuantaError('INVARIANT_BROKEN', `${upstream.name} is primary but has no PostgreSQL address`);
+  return { name: upstream.name, host: address.host, port: address.port };
+}
+
+function isStillWanted(state: ClusterState | null, { upstream, timeline, source }: Follow): boolean {
+  if (state?.reign.timeline !== timeline) return false;
+  if (!source) return !state.source && state.reign.primary === upstream.name;
+  return state.source?.primary === upstream.name && state.source.ending === null;
 }

@@ -1,8 +1,9 @@
-import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import type { ClusterState } from '../contract/cluster-state.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Database } from './database.ts';
+import type { Upstream } from './desire.ts';
 import type { Peers } from './peer-protocol.ts';
 
 interface SlotFollowerOptions {
@@ -33,7 +34,7 @@ export class SlotFollower {
   }
 
   /** Called often; looks now and then. */
-  keep(primary: Member): void {
+  keep(primary: Upstream): void {
     const { mirror } = this.options.database;
     const nowMs = this.clock.monotonicMs();
     if (!mirror || this.isBusy || nowMs < this.nextAtMs) return;
@@ -44,7 +45,7 @@ export class SlotFollower {
     });
   }
 
-  private async follow(mirror: NonNullable<Database['mirror']>, primary: Member): Promise<void> {
+  private async follow(mirror: NonNullable<Database['mirror']>, primary: Upstream): Promise<void> {
     const { peers, logger } = this.options;
     const input = { clusterId: this.options.state()?.clusterId ?? '' };
     const answer = await peers

@@ -5,7 +5,7 @@ import { durationWords } from '../shared/words.ts';
 
 /** What follows for a node from being set apart (pure): whom it streams from, how late it is, and what is refused. */
 
-type Policies = Pick<ClusterState, 'members' | 'reign'>;
+type Policies = Pick<ClusterState, 'members' | 'reign' | 'source'>;
 
 /** Whom a cascading node may stream from as the agreed state stands; null: from the primary only. */
 export function cascadeUpstream(state: ClusterState, self: string): Member | null {
@@ -27,6 +27,8 @@ export function applyDelayFor(state: ClusterState | null, self: string): number 
 export function whyNotApart(state: Policies, node: string, change: Partial<NodePolicy>): string | null {
   const member = state.members[node];
   if (!member || !(change.upstream || change.applyDelayMs)) return null;
+  if (state.source)
+    return `The cluster follows ${state.source.name}: its nodes are set apart once it is promoted.`;
   if (state.reign.primary === node)
     return `${node} is the primary. Switch over first: quantadb switchover --to <standby>.`;
   if (member.phase !== 'active') return `${node} is ${member.phase}. Wait until it streams: quantadb status.`;

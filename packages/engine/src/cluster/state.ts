@@ -6,6 +6,7 @@ import * as backups from './apply-backup.ts';
 import * as members from './apply-membership.ts';
 import * as operations from './apply-operations.ts';
 import * as reigns from './apply-reign.ts';
+import * as sources from './apply-source.ts';
 import * as syncSets from './apply-sync-set.ts';
 import type { Command, CommandOf, CommandResult } from './commands.ts';
 import { type Draft, draftOf } from './draft.ts';
@@ -41,6 +42,7 @@ export function apply(state: ClusterState | null, command: Command, atMs: number
 }
 
 function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): CommandResult {
+  if (sources.isAboutSource(command)) return sources.applySource(draft, command);
   switch (command.kind) {
     case 'identify':
       return members.identify(draft, command);
@@ -127,8 +129,9 @@ function createdState(command: CommandOf<'create'>, atMs: number): ClusterState 
     name: command.name,
     createdAtMs: atMs,
     nextRaftId: 2,
-    systemIdentifier: command.adopted?.systemIdentifier ?? null,
+    systemIdentifier: (command.adopted ?? command.following)?.systemIdentifier ?? null,
     ...(command.adopted ? { adopted: true } : {}),
+    ...(command.following ? { source: command.following.source } : {}),
     members: {
       [command.founder.name]: {
         ...command.founder,
@@ -138,8 +141,8 @@ function createdState(command: CommandOf<'create'>, atMs: number): ClusterState 
         policy: usualPolicy,
       },
     },
-    reign: { epoch: 0, primary: null, timeline: command.adopted?.timeline ?? 1 },
-    timelines: timelinesOf(command.adopted ?? { timeline: 1, history: [] }),
+    reign: { epoch: 0, primary: null, timeline: (command.adopted ?? command.following)?.timeline ?? 1 },
+    timelines: command.following?.timelines ?? timelinesOf(command.adopted ?? { timeline: 1, history: [] }),
     syncSet: emptySyncSet,
     syncProgress: { move: 0, unconfirmed: [] },
     durability: command.durability,

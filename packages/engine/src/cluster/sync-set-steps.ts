@@ -29,6 +29,7 @@ export function enterSyncSet(resources: SyncSetResources): StepHandler {
   return async (context) => {
     const host = hostOf(context);
     if (host.kind !== 'data') return `a ${host.kind} holds no data`;
+    if (context.state().source) return 'there is none while the cluster follows another one';
     const entered = await untilSyncSet(resources, context, (state) => isWhole(state, host.name));
     return entered ? `writes wait for ${syncSetWords(context.state())}` : 'it joins once it has caught up';
   };

@@ -4,6 +4,7 @@ import { nodeNameSchema } from './names.ts';
 import { networkSchema } from './network.ts';
 import { ownRouterSettingsSchema } from './router-settings.ts';
 import { scheduledSchema, scheduleOperationKinds } from './schedule.ts';
+import { sourceSchema } from './source.ts';
 
 /**
  * The shape of what the cluster agrees on (the replicated state of its Raft log). Everything here is decided by
@@ -259,6 +260,8 @@ export const operationKindSchema = z.enum([
   ...backupOperationKinds,
   ...scheduleOperationKinds,
   'restore-cluster',
+  'create-standby-cluster',
+  'promote-cluster',
 ]);
 export type OperationKind = z.infer<typeof operationKindSchema>;
 
@@ -313,6 +316,8 @@ export const clusterStateSchema = z.object({
   systemIdentifier: z.string().nullable(),
   /** It began with a server that had a past: until the first reign nobody touches that server but the adoption. */
   adopted: z.boolean().optional(),
+  /** Whom the cluster follows; absent in usual clusters. Since level 4. */
+  source: sourceSchema.optional(),
   members: z.record(nodeNameSchema, memberSchema),
   /** Who may be primary: `primary` holds (or may acquire) the lease of `epoch`. */
   reign: z.object({

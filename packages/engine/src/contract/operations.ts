@@ -97,6 +97,23 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   ...backupRequestSchemas,
   ...scheduleRequestSchemas,
   restoreClusterSchema,
+  /** The host becomes the first node of a new cluster that follows another one, as a copy of it. */
+  z.object({
+    kind: z.literal('create-standby-cluster'),
+    cluster: nodeNameSchema,
+    /** A node of the cluster to follow, and where its daemon answers. */
+    source: z.object({
+      node: nodeNameSchema,
+      host: z.string().min(1).max(255),
+      port: z.number().int().min(1).max(65_535),
+    }),
+  }),
+  /** A cluster that follows another one becomes a usual one. There is no way back. */
+  z.object({
+    kind: z.literal('promote-cluster'),
+    /** Although the source takes writes, or a node that may hold more WAL cannot be asked. */
+    insist: z.boolean().default(false),
+  }),
 ]);
 export type OperationRequest = z.infer<typeof operationRequestSchema>;
 /** Requests that begin an operation of their own; the others are about one that exists. */

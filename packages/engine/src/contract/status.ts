@@ -92,6 +92,31 @@ export const noQuorumSchema = z.object({
 });
 export type NoQuorum = z.infer<typeof noQuorumSchema>;
 
+/** Clusters that follow this one, as its primary sees them. */
+export const followersSchema = z.array(
+  z.object({
+    cluster: z.string(),
+    /** In PostgreSQL's words; `disconnected` when it was there before. */
+    state: z.string(),
+    lagBytes: z.number().nullable(),
+    lagMs: z.number().nullable(),
+  }),
+);
+export type Followers = z.infer<typeof followersSchema>;
+
+/** Whom a standby cluster follows, and how far behind it is. */
+export const sourceStatusSchema = z.object({
+  name: z.string(),
+  /** The node that streams from it. */
+  leader: z.string(),
+  isStreaming: z.boolean(),
+  /** As seen now: it takes writes, it has no primary that does, or none of its daemons answers. */
+  state: z.enum(['open', 'no-primary', 'silent']),
+  lagBytes: z.number().nullable(),
+  lagMs: z.number().nullable(),
+});
+export type SourceStatus = z.infer<typeof sourceStatusSchema>;
+
 /** Each vote is told by its candidate's verdict already; the voters' whole histories stay in the log. */
 export const failoverViewSchema = failoverSchema.omit({ votes: true });
 export type FailoverView = z.infer<typeof failoverViewSchema>;
@@ -123,6 +148,9 @@ export const clusterStatusSchema = z.object({
   network: networkSchema.nullable().default(null),
   /** Operations that wait for their time, the earliest first. */
   scheduled: z.array(scheduledSchema).default([]),
+  /** Null in usual clusters. */
+  source: sourceStatusSchema.nullable().default(null),
+  followers: followersSchema.default([]),
   /** What would make the cluster survive more, in words. */
   advice: z.string().nullable().default(null),
   /** The failover or switchover under way, or the last one, explained. Null: there was none. */

@@ -1,9 +1,12 @@
 import { rowOf } from '../cluster/contacts.ts';
+import { followersIn } from '../cluster/followers.ts';
 import { memberByRaftId, voteAdvice, zoneAdvice } from '../cluster/membership.ts';
 import { nodeNotes } from '../cluster/node-change.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
 import type { PlanInput } from '../cluster/plan-body.ts';
 import type { Preflight } from '../cluster/preflight.ts';
+import type { SourceLook } from '../cluster/source-look.ts';
+import type { SourceView } from '../cluster/source-view.ts';
 import type { Leadership } from '../cluster/store.ts';
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
 import type { Network } from '../contract/network.ts';
@@ -13,12 +16,14 @@ import { judgeNetwork } from '../failover/connectivity.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { noQuorumOf } from './no-quorum.ts';
+import { bytesBehind, sourceStatusOf } from './source-status.ts';
 import { standbyLag } from './standby-lag.ts';
 import { judge } from './verdict.ts';
 
 export interface ClusterMonitorOptions {
   self: string;
   peers: Peers;
+  look: SourceLook;
   logger: Logger;
   state(): ClusterState | null;
   leadership(): Leadership;
@@ -64,7 +69,7 @@ export class ClusterMonitor {
   async preflight(host: Pick<Member, 'name' | 'addresses'>): Promise<Preflight> {
     const { state, peers, wallMs } = this.options;
     const now = state();
-    const primary = now?.members[now.reign.primary ?? ''];
+    const primary = now?.members[now.source?.leader ?? now.reign.primary ?? ''];
     if (!now || !primary) throw new QuantaError('REFUSED', 'there is no primary to compare it with');
     const limits = { deadlineMs: preflightDeadlineMs };
     const facts = await peers.call(primary, 'server-facts', {
@@ -85,10 +90,11 @@ export class ClusterMonitor {
   async status(): Promise<ClusterStatus | null> {
     const state = this.options.state();
     if (!state) return null;
-    const reports = await this.reports();
+    const [reports, view] = await Promise.all([this.reports(), this.sourceNow(state)]);
+    const source = sourceStatusOf(state, { view, reports });
     const nodes = Object.values(state.members)
       .sort((left, right) => left.raftId - right.raftId)
-      .map((member) => this.nodeStatus(state, member, reports));
+      .map((member) => behindSource(this.nodeStatus(state, member, reports), { view, reports }));
     const { leaderRaftId, term } = this.options.leadership();
     const noQuorum = noQuorumOf({ state, voters: this.options.votersNow(), reports });
     const network = networkOf(state, reports);
@@ -96,7 +102,7 @@ export class ClusterMonitor {
     const leader = leaderRaftId === null ? undefined : memberByRaftId(state, leaderRaftId);
     return {
       name: state.name,
-      ...judge({ state, nodes, hasLeader: leader !== undefined, noQuorum, network, unguarded }),
+      ...judge({ state, nodes, hasLeader: leader !== undefined, noQuorum, network, unguarded, source }),
       primary: nodes.find((node) => node.role === 'primary')?.name ?? null,
       epoch: state.reign.epoch,
       timeline: state.reign.timeline,
@@ -111,8 +117,15 @@ export class ClusterMonitor {
       network,
       scheduled: state.scheduled ?? [],
       advice: voteAdvice(state, this.options.votersNow()) ?? zoneAdvice(state, this.options.votersNow()),
+      source,
+      followers: followersIn(reports.get(state.reign.primary ?? '')),
       failover: lastFailover(state),
     };
+  }
+
+  /** Null in usual clusters too. */
+  private async sourceNow({ source }: ClusterState): Promise<SourceView | null> {
+    return source ? this.options.look.now(source) : null;
   }
 
   private nodeStatus(state: ClusterState, member: Member, reports: Map<string, NodeReport>): NodeStatus {
@@ -150,6 +163,15 @@ export class ClusterMonitor {
       ...(report ? { pids: report.pids } : {}),
     };
   }
+}
+
+/** In a standby cluster no primary says how far a node is behind; the source does. */
+function behindSource(
+  node: NodeStatus,
+  { view, reports }: { view: SourceView | null; reports: ReadonlyMap<string, NodeReport> },
+): NodeStatus {
+  const lagBytes = bytesBehind(view, reports.get(node.name)?.replayLsn ?? null);
+  return lagBytes === null ? node : { ...node, lagBytes };
 }
 
 function routersOf(reports: ReadonlyMap<string, NodeReport>): ClusterStatus['routers'] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { usualPolicy } from '../contract/cluster-state.ts';
-import type { NodeStatus } from '../contract/status.ts';
+import type { NodeStatus, SourceStatus } from '../contract/status.ts';
 import { demoMember, demoState } from '../testing/demo-state.ts';
 import { judge } from './verdict.ts';
 
@@ -112,5 +112,34 @@ describe('the verdict', () => {
     const nodes = [node(1, { role: 'none', state: 'unreachable' }), node(2), node(3)];
     expect(judge({ state, nodes, hasLeader: false }).verdict).toContain('No majority of the voters');
     expect(judge({ state, nodes, hasLeader: true }).verdict).toContain('node-1 should be primary');
+  });
+});
+
+describe('the verdict on a cluster that follows another one', () => {
+  const source: SourceStatus = {
+    ...{ name: 'prod', leader: 'node-2', isStreaming: true, state: 'open', lagBytes: 16_384, lagMs: 3 },
+  };
+  const following = (more: Partial<SourceStatus>, nodes = [node(2), node(3)], hasLeader = true) =>
+    judge({ state, nodes, hasLeader, source: { ...source, ...more } });
+
+  it('is healthy while every node streams, and says how far it is behind', () => {
+    expect(following({})).toEqual({
+      health: 'healthy',
+      verdict: 'Healthy. Follows prod, 16 kB / 3 ms behind.',
+    });
+  });
+
+  it('says what the source is like, which is no fault of its own', () => {
+    const { health, verdict } = following({ state: 'no-primary', lagBytes: null, lagMs: null });
+    expect(health).toBe('healthy');
+    expect(verdict).toBe('Healthy. Follows prod; prod has no primary that takes writes.');
+  });
+
+  it('is degraded when nothing arrives, a node is down or nobody could take over following', () => {
+    expect(following({ isStreaming: false, state: 'silent', lagBytes: null }).verdict).toBe(
+      'Degraded: nothing arrives from prod. Follows prod; none of the daemons of prod answers.',
+    );
+    expect(following({}, [node(2), node(3, { state: 'stopped' })]).health).toBe('degraded');
+    expect(following({}, [node(2)], false).verdict).toContain('no other node can take over');
   });
 });

@@ -1,8 +1,15 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { Network } from '../contract/network.ts';
-import { type ClusterStatus, type NodeStatus, type NoQuorum, wellStates } from '../contract/status.ts';
+import {
+  type ClusterStatus,
+  type NodeStatus,
+  type NoQuorum,
+  type SourceStatus,
+  wellStates,
+} from '../contract/status.ts';
 import { intendedTarget } from '../replication/sync-target.ts';
 import { noQuorumWords } from './no-quorum.ts';
+import { followingWords } from './source-status.ts';
 
 /** The health of a cluster in one word and one sentence (pure): what an on-call engineer reads first. */
 
@@ -15,12 +22,15 @@ export interface VerdictInput {
   network?: Network;
   /** Whose commits wait for less, by their own settings. */
   unguarded?: readonly string[];
+  /** Whom the cluster follows. */
+  source?: SourceStatus | null;
 }
 
 export type Verdict = Pick<ClusterStatus, 'health' | 'verdict'>;
 
 export function judge(input: VerdictInput): Verdict {
   const { state, nodes } = input;
+  if (input.source) return judgeFollowing(input, input.source);
   const primary = nodes.find((node) => node.role === 'primary' && node.state === 'running');
   if (!primary && input.noQuorum) return { health: 'down', verdict: noQuorumWords(input.noQuorum) };
   if (!primary) return { health: 'down', verdict: `Down. ${whyNoPrimary(input)}` };
@@ -42,6 +52,22 @@ export function judge(input: VerdictInput): Verdict {
   if (problems.length > 0)
     return { health: 'degraded', verdict: `Degraded: ${problems.join('; ')}. ${spareWords(input, spare)}` };
   return { health: 'healthy', verdict: `Healthy. ${spareWords(input, spare)}` };
+}
+
+/** A cluster that follows another one takes no writes, and is well when every node has what the source wrote. */
+function judgeFollowing(input: VerdictInput, source: SourceStatus): Verdict {
+  const following = followingWords(source);
+  const sentence = `${following.charAt(0).toUpperCase()}${following.slice(1)}.`;
+  const isEnding = input.state.source?.ending != null;
+  if (isEnding)
+    return { health: 'degraded', verdict: `It is being promoted: nothing of ${source.name} is received.` };
+  const problems = input.nodes.filter((node) => !isWell(node)).map((node) => describe(node));
+  if (!source.isStreaming) problems.unshift(`nothing arrives from ${source.name}`);
+  if (!input.hasLeader) problems.push('no Raft leader is known, so no other node can take over following');
+  if (problems.length === 0) return { health: 'healthy', verdict: `Healthy. ${sentence}` };
+  const isServing = input.nodes.some(({ role }) => role === 'standby');
+  const health = isServing ? 'degraded' : 'down';
+  return { health, verdict: `${isServing ? 'Degraded' : 'Down'}: ${problems.join('; ')}. ${sentence}` };
 }
 
 function isWell(node: NodeStatus): boolean {

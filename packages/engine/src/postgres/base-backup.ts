@@ -61,7 +61,8 @@ async function receive(place: NodePlace, request: CloneRequest): Promise<void> {
       file: join(place.binDir, 'pg_basebackup'),
       args: [
         ...['--pgdata', filesOf(place).incomingDir, '--dbname', cloneConninfo(place, request.upstream)],
-        ...['--wal-method=stream', `--slot=${request.upstream.slot}`, '--checkpoint=fast'],
+        ...['--wal-method=stream', '--checkpoint=fast'],
+        ...(request.upstream.slot === null ? [] : [`--slot=${request.upstream.slot}`]),
         ...['--progress', '--verbose', '--no-password', '--label', `quantadb clone for ${place.nodeName}`],
       ],
       osUser: place.osUser,

@@ -10,8 +10,8 @@ export interface Upstream {
   name: string;
   host: string;
   port: number;
-  /** The physical slot on the upstream that keeps WAL for this node. */
-  slot: string;
+  /** The physical slot on the upstream that keeps WAL for this node; null: it is kept in another way. */
+  slot: string | null;
   /** This node's name, under which the upstream counts its acknowledgements. */
   applicationName: string;
 }

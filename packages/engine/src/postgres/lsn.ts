@@ -41,6 +41,13 @@ export function compareLsn(left: string, right: string): number {
 }
 
 /** Bytes of WAL from `behind` to `ahead`; negative when they are the other way round. */
+export function lowestLsn(positions: readonly string[]): string | null {
+  return positions.reduce<string | null>(
+    (lowest, lsn) => (lowest === null || compareLsn(lsn, lowest) < 0 ? lsn : lowest),
+    null,
+  );
+}
+
 export function lsnDistanceBytes(ahead: string, behind: string): number {
   return Number(parseLsn(ahead) - parseLsn(behind));
 }

@@ -1,4 +1,5 @@
 import type { NodeReport } from '../contract/node-report.ts';
+import { followerOf } from './follower-slots.ts';
 
 type Standby = Omit<NodeReport['standbys'][number], 'lagBytes' | 'lagMs'>;
 
@@ -20,9 +21,10 @@ export class StandbyMemory {
     ];
   }
 
-  /** Members come and go; who has left is no standby any more. */
+  /** Members come and go; who has left is no standby any more. Clusters that follow this one are no members. */
   keepOnly(names: readonly string[]): void {
-    for (const name of this.last.keys()) if (!names.includes(name)) this.last.delete(name);
+    for (const name of this.last.keys())
+      if (!names.includes(name) && followerOf(name) === null) this.last.delete(name);
   }
 
   /** Another reign: what was confirmed to an earlier primary says nothing. */

@@ -25,6 +25,7 @@ export function topologyOf({ state, nodes, self, socketDirectory }: TopologyInpu
     epoch: state.reign.epoch,
     timeline: state.reign.timeline,
     primary: isOpen(state) ? state.reign.primary : null,
+    follows: state.source?.name ?? null,
     drain: drainOf(state),
     hba: state.hba,
     nodes: members.flatMap(({ name, addresses, maintenance, policy, phase }) => {

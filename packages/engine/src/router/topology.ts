@@ -10,6 +10,8 @@ export const routerTopologySchema = z.object({
   timeline: z.number().int(),
   /** Open for writes under `epoch`; null while nobody is. */
   primary: z.string().nullable(),
+  /** The cluster follows that one: there is no primary, and there will be none until somebody promotes it. */
+  follows: z.string().nullable().default(null),
   /** Why no new transaction may begin although there is a primary: a switchover is about to stop it. */
   drain: z.string().nullable(),
   /** Lines of pg_hba.conf that people have added, before the usual ones. */
@@ -36,6 +38,7 @@ export const noTopology: RouterTopology = {
   epoch: 0,
   timeline: 0,
   primary: null,
+  follows: null,
   drain: null,
   hba: [],
   nodes: [],

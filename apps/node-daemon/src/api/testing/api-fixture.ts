@@ -149,6 +149,8 @@ export function demoStatus(parts: Partial<NodeStatus> = {}): ClusterStatus {
     network: null,
     advice: null,
     scheduled: [],
+    source: null,
+    followers: [],
     failover: null,
   };
 }

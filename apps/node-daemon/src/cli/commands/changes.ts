@@ -29,7 +29,7 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
   };
   addNode(program, perform);
   addFollowUps(program, options, perform);
-  addCluster(program, options);
+  addCluster(program, options, perform);
   addScheduled(program, options, perform);
   addRouter(program, options, perform);
   withTiming(program.command('rolling-restart'))
@@ -146,10 +146,18 @@ interface ClusterArguments {
   network: string[];
 }
 
-function addCluster(program: Command, options: () => GlobalOptions): void {
-  program
-    .command('cluster')
-    .description('clusters as a whole')
+function addCluster(
+  program: Command,
+  options: () => GlobalOptions,
+  perform: (intent: Intent) => Promise<void>,
+): void {
+  const cluster = program.command('cluster').description('clusters as a whole');
+  cluster
+    .command('promote')
+    .description('end following another cluster: from then on this one takes writes; there is no way back')
+    .option('--insist', 'although the source takes writes, or a node that may hold more cannot be asked')
+    .action((own: { insist?: boolean }) => perform({ kind: 'promote-cluster', insist: own.insist ?? false }));
+  cluster
     .command('create <name>')
     .description('found a cluster on a host that is in none; the others are added to it')
     .requiredOption('--host <host>', 'where it begins')

@@ -2,7 +2,7 @@ import { type HostKind, nodeNameSchema } from '@quantadb/engine/contract/cluster
 import type { Command } from 'commander';
 import { change } from '../change.ts';
 import { enrolHost } from '../enrol-host.ts';
-import { foundingRequest, throughHost } from '../found-cluster.ts';
+import { followRequest, foundingRequest, throughHost } from '../found-cluster.ts';
 import { installService, stopHost, uninstallService } from '../host-service.ts';
 import { UsageError } from '../usage-error.ts';
 import { type GlobalOptions, print, wholeNumber } from './options.ts';
@@ -124,6 +124,19 @@ function addBeginnings(host: Command, options: () => GlobalOptions): void {
       const told = password ? null : (request.application?.password ?? null);
       const words = told ? `\nThe password of ${own.role}, told once: ${told}` : '';
       print(options(), { ...operation, password: told }, () => `${cluster}: founded${words}`);
+    });
+  host
+    .command('follow <host.json> <cluster>')
+    .description('make this host the first node of a new cluster that follows another one, as a copy of it')
+    .requiredOption(
+      '--source <node@host:port>',
+      'a node of the cluster to follow, and where its daemon answers',
+    )
+    .action(async (file: string, cluster: string, own: { source: string }) => {
+      const { json = false, yes = false, reason = '' } = options();
+      const steering = await throughHost(file, followRequest(cluster, own.source));
+      const operation = await change({ steering, reason, yes, json });
+      print(options(), operation, () => `${cluster}: it follows the source`);
     });
   host
     .command('adopt <host.json> <cluster>')

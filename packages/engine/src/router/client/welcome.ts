@@ -40,7 +40,7 @@ export class Welcome implements WireHandlers, Waiter {
       this.finish(known);
       return;
     }
-    const server = group.acquire(this, null);
+    const server = group.acquire(this, group.forWelcome);
     if (server) this.granted(server);
   }
 

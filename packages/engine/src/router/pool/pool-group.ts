@@ -2,7 +2,7 @@ import type { PostgresError } from '../protocol/build.ts';
 import type { ConnectFailure, ServerCredential } from '../server/handshake.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import { isSameSettings, type SessionSettings } from '../server/settings-sync.ts';
-import { type PoolResources, type Wish, whyWaiting } from './pool-resources.ts';
+import { type PoolResources, type Wish, whyNever, whyWaiting } from './pool-resources.ts';
 import { ServerPool } from './server-pool.ts';
 import { type Waiter, WaitQueue } from './wait-queue.ts';
 
@@ -35,8 +35,19 @@ export class PoolGroup {
     this.resources = resources;
   }
 
+  /** Where PostgreSQL is asked whether it lets somebody in: the primary, or where there never is one, who serves reads. */
+  get forWelcome(): Wish {
+    const { follows, nodes } = this.resources.topology();
+    return follows === null ? null : (nodes.find(({ isReadable }) => isReadable)?.name ?? null);
+  }
+
   /** @returns a server at once, or null: the waiter is told later */
   acquire(waiter: Waiter, wish: Wish): ServerConnection | null {
+    const never = wish === null ? whyNever(this.resources.topology()) : null;
+    if (never !== null) {
+      queueMicrotask(() => waiter.denied(refusal('25006', never)));
+      return null;
+    }
     const queue = this.queueOf(wish);
     const node = wish ?? this.openPrimary();
     if (node !== null && queue.length === 0) {

@@ -30,6 +30,12 @@ export interface PoolResources {
   connect(group: PoolIdentity, node: string, onClosed: (server: ServerConnection) => void): Promise<Opened>;
 }
 
+/** Why there is no use in waiting for the primary (pure); null: there is. */
+export function whyNever({ follows }: Pick<RouterTopology, 'follows'>): string | null {
+  if (follows === null) return null;
+  return `this cluster follows ${follows} and takes no writes: it serves statements that only read`;
+}
+
 /** Why a statement for the primary has to wait (pure); null: it need not. */
 export function whyWaiting(topology: RouterTopology): string | null {
   if (topology.primary === null) return 'the cluster has no primary at the moment';

@@ -36,9 +36,11 @@ export class ReadPolicy {
   }
 
   route(statement: Statement): Wish {
-    const { isSplit, isProvenRead } = this.options;
+    const { isSplit, isProvenRead, topology } = this.options;
     const { facts } = statement;
-    if (facts.hint === 'primary' || (!isSplit && facts.hint !== 'replica')) return null;
+    // Without a primary for good there is nothing to keep reads together with.
+    const isSpread = isSplit || facts.hint === 'replica' || topology().follows !== null;
+    if (facts.hint === 'primary' || !isSpread) return null;
     if (!facts.beginsReadOnly && !isProvenRead(statement)) return null;
     return this.replica();
   }
@@ -71,7 +73,9 @@ export class ReadPolicy {
       ),
       limits,
     );
-    return chosen?.name ?? null;
+    // Better one that nobody has looked at yet than nobody: there is no primary to read from.
+    const anyone = topology().follows === null ? null : (candidates[0]?.name ?? null);
+    return chosen?.name ?? anyone;
   }
 
   /** What this session wrote can be read there. */

@@ -36,6 +36,7 @@ export class RouterFixture {
         epoch: 1,
         timeline: 2,
         primary: this.primary.place.nodeName,
+        follows: null,
         drain: null,
         hba: [],
       },

@@ -143,6 +143,7 @@ export class ModelDatabase implements Database {
 
   /** The model keeps all of its WAL. */
   readonly mirror = null;
+  readonly followers = null;
   readonly torn = null;
 
   async holdsWal(): Promise<boolean> {
