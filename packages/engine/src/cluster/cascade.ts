@@ -13,7 +13,8 @@ type CascadeOptions = Pick<NodeAgentOptions, 'self' | 'database' | 'peers' | 'st
 };
 
 const everyMs = 1000;
-const askDeadlineMs = 800;
+/** A busy host answers late, and that says nothing about its PostgreSQL. */
+const askDeadlineMs = 3000;
 
 /**
  * From whom this standby streams now: the primary, or the standby that was agreed on while that one streams well. Asks
