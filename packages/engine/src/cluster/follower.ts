@@ -9,6 +9,7 @@ import { Cascade } from './cascade.ts';
 import type { CopyProgress } from './database.ts';
 import type { Desire, Upstream } from './desire.ts';
 import { Rejoin, upstreamAt, upstreamOf } from './rejoin.ts';
+import { ReplayMover } from './replay-mover.ts';
 import { SlotFollower } from './slot-follower.ts';
 import { applyDelayFor } from './standby-kind.ts';
 
@@ -29,11 +30,8 @@ const observedWithinMs = 2000;
 /** A standby that could follow and has not streamed for so long is looked at: its server may look for a dead timeline. */
 const strayAfterMs = 5000;
 const stopDeadlineMs = 10_000;
-const keepEveryMs = 2000;
 /** A standby that has not streamed for so long asks whether the WAL it waits for is still there. */
 const starvedAfterMs = 10_000;
-/** Replay that stands still for so long, on a node that does not stream, waits for somebody. */
-const heldUpAfterMs = 1000;
 
 interface Following {
   /** The primary, and whom PostgreSQL streams from: that, or another standby. */
@@ -53,21 +51,22 @@ export class Follower {
   private readonly rejoin: Rejoin;
   private readonly slots: SlotFollower;
   private readonly cascade: Cascade;
+  private readonly replay: ReplayMover;
   /** Whom PostgreSQL was last told to stream from, and in which epoch; null when told to stream from nobody. */
   private following: Following | null = null;
   /** Since when it has not streamed from a primary that is open, and when to ask next whether that still can be. */
   private unfed: { sinceMs: number; askAtMs: number } | null = null;
   /** When a WAL receiver was last seen. */
   private receiverAtMs = 0;
-  private replay: { lsn: string; sinceMs: number } | null = null;
-  private keepAtMs = 0;
   private readonly clock: Clock;
 
   constructor(options: FollowerOptions) {
     this.options = options;
     this.rejoin = new Rejoin(options);
     this.slots = new SlotFollower(options);
-    this.cascade = new Cascade({ ...options, note: (event) => this.rejoin.note(event) });
+    const note: Rejoin['note'] = (event) => this.rejoin.note(event);
+    this.cascade = new Cascade({ ...options, note });
+    this.replay = new ReplayMover({ ...options, note });
     this.clock = options.clock ?? systemClock;
   }
 
@@ -121,9 +120,10 @@ export class Follower {
     const isRunning = await database.isRunning();
     const source = this.cascade.source(desire);
     if (isRunning && this.isFollowing(desire, source)) {
-      if (desire.source) await this.keepForOthers();
+      if (desire.source) await this.slots.keepForOthers();
       else if (desire.isOpen) this.slots.keep(desire.upstream);
-      return this.keepReplayMoving(desire);
+      // Nobody waits for one that is late on purpose, and whoever has paused it wants it so.
+      return this.isDelayed() ? undefined : this.replay.keepMoving(desire.upstream.name);
     }
     const proof = await this.prove(desire, isRunning);
     if (proof.kind === 'contained') {
@@ -144,19 +144,6 @@ export class Follower {
   /** Only to a primary: a node that streams from the leader of a standby cluster starts over from a clone. */
   private mayRewind(desire: Follow): boolean {
     return !this.options.state()?.source || desire.source !== undefined;
-  }
-
-  /** The leader of a standby cluster keeps WAL for those who stream from it. */
-  private async keepForOthers(): Promise<void> {
-    const { database, self, clock = systemClock } = this.options;
-    if (clock.monotonicMs() < this.keepAtMs) return;
-    this.keepAtMs = clock.monotonicMs() + keepEveryMs;
-    const members = Object.values(this.options.state()?.members ?? {});
-    const others = members
-      .filter(({ name, kind }) => kind === 'data' && name !== self)
-      .map(({ name }) => name);
-    await database.ensureSlots(others);
-    await database.dropSlotsExcept(others);
   }
 
   /** Of a standby, cleanly. */
@@ -185,29 +172,6 @@ export class Follower {
     if (proof.kind === 'contained') return this.attach(desire, { source: desire.upstream, isRunning: true });
     // It streams already, from somebody whom nothing proves right any more.
     await this.options.database.setUpstream(null);
-  }
-
-  /**
-   * PostgreSQL asks its upstream for WAL only when it has replayed what it has. Readers may hold that up for as long as the
-   * user's settings allow, but not while this node has to follow a new primary: writes may be waiting for it.
-   */
-  private async keepReplayMoving(desire: Follow): Promise<void> {
-    const { database, self, logger } = this.options;
-    // Nobody waits for one that is late on purpose, and whoever has paused it wants it so.
-    if (this.isDelayed()) return;
-    const seen = database.observation();
-    const nowMs = this.clock.monotonicMs();
-    const isBehind = seen?.receiverStatus !== 'streaming' && seen?.replayLsn !== seen?.lsn;
-    const lsn = isBehind ? (seen?.replayLsn ?? null) : null;
-    if (lsn === null || this.replay?.lsn !== lsn) this.replay = lsn === null ? null : { lsn, sinceMs: nowMs };
-    if (!this.replay || nowMs - this.replay.sinceMs < heldUpAfterMs) return;
-    this.replay = null;
-    const hold = await database.freeReplay();
-    if (hold === null) return;
-    const what = hold === 'paused' ? 'A pause of replay was ended' : 'Sessions were ended';
-    logger.warn({ hold, lsn }, 'replay was held up');
-    const message = `${what} on ${self}: it could not follow ${desire.upstream.name} before it had replayed its WAL.`;
-    this.rejoin.note({ severity: 'warning', event: 'replay-freed', message });
   }
 
   /** What was let through on the word of votes is proven anew once the primary has recorded its timeline. */

@@ -4,9 +4,11 @@ import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Database } from './database.ts';
 import type { Upstream } from './desire.ts';
+import { dataMembers } from './membership.ts';
 import type { Peers } from './peer-protocol.ts';
 
 interface SlotFollowerOptions {
+  self: string;
   database: Database;
   peers: Peers;
   state(): ClusterState | null;
@@ -15,6 +17,7 @@ interface SlotFollowerOptions {
 }
 
 const everyMs = 5000;
+const keepEveryMs = 2000;
 const askDeadlineMs = 3000;
 
 /**
@@ -25,6 +28,7 @@ export class SlotFollower {
   private readonly options: SlotFollowerOptions;
   private readonly clock: Clock;
   private nextAtMs = 0;
+  private keepAtMs = 0;
   private isBusy = false;
   private complained = '';
 
@@ -43,6 +47,18 @@ export class SlotFollower {
     void this.follow(mirror, primary).finally(() => {
       this.isBusy = false;
     });
+  }
+
+  /** The leader of a standby cluster keeps WAL for those who stream from it. */
+  async keepForOthers(): Promise<void> {
+    const { database, self } = this.options;
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs < this.keepAtMs) return;
+    this.keepAtMs = nowMs + keepEveryMs;
+    const state = this.options.state();
+    const others = state ? dataMembers(state).flatMap(({ name }) => (name === self ? [] : [name])) : [];
+    await database.ensureSlots(others);
+    await database.dropSlotsExcept(others);
   }
 
   private async follow(mirror: NonNullable<Database['mirror']>, primary: Upstream): Promise<void> {
