@@ -114,7 +114,7 @@ export interface Database {
   /** Tells PostgreSQL whom a commit waits for; an order older than the last one changes nothing. */
   applySynchronous(order: SynchronousOrder): Promise<void>;
   /** A standby's slots after those of its primary; null where there are no slots. */
-  readonly mirror: Pick<SlotMirror, 'kept' | 'lost' | 'follow'> | null;
+  readonly mirror: Pick<SlotMirror, 'kept' | 'lost' | 'follow' | 'logical'> | null;
   /** What a failover left of a record that was on its way; null where there are none. */
   readonly torn: Pick<TornRecord, 'reachesOver' | 'erase'> | null;
   ensureSlots(nodes: string[]): Promise<void>;

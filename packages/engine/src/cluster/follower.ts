@@ -4,7 +4,7 @@ import { forkPointOf } from '../postgres/timeline-history.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
-import type { CopyProgress } from './database.ts';
+import type { CopyProgress, Database } from './database.ts';
 import type { Desire } from './desire.ts';
 import { Rejoin, upstreamOf } from './rejoin.ts';
 import { SlotFollower } from './slot-follower.ts';
@@ -105,7 +105,8 @@ export class Follower {
       await database.kill(`${desire.upstream.name} is primary of epoch ${desire.epoch}`);
     const isRunning = await database.isRunning();
     if (isRunning && this.isFollowing(desire)) {
-      if (desire.isOpen) this.slots.keep(desire.upstream);
+      if (desire.isOpen) this.slots.keep(desire.upstream, desire.timeline);
+      if (desire.isOpen && this.slots.mayRestart()) return this.restartForSlots(desire);
       return this.keepReplayMoving(desire);
     }
     const proof = await this.prove(desire, isRunning);
@@ -121,6 +122,12 @@ export class Follower {
     if (proof.kind === 'wait') return;
     if (await this.rejoin.rewind(desire, proof.forkLsn, signal)) return this.attachRewound(desire);
     await this.clone(desire, signal);
+  }
+
+  /** PostgreSQL takes copies of logical slots only when it starts. */
+  private async restartForSlots(desire: Follow): Promise<void> {
+    await this.options.database.stopFast(stopDeadlineMs);
+    await this.attach(desire, false);
   }
 
   /** Of a standby, cleanly. */
@@ -250,6 +257,7 @@ export class Follower {
       show({ state: 'starting', detail: `recovering, then streaming from ${upstream.name}` });
       // A vote may have been given from memory while the data was copied: nothing older is acknowledged after it.
       if (seal.epoch() > desire.epoch) return;
+      if (database.mirror) await this.installSlots(database.mirror, desire.timeline);
       await database.startStandby({ upstream, clients: 'open' });
     }
     // Nobody would move them along.
@@ -263,6 +271,13 @@ export class Follower {
       ...{ sinceMs: isSame ? before.sinceMs : nowMs, hasStreamed: isSame && before.hasStreamed },
     };
     show({ state: 'catching-up', detail: '' });
+  }
+
+  private async installSlots(mirror: NonNullable<Database['mirror']>, timeline: number): Promise<void> {
+    const made = await mirror.logical.install(timeline);
+    if (made.length === 0) return;
+    const message = `${this.options.self} has restarted to take a copy of the logical replication slots of the primary: ${made.join(', ')}.`;
+    this.rejoin.note({ severity: 'info', event: 'logical-slots-copied', message });
   }
 
   /**

@@ -64,7 +64,7 @@ export class PostgresDatabase implements Database {
     this.clock = options.clock ?? systemClock;
     this.supervisor = new PostgresSupervisor(supervised);
     const files = stateDirectory(options.stateDir);
-    this.mirror = new SlotMirror(this.supervisor.pool, options.nodeName, files);
+    this.mirror = new SlotMirror(options, this.supervisor, files);
     this.torn = new TornRecord(options);
     this.cancelled = new CancelledWaits(filesOf(supervised).logFile);
     this.rewindSource = new RewindSource(supervised, options.logger);

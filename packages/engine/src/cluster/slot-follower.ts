@@ -1,4 +1,5 @@
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import type { LogicalSlot } from '../replication/logical-moves.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -15,6 +16,10 @@ interface SlotFollowerOptions {
 
 const everyMs = 5000;
 const askDeadlineMs = 3000;
+/** Less than the primary keeps the turn for this node. */
+const restartWithinMs = 5000;
+
+type Mirror = NonNullable<Database['mirror']>;
 
 /**
  * A standby's slots follow those of its primary. Beside the agent's queue, not in it: a primary that does not answer must not keep this node
@@ -26,6 +31,7 @@ export class SlotFollower {
   private nextAtMs = 0;
   private isBusy = false;
   private complained = '';
+  private restartUntilMs = 0;
 
   constructor(options: SlotFollowerOptions) {
     this.options = options;
@@ -33,19 +39,29 @@ export class SlotFollower {
   }
 
   /** Called often; looks now and then. */
-  keep(primary: Member): void {
+  keep(primary: Member, timeline: number): void {
     const { mirror } = this.options.database;
     const nowMs = this.clock.monotonicMs();
     if (!mirror || this.isBusy || nowMs < this.nextAtMs) return;
     this.isBusy = true;
     this.nextAtMs = nowMs + everyMs;
-    void this.follow(mirror, primary).finally(() => {
-      this.isBusy = false;
-    });
+    void this.follow(mirror, primary, timeline)
+      .catch((error: unknown) => this.complain(messageOf(error)))
+      .finally(() => {
+        this.isBusy = false;
+      });
   }
 
-  private async follow(mirror: NonNullable<Database['mirror']>, primary: Member): Promise<void> {
+  /** Once, within a few seconds after the primary has allowed it. */
+  mayRestart(): boolean {
+    const isAllowed = this.clock.monotonicMs() < this.restartUntilMs;
+    this.restartUntilMs = 0;
+    return isAllowed;
+  }
+
+  private async follow(mirror: Mirror, primary: Member, timeline: number): Promise<void> {
     const { peers, logger } = this.options;
+    const before = await mirror.logical.look();
     const input = { clusterId: this.options.state()?.clusterId ?? '' };
     const answer = await peers
       .call(primary, 'kept-slots', { input, deadlineMs: askDeadlineMs })
@@ -60,6 +76,25 @@ export class SlotFollower {
       (error: unknown) => messageOf(error),
     );
     this.complain(problems);
+    if (!answer.logical) return;
+    const nowMs = this.clock.monotonicMs();
+    const missing = await mirror.logical.follow({ before, offer: answer.logical, timeline, nowMs });
+    const wanted = await mirror.logical.withWal(missing);
+    if (wanted.length > 0) await this.fetch(mirror, primary, wanted);
+  }
+
+  private async fetch(mirror: Mirror, primary: Member, wanted: LogicalSlot[]): Promise<void> {
+    const names = wanted.map(({ name }) => name);
+    const input = { clusterId: this.options.state()?.clusterId ?? '', names };
+    const answer = await this.options.peers.call(primary, 'copy-logical-slots', {
+      input,
+      deadlineMs: askDeadlineMs,
+    });
+    if (!answer.ok) return;
+    mirror.logical.prepare(wanted, answer.states);
+    const why = answer.whyNoRestart;
+    for (const name of names) mirror.logical.tell(name, why ?? 'this node restarts once to take it');
+    if (why === null) this.restartUntilMs = this.clock.monotonicMs() + restartWithinMs;
   }
 
   private complain(problems: string): void {

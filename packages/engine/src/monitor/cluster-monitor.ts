@@ -140,7 +140,7 @@ export class ClusterMonitor {
       maintenance: member.maintenance !== null,
       zone: member.zone,
       policy: member.policy,
-      notes: nodeNotes(member),
+      notes: [...nodeNotes(member), ...slotNotes(report?.slotsNotReady)],
       postgresVersion: report?.postgresVersion ?? null,
       daemonVersion: report?.version ?? null,
       pendingRestart: report?.pendingRestart ?? [],
@@ -148,6 +148,10 @@ export class ClusterMonitor {
       ...(report ? { pids: report.pids } : {}),
     };
   }
+}
+
+function slotNotes(notReady: NodeReport['slotsNotReady'] = []): string[] {
+  return notReady.map(({ name, reason }) => `not ready for logical slot ${name}: ${reason}`);
 }
 
 function routersOf(reports: ReadonlyMap<string, NodeReport>): ClusterStatus['routers'] {

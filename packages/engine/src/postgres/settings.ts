@@ -23,6 +23,8 @@ export interface MutableSettings {
   hba: string[];
   /** Closed: nobody but QuantaDB and replication may connect. */
   clients: 'open' | 'closed';
+  /** A standby has copies of logical slots, and has the primary keep the catalog rows that they need. */
+  keepsLogicalSlots: boolean;
 }
 
 export const initialSettings: MutableSettings = {
@@ -34,6 +36,7 @@ export const initialSettings: MutableSettings = {
   parameters: {},
   hba: [],
   clients: 'open',
+  keepsLogicalSlots: false,
 };
 
 export interface RefusedSetting {
@@ -188,6 +191,7 @@ function reloadableSettings(place: NodePlace, settings: MutableSettings): Record
     synchronous_commit: settings.synchronousCommit,
     // The last word is for pgBackRest, which makes no backup where this line does not name it.
     archive_command: `'${archiveScript.replaceAll("'", `'"'"'`)}' "%p" "%f" pgbackrest`,
+    hot_standby_feedback: settings.keepsLogicalSlots ? 'on' : 'off',
     ssl: 'on',
     ssl_cert_file: join(tlsDir, 'host.crt'),
     ssl_key_file: join(tlsDir, 'host.key'),
@@ -200,7 +204,6 @@ function reloadableSettings(place: NodePlace, settings: MutableSettings): Record
 const ownedConstants: Record<string, string> = {
   archive_library: '',
   recovery_min_apply_delay: '0',
-  hot_standby_feedback: 'off',
   // Repointing must not wait 5 s after one refused attempt.
   wal_retrieve_retry_interval: '100ms',
   wal_receiver_status_interval: '1s',
