@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withFreshConnection } from '@quantadb/engine/postgres/connection';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
@@ -122,4 +124,96 @@ test('a slot whose consumer is away for too long is told of', async () => {
     );
   await pollUntil(told, { what: 'the event', timeoutMs: 20_000, intervalMs: 200 });
   await query(primary, "SELECT pg_drop_replication_slot('absent')");
+});
+
+/** PostgreSQL's own consumer, until it is stopped; and the numbers that it has written down, in order. */
+function consumer(name: string, part: string): { seen(): Promise<number[]>; stop(): Promise<void> } {
+  const cluster = shared();
+  const { config, directory } = cluster.host(name);
+  const file = join(directory, `feed-${part}.txt`);
+  const place = ['-h', join(config.runDir, 'pg'), '-p', String(cluster.portOf(name)), '-U', 'quantadb'];
+  const command = ['-d', 'postgres', '--slot', 'feed', '--start', '-f', file, '-F', '1', '-s', '1'];
+  const receiver = spawn(join(config.binDir, 'pg_recvlogical'), [...place, ...command], { stdio: 'ignore' });
+  const ended = new Promise<void>((resolve) => receiver.on('close', () => resolve()));
+  return {
+    seen: async () => {
+      const text = await readFile(file, 'utf8').catch(() => '');
+      return [...text.matchAll(/table public\.fed: INSERT: n\[integer\]:(\d+)/g)].map(([, n]) => Number(n));
+    },
+    stop: async () => {
+      receiver.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+function untilReady(standbys: string[]): Promise<true> {
+  const ready = async () => {
+    for (const name of standbys) {
+      // It restarts meanwhile.
+      if ((await restartOf(name, 'feed').catch(() => null)) === null) return undefined;
+      const { slotsNotReady } = await shared().host(name).client.node();
+      if (slotsNotReady === undefined || slotsNotReady.length > 0) return undefined;
+    }
+    return true as const;
+  };
+  return pollUntil(ready, { what: 'every standby is ready', timeoutMs: 120_000, intervalMs: 500 });
+}
+
+test('I-SLOT-3, I-SLOT-4: a logical consumer sees every row in order across a switchover and the death of a primary', async () => {
+  const cluster = shared();
+  const { primary: first, standbys } = await others();
+  await query(first, 'CREATE TABLE fed (n int)');
+  await query(first, "SELECT pg_create_logical_replication_slot('feed', 'test_decoding')");
+  let last = 0;
+  const feed = async (name: string, part: string) => {
+    const receiver = consumer(name, part);
+    const until = last + 50;
+    for (let n = last + 1; n <= until; n += 1) await query(name, `INSERT INTO fed VALUES (${n})`);
+    const all = async () => ((await receiver.seen()).at(-1) === until ? true : undefined);
+    await pollUntil(all, { what: `the rows of ${part}`, timeoutMs: 30_000, intervalMs: 200 });
+    const seen = await receiver.seen();
+    // Rows that came before may come again, from one of them on; none is left out.
+    const from = seen[0] ?? 0;
+    expect(from).toBeLessThanOrEqual(last + 1);
+    expect(seen).toEqual(Array.from({ length: until - from + 1 }, (_, index) => from + index));
+    last = until;
+    return receiver;
+  };
+  const before = await feed(first, 'first');
+  await untilReady(standbys);
+  const heir = standbys[0] ?? '';
+  await cluster.run(first, { kind: 'switchover', to: heir });
+  await before.stop();
+  await cluster.untilHealthy();
+  const second = await feed(heir, 'second');
+  await untilReady(names.filter((name) => name !== heir));
+  await cluster.killNode(heir);
+  await second.stop();
+  await cluster.until('another primary', (status) => status.primary !== heir && status.primary !== null);
+  const { primary: third } = await others();
+  const end = await feed(third, 'third');
+  await end.stop();
+  await cluster.startDaemon(heir);
+  await cluster.untilHealthy();
+  await query(third, "SELECT pg_drop_replication_slot('feed')");
+  for (const name of names) await untilSlot(name, 'feed', (at) => at === null);
+  const feedback = async () => {
+    const settings = await Promise.all(
+      names.map((name) => query<{ hot_standby_feedback: string }>(name, 'SHOW hot_standby_feedback')),
+    );
+    const standbys = settings.filter((_, index) => names[index] !== third);
+    return standbys.every(([row]) => row?.hot_standby_feedback === 'off') ? true : undefined;
+  };
+  await pollUntil(feedback, { what: 'no feedback any more', timeoutMs: 20_000, intervalMs: 200 });
+}, 240_000);
+
+test('I-SLOT-4: a promotion keeps no logical slot that is not ready', async () => {
+  const cluster = shared();
+  const { primary, standbys } = await others();
+  await query(primary, "SELECT pg_create_logical_replication_slot('hasty', 'test_decoding')");
+  await cluster.run(primary, { kind: 'switchover', to: standbys[0] ?? '' });
+  await cluster.untilHealthy();
+  expect(await restartOf(standbys[0] ?? '', 'hasty')).toBeNull();
+  await untilSlot(primary, 'hasty', (at) => at === null);
 });

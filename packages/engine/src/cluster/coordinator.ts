@@ -210,6 +210,7 @@ export class Coordinator implements DaemonFacade {
       state: this.group.state(),
       desire: this.agent.desire(),
       activity: this.agent.activity,
+      slotsNotReady: database.mirror?.logical.unready(),
       isWell: this.lease.isWell(),
       observation: database.observation(),
       sealedEpoch: seal.epoch(),

@@ -125,7 +125,7 @@ export interface Database {
   /** Tells PostgreSQL whom a commit waits for; an order older than the last one changes nothing. */
   applySynchronous(order: SynchronousOrder): Promise<void>;
   /** A standby's slots after those of its primary; null where there are no slots. */
-  readonly mirror: Pick<SlotMirror, 'kept' | 'lost' | 'follow' | 'advance'> | null;
+  readonly mirror: Pick<SlotMirror, 'kept' | 'lost' | 'follow' | 'advance' | 'logical'> | null;
   /** WAL that is kept for clusters that follow this one; null where there are no slots. */
   readonly followers: Pick<FollowerSlots, 'keep' | 'drop'> | null;
   /** What a failover left of a record that was on its way; null where there are none. */

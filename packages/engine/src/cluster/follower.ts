@@ -63,8 +63,8 @@ export class Follower {
   constructor(options: FollowerOptions) {
     this.options = options;
     this.rejoin = new Rejoin(options);
-    this.slots = new SlotFollower(options);
     const note: Rejoin['note'] = (event) => this.rejoin.note(event);
+    this.slots = new SlotFollower({ ...options, note });
     this.cascade = new Cascade({ ...options, note });
     this.replay = new ReplayMover({ ...options, note });
     this.clock = options.clock ?? systemClock;
@@ -121,7 +121,8 @@ export class Follower {
     const source = this.cascade.source(desire);
     if (isRunning && this.isFollowing(desire, source)) {
       if (desire.source) await this.slots.keepForOthers();
-      else if (desire.isOpen) this.slots.keep(desire.upstream);
+      else if (desire.isOpen) this.slots.keep(desire.upstream, desire.timeline);
+      if (desire.isOpen && this.slots.mayRestart()) return this.restartForSlots(desire, source);
       // Nobody waits for one that is late on purpose, and whoever has paused it wants it so.
       return this.isDelayed() ? undefined : this.replay.keepMoving(desire.upstream.name);
     }
@@ -144,6 +145,12 @@ export class Follower {
   /** Only to a primary: a node that streams from the leader of a standby cluster starts over from a clone. */
   private mayRewind(desire: Follow): boolean {
     return !this.options.state()?.source || desire.source !== undefined;
+  }
+
+  /** PostgreSQL takes copies of logical slots only when it starts. */
+  private async restartForSlots(desire: Follow, source: Upstream): Promise<void> {
+    await this.options.database.stopFast(stopDeadlineMs);
+    await this.attach(desire, { source, isRunning: false });
   }
 
   /** Of a standby, cleanly. */
@@ -286,6 +293,7 @@ export class Follower {
       show({ state: 'starting', detail: `recovering, then streaming from ${upstream.name}` });
       // A vote may have been given from memory while the data was copied: nothing older is acknowledged after it.
       if (seal.epoch() > desire.epoch) return;
+      await this.slots.install(desire.timeline);
       await database.startStandby({ upstream, clients: 'open' });
     }
     // Nobody would move them along.

@@ -7,6 +7,7 @@ import { pollUntil } from '../shared/deadline.ts';
 import { QuantaError } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
 import { CascadedSlots } from './cascaded-slots.ts';
+import type { Database } from './database.ts';
 import { DegradedReads } from './degraded-reads.ts';
 import type { Desire } from './desire.ts';
 import { dataMembers } from './membership.ts';
@@ -87,7 +88,9 @@ export class Leader {
     await this.waitForStandbys(signal);
     await this.waitForLease(desire, signal);
     step('PROMOTE', `PostgreSQL is promoted to timeline ${desire.timeline}.`);
-    await this.stateNow(desire);
+    const { timelines } = await this.stateNow(desire);
+    const parent = timelines.find(({ id }) => id === desire.timeline)?.parentId ?? null;
+    if (database.mirror) await database.mirror.logical.dropUnready(parent);
     const { forkLsn } = await database.promote({
       timeline: desire.timeline,
       deadlineMs: timing.promoteDeadlineMs,
@@ -206,20 +209,33 @@ export class Leader {
     await database.ensureSlots(this.others());
     await database.dropSlotsExcept(this.others());
     this.cascaded.keep(state);
-    await this.noteLostSlots();
+    if (database.mirror) await this.keepSlots(database.mirror, timeline);
+  }
+
+  private async keepSlots(mirror: NonNullable<Database['mirror']>, timeline: number): Promise<void> {
+    await mirror.logical.reigns(timeline);
+    const lost = await mirror.lost();
+    for (const name of lost.filter((each) => !this.lostSlots.has(each)))
+      await this.noteSlot(
+        'slot-lost',
+        `The replication slot ${name} on ${this.options.self} is of no more use: its consumer was away while more WAL was written than max_slot_wal_keep_size keeps. The consumer has to start over; then drop the slot.`,
+      );
+    this.lostSlots = new Set(lost);
+    const dropped = await mirror.logical.dropped();
+    if (dropped.length === 0) return;
+    for (const { name, reason } of dropped)
+      await this.noteSlot(
+        'logical-slot-dropped',
+        `The logical replication slot ${name} did not survive the change of the primary to ${this.options.self} (${reason}). It was dropped, so that nothing is skipped silently: create it anew, and have its consumer start over with a full copy.`,
+      );
+    await mirror.logical.toldOfDropped();
   }
 
   /** A consumer of the user's that will find its WAL gone should not be the one to find out. */
-  private async noteLostSlots(): Promise<void> {
-    const { database, commander, self } = this.options;
-    const lost = (await database.mirror?.lost()) ?? [];
-    const news = lost.filter((name) => !this.lostSlots.has(name));
-    this.lostSlots = new Set(lost);
-    for (const name of news) {
-      const message = `The replication slot ${name} on ${self} is of no more use: its consumer was away while more WAL was written than max_slot_wal_keep_size keeps. The consumer has to start over; then drop the slot.`;
-      const note = { kind: 'note' as const, severity: 'warning' as const, event: 'slot-lost', node: self };
-      await commander.submit({ ...note, message }, recordDeadlineMs);
-    }
+  private async noteSlot(event: string, message: string): Promise<void> {
+    const { commander, self } = this.options;
+    const note = { kind: 'note' as const, severity: 'warning' as const, event, node: self };
+    await commander.submit({ ...note, message: message.slice(0, 1000) }, recordDeadlineMs);
   }
 
   /** Only a look at which PostgreSQL waited for exactly the agreed set tells what that set has confirmed. */

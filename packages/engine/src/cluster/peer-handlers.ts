@@ -4,6 +4,7 @@ import type { DaemonFacade } from '../contract/daemon-facade.ts';
 import type { FailoverManager } from '../failover/failover-manager.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import { confirmDeadlineMs } from '../replication/synchronous.ts';
+import { systemClock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import { backupPeerHandlers } from './backup-peers.ts';
 import type { Contacts } from './contacts.ts';
@@ -12,6 +13,7 @@ import type { HostTools } from './host-tools.ts';
 import type { NodeAgent } from './node-agent.ts';
 import type { PeerHandlers, PeerInput, PeerOutput } from './peer-protocol.ts';
 import type { RaftGroup } from './raft-group.ts';
+import { RestartTurn } from './restart-turn.ts';
 import type { SourceLook } from './source-look.ts';
 import { sourcePeerHandlers } from './source-peers.ts';
 
@@ -38,11 +40,12 @@ const submitDeadlineMs = 5000;
 /** Less than whoever asks waits for the answer: that the primary is silent is an answer too. */
 const hearDeadlineMs = 350;
 
-type SupplyMethod = 'prepare-clone' | 'holds-wal' | 'kept-slots' | 'prepare-rewind';
+type SupplyMethod = 'prepare-clone' | 'holds-wal' | 'kept-slots' | 'copy-logical-slots' | 'prepare-rewind';
 
 /** What a primary does for those that copy its data or stream from it. */
 function supplyHandlers(resources: PeerHandlerResources): Pick<PeerHandlers, SupplyMethod> {
   const inCluster = (clusterId: string): ClusterState => requireCluster(resources.group, clusterId);
+  const turn = new RestartTurn();
   return {
     'prepare-clone': async ({ clusterId, node, follower }) => {
       const state = inCluster(clusterId);
@@ -62,10 +65,21 @@ function supplyHandlers(resources: PeerHandlerResources): Pick<PeerHandlers, Sup
       const isJudge = (await database.isPrimary()) || feedsOthers(state, resources.self, database);
       return { holds: !isJudge || (await database.holdsWal(lsn)) };
     },
-    'kept-slots': async ({ clusterId }) => {
+    'kept-slots': async ({ clusterId }, peer) => {
       inCluster(clusterId);
       const database = requireDatabase(resources);
-      return { slots: (await database.isPrimary()) ? ((await database.mirror?.kept()) ?? null) : null };
+      if (!database.mirror || !(await database.isPrimary())) return { slots: null };
+      return { slots: await database.mirror.kept(), logical: await database.mirror.logical.offerTo(peer) };
+    },
+    'copy-logical-slots': async ({ clusterId, names }, peer) => {
+      const state = inCluster(clusterId);
+      if (!state.members[peer]) return { ok: false, reason: `${peer} is no member` };
+      const database = requireDatabase(resources);
+      if (!database.mirror || !(await database.isPrimary()))
+        return { ok: false, reason: 'this node is not primary' };
+      const states = await database.mirror.logical.states(names);
+      const seen = { state, observation: database.observation(), nowMs: systemClock.monotonicMs() };
+      return { ok: true, states, whyNoRestart: turn.take(peer, seen) };
     },
     'prepare-rewind': async ({ clusterId, node, follower }) => {
       const state = inCluster(clusterId);

@@ -35,6 +35,24 @@ const electionSchema = z.object({
   failoverId: z.string(),
 });
 
+const logicalOfferSchema = z.object({
+  slots: z
+    .array(
+      z.object({
+        name: z.string().max(63),
+        plugin: z.string().max(63),
+        database: z.string().max(63),
+        twoPhase: z.boolean(),
+        restartLsn: lsnSchema.nullable(),
+        confirmedLsn: lsnSchema.nullable(),
+        catalogXmin: z.number().nullable(),
+        isLost: z.boolean(),
+      }),
+    )
+    .max(1000),
+  heldXmin: z.number().nullable(),
+});
+
 export const peerMethods = {
   /** What a node observes of itself. */
   report: { input: z.object({}), output: nodeReportSchema },
@@ -99,7 +117,21 @@ export const peerMethods = {
         .array(z.object({ name: z.string().max(63), restartLsn: lsnSchema }))
         .max(1000)
         .nullable(),
+      /** Logical ones, for the node that asks; older releases say nothing of them. */
+      logical: logicalOfferSchema.nullable().optional(),
     }),
+  },
+  /** The states of logical slots, for copies; and whether the node that asks may restart now to take them. */
+  'copy-logical-slots': {
+    input: z.object({ clusterId: z.string(), names: z.array(z.string().max(63)).max(100) }),
+    output: z.union([
+      z.object({
+        ok: z.literal(true),
+        states: z.array(z.object({ name: z.string().max(63), state: z.string().max(10_000) })).max(100),
+        whyNoRestart: z.string().nullable(),
+      }),
+      z.object({ ok: z.literal(false), reason: z.string() }),
+    ]),
   },
   /** A slot for a node that is about to rewind, and the checkpoint that a rewind takes; `ready` once that has ended. */
   'prepare-rewind': {

@@ -195,8 +195,17 @@ function planSwitchover(input: PlanInput, base: PlanBody, to: string | null): Pl
       ? `Switch over from ${state?.reign.primary ?? 'nobody'} to ${candidate}.`
       : 'Switch over.',
     writePause: 'about a second: sessions on the old primary are ended, new writes wait for the new one',
+    warnings: [...base.warnings, ...slotWarnings(input, candidate)],
     refusal: base.refusal ?? whyNotSwitchover(input, candidate),
   };
+}
+
+function slotWarnings(input: PlanInput, candidate: string | null): string[] {
+  const notReady = input.reports.get(candidate ?? '')?.slotsNotReady ?? [];
+  return notReady.map(
+    ({ name, reason }) =>
+      `${candidate} is not ready for the logical slot ${name} (${reason}): it would be dropped, and its consumer would have to start over.`,
+  );
 }
 
 /** Why this node cannot take over, with the next step; null when it can. Checked again by the decider before it starts. */

@@ -68,7 +68,7 @@ export class PostgresDatabase implements Database {
     this.clock = options.clock ?? systemClock;
     this.supervisor = new PostgresSupervisor(supervised);
     const files = stateDirectory(options.stateDir);
-    this.mirror = new SlotMirror(this.supervisor.pool, options.nodeName, files);
+    this.mirror = new SlotMirror(options, this.supervisor, files);
     this.followers = new FollowerSlots(this.supervisor.pool);
     this.torn = new TornRecord(options);
     this.cancelled = new CancelledWaits(filesOf(supervised).logFile);

@@ -32,6 +32,7 @@ export interface ReportInput {
   leaderlessMsMax: number;
   contacts: NodeReport['contacts'];
   clone: NodeReport['clone'];
+  slotsNotReady?: NodeReport['slotsNotReady'];
   configuration: string | null;
   certificateUntilMs: number | null;
   raft: RaftStatus | null;
@@ -75,6 +76,7 @@ export function buildReport(input: ReportInput): NodeReport {
     pendingRestart: observation?.pendingRestart ?? [],
     unguarded: role === 'primary' ? (observation?.unguarded ?? []) : [],
     cancelledWaits: observation?.cancelledWaits ?? 0,
+    ...(role === 'standby' && input.slotsNotReady ? { slotsNotReady: input.slotsNotReady } : {}),
     configuration: input.configuration,
     certificateUntilMs: input.certificateUntilMs,
     raft: raft && {

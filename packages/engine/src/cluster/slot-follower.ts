@@ -1,4 +1,6 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
+import { isApart } from '../replication/apart.ts';
+import type { LogicalSlot } from '../replication/logical-moves.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -9,6 +11,7 @@ import type { Peers } from './peer-protocol.ts';
 
 interface SlotFollowerOptions {
   self: string;
+  note(event: { severity: 'info'; event: string; message: string }): void;
   database: Database;
   peers: Peers;
   state(): ClusterState | null;
@@ -19,6 +22,10 @@ interface SlotFollowerOptions {
 const everyMs = 5000;
 const keepEveryMs = 2000;
 const askDeadlineMs = 3000;
+/** Less than the primary keeps the turn for this node. */
+const restartWithinMs = 5000;
+
+type Mirror = NonNullable<Database['mirror']>;
 
 /**
  * A standby's slots follow those of its primary. Beside the agent's queue, not in it: a primary that does not answer must not keep this node
@@ -31,6 +38,7 @@ export class SlotFollower {
   private keepAtMs = 0;
   private isBusy = false;
   private complained = '';
+  private restartUntilMs = 0;
 
   constructor(options: SlotFollowerOptions) {
     this.options = options;
@@ -38,15 +46,17 @@ export class SlotFollower {
   }
 
   /** Called often; looks now and then. */
-  keep(primary: Upstream): void {
+  keep(primary: Upstream, timeline: number): void {
     const { mirror } = this.options.database;
     const nowMs = this.clock.monotonicMs();
     if (!mirror || this.isBusy || nowMs < this.nextAtMs) return;
     this.isBusy = true;
     this.nextAtMs = nowMs + everyMs;
-    void this.follow(mirror, primary).finally(() => {
-      this.isBusy = false;
-    });
+    void this.follow(mirror, primary, timeline)
+      .catch((error: unknown) => this.complain(messageOf(error)))
+      .finally(() => {
+        this.isBusy = false;
+      });
   }
 
   /** The leader of a standby cluster keeps WAL for those who stream from it. */
@@ -61,8 +71,25 @@ export class SlotFollower {
     await database.dropSlotsExcept(others);
   }
 
-  private async follow(mirror: NonNullable<Database['mirror']>, primary: Upstream): Promise<void> {
+  /** Once, within a few seconds after the primary has allowed it. */
+  mayRestart(): boolean {
+    const isAllowed = this.clock.monotonicMs() < this.restartUntilMs;
+    this.restartUntilMs = 0;
+    return isAllowed;
+  }
+
+  /** Of a stopped server, just before it starts. */
+  async install(timeline: number): Promise<void> {
+    const { database, self, note } = this.options;
+    const made = (await database.mirror?.logical.install(timeline)) ?? [];
+    if (made.length === 0) return;
+    const message = `${self} has restarted to take a copy of the logical replication slots of the primary: ${made.join(', ')}.`;
+    note({ severity: 'info', event: 'logical-slots-copied', message });
+  }
+
+  private async follow(mirror: Mirror, primary: Upstream, timeline: number): Promise<void> {
     const { peers, logger } = this.options;
+    const before = await mirror.logical.look();
     const input = { clusterId: this.options.state()?.clusterId ?? '' };
     const answer = await peers
       .call(primary, 'kept-slots', { input, deadlineMs: askDeadlineMs })
@@ -77,6 +104,30 @@ export class SlotFollower {
       (error: unknown) => messageOf(error),
     );
     this.complain(problems);
+    if (!answer.logical) return;
+    const { self } = this.options;
+    // Nobody promotes one that cascades or is late, and the catalog rows of its slots would pile up on the primary.
+    const offer = isApart(this.options.state()?.members[self])
+      ? { slots: [], heldXmin: null }
+      : answer.logical;
+    const nowMs = this.clock.monotonicMs();
+    const missing = await mirror.logical.follow({ before, offer, timeline, nowMs });
+    const wanted = await mirror.logical.withWal(missing);
+    if (wanted.length > 0) await this.fetch(mirror, primary, wanted);
+  }
+
+  private async fetch(mirror: Mirror, primary: Upstream, wanted: LogicalSlot[]): Promise<void> {
+    const names = wanted.map(({ name }) => name);
+    const input = { clusterId: this.options.state()?.clusterId ?? '', names };
+    const answer = await this.options.peers.call(primary, 'copy-logical-slots', {
+      input,
+      deadlineMs: askDeadlineMs,
+    });
+    if (!answer.ok) return;
+    mirror.logical.prepare(wanted, answer.states);
+    const why = answer.whyNoRestart;
+    for (const name of names) mirror.logical.tell(name, why ?? 'this node restarts once to take it');
+    if (why === null) this.restartUntilMs = this.clock.monotonicMs() + restartWithinMs;
   }
 
   private complain(problems: string): void {

@@ -85,6 +85,8 @@ export const nodeReportSchema = z.object({
   unguarded: z.array(z.string()).default([]),
   /** Commits whose wait for the standbys a client or an administrator gave up, since the daemon came up. */
   cancelledWaits: z.number().int().min(0).default(0),
+  /** A standby: the primary's logical slots that a promotion of this node would not keep, and why. */
+  slotsNotReady: z.array(z.object({ name: z.string(), reason: z.string() })).optional(),
   /** Which of the cluster's parameters PostgreSQL was last told (`configurationMark`); null: none yet. */
   configuration: z.string().nullable().default(null),
   /** Until when this host's certificate is good; wall clock. */

@@ -155,7 +155,7 @@ export class ClusterMonitor {
       zone: member.zone,
       streamsFrom: report?.streamsFrom ?? null,
       policy: member.policy,
-      notes: nodeNotes(member),
+      notes: [...nodeNotes(member), ...slotNotes(report?.slotsNotReady)],
       postgresVersion: report?.postgresVersion ?? null,
       daemonVersion: report?.version ?? null,
       pendingRestart: report?.pendingRestart ?? [],
@@ -172,6 +172,10 @@ function behindSource(
 ): NodeStatus {
   const lagBytes = bytesBehind(view, reports.get(node.name)?.replayLsn ?? null);
   return lagBytes === null ? node : { ...node, lagBytes };
+}
+
+function slotNotes(notReady: NodeReport['slotsNotReady'] = []): string[] {
+  return notReady.map(({ name, reason }) => `not ready for logical slot ${name}: ${reason}`);
 }
 
 function routersOf(reports: ReadonlyMap<string, NodeReport>): ClusterStatus['routers'] {

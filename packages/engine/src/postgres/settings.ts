@@ -25,6 +25,8 @@ export interface MutableSettings {
   clients: 'open' | 'closed';
   /** How much later than committed the server shows everything, on purpose. */
   applyDelayMs: number;
+  /** A standby has copies of logical slots, and has the primary keep the catalog rows that they need. */
+  keepsLogicalSlots: boolean;
 }
 
 /** What the cluster has agreed on, as it is. */
@@ -40,6 +42,7 @@ export const initialSettings: MutableSettings = {
   hba: [],
   clients: 'open',
   applyDelayMs: 0,
+  keepsLogicalSlots: false,
 };
 
 export interface RefusedSetting {
@@ -195,6 +198,7 @@ function reloadableSettings(place: NodePlace, settings: MutableSettings): Record
     recovery_min_apply_delay: String(settings.applyDelayMs),
     // The last word is for pgBackRest, which makes no backup where this line does not name it.
     archive_command: `'${archiveScript.replaceAll("'", `'"'"'`)}' "%p" "%f" pgbackrest`,
+    hot_standby_feedback: settings.keepsLogicalSlots ? 'on' : 'off',
     ssl: 'on',
     ssl_cert_file: join(tlsDir, 'host.crt'),
     ssl_key_file: join(tlsDir, 'host.key'),
@@ -206,7 +210,6 @@ function reloadableSettings(place: NodePlace, settings: MutableSettings): Record
 /** Owned, reloadable, and the same on every node. */
 const ownedConstants: Record<string, string> = {
   archive_library: '',
-  hot_standby_feedback: 'off',
   // Repointing must not wait 5 s after one refused attempt.
   wal_retrieve_retry_interval: '100ms',
   wal_receiver_status_interval: '1s',

@@ -63,7 +63,7 @@ export class PostgresSupervisor {
   private readonly host: PostmasterHost;
   private readonly logger: Logger;
   private readonly clock: Clock;
-  private readonly settings: SettingsKeeper;
+  readonly settings: SettingsKeeper;
   private readonly prober: Probe;
 
   constructor(options: SupervisorOptions) {

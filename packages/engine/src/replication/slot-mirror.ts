@@ -1,8 +1,10 @@
 import type pg from 'pg';
 import { z } from 'zod';
-import { slotNameOf } from '../postgres/layout.ts';
+import { type NodePlace, slotNameOf } from '../postgres/layout.ts';
 import { compareLsn } from '../postgres/lsn.ts';
+import type { PostgresSupervisor } from '../postgres/supervisor.ts';
 import type { StateDirectory } from '../shared/state-directory.ts';
+import { LogicalSlots } from './logical-slots.ts';
 import { isOwnSlot } from './slots.ts';
 
 /** A physical slot and where the WAL that it keeps begins. */
@@ -69,14 +71,20 @@ WHERE slot_name = $1 AND slot_type = 'physical' AND NOT active AND restart_lsn <
  * consumers of the user's, go on where they were. PostgreSQL gives slots to no standby (its page on replication slots).
  */
 export class SlotMirror {
+  readonly logical: LogicalSlots;
   private readonly queryable: Pick<pg.Pool, 'query'>;
   private readonly self: string;
   private readonly files: StateDirectory;
 
-  constructor(queryable: Pick<pg.Pool, 'query'>, self: string, files: StateDirectory) {
-    this.queryable = queryable;
-    this.self = self;
+  constructor(
+    place: NodePlace,
+    server: Pick<PostgresSupervisor, 'pool' | 'settings'>,
+    files: StateDirectory,
+  ) {
+    this.queryable = server.pool;
+    this.self = place.nodeName;
     this.files = files;
+    this.logical = new LogicalSlots({ place, queryable: server.pool, settings: server.settings, files });
   }
 
   /** Those that are worth a copy. */
@@ -88,7 +96,7 @@ export class SlotMirror {
 
   /** The user's slots whose consumers cannot go on. */
   async lost(): Promise<string[]> {
-    return (await this.local())
+    return [...(await this.local()), ...(await this.logical.look())]
       .filter(({ name, isLost }) => isLost && !isOwnSlot(name))
       .map(({ name }) => name);
   }
