@@ -53,7 +53,10 @@ export function followRequest(
 /** Through the host's own socket: only its administrator founds a cluster on it. */
 export async function throughHost(
   file: string,
-  request: Extract<OperationRequest, { kind: 'create-cluster' | 'adopt-server' | 'create-standby-cluster' }>,
+  request: Extract<
+    OperationRequest,
+    { kind: 'create-cluster' | 'adopt-server' | 'create-standby-cluster' | 'promote-cluster' }
+  >,
 ): Promise<Steering> {
   const { runDir } = await loadHostConfig(resolve(file));
   const client = DaemonClient.overSocket(join(runDir, 'daemon.sock'));

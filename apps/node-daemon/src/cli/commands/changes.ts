@@ -29,7 +29,7 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
   };
   addNode(program, perform);
   addFollowUps(program, options, perform);
-  addCluster(program, options, perform);
+  addCluster(program, options);
   addScheduled(program, options, perform);
   addRouter(program, options, perform);
   withTiming(program.command('rolling-restart'))
@@ -146,17 +146,13 @@ interface ClusterArguments {
   network: string[];
 }
 
-function addCluster(
-  program: Command,
-  options: () => GlobalOptions,
-  perform: (intent: Intent) => Promise<void>,
-): void {
+function addCluster(program: Command, options: () => GlobalOptions): void {
   const cluster = program.command('cluster').description('clusters as a whole');
   cluster
     .command('promote')
     .description('end following another cluster: from then on this one takes writes; there is no way back')
     .option('--insist', 'although the source takes writes, or a node that may hold more cannot be asked')
-    .action((own: { insist?: boolean }) => perform({ kind: 'promote-cluster', insist: own.insist ?? false }));
+    .action((own: { insist?: boolean }) => promoteCluster(options(), own.insist ?? false));
   cluster
     .command('create <name>')
     .description('found a cluster on a host that is in none; the others are added to it')
@@ -165,6 +161,14 @@ function addCluster(
     .option('--database <database>', 'its name (default: the role’s)')
     .option('--network <cidr...>', 'where clients may come from', [])
     .action((cluster: string, own: ClusterArguments) => createCluster(options(), cluster, own));
+}
+
+/** Straight through a daemon: the console may be lost together with the source. */
+async function promoteCluster(options: GlobalOptions, insist: boolean): Promise<void> {
+  const { json = false, yes = false, reason = '' } = options;
+  const steering = await throughDaemon(await Target.find(options), { kind: 'promote-cluster', insist });
+  const operation = await change({ steering, reason, yes, json });
+  print(options, operation, () => `${operation.kind}: ${operation.state}`);
 }
 
 async function createCluster(options: GlobalOptions, cluster: string, own: ClusterArguments): Promise<void> {

@@ -139,6 +139,18 @@ function addBeginnings(host: Command, options: () => GlobalOptions): void {
       print(options(), operation, () => `${cluster}: it follows the source`);
     });
   host
+    .command('promote <host.json>')
+    .description(
+      'end the following of this host’s cluster: it takes writes from then on; there is no way back',
+    )
+    .option('--insist', 'although the source takes writes, or a node that may hold more cannot be asked')
+    .action(async (file: string, { insist = false }: { insist?: boolean }) => {
+      const { json = false, yes = false, reason = '' } = options();
+      const steering = await throughHost(file, { kind: 'promote-cluster', insist });
+      const operation = await change({ steering, reason, yes, json });
+      print(options(), operation, () => `${operation.kind}: ${operation.state}`);
+    });
+  host
     .command('adopt <host.json> <cluster>')
     .description('make the PostgreSQL server in this host’s data directory the first node of a new cluster')
     .action(async (file: string, name: string) => {
