@@ -49,6 +49,9 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
         title="Topology"
         actions={
           <>
+            <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/parameters`}>
+              Parameters
+            </Link>
             <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/backups`}>
               Backups
             </Link>

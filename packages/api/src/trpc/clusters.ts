@@ -1,5 +1,7 @@
+import { settingsOverviewSchema } from '@quantadb/engine/contract/settings-view';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
+import { withAnyHost } from '../clusters/any-host.ts';
 import type { LiveStatus } from '../clusters/registry.ts';
 import { procedure, router } from './init.ts';
 import { clusterIdSchema, clusterSchema, eventSchema, moment } from './shapes.ts';
@@ -26,6 +28,21 @@ export const clustersRouter = router({
       );
       if (!found) throw new QuantaError('NOT_FOUND', 'no such cluster');
       return view(found);
+    }),
+
+  settings: procedure(
+    'read',
+    'GET /clusters/{clusterId}/settings',
+    "PostgreSQL's settings as every node has them now, and what was set for the whole cluster",
+  )
+    .input(z.object({ clusterId: clusterIdSchema }))
+    .output(settingsOverviewSchema)
+    .query(async ({ ctx, input }) => {
+      const overview = await withAnyHost(ctx.services, input.clusterId, (host) =>
+        ctx.services.links.call(host, 'settings', {}),
+      );
+      if (overview) return overview;
+      throw new QuantaError('NOT_FOUND', 'the host that was asked is in no cluster');
     }),
 
   events: procedure(
