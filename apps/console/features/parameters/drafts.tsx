@@ -33,7 +33,7 @@ export function Drafts({
         {entries.map(([name, value]) => (
           <li key={name} className="flex flex-wrap items-center justify-between gap-2">
             <code className="min-w-0 break-all">
-              {name}: {valueOf(overview, name)} → {value ?? 'its default'}
+              {name}: {nowText(overview, name)} → {value ?? 'its default'}
             </code>
             <Button tone="quiet" aria-label={`Leave ${name} as it is`} onClick={() => onDrop(name)}>
               Leave it
@@ -50,7 +50,7 @@ export function Drafts({
   );
 }
 
-function valueOf({ settings }: Overview, name: string): string {
+function nowText({ settings }: Overview, name: string): string {
   const value = settings.find((setting) => setting.name === name)?.value;
   return value === undefined ? 'not known' : value || "''";
 }
