@@ -6,8 +6,9 @@ import { Status } from '@quantadb/ui/patterns/status';
 import { Button } from '@quantadb/ui/primitives/button';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
+import Link from 'next/link';
 import { useState } from 'react';
-import { useNow } from '../../lib/live.tsx';
+import { useCluster, useNow } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import type { Intent } from '../operations/intent.ts';
 import { OperationDialog } from '../operations/operation-dialog.tsx';
@@ -24,6 +25,7 @@ const refetchMs = 4000;
 export function ParametersPage({ clusterId }: { clusterId: string }) {
   const trpc = useTRPC();
   const nowMs = useNow(1000);
+  const { heard } = useCluster(clusterId);
   const [intent, setIntent] = useState<Intent | null>(null);
   const [edited, setEdited] = useState<Setting | null>(null);
   const [changes, setChanges] = useState<Changes>({});
@@ -37,7 +39,12 @@ export function ParametersPage({ clusterId }: { clusterId: string }) {
   const change = (name: string, value: string | null) => setChanges((last) => ({ ...last, [name]: value }));
   return (
     <>
-      <h1 className="font-semibold text-xl">Parameters</h1>
+      <div className="flex flex-wrap items-baseline gap-x-3">
+        <h1 className="font-semibold text-xl">Parameters</h1>
+        <Link className="text-accent text-sm" href={`/c/${clusterId}`}>
+          of {heard?.status.name ?? 'the cluster'}
+        </Link>
+      </div>
       {problem}
       {!data && !problem ? <Loading label="Asking every node for its settings" /> : null}
       {data ? (
@@ -115,7 +122,7 @@ function Agreed({ overview, onReset }: { overview: Overview; onReset(name: strin
   const entries = Object.entries(overview.agreed).sort(([a], [b]) => a.localeCompare(b));
   return (
     <Panel title="Set for the whole cluster">
-      {entries.length === 0 ? <Empty title="Nothing is set: every parameter has its default" /> : null}
+      {entries.length === 0 ? <Empty title="Nothing is set for the whole cluster" /> : null}
       <ul className="flex flex-col gap-1 text-[0.8125rem]">
         {entries.map(([name, value]) => (
           <li key={name} className="flex flex-wrap items-center justify-between gap-2">
