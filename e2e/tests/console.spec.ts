@@ -138,6 +138,47 @@ test('changes a setting of every router by click, and takes it back', async () =
   await page.goBack();
 });
 
+async function choose(name: string, value: string): Promise<void> {
+  await page.getByLabel('Search').fill(name);
+  await page.getByRole('button', { name: `Change ${name}`, exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('New value').fill(value);
+  await dialog.getByRole('button', { name: 'Choose this value' }).click();
+  await expect(dialog).toBeHidden();
+}
+
+test('changes parameters by click, shows what waits for a restart, and takes one back', async () => {
+  await page.getByRole('link', { name: 'Parameters' }).click();
+  await expect(page.getByRole('heading', { name: 'Parameters', level: 1 })).toBeVisible();
+  await page.getByLabel('Search').fill('fsync');
+  await expect(page.getByText('Another value could lose or damage data.').first()).toBeVisible({
+    timeout: 20_000,
+  });
+  await expect(page.getByRole('button', { name: 'Change fsync' })).toBeHidden();
+  const nodes = (await system.nodes()).map(({ name }) => name);
+  const settings = (name: string) => Promise.all(nodes.map((node) => system.setting(node, name)));
+  const [before = ''] = await settings('max_connections');
+  await choose('work_mem', '7MB');
+  await choose('max_connections', String(Number(before) + 7));
+  await expect(page.getByText(/^max_connections: takes effect with a restart/)).toBeVisible();
+  await page.getByRole('button', { name: 'Review 2 changes…' }).click();
+  await confirm('Change parameters', 'to try it');
+  await expect.poll(() => settings('work_mem'), { timeout: 30_000 }).toEqual(nodes.map(() => '7MB'));
+  await expect(page.getByText('a restart is pending for max_connections')).toHaveCount(nodes.length, {
+    timeout: 30_000,
+  });
+  expect(await settings('max_connections')).toEqual(nodes.map(() => before));
+  await expect(page.getByRole('button', { name: 'Restart every node…' })).toBeVisible();
+  await expect(page.getByText('All operations')).toBeVisible({ timeout: 60_000 });
+  for (const name of ['max_connections', 'work_mem'])
+    await page.getByRole('button', { name: `Back to the default: ${name}` }).click();
+  await page.getByRole('button', { name: 'Review 2 changes…' }).click();
+  await confirm('Change parameters', 'back again');
+  await expect.poll(() => settings('work_mem'), { timeout: 30_000 }).not.toContain('7MB');
+  await expect(page.getByText('nothing waits for a restart')).toHaveCount(nodes.length, { timeout: 30_000 });
+  await page.goBack();
+});
+
 test('switches over to the node that was chosen, for a reason', async () => {
   const before = (await system.primary()).name;
   const target = before === 'node-3' ? 'node-2' : 'node-3';
@@ -178,6 +219,7 @@ for (const theme of ['light', 'dark'] as const) {
       `${cluster}/operations`,
       `${cluster}/router`,
       `${cluster}/backups`,
+      `${cluster}/parameters`,
       '/hosts',
       '/audit',
       '/tokens',
@@ -185,6 +227,8 @@ for (const theme of ['light', 'dark'] as const) {
     ]) {
       await page.goto(system.url + path);
       await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+      if (path.endsWith('/parameters'))
+        await expect(page.getByLabel('Search')).toBeVisible({ timeout: 20_000 });
       const { violations } = await new AxeBuilder({ page }).analyze();
       const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
       const found = serious.map(

@@ -103,6 +103,16 @@ export class LocalSystem {
     await client.end();
   }
 
+  /** A setting as a new session on a node gets it. */
+  async setting(node: string, name: string): Promise<string> {
+    const client = new pg.Client({ connectionString: (await this.node(node)).postgres });
+    client.on('error', () => undefined);
+    await client.connect();
+    const { rows } = await client.query<{ value: string }>('SELECT current_setting($1) AS value', [name]);
+    await client.end();
+    return rows[0]?.value ?? '';
+  }
+
   /** Stops or continues a server with all of its processes, as a hung host would. */
   async signalServer(name: string, signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
     const { postgres } = (await this.node(name)).pids;

@@ -163,6 +163,8 @@ export class ConsoleLink {
         return facade.start(linkMethods.start.input.parse(input));
       case 'backups':
         return facade.backups();
+      case 'settings':
+        return facade.settings();
       case 'planRestore':
         return facade.planRestore(linkMethods.planRestore.input.parse(input));
     }

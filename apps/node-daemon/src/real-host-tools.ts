@@ -6,6 +6,7 @@ import {
   serverFacts,
 } from '@quantadb/engine/postgres/host-inspection';
 import type { NodePlace } from '@quantadb/engine/postgres/layout';
+import { serverSettings } from '@quantadb/engine/postgres/server-settings';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { changeHostConfig } from './host-config.ts';
 
@@ -40,6 +41,10 @@ export class RealHostTools implements HostTools {
 
   serverFacts() {
     return serverFacts(this.options.place);
+  }
+
+  serverSettings() {
+    return serverSettings(this.options.place);
   }
 
   async programVersion(directory: string | null): Promise<string> {

@@ -52,6 +52,9 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
             <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/router`}>
               Routers
             </Link>
+            <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/parameters`}>
+              Parameters
+            </Link>
             <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/backups`}>
               Backups
             </Link>

@@ -18,10 +18,12 @@ import { PlanReview } from './plan-review.tsx';
 export function OperationDialog({
   clusterId,
   intent: wanted,
+  onStarted,
   onClose,
 }: {
   clusterId: string;
   intent: Intent;
+  onStarted?(): void;
   onClose(): void;
 }) {
   const trpc = useTRPC();
@@ -38,6 +40,7 @@ export function OperationDialog({
     toast.success(`${titleOf(intent)}: started`, {
       action: <Link href={`/operations/${operationId}`}>Follow it</Link>,
     });
+    onStarted?.();
     onClose();
   };
   const canRun = plan.data && plan.data.refusal === null && (!needsReason || reason.trim() !== '');

@@ -3,8 +3,10 @@ import {
   routerSettingNames,
   usualRouterSettings,
 } from '@quantadb/engine/contract/router-settings';
+import { settingsOverviewSchema } from '@quantadb/engine/contract/settings-view';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
+import { withAnyHost } from '../clusters/any-host.ts';
 import type { LiveStatus } from '../clusters/registry.ts';
 import { procedure, router } from './init.ts';
 import { clusterIdSchema, clusterSchema, eventSchema, moment } from './shapes.ts';
@@ -57,6 +59,21 @@ export const clustersRouter = router({
         ...{ name, usual: usualRouterSettings[name], agreed: found.status.router[name] ?? null },
         choices: routerChoices[name]?.slice() ?? null,
       }));
+    }),
+
+  settings: procedure(
+    'read',
+    'GET /clusters/{clusterId}/settings',
+    "PostgreSQL's settings as every node has them now, and what was set for the whole cluster",
+  )
+    .input(z.object({ clusterId: clusterIdSchema }))
+    .output(settingsOverviewSchema)
+    .query(async ({ ctx, input }) => {
+      const overview = await withAnyHost(ctx.services, input.clusterId, (host) =>
+        ctx.services.links.call(host, 'settings', {}),
+      );
+      if (overview) return overview;
+      throw new QuantaError('NOT_FOUND', 'the host that was asked is in no cluster');
     }),
 
   events: procedure(

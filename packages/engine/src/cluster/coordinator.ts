@@ -39,6 +39,7 @@ import {
 } from './peer-protocol.ts';
 import { RaftGroup } from './raft-group.ts';
 import { buildReport } from './report.ts';
+import { settingsOverview } from './settings-overview.ts';
 import { Standing } from './standing.ts';
 
 export interface CoordinatorOptions {
@@ -285,6 +286,10 @@ export class Coordinator implements DaemonFacade {
     const { self, logger } = this.options;
     if (!state) return null;
     return backupOverview({ self: self.name, peers: this.peers, logger, state, nowMs: this.clock.wallMs() });
+  }
+
+  settings(): ReturnType<DaemonFacade['settings']> {
+    return settingsOverview(this.peers, this.group.state());
   }
 
   planRestore({ source, target }: RestoreQuestion): Promise<RestorePlanning> {

@@ -195,7 +195,7 @@ function hostHandlers(
   resources: PeerHandlerResources,
 ): Pick<
   PeerHandlers,
-  'inspect-host' | 'server-facts' | 'program-version' | 'use-programs' | 'restart-daemon'
+  'inspect-host' | 'server-facts' | 'server-settings' | 'program-version' | 'use-programs' | 'restart-daemon'
 > {
   const { group } = resources;
   const inCluster = (clusterId: string): ClusterState => requireCluster(group, clusterId);
@@ -208,6 +208,10 @@ function hostHandlers(
     'server-facts': async ({ clusterId }) => {
       inCluster(clusterId);
       return tools().serverFacts();
+    },
+    'server-settings': async ({ clusterId }) => {
+      inCluster(clusterId);
+      return { settings: await tools().serverSettings() };
     },
     'program-version': async ({ clusterId, directory }) => {
       inCluster(clusterId);

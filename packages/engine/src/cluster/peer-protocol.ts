@@ -11,6 +11,7 @@ import { hostFactsSchema, serverFactsSchema } from '../contract/host-facts.ts';
 import { contactsSchema } from '../contract/network.ts';
 import { nodeReportSchema } from '../contract/node-report.ts';
 import { operationPlanSchema, operationRequestSchema, operationStartSchema } from '../contract/operations.ts';
+import { serverSettingsSchema } from '../contract/settings-view.ts';
 import { QuantaError } from '../shared/errors.ts';
 import { backupPeerMethods } from './backup-peers.ts';
 import { commandSchema } from './commands.ts';
@@ -152,6 +153,11 @@ export const peerMethods = {
   'check-parameters': {
     input: z.object({ clusterId: z.string(), parameters: z.record(z.string(), z.string()) }),
     output: z.object({ refused: z.array(z.object({ name: z.string(), detail: z.string() })) }),
+  },
+  /** Every setting of PostgreSQL there, as it has it now. */
+  'server-settings': {
+    input: z.object({ clusterId: z.string() }),
+    output: z.object({ settings: serverSettingsSchema }),
   },
   /** Before a host is to hold data: what there is. */
   'inspect-host': {

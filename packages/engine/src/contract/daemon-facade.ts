@@ -3,6 +3,7 @@ import type { ClusterEvent, ClusterState, Operation } from './cluster-state.ts';
 import type { NodeReport } from './node-report.ts';
 import type { OperationPlan, OperationRequest, OperationStart } from './operations.ts';
 import type { RestorePlanning, RestoreQuestion } from './restore.ts';
+import type { SettingsOverview } from './settings-view.ts';
 import type { ClusterStatus, HostStatus } from './status.ts';
 
 /** Who is calling, as proven by the transport. */
@@ -26,6 +27,8 @@ export interface DaemonFacade {
   backups(): Promise<BackupOverview | null>;
   /** What a restore to a moment takes: from this cluster's repository, or from the one that is named. */
   planRestore(question: RestoreQuestion): Promise<RestorePlanning>;
+  /** PostgreSQL's settings on every node. Null in no cluster. */
+  settings(): Promise<SettingsOverview | null>;
   plan(request: OperationRequest): Promise<OperationPlan>;
   /** Starts the operation and returns at once; progress is in `operations()`. Forwarded to the decider. */
   start(start: OperationStart): Promise<{ operationId: string }>;

@@ -10,6 +10,7 @@ import {
 import { nodeReportSchema } from './node-report.ts';
 import { operationPlanSchema, operationRequestSchema, operationStartSchema } from './operations.ts';
 import { restorePlanningSchema, restoreQuestionSchema } from './restore.ts';
+import { settingsOverviewSchema } from './settings-view.ts';
 import { clusterStatusSchema, hostStatusSchema } from './status.ts';
 
 /**
@@ -88,12 +89,13 @@ export const linkMethods = {
   plan: { input: operationRequestSchema, output: operationPlanSchema },
   start: { input: operationStartSchema, output: z.object({ operationId: z.string() }) },
   backups: { input: z.object({}), output: backupOverviewSchema.nullable() },
+  settings: { input: z.object({}), output: settingsOverviewSchema.nullable() },
   planRestore: { input: restoreQuestionSchema, output: restorePlanningSchema },
 } as const;
 export type LinkMethod = keyof typeof linkMethods;
 
 export const linkCallSchema = z.object({
-  method: z.enum(['plan', 'start', 'backups', 'planRestore']),
+  method: z.enum(['plan', 'start', 'backups', 'settings', 'planRestore']),
   input: z.unknown(),
 });
 export const linkAnswerSchema = z.discriminatedUnion('ok', [

@@ -39,6 +39,7 @@ export class FakeEngine implements DaemonFacade {
   events = (sinceId: number) => (this.agreed?.events ?? []).filter((event) => event.id > sinceId);
   operations = () => [];
   backups = async () => null;
+  settings = async () => null;
   planRestore = async (): Promise<RestorePlanning> => ({
     ok: false,
     refusal: { reason: 'no_backup', message: '', nearest: [] },

@@ -1,0 +1,66 @@
+import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import type { ServerSetting, SettingsOverview } from '../contract/settings-view.ts';
+import { fixedBecause } from '../postgres/fixed-settings.ts';
+import { messageOf } from '../shared/errors.ts';
+import { dataMembers } from './membership.ts';
+import type { Peers } from './peer-protocol.ts';
+
+const askDeadlineMs = 5_000;
+
+/** What a node answered: its settings, or why there are none. */
+export interface Told {
+  node: string;
+  settings: ServerSetting[] | null;
+  problem: string | null;
+}
+
+/** Asks every node that holds data. One that does not answer is named, and hides nothing of the others. */
+export async function settingsOverview(
+  peers: Peers,
+  state: ClusterState | null,
+): Promise<SettingsOverview | null> {
+  if (!state) return null;
+  const ask = async (member: Member): Promise<Told> => {
+    try {
+      const input = { clusterId: state.clusterId };
+      const { settings } = await peers.call(member, 'server-settings', { input, deadlineMs: askDeadlineMs });
+      return { node: member.name, settings, problem: null };
+    } catch (error) {
+      return { node: member.name, settings: null, problem: messageOf(error) };
+    }
+  };
+  return compareSettings(state, await Promise.all(dataMembers(state).map(ask)));
+}
+
+/** Puts the nodes' answers side by side (pure). */
+export function compareSettings(
+  { parameters, reign }: Pick<ClusterState, 'parameters' | 'reign'>,
+  told: Told[],
+): SettingsOverview {
+  const answered = told.flatMap(({ node, settings }) => (settings ? [{ node, settings }] : []));
+  const shown = answered.find(({ node }) => node === reign.primary) ?? answered[0];
+  const others = answered
+    .filter((each) => each !== shown)
+    .map(({ node, settings }) => ({
+      node,
+      values: new Map(settings.map(({ name, value }) => [name, value])),
+    }));
+  const differences = ({ name, value }: ServerSetting) =>
+    others.flatMap(({ node, values }) => {
+      const other = values.get(name);
+      return other === undefined || other === value ? [] : [{ node, value: other }];
+    });
+  return {
+    agreed: parameters,
+    shownOf: shown ? { node: shown.node, isPrimary: shown.node === reign.primary } : null,
+    nodes: told.map(({ node, settings, problem }) => ({
+      name: node,
+      pendingRestart: settings?.filter(({ isPending }) => isPending).map(({ name }) => name) ?? null,
+      problem,
+    })),
+    settings: (shown?.settings ?? []).map((setting) => {
+      const reason = fixedBecause(setting);
+      return { ...setting, fixedBecause: reason, differs: reason === null ? differences(setting) : [] };
+    }),
+  };
+}
