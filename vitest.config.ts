@@ -10,7 +10,10 @@ const alias = [{ find: /^@quantadb\/engine\/(.*)$/, replacement: `${engineSource
 // another, in two lanes side by side: `faults`, where hosts, networks and processes fail and deadlines count, and `works`, single
 // servers and clusters that only do what they are told. The one that takes the whole machine has it for itself.
 const saturating = 'apps/node-daemon/src/saturation.real.test.ts';
-const told = ['adoption', 'backups', 'hooks', 'membership', 'restarts', 'restore-cluster', 'upgrades'];
+const told = [
+  ...['adoption', 'backups', 'hooks', 'membership', 'restarts', 'restore-cluster', 'standby-cluster'],
+  ...['standbys', 'upgrades'],
+];
 const works = [
   'packages/*/src/**/*.real.test.ts',
   'scripts/**/*.real.test.ts',

@@ -32,6 +32,7 @@ export function OperationDialog({
   const plan = useMutation(trpc.operations.plan.mutationOptions());
   const start = useMutation(trpc.operations.start.mutationOptions());
   const { mutate: makePlan } = plan;
+  const problem = plan.error ?? start.error;
   useEffect(() => makePlan({ clusterId, intent }), [makePlan, clusterId, intent]);
   const needsReason = tiers[intent.kind] === 'disruptive';
   const run = async () => {
@@ -68,13 +69,8 @@ export function OperationDialog({
         <ApplyDelay intent={intent} onChange={setIntent} />
         <BeginsAt wanted={wanted} onChange={setIntent} />
         {plan.isPending ? <Loading label="Planning" /> : null}
-        {plan.error ? (
-          <Failed {...problemOf(plan.error)} onRetry={() => makePlan({ clusterId, intent })} />
-        ) : null}
         {plan.data ? <PlanReview plan={plan.data} /> : null}
-        {start.error ? (
-          <Failed {...problemOf(start.error)} onRetry={() => makePlan({ clusterId, intent })} />
-        ) : null}
+        {problem ? <Failed {...problemOf(problem)} onRetry={() => makePlan({ clusterId, intent })} /> : null}
         <TextArea
           label={needsReason ? 'Reason (for the audit log)' : 'Reason (optional)'}
           value={reason}

@@ -7,8 +7,10 @@ import { settingsOverviewSchema } from '@quantadb/engine/contract/settings-view'
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';
+import { withoutPrivate } from '../clusters/private-settings.ts';
 import type { LiveStatus } from '../clusters/registry.ts';
-import { procedure, router } from './init.ts';
+import { allows } from '../people/roles.ts';
+import { principalOf, procedure, router } from './init.ts';
 import { clusterIdSchema, clusterSchema, eventSchema, moment } from './shapes.ts';
 
 const dayMs = 24 * 3_600_000;
@@ -72,7 +74,8 @@ export const clustersRouter = router({
       const overview = await withAnyHost(ctx.services, input.clusterId, (host) =>
         ctx.services.links.call(host, 'settings', {}),
       );
-      if (overview) return overview;
+      const mayOperate = allows(principalOf(ctx).role, 'operate');
+      if (overview) return mayOperate ? overview : withoutPrivate(overview);
       throw new QuantaError('NOT_FOUND', 'the host that was asked is in no cluster');
     }),
 

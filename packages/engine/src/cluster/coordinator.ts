@@ -247,15 +247,13 @@ export class Coordinator implements DaemonFacade {
       .catch((error) => logger.warn({ error: messageOf(error), message }, 'an event could not be noted'));
   }
 
-  state(): ClusterState | null {
-    return this.group.state();
-  }
+  state = (): ClusterState | null => this.group.state();
 
   host(): HostStatus {
     const { name, addresses } = this.options.self;
     const cluster = this.group.member()?.clusterName ?? null;
-    const api = `http://${addresses.api.host}:${addresses.api.port}`;
-    return { name, state: this.report().host, cluster, api };
+    const { host, port } = addresses.api;
+    return { name, state: this.report().host, cluster, api: `http://${host}:${port}` };
   }
 
   clusterStatus(): Promise<ClusterStatus | null> {

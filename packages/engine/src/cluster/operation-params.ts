@@ -49,8 +49,6 @@ export function operationParams(
       return { node: request.node, ...hostParams(request.host) };
     case 'upgrade-postgres':
       return { directory: request.directory, to: null, epoch: state?.reign.epoch ?? 0 };
-    case 'restart-daemons':
-      return {};
     case 'remove-node':
     case 'restart-node':
     case 'reinitialise-node':
@@ -84,6 +82,7 @@ export function operationParams(
       return configureParams(request);
     case 'start-backup':
       return workParams(request.work);
+    case 'restart-daemons':
     case 'cancel-backup':
     case 'close-look':
       return {};

@@ -6,7 +6,15 @@ import { compareSettings } from './settings-overview.ts';
 
 const setting = (name: string, value: string, more: Partial<ServerSetting> = {}): ServerSetting => ({
   ...{ name, value, builtIn: null, unit: null, type: 'string', context: 'sighup', source: 'default' },
-  ...{ description: '', category: '', isPending: false, choices: null, range: null, ...more },
+  ...{
+    description: '',
+    category: '',
+    isPrivate: false,
+    isPending: false,
+    choices: null,
+    range: null,
+    ...more,
+  },
 });
 const answered = (node: string, settings: ServerSetting[]) => ({ node, settings, problem: null });
 const silent = (node: string) => ({ node, settings: null, problem: 'it does not answer' });

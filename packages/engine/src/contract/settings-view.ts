@@ -16,6 +16,8 @@ export const serverSettingSchema = z.object({
   source: z.string().max(40),
   description: z.string().max(2000),
   category: z.string().max(200),
+  /** PostgreSQL shows it to superusers and members of pg_read_all_settings only. */
+  isPrivate: z.boolean().default(false),
   /** A new value waits for a restart. */
   isPending: z.boolean(),
   choices: z.array(z.string().max(200)).max(500).nullable(),
