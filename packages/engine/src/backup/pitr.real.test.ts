@@ -25,8 +25,9 @@ let timeline = 2;
 beforeAll(async () => {
   cluster = await TestCluster.create();
   const repository = await TestRepository.create(cluster);
-  primary = await cluster.primary('node-1');
-  engine = await repository.use(primary);
+  primary = await cluster.primary('node-1', async (node) => {
+    engine = await repository.use(node);
+  });
   await engine.createStanza();
   await sql(primary, 'CHECKPOINT');
   const workDir = join(primary.place.stateDir, 'postgres/backup');

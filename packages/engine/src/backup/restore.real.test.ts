@@ -21,8 +21,9 @@ const moments: { atMs: number; lsn: string; xid: string; hash: string }[] = [];
 beforeAll(async () => {
   cluster = await TestCluster.create();
   const repository = await TestRepository.create(cluster);
-  primary = await cluster.primary('node-1');
-  engine = await repository.use(primary);
+  primary = await cluster.primary('node-1', async (node) => {
+    engine = await repository.use(node);
+  });
   await engine.createStanza();
   await sql(primary, 'CHECKPOINT');
   await sql(primary, 'CREATE TABLE ledger (id bigserial PRIMARY KEY, filler text)');

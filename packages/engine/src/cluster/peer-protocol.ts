@@ -36,11 +36,13 @@ const electionSchema = z.object({
   failoverId: z.string(),
 });
 
+/** As PostgreSQL allows them, which also makes them safe as names of directories (ReplicationSlotValidateName). */
+const slotNameSchema = z.string().regex(/^[a-z0-9_]{1,63}$/);
 const logicalOfferSchema = z.object({
   slots: z
     .array(
       z.object({
-        name: z.string().max(63),
+        name: slotNameSchema,
         plugin: z.string().max(63),
         database: z.string().max(63),
         twoPhase: z.boolean(),
@@ -115,7 +117,7 @@ export const peerMethods = {
     input: z.object({ clusterId: z.string() }),
     output: z.object({
       slots: z
-        .array(z.object({ name: z.string().max(63), restartLsn: lsnSchema }))
+        .array(z.object({ name: slotNameSchema, restartLsn: lsnSchema }))
         .max(1000)
         .nullable(),
       /** Logical ones, for the node that asks; older releases say nothing of them. */
@@ -124,11 +126,11 @@ export const peerMethods = {
   },
   /** The states of logical slots, for copies; and whether the node that asks may restart now to take them. */
   'copy-logical-slots': {
-    input: z.object({ clusterId: z.string(), names: z.array(z.string().max(63)).max(100) }),
+    input: z.object({ clusterId: z.string(), names: z.array(slotNameSchema).max(100) }),
     output: z.union([
       z.object({
         ok: z.literal(true),
-        states: z.array(z.object({ name: z.string().max(63), state: z.string().max(10_000) })).max(100),
+        states: z.array(z.object({ name: slotNameSchema, state: z.string().max(10_000) })).max(100),
         whyNoRestart: z.string().nullable(),
       }),
       z.object({ ok: z.literal(false), reason: z.string() }),

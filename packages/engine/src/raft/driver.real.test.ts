@@ -24,7 +24,15 @@ interface TestNode {
   fatal: Error | null;
 }
 
-const timing = { heartbeatMs: 50, electionMinMs: 400, electionMaxMs: 800 };
+const quick = { heartbeatMs: 50, electionMinMs: 400, electionMaxMs: 800 };
+/** For tests that need one leader throughout: a busy machine is silent for longer than `quick` allows. */
+const patient = { heartbeatMs: 50, electionMinMs: 2000, electionMaxMs: 3000 };
+
+interface StartOptions {
+  timing?: typeof quick;
+  snapshotEveryEntries?: number;
+}
+
 let directory: string;
 let authority: Authority;
 let nodes: TestNode[];
@@ -47,7 +55,7 @@ async function certificateOf(name: string, by: Authority = authority) {
 
 async function start(
   id: number,
-  options: { bootstrap?: boolean; port?: number; snapshotEveryEntries?: number } = {},
+  options: StartOptions & { bootstrap?: boolean; port?: number } = {},
 ): Promise<TestNode> {
   const name = `node-${id}`;
   const port = options.port ?? (await freePort());
@@ -62,7 +70,7 @@ async function start(
     listenHost: '127.0.0.1',
     tls: await certificateOf(name),
     bootstrap: options.bootstrap ?? false,
-    timing,
+    timing: options.timing ?? quick,
     snapshotEveryEntries: options.snapshotEveryEntries ?? 2000,
     logger: silentLogger,
     onCommitted: (entries: CommittedEntry[]) => applied.push(...entries.map((entry) => entry.data)),
@@ -92,9 +100,7 @@ async function add(leader: TestNode, node: TestNode): Promise<void> {
   });
 }
 
-async function threeNodes(
-  options: { snapshotEveryEntries?: number } = {},
-): Promise<[TestNode, TestNode, TestNode]> {
+async function threeNodes(options: StartOptions = {}): Promise<[TestNode, TestNode, TestNode]> {
   const first = await start(1, { bootstrap: true, ...options });
   await until('node-1 leads', () => first.driver.status().leaderSinceMs !== null);
   const second = await start(2, options);
@@ -154,7 +160,7 @@ test('the whole group stops and starts: state comes back from disk, through snap
 });
 
 test('leadership moves on request; a confirmed leadership is the leader’s alone', async () => {
-  const [first, second] = await threeNodes();
+  const [first, second] = await threeNodes({ timing: patient });
   expect(await first.driver.confirmLeadership(2000)).toEqual({ ok: true });
   expect(await second.driver.confirmLeadership(2000)).toMatchObject({ ok: false });
   expect(await first.driver.transferLeadership(2, 5000)).toEqual({ ok: true });
@@ -163,7 +169,7 @@ test('leadership moves on request; a confirmed leadership is the leader’s alon
 });
 
 test('a lease is confirmed through the gate only, and not without a majority', async () => {
-  const [first, second, third] = await threeNodes();
+  const [first, second, third] = await threeNodes({ timing: patient });
   const renew = () => second.driver.renewLease({ epoch: 4, body: '' }, 1500);
   expect(await renew()).toMatchObject({ ok: false });
   first.driver.setLeaseGate({ epoch: 4, holderId: 2 });

@@ -71,12 +71,17 @@ export class TestCluster {
     return node;
   }
 
-  /** A fresh system that was promoted to timeline 2, as every cluster begins. */
-  async primary(name: string): Promise<TestNode> {
+  /**
+   * A fresh system that was promoted to timeline 2, as every cluster begins.
+   *
+   * @param beforePromotion for a repository: the history of timeline 2 is archived at once, and never again
+   */
+  async primary(name: string, beforePromotion?: (node: TestNode) => Promise<void>): Promise<TestNode> {
     const node = await this.node(name);
     await node.supervisor.initialise();
     const started = await node.supervisor.startStandby({ upstream: null, deadlineMs: 30_000 });
     if (!started.ok) throw new Error(started.detail);
+    await beforePromotion?.(node);
     await node.supervisor.promote({ timeline: 2, deadlineMs: 30_000 });
     return node;
   }

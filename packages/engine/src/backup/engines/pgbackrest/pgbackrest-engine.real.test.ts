@@ -15,8 +15,9 @@ let engine: PgBackRestEngine;
 beforeAll(async () => {
   cluster = await TestCluster.create();
   repository = await TestRepository.create(cluster, 'a passphrase of the test');
-  primary = await cluster.primary('node-1');
-  engine = await repository.use(primary);
+  primary = await cluster.primary('node-1', async (node) => {
+    engine = await repository.use(node);
+  });
   await sql(primary, 'CHECKPOINT');
 });
 afterAll(() => cluster.cleanUp());
