@@ -5,6 +5,7 @@ import type { ClusterState, Member } from '../contract/cluster-state.ts';
 import type { Clock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { NowAndThen } from '../shared/now-and-then.ts';
 
 export interface ArchiveWatchOptions {
   commander: Commander;
@@ -26,8 +27,7 @@ const mendAgainMs = { first: 10_000, longest: 10 * 60_000 };
 /** Watches that the primary's WAL reaches the repository, and closes what a failover left open. */
 export class ArchiveWatch {
   private readonly options: ArchiveWatchOptions;
-  private nextAtMs = 0;
-  private busy = false;
+  private readonly beat: NowAndThen;
   private isStuck = false;
   /** The first segment that was said to be lost: people are told once. */
   private lost: string | null = null;
@@ -35,22 +35,16 @@ export class ArchiveWatch {
 
   constructor(options: ArchiveWatchOptions) {
     this.options = options;
+    const { clock, logger } = options;
+    const onError = (error: unknown) =>
+      logger.debug({ error: messageOf(error) }, 'archiving could not be looked at');
+    this.beat = new NowAndThen({ everyMs, clock, onError });
   }
 
   tick(state: ClusterState): void {
-    const nowMs = this.options.clock.monotonicMs();
-    if (this.busy || nowMs < this.nextAtMs) return;
     const primary = state.members[state.reign.primary ?? ''];
     if (!primary || (state.failover && state.failover.state !== 'REJOIN')) return;
-    this.nextAtMs = nowMs + everyMs;
-    this.busy = true;
-    void this.look(state, primary)
-      .catch((error) =>
-        this.options.logger.debug({ error: messageOf(error) }, 'archiving could not be looked at'),
-      )
-      .finally(() => {
-        this.busy = false;
-      });
+    this.beat.run(() => this.look(state, primary));
   }
 
   private async look(state: ClusterState, primary: Member): Promise<void> {

@@ -11,6 +11,7 @@ import { delayMsOf, upstreamSetFor } from '../replication/apart.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { NowAndThen } from '../shared/now-and-then.ts';
 import { type NewId, systemNewId } from '../shared/random.ts';
 import { ArchiveWatch } from './archive-watch.ts';
 import { type JobLook, runNote } from './job-order.ts';
@@ -45,35 +46,26 @@ export class ClusterBackupManager {
   private readonly options: ClusterBackupManagerOptions;
   private readonly clock: Clock;
   private readonly archive: ArchiveWatch;
-  private nextAtMs = 0;
-  private busy = false;
+  private readonly beat: NowAndThen;
   /** Since when the node of the running job has been silent, by this node's clock. */
   private silence: { jobId: string; sinceMs: number } | null = null;
 
   constructor(options: ClusterBackupManagerOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    const words = 'the work on backups failed and will be tried again';
+    const onError = (error: unknown) => options.logger.warn({ error: messageOf(error) }, words);
+    this.beat = new NowAndThen({ everyMs, clock: this.clock, onError });
     this.archive = new ArchiveWatch({ ...options, clock: this.clock });
   }
 
   tick(): void {
     const { isLeader, leaderSinceMs } = this.options.leadership();
     const state = this.options.state();
-    const nowMs = this.clock.monotonicMs();
-    if (!isLeader || leaderSinceMs === null || !state?.backup?.config) return;
-    if (this.busy || nowMs < this.nextAtMs) return;
-    this.nextAtMs = nowMs + everyMs;
-    this.busy = true;
-    void this.work(state, state.backup, state.backup.config)
-      .catch((error) =>
-        this.options.logger.warn(
-          { error: messageOf(error) },
-          'the work on backups failed and will be tried again',
-        ),
-      )
-      .finally(() => {
-        this.busy = false;
-      });
+    const { backup } = state ?? {};
+    if (!isLeader || leaderSinceMs === null || !state || !backup?.config) return;
+    const { config } = backup;
+    this.beat.run(() => this.work(state, backup, config));
     this.archive.tick(state);
   }
 

@@ -2,6 +2,7 @@ import type { Member } from '../contract/cluster-state.ts';
 import { upstreamSetFor } from '../replication/apart.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
+import { NowAndThen } from '../shared/now-and-then.ts';
 import type { NodeAgentOptions } from './agent-options.ts';
 import { CascadeWatch, troubleWith } from './cascade-watch.ts';
 import type { Desire, Upstream } from './desire.ts';
@@ -24,12 +25,14 @@ export class Cascade {
   private readonly options: CascadeOptions;
   private readonly clock: Clock;
   private watched: { upstream: string; watch: CascadeWatch } | null = null;
-  private nextAtMs = 0;
-  private isBusy = false;
+  private readonly beat: NowAndThen;
 
   constructor(options: CascadeOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    const onError = (error: unknown) =>
+      options.logger.warn({ error: messageOf(error) }, 'the upstream was not looked at');
+    this.beat = new NowAndThen({ everyMs, clock: this.clock, onError });
   }
 
   /** Called often; asks how the upstream does once a second. */
@@ -47,13 +50,7 @@ export class Cascade {
       this.watched = { upstream: upstream.name, watch: new CascadeWatch(from, nowMs) };
     }
     const { watch } = this.watched;
-    if (desire.isOpen && !this.isBusy && nowMs >= this.nextAtMs) {
-      this.isBusy = true;
-      this.nextAtMs = nowMs + everyMs;
-      void this.look(desire, upstream, watch).finally(() => {
-        this.isBusy = false;
-      });
-    }
+    if (desire.isOpen) this.beat.run(() => this.look(desire, upstream, watch));
     return watch.source === 'upstream' ? upstream : desire.upstream;
   }
 

@@ -1,8 +1,8 @@
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
 import { slotNameOf } from '../postgres/layout.ts';
 import { upstreamSetFor } from '../replication/apart.ts';
-import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
+import { NowAndThen } from '../shared/now-and-then.ts';
 import type { NodeAgentOptions } from './agent-options.ts';
 
 type SlotOptions = Pick<NodeAgentOptions, 'self' | 'database' | 'peers' | 'logger' | 'clock'>;
@@ -16,25 +16,20 @@ const askDeadlineMs = 800;
  */
 export class CascadedSlots {
   private readonly options: SlotOptions;
-  private readonly clock: Clock;
-  private nextAtMs = 0;
-  private isBusy = false;
+  private readonly beat: NowAndThen;
 
   constructor(options: SlotOptions) {
     this.options = options;
-    this.clock = options.clock ?? systemClock;
+    const { logger, clock } = options;
+    const onError = (error: unknown) =>
+      logger.warn({ error: messageOf(error) }, 'slots of cascading nodes were not moved');
+    this.beat = new NowAndThen({ everyMs, clock, onError });
   }
 
   /** Called often; asks now and then. */
   keep(state: ClusterState): void {
     const fed = Object.values(state.members).filter((member) => upstreamSetFor(member) !== null);
-    const nowMs = this.clock.monotonicMs();
-    if (fed.length === 0 || this.isBusy || nowMs < this.nextAtMs) return;
-    this.isBusy = true;
-    this.nextAtMs = nowMs + everyMs;
-    void Promise.all(fed.map((member) => this.follow(state, member))).finally(() => {
-      this.isBusy = false;
-    });
+    if (fed.length > 0) this.beat.run(() => Promise.all(fed.map((member) => this.follow(state, member))));
   }
 
   private async follow({ reign }: ClusterState, member: Member): Promise<void> {

@@ -5,6 +5,7 @@ import { isApart } from '../replication/apart.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { NowAndThen } from '../shared/now-and-then.ts';
 import type { Commander } from './commander.ts';
 import { featureLevel, levelToRaise } from './feature-level.ts';
 import { dataMembers } from './membership.ts';
@@ -34,28 +35,21 @@ const rejoinWaitMs = 10 * 60_000;
 export class Housekeeper {
   private readonly options: HousekeeperOptions;
   private readonly clock: Clock;
-  private nextAtMs = 0;
-  private busy = false;
+  private readonly beat: NowAndThen;
 
   constructor(options: HousekeeperOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    const words = 'housekeeping failed and will be tried again';
+    const onError = (error: unknown) => options.logger.warn({ error: messageOf(error) }, words);
+    this.beat = new NowAndThen({ everyMs, clock: this.clock, onError });
   }
 
   tick(): void {
     const { isLeader, leaderSinceMs } = this.options.leadership();
     const state = this.options.state();
-    const nowMs = this.clock.monotonicMs();
-    if (!isLeader || leaderSinceMs === null || !state || this.busy || nowMs < this.nextAtMs) return;
-    this.nextAtMs = nowMs + everyMs;
-    this.busy = true;
-    void this.work(state, nowMs - leaderSinceMs)
-      .catch((error) =>
-        this.options.logger.warn({ error: messageOf(error) }, 'housekeeping failed and will be tried again'),
-      )
-      .finally(() => {
-        this.busy = false;
-      });
+    if (!isLeader || leaderSinceMs === null || !state) return;
+    this.beat.run(() => this.work(state, this.clock.monotonicMs() - leaderSinceMs));
   }
 
   private async work(state: ClusterState, leadingForMs: number): Promise<void> {

@@ -4,6 +4,7 @@ import type { LogicalSlot } from '../replication/logical-moves.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { NowAndThen } from '../shared/now-and-then.ts';
 import type { Database } from './database.ts';
 import type { Upstream } from './desire.ts';
 import { dataMembers } from './membership.ts';
@@ -34,29 +35,22 @@ type Mirror = NonNullable<Database['mirror']>;
 export class SlotFollower {
   private readonly options: SlotFollowerOptions;
   private readonly clock: Clock;
-  private nextAtMs = 0;
+  private readonly beat: NowAndThen;
   private keepAtMs = 0;
-  private isBusy = false;
   private complained = '';
   private restartUntilMs = 0;
 
   constructor(options: SlotFollowerOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    const onError = (error: unknown) => this.complain(messageOf(error));
+    this.beat = new NowAndThen({ everyMs, clock: this.clock, onError });
   }
 
   /** Called often; looks now and then. */
   keep(primary: Upstream, timeline: number): void {
     const { mirror } = this.options.database;
-    const nowMs = this.clock.monotonicMs();
-    if (!mirror || this.isBusy || nowMs < this.nextAtMs) return;
-    this.isBusy = true;
-    this.nextAtMs = nowMs + everyMs;
-    void this.follow(mirror, primary, timeline)
-      .catch((error: unknown) => this.complain(messageOf(error)))
-      .finally(() => {
-        this.isBusy = false;
-      });
+    if (mirror) this.beat.run(() => this.follow(mirror, primary, timeline));
   }
 
   /** The leader of a standby cluster keeps WAL for those who stream from it. */

@@ -5,6 +5,7 @@ import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { NowAndThen } from '../shared/now-and-then.ts';
 import type { Commander } from './commander.ts';
 import type { Command } from './commands.ts';
 import type { Peers } from './peer-protocol.ts';
@@ -33,8 +34,7 @@ const askDeadlineMs = 3000;
 export class SourceKeeper {
   private readonly options: SourceKeeperOptions;
   private readonly clock: Clock;
-  private nextAtMs = 0;
-  private busy = false;
+  private readonly beat: NowAndThen;
   /** Since when the leader of that turn has been unfit. */
   private unfit: { turn: number; sinceMs: number } | null = null;
   private complained = '';
@@ -42,22 +42,16 @@ export class SourceKeeper {
   constructor(options: SourceKeeperOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    const words = 'the source was not seen to; tried again';
+    const onError = (error: unknown) => options.logger.warn({ error: messageOf(error) }, words);
+    this.beat = new NowAndThen({ everyMs, clock: this.clock, onError });
   }
 
   tick(): void {
     const state = this.options.state();
-    const { isLeader } = this.options.leadership();
-    const nowMs = this.clock.monotonicMs();
-    if (!isLeader || !state?.source || this.busy || nowMs < this.nextAtMs) return;
-    this.nextAtMs = nowMs + everyMs;
-    this.busy = true;
-    void this.work(state, state.source)
-      .catch((error) =>
-        this.options.logger.warn({ error: messageOf(error) }, 'the source was not seen to; tried again'),
-      )
-      .finally(() => {
-        this.busy = false;
-      });
+    const { source } = state ?? {};
+    if (!this.options.leadership().isLeader || !state || !source) return;
+    this.beat.run(() => this.work(state, source));
   }
 
   private async work(state: ClusterState, source: Source): Promise<void> {

@@ -3,6 +3,7 @@ import type { Scheduled } from '../contract/schedule.ts';
 import type { Clock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { NowAndThen } from '../shared/now-and-then.ts';
 import type { Commander } from './commander.ts';
 import type { OperationDesk } from './operation-desk.ts';
 import { dueOf } from './scheduling.ts';
@@ -24,28 +25,25 @@ const decider = 'the decider';
 /** The decider begins what was scheduled, planned anew, when its time has come. */
 export class Timetable {
   private readonly options: TimetableOptions;
-  private nextAtMs = 0;
-  private isBusy = false;
+  private readonly beat: NowAndThen;
 
   constructor(options: TimetableOptions) {
     this.options = options;
+    const { clock, logger } = options;
+    const onError = (error: unknown) =>
+      logger.warn({ error: messageOf(error) }, 'the timetable is looked at again');
+    this.beat = new NowAndThen({ everyMs, clock, onError });
   }
 
   tick(): void {
-    const { clock, logger } = this.options;
-    const nowMs = clock.monotonicMs();
     const state = this.options.state();
-    if (!this.options.leadership().isLeader || !state || this.isBusy || nowMs < this.nextAtMs) return;
-    this.nextAtMs = nowMs + everyMs;
-    const due = dueOf(state, clock.wallMs());
-    if (due.kind === 'none') return;
-    this.isBusy = true;
-    const work = due.kind === 'begin' ? this.begin(due.entry) : this.giveUp(due.entry, 'Its time is over.');
-    void work
-      .catch((error) => logger.warn({ error: messageOf(error) }, 'the timetable is looked at again'))
-      .finally(() => {
-        this.isBusy = false;
-      });
+    if (this.options.leadership().isLeader && state) this.beat.run(() => this.look(state));
+  }
+
+  private async look(state: ClusterState): Promise<void> {
+    const due = dueOf(state, this.options.clock.wallMs());
+    if (due.kind === 'begin') await this.begin(due.entry);
+    else if (due.kind !== 'none') await this.giveUp(due.entry, 'Its time is over.');
   }
 
   private async begin(entry: Scheduled): Promise<void> {

@@ -7,6 +7,7 @@ import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { NowAndThen } from '../shared/now-and-then.ts';
 import { StandbyWatch } from './standby-watch.ts';
 import { syncTargetOf } from './sync-target.ts';
 import { confirmDeadlineMs } from './synchronous.ts';
@@ -35,14 +36,16 @@ export class SynchronousReplicationManager {
   private readonly options: SynchronousReplicationOptions;
   private readonly clock: Clock;
   private readonly watch = new StandbyWatch();
-  private nextAtMs = 0;
-  private busy = false;
+  private readonly beat: NowAndThen;
   private readonly announced = new Set<string>();
   private waiting: string | null = null;
 
   constructor(options: SynchronousReplicationOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    const words = 'the synchronous set was not moved; it will be tried again';
+    const onError = (error: unknown) => options.logger.warn({ error: messageOf(error) }, words);
+    this.beat = new NowAndThen({ everyMs, clock: this.clock, onError });
   }
 
   /** What the next step waits for, in words; null when nothing is in the way. */
@@ -53,20 +56,7 @@ export class SynchronousReplicationManager {
   /** Called often; does something once a second, on the decider. */
   tick(): void {
     const { isLeader, leaderSinceMs } = this.options.leadership();
-    const nowMs = this.clock.monotonicMs();
-    if (!isLeader || leaderSinceMs === null || this.busy || nowMs < this.nextAtMs) return;
-    this.nextAtMs = nowMs + everyMs;
-    this.busy = true;
-    void this.work()
-      .catch((error) =>
-        this.options.logger.warn(
-          { error: messageOf(error) },
-          'the synchronous set was not moved; it will be tried again',
-        ),
-      )
-      .finally(() => {
-        this.busy = false;
-      });
+    if (isLeader && leaderSinceMs !== null) this.beat.run(() => this.work());
   }
 
   private async work(): Promise<void> {
