@@ -31,6 +31,7 @@ async function beginLongRecord(primary: string): Promise<{ beginsAt: string }> {
   };
   const haveReceived = async () => (await Promise.all(watchers.map(received))).every(Boolean);
   await expect.poll(haveReceived, { timeout: 20_000, interval: 2 }).toBe(true);
+  await Promise.all(watchers.map((watcher) => watcher.end()));
   return { beginsAt: before?.rows[0]?.lsn ?? '' };
 }
 

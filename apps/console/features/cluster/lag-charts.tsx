@@ -1,6 +1,6 @@
 'use client';
 
-import { type SeriesPoint, TimeSeries } from '@quantadb/ui/charts/time-series';
+import { TimeSeries } from '@quantadb/ui/charts/time-series';
 import { bytesText, durationText } from '@quantadb/ui/charts/units';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { classes } from '@quantadb/ui/primitives/classes';
@@ -62,15 +62,15 @@ export function LagCharts({ clusterId }: { clusterId: string }) {
       {isEmpty && stored.data ? <Empty title="No standby has reported in this time" /> : null}
       {isEmpty ? null : (
         <div className="grid gap-6 lg:grid-cols-2">
-          <Chart
-            title="WAL not yet replayed"
+          <TimeSeries
+            label="WAL not yet replayed"
             points={series.bytes}
             format={bytesText}
             topMin={bytesTopMin}
             {...shared}
           />
-          <Chart
-            title="Time behind the primary"
+          <TimeSeries
+            label="Time behind the primary"
             points={series.milliseconds}
             format={durationText}
             topMin={timeTopMinMs}
@@ -79,26 +79,6 @@ export function LagCharts({ clusterId }: { clusterId: string }) {
         </div>
       )}
     </Panel>
-  );
-}
-
-interface ChartProps {
-  title: string;
-  topMin: number;
-  points: SeriesPoint[];
-  series: string[];
-  format(value: number | null): string;
-  fromMs: number;
-  toMs: number;
-  timeText(atMs: number): string;
-}
-
-function Chart({ title, ...rest }: ChartProps) {
-  return (
-    <div className="min-w-0">
-      <h3 className="mb-1 font-medium text-ink-soft text-xs">{title}</h3>
-      <TimeSeries label={title} {...rest} />
-    </div>
   );
 }
 

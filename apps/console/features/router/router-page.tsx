@@ -76,26 +76,20 @@ function Charts({ looks }: { looks: Look[] }) {
   return (
     <Panel title="The last five minutes, since this page was opened">
       <div className="grid gap-6 lg:grid-cols-2">
-        <div className="min-w-0">
-          <h2 className="mb-1 font-medium text-ink-soft text-xs">Statements per second</h2>
-          <TimeSeries
-            label="Statements per second"
-            points={linesOf(looks, statementsPerSecond)}
-            format={countText}
-            topMin={10}
-            {...shared}
-          />
-        </div>
-        <div className="min-w-0">
-          <h2 className="mb-1 font-medium text-ink-soft text-xs">Sessions that wait for a server</h2>
-          <TimeSeries
-            label="Sessions that wait for a server"
-            points={linesOf(looks, (look) => look.traffic.waiting)}
-            format={countText}
-            topMin={5}
-            {...shared}
-          />
-        </div>
+        <TimeSeries
+          label="Statements per second"
+          points={linesOf(looks, statementsPerSecond)}
+          format={countText}
+          topMin={10}
+          {...shared}
+        />
+        <TimeSeries
+          label="Sessions that wait for a server"
+          points={linesOf(looks, (look) => look.traffic.waiting)}
+          format={countText}
+          topMin={5}
+          {...shared}
+        />
       </div>
     </Panel>
   );

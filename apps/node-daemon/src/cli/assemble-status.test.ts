@@ -92,6 +92,14 @@ test('whoever may read the secrets gets connection strings that any client can p
   expect(without.clusters[0]).toMatchObject({ connect: null });
 });
 
+test('a cluster that follows another one has nobody to write to', () => {
+  const source = { name: 'prod', leader: 'node-1', isStreaming: true, state: 'open' as const };
+  const following = { ...cluster(1, ''), source: { ...source, lagBytes: 0, lagMs: 0 } };
+  const answers = [{ host: host('node-1'), status: following }];
+  const [found] = assembleStatus({ answers, localApis, secrets, console: null }).clusters;
+  expect(found?.connect).toMatch(/\?target_session_attrs=any$/);
+});
+
 test('the local password is not offered for somebody else’s cluster', () => {
   const answers = [{ host: host('node-1'), status: cluster(1, '') }];
   const status = assembleStatus({

@@ -48,6 +48,8 @@ function withConnections(
     postgres: node.address ? uri([node.address]) : null,
   }));
   const [router] = cluster.routers;
-  const straight = addresses.length > 0 ? `${uri(addresses)}?target_session_attrs=read-write` : null;
+  // Nobody takes writes in a cluster that follows another one.
+  const wanted = cluster.source ? 'any' : 'read-write';
+  const straight = addresses.length > 0 ? `${uri(addresses)}?target_session_attrs=${wanted}` : null;
   return { ...cluster, nodes, connect: router ? uri([router.address]) : straight };
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { SystemStatus } from '@quantadb/engine/contract/status';
+import type { ClusterStatus, SystemStatus } from '@quantadb/engine/contract/status';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { DaemonClient } from '../client.ts';
 import { readSystem, type SystemFile } from '../demo/installation.ts';
@@ -59,6 +59,15 @@ export async function findConsole(options: TargetOptions): Promise<ConsoleClient
   if (!system || !secrets?.console.token) return null;
   const own = new ConsoleClient({ url: system.console, token: secrets.console.token });
   return (await own.isUp()) ? own : null;
+}
+
+/** Of the cluster that was meant, from whoever can tell; null: the daemon that answers is in none. */
+export async function clusterStatusNow(
+  options: TargetOptions & { cluster?: string },
+): Promise<ClusterStatus | null> {
+  const console = await findConsole(options);
+  if (console) return (await console.cluster(options.cluster)).status;
+  return (await (await Target.find(options)).reader()).status();
 }
 
 /** The same, but null when none was named: what this machine knows of its local system is more than its console does. */

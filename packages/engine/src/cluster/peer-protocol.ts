@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { refusableSchema } from '../contract/answers.ts';
 import {
   addressesSchema,
   lsnSchema,
@@ -24,10 +25,6 @@ import { sourcePeerMethods } from './source-view.ts';
 
 const resultSchema = z.union([
   z.object({ ok: z.literal(true), raftId: z.number().optional() }),
-  z.object({ ok: z.literal(false), reason: z.string() }),
-]);
-const refusableSchema = z.union([
-  z.object({ ok: z.literal(true) }),
   z.object({ ok: z.literal(false), reason: z.string() }),
 ]);
 const electionSchema = z.object({

@@ -69,7 +69,7 @@ export class PostgresDatabase implements Database {
     this.supervisor = new PostgresSupervisor(supervised);
     const files = stateDirectory(options.stateDir);
     this.mirror = new SlotMirror(options, this.supervisor, files);
-    this.followers = new FollowerSlots(this.supervisor.pool);
+    this.followers = new FollowerSlots(this.supervisor.pool, (name) => this.memory.leave(name));
     this.torn = new TornRecord(options);
     this.cancelled = new CancelledWaits(filesOf(supervised).logFile);
     this.rewindSource = new RewindSource(supervised, options.logger);

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type { Refusable } from '../contract/answers.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { SourceMember } from '../contract/source.ts';
@@ -8,7 +8,7 @@ import type { Database } from './database.ts';
 import { followersIn } from './followers.ts';
 import { dataMembers } from './membership.ts';
 import type { SourceLook } from './source-look.ts';
-import type { SourceView, sourcePeerMethods } from './source-view.ts';
+import type { SourceView } from './source-view.ts';
 import { isOpen } from './step-helpers.ts';
 
 /** What a daemon answers to hosts of a cluster that follows its own. */
@@ -20,8 +20,6 @@ interface Resources {
   look: SourceLook;
   state(): ClusterState | null;
 }
-
-type Refusable = z.infer<(typeof sourcePeerMethods)['keep-for-follower']['output']>;
 
 export function sourcePeerHandlers(resources: Resources): {
   'source-view'(input: { clusterId: string | null }): Promise<SourceView>;

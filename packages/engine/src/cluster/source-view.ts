@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { refusableSchema } from '../contract/answers.ts';
 import { lsnSchema, nodeNameSchema, timelineSchema } from '../contract/cluster-state.ts';
 import { type Source, sourceMemberSchema } from '../contract/source.ts';
 import { followersSchema } from '../contract/status.ts';
@@ -26,11 +27,6 @@ export const sourceViewSchema = z.object({
   followers: followersSchema,
 });
 export type SourceView = z.infer<typeof sourceViewSchema>;
-
-const refusableSchema = z.union([
-  z.object({ ok: z.literal(true) }),
-  z.object({ ok: z.literal(false), reason: z.string() }),
-]);
 
 export const sourcePeerMethods = {
   /** Of the cluster that the host is in, whichever it is: asked by hosts of another one. */

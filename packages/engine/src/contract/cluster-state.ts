@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { backupOperationKinds, backupStateSchema } from './backup.ts';
 import { nodeNameSchema } from './names.ts';
 import { networkSchema } from './network.ts';
-import { ownRouterSettingsSchema } from './router-settings.ts';
+import { toldRouterSettingsSchema } from './router-settings.ts';
 import { scheduledSchema, scheduleOperationKinds } from './schedule.ts';
 import { sourceSchema } from './source.ts';
 
@@ -342,7 +342,7 @@ export const clusterStateSchema = z.object({
   /** What waits for its time, the earliest first. Since level 3. */
   scheduled: z.array(scheduledSchema).optional(),
   /** Settings of every router that differ from the usual ones. */
-  router: ownRouterSettingsSchema.optional(),
+  router: toldRouterSettingsSchema.optional(),
   events: z.array(clusterEventSchema),
   nextEventId: z.number().int(),
 });

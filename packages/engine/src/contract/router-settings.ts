@@ -85,6 +85,9 @@ export const usualRouterSettings: RouterSettings = {
   serverLifeMs: 3_600_000,
 };
 
+/** As another daemon tells them: a release that knows more of them, or fewer, must not make the rest unreadable. */
+export const toldRouterSettingsSchema = z.object(fields).partial();
+
 /** What a router does now, and has counted since its start. */
 export const routerTrafficSchema = z.object({
   clients: z.number().int(),
@@ -98,10 +101,10 @@ export const routerTrafficSchema = z.object({
   /** By name. */
   counters: z.record(z.string().max(40), z.number()),
   /** In force there; null from older releases. */
-  settings: routerSettingsSchema.nullable().default(null),
+  settings: toldRouterSettingsSchema.nullable().default(null),
 });
 
-/** Those that differ from the usual ones: of the whole cluster, or of one host. */
+/** Those that differ from the usual ones, as a person wrote them. */
 export const ownRouterSettingsSchema = routerSettingsSchema.partial();
 export type OwnRouterSettings = z.infer<typeof ownRouterSettingsSchema>;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { failoverSchema, hostKindSchema, nodePolicySchema, usualPolicy } from './cluster-state.ts';
 import { networkSchema } from './network.ts';
-import { ownRouterSettingsSchema, routerTrafficSchema } from './router-settings.ts';
+import { routerTrafficSchema, toldRouterSettingsSchema } from './router-settings.ts';
 import { scheduledSchema } from './schedule.ts';
 
 /**
@@ -141,7 +141,7 @@ export const clusterStatusSchema = z.object({
     }),
   ),
   /** Settings of every router that differ from the usual ones. */
-  router: ownRouterSettingsSchema.default({}),
+  router: toldRouterSettingsSchema.default({}),
   nodes: z.array(nodeStatusSchema),
   noQuorum: noQuorumSchema.nullable().default(null),
   /** Who sees whom; null from older releases. */

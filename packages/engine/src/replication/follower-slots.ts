@@ -36,8 +36,11 @@ FROM pg_replication_slots WHERE slot_name = $1`;
 export class FollowerSlots {
   private readonly queryable: Pick<pg.Pool, 'query'>;
 
-  constructor(queryable: Pick<pg.Pool, 'query'>) {
+  private readonly onLeave: (applicationName: string) => void;
+
+  constructor(queryable: Pick<pg.Pool, 'query'>, onLeave: (applicationName: string) => void) {
     this.queryable = queryable;
+    this.onLeave = onLeave;
   }
 
   /** @param from where the WAL begins that some node of the follower lacks; null: not known, keep what is kept */
@@ -57,5 +60,6 @@ export class FollowerSlots {
       'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1',
       [slotOf(cluster)],
     );
+    this.onLeave(followerNameOf(cluster));
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { z } from 'zod';
 import { withFreshConnection } from '../postgres/connection.ts';
+import { readControlData } from '../postgres/control-data.ts';
 import type { NodePlace } from '../postgres/layout.ts';
 import { slotNameOf } from '../postgres/layout.ts';
 import { parseLsn, walFileName } from '../postgres/lsn.ts';
@@ -28,7 +29,6 @@ SELECT slot_name AS name, plugin, database, two_phase AS "twoPhase", restart_lsn
   wal_status IS NOT DISTINCT FROM 'lost' AS "isLost"
 FROM pg_replication_slots WHERE slot_type = 'logical' AND NOT temporary ORDER BY slot_name`;
 
-/** One statement, so that the physical slot and the logical ones are seen at one moment, or the physical one before. */
 const heldSql = `
 SELECT catalog_xmin::text::float8 AS held FROM pg_replication_slots WHERE slot_name = $1 AND slot_type = 'physical'`;
 
@@ -147,8 +147,8 @@ export class LogicalSlots {
 
   /** The names of those whose WAL is here; of the others it is told that it is not. */
   async withWal(slots: readonly LogicalSlot[]): Promise<LogicalSlot[]> {
-    const held = await this.segments();
-    const isHeld = (slot: LogicalSlot) => slot.restartLsn !== null && held.has(segmentOf(slot.restartLsn));
+    const isHere = await this.walHere();
+    const isHeld = ({ restartLsn }: LogicalSlot) => restartLsn !== null && isHere(restartLsn);
     for (const { name } of slots.filter((slot) => !isHeld(slot)))
       this.tell(name, 'the WAL that it needs is not on this node any more: its consumer is too far behind');
     return slots.filter(isHeld);
@@ -182,10 +182,10 @@ export class LogicalSlots {
     const slotsDir = join(place.dataDir, 'pg_replslot');
     const own = { osUser: place.osUser, mode: 0o700 };
     const here = new Set(await readdir(slotsDir));
-    const held = await this.segments();
+    const isHere = await this.walHere();
     const made: string[] = [];
     for (const [name, { state, restartLsn }] of this.pending) {
-      if (here.has(name) || !held.has(segmentOf(restartLsn))) continue;
+      if (here.has(name) || !isHere(restartLsn)) continue;
       // PostgreSQL removes what ends so when it starts.
       const temporary = join(slotsDir, `${name}.tmp`);
       await rm(temporary, { recursive: true, force: true });
@@ -282,10 +282,13 @@ export class LogicalSlots {
     await settings.signalReload();
   }
 
-  /** Of the WAL on this disk, without timelines. */
-  private async segments(): Promise<Set<string>> {
-    const names = await readdir(join(this.parts.place.dataDir, 'pg_wal'));
-    return new Set(names.filter((name) => /^[0-9A-F]{24}$/.test(name)).map((name) => name.slice(8)));
+  /** Whether the WAL at a position is on this disk, whatever its timeline. */
+  private async walHere(): Promise<(lsn: string) => boolean> {
+    const { place } = this.parts;
+    const { walSegmentBytes } = await readControlData(place);
+    const names = await readdir(join(place.dataDir, 'pg_wal'));
+    const positions = new Set(names.map((name) => name.slice(8)));
+    return (lsn) => positions.has(walFileName(1, parseLsn(lsn), walSegmentBytes).slice(8));
   }
 
   /** Whoever follows another primary has no originals any more. */
@@ -309,9 +312,3 @@ export class LogicalSlots {
 
 /** PostgreSQL's, of a missing segment (58P01) and of a slot that cannot be advanced (55000). */
 const lostCodes: ReadonlySet<string> = new Set(['58P01', '55000']);
-/** As everywhere where QuantaDB has run initdb; with another length no copy is found to have its WAL, and it is told so. */
-const segmentBytes = 16 * 1024 * 1024;
-
-function segmentOf(lsn: string): string {
-  return walFileName(1, parseLsn(lsn), segmentBytes).slice(8);
-}

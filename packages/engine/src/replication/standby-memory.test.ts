@@ -23,3 +23,12 @@ test('a member that left, and an earlier reign, are forgotten', () => {
   memory.forget();
   expect(memory.complete([])).toEqual([]);
 });
+
+test('a cluster that follows stays while it is away, whoever is a member, until it says that it has left', () => {
+  const memory = new StandbyMemory();
+  memory.complete([standby('cluster:dr', '0/10'), standby('node-2', '0/10')]);
+  memory.keepOnly([]);
+  expect(memory.complete([]).map(({ name }) => name)).toEqual(['cluster:dr']);
+  memory.leave('cluster:dr');
+  expect(memory.complete([])).toEqual([]);
+});

@@ -27,6 +27,11 @@ export class StandbyMemory {
       if (!names.includes(name) && followerOf(name) === null) this.last.delete(name);
   }
 
+  /** One that has said itself that it streams no longer. */
+  leave(name: string): void {
+    this.last.delete(name);
+  }
+
   /** Another reign: what was confirmed to an earlier primary says nothing. */
   forget(): void {
     this.last.clear();

@@ -8,7 +8,7 @@ export interface SeriesPoint {
 }
 
 export interface TimeSeriesProps {
-  /** Said to a screen reader in place of the picture. */
+  /** Above the picture, and said to a screen reader in its place. */
   label: string;
   points: SeriesPoint[];
   series: string[];
@@ -38,6 +38,7 @@ export function TimeSeries({
 }: TimeSeriesProps) {
   return (
     <figure aria-label={label} className="min-w-0">
+      <h3 className="mb-1 font-medium text-ink-soft text-xs">{label}</h3>
       <ResponsiveContainer width="100%" height={heightPx}>
         <LineChart data={points} margin={{ top: 8, right: 12, bottom: 0, left: 0 }} accessibilityLayer>
           <CartesianGrid stroke="var(--line)" vertical={false} />

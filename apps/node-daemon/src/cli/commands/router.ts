@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Intent } from '../console-client.ts';
 import { routersText } from '../format.ts';
 import { routerChanges } from '../settings-arguments.ts';
-import { findConsole, Target } from '../target.ts';
+import { clusterStatusNow } from '../target.ts';
 import { type GlobalOptions, print } from './options.ts';
 
 /** What clients of the whole cluster dial: how it does, and how it is set. */
@@ -25,10 +25,7 @@ export function addRouter(
 }
 
 async function showRouters(options: GlobalOptions): Promise<void> {
-  const console = await findConsole(options);
-  const status = console
-    ? (await console.cluster(options.cluster)).status
-    : await (await (await Target.find(options)).reader()).status();
+  const status = await clusterStatusNow(options);
   const routers = status?.routers ?? [];
   print(options, routers, () => routersText(routers));
 }

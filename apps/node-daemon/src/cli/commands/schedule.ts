@@ -2,7 +2,7 @@ import type { Schedulable } from '@quantadb/engine/contract/schedule';
 import type { Command } from 'commander';
 import type { Intent } from '../console-client.ts';
 import { scheduledText } from '../format.ts';
-import { findConsole, Target } from '../target.ts';
+import { clusterStatusNow } from '../target.ts';
 import { UsageError } from '../usage-error.ts';
 import { type GlobalOptions, print, wholeNumber } from './options.ts';
 
@@ -49,10 +49,7 @@ export function addScheduled(
 }
 
 async function showScheduled(options: GlobalOptions): Promise<void> {
-  const console = await findConsole(options);
-  const status = console
-    ? (await console.cluster(options.cluster)).status
-    : await (await (await Target.find(options)).reader()).status();
+  const status = await clusterStatusNow(options);
   const entries = status?.scheduled ?? [];
   print(options, entries, () => scheduledText(entries));
 }
