@@ -208,12 +208,30 @@ test('I-SLOT-3, I-SLOT-4: a logical consumer sees every row in order across a sw
   await pollUntil(feedback, { what: 'no feedback any more', timeoutMs: 20_000, intervalMs: 200 });
 }, 240_000);
 
-test('I-SLOT-4: a promotion keeps no logical slot that is not ready', async () => {
+test('I-SLOT-4: a promotion keeps no copy of a logical slot that is not ready, and says so', async () => {
   const cluster = shared();
   const { primary, standbys } = await others();
-  await query(primary, "SELECT pg_create_logical_replication_slot('hasty', 'test_decoding')");
-  await cluster.run(primary, { kind: 'switchover', to: standbys[0] ?? '' });
+  const heir = standbys[0] ?? '';
+  // Nobody consumes it: its copy was made before its catalog rows were kept for it, and never gets past that.
+  await query(primary, "SELECT pg_create_logical_replication_slot('idle', 'test_decoding')");
+  const hasCopy = async () => {
+    const isHere = (await restartOf(heir, 'idle').catch(() => null)) !== null;
+    const { slotsNotReady } = await cluster.host(heir).client.node();
+    return isHere && slotsNotReady?.some(({ name }) => name === 'idle') ? true : undefined;
+  };
+  await pollUntil(hasCopy, {
+    what: `a copy on ${heir} that is not ready`,
+    timeoutMs: 90_000,
+    intervalMs: 500,
+  });
   await cluster.untilHealthy();
-  expect(await restartOf(standbys[0] ?? '', 'hasty')).toBeNull();
-  await untilSlot(primary, 'hasty', (at) => at === null);
-});
+  await cluster.run(primary, { kind: 'switchover', to: heir });
+  await cluster.untilHealthy();
+  expect(await restartOf(heir, 'idle')).toBeNull();
+  const isTold = async () =>
+    (await cluster.host(heir).client.events(0)).some(
+      ({ kind, message }) => kind === 'logical-slot-dropped' && message.includes('idle'),
+    ) || undefined;
+  await pollUntil(isTold, { what: 'an event of the dropped slot', timeoutMs: 20_000, intervalMs: 200 });
+  await untilSlot(primary, 'idle', (at) => at === null);
+}, 240_000);
