@@ -12,7 +12,7 @@ const alias = [{ find: /^@quantadb\/engine\/(.*)$/, replacement: `${engineSource
 const saturating = 'apps/node-daemon/src/saturation.real.test.ts';
 const told = [
   ...['adoption', 'backups', 'hooks', 'membership', 'restarts', 'restore-cluster', 'standby-cluster'],
-  ...['standbys', 'torn-record', 'upgrades'],
+  ...['standbys', 'upgrades'],
 ];
 const works = [
   'packages/*/src/**/*.real.test.ts',

@@ -41,7 +41,9 @@ class TestRun {
     // Those of earlier runs; what this one leaves behind is a failure.
     removeNamespaces();
     /** @type {Counts[]} */
-    const counts = [await this.#checks()];
+    const counts = [];
+    // The checks keep one core busy at a time; unit tests take what is left of the others.
+    counts.push(...(await Promise.all([this.#run(this.#vitest('unit', 10 * minuteMs)), this.#checks()])));
     for (const together of this.#runners()) {
       if (this.interruptedBy === null)
         counts.push(...(await Promise.all(together.map((runner) => this.#run(runner)))));
@@ -50,10 +52,9 @@ class TestRun {
     return sum(counts);
   }
 
-  /** @returns {Runner[][]} one after the other; those of a list run side by side */
+  /** @returns {Runner[][]} after the unit tests, one after the other; those of a list run side by side */
   #runners() {
     return [
-      [this.#vitest('unit', 10 * minuteMs)],
       [this.#vitest('works', 30 * minuteMs), this.#vitest('faults', 30 * minuteMs)],
       [this.#vitest('saturated', 10 * minuteMs)],
       existsSync(join(root, 'e2e/package.json')) ? [this.#playwright('e2e', 30 * minuteMs)] : [],
