@@ -9,6 +9,7 @@ import {
   operationPlanSchema,
 } from '@quantadb/engine/contract/operations';
 import { type RestoreQuestion, restorePlanningSchema } from '@quantadb/engine/contract/restore';
+import { settingsOverviewSchema } from '@quantadb/engine/contract/settings-view';
 import { clusterStatusSchema, hostStatusSchema } from '@quantadb/engine/contract/status';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
@@ -69,6 +70,12 @@ export class DaemonClient {
 
   events(since = 0) {
     return this.call({ path: `/api/events?since=${since}`, schema: z.array(clusterEventSchema) });
+  }
+
+  /** With the operator's certificate only. */
+  settings() {
+    const schema = settingsOverviewSchema.nullable();
+    return this.call({ path: '/api/settings', schema, deadlineMs: changeDeadlineMs });
   }
 
   operations() {

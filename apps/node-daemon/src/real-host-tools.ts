@@ -1,4 +1,5 @@
 import type { HostTools } from '@quantadb/engine/cluster/host-tools';
+import type { OwnDurabilityChange } from '@quantadb/engine/contract/own-durability';
 import {
   inspectHost,
   programVersion,
@@ -6,6 +7,7 @@ import {
   serverFacts,
 } from '@quantadb/engine/postgres/host-inspection';
 import type { NodePlace } from '@quantadb/engine/postgres/layout';
+import { setOwnDurability } from '@quantadb/engine/postgres/own-durability';
 import { serverSettings } from '@quantadb/engine/postgres/server-settings';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { changeHostConfig } from './host-config.ts';
@@ -45,6 +47,10 @@ export class RealHostTools implements HostTools {
 
   serverSettings() {
     return serverSettings(this.options.place);
+  }
+
+  setOwnDurability(change: OwnDurabilityChange): Promise<void> {
+    return setOwnDurability(this.options.place, change);
   }
 
   async programVersion(directory: string | null): Promise<string> {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
 import { systemClock } from '@quantadb/engine/shared/clock';
 import { missingNumbers, SequencedWriter } from '@quantadb/engine/testing/sequenced-writer';
@@ -54,6 +55,28 @@ async function expectAllThere(acknowledged: number[]): Promise<void> {
   const client = await cluster.connect((await cluster.primary()).name);
   expect(await missingNumbers(client, 'numbers', acknowledged)).toEqual([]);
   await client.end();
+}
+
+/** I-SYNC-10: of two sessions of an async cluster, only the one that begins after its role was set waits for standbys. */
+async function expectOneRoleToWait(): Promise<void> {
+  const change = { role: credentials.user, database: credentials.database };
+  const { name } = await cluster.primary();
+  const usual = await cluster.connect(name);
+  await cluster.run(name, { kind: 'set-own-durability', change: { ...change, mode: 'quorum' } });
+  const waiting = await cluster.connect(name);
+  const settings = await cluster.host(name).client.settings();
+  expect(settings?.ownDurabilities).toEqual([{ ...change, setting: 'on', mode: 'quorum' }]);
+  await usual.query('CREATE TABLE waited (who text)');
+  const receivers = await Promise.all(['node-2', 'node-3'].map(receiverOf));
+  for (const pid of receivers) process.kill(pid, 'SIGSTOP');
+  await usual.query("INSERT INTO waited VALUES ('usual')");
+  const inserted = waiting.query("INSERT INTO waited VALUES ('waiting')").then(() => 'confirmed');
+  expect(await Promise.race([inserted, delay(1500, 'waits')])).toBe('waits');
+  for (const pid of receivers) process.kill(pid, 'SIGCONT');
+  expect(await inserted).toBe('confirmed');
+  await Promise.all([usual.end(), waiting.end()]);
+  await cluster.run(name, { kind: 'set-own-durability', change: { ...change, mode: null } });
+  expect((await cluster.host(name).client.settings())?.ownDurabilities).toEqual([]);
 }
 
 /** The process that acknowledges WAL on a standby. */
@@ -134,6 +157,7 @@ test('I-SYNC-9: an async cluster becomes a synchronous one under a writer, and l
   };
   await become('async');
   await expect.poll(() => settingOf('synchronous_commit'), { timeout: 20_000 }).toBe('local');
+  await expectOneRoleToWait();
   const raised = await become('all');
   expect(raised.steps.at(-1)?.detail).toMatch(/^writes wait for 2 of node-2, node-3/);
   const before = running.acknowledgedCount();

@@ -16,6 +16,7 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'rolling-restart': 'disruptive',
   'set-parameters': 'disruptive',
   'set-durability': 'disruptive',
+  'set-own-durability': 'disruptive',
   'set-node': 'reversible',
   'set-router': 'disruptive',
   'replace-node': 'disruptive',
@@ -91,6 +92,8 @@ export function titleOf(intent: Intent): string {
       return `Set the restore point ${intent.name}`;
     case 'hold-backup':
       return intent.note === null ? `Let ${intent.label} go again` : `Hold ${intent.label}`;
+    case 'set-own-durability':
+      return `Change what commits of ${ownerWords(intent.change)} wait for`;
     case 'set-durability':
       return `Change the durability to ${intent.durability.mode} ${intent.durability.strictness}`;
   }
@@ -146,11 +149,25 @@ export function commandOf(intent: Intent): string {
       return `quantadb parameters ${assignments(intent.parameters)}`;
     case 'set-router':
       return `quantadb router set ${assignments(intent.settings)}`;
+    case 'set-own-durability':
+      return `quantadb durability ${intent.change.mode ?? 'usual'}${ownerOptions(intent.change)}`;
     case 'set-durability':
       return `quantadb durability ${intent.durability.mode} ${intent.durability.strictness}`;
     case 'set-node':
       return `quantadb node set ${intent.node} ${nodeOptions(intent.change)}`;
   }
+}
+
+type Owner = Pick<Extract<Intent, { kind: 'set-own-durability' }>['change'], 'role' | 'database'>;
+
+export function ownerWords({ role, database }: Owner): string {
+  const base = database === null ? '' : `database ${database}`;
+  return role === null ? base : `role ${role}${base === '' ? '' : ` in ${base}`}`;
+}
+
+function ownerOptions({ role, database }: Owner): string {
+  const role_ = role === null ? '' : ` --role '${role}'`;
+  return database === null ? role_ : `${role_} --database '${database}'`;
 }
 
 type NodeChange = Extract<Intent, { kind: 'set-node' }>['change'];

@@ -16,6 +16,7 @@ import { RunningOperation } from '../operations/running-operation.tsx';
 import { useMay } from '../shell/me.ts';
 import { Drafts } from './drafts.tsx';
 import { EditParameter } from './edit-parameter.tsx';
+import { OwnDurabilities } from './own-durabilities.tsx';
 import { type Changes, type Overview, pendingNodes, type Setting } from './prepare.ts';
 import { SettingsList } from './settings-list.tsx';
 
@@ -59,6 +60,10 @@ export function ParametersPage({ clusterId }: { clusterId: string }) {
               onReview={() => setIntent({ kind: 'set-parameters', parameters: changes })}
             />
             <Agreed overview={data} onReset={(name) => change(name, null)} />
+            <OwnDurabilities
+              {...{ durability: heard?.status.durability ?? 'not known', own: data.ownDurabilities }}
+              onChoose={(change) => setIntent({ kind: 'set-own-durability', change })}
+            />
             <SettingsList overview={data} changes={changes} onEdit={setEdited} />
           </div>
         </Stale>

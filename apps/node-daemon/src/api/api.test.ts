@@ -71,6 +71,7 @@ describe('every route, for every kind of caller', () => {
     ...['/replica', '/replica?lag=10MB', '/sync'].map((path) => {
       return { method: 'GET', path, plain: 503, local: 503, operator: 503, peer: 503, foreign: 0 };
     }),
+    { method: 'GET', path: '/api/settings', plain: 403, local: 200, operator: 200, peer: 403, foreign: 0 },
     { method: 'GET', path: '/nothing', plain: 404, local: 404, operator: 404, peer: 404, foreign: 0 },
     {
       method: 'POST',

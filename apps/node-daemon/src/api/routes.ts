@@ -49,6 +49,8 @@ export class Routes {
   private async read(url: URL, caller: HttpCaller): Promise<Answer> {
     const { facade } = this.options;
     const path = url.pathname;
+    // An extension's setting may be a secret.
+    if (path === '/api/settings') requireOperator(caller);
     const healthPath = healthPaths.find((known) => known === path);
     if (healthPath) return this.health(healthPath, url);
     switch (path) {
@@ -72,6 +74,8 @@ export class Routes {
         return json(facade.events(sinceOf(url)));
       case '/api/operations':
         return json(facade.operations());
+      case '/api/settings':
+        return json(await facade.settings());
       case '/api/backups':
         return json(await facade.backups());
       default:

@@ -11,6 +11,7 @@ import {
   type OperationRequest,
   operationPlanSchema,
 } from '@quantadb/engine/contract/operations';
+import { type SettingsOverview, settingsOverviewSchema } from '@quantadb/engine/contract/settings-view';
 import type { ClusterStatus, SystemStatus } from '@quantadb/engine/contract/status';
 import { clusterStatusSchema, hostStatusSchema } from '@quantadb/engine/contract/status';
 import { QuantaError } from '@quantadb/engine/shared/errors';
@@ -166,6 +167,11 @@ export class ConsoleClient {
   async backups(clusterId: string): Promise<BackupOverview> {
     const path = `/api/v1/clusters/${clusterId}/backups`;
     return backupOverviewSchema.parse(await this.call({ method: 'GET', path }));
+  }
+
+  async settings(clusterId: string): Promise<SettingsOverview> {
+    const path = `/api/v1/clusters/${clusterId}/settings`;
+    return settingsOverviewSchema.parse(await this.call({ method: 'GET', path }));
   }
 
   async plan(clusterId: string, intent: Intent): Promise<OperationPlan> {

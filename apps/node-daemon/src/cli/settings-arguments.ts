@@ -4,6 +4,11 @@ import {
   nodeChangeSchema,
   parameterChangesSchema,
 } from '@quantadb/engine/contract/operations';
+import {
+  commitModeSchema,
+  type OwnDurabilityChange,
+  ownDurabilityChangeSchema,
+} from '@quantadb/engine/contract/own-durability';
 import { type RouterChanges, routerChangesSchema } from '@quantadb/engine/contract/router-settings';
 import { UsageError } from './usage-error.ts';
 
@@ -63,6 +68,31 @@ export function durabilityOf(
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new UsageError(`${issue?.path.join('.') ?? 'durability'}: ${issue?.message ?? 'not understood'}`);
+}
+
+/** @throws UsageError when there is no such durability of a role or database */
+export function ownDurabilityOf(
+  mode: string,
+  {
+    role,
+    database,
+    strictness,
+  }: { role: string | null; database: string | null; strictness?: string | undefined },
+): OwnDurabilityChange {
+  if (strictness !== undefined)
+    throw new UsageError(`${strictness} is the whole cluster's: a role or a database has only a mode`);
+  const parsed = ownDurabilityChangeSchema.safeParse({
+    role,
+    database,
+    mode: mode === 'usual' ? null : mode,
+  });
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  if (issue?.path[0] === 'mode')
+    throw new UsageError(
+      `of a role or a database: ${commitModeSchema.options.join(', ')} or usual, and not ${mode}`,
+    );
+  throw new UsageError(`${issue?.path.join('.') || 'the durability'}: ${issue?.message ?? 'not understood'}`);
 }
 
 export interface NodeSettings {

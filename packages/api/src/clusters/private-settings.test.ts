@@ -11,6 +11,7 @@ const setting = {
 test('who may only look sees no value that PostgreSQL keeps from everybody', () => {
   const secret = { ...setting, name: 'vault.key', value: 's3cret', builtIn: 's3cret', isPrivate: true };
   const overview: SettingsOverview = {
+    ownDurabilities: [],
     agreed: { work_mem: '4MB', 'vault.key': 's3cret' },
     shownOf: null,
     nodes: [],

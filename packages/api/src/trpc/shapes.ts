@@ -5,6 +5,7 @@ import {
   operationStepSchema,
 } from '@quantadb/engine/contract/cluster-state';
 import { nodeChangeSchema, parameterChangesSchema } from '@quantadb/engine/contract/operations';
+import { ownDurabilityChangeSchema } from '@quantadb/engine/contract/own-durability';
 import { routerChangesSchema } from '@quantadb/engine/contract/router-settings';
 import { scheduleRequestSchemas } from '@quantadb/engine/contract/schedule';
 import { clusterStatusSchema } from '@quantadb/engine/contract/status';
@@ -94,6 +95,7 @@ export const intentSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('set-parameters'), parameters: parameterChangesSchema }),
   z.object({ kind: z.literal('set-router'), settings: routerChangesSchema }),
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
+  z.object({ kind: z.literal('set-own-durability'), change: ownDurabilityChangeSchema }),
   z.object({ kind: z.literal('set-node'), node: nodeNameSchema, change: nodeChangeSchema }),
   z.object({ kind: z.literal('retry-operation'), operation: z.string().min(1).max(100).nullable() }),
   z.object({ kind: z.literal('cancel-operation'), operation: z.string().min(1).max(100).nullable() }),

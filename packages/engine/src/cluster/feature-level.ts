@@ -11,7 +11,7 @@ import type { Command } from './commands.ts';
  * Level 2: operations can be cancelled and gone on with; a cluster can begin with a server that had a past; backups.
  * Level 3: nodes have weights; operations can be scheduled.
  * Level 4: hosts that only route; settings of the routers; standbys cascade, or are delayed; a cluster can follow
- * another one.
+ * another one; roles and databases have a durability of their own.
  */
 export const featureLevel = 4;
 
@@ -43,7 +43,10 @@ function levelOf(command: Command): number {
     case 'add-member':
       return command.member.kind === 'router' ? 4 : 1;
     case 'begin-operation':
-      if (['create-standby-cluster', 'promote-cluster'].includes(command.operation.kind)) return 4;
+      if (
+        ['create-standby-cluster', 'promote-cluster', 'set-own-durability'].includes(command.operation.kind)
+      )
+        return 4;
       return command.operation.retryOf === undefined ? 1 : 2;
     default:
       return 1;

@@ -1,4 +1,5 @@
 import type { HostFacts, ServerFacts } from '../contract/host-facts.ts';
+import type { OwnDurability, OwnDurabilityChange } from '../contract/own-durability.ts';
 import type { ServerSetting } from '../contract/settings-view.ts';
 
 /** What operations need of a host beside the role of its PostgreSQL. Absent where there is no real machine. */
@@ -7,8 +8,10 @@ export interface HostTools {
   inspect(wanted: { libraries: string[] }): Promise<HostFacts>;
   /** Of the running server, which the others have to match. */
   serverFacts(): Promise<ServerFacts>;
-  /** Of the running server, as a new session gets them. */
-  serverSettings(): Promise<ServerSetting[]>;
+  /** Of the running server, as a new session gets them, and what roles and databases have of their own. */
+  serverSettings(): Promise<{ settings: ServerSetting[]; ownDurabilities: OwnDurability[] }>;
+  /** @throws QuantaError REFUSED when there is no such role or database, or the server is no primary */
+  setOwnDurability(change: OwnDurabilityChange): Promise<void>;
   /**
    * The version of PostgreSQL's programs in a directory; null: those of now, as they are on disk.
    *

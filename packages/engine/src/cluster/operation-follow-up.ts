@@ -51,6 +51,7 @@ const cancelEffects: Record<OperationKind, readonly (string | null)[]> = {
   'reinitialise-node': [null, 'the node goes on copying by itself; it is only waited for no longer'],
   'set-parameters': ['nothing was changed yet', null, 'the parameters stand; nodes that lag behind follow'],
   'set-node': [],
+  'set-own-durability': [],
   'set-router': [],
   'configure-backup': [],
   'start-backup': [],

@@ -1,5 +1,6 @@
 import { type ClusterState, hostKindSchema, type Member, type Operation } from '../contract/cluster-state.ts';
 import type { FreshRequest } from '../contract/operations.ts';
+import type { RestoreClusterRequest } from '../contract/restore.ts';
 import { configureParams, workParams } from './backup-steps.ts';
 import type { StepContext } from './operation-runner.ts';
 
@@ -65,15 +66,12 @@ export function operationParams(
       return { to: request.to, epoch: state?.reign.epoch ?? 0 };
     case 'set-maintenance':
       return { node: request.node, on: request.on !== null, minutes: request.on?.minutes ?? null };
+    case 'set-own-durability':
+      return { ...request.change };
     case 'set-durability':
       return { ...request.durability };
     case 'restore-cluster':
-      return {
-        cluster: request.cluster,
-        stanza: request.source.stanza,
-        path: request.source.repository.path,
-        target: JSON.stringify(request.target),
-      };
+      return restoreParams(request);
     case 'create-standby-cluster':
       return { cluster: request.cluster, source: placeWords(request.source) };
     case 'promote-cluster':
@@ -99,6 +97,11 @@ export function operationParams(
     case 'hold-backup':
       return { label: request.label, note: request.note };
   }
+}
+
+function restoreParams({ cluster, source, target }: RestoreClusterRequest): Operation['params'] {
+  const { stanza, repository } = source;
+  return { cluster, stanza, path: repository.path, target: JSON.stringify(target) };
 }
 
 function hostParams({

@@ -76,6 +76,7 @@ export const operationSteps = {
   'restart-daemons': ['Replace the daemons one by one', 'Agree on what they know'],
   'reinitialise-node': ['Give up its data', 'Clone the data'],
   'set-node': ['Set the node'],
+  'set-own-durability': ['Write it down on the primary'],
   'set-router': ['Change the settings'],
   'set-parameters': ['Check the parameters', 'Change them', 'Tell every node'],
   ...backupOperationSteps,

@@ -29,7 +29,13 @@ import type { SourceLook } from './source-look.ts';
 import { standbyHandlers } from './standby-steps.ts';
 import { isOpen, memberOf, openDeadlineMs, submitOrRefuse } from './step-helpers.ts';
 import { switchoverSteps } from './switchover-steps.ts';
-import { enterSyncSet, leaveSyncSet, setDurability, waitUntilWriteSafe } from './sync-set-steps.ts';
+import {
+  enterSyncSet,
+  leaveSyncSet,
+  setDurability,
+  setOwnDurability,
+  waitUntilWriteSafe,
+} from './sync-set-steps.ts';
 import { UpgradeSteps } from './upgrade-steps.ts';
 
 export interface OperationResources {
@@ -75,6 +81,7 @@ export function operationHandlers(
     steps.makeVoter,
     enterSyncSet(resources),
   ];
+  const switching = switchoverSteps(resources);
   const handlers = {
     'create-cluster': [steps.initialise, steps.grantFirst, steps.waitUntilOpen, steps.createApplication],
     'adopt-server': [
@@ -88,23 +95,20 @@ export function operationHandlers(
     'replace-node': [...joining, leaveSyncSet(resources), steps.takeOut, ...leaving],
     'set-durability': [setDurability(resources), waitUntilWriteSafe(resources)],
     'remove-node': [leaveSyncSet(resources), steps.takeOut, ...leaving],
+    'set-own-durability': [setOwnDurability(resources)],
     'set-maintenance': [steps.setMaintenance],
     'set-node': [steps.setNode],
     'set-router': [steps.setRouter],
-    switchover: switchoverSteps(resources),
+    switchover: switching,
     'restart-node': [restarts.restartNode, restarts.waitForNode],
     'upgrade-postgres': [
       upgrades.checkPrograms,
       upgrades.upgradeStandbys,
-      ...switchoverSteps(resources),
+      ...switching,
       restarts.waitForFormerPrimary,
     ],
     'restart-daemons': [upgrades.replaceDaemons, upgrades.agreeOnLevel],
-    'rolling-restart': [
-      restarts.restartStandbys,
-      ...switchoverSteps(resources),
-      restarts.waitForFormerPrimary,
-    ],
+    'rolling-restart': [restarts.restartStandbys, ...switching, restarts.waitForFormerPrimary],
     'reinitialise-node': [restarts.giveUpData, restarts.waitForCopy],
     'set-parameters': [restarts.checkParameters, restarts.changeParameters, restarts.tellNodes],
     'configure-backup': [
@@ -125,8 +129,8 @@ export function operationHandlers(
     'unschedule-operation': [takeBack(resources)],
   };
   const undoAdding = [leaveSyncSet(resources), steps.takeOut, ...leaving].map(ofNewNode);
-  const undo = { 'add-node': undoAdding, 'replace-node': undoAdding };
-  return { handlers, undo: { ...undo, 'promote-cluster': followAgain } };
+  const undo = { 'add-node': undoAdding, 'replace-node': undoAdding, 'promote-cluster': followAgain };
+  return { handlers, undo };
 }
 
 /** The same step, about the host that was to join. */

@@ -195,7 +195,13 @@ function hostHandlers(
   resources: PeerHandlerResources,
 ): Pick<
   PeerHandlers,
-  'inspect-host' | 'server-facts' | 'server-settings' | 'program-version' | 'use-programs' | 'restart-daemon'
+  | 'inspect-host'
+  | 'server-facts'
+  | 'server-settings'
+  | 'set-own-durability'
+  | 'program-version'
+  | 'use-programs'
+  | 'restart-daemon'
 > {
   const { group } = resources;
   const inCluster = (clusterId: string): ClusterState => requireCluster(group, clusterId);
@@ -211,7 +217,11 @@ function hostHandlers(
     },
     'server-settings': async ({ clusterId }) => {
       inCluster(clusterId);
-      return { settings: await tools().serverSettings() };
+      return tools().serverSettings();
+    },
+    'set-own-durability': async ({ clusterId, change }) => {
+      inCluster(clusterId);
+      return refusable(() => tools().setOwnDurability(change));
     },
     'program-version': async ({ clusterId, directory }) => {
       inCluster(clusterId);

@@ -12,6 +12,11 @@ import { hostFactsSchema, serverFactsSchema } from '../contract/host-facts.ts';
 import { contactsSchema } from '../contract/network.ts';
 import { nodeReportSchema } from '../contract/node-report.ts';
 import { operationPlanSchema, operationRequestSchema, operationStartSchema } from '../contract/operations.ts';
+import {
+  ownDurabilitiesMax,
+  ownDurabilityChangeSchema,
+  ownDurabilitySchema,
+} from '../contract/own-durability.ts';
 import { serverSettingsSchema } from '../contract/settings-view.ts';
 import { QuantaError } from '../shared/errors.ts';
 import { backupPeerMethods } from './backup-peers.ts';
@@ -156,7 +161,15 @@ export const peerMethods = {
   /** Every setting of PostgreSQL there, as it has it now. */
   'server-settings': {
     input: z.object({ clusterId: z.string() }),
-    output: z.object({ settings: serverSettingsSchema }),
+    output: z.object({
+      settings: serverSettingsSchema,
+      ownDurabilities: z.array(ownDurabilitySchema).max(ownDurabilitiesMax).default([]),
+    }),
+  },
+  /** On the primary; answers when the standbys have confirmed it as they confirm every commit. */
+  'set-own-durability': {
+    input: z.object({ clusterId: z.string(), change: ownDurabilityChangeSchema }),
+    output: refusableSchema,
   },
   /** Before a host is to hold data: what there is. */
   'inspect-host': {

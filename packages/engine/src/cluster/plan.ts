@@ -5,6 +5,7 @@ import { isApart } from '../replication/apart.ts';
 import { planNode } from './node-change.ts';
 import { planCancel, planRetry } from './operation-follow-up.ts';
 import { operationSteps } from './operation-steps.ts';
+import { planOwnDurability } from './own-durability.ts';
 import { planBackup, restoreWords } from './plan-backup.ts';
 import { maintenanceWarnings, type PlanBody, type PlanInput } from './plan-body.ts';
 import { planAdd, planAdoption, planRemove, planReplace, whyWritesWouldStop } from './plan-members.ts';
@@ -89,6 +90,8 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
       return planNode(input, base, request.node, request.change);
     case 'set-durability':
       return planDurability(input, base, request.durability);
+    case 'set-own-durability':
+      return planOwnDurability(input, base, request.change);
     case 'restart-node':
       return planRestart(input, base, request.node);
     case 'reinitialise-node':

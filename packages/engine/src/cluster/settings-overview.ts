@@ -1,4 +1,5 @@
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import { commitModeOf, type OwnDurability } from '../contract/own-durability.ts';
 import type { ServerSetting, SettingsOverview } from '../contract/settings-view.ts';
 import { fixedBecause } from '../postgres/fixed-settings.ts';
 import { messageOf } from '../shared/errors.ts';
@@ -11,6 +12,7 @@ const askDeadlineMs = 5_000;
 export interface Told {
   node: string;
   settings: ServerSetting[] | null;
+  ownDurabilities?: OwnDurability[];
   problem: string | null;
 }
 
@@ -23,13 +25,17 @@ export async function settingsOverview(
   const ask = async (member: Member): Promise<Told> => {
     try {
       const input = { clusterId: state.clusterId };
-      const { settings } = await peers.call(member, 'server-settings', { input, deadlineMs: askDeadlineMs });
-      return { node: member.name, settings, problem: null };
+      const answer = await peers.call(member, 'server-settings', { input, deadlineMs: askDeadlineMs });
+      return { node: member.name, ...answer, problem: null };
     } catch (error) {
       return { node: member.name, settings: null, problem: messageOf(error) };
     }
   };
   return compareSettings(state, await Promise.all(dataMembers(state).map(ask)));
+}
+
+function ownOf(told: Told | undefined): SettingsOverview['ownDurabilities'] {
+  return (told?.ownDurabilities ?? []).map((own) => ({ ...own, mode: commitModeOf(own.setting) }));
 }
 
 /** Puts the nodes' answers side by side (pure). */
@@ -52,6 +58,7 @@ export function compareSettings(
     });
   return {
     agreed: parameters,
+    ownDurabilities: ownOf(told.find(({ node }) => node === shown?.node)),
     shownOf: shown ? { node: shown.node, isPrimary: shown.node === reign.primary } : null,
     nodes: told.map(({ node, settings, problem }) => ({
       name: node,

@@ -1,4 +1,5 @@
 import { type ClusterState, durabilitySchema } from '../contract/cluster-state.ts';
+import { ownDurabilityChangeSchema, ownerWords } from '../contract/own-durability.ts';
 import { intendedTarget, isInSyncSet } from '../replication/sync-target.ts';
 import type { SynchronousReplicationManager } from '../replication/synchronous-replication-manager.ts';
 import { nextSyncStep } from '../replication/transitions.ts';
@@ -9,7 +10,9 @@ import { isWriteSafe } from './apply-sync-set.ts';
 import type { Commander } from './commander.ts';
 import { hostOf, nodeOf } from './operation-params.ts';
 import type { StepContext, StepHandler } from './operation-runner.ts';
+import type { Peers } from './peer-protocol.ts';
 import { syncSetWords } from './plan-words.ts';
+import { memberOf } from './step-helpers.ts';
 
 interface SyncSetResources {
   synchronous: SynchronousReplicationManager;
@@ -21,6 +24,8 @@ const commandDeadlineMs = 5000;
 const deadlineMs = 60_000;
 /** A standby that is down keeps a new durability from being complete, and nobody from going on. */
 const changeDeadlineMs = 15_000;
+/** A little longer than the primary itself waits for its standbys. */
+const askDeadlineMs = 30_000;
 
 /** Steps of operations that wait for the sync set, which the decider moves by itself once the members call for it. */
 
@@ -108,4 +113,18 @@ function isAtRest(state: ClusterState): boolean {
 function isWhole({ syncSet, syncProgress }: ClusterState, name: string): boolean {
   const isMember = syncSet.electors.includes(name) && syncSet.standbys.includes(name);
   return isMember && syncProgress.unconfirmed.length === 0;
+}
+
+/** On the primary of now; the change travels in the WAL like any other. */
+export function setOwnDurability({ peers }: { peers: Peers }): StepHandler {
+  return async (context) => {
+    const state = context.state();
+    const { role, database, mode } = context.operation.params;
+    const change = ownDurabilityChangeSchema.parse({ role, database, mode });
+    const primary = memberOf(state, state.reign.primary ?? '');
+    const input = { clusterId: state.clusterId, change };
+    const answer = await peers.call(primary, 'set-own-durability', { input, deadlineMs: askDeadlineMs });
+    if (!answer.ok) throw new QuantaError('REFUSED', answer.reason);
+    return `${ownerWords(change)}: ${change.mode ?? 'as the cluster'}`;
+  };
 }

@@ -249,6 +249,7 @@ export const operationKindSchema = z.enum([
   'switchover',
   'set-maintenance',
   'set-durability',
+  'set-own-durability',
   'restart-node',
   'rolling-restart',
   'upgrade-postgres',

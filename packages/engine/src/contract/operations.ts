@@ -9,6 +9,7 @@ import {
   operationKindSchema,
   zoneSchema,
 } from './cluster-state.ts';
+import { ownDurabilityChangeSchema } from './own-durability.ts';
 import { restoreClusterSchema } from './restore.ts';
 import { routerChangesSchema } from './router-settings.ts';
 import {
@@ -90,6 +91,8 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('set-node'), node: nodeNameSchema, change: nodeChangeSchema }),
   /** Whom a commit waits for, and what happens when they do not answer. */
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
+  /** What the commits of one role, one database or both wait for. */
+  z.object({ kind: z.literal('set-own-durability'), change: ownDurabilityChangeSchema }),
   /** Go on with the operation that failed, from the step that failed; null: the newest. */
   z.object({ kind: z.literal('retry-operation'), operation: operationIdSchema.nullable() }),
   /** Stop the operation that runs and take back what it has begun, where that is safe; null: whichever runs. */

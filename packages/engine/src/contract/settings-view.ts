@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { commitModeSchema, ownDurabilitiesMax, ownDurabilitySchema } from './own-durability.ts';
 
 /** PostgreSQL's settings as the servers of a cluster really have them. */
 
@@ -30,6 +31,11 @@ export const serverSettingsSchema = z.array(serverSettingSchema).max(5000);
 export const settingsOverviewSchema = z.object({
   /** What was set for the whole cluster. */
   agreed: z.record(z.string(), z.string()),
+  /** What commits of single roles and databases wait for. */
+  ownDurabilities: z
+    .array(ownDurabilitySchema.extend({ mode: commitModeSchema.nullable() }))
+    .max(ownDurabilitiesMax)
+    .default([]),
   /** Whose values are shown: the primary's, or another's where it does not answer. Null: nobody answers. */
   shownOf: z.object({ node: z.string(), isPrimary: z.boolean() }).nullable(),
   nodes: z.array(

@@ -1,6 +1,8 @@
+import type { OwnDurability } from '../contract/own-durability.ts';
 import type { ServerSetting } from '../contract/settings-view.ts';
 import { withFreshConnection } from './connection.ts';
 import { type NodePlace, replicationRole } from './layout.ts';
+import { ownDurabilities } from './own-durability.ts';
 
 const readDeadlineMs = 4_000;
 
@@ -26,16 +28,20 @@ FROM own LEFT JOIN told ON told.name = lower(own.name)
 ORDER BY lower(own.name)`;
 
 /** Every setting of the running server, as a new session of anybody gets it; which ones are not for everybody, a role without rights tells. */
-export function serverSettings(place: NodePlace): Promise<ServerSetting[]> {
+export function serverSettings(
+  place: NodePlace,
+): Promise<{ settings: ServerSetting[]; ownDurabilities: OwnDurability[] }> {
   return withFreshConnection(
     place,
     { what: 'reading the settings', timeoutMs: readDeadlineMs },
     async (client) => {
       const { rows } = await client.query<Omit<ServerSetting, 'isPrivate'>>(settingsSql);
+      const own = await ownDurabilities(client);
       await client.query(`BEGIN; SET LOCAL ROLE ${replicationRole}`);
       const shown = await client.query<{ name: string }>('SELECT lower(name) AS name FROM pg_settings');
       const isPublic = new Set(shown.rows.map(({ name }) => name));
-      return rows.map((setting) => ({ ...setting, isPrivate: !isPublic.has(setting.name) }));
+      const settings = rows.map((setting) => ({ ...setting, isPrivate: !isPublic.has(setting.name) }));
+      return { settings, ownDurabilities: own };
     },
   );
 }

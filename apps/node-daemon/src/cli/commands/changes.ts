@@ -2,16 +2,11 @@ import type { Command } from 'commander';
 import { change } from '../change.ts';
 import type { Intent } from '../console-client.ts';
 import { operationsText } from '../format.ts';
-import {
-  type DurabilitySettings,
-  durabilityOf,
-  type NodeSettings,
-  nodeChangeOf,
-  parameterChanges,
-} from '../settings-arguments.ts';
+import { type NodeSettings, nodeChangeOf, parameterChanges } from '../settings-arguments.ts';
 import { throughConsole, throughDaemon } from '../steering.ts';
 import { findConsole, Target } from '../target.ts';
 import { UsageError } from '../usage-error.ts';
+import { addDurability } from './durability.ts';
 import { type GlobalOptions, print, wholeNumber } from './options.ts';
 import { addRouter } from './router.ts';
 import { addScheduled, type Timing, timed, withTiming } from './schedule.ts';
@@ -54,14 +49,7 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
     .action((given: string[], own: { reset: string[] }) =>
       perform({ kind: 'set-parameters', parameters: parameterChanges(given, own.reset) }),
     );
-  program
-    .command('durability <mode> [strictness]')
-    .description('whom a commit waits for: async, quorum or all; strict or available')
-    .option('--sync-timeout <seconds>', 'how long an available cluster waits for a silent standby', '10')
-    .option('--across-zones', 'wait for standbys in other zones than the primary’s, while there are enough')
-    .action((mode: string, strictness: string | undefined, own: DurabilitySettings) =>
-      perform({ kind: 'set-durability', durability: durabilityOf(mode, strictness, own) }),
-    );
+  addDurability(program, options, perform);
   withTiming(program.command('switchover'))
     .description('make another node the primary, without losing a write')
     .option('--to <node>', 'which one (default: the best)')

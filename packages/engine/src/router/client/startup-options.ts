@@ -1,3 +1,4 @@
+import { commitModeSchema, commitModes } from '../../contract/own-durability.ts';
 import { consistencyLevels } from '../../contract/router-settings.ts';
 import type { Consistency } from '../reads/consistency.ts';
 import { isSettingName } from '../server/settings-sync.ts';
@@ -55,8 +56,6 @@ export function readStartupOptions(
   return { ok: true, options };
 }
 
-const commitModes: Record<string, string> = { async: 'local', quorum: 'on', applied: 'remote_apply' };
-
 /** Options to the router itself. @returns what is wrong with it */
 function takeOwn(options: StartupOptions, name: string, value: string): string | null {
   const wrong = (allowed: string) => `quantadb.${name} is one of ${allowed}`;
@@ -69,9 +68,9 @@ function takeOwn(options: StartupOptions, name: string, value: string): string |
       options.consistency = consistencyLevels.find((level) => level === value) ?? null;
       return options.consistency === null ? wrong(consistencyLevels.join(', ')) : null;
     case 'durability': {
-      const mode = commitModes[value];
-      if (mode === undefined) return wrong(Object.keys(commitModes).join(', '));
-      options.settings.set('synchronous_commit', mode);
+      const mode = commitModeSchema.safeParse(value);
+      if (!mode.success) return wrong(commitModeSchema.options.join(', '));
+      options.settings.set('synchronous_commit', commitModes[mode.data]);
       return null;
     }
     default:
