@@ -91,6 +91,7 @@ export class Daemon {
     const database = new PostgresDatabase({ ...place, host: reaper, logger, disarm });
     await database.open();
     const caller = new HttpsPeerCaller({ tls });
+    const backups = config.kind === 'data' ? new BackupNode({ place, logger }) : null;
     let daemon: Daemon | null = null;
     const pids = () => ({
       daemon: process.pid,
@@ -124,7 +125,11 @@ export class Daemon {
       isSupervised: isSupervised(),
       pids,
       router: () => daemon?.router?.report() ?? null,
-      ...(config.kind === 'data' ? { backups: new BackupNode({ place, logger }) } : {}),
+      ...(backups ? { backups } : {}),
+      onState: (state) => {
+        backups?.follow(state);
+        daemon?.router?.look();
+      },
       logger,
       onFatal: (error) => void daemon?.fail(error),
     });

@@ -28,8 +28,6 @@ export interface RouterHostOptions {
   status(): Promise<ClusterStatus | null>;
 }
 
-/** How soon a change of what the cluster has agreed on reaches the router. */
-const lookMs = 10;
 const statusMs = 1_000;
 const grantRetryMs = 1_000;
 
@@ -46,7 +44,8 @@ export class RouterHost {
   private grantedEpoch = 0;
   private grantDueMs = 0;
   private isStarted = false;
-  private timers: NodeJS.Timeout[] = [];
+  private isEnding = false;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(options: RouterHostOptions) {
     this.options = options;
@@ -63,7 +62,12 @@ export class RouterHost {
   }
 
   start(): void {
-    this.timers = [setInterval(() => this.look(), lookMs), setInterval(() => void this.observe(), statusMs)];
+    this.look();
+    const again = () => {
+      this.look();
+      void this.observe();
+    };
+    this.timer = setInterval(again, statusMs);
   }
 
   useCertificate(tls: Tls): void {
@@ -94,7 +98,8 @@ export class RouterHost {
   }
 
   async stop(drainMs: number): Promise<void> {
-    for (const timer of this.timers) clearInterval(timer);
+    clearInterval(this.timer);
+    this.isEnding = true;
     await this.supervisor.stop(drainMs);
   }
 
@@ -111,7 +116,9 @@ export class RouterHost {
     }
   }
 
-  private look(): void {
+  /** Whenever the cluster agrees on something, and now and then for what failed before. */
+  look(): void {
+    if (this.isEnding) return;
     const state = this.options.state();
     // A cluster that follows another one has no reign, and serves reads.
     if (!state || (state.reign.epoch === 0 && !state.source)) {

@@ -66,6 +66,7 @@ export interface CoordinatorOptions {
   newId?: NewId;
   /** This host's part in backups; none on a witness. */
   backups?: BackupHost;
+  onState?(state: ClusterState | null): void;
   /** How the Raft thread is made, and where this host's small durable files are; the simulator has its own. */
   spawnRaft?: SpawnRaft;
   files?: StateDirectory;
@@ -343,7 +344,7 @@ export class Coordinator implements DaemonFacade {
     const revision = this.group.state()?.revision ?? 0;
     if (revision === this.seenRevision) return;
     this.seenRevision = revision;
-    this.options.backups?.follow(this.group.state());
+    this.options.onState?.(this.group.state());
     this.agent.wakeAtOnce();
   }
 

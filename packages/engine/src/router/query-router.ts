@@ -38,7 +38,6 @@ export interface QueryRouterOptions {
 }
 
 const sweepMs = 100;
-const healthTickMs = 10;
 const accountDeadlineMs = 2_000;
 
 /** One address for the whole cluster: takes clients in, and sends what they ask to the server it belongs to. */
@@ -116,7 +115,7 @@ export class QueryRouter {
       this.options.logger.error({ error: error.message }, 'the listener failed'),
     );
     const stopSweep = this.clock.every(sweepMs, () => this.groups.sweep());
-    const stopAsking = this.clock.every(healthTickMs, () => this.monitor.tick());
+    const stopAsking = this.monitor.start(this.clock);
     this.stopSweeping = () => {
       stopSweep();
       stopAsking();

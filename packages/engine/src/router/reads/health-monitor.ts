@@ -1,4 +1,5 @@
 import { parseLsn } from '../../postgres/lsn.ts';
+import type { Cancel, Clock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { ControlConnections } from '../control/control-connections.ts';
@@ -38,6 +39,9 @@ const idleEveryMs = 1_000;
 /** While reads are being sent to them, what they have replayed is worth knowing at once. */
 const busyEveryMs = 20;
 const busyForMs = 5_000;
+/** How often it looks who is due. */
+const busyTickMs = 10;
+const idleTickMs = 100;
 const latencyWeight = 0.2;
 
 /** Watches the servers that reads may go to: asks them, and hears of what fails by itself. */
@@ -45,21 +49,45 @@ export class HealthMonitor {
   private readonly options: HealthMonitorOptions;
   private readonly seen = new Map<string, Seen>();
   private wantedAtMs = Number.NEGATIVE_INFINITY;
+  private stopWaiting: Cancel = () => undefined;
+  private look: () => void = () => undefined;
 
   constructor(options: HealthMonitorOptions) {
     this.options = options;
   }
 
-  /** Somebody chooses a server for a read. */
-  wanted(): void {
-    this.wantedAtMs = this.options.nowMs();
+  /** @returns ends it */
+  start(clock: Clock): Cancel {
+    const look = () => {
+      this.tick();
+      this.stopWaiting = clock.after(this.isBusy() ? busyTickMs : idleTickMs, look);
+    };
+    this.look = () => {
+      this.stopWaiting();
+      look();
+    };
+    look();
+    return () => {
+      this.stopWaiting();
+      this.look = () => undefined;
+    };
   }
 
-  /** Called often; asks who is due. */
-  tick(): void {
+  /** Somebody chooses a server for a read. */
+  wanted(): void {
+    const wasBusy = this.isBusy();
+    this.wantedAtMs = this.options.nowMs();
+    if (!wasBusy) this.look();
+  }
+
+  private isBusy(): boolean {
+    return this.options.nowMs() - this.wantedAtMs < busyForMs;
+  }
+
+  /** Asks who is due. */
+  private tick(): void {
     const { topology, nowMs } = this.options;
-    const isBusy = nowMs() - this.wantedAtMs < busyForMs;
-    const everyMs = isBusy ? busyEveryMs : idleEveryMs;
+    const everyMs = this.isBusy() ? busyEveryMs : idleEveryMs;
     for (const node of topology().nodes) {
       if (!node.isReadable) continue;
       const seen = this.of(node.name);

@@ -19,7 +19,7 @@ export class RouterWorker {
   private readonly host: WorkerHost;
   private router: QueryRouter | null = null;
   private isEnding = false;
-  private sinceReportMs = 0;
+  private drainWatch: NodeJS.Timeout | null = null;
 
   constructor(host: WorkerHost) {
     this.host = host;
@@ -39,6 +39,7 @@ export class RouterWorker {
       case 'topology':
         this.router?.useTopology(said.topology);
         this.report();
+        this.watchDrain();
         return;
       case 'settings':
         this.router?.useSettings(said.settings);
@@ -76,18 +77,18 @@ export class RouterWorker {
       return;
     }
     this.report();
-    setInterval(() => this.tick(), drainReportMs).unref();
+    setInterval(() => this.report(), reportMs).unref();
+    this.watchDrain();
   }
 
-  private tick(): void {
-    this.sinceReportMs += drainReportMs;
+  private watchDrain(): void {
+    if (this.drainWatch) clearInterval(this.drainWatch);
     const isDraining = this.router?.currentTopology.drain != null;
-    if (isDraining || this.sinceReportMs >= reportMs) this.report();
+    this.drainWatch = isDraining ? setInterval(() => this.report(), drainReportMs).unref() : null;
   }
 
   private report(): void {
     if (!this.router || this.isEnding) return;
-    this.sinceReportMs = 0;
     this.host.tell({ kind: 'report', report: reportOf(this.router) });
   }
 
