@@ -6,13 +6,14 @@ const engineSource = fileURLToPath(new URL('./packages/engine/src/', import.meta
 
 const alias = [{ find: /^@quantadb\/engine\/(.*)$/, replacement: `${engineSource}$1.ts` }];
 
-// Unit tests sit beside the code (`x.test.ts`) and run in parallel. Tests with real PostgreSQL (`x.real.test.ts`) run one file after
-// another, in two lanes side by side: `faults`, where hosts, networks and processes fail and deadlines count, and `works`, single
-// servers and clusters that only do what they are told. The one that takes the whole machine has it for itself.
+// Unit tests sit beside the code (`x.test.ts`) and run in parallel. Tests with real PostgreSQL (`x.real.test.ts`) run in two lanes side
+// by side: `faults`, where hosts, networks and processes fail and deadlines count, one file after another; and `works`, two files at a
+// time: single servers, clusters that only do what they are told, and failures that nobody is in a hurry about. The one that takes the
+// whole machine has it for itself.
 const saturating = 'apps/node-daemon/src/saturation.real.test.ts';
 const told = [
   ...['adoption', 'backups', 'hooks', 'membership', 'restarts', 'restore-cluster', 'standby-cluster'],
-  ...['standbys', 'upgrades'],
+  ...['standbys', 'upgrades', 'slots', 'rejoin', 'cold-start', 'following'],
 ];
 const works = [
   'packages/*/src/**/*.real.test.ts',
@@ -20,12 +21,12 @@ const works = [
   ...told.map((name) => `apps/node-daemon/src/${name}.real.test.ts`),
 ];
 
-function realTests(name: string, include: string[], exclude: string[] = []) {
+function realTests(name: string, include: string[], { exclude = [] as string[], atATime = 1 } = {}) {
   return {
     resolve: { alias },
     test: {
       ...{ name, include, exclude: [...exclude, '**/node_modules/**', '**/dist/**'] },
-      ...{ testTimeout: 300_000, hookTimeout: 300_000, fileParallelism: false },
+      ...{ testTimeout: 300_000, hookTimeout: 300_000, fileParallelism: atATime > 1, maxWorkers: atATime },
     },
   };
 }
@@ -44,8 +45,8 @@ export default defineConfig({
           maxWorkers: availableParallelism(),
         },
       },
-      realTests('works', works),
-      realTests('faults', ['apps/*/src/**/*.real.test.ts'], [saturating, ...works]),
+      realTests('works', works, { atATime: 2 }),
+      realTests('faults', ['apps/*/src/**/*.real.test.ts'], { exclude: [saturating, ...works] }),
       realTests('saturated', [saturating]),
     ],
   },
