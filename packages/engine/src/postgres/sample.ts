@@ -38,7 +38,7 @@ export interface ServerSample {
 
 // CASE evaluates only the branch it takes, so each function is called only where it is allowed.
 const sampleSql = `
-SELECT s.recovery, split_part(current_setting('server_version'), ' ', 1) AS version, current_setting('synchronous_standby_names') AS names,
+SELECT s.recovery, pg_postmaster_start_time()::text AS started, split_part(current_setting('server_version'), ' ', 1) AS version, current_setting('synchronous_standby_names') AS names,
   CASE WHEN s.recovery THEN coalesce(r.received_tli, c.timeline_id)
     ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int END AS timeline,
   CASE WHEN s.recovery THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_insert_lsn() END AS lsn,
@@ -53,18 +53,24 @@ SELECT s.recovery, split_part(current_setting('server_version'), ' ', 1) AS vers
   (SELECT coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'sync', sync_state,
       'sentLsn', sent_lsn, 'writeLsn', write_lsn, 'flushLsn', flush_lsn, 'replayLsn', replay_lsn)
       ORDER BY application_name), '[]')
-    FROM pg_stat_replication) AS standbys,
-  (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart) AS pending,
-  (SELECT coalesce(json_agg(concat_ws(' in ', role.rolname, 'database ' || base.datname) || ' (' || setting || ')'), '[]')
-    FROM pg_db_role_setting own CROSS JOIN unnest(own.setconfig) setting
-    LEFT JOIN pg_roles role ON role.oid = own.setrole LEFT JOIN pg_database base ON base.oid = own.setdatabase
-    WHERE lower(setting) ~ '^synchronous_commit=(off|false|no|0|local|remote_write)$') AS unguarded
+    FROM pg_stat_replication) AS standbys
 FROM (SELECT pg_is_in_recovery() AS recovery) s
 CROSS JOIN pg_control_checkpoint() c
 LEFT JOIN pg_stat_wal_receiver r ON true`;
 
+// PostgreSQL makes hundreds of rows to answer this one.
+const settingsSql = `
+SELECT (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart) AS pending,
+  (SELECT coalesce(json_agg(concat_ws(' in ', role.rolname, 'database ' || base.datname) || ' (' || setting || ')'), '[]')
+    FROM pg_db_role_setting own CROSS JOIN unnest(own.setconfig) setting
+    LEFT JOIN pg_roles role ON role.oid = own.setrole LEFT JOIN pg_database base ON base.oid = own.setdatabase
+    WHERE lower(setting) ~ '^synchronous_commit=(off|false|no|0|local|remote_write)$') AS unguarded`;
+
+const settingsEveryMs = 900;
+
 interface SampleRow {
   recovery: boolean;
+  started: string;
   version: string;
   names: string;
   timeline: number;
@@ -78,15 +84,49 @@ interface SampleRow {
   sender_host: string | null;
   sender_port: number | null;
   standbys: StandbySample[];
+}
+
+interface SettingsRow {
   pending: string[];
   unguarded: string[];
 }
 
-/** The server's state in one query. @throws whatever the query throws */
-export async function takeSample(queryable: Pick<pg.Pool, 'query'>): Promise<ServerSample> {
-  const { rows } = await queryable.query<SampleRow>(sampleSql);
-  const row = rows[0];
-  if (!row) throw new Error('the status query gave no row');
+/** Looks at one server again and again; what changes seldom and costs much is asked for about once a second. */
+export class Sampler {
+  private settings: SettingsRow | null = null;
+  /** Which run of the server they are of. */
+  private started = '';
+  private askedAtMs = Number.NEGATIVE_INFINITY;
+
+  /** @throws whatever the queries throw */
+  async take(queryable: Pick<pg.Pool, 'query'>): Promise<ServerSample> {
+    // Named, so that each connection plans it once.
+    const { rows } = await queryable.query<SampleRow>({ name: 'quantadb-sample', text: sampleSql });
+    const [row] = rows;
+    if (!row) throw new Error('the status query gave no row');
+    return sampleOf(row, await this.settingsNow(queryable, row.started));
+  }
+
+  private async settingsNow(queryable: Pick<pg.Pool, 'query'>, started: string): Promise<SettingsRow> {
+    const nowMs = performance.now();
+    const isFresh = started === this.started && nowMs - this.askedAtMs < settingsEveryMs;
+    if (this.settings && isFresh) return this.settings;
+    const { rows } = await queryable.query<SettingsRow>({ name: 'quantadb-settings', text: settingsSql });
+    const [row] = rows;
+    if (!row) throw new Error('the query for settings gave no row');
+    this.settings = row;
+    this.started = started;
+    this.askedAtMs = nowMs;
+    return row;
+  }
+}
+
+/** The server's state now. @throws whatever the queries throw */
+export function takeSample(queryable: Pick<pg.Pool, 'query'>): Promise<ServerSample> {
+  return new Sampler().take(queryable);
+}
+
+function sampleOf(row: SampleRow, settings: SettingsRow): ServerSample {
   const receiver =
     row.status === null
       ? null
@@ -104,7 +144,7 @@ export async function takeSample(queryable: Pick<pg.Pool, 'query'>): Promise<Ser
     isDelaying: row.delaying,
     synchronousStandbyNames: row.names,
     standbys: row.standbys,
-    pendingRestart: row.pending,
-    unguarded: row.unguarded,
+    pendingRestart: settings.pending,
+    unguarded: settings.unguarded,
   };
 }

@@ -22,7 +22,7 @@ import { Probe, type ProbeResult } from './probe.ts';
 import { checkpointInBackground, type PromoteRequest, type Promotion, promoteServer } from './promote.ts';
 import { type RewindRequest, rewindServer } from './rewind.ts';
 import type { RewindOutcome } from './rewind-outcome.ts';
-import { type ServerSample, takeSample } from './sample.ts';
+import { Sampler, type ServerSample, takeSample } from './sample.ts';
 import { askReplay, type SealResult, sealReceiver } from './seal.ts';
 import { type StartResult, startServer } from './server-start.ts';
 import type { AgreedSettings, MutableSettings, RefusedSetting } from './settings.ts';
@@ -59,6 +59,7 @@ export type SynchronousResult = { ok: true; lsn: string } | { ok: false; reason:
 export class PostgresSupervisor {
   /** For the daemon's own questions; errors of a dying server are logged and never thrown out of nowhere. */
   readonly pool: pg.Pool;
+  private readonly sampler = new Sampler();
   private readonly place: NodePlace;
   private readonly host: PostmasterHost;
   private readonly logger: Logger;
@@ -286,7 +287,7 @@ export class PostgresSupervisor {
 
   async sample(): Promise<SampleResult> {
     try {
-      return { ok: true, sample: await takeSample(this.pool) };
+      return { ok: true, sample: await this.sampler.take(this.pool) };
     } catch (error) {
       return { ok: false, reason: classifyFailure(error), detail: messageOf(error) };
     }
