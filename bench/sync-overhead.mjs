@@ -2,23 +2,27 @@
 // set up by hand, with the same settings and the same synchronous_standby_names, in interleaved pairs on one machine; and how
 // far behind the standbys of QuantaDB are meanwhile.
 //
-//   npm run bench -- sync-overhead [pairs=10] [seconds=10]
+//   npm run bench -- sync-overhead [pairs=10] [seconds=10] [--own-core]
 //
-// Only one of the two runs at a time, with everything that belongs to it: the daemons' own work counts. Table on stderr, JSON on
-// stdout.
+// Only one of the two runs at a time, with everything that belongs to it: the daemons' own work counts, that of all three hosts on one
+// machine. With --own-core the primary's host has a core for itself, as a machine of one core would, and the standbys' hosts share the
+// others with pgbench. What the daemons use is told per host. Table on stderr, JSON on stdout.
 
 import { execFile } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { credentials, RealCluster } from '../apps/node-daemon/dist/testing/real-cluster.js';
 import { pollUntil } from '../packages/engine/dist/shared/deadline.js';
 import { machineLoad, median, printTable, say } from './lib/figures.mjs';
+import { ownSeconds, pin, processesOf } from './lib/processes.mjs';
 import { askAsSuperuser } from './lib/quantadb.mjs';
 import { inWorkspace } from './lib/workspace.mjs';
 import { startPlain } from './peers/plain.mjs';
 
 const run = promisify(execFile);
+const hasOwnCore = process.argv.includes('--own-core');
 const numbers = process.argv.slice(2).filter((each) => /^\d+$/.test(each));
 const pairs = Number(numbers[0] ?? 10);
 const seconds = Number(numbers[1] ?? 10);
@@ -29,6 +33,8 @@ const warmUpSeconds = 4;
 const sampleEveryMs = 100;
 const resamples = 10_000;
 const names = ['node-1', 'node-2', 'node-3'];
+const coreOfPrimary = '0';
+const otherCores = `1-${availableParallelism() - 1}`;
 
 /** Where things are, who follows whom, and what only makes sense there. */
 const own =
@@ -55,7 +61,9 @@ async function benchmark(place, seconds_) {
   const { host, port, user, database, password = '' } = place;
   const args = ['-n', '-c', String(clients), '-j', '2', '-T', String(seconds_), '-M', 'simple'];
   const where = ['-h', host, '-p', String(port), '-U', user, database];
-  const { stdout } = await run(pgbench, [...args, ...where], {
+  const command = hasOwnCore ? ['taskset', '-c', otherCores, pgbench] : [pgbench];
+  const [file, ...before] = command;
+  const { stdout } = await run(file, [...before, ...args, ...where], {
     env: { ...process.env, PGPASSWORD: password },
   });
   const tps = Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
@@ -125,18 +133,33 @@ async function measureQuantaDb(lags) {
   );
   const place = { ...quantaDb.endpoints([status.primary])[0], ...credentials };
   await askAsSuperuser(quantaDb, status.primary, checkpoint);
+  giveCores(
+    names.map((name) => [name, quantaDb.host(name).directory]),
+    status.primary,
+  );
   // The sampler costs something itself: it looks while the servers warm up, not while anybody counts.
   const sampler = new LagSampler(quantaDb, status.primary);
   await benchmark(place, warmUpSeconds).finally(() => sampler.end());
   for (const [key, values] of Object.entries(await sampler.end()))
     lags[key] = [...(lags[key] ?? []), ...values];
-  return benchmark(place, seconds);
+  const before = names.map((name) => ownSeconds(quantaDb.host(name).directory));
+  const tps = await benchmark(place, seconds);
+  const used = names.map((name, at) => (ownSeconds(quantaDb.host(name).directory) - before[at]) / seconds);
+  return { tps, coresUsed: Object.fromEntries(names.map((name, at) => [name, used[at]])) };
+}
+
+/** Which host has which cores, where that was asked for. */
+function giveCores(hosts, primary) {
+  if (!hasOwnCore) return;
+  for (const [name, directory] of hosts)
+    pin(processesOf(directory), name === primary ? coreOfPrimary : otherCores);
 }
 
 async function measurePlain() {
   await plain.ask(checkpoint);
+  giveCores(plain.hosts, plain.primary);
   await benchmark(plain.place, warmUpSeconds);
-  return benchmark(plain.place, seconds);
+  return { tps: await benchmark(plain.place, seconds) };
 }
 
 /** Nothing of QuantaDB runs while the other one is measured. */
@@ -190,8 +213,17 @@ await inWorkspace(async (directory) => {
       if (!isQuantaDb && isUp) await stopQuantaDb();
       result[who] = isQuantaDb ? await measureQuantaDb(lags) : await measurePlain();
     }
-    measured.push({ ...result, ratio: result.quantaDb / result.plain, load: machineLoad() });
-    say(`pair ${pair + 1}: ${Math.round(result.quantaDb)} / ${Math.round(result.plain)} tps`);
+    const { quantaDb: ours, plain: theirs } = result;
+    const { coresUsed } = ours;
+    measured.push({
+      ...{ quantaDb: ours.tps, plain: theirs.tps, coresUsed },
+      ratio: ours.tps / theirs.tps,
+      load: machineLoad(),
+    });
+    const shares = Object.values(coresUsed).map((share) => `${(share * 100).toFixed(1)} %`);
+    say(
+      `pair ${pair + 1}: ${Math.round(ours.tps)} / ${Math.round(theirs.tps)} tps; of one core, per host: ${shares.join(', ')}`,
+    );
   }
   const ratios = measured.map((each) => each.ratio);
   const interval = intervalOf(ratios);
@@ -213,6 +245,8 @@ await inWorkspace(async (directory) => {
       clients,
       scale,
       seconds,
+      hasOwnCore,
+      coresUsedMedian: median(measured.flatMap((each) => Object.values(each.coresUsed))),
       median: median(ratios),
       interval,
       pairs: measured,

@@ -84,6 +84,15 @@ class PlainCluster {
     };
   }
 
+  get primary() {
+    return names[0];
+  }
+
+  /** Each server and its directory. */
+  get hosts() {
+    return names.map((name) => [name, join(this.directory, name)]);
+  }
+
   async ask(sql) {
     const client = new pg.Client(this.place);
     client.on('error', () => undefined);

@@ -147,6 +147,7 @@ export class LogicalSlots {
 
   /** The names of those whose WAL is here; of the others it is told that it is not. */
   async withWal(slots: readonly LogicalSlot[]): Promise<LogicalSlot[]> {
+    if (slots.length === 0) return [];
     const isHere = await this.walHere();
     const isHeld = ({ restartLsn }: LogicalSlot) => restartLsn !== null && isHere(restartLsn);
     for (const { name } of slots.filter((slot) => !isHeld(slot)))
