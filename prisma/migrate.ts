@@ -17,7 +17,12 @@ const schemaFile = fileURLToPath(new URL('../schema.prisma', import.meta.url));
 const lockfile = { path: 'migration_lock.toml', content: 'provider = "postgresql"\n' };
 
 /** Tables that raw SQL makes and owns, because Prisma cannot describe partitions. */
-const externalTables = ['public.metric_sample', 'public.socket_io_attachments'];
+const externalTables = [
+  'public.metric_sample',
+  'public.node_figures',
+  'public.node_figures_rollup',
+  'public.socket_io_attachments',
+];
 const filters = { externalTables, externalEnums: [] };
 
 let isLoaded = false;

@@ -206,6 +206,16 @@ test('what was done is in the audit log', async () => {
   await expect(page.getByRole('cell', { name: 'to try it' }).first()).toBeVisible();
 });
 
+/** Every node has told of its machine and its PostgreSQL, and it is drawn. */
+async function expectFigures(): Promise<void> {
+  const now = page.getByRole('region', { name: 'Every node now' });
+  for (const name of ['node-1', 'node-2', 'node-3'])
+    await expect(now.getByRole('row').filter({ hasText: name })).toContainText(/% .*of .*of 100/s, {
+      timeout: 20_000,
+    });
+  await expect(page.getByRole('figure', { name: 'Commits' }).locator('.recharts-line').first()).toBeVisible();
+}
+
 for (const theme of ['light', 'dark'] as const) {
   test(`no page has a serious accessibility violation in the ${theme} theme`, async () => {
     await page.emulateMedia({ colorScheme: theme });
@@ -217,6 +227,7 @@ for (const theme of ['light', 'dark'] as const) {
       '/',
       cluster,
       `${cluster}/operations`,
+      `${cluster}/metrics`,
       `${cluster}/router`,
       `${cluster}/backups`,
       `${cluster}/parameters`,
@@ -229,6 +240,7 @@ for (const theme of ['light', 'dark'] as const) {
       await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
       if (path.endsWith('/parameters'))
         await expect(page.getByLabel('Search')).toBeVisible({ timeout: 20_000 });
+      if (path.endsWith('/metrics')) await expectFigures();
       const { violations } = await new AxeBuilder({ page }).analyze();
       const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
       const found = serious.map(

@@ -11,6 +11,7 @@ import {
   renewalAnswerSchema,
   reportAnswerSchema,
 } from '@quantadb/engine/contract/link';
+import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { releaseVersion } from '@quantadb/engine/shared/version';
@@ -21,6 +22,8 @@ export interface ConsoleLinkOptions {
   url: string;
   tls: { cert: string; key: string };
   facade: DaemonFacade;
+  /** The newest look at this host and its PostgreSQL. */
+  figures(): NodeFiguresTold | null;
   logger: Logger;
   /** Told that the control plane is there, once a second; `ask` carries a request for another certificate to it. */
   onPresent(ask: (certificateRequest: string) => Promise<string>): void;
@@ -44,6 +47,7 @@ export class ConsoleLink {
   private isReporting = false;
   /** Up to which event the control plane has the history; unknown until its first answer. */
   private eventsUpTo: number | null = null;
+  private figuresToldMs = 0;
 
   constructor(options: ConsoleLinkOptions) {
     this.options = options;
@@ -100,6 +104,7 @@ export class ConsoleLink {
       const raw: unknown = await this.socket.timeout(reportAnswerMs).emitWithAck('report', report);
       const answer = reportAnswerSchema.safeParse(raw);
       if (answer.success && report.picture) this.eventsUpTo = answer.data.eventsUpTo;
+      if (answer.success && report.figures) this.figuresToldMs = report.figures.atMs;
     } catch (error) {
       this.options.logger.debug({ error: messageOf(error) }, 'a report was not confirmed');
     } finally {
@@ -126,12 +131,17 @@ export class ConsoleLink {
     const hasDecider = node.raft !== null && node.raft.leader !== null;
     const mayTell = node.cluster !== null && (isDecider || !hasDecider);
     const status = mayTell ? await facade.clusterStatus() : null;
-    const base = { host: facade.host(), node };
+    const base = { host: facade.host(), node, figures: this.freshFigures() };
     if (!status || !node.cluster) return { ...base, picture: null };
     const { eventsUpTo } = this;
     const events = eventsUpTo === null ? [] : facade.events(eventsUpTo).slice(0, eventsPerReportMax);
     const operations = facade.operations().slice(-recentOperations);
     return { ...base, picture: { clusterId: node.cluster.id, isDecider, status, events, operations } };
+  }
+
+  private freshFigures(): NodeFiguresTold | null {
+    const figures = this.options.figures();
+    return figures && figures.atMs > this.figuresToldMs ? figures : null;
   }
 
   private async answer(raw: unknown): Promise<LinkAnswer> {

@@ -7,6 +7,7 @@ import { ReaperClient } from '@quantadb/engine/failover/reaper/client';
 import { killOrphans } from '@quantadb/engine/failover/reaper/orphans';
 import { SealStore } from '@quantadb/engine/failover/seal-store';
 import { timingOf } from '@quantadb/engine/failover/timing';
+import { FiguresKeeper } from '@quantadb/engine/monitor/figures/figures-keeper';
 import { ServerAdopter } from '@quantadb/engine/postgres/adopt/adopter';
 import { isOwnServer } from '@quantadb/engine/postgres/adopt/ownership';
 import type { NodePlace } from '@quantadb/engine/postgres/layout';
@@ -61,6 +62,7 @@ export class Daemon {
   private hooks: HookRunner | null = null;
   private router: RouterHost | null = null;
   private readonly certificate: CertificateKeeper;
+  private readonly figures: FiguresKeeper;
   private useCertificate: (tls: Tls) => void = () => undefined;
   private isEnding = false;
 
@@ -71,6 +73,14 @@ export class Daemon {
     this.certificate = new CertificateKeeper({
       ...{ host: config.name, tls, certFile: config.tls.cert, logger },
       apply: (renewed) => this.applyCertificate(renewed),
+    });
+    const { database } = parts;
+    this.figures = new FiguresKeeper({
+      place: config.kind === 'data' ? placeOf(config, null) : null,
+      isRunning: () => database.pid() !== null,
+      directory: dirname(config.dataDir),
+      router: () => this.router?.report() ?? null,
+      logger,
     });
   }
 
@@ -169,6 +179,7 @@ export class Daemon {
       socketPath: join(config.runDir, 'daemon.sock'),
       tls,
       logger,
+      figures: () => this.figures.figures(),
       onShutdownRequested: (postgres) => void this.end(postgres, 'asked by the API'),
     });
     this.closeApi = () => api.close();
@@ -177,8 +188,17 @@ export class Daemon {
     this.router?.start();
     const onPresent = (ask: (request: string) => Promise<string>) =>
       void this.certificate.look(ask, Date.now());
+    this.figures.start();
+    const figures = () => this.figures.figures();
     if (config.console)
-      this.link = new ConsoleLink({ url: config.console, tls, facade: coordinator, logger, onPresent });
+      this.link = new ConsoleLink({
+        url: config.console,
+        tls,
+        facade: coordinator,
+        figures,
+        logger,
+        onPresent,
+      });
     this.hooks = new HookRunner({
       ...{ hooks: config.hooks, logger },
       look: () => coordinator.hookView(),
@@ -199,6 +219,7 @@ export class Daemon {
 
   private async close(postgres: PostgresEnd): Promise<void> {
     const { coordinator, database, reaper, caller } = this.parts;
+    await this.figures.stop();
     this.hooks?.close();
     this.link?.close();
     await this.router?.stop(routerDrainMs);

@@ -1,6 +1,9 @@
-import { createSign } from 'node:crypto';
+import { createSign, randomUUID } from 'node:crypto';
 import { createCertificateRequest, fingerprintOf } from '@quantadb/engine/security/pki';
+import { silentLogger } from '@quantadb/engine/shared/logger';
+import { createPrismaClient } from '@quantadb/prisma/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FiguresStore } from './history/figures.ts';
 import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
 import { appRouter } from './trpc/router.ts';
 
@@ -195,6 +198,50 @@ test('two consoles start at once on an empty database and share it', async () =>
   });
   await second.close();
 });
+
+test('I-FIGURE-3: figures are kept as they came, and in five minutes for longer', async () => {
+  const prisma = createPrismaClient(database.url);
+  const store = new FiguresStore(prisma, silentLogger);
+  const clusterId = randomUUID();
+  // Two stretches of five minutes, long enough ago to be finished, in one bucket of a week's picture.
+  const bucketMs = 2_100_000;
+  const beganMs = Math.floor((Date.now() - 3_600_000) / bucketMs) * bucketMs;
+  for (let at = 0; at < 120; at += 1) {
+    const figures = { active: at % 60, cpuShare: 0.5, fromTheFuture: 1 };
+    store.add({ clusterId, node: 'node-1', atMs: beganMs + at * 5000, figures });
+  }
+  await store.flush();
+  expect(store.dropped).toBe(0);
+  const narrow = { fromMs: beganMs, toMs: beganMs + 600_000 };
+  const raw = await store.read(clusterId, ['cpuShare', 'active', 'clients'], narrow);
+  expect(raw).toHaveLength(120);
+  expect(raw[7]).toMatchObject({ node: 'node-1', atMs: beganMs + 35_000, mean: [0.5, 7, null] });
+  await store.tidy(Date.now());
+  await store.tidy(Date.now());
+  const wide = await store.read(clusterId, ['active'], { ...narrow, fromMs: beganMs - 7 * 86_400_000 });
+  expect(wide).toEqual([{ node: 'node-1', atMs: expect.any(Number), mean: [29.5], low: [0], high: [59] }]);
+  // Within the month they outlive what they were made of.
+  expect(await store.tidy(Date.now() + 4 * 86_400_000)).toContain(dayTable(beganMs));
+  expect(await store.read(clusterId, ['active'], narrow)).toEqual([]);
+  expect(
+    await store.read(clusterId, ['active'], { ...narrow, fromMs: beganMs - 7 * 86_400_000 }),
+  ).toHaveLength(1);
+  await store.close();
+  await prisma.$disconnect();
+  const path = `/api/v1/clusters/${clusterId}/figures?from=${iso(beganMs)}&to=${iso(Date.now())}&names=`;
+  expect((await instance.call('GET', `${path}active,nothing`, { as: people.viewer })).status).toBe(400);
+  expect((await instance.call('GET', `${path}active,clients`, { as: people.viewer })).body).toEqual({
+    ...{ names: ['active', 'clients'], buckets: [] },
+  });
+});
+
+function iso(atMs: number): string {
+  return new Date(atMs).toISOString();
+}
+
+function dayTable(atMs: number): string {
+  return `node_figures_${iso(atMs).slice(0, 10).replaceAll('-', '')}`;
+}
 
 test('the OpenAPI document lists what REST answers', async () => {
   const { body } = await instance.call('GET', '/api/v1/openapi.json');

@@ -12,6 +12,7 @@ import { createOpenApiHttpHandler, generateOpenApiDocument } from 'trpc-to-opena
 import { Audit } from './audit/audit.ts';
 import { ClusterRegistry } from './clusters/registry.ts';
 import type { ControlPlaneConfig } from './config.ts';
+import { FiguresStore } from './history/figures.ts';
 import { SampleStore } from './history/samples.ts';
 import { AuthorityKeeper } from './hosts/authority.ts';
 import { Enrolment } from './hosts/enrolment.ts';
@@ -30,7 +31,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void | Pr
 
 const bodyBytesMax = 1024 * 1024;
 const reportBytesMax = 4 * 1024 * 1024;
-const expireEveryMs = 10 * 60_000;
+const expireEveryMs = 60_000;
 
 /** The control plane on one HTTP server: tRPC, REST, sign-in, live stream, hosts, metrics. */
 export class ControlPlane {
@@ -66,9 +67,11 @@ export class ControlPlane {
       }),
     });
     const samples = new SampleStore(prisma, logger);
+    const figures = new FiguresStore(prisma, logger);
     const registry: ClusterRegistry = new ClusterRegistry({
       prisma,
       samples,
+      figures,
       onStatus: (status) => live.status(status),
       onHistory: (what) => live.changed(what),
     });
@@ -87,7 +90,17 @@ export class ControlPlane {
     });
     const enrolment = new Enrolment(prisma, keeper);
     const people = new People(prisma, auth);
-    this.services = { prisma, people, audit: new Audit(prisma), registry, samples, keeper, enrolment, links };
+    this.services = {
+      prisma,
+      people,
+      audit: new Audit(prisma),
+      registry,
+      samples,
+      figures,
+      keeper,
+      enrolment,
+      links,
+    };
     this.routes = [
       ['/api/auth/', toNodeHandler(auth)],
       ['/api/trpc/', stripped('/api/trpc/', createHTTPHandler(this.mount()))],
@@ -137,6 +150,7 @@ export class ControlPlane {
     this.server.closeAllConnections();
     await closed;
     await this.services.samples.close();
+    await this.services.figures.close();
     await this.prisma.$disconnect();
     await this.between.close();
   }
@@ -178,6 +192,7 @@ export class ControlPlane {
     const text = await renderConsoleMetrics({
       registry: this.services.registry,
       samples: this.services.samples,
+      figures: this.services.figures,
       sockets: this.sockets,
     });
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
@@ -185,7 +200,8 @@ export class ControlPlane {
 
   private async expire(): Promise<void> {
     try {
-      const dropped = await this.services.samples.expire(Date.now());
+      const { samples, figures } = this.services;
+      const dropped = [...(await samples.expire(Date.now())), ...(await figures.tidy(Date.now()))];
       if (dropped.length > 0) this.config.logger.info({ dropped }, 'old metric samples were dropped');
     } catch (error) {
       this.config.logger.warn({ error: messageOf(error) }, 'old metric samples could not be dropped');

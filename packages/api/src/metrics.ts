@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Server } from 'socket.io';
 import type { ClusterRegistry } from './clusters/registry.ts';
+import type { FiguresStore } from './history/figures.ts';
 import type { SampleStore } from './history/samples.ts';
 
 const process = new Registry();
@@ -9,13 +10,19 @@ collectDefaultMetrics({ register: process, prefix: 'quantadb_console_' });
 export interface MetricSources {
   registry: ClusterRegistry;
   samples: SampleStore;
+  figures: FiguresStore;
   sockets: Server;
 }
 
 const healths = ['healthy', 'degraded', 'down'] as const;
 
 /** Prometheus text of one console instance: what it knows of the clusters, and of itself. */
-export async function renderConsoleMetrics({ registry, samples, sockets }: MetricSources): Promise<string> {
+export async function renderConsoleMetrics({
+  registry,
+  samples,
+  figures,
+  sockets,
+}: MetricSources): Promise<string> {
   const own = new Registry();
   const registers = [own];
   const health = new Gauge({
@@ -64,6 +71,6 @@ export async function renderConsoleMetrics({ registry, samples, sockets }: Metri
     name: 'quantadb_console_samples_dropped',
     help: 'Metric samples that could not be stored since the start',
     registers,
-  }).set(samples.droppedSamples);
+  }).set(samples.droppedSamples + figures.dropped);
   return `${await own.metrics()}\n${await process.metrics()}`;
 }

@@ -1,6 +1,7 @@
 import type { PrismaClient } from '@quantadb/prisma/client';
 import type { Audit } from './audit/audit.ts';
 import type { ClusterRegistry } from './clusters/registry.ts';
+import type { FiguresStore } from './history/figures.ts';
 import type { SampleStore } from './history/samples.ts';
 import type { AuthorityKeeper } from './hosts/authority.ts';
 import type { Enrolment } from './hosts/enrolment.ts';
@@ -14,6 +15,7 @@ export interface Services {
   audit: Audit;
   registry: ClusterRegistry;
   samples: SampleStore;
+  figures: FiguresStore;
   keeper: AuthorityKeeper;
   enrolment: Enrolment;
   links: HostLinks;

@@ -49,6 +49,9 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
         title="Topology"
         actions={
           <>
+            <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/metrics`}>
+              Metrics
+            </Link>
             <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/router`}>
               Routers
             </Link>

@@ -3,7 +3,6 @@
 import { TimeSeries } from '@quantadb/ui/charts/time-series';
 import { bytesText, durationText } from '@quantadb/ui/charts/units';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
-import { classes } from '@quantadb/ui/primitives/classes';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
 import { parseAsStringLiteral, useQueryState } from 'nuqs';
@@ -11,6 +10,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import { useCluster, useNow } from '../../lib/live.tsx';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { RangePicker } from '../shell/range-picker.tsx';
 import { appendSample, type LagSample, type LagSeries, seriesOf } from './lag-series.ts';
 
 const ranges = { '5m': 5 * 60_000, '1h': 3_600_000, '24h': 24 * 3_600_000 } as const;
@@ -53,7 +53,7 @@ export function LagCharts({ clusterId }: { clusterId: string }) {
   return (
     <Panel
       title="Replication lag"
-      actions={<RangePicker range={range} onPick={(next) => void setRange(next)} />}
+      actions={<RangePicker names={rangeNames} range={range} onPick={(next) => void setRange(next)} />}
     >
       {stored.isPending && isEmpty ? <Loading label="Loading lag history" /> : null}
       {stored.error && isEmpty ? (
@@ -79,27 +79,6 @@ export function LagCharts({ clusterId }: { clusterId: string }) {
         </div>
       )}
     </Panel>
-  );
-}
-
-function RangePicker({ range, onPick }: { range: Range; onPick(range: Range): void }) {
-  return (
-    <fieldset aria-label="Time range" className="flex rounded-md border border-line-strong">
-      {rangeNames.map((name) => (
-        <button
-          key={name}
-          type="button"
-          aria-pressed={name === range}
-          onClick={() => onPick(name)}
-          className={classes(
-            'px-2.5 py-1 text-xs first:rounded-l-md last:rounded-r-md',
-            name === range ? 'bg-accent-soft font-medium text-accent' : 'text-ink-soft hover:bg-muted-soft',
-          )}
-        >
-          {name}
-        </button>
-      ))}
-    </fieldset>
   );
 }
 

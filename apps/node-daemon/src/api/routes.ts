@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
+import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
 import { operationRequestSchema, operationStartSchema } from '@quantadb/engine/contract/operations';
 import { restoreQuestionSchema } from '@quantadb/engine/contract/restore';
+import { renderFigures } from '@quantadb/engine/monitor/figures/prometheus';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { z } from 'zod';
@@ -23,6 +25,7 @@ export interface Answer {
 export interface RouteOptions {
   facade: DaemonFacade;
   logger: Logger;
+  figures?(): NodeFiguresTold | null;
   onShutdownRequested(postgres: 'stop' | 'leave'): void;
 }
 
@@ -60,7 +63,7 @@ export class Routes {
         return {
           status: 200,
           contentType: 'text/plain; version=0.0.4; charset=utf-8',
-          body: await facade.metrics(),
+          body: await this.metrics(),
         };
       case '/api/node':
         return json(facade.report());
@@ -81,6 +84,13 @@ export class Routes {
       default:
         throw new QuantaError('NOT_FOUND', `nothing is at ${path.slice(0, 100)}`);
     }
+  }
+
+  private async metrics(): Promise<string> {
+    const { facade, figures } = this.options;
+    const { name, cluster } = facade.report();
+    const labels = { cluster: cluster?.name ?? '', node: name };
+    return `${await facade.metrics()}\n${await renderFigures(figures?.() ?? null, labels)}`;
   }
 
   private async health(path: HealthPath, url: URL): Promise<Answer> {

@@ -8,6 +8,7 @@ import {
 import { createServer as createHttpsServer } from 'node:https';
 import type { Server as NetServer } from 'node:net';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
+import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { callerOf } from './caller.ts';
@@ -24,6 +25,8 @@ export interface ApiOptions {
   socketPath: string;
   tls: { ca: string; cert: string; key: string };
   logger: Logger;
+  /** The newest look at this host, for /metrics. */
+  figures?(): NodeFiguresTold | null;
   limits?: Partial<ApiLimits>;
   onShutdownRequested(postgres: 'stop' | 'leave'): void;
 }

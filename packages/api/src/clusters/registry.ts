@@ -3,6 +3,7 @@ import type { NodeReport } from '@quantadb/engine/contract/node-report';
 import type { ClusterStatus, NodeStatus } from '@quantadb/engine/contract/status';
 import { parseLsn } from '@quantadb/engine/postgres/lsn';
 import type { PrismaClient } from '@quantadb/prisma/client';
+import type { FiguresStore } from '../history/figures.ts';
 import type { MetricSample, SampleStore } from '../history/samples.ts';
 
 type Picture = NonNullable<HostReport['picture']>;
@@ -10,6 +11,7 @@ type Picture = NonNullable<HostReport['picture']>;
 export interface RegistryOptions {
   prisma: PrismaClient;
   samples: SampleStore;
+  figures: FiguresStore;
   /** Something that browsers watch has changed. */
   onStatus(live: LiveStatus): void;
   onHistory(what: { clusterId: string; kind: 'events' | 'operations' }): void;
@@ -43,6 +45,7 @@ export class ClusterRegistry {
 
   async receive(host: string, report: HostReport): Promise<ReportAnswer> {
     await this.noteHost(host, report.node.cluster?.id ?? null);
+    this.noteFigures(report);
     const { picture } = report;
     if (!picture) return { eventsUpTo: 0 };
     await this.ensureCluster(picture);
@@ -72,6 +75,13 @@ export class ClusterRegistry {
       select: { name: true },
     });
     return hosts.map((host) => host.name);
+  }
+
+  private noteFigures({ node, figures }: HostReport): void {
+    if (!figures || !node.cluster) return;
+    // By the console's clock, as everything that is drawn.
+    const row = { clusterId: node.cluster.id, node: node.name, atMs: Date.now() };
+    this.options.figures.add({ ...row, figures: figures.figures });
   }
 
   private mayReport(picture: Picture): boolean {

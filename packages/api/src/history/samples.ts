@@ -1,7 +1,9 @@
-import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
 import { Prisma as sql } from '@quantadb/prisma/client';
+import { DailyTable, dayMs } from './daily-table.ts';
+import { inOneInstance } from './retention.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /** One node at one second. Positions are bytes of WAL since 0/0. */
 export interface MetricSample {
@@ -28,53 +30,34 @@ export interface LagBucket {
 }
 
 export const sampleRetentionDays = 1;
-const dayMs = 24 * 3_600_000;
-const flushEveryMs = 1000;
-const queueMax = 20_000;
 const bucketsMax = 300;
-const retentionLock = 4_716_002n;
 
-/**
- * Metric history: samples are collected for a second and written in one statement, so that a thousand nodes cost one
- * round trip. When the database does not keep up the oldest samples are dropped: live values never wait for history.
- */
+/** One row per node and second: what the decider saw of replication. */
 export class SampleStore {
   private readonly prisma: PrismaClient;
-  private readonly logger: Logger;
-  private readonly timer: NodeJS.Timeout;
-  private queue: MetricSample[] = [];
-  private writing: Promise<void> | null = null;
-  private readonly daysKnown = new Set<string>();
-  private dropped = 0;
+  private readonly table: DailyTable;
+  private readonly queue: WriteQueue<MetricSample>;
 
   constructor(prisma: PrismaClient, logger: Logger) {
     this.prisma = prisma;
-    this.logger = logger;
-    this.timer = setInterval(() => void this.flush(), flushEveryMs);
+    this.table = new DailyTable(prisma, 'metric_sample');
+    this.queue = new WriteQueue({ what: 'metric samples', logger, write: (rows) => this.write(rows) });
   }
 
   get droppedSamples(): number {
-    return this.dropped;
+    return this.queue.dropped;
   }
 
   add(samples: MetricSample[]): void {
-    this.queue.push(...samples);
-    const excess = this.queue.length - queueMax;
-    if (excess <= 0) return;
-    this.dropped += excess;
-    this.queue.splice(0, excess);
+    this.queue.add(samples);
   }
 
   flush(): Promise<void> {
-    this.writing ??= this.write().finally(() => {
-      this.writing = null;
-    });
-    return this.writing;
+    return this.queue.flush();
   }
 
-  async close(): Promise<void> {
-    clearInterval(this.timer);
-    await this.flush();
+  close(): Promise<void> {
+    return this.queue.close();
   }
 
   /**
@@ -101,54 +84,20 @@ export class SampleStore {
 
   /** Drops days that are past their retention. Runs in one console instance at a time. */
   async expire(nowMs: number): Promise<string[]> {
-    return this.prisma.$transaction(async (transaction) => {
-      const [lock] = await transaction.$queryRaw<
-        { got: boolean }[]
-      >`SELECT pg_try_advisory_xact_lock(${retentionLock}) AS got`;
-      if (!lock?.got) return [];
-      const oldest = partitionOf(nowMs - sampleRetentionDays * dayMs);
-      const tables = await transaction.$queryRaw<{ name: string }[]>`
-        SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'metric_sample'::regclass`;
-      const expired = tables
-        .map((table) => table.name)
-        .filter((name) => name < oldest && /^metric_sample_\d{8}$/.test(name));
-      for (const name of expired) await transaction.$executeRawUnsafe(`DROP TABLE ${name}`);
-      return expired;
-    });
-  }
-
-  private async write(): Promise<void> {
-    const batch = this.queue;
-    if (batch.length === 0) return;
-    this.queue = [];
-    try {
-      for (const sample of batch) await this.ensureDay(sample.atMs);
-      await this.prisma.$executeRaw`
-        INSERT INTO metric_sample (cluster_id, node, at, role, state, timeline, wal_position, lag_bytes, lag_ms, sync,
-                                   raft_term, raft_fsync_ms_max, raft_loop_delay_ms_max)
-        VALUES ${sql.join(batch.map(rowOf))}
-        ON CONFLICT DO NOTHING`;
-    } catch (error) {
-      this.dropped += batch.length;
-      this.logger.warn({ error: messageOf(error), samples: batch.length }, 'metric samples were not stored');
-    }
-  }
-
-  private async ensureDay(atMs: number): Promise<void> {
-    const name = partitionOf(atMs);
-    if (this.daysKnown.has(name)) return;
-    const startMs = Math.floor(atMs / dayMs) * dayMs;
-    const [from, to] = [startMs, startMs + dayMs].map((ms) => new Date(ms).toISOString());
-    await this.prisma.$executeRawUnsafe(
-      `CREATE TABLE IF NOT EXISTS ${name} PARTITION OF metric_sample FOR VALUES FROM ('${from}') TO ('${to}')`,
+    const dropped = await inOneInstance(this.prisma, (transaction) =>
+      this.table.expire(transaction, nowMs - sampleRetentionDays * dayMs),
     );
-    this.daysKnown.add(name);
+    return dropped ?? [];
   }
-}
 
-function partitionOf(atMs: number): string {
-  return `metric_sample_${new Date(atMs).toISOString().slice(0, 10).replaceAll('-', '')}`;
+  private async write(batch: MetricSample[]): Promise<void> {
+    for (const sample of batch) await this.table.ensureDay(sample.atMs);
+    await this.prisma.$executeRaw`
+      INSERT INTO metric_sample (cluster_id, node, at, role, state, timeline, wal_position, lag_bytes, lag_ms, sync,
+                                 raft_term, raft_fsync_ms_max, raft_loop_delay_ms_max)
+      VALUES ${sql.join(batch.map(rowOf))}
+      ON CONFLICT DO NOTHING`;
+  }
 }
 
 function rowOf(sample: MetricSample): Prisma.Sql {

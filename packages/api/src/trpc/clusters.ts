@@ -1,3 +1,4 @@
+import { nodeMetricSchema } from '@quantadb/engine/contract/node-metrics';
 import {
   routerChoices,
   routerSettingNames,
@@ -15,6 +16,7 @@ import { clusterIdSchema, clusterSchema, eventSchema, moment } from './shapes.ts
 
 const dayMs = 24 * 3_600_000;
 const pageMax = 200;
+const valuesSchema = z.array(z.number().nullable());
 const settingValue = z.union([z.string(), z.number(), z.boolean()]);
 
 function view({ clusterId, name, status, reportedAtMs }: LiveStatus) {
@@ -124,13 +126,60 @@ export const clustersRouter = router({
       ),
     )
     .query(async ({ ctx, input }) => {
-      const range = { fromMs: Date.parse(input.from), toMs: Date.parse(input.to) };
-      const isReasonable = range.fromMs < range.toMs && range.toMs - range.fromMs <= 31 * dayMs;
-      if (!isReasonable)
-        throw new QuantaError('PROTOCOL_VIOLATION', 'from must lie before to, at most 31 days apart');
+      const range = rangeOf(input);
       const buckets = await ctx.services.samples.lag(input.clusterId, range);
       return buckets.map(({ node, atMs, lagBytesMax, lagMsMax }) => {
         return { node, at: new Date(atMs).toISOString(), lagBytes: lagBytesMax, lagMs: lagMsMax };
       });
     }),
+
+  figures: procedure(
+    'read',
+    'GET /clusters/{clusterId}/figures',
+    'What nodes measured of themselves and their hosts over time: mean, least and greatest of each bucket',
+  )
+    .input(
+      z.object({
+        clusterId: clusterIdSchema,
+        /** Comma-separated. */
+        names: z.string().max(1000),
+        from: moment,
+        to: moment,
+      }),
+    )
+    .output(
+      z.object({
+        names: z.array(nodeMetricSchema),
+        buckets: z.array(
+          z.object({
+            node: z.string(),
+            at: moment,
+            mean: valuesSchema,
+            low: valuesSchema,
+            high: valuesSchema,
+          }),
+        ),
+      }),
+    )
+    .query(async ({ ctx, input }) => {
+      const parsed = z.array(nodeMetricSchema).min(1).safeParse(input.names.split(','));
+      if (!parsed.success) {
+        const known = nodeMetricSchema.options.join(', ');
+        throw new QuantaError('PROTOCOL_VIOLATION', `names are some of ${known}`);
+      }
+      const names = parsed.data;
+      const buckets = await ctx.services.figures.read(input.clusterId, names, rangeOf(input));
+      return {
+        names,
+        buckets: buckets.map(({ atMs, ...bucket }) => ({ ...bucket, at: new Date(atMs).toISOString() })),
+      };
+    }),
 });
+
+/** @throws QuantaError PROTOCOL_VIOLATION */
+function rangeOf({ from, to }: { from: string; to: string }): { fromMs: number; toMs: number } {
+  const range = { fromMs: Date.parse(from), toMs: Date.parse(to) };
+  const isReasonable = range.fromMs < range.toMs && range.toMs - range.fromMs <= 31 * dayMs;
+  if (isReasonable) return range;
+  throw new QuantaError('PROTOCOL_VIOLATION', 'from must lie before to, at most 31 days apart');
+}

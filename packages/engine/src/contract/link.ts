@@ -7,6 +7,7 @@ import {
   nodeNameSchema,
   operationSchema,
 } from './cluster-state.ts';
+import { nodeFiguresSchema } from './node-metrics.ts';
 import { nodeReportSchema } from './node-report.ts';
 import { operationPlanSchema, operationRequestSchema, operationStartSchema } from './operations.ts';
 import { restorePlanningSchema, restoreQuestionSchema } from './restore.ts';
@@ -59,6 +60,8 @@ export const eventsPerReportMax = 200;
 export const hostReportSchema = z.object({
   host: hostStatusSchema,
   node: nodeReportSchema,
+  /** A look at the node that was not told yet; null: none since the last report. */
+  figures: nodeFiguresSchema.nullable().default(null),
   /** From the decider, or from any node when none is known: how the cluster is, and what has happened since. */
   picture: z
     .object({

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { databaseBytes, lookAtServer, serverFigures } from '../monitor/figures/server-figures.ts';
 import { silentLogger } from '../shared/logger.ts';
 import { historyFileName, readHistories, strayTimelines } from './history-files.ts';
 import { slotNameOf } from './layout.ts';
@@ -35,6 +36,22 @@ async function serialShownBy(node: TestNode): Promise<string> {
   return serialNumber;
 }
 
+/** I-FIGURE-1: of a primary and of a standby; a client that holds a transaction open is one. */
+async function expectFigures(primary: TestNode, standby: TestNode): Promise<void> {
+  const before = await lookAtServer(primary.supervisor.pool);
+  await sql(primary, 'CREATE TABLE counted AS SELECT generate_series(1, 5000) AS n');
+  await sql(primary, 'SELECT pg_stat_force_next_flush()');
+  const now = await lookAtServer(primary.supervisor.pool);
+  const figures = serverFigures(before, now, { fromMs: 0, toMs: 1000 });
+  expect(figures.walBytesPerSecond).toBeGreaterThan(5000 * 8);
+  expect(figures.clientsMax).toBeGreaterThan(10);
+  expect(figures.transactionIdAge).toBeGreaterThan(0);
+  expect(await databaseBytes(primary.supervisor.pool)).toBeGreaterThan(1024 * 1024);
+  const other = await lookAtServer(standby.supervisor.pool);
+  expect(other.values.wal_bytes).toBeGreaterThan(before.values.wal_bytes ?? 0);
+  expect(serverFigures(now, other, { fromMs: 0, toMs: 1000 }).walBytesPerSecond).toBeUndefined();
+}
+
 beforeEach(async () => {
   cluster = await TestCluster.create();
 });
@@ -50,6 +67,7 @@ test('a new system starts as a standby, becomes primary of timeline 2, and a clo
   await sql(primary, 'CREATE TABLE t AS SELECT generate_series(1, 1000) AS n');
   const standby = await cluster.standby('node-2', primary);
   await untilReceived(standby, primary);
+  await expectFigures(primary, standby);
   expect(await sql(standby, 'SELECT count(*)::int AS n FROM t')).toEqual([{ n: 1000 }]);
   const before = await serialShownBy(standby);
   await renewCertificate(cluster.directory, 'node-2');
