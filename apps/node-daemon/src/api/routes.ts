@@ -88,9 +88,11 @@ export class Routes {
 
   private async metrics(): Promise<string> {
     const { facade, figures } = this.options;
+    const known = figures?.() ?? null;
+    if (!known) return facade.metrics();
     const { name, cluster } = facade.report();
     const labels = { cluster: cluster?.name ?? '', node: name };
-    return `${await facade.metrics()}\n${await renderFigures(figures?.() ?? null, labels)}`;
+    return `${await facade.metrics()}\n${await renderFigures(known, labels)}`;
   }
 
   private async health(path: HealthPath, url: URL): Promise<Answer> {

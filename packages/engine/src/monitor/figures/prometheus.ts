@@ -3,12 +3,12 @@ import { type NodeFiguresTold, nodeMetricNames, nodeMetrics } from '../../contra
 
 /** The figures of a node as Prometheus text; one that could not be measured is missing. */
 export async function renderFigures(
-  told: NodeFiguresTold | null,
+  told: NodeFiguresTold,
   labels: { cluster: string; node: string },
 ): Promise<string> {
   const registry = new Registry();
   for (const name of nodeMetricNames) {
-    const value = told?.figures[name];
+    const value = told.figures[name];
     if (value === undefined) continue;
     const options = { name: prometheusName(name), help: nodeMetrics[name], labelNames: ['cluster', 'node'] };
     new Gauge({ ...options, registers: [registry] }).set(labels, value);
