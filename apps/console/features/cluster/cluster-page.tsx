@@ -58,6 +58,9 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
             <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/backups`}>
               Backups
             </Link>
+            <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/restore`}>
+              Restore
+            </Link>
             <AddNode onChoose={setIntent} />
             <ClusterMenu onChoose={setIntent} />
           </>

@@ -29,6 +29,7 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'close-look': 'reversible',
   'create-restore-point': 'reversible',
   'hold-backup': 'reversible',
+  'note-backup': 'reversible',
   'schedule-operation': 'disruptive',
   'unschedule-operation': 'reversible',
 };
@@ -91,6 +92,8 @@ export function titleOf(intent: Intent): string {
       return `Set the restore point ${intent.name}`;
     case 'hold-backup':
       return intent.note === null ? `Let ${intent.label} go again` : `Hold ${intent.label}`;
+    case 'note-backup':
+      return intent.note === null ? `Take the note of ${intent.label} away` : `Note on ${intent.label}`;
     case 'set-durability':
       return `Change the durability to ${intent.durability.mode} ${intent.durability.strictness}`;
   }
@@ -104,7 +107,7 @@ export function commandOf(intent: Intent): string {
     case 'remove-node':
       return `quantadb node remove ${intent.node}`;
     case 'configure-backup':
-      return 'quantadb backup configure';
+      return configureCommand(intent);
     case 'start-backup':
       return intent.work.kind === 'backup'
         ? `quantadb backup now --type ${intent.work.type}`
@@ -119,6 +122,8 @@ export function commandOf(intent: Intent): string {
       return intent.note === null
         ? `quantadb backup release ${intent.label}`
         : `quantadb backup hold ${intent.label} '${intent.note}'`;
+    case 'note-backup':
+      return `quantadb backup note ${intent.label} '${intent.note ?? ''}'`;
     case 'switchover':
       return `quantadb switchover${intent.to ? ` --to ${intent.to}` : ''}`;
     case 'set-maintenance':
@@ -151,6 +156,34 @@ export function commandOf(intent: Intent): string {
     case 'set-node':
       return `quantadb node set ${intent.node} ${nodeOptions(intent.change)}`;
   }
+}
+
+type Configure = Extract<Intent, { kind: 'configure-backup' }>;
+
+/** Secrets are left out: a terminal takes them from its environment. */
+function configureCommand({
+  repository,
+  schedules,
+  retention,
+  drills,
+  impact,
+  archiveTimeoutSeconds,
+}: Configure) {
+  const options = [
+    repository?.type === 'posix' ? `--path ${repository.path}` : '',
+    repository?.type === 's3'
+      ? `--s3-bucket ${repository.bucket} --s3-endpoint ${repository.endpoint} --s3-region ${repository.region} --path ${repository.path}`
+      : '',
+    schedules && schedules.length > 0
+      ? `--schedule ${schedules.map(({ type, cron, timeZone }) => `"${type} ${cron} ${timeZone}"`).join(' ')}`
+      : '',
+    retention ? `--keep-fulls ${retention.fullCount}` : '',
+    retention?.days == null ? '' : `--keep-days ${retention.days}`,
+    drills ? `--drills ${drills === 'off' ? 'off' : `"${drills.cron} ${drills.timeZone}"`}` : '',
+    impact?.processes === undefined ? '' : `--processes ${impact.processes}`,
+    archiveTimeoutSeconds == null ? '' : `--archive-timeout ${archiveTimeoutSeconds}`,
+  ];
+  return ['quantadb backup configure', ...options.filter((option) => option !== '')].join(' ');
 }
 
 type NodeChange = Extract<Intent, { kind: 'set-node' }>['change'];

@@ -12,8 +12,9 @@ import type { Command } from './commands.ts';
  * Level 3: nodes have weights; operations can be scheduled.
  * Level 4: hosts that only route; settings of the routers; standbys cascade, or are delayed; a cluster can follow
  * another one.
+ * Level 5: notes on backups; more drills and verifications are remembered.
  */
-export const featureLevel = 4;
+export const featureLevel = 5;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
@@ -43,6 +44,7 @@ function levelOf(command: Command): number {
     case 'add-member':
       return command.member.kind === 'router' ? 4 : 1;
     case 'begin-operation':
+      if (command.operation.kind === 'note-backup') return 5;
       if (['create-standby-cluster', 'promote-cluster'].includes(command.operation.kind)) return 4;
       return command.operation.retryOf === undefined ? 1 : 2;
     default:

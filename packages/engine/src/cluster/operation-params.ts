@@ -1,5 +1,6 @@
 import { type ClusterState, hostKindSchema, type Member, type Operation } from '../contract/cluster-state.ts';
 import type { FreshRequest } from '../contract/operations.ts';
+import type { RestoreClusterRequest } from '../contract/restore.ts';
 import { configureParams, workParams } from './backup-steps.ts';
 import type { StepContext } from './operation-runner.ts';
 
@@ -68,12 +69,7 @@ export function operationParams(
     case 'set-durability':
       return { ...request.durability };
     case 'restore-cluster':
-      return {
-        cluster: request.cluster,
-        stanza: request.source.stanza,
-        path: request.source.repository.path,
-        target: JSON.stringify(request.target),
-      };
+      return restoreParams(request);
     case 'create-standby-cluster':
       return { cluster: request.cluster, source: placeWords(request.source) };
     case 'promote-cluster':
@@ -97,6 +93,7 @@ export function operationParams(
     case 'unschedule-operation':
       return { id: request.id };
     case 'hold-backup':
+    case 'note-backup':
       return { label: request.label, note: request.note };
   }
 }
@@ -115,6 +112,13 @@ function hostParams({
     apiPort: addresses.api.port,
     postgresHost: addresses.postgres?.host ?? null,
     postgresPort: addresses.postgres?.port ?? null,
+  };
+}
+
+function restoreParams({ cluster, source, target }: RestoreClusterRequest): Operation['params'] {
+  return {
+    ...{ cluster, stanza: source.stanza, path: source.repository.path },
+    target: JSON.stringify(target),
   };
 }
 

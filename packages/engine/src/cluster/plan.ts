@@ -103,6 +103,7 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
     case 'close-look':
     case 'create-restore-point':
     case 'hold-backup':
+    case 'note-backup':
       return planBackup(input, base, request);
     case 'rolling-restart': {
       const candidate = bestCandidate(input);
