@@ -209,10 +209,8 @@ function Body({ clusterId, overview, onOpen, onChoose }: BodyProps) {
           {config ? <SchedulesPanel clusterId={clusterId} config={config} /> : null}
         </div>
       </div>
-      <div className="grid items-start gap-4 lg:grid-cols-2">
-        {repository ? <ArchivePanel repository={repository} /> : null}
-        <JobsTable jobs={overview.pastJobs} />
-      </div>
+      {repository ? <ArchivePanel repository={repository} /> : null}
+      <JobsTable jobs={overview.pastJobs} />
     </>
   );
 }

@@ -34,6 +34,10 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'unschedule-operation': 'reversible',
 };
 
+const backupWords = {
+  ...{ full: 'a full backup', diff: 'a differential backup', incr: 'an incremental backup' },
+};
+
 const workTitles = {
   look: 'Restore into a scratch server for a look',
 
@@ -82,7 +86,7 @@ export function titleOf(intent: Intent): string {
       return 'Change the backup settings';
     case 'start-backup':
       return intent.work.kind === 'backup'
-        ? `Make a ${intent.work.type} backup`
+        ? `Make ${backupWords[intent.work.type]}`
         : workTitles[intent.work.kind];
     case 'close-look':
       return 'Close the copy that is open for a look';

@@ -139,7 +139,7 @@ function Chooser({
         <div className="flex flex-col gap-4">
           {draft.kind === 'time' ? (
             <>
-              <Chosen line={line} atMs={draft.atMs} />
+              <Chosen line={line} atMs={draft.atMs} hasEvents={hasEvents} />
               <TimeSlider
                 line={line}
                 atMs={draft.atMs}
@@ -149,9 +149,6 @@ function Chooser({
               />
             </>
           ) : null}
-          {hasEvents ? null : (
-            <p className="text-warning text-xs">Failovers could not be read: none is marked.</p>
-          )}
           {may.operate ? (
             <TargetForm
               draft={draft}
@@ -179,7 +176,7 @@ function Chooser({
   );
 }
 
-function Chosen({ line, atMs }: { line: TimeLine; atMs: number }) {
+function Chosen({ line, atMs, hasEvents }: { line: TimeLine; atMs: number; hasEvents: boolean }) {
   const times = useTimes();
   const standing = stretchAt(line, atMs);
   return (
@@ -188,6 +185,9 @@ function Chosen({ line, atMs }: { line: TimeLine; atMs: number }) {
       <Status tone={standing?.kind === 'restorable' ? 'good' : 'critical'}>
         {standing?.words ?? 'Before the first backup that can be restored'}
       </Status>
+      {hasEvents ? null : (
+        <span className="text-warning text-xs">Failovers could not be read: none is marked.</span>
+      )}
     </div>
   );
 }

@@ -1,4 +1,3 @@
-import { Mark as Shape, type Tone } from '@quantadb/ui/patterns/status';
 import { Button } from '@quantadb/ui/primitives/button';
 import { classes } from '@quantadb/ui/primitives/classes';
 import { useTimes } from '../../lib/time.ts';
@@ -17,7 +16,6 @@ const bands: Record<Stretch['kind'], string> = {
   gap: 'bg-critical-soft border-critical border-y-2 border-dashed',
   'not-archived': 'bg-muted-soft border-line-strong border-y-2 border-dotted',
 };
-const markTones: Record<Mark['kind'], Tone> = { failover: 'warning', point: 'working', backup: 'muted' };
 const markInks: Record<Mark['kind'], string> = {
   failover: 'border-warning border-dashed',
   point: 'border-accent',
@@ -175,7 +173,7 @@ function Legend({ line }: { line: TimeLine }) {
         .filter((kind) => kinds.has(kind))
         .map((kind) => (
           <span key={kind} className="inline-flex items-center gap-1.5">
-            <Shape tone={markTones[kind]} />
+            <span aria-hidden className={classes('inline-block h-3 border-l-2', markInks[kind])} />
             {markWords[kind]}
           </span>
         ))}
