@@ -31,7 +31,7 @@ export function factsOf(overview: Overview, nowMs: number): Fact[] {
 
 export interface RecoveryPoint {
   tone: Tone;
-  /** Since the newest commit that could be restored; null: not known, or there is none. */
+  /** Since the repository was last known to be whole: its newest commit, or the arrival of its newest WAL; null: unknown. */
   ageMs: number | null;
   /** How old it may be while everything goes as agreed. */
   limitMs: number;
@@ -51,18 +51,19 @@ export function recoveryPointOf(
   if (!repository) return { ...base, tone: 'critical', words: problem ?? 'The repository cannot be read.' };
   if (!repository.newest)
     return { ...base, tone: 'critical', words: 'Nothing could be restored: no backup is complete.' };
-  const { atMs, lsn } = repository.newest;
-  const ageMs = atMs === null ? null : Math.max(0, nowMs - atMs);
-  const arrivedMs = archiving?.lastAtMs == null ? null : nowMs - archiving.lastAtMs;
-  const isArriving = archiving?.failingSinceMs === null && arrivedMs !== null && arrivedMs <= limitMs;
-  if (isArriving || (ageMs !== null && ageMs <= limitMs)) {
-    const quiet = 'What was committed before its newest WAL is safe; nothing newer may have been written.';
-    const words = ageMs !== null && ageMs <= limitMs ? 'WAL reaches the repository as agreed.' : quiet;
-    return { tone: 'good', ageMs, limitMs, words };
-  }
-  const since = ageMs === null ? `position ${lsn}` : `${ageText(ageMs)} ago`;
-  const tone = ageMs !== null && ageMs <= 3 * limitMs ? 'warning' : 'critical';
-  return { tone, ageMs, limitMs, words: `Commits since ${since} would be lost with the hosts.` };
+  const known = [repository.newest.atMs, archiving?.failingSinceMs === null ? archiving.lastAtMs : null];
+  const ages = known.filter((each) => each !== null).map((each) => Math.max(0, nowMs - each));
+  if (ages.length === 0)
+    return {
+      ...base,
+      tone: 'warning',
+      words: `Restorable up to ${repository.newest.lsn}; of when that is nobody knows.`,
+    };
+  const ageMs = Math.min(...ages);
+  if (ageMs <= limitMs)
+    return { tone: 'good', ageMs, limitMs, words: 'WAL reaches the repository as agreed.' };
+  const words = `What was committed in the last ${ageText(ageMs)} would be lost with the hosts.`;
+  return { tone: ageMs <= 3 * limitMs ? 'warning' : 'critical', ageMs, limitMs, words };
 }
 
 export function archivingOf({ archiving: seen }: Overview, nowMs: number): Fact {

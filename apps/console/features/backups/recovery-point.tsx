@@ -18,7 +18,7 @@ export function RecoveryPointPanel({ overview }: { overview: Overview }) {
     <Panel title="Recovery point">
       <div className="flex flex-wrap items-center gap-x-6 gap-y-3">
         <Gauge
-          label="Age of the newest commit that can be restored"
+          label="Time since WAL last reached the repository"
           value={point.ageMs}
           max={point.limitMs * 4}
           limit={point.limitMs}
@@ -29,7 +29,9 @@ export function RecoveryPointPanel({ overview }: { overview: Overview }) {
           <Status tone={point.tone}>{point.words}</Status>
           <Status tone={archiving.tone}>{`Archiving: ${archiving.text}`}</Status>
           <p className="text-ink-faint text-xs">
-            {newestMs === null ? '' : `Restorable up to ${times.moment(newestMs)}. `}
+            {newestMs === null
+              ? ''
+              : `The newest commit that can be restored is of ${times.moment(newestMs)}. `}
             The mark stands at {ageText(point.limitMs)}: the archive timeout, and the time to copy.
           </p>
         </div>
