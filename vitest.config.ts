@@ -38,7 +38,11 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'unit',
-          include: ['{apps,packages}/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
+          include: [
+            '{apps,packages}/*/src/**/*.test.ts',
+            'apps/console/{features,lib}/**/*.test.ts',
+            'scripts/**/*.test.ts',
+          ],
           exclude: ['**/*.real.test.ts', '**/node_modules/**', '**/dist/**'],
           testTimeout: 30_000,
           // Otherwise one core is left idle.

@@ -179,6 +179,67 @@ test('changes parameters by click, shows what waits for a restart, and takes one
   await page.goBack();
 });
 
+const passphrase = 'kept somewhere else too';
+
+test('sets up backups by click, makes one and sees it arrive', async () => {
+  await page.getByRole('link', { name: 'Backups' }).click();
+  await page.getByRole('link', { name: 'Set up backups' }).click();
+  await page.getByLabel('Directory').fill(await system.directoryForPostgres('backups'));
+  await page.getByLabel('Passphrase', { exact: true }).fill(passphrase);
+  await page.getByLabel('Passphrase again').fill(passphrase);
+  await expect(page.getByText('every Sunday at 01:30, by the clocks of')).toBeVisible();
+  await page.getByRole('button', { name: 'Review the set-up…' }).click();
+  await expect(page.getByText('Back up to the directory')).toBeVisible({ timeout: 20_000 });
+  await confirm('Change the backup settings');
+  await page.getByRole('link', { name: 'Backups' }).click();
+  const begin = page.getByRole('button', { name: 'Back up now' });
+  await expect(begin).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('All operations')).toBeVisible({ timeout: 60_000 });
+  await begin.click();
+  await page.getByRole('menuitem', { name: 'Full backup…' }).click();
+  await confirm('Make a full backup');
+  const stored = page.getByRole('region', { name: 'Backups' });
+  await expect(stored.getByText('restorable')).toBeVisible({ timeout: 90_000 });
+  await stored.getByRole('button', { name: /^\d{8}-\d{6}F$/ }).click();
+  await expect(page.getByRole('dialog').getByText('nothing: it is whole')).toBeVisible();
+  await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
+  expect(await page.content()).not.toContain(passphrase);
+});
+
+test('goes back to a moment before rows were deleted, for a look', async () => {
+  await system.sql("CREATE TABLE kept (what text); INSERT INTO kept VALUES ('before')");
+  // A backup that has just ended counts from the next second on.
+  await page.waitForTimeout(1500);
+  const moment = new Date().toISOString().slice(0, 23).replace('T', ' ');
+  await page.waitForTimeout(100);
+  await system.sql("DELETE FROM kept; INSERT INTO kept VALUES ('after')");
+  await system.command(['backup', 'point', 'after', '--yes']);
+  await page.getByRole('link', { name: 'Restore…' }).click();
+  await expect(page.getByRole('slider', { name: 'Moment to restore to' })).toBeVisible({ timeout: 30_000 });
+  await page.getByLabel('Exact time').fill('2020-01-01 00:00:00Z');
+  await page.getByRole('button', { name: 'Plan the restore' }).click();
+  await expect(page.getByText('That is before the first backup')).toBeVisible({ timeout: 30_000 });
+  await page.getByLabel('Exact time').fill(`${moment}Z`);
+  const look = page.getByRole('button', { name: 'Open it for a look…' });
+  await expect(async () => {
+    await page.getByRole('button', { name: 'Plan the restore' }).click();
+    await expect(look).toBeVisible({ timeout: 5000 });
+  }).toPass({ timeout: 40_000 });
+  await look.click();
+  await confirm('Restore into a scratch server for a look');
+  const line = page.getByText(/^psql -h /);
+  await expect(line).toBeVisible({ timeout: 90_000 });
+  const [, host = '', port = '', user = ''] =
+    /-h (\S+) -p (\d+) -U (\S+)/.exec((await line.textContent()) ?? '') ?? [];
+  const rows = await system.askSocket({ host, port: Number(port), user }, 'SELECT what FROM kept');
+  expect(rows).toEqual([{ what: 'before' }]);
+  await page.getByRole('button', { name: 'Close…' }).click();
+  await confirm('Close the copy that is open for a look');
+  await expect(line).toBeHidden({ timeout: 30_000 });
+  await page.goto(system.url);
+  await page.getByRole('heading', { name: 'demo' }).click();
+});
+
 test('switches over to the node that was chosen, for a reason', async () => {
   const before = (await system.primary()).name;
   const target = before === 'node-3' ? 'node-2' : 'node-3';
@@ -230,6 +291,8 @@ for (const theme of ['light', 'dark'] as const) {
       `${cluster}/metrics`,
       `${cluster}/router`,
       `${cluster}/backups`,
+      `${cluster}/backups/settings`,
+      `${cluster}/restore`,
       `${cluster}/parameters`,
       '/hosts',
       '/audit',
@@ -241,6 +304,10 @@ for (const theme of ['light', 'dark'] as const) {
       if (path.endsWith('/parameters'))
         await expect(page.getByLabel('Search')).toBeVisible({ timeout: 20_000 });
       if (path.endsWith('/metrics')) await expectFigures();
+      if (path.endsWith('/restore'))
+        await expect(page.getByLabel('Moment to restore to')).toBeVisible({ timeout: 30_000 });
+      if (path.endsWith('/backups'))
+        await expect(page.getByText('Stored backups')).toBeVisible({ timeout: 30_000 });
       const { violations } = await new AxeBuilder({ page }).analyze();
       const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
       const found = serious.map(

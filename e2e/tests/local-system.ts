@@ -68,6 +68,14 @@ export class LocalSystem {
     return JSON.parse(stdout);
   }
 
+  /** A directory that PostgreSQL may write into. */
+  async directoryForPostgres(name: string): Promise<string> {
+    const path = join(this.home, name);
+    const owner = process.getuid?.() === 0 ? ['-o', 'postgres', '-g', 'postgres'] : [];
+    await run('install', ['-d', ...owner, path]);
+    return path;
+  }
+
   /** What a command of `quantadb` prints. */
   async command(args: string[]): Promise<string> {
     return (await run(process.execPath, [command, ...args], { env: this.environment })).stdout;
@@ -93,6 +101,16 @@ export class LocalSystem {
   async killNode(name: string): Promise<void> {
     const { daemon, reaper, postgres } = (await this.node(name)).pids;
     for (const pid of [daemon, reaper, postgres]) if (pid) process.kill(pid, 'SIGKILL');
+  }
+
+  /** Asks a server on a socket of this machine, as its superuser. */
+  async askSocket(socket: { host: string; port: number; user: string }, text: string): Promise<unknown[]> {
+    const client = new pg.Client({ ...socket, database: 'app' });
+    client.on('error', () => undefined);
+    await client.connect();
+    const { rows } = await client.query(text);
+    await client.end();
+    return rows;
   }
 
   async sql(text: string): Promise<void> {

@@ -15,6 +15,8 @@ export interface Times {
   clock(atMs: number): string;
   /** 23 Nov 2026, 14:05:09 */
   moment(at: string | number): string;
+  /** The zone that the above are in, by its IANA name. */
+  zone: string;
 }
 
 export function useTimes(): Times {
@@ -25,5 +27,16 @@ export function useTimes(): Times {
   return {
     clock: (atMs) => clock.format(atMs),
     moment: (at) => `${moment.format(new Date(at))}${zone === 'UTC' ? ' UTC' : ''}`,
+    zone: zone === 'UTC' ? 'UTC' : moment.resolvedOptions().timeZone,
   };
+}
+
+/** 23 Nov 2026, 14:05 by the clocks of a place. */
+export function momentIn(atMs: number, timeZone: string): string {
+  try {
+    const format = { dateStyle: 'medium', timeStyle: 'short', timeZone } as const;
+    return new Intl.DateTimeFormat('en-GB', format).format(atMs);
+  } catch {
+    return new Date(atMs).toISOString();
+  }
 }

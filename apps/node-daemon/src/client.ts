@@ -8,7 +8,13 @@ import {
   type OperationStart,
   operationPlanSchema,
 } from '@quantadb/engine/contract/operations';
-import { type RestoreQuestion, restorePlanningSchema } from '@quantadb/engine/contract/restore';
+import {
+  type RestoreInto,
+  type RestoreIntoStart,
+  type RestoreQuestion,
+  restoreIntoPlanSchema,
+  restorePlanningSchema,
+} from '@quantadb/engine/contract/restore';
 import { settingsOverviewSchema } from '@quantadb/engine/contract/settings-view';
 import { clusterStatusSchema, hostStatusSchema } from '@quantadb/engine/contract/status';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
@@ -91,6 +97,21 @@ export class DaemonClient {
   planRestore(question: RestoreQuestion) {
     const schema = restorePlanningSchema;
     return this.call({ path: '/api/restore/plan', schema, body: question, deadlineMs: repositoryDeadlineMs });
+  }
+
+  /** A moment of this daemon's cluster as a new cluster on another host. */
+  planRestoreInto(request: RestoreInto) {
+    return this.call({
+      ...{ path: '/api/restore/into/plan', schema: restoreIntoPlanSchema, body: request },
+      deadlineMs: repositoryDeadlineMs,
+    });
+  }
+
+  startRestoreInto(start: RestoreIntoStart) {
+    const schema = z.object({ operationId: z.string() });
+    return this.call({
+      ...{ path: '/api/restore/into', schema, body: start, deadlineMs: repositoryDeadlineMs },
+    });
   }
 
   plan(request: OperationRequest) {

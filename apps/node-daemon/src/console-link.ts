@@ -176,7 +176,11 @@ export class ConsoleLink {
       case 'settings':
         return facade.settings();
       case 'planRestore':
-        return facade.planRestore(linkMethods.planRestore.input.parse(input));
+        return facade.restores.plan(linkMethods.planRestore.input.parse(input));
+      case 'planRestoreInto':
+        return facade.restores.planInto(linkMethods.planRestoreInto.input.parse(input));
+      case 'startRestoreInto':
+        return facade.restores.startInto(linkMethods.startRestoreInto.input.parse(input));
     }
   }
 }

@@ -70,6 +70,19 @@ function restore(via: string, name: string, target: RestoreTarget, cipherPass = 
   return cluster.run(via, { kind: 'restore-cluster', cluster: name, source, target });
 }
 
+/** By a member that is asked: it knows the secrets, and the host is told them by it alone. */
+async function copyOnto(name: string, newName: string, target: RestoreTarget) {
+  const host = { name, addresses: cluster.host(name).config.addresses };
+  const { client } = cluster.host('node-2');
+  const wanted = { host, cluster: newName, target };
+  const { planning, plan } = await client.planRestoreInto(wanted);
+  expect(planning.ok).toBe(true);
+  expect(plan?.summary).toContain(`Found cluster ${newName} on ${name}`);
+  const start = { ...wanted, planHash: plan?.hash ?? '', requestedBy: 'test', reason: '' };
+  const { operationId } = await client.startRestoreInto(start);
+  return cluster.endOf(name, operationId, 'restore-cluster');
+}
+
 async function contentOf(name: string): Promise<Content> {
   const client = await cluster.connect(name);
   try {
@@ -94,6 +107,12 @@ test('a restore to a moment that is not possible is refused before anything is d
 });
 
 test('the plan says which backup, which timeline and what is lost', async () => {
+  const impossible = { kind: 'lsn', lsn: 'FFFF/0', inclusive: true, timeline: null } as const;
+  const host = { name: 'spare-1', addresses: cluster.host('spare-1').config.addresses };
+  const asked = { host, cluster: 'copy', target: impossible };
+  expect(await cluster.host('node-1').client.planRestoreInto(asked)).toMatchObject({
+    ...{ planning: { ok: false }, plan: null },
+  });
   const planned = await cluster
     .host('node-1')
     .client.planRestore({ source: null, target: { kind: 'name', name: 'before the release' } });
@@ -103,7 +122,7 @@ test('the plan says which backup, which timeline and what is lost', async () => 
 
 test('a copy as of a moment is a cluster of its own, beside the one it came from', async () => {
   const target = { kind: 'time', atMs: (at.first?.atMs ?? 0) + 1, inclusive: true } as const;
-  const operation = await restore('spare-1', 'copy', target);
+  const operation = await copyOnto('spare-1', 'copy', target);
   expect(operation.steps.map((step) => step.state)).toEqual(['done', 'done', 'done']);
   const { hash, rows } = at.first ?? { hash: '', rows: 0 };
   expect(await contentOf('spare-1')).toEqual({ hash, rows });

@@ -1,43 +1,81 @@
 'use client';
 
+import { Stale } from '@quantadb/ui/patterns/stale';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Status } from '@quantadb/ui/patterns/status';
 import { Button } from '@quantadb/ui/primitives/button';
+import { Menu } from '@quantadb/ui/primitives/menu';
 import { Panel } from '@quantadb/ui/primitives/panel';
-import { useQuery } from '@tanstack/react-query';
+import { ChevronDown } from 'lucide-react';
+import Link from 'next/link';
+import { parseAsString, useQueryState } from 'nuqs';
 import { useState } from 'react';
-import { useTimes } from '../../lib/time.ts';
-import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { useCluster, useNow } from '../../lib/live.tsx';
 import type { Intent } from '../operations/intent.ts';
 import { OperationDialog } from '../operations/operation-dialog.tsx';
+import { RunningOperation } from '../operations/running-operation.tsx';
 import { useMay } from '../shell/me.ts';
+import { ArchivePanel } from './archive-panel.tsx';
+import { BackupDetail } from './backup-detail.tsx';
 import { BackupsTable } from './backups-table.tsx';
+import { Calendar } from './calendar.tsx';
+import { Drills } from './drills-chart.tsx';
 import { JobsTable } from './jobs-table.tsx';
-import { factsOf, findingsOf, type Job, jobTitle, type Overview } from './prepare.ts';
-import { RestorePlanner } from './restore-planner.tsx';
+import { OpenLook } from './open-look.tsx';
+import { useBackups } from './overview.ts';
+import { factsOf, findingsOf, type Job, type Overview, staleAfterMs } from './prepare.ts';
+import { RecoveryPointPanel } from './recovery-point.tsx';
+import { RunningJob } from './running-job.tsx';
+import { SchedulesPanel } from './schedules-panel.tsx';
 
-const refetchMs = 5000;
-const refetchBusyMs = 1500;
+const factsTickMs = 5000;
 
 /** Whether the cluster could be restored, to which moments, and when that was last proven. */
 export function BackupsPage({ clusterId }: { clusterId: string }) {
-  const trpc = useTRPC();
+  const { heard } = useCluster(clusterId);
   const [intent, setIntent] = useState<Intent | null>(null);
-  const overview = useQuery({
-    ...trpc.backups.get.queryOptions({ clusterId }),
-    refetchInterval: ({ state }) => (state.data?.job ? refetchBusyMs : refetchMs),
-  });
-  const { data } = overview;
-  if (!data && overview.error)
-    return <Failed {...problemOf(overview.error)} onRetry={() => void overview.refetch()} />;
-  if (!data) return <Loading label="Loading the backups" />;
+  const [opened, setOpened] = useQueryState('backup', parseAsString);
+  const { overview, problem, retry, ageMs } = useBackups(clusterId);
+  const open = overview?.repository?.backups.find(({ label }) => label === opened);
   return (
     <>
       <div className="flex flex-wrap items-center justify-between gap-2">
-        <h1 className="font-semibold text-xl">Backups</h1>
-        {data.config ? <Actions job={data.job} onChoose={setIntent} /> : null}
+        <div className="flex flex-wrap items-baseline gap-x-3">
+          <h1 className="font-semibold text-xl">Backups</h1>
+          <Link className="text-accent text-sm" href={`/c/${clusterId}`}>
+            of {heard?.status.name ?? 'the cluster'}
+          </Link>
+        </div>
+        {overview?.config ? <Actions clusterId={clusterId} job={overview.job} onChoose={setIntent} /> : null}
       </div>
-      {data.config ? <Body clusterId={clusterId} overview={data} onChoose={setIntent} /> : <Unconfigured />}
+      {problem ? <Failed {...problem} onRetry={retry} /> : null}
+      {!overview && !problem ? <Loading label="Reading the repository" rows={6} /> : null}
+      {overview ? (
+        <Stale ageMs={ageMs} afterMs={staleAfterMs}>
+          <div className="flex flex-col gap-4">
+            <RunningOperation clusterId={clusterId} />
+            {overview.config ? (
+              <Body
+                clusterId={clusterId}
+                overview={overview}
+                onOpen={(label) => void setOpened(label)}
+                onChoose={setIntent}
+              />
+            ) : (
+              <Unconfigured clusterId={clusterId} />
+            )}
+          </div>
+        </Stale>
+      ) : null}
+      {overview && open && !intent ? (
+        <BackupDetail
+          overview={overview}
+          backup={open}
+          onOpen={(label) => void setOpened(label)}
+          onChoose={setIntent}
+          onClose={() => void setOpened(null)}
+        />
+      ) : null}
       {intent ? (
         <OperationDialog clusterId={clusterId} intent={intent} onClose={() => setIntent(null)} />
       ) : null}
@@ -45,62 +83,107 @@ export function BackupsPage({ clusterId }: { clusterId: string }) {
   );
 }
 
-function Unconfigured() {
+function Unconfigured({ clusterId }: { clusterId: string }) {
+  const may = useMay();
   return (
     <Panel>
       <Empty title="This cluster has no backup repository">
-        <p>
-          Set one from a terminal; the passphrase comes from the environment, so that no history keeps it:
+        {may.operate ? (
+          <p>
+            <Link
+              className="inline-flex min-h-8 items-center rounded-md border border-accent bg-accent px-3 py-1 font-medium text-[0.8125rem] text-accent-ink"
+              href={`/c/${clusterId}/backups/settings`}
+            >
+              Set up backups
+            </Link>
+          </p>
+        ) : null}
+        <p className="mt-3">
+          From a terminal; the passphrase comes from the environment, so that no history keeps it:
         </p>
-        <code className="mt-2 block text-xs">
+        <code className="mt-1 block text-xs">
           QUANTADB_BACKUP_PASSPHRASE=… quantadb backup configure --path /backups --schedule "full 30 1 * * 0"
-          "incr 30 1 * * 1-6"
         </code>
       </Empty>
     </Panel>
   );
 }
 
-function Actions({ job, onChoose }: { job: Job | null; onChoose(intent: Intent): void }) {
+const backupTypes = [
+  { type: 'full', words: 'Full backup…' },
+  { type: 'diff', words: 'Differential backup…' },
+  { type: 'incr', words: 'Incremental backup…' },
+] as const;
+
+function Actions({
+  clusterId,
+  job,
+  onChoose,
+}: {
+  clusterId: string;
+  job: Job | null;
+  onChoose(intent: Intent): void;
+}) {
   const may = useMay();
-  if (!may.operate) return null;
-  if (job)
-    return (
-      <Button tone="danger" onClick={() => onChoose({ kind: 'cancel-backup' })}>
-        Cancel
-      </Button>
-    );
   const start = (work: Extract<Intent, { kind: 'start-backup' }>['work']) => () =>
     onChoose({ kind: 'start-backup', work });
   return (
-    <div className="flex flex-wrap gap-2">
-      <Button tone="primary" onClick={start({ kind: 'backup', type: 'incr' })}>
-        Back up now
-      </Button>
-      <Button onClick={start({ kind: 'backup', type: 'full' })}>Full backup</Button>
-      <Button onClick={start({ kind: 'verify' })}>Verify</Button>
-      <Button onClick={start({ kind: 'drill' })}>Restore drill</Button>
+    <div className="flex flex-wrap items-center gap-2">
+      {may.operate && job ? (
+        <Button tone="danger" onClick={() => onChoose({ kind: 'cancel-backup' })}>
+          Cancel…
+        </Button>
+      ) : null}
+      {may.operate && !job ? (
+        <>
+          <Menu
+            trigger={
+              <Button tone="primary">
+                Back up now
+                <ChevronDown size={14} aria-hidden />
+              </Button>
+            }
+            items={backupTypes.map(({ type, words }) => {
+              return { label: words, onSelect: start({ kind: 'backup', type }) };
+            })}
+          />
+          <Button onClick={start({ kind: 'verify' })}>Verify…</Button>
+          <Button onClick={start({ kind: 'drill' })}>Restore drill…</Button>
+        </>
+      ) : null}
+      <PageLink href={`/c/${clusterId}/restore`}>Restore…</PageLink>
+      {may.operate ? <PageLink href={`/c/${clusterId}/backups/settings`}>Settings</PageLink> : null}
     </div>
   );
 }
 
-function Body({
-  clusterId,
-  overview,
-  onChoose,
-}: {
+function PageLink({ href, children }: { href: string; children: string }) {
+  return (
+    <Link
+      href={href}
+      className="inline-flex min-h-8 items-center rounded-md border border-line-strong bg-surface px-3 py-1 font-medium text-[0.8125rem] hover:bg-muted-soft"
+    >
+      {children}
+    </Link>
+  );
+}
+
+interface BodyProps {
   clusterId: string;
   overview: Overview;
+  onOpen(label: string): void;
   onChoose(intent: Intent): void;
-}) {
-  const { repository, job } = overview;
+}
+
+function Body({ clusterId, overview, onOpen, onChoose }: BodyProps) {
+  const { repository, job, config } = overview;
   const findings = [...findingsOf(overview.lastVerification), ...findingsOf(overview.lastDrill)];
   return (
     <>
-      <Facts overview={overview} />
       {job ? <RunningJob job={job} /> : null}
+      {overview.look ? <OpenLook look={overview.look} onChoose={onChoose} /> : null}
       {findings.length > 0 ? (
-        <Panel title="Found damaged">
+        <Panel title="Found damaged" className="border-critical">
           <ul className="list-disc pl-5 text-[0.8125rem]">
             {findings.slice(0, 20).map((finding) => (
               <li key={finding}>{finding}</li>
@@ -108,27 +191,35 @@ function Body({
           </ul>
         </Panel>
       ) : null}
-      {overview.look ? <OpenLook look={overview.look} onChoose={onChoose} /> : null}
-      <RestorePlanner clusterId={clusterId} overview={overview} onChoose={onChoose} />
-      <Panel title="Backups" isFlush>
+      <div className="grid items-stretch gap-4 lg:grid-cols-2">
+        <RecoveryPointPanel overview={overview} />
+        <Facts overview={overview} />
+      </div>
+      <Panel title="Stored backups" isFlush>
         {repository && repository.backups.length > 0 ? (
-          <BackupsTable repository={repository} onChoose={onChoose} />
+          <BackupsTable overview={overview} repository={repository} onOpen={onOpen} />
         ) : (
           <Empty title={overview.problem ?? 'There are no backups yet'} />
         )}
       </Panel>
       <div className="grid items-start gap-4 lg:grid-cols-2">
-        <NextRuns overview={overview} />
-        <JobsTable jobs={overview.pastJobs} />
+        <Calendar clusterId={clusterId} overview={overview} onOpen={onOpen} />
+        <div className="flex min-w-0 flex-col gap-4">
+          <Drills overview={overview} />
+          {config ? <SchedulesPanel clusterId={clusterId} config={config} /> : null}
+        </div>
       </div>
+      {repository ? <ArchivePanel repository={repository} /> : null}
+      <JobsTable jobs={overview.pastJobs} />
     </>
   );
 }
 
 function Facts({ overview }: { overview: Overview }) {
+  const nowMs = useNow(factsTickMs);
   return (
-    <dl className="grid gap-3 sm:grid-cols-2 lg:grid-cols-4">
-      {factsOf(overview, Date.now()).map((fact) => (
+    <dl className="grid gap-3 sm:grid-cols-2">
+      {factsOf(overview, nowMs).map((fact) => (
         <div key={fact.title} className="rounded-lg border border-line bg-surface p-3">
           <dt className="text-ink-faint text-xs">{fact.title}</dt>
           <dd className="mt-1 text-[0.8125rem]">
@@ -137,71 +228,5 @@ function Facts({ overview }: { overview: Overview }) {
         </div>
       ))}
     </dl>
-  );
-}
-
-function OpenLook({
-  look,
-  onChoose,
-}: {
-  look: NonNullable<Overview['look']>;
-  onChoose(intent: Intent): void;
-}) {
-  const times = useTimes();
-  const may = useMay();
-  const asOf = look.recoveredToMs === null ? look.label : times.moment(look.recoveredToMs);
-  return (
-    <Panel
-      title="Open for a look"
-      actions={may.operate ? <Button onClick={() => onChoose({ kind: 'close-look' })}>Close</Button> : null}
-    >
-      <p className="text-[0.8125rem]">
-        A copy as of {asOf} is open on {look.node} until {times.moment(look.untilMs)}. There, as root or
-        postgres:
-      </p>
-      <code className="mt-1 block overflow-x-auto text-xs">
-        psql -h {look.socketDir} -p {look.port} -U {look.user}
-      </code>
-    </Panel>
-  );
-}
-
-function RunningJob({ job }: { job: Job }) {
-  const title = jobTitle(job);
-  return (
-    <Panel title={`${title}${job.node ? ` on ${job.node}` : ''}`}>
-      <p className="text-[0.8125rem] text-ink-soft" aria-live="polite">
-        {job.state === 'waiting' ? `waits: ${job.detail || 'for a node'}` : job.detail}
-        {job.percent === null ? '' : ` · ${job.percent.toFixed(1)} %`}
-      </p>
-      <progress className="mt-2 h-2 w-full" max={100} value={job.percent ?? undefined} aria-label={title} />
-    </Panel>
-  );
-}
-
-function NextRuns({ overview }: { overview: Overview }) {
-  const times = useTimes();
-  return (
-    <Panel title="Schedules">
-      {overview.nextRuns.length === 0 ? (
-        <p className="text-ink-soft">Backups are made by hand only.</p>
-      ) : null}
-      <ul className="flex flex-col gap-3">
-        {overview.nextRuns.map(({ scheduleId, what, atMs }) => {
-          const schedule =
-            overview.config?.schedules.find((each) => each.id === scheduleId) ?? overview.config?.drills;
-          return (
-            <li key={scheduleId}>
-              <p className="font-medium text-[0.8125rem]">
-                {what} · <code>{schedule?.cron}</code> {schedule?.timeZone}
-              </p>
-              <p className="text-ink-soft text-xs">
-                Next: {atMs.map((each) => times.moment(each)).join(' · ')}
-              </p>
-            </li>
-          );
-        })}
-      </ul>
-    </Panel>
   );
 }

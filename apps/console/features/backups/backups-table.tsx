@@ -1,25 +1,47 @@
-import { Status } from '@quantadb/ui/patterns/status';
+import { bytesText } from '@quantadb/ui/charts/units';
+import { Badge, Status } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
-import { Button } from '@quantadb/ui/primitives/button';
 import { useTimes } from '../../lib/time.ts';
-import type { Intent } from '../operations/intent.ts';
-import { useMay } from '../shell/me.ts';
-import type { Repository, StoredBackup } from './prepare.ts';
+import {
+  holdNote,
+  type Overview,
+  personNote,
+  type Repository,
+  type StoredBackup,
+  verifiedOf,
+} from './prepare.ts';
 
-const holdNote = 'quantadb-hold';
-
-/** What is stored, why it stays and when it goes. */
+/** What is stored, why it stays and when it goes; each opens by a click. */
 export function BackupsTable({
+  overview,
   repository,
-  onChoose,
+  onOpen,
 }: {
+  overview: Overview;
   repository: Repository;
-  onChoose(intent: Intent): void;
+  onOpen(label: string): void;
 }) {
   const times = useTimes();
-  const may = useMay();
   const columns: Column<StoredBackup>[] = [
-    { key: 'label', header: 'Backup', cell: (row) => <code className="text-xs">{row.label}</code> },
+    {
+      key: 'label',
+      header: 'Backup',
+      cell: ({ label, notes }) => (
+        <span className="flex flex-col items-start gap-0.5">
+          <button
+            type="button"
+            className="font-mono text-accent text-xs underline"
+            onClick={() => onOpen(label)}
+          >
+            {label}
+          </button>
+          {notes[holdNote] ? <Badge tone="working">{`held: ${notes[holdNote]}`}</Badge> : null}
+          {notes[personNote] ? (
+            <span className="max-w-64 truncate text-ink-soft text-xs">{notes[personNote]}</span>
+          ) : null}
+        </span>
+      ),
+    },
     { key: 'type', header: 'Type', cell: (row) => row.type },
     { key: 'ended', header: 'Ended', cell: (row) => times.moment(row.stopMs) },
     {
@@ -27,39 +49,41 @@ export function BackupsTable({
       header: 'Database',
       isNumeric: true,
       isMinor: true,
-      cell: (row) => sizeText(row.databaseBytes),
+      cell: (row) => bytesText(row.databaseBytes),
     },
-    { key: 'stored', header: 'Stored', isNumeric: true, cell: (row) => sizeText(row.repositoryBytes) },
-    { key: 'state', header: 'State', cell: (row) => <State backup={row} /> },
-    { key: 'kept', header: 'Kept because', isMinor: true, cell: (row) => row.keptBecause.join(', ') },
-    { key: 'goes', header: 'Goes', isMinor: true, cell: (row) => goesText(row, times.moment) },
     {
-      key: 'hold',
-      header: '',
-      cell: (row) => {
-        if (!may.operate) return null;
-        const isHeld = Boolean(row.notes[holdNote]);
-        const note = isHeld ? null : `held by ${may.name}`;
-        return (
-          <Button tone="quiet" onClick={() => onChoose({ kind: 'hold-backup', label: row.label, note })}>
-            {isHeld ? 'Release' : 'Hold'}
-          </Button>
-        );
-      },
+      key: 'stored',
+      header: 'Stored',
+      isNumeric: true,
+      isMinor: true,
+      cell: (row) => bytesText(row.repositoryBytes),
     },
+    { key: 'state', header: 'State', cell: (row) => <BackupState backup={row} /> },
+    {
+      key: 'verified',
+      header: 'Verified',
+      isMinor: true,
+      cell: (row) => <Verified proof={verifiedOf(overview, row.label)} />,
+    },
+    { key: 'goes', header: 'Goes', isMinor: true, cell: (row) => goesText(row, times.moment) },
   ];
   const rows = [...repository.backups].reverse();
   return <Table caption="Backups" columns={columns} rows={rows} keyOf={(row) => row.label} />;
 }
 
-function State({ backup }: { backup: StoredBackup }) {
+function Verified({ proof }: { proof: ReturnType<typeof verifiedOf> }) {
+  const words = { good: 'yes', critical: 'damaged' };
+  return <Status tone={proof.tone}>{words[proof.tone as keyof typeof words] ?? 'not yet'}</Status>;
+}
+
+export function BackupState({ backup }: { backup: StoredBackup }) {
   if (backup.unusable !== null)
     return <Status tone="critical">{`cannot be restored: ${backup.unusable}`}</Status>;
   if (backup.hasPageErrors) return <Status tone="warning">holds damaged pages</Status>;
   return <Status tone="good">restorable</Status>;
 }
 
-function goesText({ goes }: StoredBackup, moment: (atMs: number) => string): string {
+export function goesText({ goes }: Pick<StoredBackup, 'goes'>, moment: (atMs: number) => string): string {
   if (goes === null) return 'with the next backup';
   switch (goes.kind) {
     case 'never':
@@ -69,11 +93,4 @@ function goesText({ goes }: StoredBackup, moment: (atMs: number) => string): str
     case 'after-fulls':
       return goes.fulls === 1 ? 'with the next full backup' : `after ${goes.fulls} more full backups`;
   }
-}
-
-export function sizeText(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  const value = bytes / 1024 ** power;
-  return `${value < 10 && power > 0 ? value.toFixed(1) : Math.round(value)} ${units[power]}`;
 }

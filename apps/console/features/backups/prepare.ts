@@ -17,36 +17,83 @@ export interface Fact {
   text: string;
 }
 
-const staleMs = 5 * 60_000;
+/** Reading a repository takes a while, so it is asked less often than a status. */
+export const staleAfterMs = 30_000;
+export const holdNote = 'quantadb-hold';
+export const personNote = 'quantadb-note';
+/** What an archive timeout is exceeded by until the segment has been copied. */
+const copyingMs = 30_000;
 const oldDrillMs = 35 * 86_400_000;
 
 export function factsOf(overview: Overview, nowMs: number): Fact[] {
-  return [
-    newest(overview, nowMs),
-    archiving(overview, nowMs),
-    drill(overview, nowMs),
-    verification(overview, nowMs),
-  ];
+  return [drill(overview, nowMs), verification(overview, nowMs), stored(overview), nextOf(overview, nowMs)];
 }
 
-function newest({ repository, problem }: Overview, nowMs: number): Fact {
-  const title = 'Restorable up to';
-  if (!repository) return { title, tone: 'critical', text: problem ?? 'unknown' };
-  const atMs = repository.newest?.atMs ?? null;
-  if (!repository.newest) return { title, tone: 'critical', text: 'nothing: no backup is complete' };
-  if (atMs === null) return { title, tone: 'warning', text: `position ${repository.newest.lsn}` };
-  const ageMs = nowMs - atMs;
-  return { title, tone: ageMs > staleMs ? 'warning' : 'good', text: `${ageText(ageMs)} ago` };
+export interface RecoveryPoint {
+  tone: Tone;
+  /** Since the repository was last known to be whole: its newest commit, or the arrival of its newest WAL; null: unknown. */
+  ageMs: number | null;
+  /** How old it may be while everything goes as agreed. */
+  limitMs: number;
+  words: string;
 }
 
-function archiving({ archiving: seen }: Overview, nowMs: number): Fact {
+/**
+ * What losing every host now would cost. A database that nobody writes to has no newer commit: then it is the arrival of WAL
+ * that tells that all is well.
+ */
+export function recoveryPointOf(
+  { repository, archiving, config, problem }: Overview,
+  nowMs: number,
+): RecoveryPoint {
+  const limitMs = (config?.archiveTimeoutSeconds ?? 60) * 1000 + copyingMs;
+  const base = { ageMs: null, limitMs };
+  if (!repository) return { ...base, tone: 'critical', words: problem ?? 'The repository cannot be read.' };
+  if (!repository.newest)
+    return { ...base, tone: 'critical', words: 'Nothing could be restored: no backup is complete.' };
+  const known = [repository.newest.atMs, archiving?.failingSinceMs === null ? archiving.lastAtMs : null];
+  const ages = known.filter((each) => each !== null).map((each) => Math.max(0, nowMs - each));
+  if (ages.length === 0)
+    return {
+      ...base,
+      tone: 'warning',
+      words: `Restorable up to ${repository.newest.lsn}; of when that is nobody knows.`,
+    };
+  const ageMs = Math.min(...ages);
+  if (ageMs <= limitMs)
+    return { tone: 'good', ageMs, limitMs, words: 'WAL reaches the repository as agreed.' };
+  const words = `What was committed in the last ${ageText(ageMs)} would be lost with the hosts.`;
+  return { tone: ageMs <= 3 * limitMs ? 'warning' : 'critical', ageMs, limitMs, words };
+}
+
+export function archivingOf({ archiving: seen }: Overview, nowMs: number): Fact {
   const title = 'Archiving';
   if (!seen) return { title, tone: 'warning', text: 'the primary does not say' };
-  const waiting = seen.waitingSegments > 0 ? `, ${seen.waitingSegments} segments wait` : '';
+  const count = seen.waitingSegments === 1 ? '1 segment waits' : `${seen.waitingSegments} segments wait`;
+  const waiting = seen.waitingSegments > 0 ? `, ${count}` : '';
   if (seen.failingSinceMs !== null)
     return { title, tone: 'critical', text: `fails for ${ageText(nowMs - seen.failingSinceMs)}${waiting}` };
   const last = seen.lastAtMs === null ? 'nothing yet' : `last segment ${ageText(nowMs - seen.lastAtMs)} ago`;
   return { title, tone: 'good', text: `${last}${waiting}` };
+}
+
+function stored({ repository }: Overview): Fact {
+  const title = 'Stored';
+  if (!repository) return { title, tone: 'muted', text: 'not known' };
+  const bad = repository.backups.filter(({ unusable }) => unusable !== null).length;
+  const count = repository.backups.length;
+  const text = `${count} ${count === 1 ? 'backup' : 'backups'}${bad > 0 ? `, ${bad} cannot be restored` : ''}`;
+  return { title, tone: count === 0 ? 'warning' : bad > 0 ? 'critical' : 'good', text };
+}
+
+function nextOf({ nextRuns }: Overview, nowMs: number): Fact {
+  const title = 'Next backup';
+  const next = nextRuns
+    .filter(({ what }) => what !== 'drill')
+    .flatMap(({ what, atMs }) => atMs.slice(0, 1).map((at) => ({ what, at })))
+    .sort((left, right) => left.at - right.at)[0];
+  if (!next) return { title, tone: 'warning', text: 'none: by hand only' };
+  return { title, tone: 'good', text: `${next.what} in ${ageText(Math.max(0, next.at - nowMs))}` };
 }
 
 function drill({ lastDrill }: Overview, nowMs: number): Fact {
@@ -91,53 +138,6 @@ export function findingsOf(job: Job | null): string[] {
   return [...gaps, ...found.wal.problems, ...backups, ...found.other];
 }
 
-export interface Band {
-  key: string;
-  tone: 'good' | 'muted';
-  leftPercent: number;
-  widthPercent: number;
-  fromMs: number;
-  toMs: number;
-}
-
-export interface TimeLine {
-  fromMs: number;
-  toMs: number;
-  bands: Band[];
-  marks: { key: string; label: string; leftPercent: number }[];
-}
-
-/** The stretches one can restore to on one line; null while there is none. */
-export function timeLineOf(overview: Overview): TimeLine | null {
-  const stretches = (overview.repository?.intervals ?? []).flatMap((each) =>
-    each.isAbandoned || each.toMs === null ? [] : [{ ...each, toMs: each.toMs }],
-  );
-  const [first] = stretches;
-  const last = stretches.at(-1);
-  if (!first || !last) return null;
-  const fromMs = first.fromMs;
-  const toMs = Math.max(last.toMs, fromMs + 1000);
-  const percent = (atMs: number) => (100 * (atMs - fromMs)) / (toMs - fromMs);
-  return {
-    fromMs,
-    toMs,
-    bands: stretches.map((each) => ({
-      ...{ key: `${each.timeline}-${each.fromLsn}`, tone: 'good', fromMs: each.fromMs, toMs: each.toMs },
-      ...{
-        leftPercent: percent(each.fromMs),
-        widthPercent: Math.max(0.5, percent(each.toMs) - percent(each.fromMs)),
-      },
-    })),
-    marks: overview.points
-      .filter((point) => point.atMs >= fromMs && point.atMs <= toMs)
-      .map((point) => ({
-        key: `${point.name}-${point.lsn}`,
-        label: point.name,
-        leftPercent: percent(point.atMs),
-      })),
-  };
-}
-
 export function jobTitle(job: Pick<Job, 'work'>): string {
   const { work } = job;
   if (work.kind === 'backup')
@@ -163,4 +163,53 @@ export function ageText(ms: number): string {
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
   return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
+}
+
+/** As far as percent and bytes tell: pgBackRest does not say how much it will copy. */
+export function totalBytesOf({ percent, bytesDone }: Pick<Job, 'percent' | 'bytesDone'>): number | null {
+  if (percent === null || bytesDone === null || percent < 1) return null;
+  return Math.round((100 * bytesDone) / percent);
+}
+
+export function timelineOf({ stopWal }: Pick<StoredBackup, 'stopWal'>): number {
+  return Number.parseInt(stopWal.slice(0, 8), 16);
+}
+
+export interface Proof {
+  tone: Tone;
+  text: string;
+  atMs: number | null;
+}
+
+/** Whether the files of a backup were read and compared since it was made. */
+export function verifiedOf(overview: Overview, label: string): Proof {
+  const seen = overview.lastVerification;
+  const found =
+    seen?.result?.kind === 'verify'
+      ? seen.result.verification.backups.find((each) => each.label === label)
+      : null;
+  if (!found) return { tone: 'muted', text: 'not yet', atMs: null };
+  const atMs = seen?.endedAtMs ?? null;
+  if (found.ok)
+    return { tone: 'good', text: `${found.valid} of ${found.checked} files are as they were written`, atMs };
+  return { tone: 'critical', text: found.problems.join('; ') || 'damaged', atMs };
+}
+
+/** The last drill that restored this very backup. */
+export function provenOf({ pastJobs }: Overview, label: string): Proof {
+  const job = pastJobs.findLast(({ result }) => result?.kind === 'drill' && result.drill.label === label);
+  if (job?.result?.kind !== 'drill') return { tone: 'muted', text: 'not yet', atMs: null };
+  const failed = findingsOf(job);
+  if (failed.length > 0) return { tone: 'critical', text: failed.join('; '), atMs: job.endedAtMs };
+  const seconds = Math.round((job.result.drill.restoreMs + job.result.drill.recoveryMs) / 1000);
+  return { tone: 'good', text: `restored and checked, in ${seconds} s`, atMs: job.endedAtMs };
+}
+
+/** What a backup needs, and what needs it. */
+export function relativesOf({ backups }: Repository, { label, references }: StoredBackup) {
+  const children = backups.filter((each) => each.label !== label && each.references.includes(label));
+  return {
+    parents: references.filter((each) => each !== label),
+    children: children.map((each) => each.label),
+  };
 }

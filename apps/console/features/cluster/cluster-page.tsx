@@ -49,18 +49,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
         title="Topology"
         actions={
           <>
-            <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/metrics`}>
-              Metrics
-            </Link>
-            <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/router`}>
-              Routers
-            </Link>
-            <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/parameters`}>
-              Parameters
-            </Link>
-            <Link className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/backups`}>
-              Backups
-            </Link>
+            <PageLinks clusterId={clusterId} />
             <AddNode onChoose={setIntent} />
             <ClusterMenu onChoose={setIntent} />
           </>
@@ -122,4 +111,20 @@ function Verdict({ status, ageMs }: { status: ClusterStatus; ageMs: number | nul
       {status.advice ? <p className="mt-1 text-ink-soft text-sm">{status.advice}</p> : null}
     </Stale>
   );
+}
+
+const pages = [
+  ['metrics', 'Metrics'],
+  ['router', 'Routers'],
+  ['parameters', 'Parameters'],
+  ['backups', 'Backups'],
+  ['restore', 'Restore'],
+] as const;
+
+function PageLinks({ clusterId }: { clusterId: string }) {
+  return pages.map(([path, title]) => (
+    <Link key={path} className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/${path}`}>
+      {title}
+    </Link>
+  ));
 }

@@ -30,8 +30,13 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'close-look': 'reversible',
   'create-restore-point': 'reversible',
   'hold-backup': 'reversible',
+  'note-backup': 'reversible',
   'schedule-operation': 'disruptive',
   'unschedule-operation': 'reversible',
+};
+
+const backupWords = {
+  ...{ full: 'a full backup', diff: 'a differential backup', incr: 'an incremental backup' },
 };
 
 const workTitles = {
@@ -82,7 +87,7 @@ export function titleOf(intent: Intent): string {
       return 'Change the backup settings';
     case 'start-backup':
       return intent.work.kind === 'backup'
-        ? `Make a ${intent.work.type} backup`
+        ? `Make ${backupWords[intent.work.type]}`
         : workTitles[intent.work.kind];
     case 'close-look':
       return 'Close the copy that is open for a look';
@@ -94,6 +99,8 @@ export function titleOf(intent: Intent): string {
       return intent.note === null ? `Let ${intent.label} go again` : `Hold ${intent.label}`;
     case 'set-own-durability':
       return `Change what commits of ${ownerWords(intent.change)} wait for`;
+    case 'note-backup':
+      return intent.note === null ? `Take the note of ${intent.label} away` : `Note on ${intent.label}`;
     case 'set-durability':
       return `Change the durability to ${intent.durability.mode} ${intent.durability.strictness}`;
   }
@@ -107,7 +114,7 @@ export function commandOf(intent: Intent): string {
     case 'remove-node':
       return `quantadb node remove ${intent.node}`;
     case 'configure-backup':
-      return 'quantadb backup configure';
+      return configureCommand(intent);
     case 'start-backup':
       return intent.work.kind === 'backup'
         ? `quantadb backup now --type ${intent.work.type}`
@@ -122,6 +129,8 @@ export function commandOf(intent: Intent): string {
       return intent.note === null
         ? `quantadb backup release ${intent.label}`
         : `quantadb backup hold ${intent.label} '${intent.note}'`;
+    case 'note-backup':
+      return `quantadb backup note ${intent.label} '${intent.note ?? ''}'`;
     case 'switchover':
       return `quantadb switchover${intent.to ? ` --to ${intent.to}` : ''}`;
     case 'set-maintenance':
@@ -168,6 +177,34 @@ export function ownerWords({ role, database }: Owner): string {
 function ownerOptions({ role, database }: Owner): string {
   const role_ = role === null ? '' : ` --role '${role}'`;
   return database === null ? role_ : `${role_} --database '${database}'`;
+}
+
+type Configure = Extract<Intent, { kind: 'configure-backup' }>;
+
+/** Secrets are left out: a terminal takes them from its environment. */
+function configureCommand({
+  repository,
+  schedules,
+  retention,
+  drills,
+  impact,
+  archiveTimeoutSeconds,
+}: Configure) {
+  const options = [
+    repository?.type === 'posix' ? `--path ${repository.path}` : '',
+    repository?.type === 's3'
+      ? `--s3-bucket ${repository.bucket} --s3-endpoint ${repository.endpoint} --s3-region ${repository.region} --path ${repository.path}`
+      : '',
+    schedules && schedules.length > 0
+      ? `--schedule ${schedules.map(({ type, cron, timeZone }) => `"${type} ${cron} ${timeZone}"`).join(' ')}`
+      : '',
+    retention ? `--keep-fulls ${retention.fullCount}` : '',
+    retention?.days == null ? '' : `--keep-days ${retention.days}`,
+    drills ? `--drills ${drills === 'off' ? 'off' : `"${drills.cron} ${drills.timeZone}"`}` : '',
+    impact?.processes === undefined ? '' : `--processes ${impact.processes}`,
+    archiveTimeoutSeconds == null ? '' : `--archive-timeout ${archiveTimeoutSeconds}`,
+  ];
+  return ['quantadb backup configure', ...options.filter((option) => option !== '')].join(' ');
 }
 
 type NodeChange = Extract<Intent, { kind: 'set-node' }>['change'];

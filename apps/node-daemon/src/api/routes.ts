@@ -3,7 +3,11 @@ import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
 import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
 import { operationRequestSchema, operationStartSchema } from '@quantadb/engine/contract/operations';
-import { restoreQuestionSchema } from '@quantadb/engine/contract/restore';
+import {
+  restoreIntoSchema,
+  restoreIntoStartSchema,
+  restoreQuestionSchema,
+} from '@quantadb/engine/contract/restore';
 import { renderFigures } from '@quantadb/engine/monitor/figures/prometheus';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
@@ -133,7 +137,16 @@ export class Routes {
         return json(await facade.start(parse(operationStartSchema, await readJson(request))), 202);
       case '/api/restore/plan':
         requireOperator(caller);
-        return json(await facade.planRestore(parse(restoreQuestionSchema, await readJson(request))));
+        return json(await facade.restores.plan(parse(restoreQuestionSchema, await readJson(request))));
+      case '/api/restore/into/plan':
+        requireOperator(caller);
+        return json(await facade.restores.planInto(parse(restoreIntoSchema, await readJson(request))));
+      case '/api/restore/into':
+        requireOperator(caller);
+        return json(
+          await facade.restores.startInto(parse(restoreIntoStartSchema, await readJson(request))),
+          202,
+        );
       case '/api/shutdown': {
         requireOperator(caller);
         const { postgres } = parse(shutdownSchema, await readJson(request));

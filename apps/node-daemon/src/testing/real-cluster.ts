@@ -151,15 +151,18 @@ export class RealCluster {
 
   /** Plan, confirm, follow to the end. A refusal or a failure throws with its reason. */
   async run(via: string, request: OperationRequest): Promise<Operation> {
+    return this.endOf(via, await this.start(via, request), request.kind);
+  }
+
+  async endOf(via: string, operationId: string, what: string): Promise<Operation> {
     const { client } = this.host(via);
-    const operationId = await this.start(via, request);
     const ended = async () => {
       const operations = await client.operations().catch(() => []);
       const operation = operations.find((each) => each.id === operationId);
       return operation && operation.state !== 'running' ? operation : undefined;
     };
-    const operation = await pollUntil(ended, { what: request.kind, timeoutMs: 120_000, intervalMs: 50 });
-    if (operation.state === 'failed') throw new Error(`${request.kind} failed: ${operation.error}`);
+    const operation = await pollUntil(ended, { what, timeoutMs: 120_000, intervalMs: 50 });
+    if (operation.state === 'failed') throw new Error(`${what} failed: ${operation.error}`);
     return operation;
   }
 

@@ -6,6 +6,7 @@ import { hostsRouter } from './hosts.ts';
 import { router } from './init.ts';
 import { operationsRouter } from './operations.ts';
 import { peopleRouter, setupRouter } from './people.ts';
+import { restoresRouter } from './restores.ts';
 import { tokensRouter } from './tokens.ts';
 
 export const appRouter = router({
@@ -16,6 +17,7 @@ export const appRouter = router({
   hosts: hostsRouter,
   operations: operationsRouter,
   people: peopleRouter,
+  restores: restoresRouter,
   setup: setupRouter,
   tokens: tokensRouter,
 });

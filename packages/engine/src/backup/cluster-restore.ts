@@ -54,7 +54,9 @@ export class ClusterRestore {
         },
       );
     return planRecovery({
-      ...{ target, repository, points: null, commitMs: null, nowMs, lastDrill: null },
+      ...{ target, repository, nowMs, lastDrill: null },
+      points: this.source.known?.points ?? null,
+      commitMs: this.source.known?.commitMs ?? null,
       segmentBytes: usualSegmentBytes,
     });
   }

@@ -3,7 +3,8 @@ import type { RepositoryView } from '../contract/backup-view.ts';
 import { parseHistory } from '../postgres/history-files.ts';
 import { buildCatalogue, type Catalogue, type RestorableInterval } from './catalogue.ts';
 import type { ArchiveListing, BackupEngine, Inventory } from './engine.ts';
-import { type KeepReason, planRetention, type RetentionPlan } from './retention.ts';
+import { planRetention, type RetentionPlan } from './retention.ts';
+import { reasonWords } from './retention-words.ts';
 import type { HistoryLine } from './wal-lines.ts';
 import type { WalMoments } from './wal-moments.ts';
 
@@ -124,24 +125,5 @@ export class RepositoryReader {
       found.set(Number.parseInt(name.slice(0, 8), 16), lines);
     }
     return found;
-  }
-}
-
-export function reasonWords(reason: KeepReason): string {
-  switch (reason.kind) {
-    case 'newest':
-      return 'the newest full backup';
-    case 'count':
-      return `full backup ${reason.rank} of those that are kept`;
-    case 'days':
-      return 'needed for the days that are kept';
-    case 'tier':
-      return `the ${reason.tier} one of ${reason.period}`;
-    case 'held':
-      return `held: ${reason.note}`;
-    case 'needed':
-      return `belongs to ${reason.by}`;
-    case 'unusable':
-      return 'kept for a look: it cannot be restored';
   }
 }

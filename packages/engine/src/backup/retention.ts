@@ -5,6 +5,8 @@ import type { StoredBackup } from './engine.ts';
 
 /** Notes of a backup that QuantaDB gives a meaning to. */
 export const holdNote = 'quantadb-hold';
+/** Whatever people wrote. */
+export const personNote = 'quantadb-note';
 
 export interface RetentionInput {
   backups: readonly StoredBackup[];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { BackupConfig } from '../contract/backup.ts';
+import type { BackupConfig, BackupWork } from '../contract/backup.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { demoState } from '../testing/demo-state.ts';
 import type { Command } from './commands.ts';
@@ -39,6 +39,16 @@ const assign = (id: string, attempt: number): Command => ({
 });
 
 describe('the settings', () => {
+  it('keep the secrets that are not given anew', () => {
+    const given = { cipherPass: 'a passphrase', s3Key: 'key', s3KeySecret: 'secret' };
+    const first = configAfter(demoState(), { ...request, secrets: given }) as BackupConfig;
+    const state = done(demoState(), { kind: 'set-backup', config: first, by: 'anna' });
+    const rotated = { cipherPass: null, s3Key: 'another', s3KeySecret: 'its secret' };
+    expect(configAfter(state, { ...request, secrets: rotated })?.secrets).toEqual({
+      ...{ cipherPass: 'a passphrase', s3Key: 'another', s3KeySecret: 'its secret' },
+    });
+  });
+
   it('replace exactly the ones they were made from', () => {
     const state = configured();
     const config = state.backup?.config as BackupConfig;
@@ -161,5 +171,31 @@ describe('the plan', () => {
     expect(planOf(input(demoState()), start).refusal).toContain('quantadb backup configure');
     expect(planOf(input(done(configured(), begin('j1'))), start).refusal).toContain('runs already');
     expect(planOf(input(configured()), start).refusal).toBeNull();
+  });
+});
+
+describe('past work', () => {
+  const run = (state: ClusterState, id: string, work: BackupWork): ClusterState => {
+    const begun = done(state, {
+      kind: 'begin-backup-job',
+      job: { ...{ id, work, trigger: 'person', scheduleId: null }, requestedBy: 'anna', reason: '' },
+      serves: [],
+    });
+    const end = { state: 'done' as const, detail: '', warnings: [], result: null };
+    return done(begun, { kind: 'end-backup-job', id, ...end });
+  };
+  const after = (level: number) => {
+    let state = { ...configured(), level };
+    state = { ...run(state, 'the drill', { kind: 'drill' }), level };
+    for (let at = 0; at < 60; at += 1)
+      state = { ...run(state, `backup ${at}`, { kind: 'backup', type: 'incr' }), level };
+    return state.backup?.pastJobs.map(({ id }) => id) ?? [];
+  };
+
+  it('keeps drills longer than what comes every night, once every daemon does', () => {
+    expect(after(5)).toHaveLength(41);
+    expect(after(5)[0]).toBe('the drill');
+    expect(after(4)).toHaveLength(40);
+    expect(after(4)).not.toContain('the drill');
   });
 });

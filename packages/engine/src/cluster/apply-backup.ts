@@ -5,6 +5,8 @@ import type { Draft } from './draft.ts';
 /** Backup commands (pure): what is agreed on, and the one piece of work on the repository at a time. */
 
 const pastJobsMax = 40;
+/** Of these kinds, however many others came after them: what they found and measured is compared over months. */
+const provingJobsMax = { drill: 26, verify: 10 } as const;
 const pointsMax = 200;
 /** Drills have a slot of their own beside the schedules. */
 export const drillSlot = 'drills';
@@ -89,13 +91,23 @@ export function endBackupJob(draft: Draft, command: CommandOf<'end-backup-job'>)
   const { state, detail, warnings, result } = command;
   const ended: BackupJob = { ...job, state, detail, warnings, result, endedAtMs: draft.atMs };
   backup.job = null;
-  backup.pastJobs.push(ended);
-  if (backup.pastJobs.length > pastJobsMax) backup.pastJobs.splice(0, backup.pastJobs.length - pastJobsMax);
+  backup.pastJobs = remembered([...backup.pastJobs, ended], draft.state.level ?? 1);
   if (result && 'walKeptFrom' in result && result.walKeptFrom !== null)
     backup.walKeptFrom = result.walKeptFrom;
   const { severity, words } = endWords(ended);
   draft.event(severity, 'backup-ended', words, ended.node ?? undefined);
   return { ok: true };
+}
+
+/** Every daemon of a cluster has to forget the same, so the level says how much. */
+function remembered(jobs: BackupJob[], level: number): BackupJob[] {
+  const newest = jobs.slice(-pastJobsMax);
+  if (level < 5) return newest;
+  const proving = (['drill', 'verify'] as const).flatMap((kind) =>
+    jobs.filter(({ work }) => work.kind === kind).slice(-provingJobsMax[kind]),
+  );
+  const kept = new Set([...newest, ...proving]);
+  return jobs.filter((job) => kept.has(job));
 }
 
 export function noteRestorePoint(draft: Draft, { point }: CommandOf<'note-restore-point'>): CommandResult {

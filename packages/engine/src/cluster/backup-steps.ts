@@ -1,4 +1,4 @@
-import { holdNote } from '../backup/retention.ts';
+import { holdNote, personNote } from '../backup/retention.ts';
 import type { BackupRequest, BackupWork, RepositorySecrets } from '../contract/backup.ts';
 import { backupRequestSchemas, backupWorkSchema } from '../contract/backup.ts';
 import type { Member } from '../contract/cluster-state.ts';
@@ -37,7 +37,25 @@ export class BackupSteps {
     this.clock = resources.clock ?? systemClock;
   }
 
-  checkHosts: StepHandler = async (context) => {
+  handlers(): Record<BackupRequest['kind'], StepHandler[]> {
+    return {
+      'configure-backup': [
+        this.checkHosts,
+        this.prepareRepository,
+        this.agree,
+        this.setUpArchiving,
+        this.proveArchiving,
+      ],
+      'start-backup': [this.startBackup],
+      'cancel-backup': [this.cancelBackup],
+      'close-look': [this.closeLook],
+      'create-restore-point': [this.createRestorePoint],
+      'hold-backup': [this.holdBackup],
+      'note-backup': [this.noteBackup],
+    };
+  }
+
+  private checkHosts: StepHandler = async (context) => {
     const state = context.state();
     const versions = new Map<string, string[]>();
     for (const member of dataMembers(state)) {
@@ -52,7 +70,7 @@ export class BackupSteps {
     });
   };
 
-  prepareRepository: StepHandler = async (context) => {
+  private prepareRepository: StepHandler = async (context) => {
     const state = context.state();
     const config = this.configOf(context);
     const prepared = await this.resources.peers.call(this.primary(context), 'prepare-repository', {
@@ -63,7 +81,7 @@ export class BackupSteps {
     return `stanza ${config.stanza}`;
   };
 
-  agree: StepHandler = async (context) => {
+  private agree: StepHandler = async (context) => {
     const config = this.configOf(context);
     const { commander } = this.resources;
     await submitOrRefuse(commander, { kind: 'set-backup', config, by: context.operation.requestedBy });
@@ -73,7 +91,7 @@ export class BackupSteps {
     return `${config.schedules.length} schedules, WAL at least every ${config.archiveTimeoutSeconds} s`;
   };
 
-  setUpArchiving: StepHandler = async (context) => {
+  private setUpArchiving: StepHandler = async (context) => {
     const wanted = context.state().backup?.config?.revision ?? 0;
     let late: string[] = [];
     const isSetUp = async () => {
@@ -92,7 +110,7 @@ export class BackupSteps {
     }
   };
 
-  proveArchiving: StepHandler = async (context) => {
+  private proveArchiving: StepHandler = async (context) => {
     const input = { clusterId: context.state().clusterId };
     const primary = this.primary(context);
     const proven = await this.resources.peers.call(primary, 'prove-archiving', {
@@ -103,7 +121,7 @@ export class BackupSteps {
     return `a segment of ${primary.name} has arrived`;
   };
 
-  startBackup: StepHandler = async (context) => {
+  private startBackup: StepHandler = async (context) => {
     const work = workOf(context.operation.params);
     const { requestedBy, reason } = context.operation;
     // The operation's own name: a decider that takes over here does not begin it twice.
@@ -121,7 +139,7 @@ export class BackupSteps {
     return `${jobWords(job)} begins; see quantadb backup list`;
   };
 
-  cancelBackup: StepHandler = async (context) => {
+  private cancelBackup: StepHandler = async (context) => {
     const state = context.state();
     const job = state.backup?.job;
     if (!job) return 'it has ended already';
@@ -137,7 +155,7 @@ export class BackupSteps {
     return why;
   };
 
-  closeLook: StepHandler = async (context) => {
+  private closeLook: StepHandler = async (context) => {
     const state = context.state();
     const looked = state.backup?.pastJobs.findLast((job) => job.result?.kind === 'look')?.result;
     const node = looked?.kind === 'look' ? state.members[looked.look.node] : undefined;
@@ -147,7 +165,7 @@ export class BackupSteps {
     return `${node.name} has closed it`;
   };
 
-  createRestorePoint: StepHandler = async (context) => {
+  private createRestorePoint: StepHandler = async (context) => {
     const state = context.state();
     const name = String(context.operation.params.name);
     const known = state.backup?.points.find((point) => point.name === name);
@@ -164,19 +182,24 @@ export class BackupSteps {
     return `${words}, ${hasLeft ? 'in the repository' : 'not in the repository yet'}`;
   };
 
-  holdBackup: StepHandler = async (context) => {
-    const { label, note } = context.operation.params;
-    const input = {
-      clusterId: context.state().clusterId,
-      label: String(label),
-      notes: { [holdNote]: note === null ? '' : String(note) },
-    };
-    await this.resources.peers.call(this.primary(context), 'annotate-backup', {
-      input,
-      deadlineMs: askDeadlineMs,
-    });
-    return note === null ? 'retention may remove it again' : 'it is never removed';
+  private holdBackup: StepHandler = async (context) => {
+    const hasNote = await this.annotate(context, holdNote);
+    return hasNote ? 'it is never removed' : 'retention may remove it again';
   };
+
+  private noteBackup: StepHandler = async (context) => {
+    const hasNote = await this.annotate(context, personNote);
+    return hasNote ? 'it is stored with the backup' : 'it was taken away';
+  };
+
+  private async annotate(context: StepContext, name: string): Promise<boolean> {
+    const { label, note } = context.operation.params;
+    const notes = { [name]: note === null ? '' : String(note) };
+    const input = { clusterId: context.state().clusterId, label: String(label), notes };
+    const primary = this.primary(context);
+    await this.resources.peers.call(primary, 'annotate-backup', { input, deadlineMs: askDeadlineMs });
+    return note !== null;
+  }
 
   private primary(context: StepContext): Member {
     const state = context.state();

@@ -5,7 +5,6 @@ import type { Addresses, ClusterEvent, ClusterState, Operation } from '../contra
 import type { DaemonFacade } from '../contract/daemon-facade.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { OperationPlan, OperationRequest, OperationStart } from '../contract/operations.ts';
-import type { RestorePlanning, RestoreQuestion } from '../contract/restore.ts';
 import type { ClusterStatus, HostStatus } from '../contract/status.ts';
 import { LeaseKeeper } from '../failover/lease-keeper.ts';
 import type { SealStore } from '../failover/seal-store.ts';
@@ -14,7 +13,7 @@ import { renderMetrics } from '../monitor/metrics.ts';
 import type { Adopter } from '../postgres/adopt/adopter.ts';
 import type { SpawnRaft } from '../raft/driver.ts';
 import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
-import { messageOf, QuantaError } from '../shared/errors.ts';
+import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { type NewId, systemNewId } from '../shared/random.ts';
 import { RecentExtreme } from '../shared/recent-extreme.ts';
@@ -39,6 +38,7 @@ import {
 } from './peer-protocol.ts';
 import { RaftGroup } from './raft-group.ts';
 import { buildReport } from './report.ts';
+import { RestoreDesk } from './restore-desk.ts';
 import { settingsOverview } from './settings-overview.ts';
 import { Standing } from './standing.ts';
 
@@ -83,6 +83,7 @@ export class Coordinator implements DaemonFacade {
   private readonly clock: Clock;
   private readonly group: RaftGroup;
   private readonly peers: Peers;
+  readonly restores: RestoreDesk;
   private readonly commander: Commander;
   private readonly lease: LeaseKeeper;
   private readonly agent: NodeAgent;
@@ -125,6 +126,11 @@ export class Coordinator implements DaemonFacade {
     const { group } = this;
     this.peers = new Peers({
       call: (peer, method, body, deadlineMs) => this.callPeer(peer, { method, body, deadlineMs }),
+    });
+    this.restores = new RestoreDesk({
+      state: this.state,
+      peers: this.peers,
+      backups: options.backups ?? null,
     });
     this.commander = new Commander(group, this.peers, clock);
     this.lease = this.createLease();
@@ -289,12 +295,6 @@ export class Coordinator implements DaemonFacade {
 
   settings(): ReturnType<DaemonFacade['settings']> {
     return settingsOverview(this.peers, this.group.state());
-  }
-
-  planRestore({ source, target }: RestoreQuestion): Promise<RestorePlanning> {
-    const { backups } = this.options;
-    if (!backups) throw new QuantaError('REFUSED', 'a witness holds no data: ask another node');
-    return source ? backups.planRestore(source, target) : backups.planOwnRestore(target);
   }
 
   plan(request: OperationRequest): Promise<OperationPlan> {

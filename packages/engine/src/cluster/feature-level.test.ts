@@ -69,6 +69,9 @@ test('I-LEVEL-2: what an older daemon could not apply does not enter the log whi
   expect(await submitted(level3, change({ weight: 20 }))).toEqual({ ok: true });
   expect(await submitted(level3, change({ upstream: 'node-2' }))).toMatchObject({ ok: false });
   expect(await submitted(level3, change({ applyDelayMs: 1000 }))).toMatchObject({ ok: false });
+  const note = { kind: 'begin-operation', operation: { kind: 'note-backup' } } as unknown as Command;
+  expect(await submitted({ ...demoState(), level: 4 }, note)).toMatchObject({ ok: false });
+  expect(await submitted({ ...demoState(), level: 5 }, note)).toEqual({ ok: true });
 });
 
 const reportOf = (name: string, level: number | null): [string, NodeReport] => [

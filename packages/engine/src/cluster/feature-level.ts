@@ -11,9 +11,11 @@ import type { Command } from './commands.ts';
  * Level 2: operations can be cancelled and gone on with; a cluster can begin with a server that had a past; backups.
  * Level 3: nodes have weights; operations can be scheduled.
  * Level 4: hosts that only route; settings of the routers; standbys cascade, or are delayed; a cluster can follow
- * another one; roles and databases have a durability of their own.
+ * another one.
+ * Level 5: notes on backups; more drills and verifications are remembered; roles and databases have a durability of
+ * their own.
  */
-export const featureLevel = 4;
+export const featureLevel = 5;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
@@ -43,10 +45,8 @@ function levelOf(command: Command): number {
     case 'add-member':
       return command.member.kind === 'router' ? 4 : 1;
     case 'begin-operation':
-      if (
-        ['create-standby-cluster', 'promote-cluster', 'set-own-durability'].includes(command.operation.kind)
-      )
-        return 4;
+      if (['note-backup', 'set-own-durability'].includes(command.operation.kind)) return 5;
+      if (['create-standby-cluster', 'promote-cluster'].includes(command.operation.kind)) return 4;
       return command.operation.retryOf === undefined ? 1 : 2;
     default:
       return 1;

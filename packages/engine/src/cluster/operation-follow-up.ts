@@ -59,6 +59,7 @@ const cancelEffects: Record<OperationKind, readonly (string | null)[]> = {
   'close-look': [],
   'create-restore-point': [],
   'hold-backup': [],
+  'note-backup': [],
   'schedule-operation': [],
   'unschedule-operation': [],
   'restore-cluster': [],

@@ -95,6 +95,7 @@ export function operationParams(
     case 'unschedule-operation':
       return { id: request.id };
     case 'hold-backup':
+    case 'note-backup':
       return { label: request.label, note: request.note };
   }
 }

@@ -70,7 +70,6 @@ export function operationHandlers(
   const steps = new OperationHandlers(resources);
   const restarts = new RestartSteps(resources);
   const upgrades = new UpgradeSteps({ ...resources, restarts });
-  const backups = new BackupSteps(resources);
   const { undo: followAgain, ...standby } = standbyHandlers(resources, steps.waitUntilOpen);
   const leaving = [steps.stopThere, steps.leaveRaft, steps.forget];
   const joining = [
@@ -111,20 +110,9 @@ export function operationHandlers(
     'rolling-restart': [restarts.restartStandbys, ...switching, restarts.waitForFormerPrimary],
     'reinitialise-node': [restarts.giveUpData, restarts.waitForCopy],
     'set-parameters': [restarts.checkParameters, restarts.changeParameters, restarts.tellNodes],
-    'configure-backup': [
-      backups.checkHosts,
-      backups.prepareRepository,
-      backups.agree,
-      backups.setUpArchiving,
-      backups.proveArchiving,
-    ],
     'restore-cluster': [steps.restoreData, steps.grantFirst, steps.waitUntilOpen],
     ...standby,
-    'start-backup': [backups.startBackup],
-    'cancel-backup': [backups.cancelBackup],
-    'close-look': [backups.closeLook],
-    'create-restore-point': [backups.createRestorePoint],
-    'hold-backup': [backups.holdBackup],
+    ...new BackupSteps(resources).handlers(),
     'schedule-operation': [writeDown(resources)],
     'unschedule-operation': [takeBack(resources)],
   };

@@ -3,6 +3,7 @@ import {
   type BackupConfig,
   type BackupRequest,
   backupImpactSchema,
+  type RepositorySecrets,
   repositorySecretsSchema,
   retentionSchema,
 } from '../contract/backup.ts';
@@ -26,6 +27,7 @@ export const backupOperationSteps = {
   'close-look': ['Close it'],
   'create-restore-point': ['Write it into the WAL'],
   'hold-backup': ['Mark the backup'],
+  'note-backup': ['Mark the backup'],
 } as const;
 
 export function planBackup(input: PlanInput, base: PlanBody, request: BackupRequest): PlanBody {
@@ -65,6 +67,11 @@ export function planBackup(input: PlanInput, base: PlanBody, request: BackupRequ
     case 'hold-backup': {
       const summary =
         request.note === null ? `Let ${request.label} go by retention again.` : `Hold ${request.label}.`;
+      return { ...base, summary, refusal: base.refusal ?? whyNoRepository(state) };
+    }
+    case 'note-backup': {
+      const { label, note } = request;
+      const summary = note === null ? `Take the note of ${label} away.` : `Note on ${label}: ${note}`;
       return { ...base, summary, refusal: base.refusal ?? whyNoRepository(state) };
     }
   }
@@ -146,12 +153,25 @@ export function configAfter(
     stanza: before?.stanza ?? state.name,
     revision: (before?.revision ?? 0) + 1,
     repository,
-    secrets: request.secrets ?? before?.secrets ?? repositorySecretsSchema.parse({}),
+    secrets: secretsAfter(before?.secrets, request.secrets),
     impact: request.impact ?? before?.impact ?? backupImpactSchema.parse({}),
     schedules: request.schedules ?? before?.schedules ?? [],
     retention: request.retention ?? before?.retention ?? retentionSchema.parse({}),
     drills,
     archiveTimeoutSeconds: request.archiveTimeoutSeconds ?? before?.archiveTimeoutSeconds ?? 60,
+  };
+}
+
+/** What is not given stays: nobody has to know the passphrase to change the key of the bucket. */
+function secretsAfter(
+  before: RepositorySecrets | undefined,
+  given: RepositorySecrets | null,
+): RepositorySecrets {
+  const known = before ?? repositorySecretsSchema.parse({});
+  return {
+    cipherPass: given?.cipherPass ?? known.cipherPass,
+    s3Key: given?.s3Key ?? known.s3Key,
+    s3KeySecret: given?.s3KeySecret ?? known.s3KeySecret,
   };
 }
 

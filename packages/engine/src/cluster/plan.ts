@@ -57,21 +57,10 @@ export function planOf(
 function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): PlanBody {
   switch (request.kind) {
     case 'create-cluster':
-      return {
-        ...base,
-        summary: `Create cluster ${request.cluster} on ${input.self}.`,
-        quorumBefore: 'none',
-        quorumAfter: '1 voter',
-      };
+    case 'restore-cluster':
+      return planBeginning(input, base, request);
     case 'adopt-server':
       return planAdoption(input, base, request.cluster);
-    case 'restore-cluster':
-      return {
-        ...base,
-        ...restoreWords(request, input.self),
-        quorumBefore: 'none',
-        quorumAfter: '1 voter',
-      };
     case 'create-standby-cluster':
       return planFollow(input, base, request);
     case 'promote-cluster':
@@ -106,6 +95,7 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
     case 'close-look':
     case 'create-restore-point':
     case 'hold-backup':
+    case 'note-backup':
       return planBackup(input, base, request);
     case 'rolling-restart': {
       const candidate = bestCandidate(input);
@@ -123,6 +113,18 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
     case 'unschedule-operation':
       return planUnschedule(input.state, base, request.id);
   }
+}
+
+function planBeginning(
+  { self }: PlanInput,
+  base: PlanBody,
+  request: Extract<FreshRequest, { kind: 'create-cluster' | 'restore-cluster' }>,
+): PlanBody {
+  const words =
+    request.kind === 'restore-cluster'
+      ? restoreWords(request, self)
+      : { summary: `Create cluster ${request.cluster} on ${self}.` };
+  return { ...base, ...words, quorumBefore: 'none', quorumAfter: '1 voter' };
 }
 
 function commonRefusal(input: PlanInput, request: OperationRequest): string | null {

@@ -263,6 +263,8 @@ export const pointNameSchema = z
   .max(63)
   .regex(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/, 'printable ASCII');
 
+const backupLabelSchema = z.string().regex(/^[0-9]{8}-[0-9]{6}F(_[0-9]{8}-[0-9]{6}[DI])?$/);
+
 /** What people may ask of a cluster about its backups; part of `operationRequestSchema`. */
 export const backupRequestSchemas = [
   /** Null leaves a part as it is. */
@@ -287,9 +289,11 @@ export const backupRequestSchemas = [
   /** A held backup is never removed; null lets it go. */
   z.object({
     kind: z.literal('hold-backup'),
-    label: z.string().regex(/^[0-9]{8}-[0-9]{6}F(_[0-9]{8}-[0-9]{6}[DI])?$/),
+    label: backupLabelSchema,
     note: onOneLine(200).nullable(),
   }),
+  /** What people want to remember of a backup; it goes when the backup does. Null takes it away. Since level 5. */
+  z.object({ kind: z.literal('note-backup'), label: backupLabelSchema, note: onOneLine(200).nullable() }),
 ] as const;
 export type BackupRequest = z.infer<(typeof backupRequestSchemas)[number]>;
 export const backupOperationKinds = [
@@ -299,4 +303,5 @@ export const backupOperationKinds = [
   'close-look',
   'create-restore-point',
   'hold-backup',
+  'note-backup',
 ] as const;

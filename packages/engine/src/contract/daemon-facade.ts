@@ -2,7 +2,13 @@ import type { BackupOverview } from './backup-view.ts';
 import type { ClusterEvent, ClusterState, Operation } from './cluster-state.ts';
 import type { NodeReport } from './node-report.ts';
 import type { OperationPlan, OperationRequest, OperationStart } from './operations.ts';
-import type { RestorePlanning, RestoreQuestion } from './restore.ts';
+import type {
+  RestoreInto,
+  RestoreIntoPlan,
+  RestoreIntoStart,
+  RestorePlanning,
+  RestoreQuestion,
+} from './restore.ts';
 import type { SettingsOverview } from './settings-view.ts';
 import type { ClusterStatus, HostStatus } from './status.ts';
 
@@ -11,6 +17,15 @@ export type Caller =
   | { kind: 'local' } // the unix socket, whose file permissions are the proof
   | { kind: 'operator'; name: string } // a client certificate with CN `operator:<name>`
   | { kind: 'peer'; name: string }; // a client certificate with CN `<host name>`
+
+export interface RestoreFacade {
+  /** What a restore to a moment takes: from this cluster's repository, or from the one that is named. */
+  plan(question: RestoreQuestion): Promise<RestorePlanning>;
+  /** The same into a new cluster on a host that is in none. */
+  planInto(request: RestoreInto): Promise<RestoreIntoPlan>;
+  /** The repository's secrets go from this host to that one; nobody has to know them. */
+  startInto(start: RestoreIntoStart): Promise<{ operationId: string }>;
+}
 
 /** What the daemon's HTTP API offers to the outside; the engine implements it. Refusals are QuantaErrors. */
 export interface DaemonFacade {
@@ -25,8 +40,7 @@ export interface DaemonFacade {
   operations(): Operation[];
   /** What is agreed on about backups, and what the repository holds. Null in no cluster. */
   backups(): Promise<BackupOverview | null>;
-  /** What a restore to a moment takes: from this cluster's repository, or from the one that is named. */
-  planRestore(question: RestoreQuestion): Promise<RestorePlanning>;
+  readonly restores: RestoreFacade;
   /** PostgreSQL's settings on every node. Null in no cluster. */
   settings(): Promise<SettingsOverview | null>;
   plan(request: OperationRequest): Promise<OperationPlan>;

@@ -10,7 +10,13 @@ import {
 import { nodeFiguresSchema } from './node-metrics.ts';
 import { nodeReportSchema } from './node-report.ts';
 import { operationPlanSchema, operationRequestSchema, operationStartSchema } from './operations.ts';
-import { restorePlanningSchema, restoreQuestionSchema } from './restore.ts';
+import {
+  restoreIntoPlanSchema,
+  restoreIntoSchema,
+  restoreIntoStartSchema,
+  restorePlanningSchema,
+  restoreQuestionSchema,
+} from './restore.ts';
 import { settingsOverviewSchema } from './settings-view.ts';
 import { clusterStatusSchema, hostStatusSchema } from './status.ts';
 
@@ -94,11 +100,21 @@ export const linkMethods = {
   backups: { input: z.object({}), output: backupOverviewSchema.nullable() },
   settings: { input: z.object({}), output: settingsOverviewSchema.nullable() },
   planRestore: { input: restoreQuestionSchema, output: restorePlanningSchema },
+  planRestoreInto: { input: restoreIntoSchema, output: restoreIntoPlanSchema },
+  startRestoreInto: { input: restoreIntoStartSchema, output: z.object({ operationId: z.string() }) },
 } as const;
 export type LinkMethod = keyof typeof linkMethods;
 
 export const linkCallSchema = z.object({
-  method: z.enum(['plan', 'start', 'backups', 'settings', 'planRestore']),
+  method: z.enum([
+    'plan',
+    'start',
+    'backups',
+    'settings',
+    'planRestore',
+    'planRestoreInto',
+    'startRestoreInto',
+  ]),
   input: z.unknown(),
 });
 export const linkAnswerSchema = z.discriminatedUnion('ok', [

@@ -6,7 +6,6 @@ import {
   hostKindSchema,
   nodeNameSchema,
   nodePolicySchema,
-  operationKindSchema,
   zoneSchema,
 } from './cluster-state.ts';
 import { ownDurabilityChangeSchema } from './own-durability.ts';
@@ -122,25 +121,7 @@ export type OperationRequest = z.infer<typeof operationRequestSchema>;
 /** Requests that begin an operation of their own; the others are about one that exists. */
 export type FreshRequest = Exclude<OperationRequest, { kind: 'retry-operation' | 'cancel-operation' }>;
 
-/** What the operation will do, shown before it runs. */
-export const operationPlanSchema = z.object({
-  /** Of the operation that would run, or that would be cancelled. */
-  kind: operationKindSchema,
-  summary: z.string(),
-  steps: z.array(z.string()),
-  /** One sentence, "none" when writes go on. */
-  writePause: z.string(),
-  quorumBefore: z.string(),
-  quorumAfter: z.string(),
-  warnings: z.array(z.string()),
-  /** Why it cannot run, with the next step; null when it can. */
-  refusal: z.string().nullable(),
-  /** SHA-256 over the canonical plan and the cluster state's revision. */
-  hash: z.string(),
-  revision: z.number(),
-  expiresAtMs: z.number(),
-});
-export type OperationPlan = z.infer<typeof operationPlanSchema>;
+export { type OperationPlan, operationPlanSchema } from './operation-plan.ts';
 
 export const operationStartSchema = z.object({
   request: operationRequestSchema,

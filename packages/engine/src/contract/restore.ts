@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { repositorySchema, repositorySecretsSchema } from './backup.ts';
-import { nodeNameSchema } from './cluster-state.ts';
+import { repositorySchema, repositorySecretsSchema, restorePointSchema } from './backup.ts';
+import { addressesSchema, nodeNameSchema } from './cluster-state.ts';
+import { operationPlanSchema } from './operation-plan.ts';
 import { restoreTargetSchema } from './restore-target.ts';
 
 /** Restores to a moment: what is asked for, what it takes, and why it cannot be. */
@@ -56,6 +57,15 @@ export const restoreSourceSchema = z.object({
   stanza: z.string().regex(/^[a-z][a-z0-9-]{0,59}$/, 'lower-case letters, digits and dashes'),
   repository: repositorySchema,
   secrets: repositorySecretsSchema,
+  /** What a cluster that is alive knows beside its repository; null: nobody does. */
+  known: z
+    .object({
+      points: z.array(restorePointSchema).max(500),
+      /** When the transaction that is the target was committed. */
+      commitMs: z.number().nullable(),
+    })
+    .nullable()
+    .optional(),
 });
 export type RestoreSource = z.infer<typeof restoreSourceSchema>;
 
@@ -74,3 +84,25 @@ export const restoreQuestionSchema = z.object({
   target: restoreTargetSchema,
 });
 export type RestoreQuestion = z.infer<typeof restoreQuestionSchema>;
+
+/** To a member: found a cluster with a moment of its own one, on a host that is in none. */
+export const restoreIntoSchema = z.object({
+  host: z.object({ name: nodeNameSchema, addresses: addressesSchema }),
+  cluster: nodeNameSchema,
+  target: restoreTargetSchema,
+});
+export type RestoreInto = z.infer<typeof restoreIntoSchema>;
+
+export const restoreIntoPlanSchema = z.object({
+  planning: restorePlanningSchema,
+  /** What the host would do; null when the moment itself is impossible. */
+  plan: operationPlanSchema.nullable(),
+});
+export type RestoreIntoPlan = z.infer<typeof restoreIntoPlanSchema>;
+
+export const restoreIntoStartSchema = restoreIntoSchema.extend({
+  planHash: z.string().max(100),
+  requestedBy: z.string().max(100),
+  reason: z.string().max(500).default(''),
+});
+export type RestoreIntoStart = z.infer<typeof restoreIntoStartSchema>;

@@ -15,14 +15,17 @@ export function ageText(ageMs: number): string {
 /** Greys out values that may no longer be true, and says how old they are. */
 export function Stale({
   ageMs,
+  afterMs = staleAfterMs,
   children,
   className,
 }: {
   ageMs: number | null;
+  /** For what comes less often than a status. */
+  afterMs?: number;
   children: ReactNode;
   className?: string;
 }) {
-  const isStale = ageMs === null || ageMs > staleAfterMs;
+  const isStale = ageMs === null || ageMs > afterMs;
   return (
     <div className={className} data-stale={isStale || undefined}>
       {isStale ? (

@@ -101,3 +101,32 @@ export function SelectField({
     </Frame>
   );
 }
+
+export function CheckField({
+  label,
+  hint,
+  ...rest
+}: { label: string; hint?: ReactNode } & Omit<InputHTMLAttributes<HTMLInputElement>, 'type'>) {
+  const id = useId();
+  return (
+    <div className="flex items-start gap-2">
+      <input
+        id={id}
+        type="checkbox"
+        aria-describedby={hint ? `${id}-hint` : undefined}
+        {...rest}
+        className="mt-0.5 size-4 shrink-0 accent-accent"
+      />
+      <div>
+        <label htmlFor={id} className="text-[0.8125rem]">
+          {label}
+        </label>
+        {hint ? (
+          <p id={`${id}-hint`} className="text-ink-faint text-xs">
+            {hint}
+          </p>
+        ) : null}
+      </div>
+    </div>
+  );
+}

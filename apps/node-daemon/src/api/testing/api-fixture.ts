@@ -22,6 +22,11 @@ import { demoMember, demoState } from '@quantadb/engine/testing/demo-state';
 import type { ApiLimits } from '../limits.ts';
 import { type Api, startApi } from '../server.ts';
 
+const noRestore: RestorePlanning = {
+  ok: false,
+  refusal: { reason: 'no_backup', message: '', nearest: [] },
+};
+
 /** A stand-in for the engine that a test sets the answers of, and that says who asked. */
 export class FakeEngine implements DaemonFacade {
   node: NodeReport = demoReport();
@@ -40,10 +45,11 @@ export class FakeEngine implements DaemonFacade {
   operations = () => [];
   backups = async () => null;
   settings = async () => null;
-  planRestore = async (): Promise<RestorePlanning> => ({
-    ok: false,
-    refusal: { reason: 'no_backup', message: '', nearest: [] },
-  });
+  readonly restores: DaemonFacade['restores'] = {
+    plan: async () => noRestore,
+    planInto: async () => ({ planning: noRestore, plan: null }),
+    startInto: async () => ({ operationId: 'one' }),
+  };
   plan = (request: OperationRequest) => this.planned(request);
 
   clusterStatus = () => {

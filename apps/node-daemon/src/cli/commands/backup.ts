@@ -79,6 +79,10 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
     .description('let retention remove it again')
     .action((label: string) => perform({ kind: 'hold-backup', label, note: null }));
   backup
+    .command('note <label> <text>')
+    .description('write something on this backup; an empty text takes it away')
+    .action((label: string, text: string) => perform({ kind: 'note-backup', label, note: text || null }));
+  backup
     .command('point <name>')
     .description('mark this moment by a name that can be restored to')
     .action((name: string) => perform({ kind: 'create-restore-point', name }));

@@ -1,0 +1,74 @@
+import type { BackupHost } from '../backup/backup-host.ts';
+import type { RepositorySecrets } from '../contract/backup.ts';
+import type { ClusterState } from '../contract/cluster-state.ts';
+import type { RestoreFacade } from '../contract/daemon-facade.ts';
+import type {
+  RestoreClusterRequest,
+  RestoreInto,
+  RestoreIntoPlan,
+  RestoreIntoStart,
+  RestorePlan,
+  RestorePlanning,
+  RestoreQuestion,
+} from '../contract/restore.ts';
+import { QuantaError } from '../shared/errors.ts';
+import type { Peers } from './peer-protocol.ts';
+
+export interface RestoreDeskOptions {
+  state(): ClusterState | null;
+  peers: Peers;
+  /** Null where there is no PostgreSQL. */
+  backups: BackupHost | null;
+}
+
+const planDeadlineMs = 10_000;
+/** The host reads the repository before it founds anything. */
+const startDeadlineMs = 18_000;
+const noSecrets: RepositorySecrets = { cipherPass: null, s3Key: null, s3KeySecret: null };
+
+/** What a restore would take; and restores of this cluster's moments onto a host that is in no cluster. */
+export class RestoreDesk implements RestoreFacade {
+  private readonly options: RestoreDeskOptions;
+
+  constructor(options: RestoreDeskOptions) {
+    this.options = options;
+  }
+
+  async plan({ source, target }: RestoreQuestion): Promise<RestorePlanning> {
+    const { backups } = this.options;
+    if (!backups) throw new QuantaError('REFUSED', 'a witness holds no data: ask another node');
+    return source ? backups.planRestore(source, target) : backups.planOwnRestore(target);
+  }
+
+  async planInto({ host, cluster, target }: RestoreInto): Promise<RestoreIntoPlan> {
+    const planning = await this.plan({ source: null, target });
+    if (!planning.ok) return { planning, plan: null };
+    const input = this.requestOf({ cluster, target }, planning.plan, noSecrets);
+    const plan = await this.options.peers.call(host, 'plan', { input, deadlineMs: planDeadlineMs });
+    return { planning, plan };
+  }
+
+  async startInto(start: RestoreIntoStart): Promise<{ operationId: string }> {
+    const { host, cluster, target, planHash, requestedBy, reason } = start;
+    const planning = await this.plan({ source: null, target });
+    if (!planning.ok) throw new QuantaError('REFUSED', planning.refusal.message);
+    const request = this.requestOf({ cluster, target }, planning.plan);
+    const input = { request, planHash, requestedBy, reason };
+    return this.options.peers.call(host, 'start', { input, deadlineMs: startDeadlineMs });
+  }
+
+  /** With what this cluster knows, so that the host finds the same way as this one. */
+  private requestOf(
+    { cluster, target }: Pick<RestoreInto, 'cluster' | 'target'>,
+    plan: RestorePlan,
+    secrets?: RepositorySecrets,
+  ): RestoreClusterRequest {
+    const backup = this.options.state()?.backup;
+    if (!backup?.config) throw new QuantaError('REFUSED', 'this cluster has no backup repository');
+    const { stanza, repository } = backup.config;
+    const commitMs = target.kind === 'xid' ? plan.endMs : null;
+    const known = { points: backup.points, commitMs };
+    const source = { stanza, repository, secrets: secrets ?? backup.config.secrets, known };
+    return { kind: 'restore-cluster', cluster, source, target };
+  }
+}
