@@ -83,3 +83,31 @@ test('every host loses its power at once, and the cluster comes back by itself w
   await after.end();
   expect(rows).toEqual([{ n: 1000 }]);
 });
+
+test('I-MEMBER-8: a cluster shrinks to one node, and whoever is removed may be the decider, or all the votes there are', async () => {
+  const cluster = shared();
+  const { primary } = await cluster.untilHealthy();
+  const last = primary ?? '';
+  const [first = '', second = ''] = names.filter((name) => name !== last);
+  const write = async (name: string) => {
+    const client = await cluster.connect(name);
+    await client.query('CREATE TABLE IF NOT EXISTS shrunk (n int)');
+    await client.query('INSERT INTO shrunk VALUES (1)');
+    await client.end();
+  };
+  const decided = async () => (await cluster.host(last).client.status())?.raft.leader ?? last;
+  await expect.poll(decided, { timeout: 20_000 }).not.toBe(last);
+  const decider = await decided();
+  await cluster.run(last, { kind: 'remove-node', node: decider === first ? second : first });
+  await cluster.run(last, { kind: 'remove-node', node: decider });
+  await write(last);
+
+  // Of two nodes one votes; the other one becomes primary, and then is all there is.
+  await cluster.addNode(last, first);
+  expect(await nodeOf(first)).toMatchObject({ raft: 'learner' });
+  await cluster.run(last, { kind: 'switchover', to: first });
+  await cluster.run(first, { kind: 'remove-node', node: last });
+  await write(first);
+  const client = cluster.host(first).client;
+  expect(await client.status()).toMatchObject({ primary: first, nodes: [{ name: first, raft: 'voter' }] });
+});
