@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
+import { type ClusterState, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
 import { operationRequestSchema, operationStartSchema } from '@quantadb/engine/contract/operations';
 import { restoreQuestionSchema } from '@quantadb/engine/contract/restore';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { z } from 'zod';
-import { type HttpCaller, requireOperator, requirePeer } from './caller.ts';
+import { type HttpCaller, requireLocal, requireOperator, requirePeer } from './caller.ts';
 import { clusterView, type HealthPath, healthPaths, isHealthy, type LagLimit, parseBytes } from './health.ts';
 import { HttpProblem } from './http-errors.ts';
 import { readJson } from './json-body.ts';
@@ -26,6 +26,7 @@ export interface RouteOptions {
   onShutdownRequested(postgres: 'stop' | 'leave'): void;
 }
 
+const leaveSchema = z.object({ cluster: nodeNameSchema });
 const shutdownSchema = z.object({ postgres: z.enum(['stop', 'leave']) });
 
 /** Every path of the daemon's API, with who may ask it. */
@@ -118,6 +119,9 @@ export class Routes {
       case '/api/restore/plan':
         requireOperator(caller);
         return json(await facade.planRestore(parse(restoreQuestionSchema, await readJson(request))));
+      case '/api/leave':
+        requireLocal(caller);
+        return json(await facade.leaveAlone(parse(leaveSchema, await readJson(request)).cluster));
       case '/api/shutdown': {
         requireOperator(caller);
         const { postgres } = parse(shutdownSchema, await readJson(request));

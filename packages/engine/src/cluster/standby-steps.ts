@@ -21,8 +21,10 @@ interface Resources {
   clock?: Clock;
 }
 
-const sealDeadlineMs = 8000;
-const sealPatienceMs = 10_000;
+/** A person waits here, and no writer: a machine that is busy with the loss of another one gets the time it takes. */
+const sealDeadlineMs = 15_000;
+const answerPatienceMs = 12_000;
+const sealPatienceMs = 20_000;
 const sealAgainMs = 500;
 const stopDeadlineMs = 15_000;
 const askDeadlineMs = 3000;
@@ -159,7 +161,7 @@ class StandbySteps {
   }
 
   private seal(members: Member[], clusterId: string, epoch: number): Promise<SealVote[]> {
-    const input = { clusterId, epoch, failoverId: `promotion-${epoch}` };
+    const input = { clusterId, epoch, failoverId: `promotion-${epoch}`, patienceMs: answerPatienceMs };
     return Promise.all(
       members.map((member) =>
         this.resources.peers
