@@ -1,3 +1,6 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { withFreshConnection } from '@quantadb/engine/postgres/connection';
 import { expect, test } from 'vitest';
 import { sharedCluster } from './testing/shared-cluster.ts';
 
@@ -53,6 +56,43 @@ test('a switchover goes where it was told, and loses nothing', async () => {
   expect(after.nodes.find((node) => node.name === before.name)).toMatchObject({ role: 'standby' });
   const again = await cluster.connect(target);
   const { rows } = await again.query<{ n: number }>('SELECT count(*)::int AS n FROM kept');
+  await again.end();
+  expect(rows).toEqual([{ n: 1000 }]);
+});
+
+test('a switchover ends in time although the archiver hangs, and loses nothing', async () => {
+  const cluster = shared();
+  const before = await cluster.untilHealthy();
+  const primary = before.primary ?? '';
+  const directory = join(cluster.host(primary).config.stateDir, 'postgres');
+  const script = join(directory, 'archive-wal');
+  const push = join(directory, 'push-that-hangs');
+  const usual = await readFile(script, 'utf8');
+  await writeFile(push, '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 });
+  await writeFile(script, usual.replace(/\S*pgbackrest'? --config/, `'${push}' --config`));
+  await writeFile(join(directory, 'pgbackrest.stanza'), 'demo\n', { mode: 0o644 });
+  await writeFile(join(directory, 'pgbackrest.conf'), '', { mode: 0o644 });
+  const client = await cluster.connect(primary);
+  await client.query('CREATE TABLE held AS SELECT generate_series(1, 1000) AS n');
+  await client.end();
+  const { runDir, dataDir } = cluster.host(primary).config;
+  const place = { runDir: join(runDir, 'pg'), port: cluster.portOf(primary) };
+  await withFreshConnection(place, { what: 'a new segment', timeoutMs: 20_000 }, (admin) =>
+    admin.query('SELECT pg_switch_wal()'),
+  );
+  const ready = async () => {
+    const names = await readdir(join(dataDir, 'pg_wal', 'archive_status'));
+    return names.filter((name) => name.endsWith('.ready')).length;
+  };
+  await expect.poll(ready, { timeout: 20_000 }).toBeGreaterThan(0);
+  const operation = await cluster.run(primary, { kind: 'switchover', to: null });
+  const stop = operation.steps.find(({ name }) => name === 'Stop the primary cleanly');
+  expect((stop?.endedAtMs ?? 0) - (stop?.startedAtMs ?? 0)).toBeLessThan(15_000);
+  for (const name of ['pgbackrest.conf', 'pgbackrest.stanza']) await rm(join(directory, name));
+  const after = await cluster.untilHealthy();
+  expect(after.primary).not.toBe(primary);
+  const again = await cluster.connect(after.primary ?? '');
+  const { rows } = await again.query<{ n: number }>('SELECT count(*)::int AS n FROM held');
   await again.end();
   expect(rows).toEqual([{ n: 1000 }]);
 });

@@ -85,6 +85,17 @@ export function addHost(program: Command, options: () => GlobalOptions): void {
     .command('uninstall <host.json>')
     .description('stop PostgreSQL and the daemon, and remove the service; the data stays')
     .action(async (file: string) => tell(await uninstallService(file)));
+  addLeave(host, tell);
+  host
+    .command('stop <host.json>')
+    .description('stop PostgreSQL cleanly, then the daemon')
+    .action(async (file: string) => {
+      await stopHost(file);
+      tell(['Stopped.']);
+    });
+}
+
+function addLeave(host: Command, tell: (lines: string[]) => void): void {
   host
     .command('leave <host.json>')
     .description(
@@ -94,13 +105,6 @@ export function addHost(program: Command, options: () => GlobalOptions): void {
     .action(async (file: string, { confirm }: { confirm: string }) => {
       await (await localDaemon(file)).leaveAlone(confirm);
       tell([`It is in no cluster any more; what it held of ${confirm} lies beside its data directory.`]);
-    });
-  host
-    .command('stop <host.json>')
-    .description('stop PostgreSQL cleanly, then the daemon')
-    .action(async (file: string) => {
-      await stopHost(file);
-      tell(['Stopped.']);
     });
 }
 
