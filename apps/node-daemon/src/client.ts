@@ -24,6 +24,7 @@ import { type HttpAnswer, readAnswer, resultOf } from './http-answer.ts';
 const readDeadlineMs = 3000;
 const repositoryDeadlineMs = 90_000;
 const changeDeadlineMs = 15_000;
+const leaveDeadlineMs = 60_000;
 
 interface Call<T> {
   path: string;
@@ -126,6 +127,12 @@ export class DaemonClient {
   start(start: OperationStart) {
     const schema = z.object({ operationId: z.string() });
     return this.call({ path: '/api/operations', schema, body: start, deadlineMs: changeDeadlineMs });
+  }
+
+  /** PostgreSQL stops first, and its data is set aside. */
+  leaveAlone(cluster: string) {
+    const schema = z.object({ ok: z.literal(true) });
+    return this.call({ path: '/api/leave', schema, body: { cluster }, deadlineMs: leaveDeadlineMs });
   }
 
   shutdown(postgres: 'stop' | 'leave') {

@@ -15,6 +15,7 @@ export interface ConsoleCall {
 }
 
 const deadlineMsDefault = 25_000;
+const signInHint = 'Give a token of that console: --token <token>, or QUANTADB_TOKEN.';
 const refusalSchema = z.object({
   message: z.string(),
   data: z.object({ hint: z.string().nullable().optional() }).optional(),
@@ -31,7 +32,7 @@ export async function callConsole(address: ConsoleAddress, call: ConsoleCall): P
   const value: unknown = await response.json().catch(() => null);
   if (response.ok) return value;
   const refusal = refusalSchema.safeParse(value);
-  const hint = refusal.success ? refusal.data.data?.hint : null;
+  const hint = (refusal.success && refusal.data.data?.hint) || (response.status === 401 ? signInHint : null);
   const message = refusal.success
     ? refusal.data.message
     : `the console answered with status ${response.status}`;

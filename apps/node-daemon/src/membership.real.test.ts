@@ -1,3 +1,6 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { withFreshConnection } from '@quantadb/engine/postgres/connection';
 import { expect, test } from 'vitest';
 import { sharedCluster } from './testing/shared-cluster.ts';
 
@@ -57,6 +60,43 @@ test('a switchover goes where it was told, and loses nothing', async () => {
   expect(rows).toEqual([{ n: 1000 }]);
 });
 
+test('a switchover ends in time although the archiver hangs, and loses nothing', async () => {
+  const cluster = shared();
+  const before = await cluster.untilHealthy();
+  const primary = before.primary ?? '';
+  const directory = join(cluster.host(primary).config.stateDir, 'postgres');
+  const script = join(directory, 'archive-wal');
+  const push = join(directory, 'push-that-hangs');
+  const usual = await readFile(script, 'utf8');
+  await writeFile(push, '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 });
+  await writeFile(script, usual.replace(/\S*pgbackrest'? --config/, `'${push}' --config`));
+  await writeFile(join(directory, 'pgbackrest.stanza'), 'demo\n', { mode: 0o644 });
+  await writeFile(join(directory, 'pgbackrest.conf'), '', { mode: 0o644 });
+  const client = await cluster.connect(primary);
+  await client.query('CREATE TABLE held AS SELECT generate_series(1, 1000) AS n');
+  await client.end();
+  const { runDir, dataDir } = cluster.host(primary).config;
+  const place = { runDir: join(runDir, 'pg'), port: cluster.portOf(primary) };
+  await withFreshConnection(place, { what: 'a new segment', timeoutMs: 20_000 }, (admin) =>
+    admin.query('SELECT pg_switch_wal()'),
+  );
+  const ready = async () => {
+    const names = await readdir(join(dataDir, 'pg_wal', 'archive_status'));
+    return names.filter((name) => name.endsWith('.ready')).length;
+  };
+  await expect.poll(ready, { timeout: 20_000 }).toBeGreaterThan(0);
+  const operation = await cluster.run(primary, { kind: 'switchover', to: null });
+  const stop = operation.steps.find(({ name }) => name === 'Stop the primary cleanly');
+  expect((stop?.endedAtMs ?? 0) - (stop?.startedAtMs ?? 0)).toBeLessThan(15_000);
+  for (const name of ['pgbackrest.conf', 'pgbackrest.stanza']) await rm(join(directory, name));
+  const after = await cluster.untilHealthy();
+  expect(after.primary).not.toBe(primary);
+  const again = await cluster.connect(after.primary ?? '');
+  const { rows } = await again.query<{ n: number }>('SELECT count(*)::int AS n FROM held');
+  await again.end();
+  expect(rows).toEqual([{ n: 1000 }]);
+});
+
 test('PostgreSQL alone dies: a new reign begins, and every node streams', async () => {
   const cluster = shared();
   const primary = await cluster.primary();
@@ -82,4 +122,32 @@ test('every host loses its power at once, and the cluster comes back by itself w
   const { rows } = await after.query<{ n: number }>('SELECT count(*)::int AS n FROM survives');
   await after.end();
   expect(rows).toEqual([{ n: 1000 }]);
+});
+
+test('I-MEMBER-8: a cluster shrinks to one node, and whoever is removed may be the decider, or all the votes there are', async () => {
+  const cluster = shared();
+  const { primary } = await cluster.untilHealthy();
+  const last = primary ?? '';
+  const [first = '', second = ''] = names.filter((name) => name !== last);
+  const write = async (name: string) => {
+    const client = await cluster.connect(name);
+    await client.query('CREATE TABLE IF NOT EXISTS shrunk (n int)');
+    await client.query('INSERT INTO shrunk VALUES (1)');
+    await client.end();
+  };
+  const decided = async () => (await cluster.host(last).client.status())?.raft.leader ?? last;
+  await expect.poll(decided, { timeout: 20_000 }).not.toBe(last);
+  const decider = await decided();
+  await cluster.run(last, { kind: 'remove-node', node: decider === first ? second : first });
+  await cluster.run(last, { kind: 'remove-node', node: decider });
+  await write(last);
+
+  // Of two nodes one votes; the other one becomes primary, and then is all there is.
+  await cluster.addNode(last, first);
+  expect(await nodeOf(first)).toMatchObject({ raft: 'learner' });
+  await cluster.run(last, { kind: 'switchover', to: first });
+  await cluster.run(first, { kind: 'remove-node', node: last });
+  await write(first);
+  const client = cluster.host(first).client;
+  expect(await client.status()).toMatchObject({ primary: first, nodes: [{ name: first, raft: 'voter' }] });
 });

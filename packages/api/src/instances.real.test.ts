@@ -224,3 +224,20 @@ test('one console ends, the other goes on', async () => {
   expect(body[0].status.verdict).toBe('Revision 9.');
   first = await TestConsole.start(database);
 });
+
+test('a cluster that was made anew has the name of the one before, which is shown no longer', async () => {
+  const { socket } = await connectHost(second);
+  const { node: own, picture, ...rest } = report(1);
+  const id = '0195a5a4-0000-7000-8000-000000000002';
+  const anew = {
+    ...rest,
+    node: { ...own, cluster: { id, name: 'demo' } },
+    picture: { ...picture, clusterId: id },
+  };
+  const shown = async () => {
+    await socket.timeout(3000).emitWithAck('report', anew);
+    const { body } = await second.call('GET', '/api/v1/clusters', { as: admin });
+    return body.map((each: { id: string; name: string }) => [each.id, each.name]);
+  };
+  await expect.poll(shown, { timeout: 30_000, interval: 500 }).toEqual([[id, 'demo']]);
+});

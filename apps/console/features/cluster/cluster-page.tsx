@@ -19,6 +19,7 @@ import { CloneProgress } from './clone-progress.tsx';
 import { ClusterEvents } from './cluster-events.tsx';
 import { ClusterMenu } from './cluster-menu.tsx';
 import { FailoverPanel } from './failover-panel.tsx';
+import { FollowersPanel, SourcePanel } from './following.tsx';
 import { LagCharts } from './lag-charts.tsx';
 import { NetworkPanel } from './network.tsx';
 import { NoQuorum } from './no-quorum.tsx';
@@ -42,6 +43,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
     <>
       <Verdict status={status} ageMs={age} />
       {status.noQuorum ? <NoQuorum noQuorum={status.noQuorum} /> : null}
+      {status.source ? <SourcePanel source={status.source} onChoose={setIntent} /> : null}
       <RunningOperation clusterId={clusterId} />
       <Scheduled entries={status.scheduled} onChoose={setIntent} />
       <CloneProgress nodes={status.nodes} />
@@ -70,6 +72,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
           />
         </Stale>
       </Panel>
+      <FollowersPanel followers={status.followers} />
       {status.network ? <NetworkPanel network={status.network} /> : null}
       <LagCharts clusterId={clusterId} />
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
@@ -82,7 +85,12 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
         <ClusterEvents clusterId={clusterId} />
       </div>
       {intent ? (
-        <OperationDialog clusterId={clusterId} intent={intent} onClose={() => setIntent(null)} />
+        <OperationDialog
+          clusterId={clusterId}
+          clusterName={status.name}
+          intent={intent}
+          onClose={() => setIntent(null)}
+        />
       ) : null}
     </>
   );

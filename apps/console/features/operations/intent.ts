@@ -22,6 +22,7 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'replace-node': 'disruptive',
   'upgrade-postgres': 'disruptive',
   'restart-daemons': 'disruptive',
+  'promote-cluster': 'disruptive',
   'retry-operation': 'disruptive',
   'cancel-operation': 'disruptive',
   'configure-backup': 'reversible',
@@ -41,7 +42,6 @@ const backupWords = {
 
 const workTitles = {
   look: 'Restore into a scratch server for a look',
-
   verify: 'Verify the repository',
   drill: 'Run a restore drill',
   expire: 'Remove old backups',
@@ -79,6 +79,8 @@ export function titleOf(intent: Intent): string {
       return `Schedule: ${titleOf(intent.request)}`;
     case 'unschedule-operation':
       return 'Take back what is scheduled';
+    case 'promote-cluster':
+      return 'Promote the cluster';
     case 'retry-operation':
       return 'Go on from the failed step';
     case 'cancel-operation':
@@ -151,6 +153,8 @@ export function commandOf(intent: Intent): string {
       return `${commandOf(intent.request)} --at ${new Date(intent.atMs).toISOString().slice(0, 16)}Z`;
     case 'unschedule-operation':
       return `quantadb scheduled cancel ${intent.id}`;
+    case 'promote-cluster':
+      return `quantadb cluster promote${intent.insist ? ' --insist' : ''}`;
     case 'retry-operation':
     case 'cancel-operation':
       return `quantadb operations ${intent.kind === 'retry-operation' ? 'retry' : 'cancel'} ${intent.operation ?? ''}`.trim();

@@ -13,22 +13,27 @@ import { ApplyDelay } from './apply-delay.tsx';
 import { BeginsAt } from './begins-at.tsx';
 import { commandOf, type Intent, tiers, titleOf } from './intent.ts';
 import { PlanReview } from './plan-review.tsx';
+import { Promotion, wordToType } from './promotion.tsx';
 
 /** Form → plan → review → run. What is shown is what the cluster will check again before it starts. */
 export function OperationDialog({
   clusterId,
   intent: wanted,
+  clusterName,
   onStarted,
   onClose,
 }: {
   clusterId: string;
   intent: Intent;
+  /** Of what has to be confirmed by typing it. */
+  clusterName?: string;
   onStarted?(): void;
   onClose(): void;
 }) {
   const trpc = useTRPC();
   const [intent, setIntent] = useState(wanted);
   const [reason, setReason] = useState('');
+  const [typed, setTyped] = useState('');
   const plan = useMutation(trpc.operations.plan.mutationOptions());
   const start = useMutation(trpc.operations.start.mutationOptions());
   const { mutate: makePlan } = plan;
@@ -44,30 +49,29 @@ export function OperationDialog({
     onStarted?.();
     onClose();
   };
-  const canRun = plan.data && plan.data.refusal === null && (!needsReason || reason.trim() !== '');
+  const word = wordToType(intent, clusterName);
+  const isConfirmed = typed === word && (!needsReason || reason.trim() !== '');
+  const canRun = plan.data && plan.data.refusal === null && isConfirmed;
+  const footer = (
+    <>
+      <Button onClick={onClose}>Cancel</Button>
+      <Button
+        tone={needsReason ? 'danger' : 'primary'}
+        disabled={!canRun}
+        isBusy={start.isPending}
+        onClick={() => void run().catch(() => undefined)}
+      >
+        {titleOf(intent)}
+      </Button>
+    </>
+  );
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
-      title={titleOf(intent)}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button
-            tone={needsReason ? 'danger' : 'primary'}
-            disabled={!canRun}
-            isBusy={start.isPending}
-            onClick={() => void run().catch(() => undefined)}
-          >
-            {titleOf(intent)}
-          </Button>
-        </>
-      }
-    >
+    <Dialog isOpen onClose={onClose} title={titleOf(intent)} footer={footer}>
       <div className="flex flex-col gap-4">
         <MaintenanceEnd intent={intent} onChange={setIntent} />
         <ApplyDelay intent={intent} onChange={setIntent} />
         <BeginsAt wanted={wanted} onChange={setIntent} />
+        <Promotion {...{ intent, word, typed, onChange: setIntent, onType: setTyped }} />
         {plan.isPending ? <Loading label="Planning" /> : null}
         {plan.data ? <PlanReview plan={plan.data} /> : null}
         {problem ? <Failed {...problemOf(problem)} onRetry={() => makePlan({ clusterId, intent })} /> : null}

@@ -27,6 +27,12 @@ export function requireOperator(caller: HttpCaller): void {
   });
 }
 
+/** Of what concerns this one host, and nobody asks for from afar. @throws QuantaError UNAUTHORIZED */
+export function requireLocal(caller: HttpCaller): void {
+  if (caller.kind === 'local') return;
+  throw new QuantaError('UNAUTHORIZED', 'this is done on the host itself, through its local socket');
+}
+
 /** @throws QuantaError UNAUTHORIZED */
 export function requirePeer(caller: HttpCaller): string {
   if (caller.kind === 'peer') return caller.name;

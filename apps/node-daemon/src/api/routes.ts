@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
+import { type ClusterState, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
 import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
 import { operationRequestSchema, operationStartSchema } from '@quantadb/engine/contract/operations';
@@ -12,7 +12,7 @@ import { renderFigures } from '@quantadb/engine/monitor/figures/prometheus';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { z } from 'zod';
-import { type HttpCaller, requireOperator, requirePeer } from './caller.ts';
+import { type HttpCaller, requireLocal, requireOperator, requirePeer } from './caller.ts';
 import { clusterView, type HealthPath, healthPaths, isHealthy, type LagLimit, parseBytes } from './health.ts';
 import { HttpProblem } from './http-errors.ts';
 import { readJson } from './json-body.ts';
@@ -33,6 +33,7 @@ export interface RouteOptions {
   onShutdownRequested(postgres: 'stop' | 'leave'): void;
 }
 
+const leaveSchema = z.object({ cluster: nodeNameSchema });
 const shutdownSchema = z.object({ postgres: z.enum(['stop', 'leave']) });
 
 /** Every path of the daemon's API, with who may ask it. */
@@ -147,6 +148,9 @@ export class Routes {
           await facade.restores.startInto(parse(restoreIntoStartSchema, await readJson(request))),
           202,
         );
+      case '/api/leave':
+        requireLocal(caller);
+        return json(await facade.leaveAlone(parse(leaveSchema, await readJson(request)).cluster));
       case '/api/shutdown': {
         requireOperator(caller);
         const { postgres } = parse(shutdownSchema, await readJson(request));

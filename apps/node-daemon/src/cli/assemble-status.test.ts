@@ -6,7 +6,7 @@ import {
   systemStatusSchema,
 } from '@quantadb/engine/contract/status';
 import { expect, test } from 'vitest';
-import { assembleStatus } from './assemble-status.ts';
+import { assembleStatus, withOthers } from './assemble-status.ts';
 
 const secrets = { application: { role: 'app', database: 'app', password: 'a/b@c' } };
 const localApis = new Set(['http://127.0.0.1:7101', 'http://127.0.0.1:7102']);
@@ -109,4 +109,17 @@ test('the local password is not offered for somebody else’s cluster', () => {
     console: null,
   });
   expect(JSON.stringify(status)).not.toContain('postgres://');
+});
+
+test('what only the console knows stands below what this machine knows', () => {
+  const own = { console: null, hosts: [host('node-1')], clusters: [cluster(9, 'own')] };
+  const elsewhere = { ...cluster(3, 'elsewhere'), name: 'dr' };
+  const others = {
+    console: null,
+    hosts: [host('node-1'), host('dr-1')],
+    clusters: [cluster(8, 'older'), elsewhere],
+  };
+  const status = withOthers(own, others);
+  expect(status.hosts.map(({ name }) => name)).toEqual(['node-1', 'dr-1']);
+  expect(status.clusters.map(({ verdict }) => verdict)).toEqual(['own', 'elsewhere']);
 });

@@ -33,6 +33,17 @@ export function assembleStatus({ answers, localApis, secrets, console }: StatusP
   };
 }
 
+/** What this machine knows, and below what only the console knows besides: hosts and clusters elsewhere (pure). */
+export function withOthers(own: SystemStatus, others: SystemStatus): SystemStatus {
+  const missing = <Named extends { name: string }>(from: Named[], known: Named[]) =>
+    from.filter(({ name }) => !known.some((each) => each.name === name));
+  return {
+    ...own,
+    hosts: [...own.hosts, ...missing(others.hosts, own.hosts)],
+    clusters: [...own.clusters, ...missing(others.clusters, own.clusters)],
+  };
+}
+
 /** Passwords never leave a daemon; who may read the local secrets gets complete connection strings. */
 function withConnections(
   cluster: ClusterStatus,

@@ -52,7 +52,7 @@ async function confirm(options: ChangeOptions): Promise<void> {
 }
 
 /** An account without a name, as containers have it, is known by its number. */
-function userName(): string {
+export function userName(): string {
   try {
     return userInfo().username;
   } catch {

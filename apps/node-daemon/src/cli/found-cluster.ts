@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { join, resolve } from 'node:path';
 import type { OperationRequest } from '@quantadb/engine/contract/operations';
 import { operationRequestSchema } from '@quantadb/engine/contract/operations';
-import { DaemonClient } from '../client.ts';
-import { loadHostConfig } from '../host-config.ts';
+import { localDaemon } from './local-daemon.ts';
 import type { Steering } from './steering.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -58,8 +56,7 @@ export async function throughHost(
     { kind: 'create-cluster' | 'adopt-server' | 'create-standby-cluster' | 'promote-cluster' }
   >,
 ): Promise<Steering> {
-  const { runDir } = await loadHostConfig(resolve(file));
-  const client = DaemonClient.overSocket(join(runDir, 'daemon.sock'));
+  const client = await localDaemon(file);
   return {
     plan: () => client.plan(request),
     start: async (options) => (await client.start({ request, ...options })).operationId,

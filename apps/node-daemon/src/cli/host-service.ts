@@ -1,7 +1,7 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
-import { DaemonClient } from '../client.ts';
 import { loadHostConfig } from '../host-config.ts';
+import { localDaemon } from './local-daemon.ts';
 import { installUnit, ownCommand, quoted, removeUnit } from './systemd.ts';
 
 /** A host's daemon as a service of systemd. */
@@ -82,8 +82,7 @@ export async function uninstallService(file: string): Promise<string[]> {
 
 /** PostgreSQL stops cleanly, then the daemon ends. */
 export async function stopHost(file: string): Promise<void> {
-  const { runDir } = await loadHostConfig(resolve(file));
-  const client = DaemonClient.overSocket(join(runDir, 'daemon.sock'));
+  const client = await localDaemon(file);
   await client.shutdown('stop');
   const isGone = () =>
     client.node().then(

@@ -27,7 +27,7 @@ function build(): Command {
     .version(releaseVersion)
     .option('--json', 'answer in JSON')
     .option('--home <directory>', 'where the local system lives (default: QUANTADB_HOME, or .quantadb)')
-    .option('--node <host:port>', 'ask this daemon')
+    .option('--node <daemon>', 'ask this one: host:port, or the host.json of a host on this machine')
     .option('--console <url>', 'go through this console (default: QUANTADB_CONSOLE, or the local system’s)')
     .option('--token <token>', 'of that console (default: QUANTADB_TOKEN)')
     .option('--cluster <name>', 'which cluster, when the console knows several')

@@ -1,8 +1,11 @@
+import type { NodeReport } from '@quantadb/engine/contract/node-report';
 import type { OperationPlan, OperationRequest } from '@quantadb/engine/contract/operations';
+import { QuantaError } from '@quantadb/engine/shared/errors';
+import { DaemonClient } from '../client.ts';
 import { loadHostConfig } from '../host-config.ts';
 import type { ConsoleClient, Intent } from './console-client.ts';
 import type { Witness } from './follow.ts';
-import type { Target } from './target.ts';
+import { parseAddress, type Target } from './target.ts';
 
 /** One change on its way: through the console, or straight through a daemon when there is no console. */
 export interface Steering {
@@ -18,9 +21,10 @@ export async function throughConsole(
   clusterName: string | undefined,
 ): Promise<Steering> {
   const { id } = await client.cluster(clusterName);
+  const wanted = 'host' in intent ? { ...intent, host: placeOf(intent.host).name } : intent;
   return {
-    plan: () => client.plan(id, intent),
-    start: ({ planHash, reason }) => client.start(id, { intent, planHash, reason }),
+    plan: () => client.plan(id, wanted),
+    start: ({ planHash, reason }) => client.start(id, { intent: wanted, planHash, reason }),
     witnesses: async () => [client.witness(id)],
   };
 }
@@ -37,6 +41,20 @@ export async function throughDaemon(target: Target, intent: Intent): Promise<Ste
 
 async function requestOf(target: Target, intent: Intent): Promise<OperationRequest> {
   if (intent.kind !== 'add-node' && intent.kind !== 'replace-node') return intent;
-  const { addresses, kind } = await loadHostConfig(target.configFileOf(intent.host));
-  return { ...intent, host: { name: intent.host, addresses, kind } };
+  const { name, at } = placeOf(intent.host);
+  const { addresses, kind } = at ? await reportOf(name, at) : await loadHostConfig(target.configFileOf(name));
+  return { ...intent, host: { name, addresses, kind } };
+}
+
+/** `node-4`, or where no console knows it `node-4@10.0.0.4:7100`. */
+function placeOf(text: string): { name: string; at: { host: string; port: number } | null } {
+  const [name = '', place] = text.split('@');
+  return { name, at: place === undefined ? null : parseAddress(place) };
+}
+
+/** What a host says of itself; whether that is true its certificate proves to the cluster. @throws QuantaError REFUSED */
+async function reportOf(name: string, at: { host: string; port: number }): Promise<NodeReport> {
+  const report = await DaemonClient.plain(at).node();
+  if (report.name === name) return report;
+  throw new QuantaError('REFUSED', `the host at ${at.host}:${at.port} is ${report.name}, not ${name}`);
 }

@@ -10,10 +10,11 @@ import { readSecrets, type Secrets } from '../demo/secrets.ts';
 import { chooseHome, type Home } from '../preflight/home.ts';
 import { assembleStatus, type HostAnswer } from './assemble-status.ts';
 import { ConsoleClient } from './console-client.ts';
+import { localDaemon } from './local-daemon.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface TargetOptions {
-  /** `host:port` of one daemon, asked in place of the local system. */
+  /** `host:port` of one daemon, or the host.json of one on this machine: asked in place of the local system. */
   node?: string | undefined;
   home?: string | undefined;
   /** Of a console that is not this machine's own; also QUANTADB_CONSOLE and QUANTADB_TOKEN. */
@@ -91,14 +92,12 @@ export class Target {
 
   /** @throws UsageError for an address that is none; QuantaError NOT_FOUND without a local system to talk to */
   static async find(options: TargetOptions): Promise<Target> {
-    const named = options.node === undefined ? null : parseAddress(options.node);
     const { path } = await homeOf(options);
     const secrets = await readSecrets(demoPaths(path).secrets);
-    if (!named) return new Target({ system: await readSystem(path), secrets, named: null });
-    const tls = await operatorCertificate(path);
-    const writer = tls ? DaemonClient.overTls({ ...named, tls }) : null;
-    const system = await readSystem(path).catch(() => null);
-    return new Target({ system, secrets, named: { reader: DaemonClient.plain(named), writer } });
+    if (options.node === undefined)
+      return new Target({ system: await readSystem(path), secrets, named: null });
+    const named = await namedDaemon(options.node, path);
+    return new Target({ system: await readSystem(path).catch(() => null), secrets, named });
   }
 
   /**
@@ -116,7 +115,7 @@ export class Target {
     if (!named) return this.firstMember();
     if (named.writer) return named.writer;
     throw new QuantaError('UNAUTHORIZED', 'changes through --node need the operator’s certificate', {
-      hint: 'It is looked for in QUANTADB_HOME/pki (operator.crt, operator.key, ca.crt).',
+      hint: 'Give --node the host.json of a host on this machine, or get one: quantadb operator enroll --help',
     });
   }
 
@@ -189,6 +188,16 @@ export class Target {
   }
 }
 
+async function namedDaemon(node: string, home: string): Promise<NamedDaemon> {
+  if (node.endsWith('.json')) {
+    const client = await localDaemon(node);
+    return { reader: client, writer: client };
+  }
+  const address = parseAddress(node);
+  const tls = await operatorCertificate(home);
+  return { reader: DaemonClient.plain(address), writer: tls && DaemonClient.overTls({ ...address, tls }) };
+}
+
 async function ask(client: DaemonClient): Promise<HostAnswer> {
   const host = await client.host();
   return { host, status: host.cluster ? await client.status() : null };
@@ -214,7 +223,7 @@ export function parseAddress(text: string): { host: string; port: number } {
   const port = Number(match?.groups?.port);
   const host = match?.groups?.bracketed ?? match?.groups?.plain;
   if (host && port >= 1 && port <= 65_535) return { host, port };
-  throw new UsageError(`--node takes host:port, and ${text} is none`);
+  throw new UsageError(`${text} is no host:port, nor a host.json`);
 }
 
 function addressOf(api: string): { host: string; port: number } {

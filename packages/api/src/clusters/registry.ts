@@ -30,6 +30,9 @@ export interface LiveStatus {
 const hostSeenEveryMs = 10_000;
 /** A status of a node that knows no decider only counts when no decider has reported for this long. */
 const deciderSilenceMs = 3000;
+/** A cluster that nobody has spoken for in this time does not hold its name. */
+const livingMs = 60_000;
+const ago = (ms: number) => new Date(Date.now() - ms);
 
 /** Keeps the control plane's picture of all clusters from what their hosts report. */
 export class ClusterRegistry {
@@ -58,8 +61,12 @@ export class ClusterRegistry {
     return { eventsUpTo: this.eventsUpTo.get(picture.clusterId) ?? 0 };
   }
 
+  /** A cluster that no host belongs to any more is over: its history stays, and nobody looks at its last status. */
   async list(): Promise<LiveStatus[]> {
-    const rows = await this.options.prisma.cluster.findMany({ orderBy: { name: 'asc' } });
+    // The first report makes the row, a later one says who belongs to it.
+    const isNew = { createdAt: { gte: ago(hostSeenEveryMs) } };
+    const where = { OR: [{ hosts: { some: { revokedAt: null } } }, isNew] };
+    const rows = await this.options.prisma.cluster.findMany({ where, orderBy: { name: 'asc' } });
     return rows.flatMap((row) => {
       if (!row.status || !row.reportedAt) return [];
       const status = row.status as unknown as ClusterStatus;
@@ -108,16 +115,30 @@ export class ClusterRegistry {
   private async ensureCluster(picture: Picture): Promise<void> {
     if (this.eventsUpTo.has(picture.clusterId)) return;
     const { clusterId: id, status } = picture;
-    await this.options.prisma.cluster.upsert({
-      where: { id },
-      create: { id, name: status.name },
-      update: {},
-    });
+    const name = await this.freeName(id, status.name);
+    await this.options.prisma.cluster.upsert({ where: { id }, create: { id, name }, update: { name } });
     const newest = await this.options.prisma.clusterEvent.aggregate({
       where: { clusterId: id },
       _max: { id: true },
     });
     this.eventsUpTo.set(id, newest._max.id ?? 0);
+  }
+
+  /**
+   * A cluster that is restored, or made anew, has the name of one that is lost, and takes it over. Of two that live the
+   * later one shows part of its id.
+   */
+  private async freeName(id: string, wanted: string): Promise<string> {
+    const { cluster } = this.options.prisma;
+    const holder = await cluster.findUnique({
+      where: { name: wanted },
+      include: { hosts: { where: { revokedAt: null }, take: 1 } },
+    });
+    if (!holder || holder.id === id) return wanted;
+    const withId = (each: string) => `${wanted}~${each.slice(0, 8)}`;
+    if (holder.hosts.length > 0 && (holder.reportedAt ?? 0) >= ago(livingMs)) return withId(id);
+    await cluster.update({ where: { id: holder.id }, data: { name: withId(holder.id) } });
+    return wanted;
   }
 
   private async storeStatus(picture: Picture): Promise<void> {
@@ -126,7 +147,7 @@ export class ClusterRegistry {
     // A report that was overtaken by a newer one, through another console instance, must not win.
     const { count } = await this.options.prisma.cluster.updateMany({
       where: { id, revision: { lte: BigInt(status.revision) } },
-      data: { status: status as object, revision: BigInt(status.revision), reportedAt, name: status.name },
+      data: { status: status as object, revision: BigInt(status.revision), reportedAt },
     });
     if (count === 0) return;
     this.options.onStatus({ clusterId: id, name: status.name, status, reportedAtMs: reportedAt.getTime() });

@@ -26,6 +26,7 @@ import type { Database } from './database.ts';
 import { Decider } from './decider.ts';
 import type { HostTools } from './host-tools.ts';
 import { LastPosition } from './last-position.ts';
+import { leaveAlone, leaveCluster } from './leaving.ts';
 import { memberByRaftId } from './membership.ts';
 import { NodeAgent } from './node-agent.ts';
 import { peerHandlers } from './peer-handlers.ts';
@@ -124,9 +125,8 @@ export class Coordinator implements DaemonFacade {
       onFatal: options.onFatal,
     });
     const { group } = this;
-    this.peers = new Peers({
-      call: (peer, method, body, deadlineMs) => this.callPeer(peer, { method, body, deadlineMs }),
-    });
+    const call: PeerCaller['call'] = (...request) => this.callPeer(...request);
+    this.peers = new Peers({ call });
     this.restores = new RestoreDesk({
       state: this.state,
       peers: this.peers,
@@ -328,14 +328,17 @@ export class Coordinator implements DaemonFacade {
     return { ok: true };
   }
 
-  async leaveCluster(): Promise<{ ok: true } | { ok: false; reason: string }> {
-    await this.agent.retire();
-    await this.group.leave();
-    await this.options.seal.forget();
-    await this.confirmed.forget();
-    await this.lastPosition.forget();
-    this.agent.resume();
-    return { ok: true };
+  leaveCluster(): Promise<{ ok: true }> {
+    return leaveCluster(this.leaving());
+  }
+
+  leaveAlone(cluster: string): Promise<{ ok: true }> {
+    return leaveAlone(this.leaving(), cluster);
+  }
+
+  private leaving(): Parameters<typeof leaveCluster>[0] {
+    const memories = [this.options.seal, this.confirmed, this.lastPosition];
+    return { self: this.options.self.name, group: this.group, agent: this.agent, memories };
   }
 
   /** Raft's own news (contacts, delays) come often; only another state is a reason not to wait after an error. */
@@ -358,11 +361,7 @@ export class Coordinator implements DaemonFacade {
     this.decider.tick();
   }
 
-  private callPeer(
-    peer: { name: string; host: string; port: number },
-    request: { method: string; body: unknown; deadlineMs: number },
-  ): Promise<unknown> {
-    const { method, body, deadlineMs } = request;
+  private callPeer(...[peer, method, body, deadlineMs]: Parameters<PeerCaller['call']>): Promise<unknown> {
     if (peer.name === this.options.self.name) return this.peerCall(peer.name, method, body);
     return this.options.caller.call(peer, method, body, deadlineMs);
   }

@@ -100,7 +100,7 @@ export interface Database {
   /** Of a primary: whether another node may rewind to it now. What that takes is begun. Null: a node of another cluster. */
   offerRewind(node: string | null): Promise<boolean>;
   /** Stops the WAL receiver until its process is gone, then reads the exact end of the local WAL. */
-  seal(): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }>;
+  seal(patienceMs?: number): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }>;
   exactEndOfWal(): Promise<WalPosition>;
   /**
    * Of a standby that streams from nobody: whether a commit in its WAL lies past the confirmed position, and so may never

@@ -29,11 +29,15 @@ export function voteAdvice(state: ClusterState, votersNow: ReadonlySet<number>):
     ({ kind, phase }) => kind !== 'router' && phase === 'active',
   );
   if (members.length % 2 === 1 || members.length > votersMax || members.length === 0) return null;
+  const voting = members.filter((member) => votersNow.has(member.raftId));
   if (members.length === 2) {
-    const voter = members.find((member) => votersNow.has(member.raftId))?.name ?? 'one of them';
-    return `Of two nodes only ${voter} votes: when it is lost there is no automatic failover and no write. Add a witness or a third data node.`;
+    const [voter, second] = voting;
+    const lost = second
+      ? 'Both nodes vote, and have no majority without each other: when one'
+      : `Of two nodes only ${voter?.name ?? 'one of them'} votes: when it`;
+    return `${lost} is lost there is no automatic failover and no write. Add a witness or a third data node.`;
   }
-  const votes = members.length - 1;
+  const votes = Math.max(voting.length, members.length - 1);
   return `Of ${members.length} nodes ${votes} vote: a witness would let the cluster survive the loss of one more.`;
 }
 

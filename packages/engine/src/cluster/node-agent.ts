@@ -85,7 +85,7 @@ export class NodeAgent {
    * The elector's half of sealing: promise the epoch durably, interrupt whatever runs, stop receiving WAL, and only
    * then say where the local WAL ends.
    */
-  async seal(epoch: number, failoverId: string): Promise<SealVote> {
+  async seal(epoch: number, failoverId: string, patienceMs?: number): Promise<SealVote> {
     const { self, seal } = this.options;
     const state = this.options.state();
     if (state && state.reign.epoch >= epoch)
@@ -97,7 +97,7 @@ export class NodeAgent {
     // A copy in the making is not disturbed: it receives no WAL to acknowledge before its memory is gone.
     if (this.follower.copyProgress) return this.voteFromMemory(isBeingCopied);
     this.current?.abort();
-    return this.exclusive(() => this.sealedVote());
+    return this.exclusive(() => this.sealedVote(patienceMs));
   }
 
   /** Ends this node's reign cleanly for a switchover; its last position is what the candidate must have. */
@@ -247,14 +247,14 @@ export class NodeAgent {
     return { ok: true, node: self, ...words, promotable: false, whyNotPromotable, livePrimary: false };
   }
 
-  private async sealedVote(): Promise<SealVote> {
+  private async sealedVote(patienceMs?: number): Promise<SealVote> {
     const { self, database, lease } = this.options;
     lease.release();
     if (!(await database.isInitialised())) return this.voteFromMemory(holdsNoData);
     if (await database.isPrimary()) await database.kill('sealed for a newer epoch');
     const isRunning = await database.isRunning();
     const sealed = isRunning
-      ? await database.seal()
+      ? await database.seal(patienceMs)
       : { ok: true as const, position: await database.exactEndOfWal() };
     if (!sealed.ok) return refuse(self, sealed.reason);
     this.follower.sealed();

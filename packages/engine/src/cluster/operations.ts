@@ -19,7 +19,7 @@ import type { Database } from './database.ts';
 import type { NodeAgent } from './node-agent.ts';
 import { nodeChangeWords } from './node-change.ts';
 import { hostOf, nodeOf } from './operation-params.ts';
-import { HandedOver, type OperationRunnerOptions, type StepHandler } from './operation-runner.ts';
+import type { OperationRunnerOptions, StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
 import { judgeHost } from './preflight.ts';
 import type { RaftMembership } from './raft-membership.ts';
@@ -303,6 +303,7 @@ class OperationHandlers {
   stopThere: StepHandler = async (context) => {
     const member = context.state().members[nodeOf(context)];
     if (!member) return 'gone already';
+    await this.resources.raft.retire(context.state(), member);
     try {
       const input = { clusterId: context.state().clusterId };
       const left = await this.resources.peers.call(member, 'leave', { input, deadlineMs: 60_000 });
@@ -316,8 +317,7 @@ class OperationHandlers {
   leaveRaft: StepHandler = async (context) => {
     const member = context.state().members[nodeOf(context)];
     if (!member) return 'gone already';
-    if (await this.resources.raft.moveLeadershipFrom(member)) throw new HandedOver();
-    await this.resources.raft.remove(member);
+    await this.resources.raft.retire(context.state(), member);
     return 'no longer in the Raft group';
   };
 

@@ -104,9 +104,9 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
       inCluster(clusterId);
       return group.submit(command, submitDeadlineMs);
     },
-    seal: async ({ clusterId, epoch, failoverId }) => {
+    seal: async ({ clusterId, epoch, failoverId, patienceMs }) => {
       inCluster(clusterId);
-      return agent.seal(epoch, failoverId);
+      return agent.seal(epoch, failoverId, patienceMs);
     },
     demote: async ({ clusterId, epoch, failoverId }) => {
       inCluster(clusterId);

@@ -66,7 +66,11 @@ export const peerMethods = {
   /** Put a command into the log; only the leader does. */
   submit: { input: z.object({ clusterId: z.string(), command: commandSchema }), output: resultSchema },
   /** Promise an epoch, stop receiving WAL, and say where the local WAL ends. */
-  seal: { input: electionSchema, output: sealVoteSchema },
+  seal: {
+    /** `patienceMs`: how long the answer may take where nobody's writes wait for it; missing: as an election takes. */
+    input: electionSchema.extend({ patienceMs: z.number().int().min(100).max(60_000).optional() }),
+    output: sealVoteSchema,
+  },
   /** Ask a node to look at the primary with its own eyes. */
   'hears-primary': {
     input: z.object({ clusterId: z.string(), epoch: z.number().int() }),

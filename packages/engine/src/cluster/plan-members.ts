@@ -1,4 +1,4 @@
-import { type ClusterState, type HostKind, usualPolicy } from '../contract/cluster-state.ts';
+import { type ClusterState, type HostKind, type Member, usualPolicy } from '../contract/cluster-state.ts';
 import type { OperationRequest } from '../contract/operations.ts';
 import { upstreamSetFor } from '../replication/apart.ts';
 import { intendedTarget } from '../replication/sync-target.ts';
@@ -110,10 +110,16 @@ export function planRemove(input: PlanInput, base: PlanBody, name: string): Plan
   return {
     ...base,
     summary: `Remove ${name}: its PostgreSQL stops, its data directory is set aside, the host becomes available.`,
-    quorumAfter: quorumAfterWords(targetVoters(remaining, input.votersNow).size, after),
+    quorumAfter: quorumAfterWords(votersAfterRemoval(input.votersNow, remaining), after),
     warnings: after ? [...fedWarnings(after, name), ...removalWarnings(after)] : [],
     refusal: refusal ?? (after ? whyWritesWouldStop(input, after) : null),
   };
+}
+
+/** Who votes keeps the vote, also when that leaves an even number. */
+function votersAfterRemoval(votersNow: ReadonlySet<number>, remaining: Member[]): number {
+  const keeping = remaining.filter(({ raftId }) => votersNow.has(raftId)).map(({ raftId }) => raftId);
+  return new Set([...keeping, ...targetVoters(remaining, votersNow)]).size;
 }
 
 function fedWarnings({ members }: ClusterState, name: string): string[] {

@@ -7,7 +7,7 @@ import type { PlanInput } from './plan-body.ts';
 
 export function quorumWords(input: PlanInput): string {
   if (!input.state) return 'none';
-  const nodes = `${dataMembers(input.state).length} data nodes`;
+  const nodes = countWords(dataMembers(input.state).length, 'data node');
   return `${voterWords(input.votersNow.size)}, ${nodes}, writes wait for ${syncSetWords(input.state)}`;
 }
 
@@ -15,7 +15,7 @@ export function quorumAfterWords(voters: number, state: ClusterState | null): st
   if (!state) return 'none';
   const { standbys, count } = intendedTarget(state);
   const set = { ...state.syncSet, standbys, count };
-  const nodes = `${dataMembers(state).length} data nodes`;
+  const nodes = countWords(dataMembers(state).length, 'data node');
   return `${voterWords(voters)}, ${nodes}, writes wait for ${syncSetWords({ syncSet: set })}`;
 }
 
@@ -26,5 +26,10 @@ export function syncSetWords({ syncSet }: Pick<ClusterState, 'syncSet'>): string
 
 function voterWords(voters: number): string {
   const survives = Math.floor((voters - 1) / 2);
-  return `${voters} ${voters === 1 ? 'voter' : 'voters'} (survives the loss of ${survives})`;
+  return `${countWords(voters, 'voter')} (survives the loss of ${survives})`;
+}
+
+/** "1 node", "2 nodes" */
+export function countWords(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

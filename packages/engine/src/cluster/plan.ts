@@ -18,7 +18,7 @@ import {
   planUpgrade,
 } from './plan-restart.ts';
 import { planFollow, planPromotion, whyNotWhileFollowing } from './plan-standby.ts';
-import { quorumAfterWords, quorumWords } from './plan-words.ts';
+import { countWords, quorumAfterWords, quorumWords } from './plan-words.ts';
 import { planRouter } from './router-change.ts';
 import { planSchedule, planUnschedule } from './scheduling.ts';
 
@@ -182,7 +182,9 @@ function planMaintenance(
       refusal,
     };
   const until =
-    on.minutes === null ? 'until somebody ends it' : `for ${on.minutes} minutes, then it ends by itself`;
+    on.minutes === null
+      ? 'until somebody ends it'
+      : `for ${countWords(on.minutes, 'minute')}, then it ends by itself`;
   return {
     ...base,
     summary: `Put ${node} in maintenance ${until}: its health endpoints send reads elsewhere, and it is never made primary.`,

@@ -196,8 +196,10 @@ export class PostgresDatabase implements Database {
     return this.rewindSource.offer();
   }
 
-  async seal(): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }> {
-    return this.supervisor.seal(sealDeadlineMs);
+  async seal(
+    patienceMs = sealDeadlineMs,
+  ): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }> {
+    return this.supervisor.seal(patienceMs);
   }
 
   exactEndOfWal(): Promise<WalPosition> {

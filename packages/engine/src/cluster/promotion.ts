@@ -1,4 +1,4 @@
-import type { ClusterState, SealVote } from '../contract/cluster-state.ts';
+import { type ClusterState, type SealVote, usualPolicy } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import { holdsNoData, isBeingCopied, restartable } from '../failover/decide.ts';
 import { compareWalPositions, judgeHistory } from '../postgres/timeline-history.ts';
@@ -34,7 +34,7 @@ export function objections(
 
 /**
  * The node that holds the most of the source's WAL. Of two that hold the same, the one that lies within the source's
- * history, then the one whose PostgreSQL runs.
+ * history, then the one whose PostgreSQL runs, then the one that somebody has preferred.
  */
 export function chooseHeir(state: ClusterState, answers: readonly SealVote[]): Vote | null {
   const votes = answers.filter(
@@ -49,9 +49,15 @@ export function chooseHeir(state: ClusterState, answers: readonly SealVote[]): V
       compareWalPositions(right.position, left.position, history) ||
       Number(isContained(right)) - Number(isContained(left)) ||
       Number(right.promotable) - Number(left.promotable) ||
+      priorityIn(state, right.node) - priorityIn(state, left.node) ||
       (left.node < right.node ? -1 : 1),
   );
   return ranked[0] ?? null;
+}
+
+function priorityIn({ members }: ClusterState, node: string): number {
+  const { priority, noFailover } = members[node]?.policy ?? usualPolicy;
+  return noFailover ? -1 : priority;
 }
 
 /** Nodes that may hold more than those that have answered. One without data holds nothing. */

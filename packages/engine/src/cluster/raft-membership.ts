@@ -2,6 +2,7 @@ import type { ClusterState, Member } from '../contract/cluster-state.ts';
 import { type Clock, sleep } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
 import { targetVoters } from './membership.ts';
+import { HandedOver } from './operation-runner.ts';
 
 export interface ConfigurationEntry {
   id: number;
@@ -65,13 +66,18 @@ export class RaftMembership {
     await this.change({ kind: 'add-learner', peer });
   }
 
-  async remove(member: Member): Promise<void> {
-    if (
-      !this.log()
-        .configuration()
-        .some((entry) => entry.id === member.raftId)
-    )
-      return;
+  /**
+   * Takes a member that leaves out of the group, and always before its host forgets the log: of two voters the other one
+   * alone would be no majority, and the only voter would take the log with it. In place of that one another votes first.
+   *
+   * @throws HandedOver when it led the group: the next leader goes on
+   */
+  async retire(state: ClusterState, member: Member): Promise<void> {
+    const configuration = this.log().configuration();
+    if (!configuration.some(({ id }) => id === member.raftId)) return;
+    const isOnlyVoter = !configuration.some(({ id, role }) => role === 'voter' && id !== member.raftId);
+    if (isOnlyVoter) await this.reconcileVoters(state);
+    if (await this.moveLeadershipFrom(member)) throw new HandedOver();
     await this.change({ kind: 'remove', id: member.raftId });
   }
 

@@ -281,6 +281,11 @@ describe('a promotion (I-DR-4)', () => {
         vote('node-2', '0/A0'),
       ),
     ).toBe('node-2');
+    const policies = { 'node-1': { priority: 60, noFailover: true }, 'node-3': { priority: 80 } };
+    for (const [name, policy] of Object.entries(policies))
+      Object.assign(state.members[name]?.policy ?? {}, policy);
+    expect(heir(...['node-1', 'node-2', 'node-3'].map((name) => vote(name, '0/A0')))).toBe('node-3');
+    expect(heir(vote('node-1', '0/A0'), vote('node-2', '0/A0'), vote('node-3', '0/90'))).toBe('node-2');
     expect(heir({ ok: false, node: 'node-1', reason: 'silent' })).toBeUndefined();
     // Timeline 3 has arrived before anybody noted it.
     const history = [{ timeline: 3, parentId: 2, forkLsn: '0/98' }];

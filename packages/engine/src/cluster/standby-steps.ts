@@ -1,4 +1,4 @@
-import type { SealVote } from '../contract/cluster-state.ts';
+import type { Member, SealVote } from '../contract/cluster-state.ts';
 import type { Source } from '../contract/source.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import { type Clock, sleep, systemClock } from '../shared/clock.ts';
@@ -21,8 +21,10 @@ interface Resources {
   clock?: Clock;
 }
 
-const sealDeadlineMs = 8000;
-const sealPatienceMs = 10_000;
+/** A person waits here, and no writer: a machine that is busy with the loss of another one gets the time it takes. */
+const sealDeadlineMs = 15_000;
+const answerPatienceMs = 12_000;
+const sealPatienceMs = 20_000;
 const sealAgainMs = 500;
 const stopDeadlineMs = 15_000;
 const askDeadlineMs = 3000;
@@ -143,19 +145,23 @@ class StandbySteps {
   /** A busy machine may miss the deadline of a seal: whoever is not heard is asked again for a while. */
   private async sealAll(context: StepContext, epoch: number): Promise<SealVote[]> {
     const clock = this.resources.clock ?? systemClock;
+    const members = dataMembers(context.state()).filter(({ phase }) => phase === 'active');
     const endMs = clock.monotonicMs() + sealPatienceMs;
+    const answers = new Map<string, SealVote>();
     for (;;) {
-      const answers = await this.seal(context, epoch);
+      // Who has promised receives nothing any more, so what it said stands.
+      const silent = members.filter(({ name }) => !answers.get(name)?.ok);
+      for (const vote of await this.seal(silent, context.state().clusterId, epoch))
+        answers.set(vote.node, vote);
+      const all = [...answers.values()];
       const isOver = clock.monotonicMs() >= endMs || context.signal.aborted;
-      if (isOver || unheard(answers).length === 0) return answers;
+      if (isOver || unheard(all).length === 0) return all;
       await sleep(clock, sealAgainMs);
     }
   }
 
-  private seal(context: StepContext, epoch: number): Promise<SealVote[]> {
-    const state = context.state();
-    const input = { clusterId: state.clusterId, epoch, failoverId: `promotion-${epoch}` };
-    const members = dataMembers(state).filter(({ phase }) => phase === 'active');
+  private seal(members: Member[], clusterId: string, epoch: number): Promise<SealVote[]> {
+    const input = { clusterId, epoch, failoverId: `promotion-${epoch}`, patienceMs: answerPatienceMs };
     return Promise.all(
       members.map((member) =>
         this.resources.peers

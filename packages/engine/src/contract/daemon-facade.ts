@@ -46,6 +46,8 @@ export interface DaemonFacade {
   plan(request: OperationRequest): Promise<OperationPlan>;
   /** Starts the operation and returns at once; progress is in `operations()`. Forwarded to the decider. */
   start(start: OperationStart): Promise<{ operationId: string }>;
+  /** The host leaves a cluster that cannot let it go: it is the last node, or there is no majority. */
+  leaveAlone(cluster: string): Promise<{ ok: true }>;
   /** Calls of other daemons: `method` is one of the engine's closed list, `body` is untrusted until it is parsed there. */
   peerCall(peer: string, method: string, body: unknown): Promise<unknown>;
 }

@@ -20,7 +20,7 @@ import { judgeNetwork } from './connectivity.ts';
 import { type Election, elect, electorsOf } from './decide.ts';
 import { type Suspicion, suspect } from './detect.ts';
 import { granterDeadlineMs } from './lease.ts';
-import { isElecting, isGoodEnough, withHistories } from './round.ts';
+import { isElecting, isGoodEnough, sealLimits, withHistories } from './round.ts';
 import type { FailoverTiming } from './timing.ts';
 import { askWitnesses, networkAtSuspicion, type Witness } from './witnesses.ts';
 
@@ -76,6 +76,8 @@ export class FailoverManager {
   private watch: { epoch: number; sinceMs: number } | null = null;
   private busy = false;
   private retryAtMs = 0;
+  /** Rounds of that election that came to nothing, as this decider has seen them. */
+  private blocked = { failover: '', rounds: 0 };
   private gateKey = '';
   /** The election that an operation in this process runs itself (a switchover's). */
   private claimed: string | null = null;
@@ -251,9 +253,12 @@ export class FailoverManager {
 
   private async runElection(state: ClusterState, failover: Failover): Promise<void> {
     if (this.clock.monotonicMs() < this.retryAtMs) return;
+    if (this.blocked.failover !== failover.id) this.blocked = { failover: failover.id, rounds: 0 };
     const election = await this.collect(state, failover);
     await this.conclude(failover, election);
-    if (election.election.kind === 'blocked') this.retryAtMs = this.clock.monotonicMs() + retryBlockedMs;
+    if (election.election.kind !== 'blocked') return;
+    this.blocked.rounds += 1;
+    this.retryAtMs = this.clock.monotonicMs() + retryBlockedMs;
   }
 
   /**
@@ -322,12 +327,10 @@ export class FailoverManager {
   private async askToSeal(state: ClusterState, failover: Failover, name: string): Promise<SealVote> {
     const member = state.members[name];
     if (!member) return { ok: false, node: name, reason: 'no longer a member' };
-    const input = { clusterId: state.clusterId, epoch: failover.epoch, failoverId: failover.id };
+    const { deadlineMs, patienceMs } = sealLimits(this.options.timing.sealDeadlineMs, this.blocked.rounds);
+    const input = { clusterId: state.clusterId, epoch: failover.epoch, failoverId: failover.id, patienceMs };
     try {
-      return await this.options.peers.call(member, 'seal', {
-        input,
-        deadlineMs: this.options.timing.sealDeadlineMs,
-      });
+      return await this.options.peers.call(member, 'seal', { input, deadlineMs });
     } catch (error) {
       return { ok: false, node: name, reason: messageOf(error) };
     }

@@ -8,6 +8,21 @@ export function isElecting(failover: Failover): boolean {
   return failover.state === 'SEAL' || failover.state === 'COLLECT' || failover.state === 'NO_SAFE_CANDIDATE';
 }
 
+/**
+ * How long an elector may take, and the reading of its WAL in that. The usual time is for the usual machine; where it did
+ * not suffice, as when all hosts of a site start at once, the next rounds give more, or there would never be a primary.
+ */
+export function sealLimits(
+  usualMs: number,
+  blockedRounds: number,
+): { deadlineMs: number; patienceMs: number } {
+  const deadlineMs = usualMs * Math.min(roundsOfGrowth, 1 + Math.floor(blockedRounds / 2));
+  return { deadlineMs, patienceMs: Math.floor(deadlineMs * readingShare) };
+}
+
+const roundsOfGrowth = 5;
+const readingShare = 0.75;
+
 /** A candidate that would first have to start its PostgreSQL is only taken when nobody else answers. */
 export function isGoodEnough(election: Election): boolean {
   return election.kind === 'keep' || (election.kind === 'promote' && election.vote.promotable);

@@ -94,7 +94,7 @@ export class ClusterMonitor {
     const source = sourceStatusOf(state, { view, reports });
     const nodes = Object.values(state.members)
       .sort((left, right) => left.raftId - right.raftId)
-      .map((member) => behindSource(this.nodeStatus(state, member, reports), { view, reports }));
+      .map((member) => behindSource(this.nodeStatus(state, member, reports), { view, reports, source }));
     const { leaderRaftId, term } = this.options.leadership();
     const noQuorum = noQuorumOf({ state, voters: this.options.votersNow(), reports });
     const network = networkOf(state, reports);
@@ -168,10 +168,20 @@ export class ClusterMonitor {
 /** In a standby cluster no primary says how far a node is behind; the source does. */
 function behindSource(
   node: NodeStatus,
-  { view, reports }: { view: SourceView | null; reports: ReadonlyMap<string, NodeReport> },
+  {
+    view,
+    reports,
+    source,
+  }: {
+    view: SourceView | null;
+    reports: ReadonlyMap<string, NodeReport>;
+    source: ClusterStatus['source'];
+  },
 ): NodeStatus {
   const lagBytes = bytesBehind(view, reports.get(node.name)?.replayLsn ?? null);
-  return lagBytes === null ? node : { ...node, lagBytes };
+  if (lagBytes === null) return node;
+  const leads = node.name === source?.leader;
+  return { ...node, lagBytes, lagMs: lagBytes === 0 ? 0 : leads ? source.lagMs : null };
 }
 
 function slotNotes(notReady: NodeReport['slotsNotReady'] = []): string[] {

@@ -4,7 +4,6 @@ import type pg from 'pg';
 import type { WalPosition } from '../contract/cluster-state.ts';
 import { isSuperseded, renderSynchronous, type SynchronousOrder } from '../replication/synchronous.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
-import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { type Application, createApplication } from './application-role.ts';
@@ -28,6 +27,7 @@ import { type StartResult, startServer } from './server-start.ts';
 import type { AgreedSettings, MutableSettings, RefusedSetting } from './settings.ts';
 import { prepareNodeFiles, writeStandbySignal } from './settings-files.ts';
 import { type ChangeResult, SettingsKeeper } from './settings-keeper.ts';
+import { type StopResult, stopServer } from './stop.ts';
 import { findUnconfirmed, type Unconfirmed } from './unconfirmed.ts';
 import { exactEndOfWal } from './wal-end.ts';
 
@@ -49,7 +49,6 @@ export interface StartStandbyRequest {
 export type SampleResult =
   | { ok: true; sample: ServerSample }
   | { ok: false; reason: ConnectFailure; detail: string };
-export type StopResult = { ok: true; tookMs: number } | { ok: false; reason: string };
 export type SynchronousResult = { ok: true; lsn: string } | { ok: false; reason: string };
 
 /**
@@ -260,19 +259,16 @@ export class PostgresSupervisor {
   }
 
   /** A clean shutdown: sessions are ended, everything is flushed, standbys receive the last record. */
-  async stopFast(deadlineMs: number): Promise<StopResult> {
-    const startMs = this.clock.monotonicMs();
-    try {
-      if (await this.isRunning()) {
-        await this.host.signal('SIGINT');
-        const hasStopped = async () => ((await this.isRunning()) ? undefined : true);
-        await pollUntil(hasStopped, { what: 'the shutdown', timeoutMs: deadlineMs, intervalMs: 20 });
-      }
-      await closeArchive(this.place, 'stopped');
-      return { ok: true, tookMs: this.clock.monotonicMs() - startMs };
-    } catch (error) {
-      return { ok: false, reason: messageOf(error) };
-    }
+  stopFast(deadlineMs: number): Promise<StopResult> {
+    return stopServer(
+      {
+        place: this.place,
+        clock: this.clock,
+        isRunning: () => this.isRunning(),
+        signal: () => this.host.signal('SIGINT'),
+      },
+      deadlineMs,
+    );
   }
 
   /** Everything at once, nothing clean. The archive is closed first: its commands outlive even this. */

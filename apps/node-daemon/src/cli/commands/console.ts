@@ -1,6 +1,11 @@
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { Command } from 'commander';
-import { findConsole } from '../target.ts';
+import { demoPaths } from '../../demo/layout.ts';
+import { userName } from '../change.ts';
+import type { ConsoleClient } from '../console-client.ts';
+import { enrolOperator } from '../enrol-operator.ts';
+import { findConsole, homeOf } from '../target.ts';
+import { UsageError } from '../usage-error.ts';
 import { type GlobalOptions, print, wholeNumber } from './options.ts';
 
 /** What only a control plane has. */
@@ -21,11 +26,29 @@ export function addConsole(program: Command, options: () => GlobalOptions): void
     .option('--enrol', 'in place of that, one that lets the host <name> in, once')
     .action(async (name: string, own: { role: string; days: string; enrol?: boolean }) => {
       const client = await console();
-      const made = own.enrol
-        ? await client.createEnrolmentToken(name)
-        : await client.createToken({ name, role: own.role, lifetimeDays: wholeNumber('--days', own.days) });
+      if (own.enrol) return tellEnrolment(options(), await client.createEnrolmentToken(name));
+      const lifetimeDays = wholeNumber('--days', own.days);
+      const made = await client.createToken({ name, role: own.role, lifetimeDays });
       print(options(), made, () => made.token);
     });
+  program
+    .command('operator')
+    .description('people who change clusters straight through a daemon')
+    .command('enroll <console-url>')
+    .description(
+      'a certificate for whoever runs this, with an administrator’s --token: changes through --node <host:port> need it, and no console',
+    )
+    .requiredOption('--fingerprint <sha256>', 'of the authority, as the console shows it')
+    .option('--name <name>', 'stands in the history of what was changed (default: your account’s)')
+    .action(
+      async (url: string, { fingerprint, name = userName() }: { fingerprint: string; name?: string }) => {
+        const { token } = options();
+        if (!token) throw new UsageError('--token is missing: `quantadb token create <name> --role admin`');
+        const { pki } = demoPaths((await homeOf(options())).path);
+        await enrolOperator(pki, { url, token, name, fingerprint });
+        print(options(), { directory: pki }, () => `${name}: the certificate is in ${pki}`);
+      },
+    );
   program
     .command('audit-verify')
     .description('whether the audit log is as it was written')
@@ -38,6 +61,24 @@ export function addConsole(program: Command, options: () => GlobalOptions): void
       print(options(), verdict, () => words);
       if (!ok) process.exitCode = 1;
     });
+  addMetrics(program, options, console);
+}
+
+/** The token alone on stdout, for scripts; what else it takes beside it. */
+function tellEnrolment(
+  options: GlobalOptions,
+  made: { token: string; expiresAt: string; authorityFingerprint: string },
+): void {
+  print(options, made, () => made.token);
+  if (!options.json)
+    process.stderr.write(`Good once, until ${made.expiresAt}. --fingerprint ${made.authorityFingerprint}\n`);
+}
+
+function addMetrics(
+  program: Command,
+  options: () => GlobalOptions,
+  console: () => Promise<ConsoleClient>,
+): void {
   program
     .command('metrics')
     .description('Prometheus text of the console')

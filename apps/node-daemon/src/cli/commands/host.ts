@@ -4,6 +4,7 @@ import { change } from '../change.ts';
 import { enrolHost } from '../enrol-host.ts';
 import { followRequest, foundingRequest, throughHost } from '../found-cluster.ts';
 import { installService, stopHost, uninstallService } from '../host-service.ts';
+import { localDaemon } from '../local-daemon.ts';
 import { UsageError } from '../usage-error.ts';
 import { type GlobalOptions, print, wholeNumber } from './options.ts';
 
@@ -84,12 +85,26 @@ export function addHost(program: Command, options: () => GlobalOptions): void {
     .command('uninstall <host.json>')
     .description('stop PostgreSQL and the daemon, and remove the service; the data stays')
     .action(async (file: string) => tell(await uninstallService(file)));
+  addLeave(host, tell);
   host
     .command('stop <host.json>')
     .description('stop PostgreSQL cleanly, then the daemon')
     .action(async (file: string) => {
       await stopHost(file);
       tell(['Stopped.']);
+    });
+}
+
+function addLeave(host: Command, tell: (lines: string[]) => void): void {
+  host
+    .command('leave <host.json>')
+    .description(
+      'take this host out of a cluster that cannot let it go: it is the last node, or there is no majority; its data is set aside',
+    )
+    .requiredOption('--confirm <cluster>', 'the name of that cluster')
+    .action(async (file: string, { confirm }: { confirm: string }) => {
+      await (await localDaemon(file)).leaveAlone(confirm);
+      tell([`It is in no cluster any more; what it held of ${confirm} lies beside its data directory.`]);
     });
 }
 

@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClusterEvent } from '@quantadb/engine/contract/cluster-state';
+import type { SystemStatus } from '@quantadb/engine/contract/status';
+import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { Command } from 'commander';
+import { withOthers } from '../assemble-status.ts';
 import { eventLines, eventsText, hostsText, nodesText, statusText } from '../format.ts';
 import { findConsole, namedConsole, Target } from '../target.ts';
 import { UsageError } from '../usage-error.ts';
@@ -11,8 +14,12 @@ const followEventsEveryMs = 500;
 export function addReading(program: Command, options: () => GlobalOptions): void {
   const target = () => Target.find(options());
   const statusNow = async () => {
-    const named = await namedConsole(options());
-    return named ? named.status() : (await target()).status();
+    const { cluster } = options();
+    const status = await wholeStatus(options());
+    if (cluster === undefined) return status;
+    const clusters = status.clusters.filter(({ name }) => name === cluster);
+    if (clusters.length > 0) return { ...status, clusters };
+    throw new QuantaError('NOT_FOUND', `no cluster ${cluster} is known here`);
   };
   program
     .command('status')
@@ -44,8 +51,21 @@ export function addReading(program: Command, options: () => GlobalOptions): void
     .action(async (own: { since: string; follow?: boolean }) => showEvents(options(), own));
 }
 
-async function eventReader(options: GlobalOptions): Promise<(since: number) => Promise<ClusterEvent[]>> {
+async function wholeStatus(options: GlobalOptions): Promise<SystemStatus> {
   const named = await namedConsole(options);
+  if (named) return named.status();
+  // A console that is away, or refuses, takes nothing from what the daemons say.
+  const others = findConsole(options).then((console) => console?.status() ?? null);
+  const [own, more] = await Promise.all([
+    Target.find(options).then((target) => target.status()),
+    others.catch(() => null),
+  ]);
+  return more ? withOthers(own, more) : own;
+}
+
+async function eventReader(options: GlobalOptions): Promise<(since: number) => Promise<ClusterEvent[]>> {
+  // The daemons of this machine know their own cluster only.
+  const named = options.cluster ? await findConsole(options) : await namedConsole(options);
   if (named) {
     const { id } = await named.cluster(options.cluster);
     return (since) => named.events(id, since);
