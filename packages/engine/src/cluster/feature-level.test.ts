@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { type NodeReport, nodeReportSchema } from '../contract/node-report.ts';
 import type { NodeChange } from '../contract/operations.ts';
+import type { RouterChanges } from '../contract/router-settings.ts';
 import { QuantaError } from '../shared/errors.ts';
 import { demoState } from '../testing/demo-state.ts';
 import { Commander } from './commander.ts';
@@ -69,6 +70,10 @@ test('I-LEVEL-2: what an older daemon could not apply does not enter the log whi
   expect(await submitted(level3, change({ weight: 20 }))).toEqual({ ok: true });
   expect(await submitted(level3, change({ upstream: 'node-2' }))).toMatchObject({ ok: false });
   expect(await submitted(level3, change({ applyDelayMs: 1000 }))).toMatchObject({ ok: false });
+  const level4 = { ...demoState(), level: 4 };
+  const router = (settings: RouterChanges) => ({ kind: 'set-router' as const, settings });
+  expect(await submitted(level4, router({ split: true }))).toEqual({ ok: true });
+  expect(await submitted(level4, router({ splitUsers: 'anna=on' }))).toMatchObject({ ok: false });
 });
 
 const reportOf = (name: string, level: number | null): [string, NodeReport] => [

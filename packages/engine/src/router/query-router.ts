@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { readSuffix } from '../contract/read-split.ts';
 import type { RouterSettings } from '../contract/router-settings.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -228,6 +229,7 @@ export class QueryRouter {
       mockSecret: randomBytes(32),
       wallMs: () => this.clock.wallMs(),
       findAccount: (user, database) => this.accounts.find(user, database),
+      suffixOf: (database) => (database === adminDatabase ? null : readSuffix(database, this.settings)),
       whyRefused: (options, connection) => this.whyRefused(options, connection),
       cancelRequested: (processId, secret) => this.desk.cancel(processId, secret),
       loggedIn: (login: LoggedIn) => this.loggedIn(login),

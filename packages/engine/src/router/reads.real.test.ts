@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type OwnRouterSettings, routerSettingsOf } from '../contract/router-settings.ts';
 import { sql, type TestNode } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import type { QueryRouter } from './query-router.ts';
@@ -44,6 +45,35 @@ describe('splitting reads from writes', () => {
     const client = await fixture.connect(port);
     for (let i = 0; i < 5; i++) expect(await isStandby(client)).toBe(false);
     expect(await isStandby(client, '/* quantadb: replica */ ')).toBe(true);
+  });
+
+  it('follows the narrowest of its switches, in sessions that are open too (I-ROUTER-9)', async () => {
+    const warm = await split('eventual');
+    await untilSplit(warm);
+    const set = (own: OwnRouterSettings) =>
+      router.useSettings(routerSettingsOf({ balance: 'round-robin', consistency: 'eventual' }, own));
+    const named = (database: string, options = '') => fixture.connect(port, { database, options });
+    try {
+      set({ splitOnSuffix: '_reads', splitOffSuffix: '_writes' });
+      const [plain, reads] = [await named('app'), await named('app_reads')];
+      expect((await reads.query('SELECT current_database() AS name')).rows[0].name).toBe('app');
+      expect([await isStandby(plain), await isStandby(reads)]).toEqual([false, true]);
+      set({ splitOnSuffix: '_reads', splitOffSuffix: '_writes', splitDatabases: 'app=on' });
+      expect([await isStandby(plain), await isStandby(reads)]).toEqual([true, true]);
+      const both = { splitDatabases: 'app=on', splitUsers: 'app=off', split: true };
+      set({ splitOnSuffix: '_reads', splitOffSuffix: '_writes', ...both });
+      expect([await isStandby(plain), await isStandby(reads)]).toEqual([false, true]);
+      const writes = await named('app_writes', '-c quantadb.split=on');
+      expect(await isStandby(writes)).toBe(true);
+      expect(await isStandby(await named('app_writes'))).toBe(false);
+      // Who really bears the name is meant.
+      await sql(fixture.primary, 'CREATE DATABASE odd_reads');
+      const odd = await named('odd_reads');
+      expect((await odd.query('SELECT current_database() AS name')).rows[0].name).toBe('odd_reads');
+      await expect(named('nothing_reads')).rejects.toMatchObject({ code: '3D000' });
+    } finally {
+      router.useSettings(routerSettingsOf({ balance: 'round-robin' }));
+    }
   });
 
   it('sends what is proven to read to a standby, and everything else to the primary', async () => {

@@ -1,4 +1,5 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { type ReadSplit, splitOf } from '../contract/read-split.ts';
 import type { RouterSettings } from '../contract/router-settings.ts';
 import { type Clock, sleep } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -100,15 +101,24 @@ export class SessionDesk {
     const { groups, databases, counters, nowMs, settings, cancel } = this.options;
     const database = databases.get(options.database);
     const { reads } = this.options;
+    const { user } = options;
+    const split = remembered(settings, (now) =>
+      splitOf(now, {
+        user,
+        database: options.database,
+        asked: options.split,
+        bySuffix: options.splitBySuffix,
+      }),
+    );
     const policy = new ReadPolicy({
       ...reads,
       settings,
-      isSplit: options.split ?? settings().split,
-      consistency: options.consistency ?? settings().consistency,
+      isSplit: () => split().isOn,
+      consistency: () => options.consistency ?? settings().consistency,
       isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
     });
     return {
-      ...{ database, counters, nowMs, cancel, ended },
+      ...{ database, counters, nowMs, cancel, ended, split },
       group: groups.get(options.user, options.database, credential),
       isSessionPooling: settings().pooling === 'session',
       route: (statement) => {
@@ -135,6 +145,22 @@ export class SessionDesk {
       if (!this.sessions.has(id)) return id;
     }
   }
+}
+
+/** Asked for every statement, worked out once for settings that stay. */
+function remembered(
+  settings: () => RouterSettings,
+  workOut: (now: RouterSettings) => ReadSplit,
+): () => ReadSplit {
+  let seen = settings();
+  let found = workOut(seen);
+  return () => {
+    const now = settings();
+    if (now === seen) return found;
+    seen = now;
+    found = workOut(now);
+    return found;
+  };
 }
 
 const drainStepMs = 20;

@@ -1,3 +1,4 @@
+import type { ReadSplit } from '../../contract/read-split.ts';
 import type { Statement } from '../classify/classifier.ts';
 import type { Counters } from '../counters.ts';
 import type { DatabaseInfo } from '../databases.ts';
@@ -25,6 +26,8 @@ export interface SessionContext {
   database: DatabaseInfo;
   counters: Counters;
   isSessionPooling: boolean;
+  /** Whether its reads go to standbys, as things are now, and what says so. */
+  split(): ReadSplit;
   nowMs(): number;
   /** Where a statement outside of a transaction goes. */
   route(statement: Statement): Wish;

@@ -369,7 +369,9 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (status !== transactionStatus.idle) return;
     this.transactions++;
     this.context.counters.transactions++;
-    if (!this.flight.isRead) this.context.wrote();
+    const from = this.server ?? this.shared.server;
+    // What PostgreSQL did as a standby was no write, whatever it looks like (BEGIN READ ONLY).
+    if (!this.flight.isRead && from?.parameters.get('in_hot_standby') !== 'on') this.context.wrote();
     this.flight.settled(this.context.nowMs());
     if (this.shared.settled()) {
       this.goOn();
