@@ -39,7 +39,7 @@ export interface QueryRouterOptions {
 }
 
 const sweepMs = 100;
-const healthTickMs = 10;
+const tickMs = 10;
 const accountDeadlineMs = 2_000;
 
 /** One address for the whole cluster: takes clients in, and sends what they ask to the server it belongs to. */
@@ -117,10 +117,13 @@ export class QueryRouter {
       this.options.logger.error({ error: error.message }, 'the listener failed'),
     );
     const stopSweep = this.clock.every(sweepMs, () => this.groups.sweep());
-    const stopAsking = this.clock.every(healthTickMs, () => this.monitor.tick());
+    const stopTicking = this.clock.every(tickMs, () => {
+      this.monitor.tick();
+      this.groups.relieveShared();
+    });
     this.stopSweeping = () => {
       stopSweep();
-      stopAsking();
+      stopTicking();
     };
     const address = this.server.address();
     return typeof address === 'object' && address ? address.port : port;

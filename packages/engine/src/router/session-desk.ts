@@ -121,16 +121,16 @@ export class SessionDesk {
       ...{ database, counters, nowMs, cancel, ended, split },
       group: groups.get(options.user, options.database, credential),
       isSessionPooling: settings().pooling === 'session',
-      route: (statement) => {
-        const wish = policy.route(statement);
-        if (wish !== null) counters.replicaReads++;
-        return wish;
-      },
+      route: (statement) => policy.route(statement),
       wrote: () => policy.wrote(),
       isPrimary: (node) => this.options.reads.topology().primary === node,
+      isSharing: () => settings().sharing,
       mayShare: (statement) => {
         const { sharing, sharedStatementMs } = settings();
-        const isQuick = statement.runs >= runsBeforeSharing && statement.usualMs <= sharedStatementMs;
+        const isQuick =
+          statement.runs >= runsBeforeSharing &&
+          statement.usualMs <= sharedStatementMs &&
+          statement.peakMs <= sharedStatementMs * peakFactor;
         return sharing && isQuick && database.catalogue.isProvenRead(statement);
       },
       isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
@@ -164,5 +164,7 @@ function remembered(
 }
 
 const drainStepMs = 20;
+/** How much longer than usual it may have taken lately: a busy machine alone makes some of it. */
+const peakFactor = 4;
 /** Before that nobody knows whether it is quick. */
 const runsBeforeSharing = 3;

@@ -80,8 +80,8 @@ const views: Record<ShowSubject, (input: ViewInput) => Table> = {
         group.poolList.flatMap((pool) =>
           [...pool.all].map((server) => [
             ...[server.node, group.database, group.user, String(server.processId)],
-            server.isShared ? 'shared' : server.currentUser ? 'active' : 'idle',
-            String(server.outstanding),
+            server.line.length > 0 ? 'shared' : server.currentUser ? 'active' : 'idle',
+            String(server.line.length || server.outstanding),
             ...[(nowMs - server.openedAtMs) / 1000, (nowMs - server.usedAtMs) / 1000].map((s) =>
               String(Math.round(s)),
             ),

@@ -5,6 +5,8 @@ import type { ServerLoss } from '../server/server-user.ts';
 const keptBytesMax = 32 * 1024;
 const usualBytes = 512;
 const weightOfLast = 0.1;
+/** Of the longest it has taken, with every further run. */
+const peakDecay = 0.99;
 const nothing = Buffer.alloc(0);
 
 export type LossVerdict =
@@ -60,6 +62,7 @@ export class Flight {
     if (timed) {
       const tookMs = nowMs - (this.sharedServer?.headSinceMs ?? this.sinceMs);
       timed.usualMs = timed.runs === 0 ? tookMs : timed.usualMs + (tookMs - timed.usualMs) * weightOfLast;
+      timed.peakMs = Math.max(tookMs, timed.peakMs * peakDecay);
       timed.runs++;
     }
     this.reset();

@@ -31,6 +31,8 @@ export interface SessionContext {
   nowMs(): number;
   /** Where a statement outside of a transaction goes. */
   route(statement: Statement): Wish;
+  /** Whether anything may. */
+  isSharing(): boolean;
   /** May be put behind others' on a server that is in use: proven to read only, and quick. */
   mayShare(statement: Statement): boolean;
   /** Something that may have written has ended on the primary. */

@@ -374,6 +374,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (!this.flight.isRead && from?.parameters.get('in_hot_standby') !== 'on') this.context.wrote();
     this.flight.settled(this.context.nowMs());
     if (this.shared.settled()) {
+      this.named.settled();
       this.goOn();
       return;
     }

@@ -79,6 +79,11 @@ export class Groups {
     for (const group of this.known.values()) group.sweep();
   }
 
+  /** Often: nobody waits long behind a statement that turns out to be slow. */
+  relieveShared(): void {
+    for (const group of this.known.values()) group.relieveShared();
+  }
+
   /** Connections to that server that somebody uses. */
   busyOn(node: string): number {
     let busy = 0;

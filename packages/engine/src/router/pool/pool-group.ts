@@ -143,12 +143,16 @@ export class PoolGroup {
       }
     }
     for (const pool of this.pools.values()) {
-      pool.relieveShared(nowMs());
       pool.retire(nowMs(), { idleMs: serverIdleMs, lifeMs: serverLifeMs });
       this.serve(pool.node);
     }
     const primary = this.openPrimary();
     if (primary !== null) this.serve(primary);
+  }
+
+  relieveShared(): void {
+    const { counters, nowMs } = this.resources;
+    for (const pool of this.pools.values()) counters.sharedMoved += pool.relieveShared(nowMs());
   }
 
   closeAll(): void {
