@@ -122,7 +122,10 @@ export class SessionDesk {
       group: groups.get(options.user, options.database, credential),
       isSessionPooling: settings().pooling === 'session',
       route: (statement) => policy.route(statement),
-      wrote: () => policy.wrote(),
+      wrote: (redefines) => {
+        if (redefines) database.catalogue.changed();
+        policy.wrote();
+      },
       isPrimary: (node) => this.options.reads.topology().primary === node,
       isSharing: () => settings().sharing,
       mayShare: (statement) => {

@@ -30,7 +30,7 @@ export class Recovery {
     owner.wire.resume();
     const verdict = flight.judge(loss);
     // What nobody knows the end of may have been committed: whoever looks must not look at what is older.
-    if (!flight.isRead) owner.context.wrote();
+    if (!flight.isRead) owner.context.wrote(flight.redefines);
     const bytes = flight.bytesToRepeat;
     flight.reset();
     if (verdict === 'retry' || (verdict === 'nothing' && owner.pin === null && owner.isWaiting)) {

@@ -35,8 +35,8 @@ export interface SessionContext {
   isSharing(): boolean;
   /** May be put behind others' on a server that is in use: proven to read only, and quick. */
   mayShare(statement: Statement): boolean;
-  /** Something that may have written has ended on the primary. */
-  wrote(): void;
+  /** Something that may have written has ended on the primary; perhaps other statements do something else from now on. */
+  wrote(redefines: boolean): void;
   isPrimary(node: string): boolean;
   /** Proven to read only: it may be repeated. */
   isProvenRead(statement: Statement): boolean;

@@ -369,9 +369,8 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (status !== transactionStatus.idle) return;
     this.transactions++;
     this.context.counters.transactions++;
-    const from = this.server ?? this.shared.server;
-    // What PostgreSQL did as a standby was no write, whatever it looks like (BEGIN READ ONLY).
-    if (!this.flight.isRead && from?.parameters.get('in_hot_standby') !== 'on') this.context.wrote();
+    const { flight } = this;
+    if (flight.mayHaveWritten(this.server ?? this.shared.server)) this.context.wrote(flight.redefines);
     this.flight.settled(this.context.nowMs());
     if (this.shared.settled()) {
       this.named.settled();

@@ -76,7 +76,18 @@ export class Groups {
   }
 
   sweep(): void {
-    for (const group of this.known.values()) group.sweep();
+    for (const group of this.known.values()) {
+      group.sweep();
+      this.readCatalogueAgain(group);
+    }
+  }
+
+  private readCatalogueAgain(group: PoolGroup): void {
+    const { databases, nowMs } = this.options;
+    const { catalogue } = databases.get(group.database);
+    if (!catalogue.isDue(nowMs())) return;
+    const server = group.takeUnused();
+    if (server) catalogue.read(server, nowMs, () => group.release(server));
   }
 
   /** Often: nobody waits long behind a statement that turns out to be slow. */
@@ -140,10 +151,12 @@ export class Groups {
 
   /** A new connection is where the catalogue is read, before anybody uses it. */
   private withCatalogue(server: ServerConnection, database: string): Promise<ServerConnection> {
-    const { databases, nowMs } = this.options;
+    const { databases, nowMs, topology } = this.options;
     const { catalogue } = databases.get(database);
-    if (!catalogue.isDue(nowMs())) return Promise.resolve(server);
-    return new Promise((resolve) => catalogue.read(server, nowMs(), () => resolve(server)));
+    // A standby may not have heard yet of what has just been changed.
+    const isLate = topology().follows === null && server.node !== topology().primary;
+    if (isLate || !catalogue.isDue(nowMs())) return Promise.resolve(server);
+    return new Promise((resolve) => catalogue.read(server, nowMs, () => resolve(server)));
   }
 }
 
