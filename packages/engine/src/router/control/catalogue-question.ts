@@ -9,15 +9,17 @@ import { seldomCalled } from '../classify/grammar-words.ts';
  * what they call by number: what people made is found by its dependencies, and what PostgreSQL brings with it, on which
  * nothing depends in writing, by the numbers themselves. A function with one row for an argument can be called as if it
  * were a column of it. What a cast or a type's own input function does is not looked for.
+ *
+ * It is asked with whatever settings the connection has: its text holds no backslash, and names no schema.
  */
-export const catalogueQuestion = `SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL statement_timeout = 10000;
+export const catalogueQuestion = `SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL statement_timeout = 20000;
 WITH RECURSIVE volatile AS MATERIALIZED (
   SELECT oid FROM pg_proc WHERE provolatile = 'v'
 ), writers AS MATERIALIZED (
   SELECT oid FROM volatile
   UNION SELECT a.aggfnoid::oid FROM pg_aggregate a JOIN volatile v ON v.oid IN (a.aggtransfn, a.aggfinalfn, a.aggcombinefn,
     a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn)
-  UNION SELECT p.oid FROM pg_proc p, regexp_matches(p.proargdefaults::text, ':(?:op)?funcid (\\d+)', 'g') f
+  UNION SELECT p.oid FROM pg_proc p, regexp_matches(p.proargdefaults::text, ':(?:op)?funcid ([0-9]+)', 'g') f
     WHERE p.pronargdefaults > 0 AND f[1]::oid IN (SELECT oid FROM volatile)
 ), brought AS MATERIALIZED (
   SELECT ':(?:funcid|opfuncid|aggfnoid|winfnoid) (?:' || string_agg(oid::text, '|') || ') ' AS form FROM volatile WHERE oid < 16384
@@ -42,5 +44,5 @@ UNION ALL SELECT 'n', p.proname FROM pg_proc p JOIN pg_type t ON t.oid = p.proar
 UNION ALL SELECT 'n', p.proname FROM pg_proc p
   WHERE p.oid IN (SELECT oid FROM writers) AND p.proname IN (${seldomCalled.map((name) => `'${name}'`).join(', ')})
 UNION ALL SELECT 'n', t.typname FROM pg_constraint k JOIN pg_type t ON t.oid = k.contypid,
-  regexp_matches(k.conbin::text, ':(?:op)?funcid (\\d+)', 'g') f WHERE f[1]::oid IN (SELECT oid FROM writers)
+  regexp_matches(k.conbin::text, ':(?:op)?funcid ([0-9]+)', 'g') f WHERE f[1]::oid IN (SELECT oid FROM writers)
 UNION ALL SELECT 'o', oprname FROM pg_operator WHERE oprcode IN (SELECT oid FROM writers)`;

@@ -8,6 +8,8 @@ import { catalogueQuestion } from './catalogue-question.ts';
 /** What somebody has changed without this router's knowing is known after that. */
 const freshMs = 60_000;
 const retryMs = 5_000;
+/** A big catalogue is read more seldom: that takes a hundredth of a server's time at most. */
+const restFactor = 100;
 
 /** What one database's catalogue says of reads; nothing is proven before it has been read. */
 export class ReadCatalogue {
@@ -43,8 +45,13 @@ export class ReadCatalogue {
     return !this.isReading && this.isWanted && nowMs >= this.dueAtMs;
   }
 
-  /** Reads it over a connection that nobody uses at the moment. @returns through `done` when it is free again */
-  read(server: ServerConnection, nowMs: () => number, done: () => void): void {
+  /**
+   * Reads it over a connection that nobody uses at the moment.
+   *
+   * @returns through `done` when that is free again, with what went wrong
+   */
+  read(server: ServerConnection, nowMs: () => number, done: (problem: string | null) => void): void {
+    const sinceMs = nowMs();
     this.isReading = true;
     this.isWanted = false;
     const { changes } = this;
@@ -52,13 +59,14 @@ export class ReadCatalogue {
       this.isReading = false;
       const isRead = !error && !isLost;
       if (changes === this.changes) {
-        this.dueAtMs = nowMs() + (isRead ? freshMs : retryMs);
+        const restMs = Math.max(freshMs, (nowMs() - sinceMs) * restFactor);
+        this.dueAtMs = nowMs() + (isRead ? restMs : retryMs);
         if (isRead) {
           this.knowledge = new ReadKnowledge(rows);
           this.proven = new WeakMap();
         } else this.isWanted = true;
       }
-      done();
+      done(error?.message ?? null);
     });
     server.unnamed = null;
     server.runInternal(query(catalogueQuestion), conversation);

@@ -87,7 +87,11 @@ export class Groups {
     const { catalogue } = databases.get(group.database);
     if (!catalogue.isDue(nowMs())) return;
     const server = group.takeUnused();
-    if (server) catalogue.read(server, nowMs, () => group.release(server));
+    if (!server) return;
+    catalogue.read(server, nowMs, (problem) => {
+      this.tellCatalogue(group.database, problem);
+      group.release(server);
+    });
   }
 
   /** Often: nobody waits long behind a statement that turns out to be slow. */
@@ -149,6 +153,11 @@ export class Groups {
     return { ok: true, server: await this.withCatalogue(server, database) };
   }
 
+  private tellCatalogue(database: string, problem: string | null): void {
+    const words = 'what functions and views do cannot be read: no statement is taken for a read until it can';
+    if (problem !== null) this.options.logger.warn({ database, problem }, words);
+  }
+
   /** A new connection is where the catalogue is read, before anybody uses it. */
   private withCatalogue(server: ServerConnection, database: string): Promise<ServerConnection> {
     const { databases, nowMs, topology } = this.options;
@@ -156,7 +165,12 @@ export class Groups {
     // A standby may not have heard yet of what has just been changed.
     const isLate = topology().follows === null && server.node !== topology().primary;
     if (isLate || !catalogue.isDue(nowMs())) return Promise.resolve(server);
-    return new Promise((resolve) => catalogue.read(server, nowMs, () => resolve(server)));
+    return new Promise((resolve) =>
+      catalogue.read(server, nowMs, (problem) => {
+        this.tellCatalogue(database, problem);
+        resolve(server);
+      }),
+    );
   }
 }
 
