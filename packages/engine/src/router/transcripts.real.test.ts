@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../postgres/testing/test-cluster.ts';
+import { pollUntil } from '../shared/deadline.ts';
 import { type Random, seededRandom } from '../shared/random.ts';
 import { bind, close, execute, message, parse, query, sync } from './protocol/build.ts';
 import { frontend } from './protocol/codes.ts';
@@ -362,6 +363,8 @@ describe('quick reads of several clients', () => {
       }
       return asked;
     });
+    const isShared = async () => (router.counters.sharedBatches > 0 ? true : undefined);
+    await pollUntil(isShared, { what: 'they share', timeoutMs: 20_000, intervalMs: 5 });
     for (let i = 0; i < 20; i++) {
       await sql(
         fixture.primary,

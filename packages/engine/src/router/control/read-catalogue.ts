@@ -60,7 +60,8 @@ export class ReadCatalogue {
       const isRead = !error && !isLost;
       if (changes === this.changes) {
         const restMs = Math.max(freshMs, (nowMs() - sinceMs) * restFactor);
-        this.dueAtMs = nowMs() + (isRead ? restMs : retryMs);
+        // That a connection was lost says nothing of the next one.
+        this.dueAtMs = nowMs() + (isRead ? restMs : isLost ? 0 : retryMs);
         if (isRead) {
           this.knowledge = new ReadKnowledge(rows);
           this.proven = new WeakMap();

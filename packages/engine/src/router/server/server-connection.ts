@@ -267,13 +267,9 @@ export class ServerConnection implements WireHandlers {
     if (found === effect.beginsCopy) this.isCopyingIn = expected.beginCopyIn();
     if (found === effect.part || found === effect.beginsCopy) return;
     this.isCopyingIn = false;
-    if (type === backend.parseComplete) this.prepared(expected.headItem as PreparedItem);
+    if (type === backend.parseComplete) this.statements.confirm(expected.headItem as PreparedItem);
     expected.shift();
     this.sayWhatIsDue();
-  }
-
-  private prepared({ statement, serverName }: PreparedItem): void {
-    if (serverName !== undefined) this.statements.confirm(statement, serverName);
   }
 
   private ready(status: number): void {
@@ -360,10 +356,8 @@ export class ServerConnection implements WireHandlers {
 
   private dropUntilSync(sqlState: string): void {
     for (const { item, wasSent } of dropUntilSync(this.expected)) {
-      const { statement, serverName } = item;
-      if (wasSent && item.kind === 'parse' && serverName !== undefined)
-        this.statements.forget(statement, serverName);
-      if (this.unnamed === statement) this.unnamed = null;
+      if (wasSent && item.kind === 'parse') this.statements.forget(item);
+      if (this.unnamed === item.statement) this.unnamed = null;
       this.user?.undone(item);
     }
     // "cached plan must not change result type", "prepared statement does not exist": prepare anew the next time.

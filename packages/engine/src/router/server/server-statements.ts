@@ -1,4 +1,5 @@
 import type { PreparedStatement } from '../pool/prepared.ts';
+import type { PreparedItem } from './server-user.ts';
 
 const statementsMax = 200;
 
@@ -29,8 +30,8 @@ export class ServerStatements {
   }
 
   /** PostgreSQL has said so, of that name. */
-  confirm(statement: PreparedStatement, name: string): void {
-    if (this.known.get(statement) === name) this.pending.delete(statement);
+  confirm({ statement, serverName }: Pick<PreparedItem, 'statement' | 'serverName'>): void {
+    if (this.known.get(statement) === serverName) this.pending.delete(statement);
   }
 
   add(statement: PreparedStatement): { name: string; evicted: string | null } {
@@ -50,8 +51,8 @@ export class ServerStatements {
   }
 
   /** It was not prepared after all, or must be prepared anew. A name is never used a second time. */
-  forget(statement: PreparedStatement, name: string): void {
-    if (this.known.get(statement) !== name) return;
+  forget({ statement, serverName }: Pick<PreparedItem, 'statement' | 'serverName'>): void {
+    if (serverName === undefined || this.known.get(statement) !== serverName) return;
     this.pending.delete(statement);
     this.known.delete(statement);
     this.generation++;
