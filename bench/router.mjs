@@ -6,11 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { routerSettingsOf } from '../packages/engine/dist/contract/router-settings.js';
-import { createApplication } from '../packages/engine/dist/postgres/application-role.js';
-import { sql, TestCluster } from '../packages/engine/dist/postgres/testing/test-cluster.js';
-import { RouterSupervisor } from '../packages/engine/dist/router/worker/router-supervisor.js';
 import { freePort } from '../packages/engine/dist/testing/free-port.js';
+import { application, startRouter, startServers } from './lib/router.mjs';
 import { inWorkspace } from './lib/workspace.mjs';
 
 const given = (name, usual) =>
@@ -20,22 +17,16 @@ const rounds = Number(given('rounds', '3'));
 const clientCounts = given('clients', '1,16,64').split(',').map(Number);
 /** Of every pooler: small enough that 64 direct connections fit beside them into PostgreSQL's usual hundred. */
 const poolSize = 12;
-const application = { role: 'app', database: 'app', password: 'secret' };
-const ignore = () => undefined;
-const silent = { debug: ignore, info: ignore, warn: ignore, error: console.error };
 
 await inWorkspace(async (directory) => {
-  const cluster = await TestCluster.create();
+  const servers = await startServers(0);
   const stops = [];
   try {
-    const primary = await cluster.primary('node-1');
-    await createApplication(primary.place, application);
-    await sql(primary, 'GRANT SELECT ON pg_catalog.pg_authid TO quantadb_replication');
-    const { port, runDir } = primary.place;
+    const { port, runDir } = servers.primary.place;
     pgbench(port, ['-i', '-q', '-s', '10']);
     const routes = [{ name: 'direct', port, pid: null }];
     for (const open of [openRouter, openPgBouncer, openHaproxy]) {
-      const route = await open({ directory, primary, port, runDir });
+      const route = await open({ directory, servers, port, runDir });
       if (!route) continue;
       routes.push(route);
       stops.push(route.stop);
@@ -51,31 +42,13 @@ await inWorkspace(async (directory) => {
     );
   } finally {
     for (const stop of stops) await stop();
-    await cluster.cleanUp();
+    await servers.cluster.cleanUp();
   }
 });
 
 /** @returns {Promise<{ name: string, port: number, pid: number, stop(): unknown }>} */
-async function openRouter({ primary, port, runDir }) {
-  const { tls } = primary.place;
-  const read = (path) => readFileSync(path, 'utf8');
-  const own = await freePort();
-  const supervisor = new RouterSupervisor({
-    ...{ name: 'bench', mark: runDir, logger: silent, logLevel: 'warn', onReload: ignore },
-    program: new URL('../apps/node-daemon/dist/router-worker.js', import.meta.url).pathname,
-    listen: { host: '127.0.0.1', port: own },
-    settings: routerSettingsOf({ poolSize }),
-    tls: { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key) },
-  });
-  const node = { name: 'node-1', host: '127.0.0.1', port, socketDirectory: runDir, weight: 1 };
-  supervisor.useTopology({
-    ...{ cluster: 'bench', epoch: 1, timeline: 2, primary: 'node-1', drain: null, hba: [] },
-    nodes: [{ ...node, isReadable: false, lagBytes: 0, lagMs: 0 }],
-  });
-  supervisor.start();
-  while (!supervisor.report) await delay(50);
-  const [pid] = supervisor.pids;
-  return { name: 'quantadb', port: own, pid, stop: () => supervisor.stop(0) };
+async function openRouter({ servers }) {
+  return { name: 'quantadb', ...(await startRouter(servers, { poolSize })) };
 }
 
 async function openPgBouncer({ directory, runDir, port }) {

@@ -78,6 +78,11 @@ function valueText(value: Value): string {
   return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
 }
 
+/** A text that says nothing still has to be seen. */
+function shownText(value: Value): string {
+  return value === '' ? 'none' : valueText(value);
+}
+
 /** Long numbers in the units people think in. */
 function readable(name: Name, value: Value): string {
   if (typeof value !== 'number' || value < 1000) return '';
@@ -101,11 +106,13 @@ const shown: Column<Row>[] = [
     header: 'Value',
     cell: ({ name, usual, agreed, elsewhere }) => (
       <span className="inline-flex flex-wrap items-center gap-2">
-        <span className="tabular-nums">{valueText(agreed ?? usual)}</span>
+        <span className="max-w-96 whitespace-normal break-words tabular-nums">
+          {shownText(agreed ?? usual)}
+        </span>
         <span className="text-ink-faint text-xs">{readable(name, agreed ?? usual)}</span>
         {elsewhere.map(({ node, value }) => (
           <Badge key={node} tone="warning">
-            {`${node}: ${valueText(value)}`}
+            {`${node}: ${shownText(value)}`}
           </Badge>
         ))}
       </span>
@@ -116,7 +123,7 @@ const shown: Column<Row>[] = [
     header: 'Usual',
     isMinor: true,
     cell: ({ usual, agreed }) =>
-      agreed === null ? '' : <span className="text-ink-faint">{valueText(usual)}</span>,
+      agreed === null ? '' : <span className="text-ink-faint">{shownText(usual)}</span>,
   },
 ];
 
@@ -182,7 +189,7 @@ function Edit({
       ) : (
         <TextField
           {...field}
-          inputMode="decimal"
+          inputMode={typeof now === 'number' ? 'decimal' : 'text'}
           error={isWrong ? 'A number' : null}
           onChange={(event) => setText(event.target.value)}
         />

@@ -7,7 +7,12 @@ export type Name = inferRouterOutputs<AppRouter>['clusters']['router'][number]['
 export const settingWords: Record<Name, string> = {
   pooling: 'A client keeps a server connection for a transaction, or for its session.',
   poolSize: 'Server connections per user, database and server.',
-  split: 'Reads go to standbys.',
+  split: 'Reads go to standbys, unless a connection, a suffix, its user or its database says otherwise.',
+  splitUsers: 'Reads of these users go to standbys, or do not: anna=on, etl=off.',
+  splitDatabases: 'Reads in these databases go to standbys, or do not: shop=on, bank=off.',
+  splitOnSuffix: 'A database name with this ending means the database without it, and reads go to standbys.',
+  splitOffSuffix:
+    'A database name with this ending means the database without it, and reads stay on the primary.',
   consistency: 'What a session is promised of its reads from standbys.',
   balance: 'How the standby for a read is chosen.',
   lagBytesMax: 'A standby that lags by more bytes serves no reads.',

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { durabilityOf, nodeChangeOf, parameterChanges } from './settings-arguments.ts';
+import { durabilityOf, nodeChangeOf, parameterChanges, routerChanges } from './settings-arguments.ts';
 
 describe('arguments of commands that change settings', () => {
+  it('switch reads for users and databases, and say what is not understood', () => {
+    const given = ['splitUsers=anna=on, etl=off', 'splitOnSuffix=_reads', 'split=on'];
+    const changes = { splitUsers: 'anna=on, etl=off', splitOnSuffix: '_reads', split: true };
+    expect(routerChanges(given, ['splitDatabases'])).toEqual({ ...changes, splitDatabases: null });
+    expect(() => routerChanges(['splitUsers=anna'], [])).toThrow(/^splitUsers: name=on/);
+  });
+
   it('take name=value, with equals signs in the value, and names to reset', () => {
     expect(parameterChanges(['work_mem=8MB', 'search_path = a=b'], ['max_connections'])).toEqual({
       max_connections: null,

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { type NodeReport, nodeReportSchema } from '../contract/node-report.ts';
 import type { NodeChange } from '../contract/operations.ts';
+import type { RouterChanges } from '../contract/router-settings.ts';
 import { QuantaError } from '../shared/errors.ts';
 import { demoState } from '../testing/demo-state.ts';
 import { Commander } from './commander.ts';
@@ -70,8 +71,12 @@ test('I-LEVEL-2: what an older daemon could not apply does not enter the log whi
   expect(await submitted(level3, change({ upstream: 'node-2' }))).toMatchObject({ ok: false });
   expect(await submitted(level3, change({ applyDelayMs: 1000 }))).toMatchObject({ ok: false });
   const note = { kind: 'begin-operation', operation: { kind: 'note-backup' } } as unknown as Command;
-  expect(await submitted({ ...demoState(), level: 4 }, note)).toMatchObject({ ok: false });
   expect(await submitted({ ...demoState(), level: 5 }, note)).toEqual({ ok: true });
+  const level4 = { ...demoState(), level: 4 };
+  expect(await submitted(level4, note)).toMatchObject({ ok: false });
+  const router = (settings: RouterChanges) => ({ kind: 'set-router' as const, settings });
+  expect(await submitted(level4, router({ split: true }))).toEqual({ ok: true });
+  expect(await submitted(level4, router({ splitUsers: 'anna=on' }))).toMatchObject({ ok: false });
 });
 
 const reportOf = (name: string, level: number | null): [string, NodeReport] => [

@@ -1,6 +1,7 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { NodeChange } from '../contract/operations.ts';
+import { level5RouterSettings } from '../contract/router-settings.ts';
 import type { Command } from './commands.ts';
 
 /**
@@ -13,7 +14,7 @@ import type { Command } from './commands.ts';
  * Level 4: hosts that only route; settings of the routers; standbys cascade, or are delayed; a cluster can follow
  * another one.
  * Level 5: notes on backups; more drills and verifications are remembered; roles and databases have a durability of
- * their own.
+ * their own; reads of routers are split by user, by database and by the suffix of its name.
  */
 export const featureLevel = 5;
 
@@ -34,6 +35,7 @@ function levelOf(command: Command): number {
     case 'unschedule':
       return 3;
     case 'set-router':
+      return levelOfRouter(command.settings);
     case 'note-source':
     case 'set-standby-leader':
     case 'stop-following':
@@ -46,11 +48,16 @@ function levelOf(command: Command): number {
       return command.member.kind === 'router' ? 4 : 1;
     case 'begin-operation':
       if (['note-backup', 'set-own-durability'].includes(command.operation.kind)) return 5;
+      if (command.operation.kind === 'set-router') return levelOfRouter(command.operation.params);
       if (['create-standby-cluster', 'promote-cluster'].includes(command.operation.kind)) return 4;
       return command.operation.retryOf === undefined ? 1 : 2;
     default:
       return 1;
   }
+}
+
+function levelOfRouter(settings: object): number {
+  return Object.keys(settings).some((name) => level5RouterSettings.includes(name)) ? 5 : 4;
 }
 
 function levelOfChange({ weight, upstream, applyDelayMs }: NodeChange): number {

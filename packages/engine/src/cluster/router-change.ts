@@ -23,15 +23,23 @@ export function planRouter(input: PlanInput, base: PlanBody, changes: RouterChan
 
 function warningsOf(now: RouterSettings, then: RouterSettings): string[] {
   const warnings: string[] = [];
-  if (then.split && !now.split)
+  if (asksForReads(then, now))
     warnings.push(
-      'Reads go to standbys from now on. A pooled web application spreads over connections, so a request may not see what the one before has written.',
+      'Reads of those it is for go to standbys from now on. A pooled web application spreads over connections, so a request may not see what the one before has written.',
     );
   if (then.pooling !== now.pooling)
     warnings.push('Sessions that are open keep the pooling that they began with.');
   if (then.clientsMax < now.clientsMax)
     warnings.push('Clients beyond the new limit stay; no new ones are let in.');
   return warnings;
+}
+
+/** Somebody's reads may be sent to standbys that were not before. */
+function asksForReads(then: RouterSettings, now: RouterSettings): boolean {
+  const names = ['splitUsers', 'splitDatabases'] as const;
+  const isNew = names.some((name) => then[name] !== now[name] && /= *on\b/.test(then[name]));
+  const isSuffixNew = then.splitOnSuffix !== now.splitOnSuffix && then.splitOnSuffix !== '';
+  return (then.split && !now.split) || isNew || isSuffixNew;
 }
 
 export function setRouter(draft: Draft, command: CommandOf<'set-router'>): CommandResult {
@@ -50,7 +58,7 @@ function words(changes: RouterChanges): string {
   return names
     .map((name) =>
       changes[name] === null
-        ? `${name} as usual (${usualRouterSettings[name]})`
+        ? `${name} as usual (${usualRouterSettings[name] === '' ? 'none' : usualRouterSettings[name]})`
         : `${name} = ${changes[name]}`,
     )
     .join(', ');

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readSwitches, suffixForm, switchTextMax } from './read-split.ts';
 
 /** What a session is promised of its reads, from the cheapest to the dearest. */
 export const consistencyLevels = [
@@ -19,12 +20,26 @@ export const balanceStrategies = [
 
 const milliseconds = z.number().int().min(0);
 
+const switches = z
+  .string()
+  .max(switchTextMax)
+  .superRefine((text, context) => {
+    const read = readSwitches(text);
+    if (!read.ok) context.addIssue({ code: 'custom', message: read.reason });
+  });
+const suffix = z.string().regex(suffixForm, 'up to 32 letters, digits and _ . $ -');
+
 const fields = {
   pooling: z.enum(['transaction', 'session']),
   /** Server connections per user, database and server. */
   poolSize: z.number().int().min(1).max(10_000),
   /** Reads go to standbys. Off: a pooled web session spreads over connections, so read-your-writes cannot hold there. */
   split: z.boolean(),
+  /** The same for single users, databases, and connections that ask by the end of the database name (`read-split`). */
+  splitUsers: switches,
+  splitDatabases: switches,
+  splitOnSuffix: suffix,
+  splitOffSuffix: suffix,
   consistency: z.enum(consistencyLevels),
   balance: z.enum(balanceStrategies),
   lagBytesMax: z.number().int().min(0),
@@ -66,6 +81,10 @@ export const usualRouterSettings: RouterSettings = {
   pooling: 'transaction',
   poolSize: 20,
   split: false,
+  splitUsers: '',
+  splitDatabases: '',
+  splitOnSuffix: '',
+  splitOffSuffix: '',
   consistency: 'session',
   balance: 'least-connections',
   lagBytesMax: 16 * 1024 * 1024,
@@ -114,7 +133,7 @@ export const routerSettingNames = Object.keys(fields) as [keyof RouterSettings, 
 export const routerChangesSchema = z
   .partialRecord(
     z.enum(routerSettingNames),
-    z.union([z.string().max(100), z.number(), z.boolean(), z.null()]),
+    z.union([z.string().max(switchTextMax), z.number(), z.boolean(), z.null()]),
   )
   .refine((changes) => Object.keys(changes).length > 0, 'at least one setting')
   .superRefine((changes, context) => {
@@ -124,6 +143,14 @@ export const routerChangesSchema = z
       context.addIssue({ code: 'custom', path, message: `${path.join('.')}: ${message}` });
   });
 export type RouterChanges = z.infer<typeof routerChangesSchema>;
+
+/** Settings that came with feature level 5: an older daemon cannot read a command that names one. */
+export const level5RouterSettings: readonly string[] = [
+  'splitUsers',
+  'splitDatabases',
+  'splitOnSuffix',
+  'splitOffSuffix',
+] satisfies (keyof RouterSettings)[];
 
 /** The later ones count: usual, then the cluster's, then the host's own. */
 export function routerSettingsOf(...own: (OwnRouterSettings | undefined)[]): RouterSettings {

@@ -22,5 +22,9 @@ export class Counters {
   pins = 0;
   preparesSaved = 0;
   sharedStatements = 0;
+  /** Of these, those of the extended protocol. */
+  sharedBatches = 0;
+  /** Statements in line that were asked elsewhere, because the one before them took long. */
+  sharedMoved = 0;
   replicaReads = 0;
 }

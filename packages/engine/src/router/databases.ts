@@ -1,5 +1,5 @@
 import { Classifier } from './classify/classifier.ts';
-import { FunctionCatalogue } from './control/function-catalogue.ts';
+import { ReadCatalogue } from './control/read-catalogue.ts';
 import { PreparedStatements } from './pool/prepared.ts';
 
 /** What the sessions of one database share. */
@@ -7,7 +7,7 @@ export interface DatabaseInfo {
   name: string;
   classifier: Classifier;
   prepared: PreparedStatements;
-  catalogue: FunctionCatalogue;
+  catalogue: ReadCatalogue;
 }
 
 export class Databases {
@@ -20,7 +20,7 @@ export class Databases {
       name,
       classifier: new Classifier(),
       prepared: new PreparedStatements(),
-      catalogue: new FunctionCatalogue(),
+      catalogue: new ReadCatalogue(),
     };
     this.known.set(name, made);
     return made;

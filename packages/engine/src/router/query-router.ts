@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { readSuffix } from '../contract/read-split.ts';
 import type { RouterSettings } from '../contract/router-settings.ts';
-import { type Clock, systemClock } from '../shared/clock.ts';
+import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import { systemRandom } from '../shared/random.ts';
 import { AdminSession, adminDatabase } from './admin/admin-session.ts';
@@ -38,6 +39,8 @@ export interface QueryRouterOptions {
 }
 
 const sweepMs = 100;
+const relieveBusyMs = 10;
+const relieveIdleMs = 50;
 const accountDeadlineMs = 2_000;
 
 /** One address for the whole cluster: takes clients in, and sends what they ask to the server it belongs to. */
@@ -116,12 +119,25 @@ export class QueryRouter {
     );
     const stopSweep = this.clock.every(sweepMs, () => this.groups.sweep());
     const stopAsking = this.monitor.start(this.clock);
+    const stopRelieving = this.relieveShared();
     this.stopSweeping = () => {
       stopSweep();
       stopAsking();
+      stopRelieving();
     };
     const address = this.server.address();
     return typeof address === 'object' && address ? address.port : port;
+  }
+
+  /** Looks closely only while statements share connections. @returns ends it */
+  private relieveShared(): Cancel {
+    let stop: Cancel = () => undefined;
+    const look = () => {
+      this.groups.relieveShared();
+      stop = this.clock.after(this.groups.hasShared ? relieveBusyMs : relieveIdleMs, look);
+    };
+    look();
+    return () => stop();
   }
 
   /** What consensus says now. Only a newer epoch, or more about the same one, counts. */
@@ -227,6 +243,7 @@ export class QueryRouter {
       mockSecret: randomBytes(32),
       wallMs: () => this.clock.wallMs(),
       findAccount: (user, database) => this.accounts.find(user, database),
+      suffixOf: (database) => (database === adminDatabase ? null : readSuffix(database, this.settings)),
       whyRefused: (options, connection) => this.whyRefused(options, connection),
       cancelRequested: (processId, secret) => this.desk.cancel(processId, secret),
       loggedIn: (login: LoggedIn) => this.loggedIn(login),

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type OwnRouterSettings, routerSettingsOf } from '../contract/router-settings.ts';
 import { sql, type TestNode } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import type { QueryRouter } from './query-router.ts';
@@ -17,9 +18,6 @@ beforeAll(async () => {
   router.useTopology(fixture.topology({}, [fixture.primary, standby]));
   const client = await fixture.connect(port);
   await client.query('CREATE TABLE pairs (id int PRIMARY KEY, n int)');
-  await client
-    .query('CREATE VIEW numbered AS SELECT nextval(?)'.replace('?', "'counter'"))
-    .catch(() => undefined);
 });
 afterAll(() => fixture?.cleanUp());
 
@@ -46,6 +44,35 @@ describe('splitting reads from writes', () => {
     expect(await isStandby(client, '/* quantadb: replica */ ')).toBe(true);
   });
 
+  it('follows the narrowest of its switches, in sessions that are open too (I-ROUTER-9)', async () => {
+    const warm = await split('eventual');
+    await untilSplit(warm);
+    const set = (own: OwnRouterSettings) =>
+      router.useSettings(routerSettingsOf({ balance: 'round-robin', consistency: 'eventual' }, own));
+    const named = (database: string, options = '') => fixture.connect(port, { database, options });
+    try {
+      set({ splitOnSuffix: '_reads', splitOffSuffix: '_writes' });
+      const [plain, reads] = [await named('app'), await named('app_reads')];
+      expect((await reads.query('SELECT current_database() AS name')).rows[0].name).toBe('app');
+      expect([await isStandby(plain), await isStandby(reads)]).toEqual([false, true]);
+      set({ splitOnSuffix: '_reads', splitOffSuffix: '_writes', splitDatabases: 'app=on' });
+      expect([await isStandby(plain), await isStandby(reads)]).toEqual([true, true]);
+      const both = { splitDatabases: 'app=on', splitUsers: 'app=off', split: true };
+      set({ splitOnSuffix: '_reads', splitOffSuffix: '_writes', ...both });
+      expect([await isStandby(plain), await isStandby(reads)]).toEqual([false, true]);
+      const writes = await named('app_writes', '-c quantadb.split=on');
+      expect(await isStandby(writes)).toBe(true);
+      expect(await isStandby(await named('app_writes'))).toBe(false);
+      // Who really bears the name is meant.
+      await sql(fixture.primary, 'CREATE DATABASE odd_reads');
+      const odd = await named('odd_reads');
+      expect((await odd.query('SELECT current_database() AS name')).rows[0].name).toBe('odd_reads');
+      await expect(named('nothing_reads')).rejects.toMatchObject({ code: '3D000' });
+    } finally {
+      router.useSettings(routerSettingsOf({ balance: 'round-robin' }));
+    }
+  });
+
   it('sends what is proven to read to a standby, and everything else to the primary', async () => {
     const client = await split('eventual');
     await untilSplit(client);
@@ -66,21 +93,56 @@ describe('splitting reads from writes', () => {
 
   it('asks the primary what a standby refuses, and remembers', async () => {
     const owner = await fixture.connect(port);
-    await owner.query('CREATE SEQUENCE IF NOT EXISTS counter');
-    await owner.query("CREATE OR REPLACE VIEW numbered AS SELECT nextval('counter') AS n");
+    await owner.query('CREATE UNLOGGED TABLE fleeting AS SELECT 1 AS n');
     const client = await split('eventual');
     await untilSplit(client);
     const before = router.counters.retried;
-    // It says only that it reads a view.
-    await pollUntil(
-      async () => {
-        const { rows } = await client.query('SELECT n FROM numbered');
-        return Number(rows[0].n) > 0 ? true : undefined;
-      },
-      { what: 'the view answers', timeoutMs: 5000, intervalMs: 20 },
-    );
-    for (let i = 0; i < 3; i++) await client.query('SELECT n FROM numbered');
-    expect(router.counters.retried - before).toBeLessThanOrEqual(1);
+    // It says only that it reads a table.
+    for (let i = 0; i < 4; i++)
+      expect((await client.query('SELECT n FROM fleeting')).rows).toEqual([{ n: 1 }]);
+    expect(router.counters.retried - before).toBe(1);
+  });
+
+  it('knows of what may write behind a view, an operator, a default, and hears when it changes (I-ROUTER-11)', async () => {
+    const client = await split('eventual');
+    const standbyOf = async (from: string) => {
+      const { rows } = await client.query(`SELECT current_setting('in_hot_standby') AS standby ${from}`);
+      return rows[0].standby;
+    };
+    await client.query(`CREATE SEQUENCE counter;
+      CREATE TABLE held AS SELECT 1 AS a;
+      CREATE FUNCTION writes(int) RETURNS int VOLATILE LANGUAGE sql AS 'SELECT $1';
+      CREATE FUNCTION seen(held) RETURNS int VOLATILE LANGUAGE sql AS 'SELECT 1';
+      CREATE FUNCTION counted(a int DEFAULT nextval('counter')::int) RETURNS int STABLE LANGUAGE sql AS 'SELECT 1';
+      CREATE FUNCTION step(int, int) RETURNS int VOLATILE LANGUAGE sql AS 'SELECT 1';
+      CREATE FUNCTION reads(int) RETURNS int STABLE LANGUAGE sql AS 'SELECT $1';
+      CREATE AGGREGATE gathered(int) (SFUNC = step, STYPE = int, INITCOND = 0);
+      CREATE OPERATOR ## (LEFTARG = int, RIGHTARG = int, FUNCTION = step);
+      CREATE VIEW numbered AS SELECT nextval('counter') AS n;
+      CREATE VIEW behind AS SELECT n FROM numbered;
+      CREATE VIEW locked AS SELECT a FROM held FOR UPDATE;
+      CREATE VIEW plain AS SELECT reads(a) AS a FROM held;
+      CREATE TABLE guarded AS SELECT 1 AS a;
+      CREATE POLICY who ON guarded USING (writes(a) = 1);
+      CREATE FUNCTION "substring"(held, int, int) RETURNS int VOLATILE LANGUAGE sql AS 'SELECT 1'`);
+    await untilSplit(client);
+    await pollUntil(async () => ((await standbyOf('FROM plain')) === 'on' ? true : undefined), {
+      ...{ what: 'the standby has them', timeoutMs: 10_000, intervalMs: 20 },
+    });
+    const writing = [
+      ...['FROM numbered', 'FROM behind', 'FROM locked', 'FROM guarded', 'FROM held WHERE 1 ## 2 = 1'],
+      ...['FROM held WHERE counted() = 1', 'FROM held WHERE held.seen = 1', 'FROM held WHERE writes(a) = 1'],
+      ...['FROM held HAVING gathered(a) = 1', 'FROM held WHERE substring(held, 1, 2) = 1'],
+    ];
+    for (const from of writing) expect(await standbyOf(from), from).toBe('off');
+    for (const from of ['FROM held', 'FROM plain', 'FROM held WHERE reads(a) = 1'])
+      expect(await standbyOf(from), from).toBe('on');
+    await client.query('ALTER FUNCTION reads(int) VOLATILE');
+    for (const from of ['FROM plain', 'FROM held WHERE reads(a) = 1'])
+      for (let i = 0; i < 3; i++) expect(await standbyOf(from), from).toBe('off');
+    await untilSplit(client);
+    for (const from of ['FROM plain', 'FROM held WHERE reads(a) = 1'])
+      expect(await standbyOf(from)).toBe('off');
   });
 
   it('shows every session what it wrote itself, however far the standby lags (I-ROUTER-6)', async () => {

@@ -1,4 +1,5 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { type ReadSplit, splitOf } from '../contract/read-split.ts';
 import type { RouterSettings } from '../contract/router-settings.ts';
 import { type Clock, sleep } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -100,27 +101,39 @@ export class SessionDesk {
     const { groups, databases, counters, nowMs, settings, cancel } = this.options;
     const database = databases.get(options.database);
     const { reads } = this.options;
+    const { user } = options;
+    const split = remembered(settings, (now) =>
+      splitOf(now, {
+        user,
+        database: options.database,
+        asked: options.split,
+        bySuffix: options.splitBySuffix,
+      }),
+    );
     const policy = new ReadPolicy({
       ...reads,
       settings,
-      isSplit: options.split ?? settings().split,
-      consistency: options.consistency ?? settings().consistency,
+      isSplit: () => split().isOn,
+      consistency: () => options.consistency ?? settings().consistency,
       isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
     });
     return {
-      ...{ database, counters, nowMs, cancel, ended },
+      ...{ database, counters, nowMs, cancel, ended, split },
       group: groups.get(options.user, options.database, credential),
       isSessionPooling: settings().pooling === 'session',
-      route: (statement) => {
-        const wish = policy.route(statement);
-        if (wish !== null) counters.replicaReads++;
-        return wish;
+      route: (statement) => policy.route(statement),
+      wrote: (redefines) => {
+        if (redefines) database.catalogue.changed();
+        policy.wrote();
       },
-      wrote: () => policy.wrote(),
       isPrimary: (node) => this.options.reads.topology().primary === node,
+      isSharing: () => settings().sharing,
       mayShare: (statement) => {
         const { sharing, sharedStatementMs } = settings();
-        const isQuick = statement.runs >= runsBeforeSharing && statement.usualMs <= sharedStatementMs;
+        const isQuick =
+          statement.runs >= runsBeforeSharing &&
+          statement.usualMs <= sharedStatementMs &&
+          statement.peakMs <= sharedStatementMs * peakFactor;
         return sharing && isQuick && database.catalogue.isProvenRead(statement);
       },
       isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
@@ -137,6 +150,24 @@ export class SessionDesk {
   }
 }
 
+/** Asked for every statement, worked out once for settings that stay. */
+function remembered(
+  settings: () => RouterSettings,
+  workOut: (now: RouterSettings) => ReadSplit,
+): () => ReadSplit {
+  let seen = settings();
+  let found = workOut(seen);
+  return () => {
+    const now = settings();
+    if (now === seen) return found;
+    seen = now;
+    found = workOut(now);
+    return found;
+  };
+}
+
 const drainStepMs = 20;
+/** How much longer than usual it may have taken lately: a busy machine alone makes some of it. */
+const peakFactor = 4;
 /** Before that nobody knows whether it is quick. */
 const runsBeforeSharing = 3;

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sql } from '../postgres/testing/test-cluster.ts';
+import { pollUntil } from '../shared/deadline.ts';
+import { type Random, seededRandom } from '../shared/random.ts';
 import { bind, close, execute, message, parse, query, sync } from './protocol/build.ts';
 import { frontend } from './protocol/codes.ts';
 import { RawClient, textOf } from './testing/raw-client.ts';
@@ -261,5 +264,134 @@ describe('transcripts through the router', () => {
         expect(cut, `${session.name} cut at ${offset}`).toEqual(direct);
       }
     }
+  });
+});
+
+/** One statement per batch, in every form that drivers write it in. */
+function batchesOf(random: Random, count: number): Buffer[] {
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
+  const known = new Map<string, string>();
+  let nextName = 0;
+  return Array.from({ length: count }, () => {
+    const [text, ...values] = pick(sharedStatements);
+    const value = pick(values);
+    const describing = (name: string) => pick([[], [describePortal('')], [describeStatement(name)]]);
+    const run = (name: string) => [bind('', name, value), ...describing(name), execute(''), sync];
+    const form = random();
+    if (form < 0.3) return Buffer.concat([parse('', text), ...run('')]);
+    if (form < 0.35) return query('SELECT 7');
+    const given = [...known].find(([, each]) => each === text)?.[0];
+    if (given !== undefined && form < 0.9) return Buffer.concat(run(given));
+    if (given !== undefined) {
+      known.delete(given);
+      return Buffer.concat([close('S', given), sync]);
+    }
+    const name = `s${nextName++}`;
+    known.set(name, text);
+    return Buffer.concat([parse(name, text), ...run(name)]);
+  });
+}
+
+/** Of a Bind that was sent before its Parse had failed, PostgreSQL names the statement as the router calls it. */
+function withoutNames(answer: string): string {
+  return answer.replace(/prepared statement "[^"]*"/, 'prepared statement');
+}
+
+type Values = string[];
+const sharedStatements: [string, ...Values[]][] = [
+  // Not to be worked out before it runs: when PostgreSQL plans anew is its own affair.
+  ['SELECT 10 / (a - $1::int) FROM looked_up', ['0'], ['9'], ['2'], ['x']],
+  ['SELECT b || $2::text FROM looked_up WHERE a = $1::int', ['1', 'x'], ['2', ''], ['9', 'y']],
+  ['SELECT * FROM gone_soon', []],
+  ['SELECT $1::int[] AS list', ['{1,2}'], ['{1,'], ['{}']],
+];
+
+describe('quick reads of several clients', () => {
+  it('share connections, and each gets its own answers and errors only (I-ROUTER-10)', async () => {
+    const settings = { poolSize: 3, sharedConnections: 2, sharedStatementMs: 1000 };
+    const { port, router } = await fixture.router(settings);
+    const owner = await fixture.connect(fixture.primary.place.port);
+    await owner.query("CREATE TABLE looked_up AS SELECT a, 'b' || a AS b FROM generate_series(1, 3) a");
+    await owner.query('CREATE TABLE gone_soon (a int)');
+    const client = await RawClient.login(port, parameters);
+    for (const [text, values = []] of [
+      ...sharedStatements,
+      ...sharedStatements,
+      ...sharedStatements,
+      ...sharedStatements,
+    ]) {
+      client.send(Buffer.concat([parse('', text), bind('', '', values), execute(''), sync]));
+      await client.ready();
+    }
+    await owner.query('DROP TABLE gone_soon');
+    const texts = async (at: number, batches: Buffer[], together: number) => {
+      const own = await RawClient.login(at, parameters);
+      const answers: string[] = [];
+      for (let i = 0; i < batches.length; i += together) {
+        const sent = batches.slice(i, i + together);
+        own.send(Buffer.concat(sent));
+        answers.push(...(await own.ready(sent.length)).map(textOf).map(withoutNames));
+      }
+      own.destroy();
+      return answers;
+    };
+    const runs = Array.from({ length: 12 }, (_, seed) => batchesOf(seededRandom(seed), 150));
+    const direct = await Promise.all(runs.map((batches) => texts(fixture.primary.place.port, batches, 1)));
+    const routed = await Promise.all(runs.map((batches, index) => texts(port, batches, 1 + (index % 3))));
+    routed.forEach((answers, seed) => {
+      expect(answers, `seed ${seed}`).toEqual(direct[seed]);
+    });
+    const { sharedBatches, sharedStatements: all, statements } = router.counters;
+    process.stdout.write(`shared: ${sharedBatches} batches, ${all} of ${statements} statements\n`);
+    expect(sharedBatches).toBeGreaterThan(300);
+  });
+
+  it('are asked again when their server is lost, or whoever is before them cancels (I-ROUTER-10)', async () => {
+    const settings = { poolSize: 4, sharedConnections: 1, sharedStatementMs: 1000 };
+    const { port, router } = await fixture.router(settings);
+    const batch = Buffer.concat([parse('', 'SELECT $1::int + 1'), bind('', '', ['4']), execute(''), sync]);
+    const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.login(port, parameters)));
+    let isOver = false;
+    const loops = clients.map(async (client) => {
+      let asked = 0;
+      for (; !isOver; asked++) {
+        client.send(batch);
+        const answers = (await client.ready()).map(textOf);
+        const isFine = answers.length === 5 && answers[2]?.endsWith('5');
+        if (!isFine && answers[0] !== 'E ERROR 57014 canceling statement due to user request')
+          throw new Error(answers.join(', '));
+      }
+      return asked;
+    });
+    const isShared = async () => (router.counters.sharedBatches > 0 ? true : undefined);
+    await pollUntil(isShared, { what: 'they share', timeoutMs: 20_000, intervalMs: 5 });
+    for (let i = 0; i < 20; i++) {
+      await sql(
+        fixture.primary,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'app'",
+      );
+      for (const session of router.desk.sessions.values()) session.cancel();
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    isOver = true;
+    const asked = (await Promise.all(loops)).reduce((sum, each) => sum + each, 0);
+    const { sharedBatches, retried, cancels, aborted } = router.counters;
+    process.stdout.write(`asked ${asked}, shared ${sharedBatches}, again ${retried}, cancels ${cancels}\n`);
+    expect(sharedBatches).toBeGreaterThan(10);
+    expect(aborted).toBe(0);
+  });
+
+  it('do not when that is switched off', async () => {
+    const { port, router } = await fixture.router({ sharing: false });
+    await Promise.all(
+      [0, 1].map(async (seed) => {
+        const client = await RawClient.login(port, parameters);
+        for (const batch of batchesOf(seededRandom(seed), 30)) {
+          client.send(batch);
+          await client.ready();
+        }
+      }),
+    );
+    expect(router.counters.sharedStatements).toBe(0);
   });
 });

@@ -1,3 +1,4 @@
+import type { ReadSplit } from '../../contract/read-split.ts';
 import { releaseVersion } from '../../shared/version.ts';
 import type { ClientSession } from '../client/session.ts';
 import type { Counters } from '../counters.ts';
@@ -60,13 +61,14 @@ const views: Record<ShowSubject, (input: ViewInput) => Table> = {
       'state',
       'server',
       'pinned',
+      'split',
       'age_s',
       'transactions',
     ],
     rows: [...sessions].map((session) => [
       ...[String(session.id), session.context.group.user, session.context.group.database],
       ...[session.wire.remoteAddress, session.applicationName, stateOf(session)],
-      ...[session.server?.node ?? null, session.pin],
+      ...[session.server?.node ?? null, session.pin, splitText(session.context.split())],
       ...[Math.round((nowMs - session.connectedAtMs) / 1000), session.transactions].map(String),
     ]),
   }),
@@ -78,8 +80,8 @@ const views: Record<ShowSubject, (input: ViewInput) => Table> = {
         group.poolList.flatMap((pool) =>
           [...pool.all].map((server) => [
             ...[server.node, group.database, group.user, String(server.processId)],
-            server.isShared ? 'shared' : server.currentUser ? 'active' : 'idle',
-            String(server.outstanding),
+            server.line.length > 0 ? 'shared' : server.currentUser ? 'active' : 'idle',
+            String(server.line.length || server.outstanding),
             ...[(nowMs - server.openedAtMs) / 1000, (nowMs - server.usedAtMs) / 1000].map((s) =>
               String(Math.round(s)),
             ),
@@ -136,6 +138,10 @@ function stateOf(session: ClientSession): string {
     return 'failed transaction';
   if (session.server?.status === transactionStatus.inTransaction) return 'in transaction';
   return session.isBusy ? 'active' : 'idle';
+}
+
+function splitText({ isOn, by }: ReadSplit): string {
+  return `${isOn ? 'on' : 'off'} (${by})`;
 }
 
 function text(value: number | null): string | null {

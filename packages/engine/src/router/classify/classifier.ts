@@ -12,6 +12,8 @@ export interface Statement {
   isPlain: boolean;
   /** Filled in by whoever measures: milliseconds, exponentially weighted; negative before the first run. */
   usualMs: number;
+  /** The longest it has taken lately: what is slow for some values is nothing to stand behind. */
+  peakMs: number;
   runs: number;
   /** A replica refused it: it writes after all. */
   isRefusedByReplicas: boolean;
@@ -65,5 +67,5 @@ function remember(known: Map<string, Statement>, key: string, statement: Stateme
 function statementOf(key: string, facts: StatementFacts): Statement {
   const changes = facts.settings.length > 0 || facts.resetsAll || facts.pin !== null;
   const isPlain = !changes && !facts.unpins && facts.deallocates === null;
-  return { key, facts, isPlain, usualMs: -1, runs: 0, isRefusedByReplicas: false };
+  return { key, facts, isPlain, usualMs: -1, peakMs: 0, runs: 0, isRefusedByReplicas: false };
 }

@@ -1,3 +1,5 @@
+import { notCalled, primaryOnly, redefined, rowLocks, sessionLocks, writingWords } from './grammar-words.ts';
+
 /** What the router has to know of a statement before it forwards it (pure). */
 
 export const pinReasons = [
@@ -49,6 +51,8 @@ export interface StatementFacts {
   /** BEGIN READ ONLY without SERIALIZABLE. */
   beginsReadOnly: boolean;
   hint: 'primary' | 'replica' | null;
+  /** It may have changed what other statements do: a function, a view, an operator is another one from here on. */
+  redefines: boolean;
   /** It can only be understood with its literals: not to be remembered under its key. */
   needsLiterals: boolean;
 }
@@ -66,6 +70,7 @@ export const noFacts: StatementFacts = {
   functions: [],
   beginsReadOnly: false,
   hint: null,
+  redefines: false,
   needsLiterals: false,
 };
 
@@ -84,6 +89,7 @@ export function factsOf(key: string): StatementFacts {
     resets: all.flatMap((each) => each.resets),
     pin: all.find((each) => each.pin !== null)?.pin ?? null,
     deallocates: all.some((each) => each.deallocates === 'all') ? 'all' : null,
+    redefines: all.some((each) => each.redefines),
     needsLiterals: all.some((each) => each.needsLiterals),
     hint,
   };
@@ -94,6 +100,13 @@ const tokenForm =
 
 function tokensOf(key: string): string[] {
   return key.replace(/\/\*.*?\*\//gs, ' ').match(tokenForm) ?? [];
+}
+
+/** Every name that stands in it, as PostgreSQL's catalogue would write it. */
+export function namesIn(key: string): string[] {
+  return tokensOf(key)
+    .filter((token) => /^["a-z_\x80-\xff]/.test(token))
+    .map(unquoted);
 }
 
 function hintOf(key: string): StatementFacts['hint'] {
@@ -129,8 +142,11 @@ function factsOfOne(tokens: string[]): StatementFacts {
     looksReadOnly:
       own.kind === 'select' && !locks && !temporary && looksReadOnly(words) && configured === noFacts,
     functions: own.kind === 'select' ? called : [],
+    redefines: changesCatalogue.has(first) && words.some((word) => redefined.has(word)),
   };
 }
+
+const changesCatalogue = new Set(['create', 'alter', 'drop']);
 
 type Reader = (words: string[]) => StatementFacts;
 
@@ -247,122 +263,12 @@ function configuredBy(words: string[]): StatementFacts {
   return { ...noFacts, settings: names, needsLiterals: true };
 }
 
-const sessionLocks = new Set([
-  'pg_advisory_lock',
-  'pg_advisory_lock_shared',
-  'pg_try_advisory_lock',
-  'pg_try_advisory_lock_shared',
-]);
-
-const writingWords = new Set([
-  'insert',
-  'update',
-  'delete',
-  'merge',
-  'into',
-  'truncate',
-  'pg_temp',
-  'call',
-  'copy',
-]);
-const rowLocks = new Set(['update', 'no', 'share', 'key']);
-/** Not volatile by the catalogue, and still nothing for another server. */
-const primaryOnly = new Set([
-  'txid_current',
-  'txid_current_if_assigned',
-  'pg_current_xact_id',
-  'pg_current_xact_id_if_assigned',
-  'pg_backend_pid',
-  'lastval',
-  'currval',
-  'nextval',
-  'setval',
-  'pg_is_in_recovery',
-  'inet_server_addr',
-  'inet_server_port',
-]);
-
 function looksReadOnly(words: string[]): boolean {
   return !words.some((word, index) => {
     if (writingWords.has(word) || primaryOnly.has(word)) return true;
     return word === 'for' && rowLocks.has(words[index + 1] ?? '');
   });
 }
-
-/** Words before a parenthesis that are no function. */
-const notCalled = new Set(
-  [
-    'select',
-    'from',
-    'where',
-    'and',
-    'or',
-    'not',
-    'in',
-    'as',
-    'on',
-    'using',
-    'values',
-    'any',
-    'all',
-    'some',
-    'exists',
-  ]
-    .concat([
-      'by',
-      'over',
-      'filter',
-      'then',
-      'else',
-      'when',
-      'case',
-      'union',
-      'except',
-      'intersect',
-      'having',
-      'limit',
-    ])
-    .concat([
-      'offset',
-      'with',
-      'array',
-      'row',
-      'distinct',
-      'within',
-      'group',
-      'between',
-      'like',
-      'ilike',
-      'is',
-      'lateral',
-    ])
-    .concat([
-      'varchar',
-      'char',
-      'numeric',
-      'decimal',
-      'time',
-      'timestamp',
-      'interval',
-      'bit',
-      'float',
-      'character',
-    ])
-    .concat([
-      'materialized',
-      'only',
-      'rows',
-      'cube',
-      'rollup',
-      'sets',
-      'coalesce',
-      'nullif',
-      'greatest',
-      'least',
-      'cast',
-    ])
-    .concat(['extract', 'overlay', 'position', 'substring', 'trim', 'treat', 'join', 'partition', 'window']),
-);
 
 function calledFunctions(words: string[]): string[] {
   const called = new Set<string>();

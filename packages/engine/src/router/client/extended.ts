@@ -9,9 +9,11 @@ import {
   parseComplete,
 } from '../protocol/build.ts';
 import { frontend, headerBytes } from '../protocol/codes.ts';
+import { bindHead, closeMessage, describeMessage, parseMessage } from '../protocol/statement-messages.ts';
 import { expect } from '../server/expectations.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { SessionView } from './session-view.ts';
+import { injectedName, internStatement, SharedBatches, unnamedStatement } from './shared-batches.ts';
 
 const letterS = 0x53;
 const empty = Buffer.alloc(0);
@@ -23,9 +25,11 @@ const empty = Buffer.alloc(0);
  */
 export class ExtendedProtocol {
   private readonly session: SessionView;
+  private readonly sharing: SharedBatches;
 
   constructor(session: SessionView) {
     this.session = session;
+    this.sharing = new SharedBatches(session);
   }
 
   accept(): boolean {
@@ -33,9 +37,9 @@ export class ExtendedProtocol {
     const { type, buffer, start, end } = session.cursor;
     switch (type) {
       case frontend.parse:
-        return this.acceptParse();
+        return this.sharing.begin() || this.acceptParse();
       case frontend.bind:
-        return this.acceptBind();
+        return this.sharing.begin() || this.acceptBind();
       case frontend.describe:
         return this.acceptDescribe();
       case frontend.close:
@@ -61,7 +65,7 @@ export class ExtendedProtocol {
     const isNamed = nameEnd > start + headerBytes;
     const name = isNamed ? buffer.toString('latin1', start + headerBytes, nameEnd) : '';
     const body = buffer.subarray(nameEnd + 1, end);
-    const entry = isNamed ? this.intern(body) : this.unnamedOf(body);
+    const entry = isNamed ? internStatement(session, body) : unnamedStatement(session, body);
     if (session.failedTransaction.isActive) return this.parseInFailedTransaction(entry);
     if (!session.needServer(entry.statement)) return false;
     const { server } = session;
@@ -100,7 +104,7 @@ export class ExtendedProtocol {
     }
     const { name: serverName, evicted } = server.statements.add(entry);
     if (evicted !== null) server.send(expect.injectedClose, ...whole(closeMessage(evicted)));
-    server.sendPrepared(expect.parse, item, parseMessage(serverName, entry.body));
+    server.sendPrepared(expect.parse, { ...item, serverName }, parseMessage(serverName, entry.body));
   }
 
   private acceptBind(): boolean {
@@ -137,12 +141,7 @@ export class ExtendedProtocol {
     { portalEnd, nameEnd }: { portalEnd: number; nameEnd: number },
   ): void {
     const { buffer, start, end } = this.session.cursor;
-    const name = Buffer.from(this.nameOn(server, entry), 'latin1');
-    const length = buffer.readInt32BE(start + 1) + name.length - (nameEnd - portalEnd - 1);
-    const head = Buffer.allocUnsafe(portalEnd + 1 - start + name.length);
-    buffer.copy(head, 0, start, portalEnd + 1);
-    head.writeInt32BE(length, 1);
-    name.copy(head, portalEnd + 1 - start);
+    const head = bindHead(buffer, { start, portalEnd, nameEnd }, this.nameOn(server, entry));
     server.send(expect.bind, head, 0, head.length);
     server.send(expect.none, buffer, nameEnd, end);
   }
@@ -216,7 +215,7 @@ export class ExtendedProtocol {
     if (known !== null) return known;
     const { name, evicted } = server.statements.add(entry);
     if (evicted !== null) server.send(expect.injectedClose, ...whole(closeMessage(evicted)));
-    const item = { kind: 'parse' as const, statement: entry, name: injectedName };
+    const item = { kind: 'parse' as const, statement: entry, name: injectedName, serverName: name };
     server.sendPrepared(expect.injectedParse, item, parseMessage(name, entry.body));
     return name;
   }
@@ -225,19 +224,6 @@ export class ExtendedProtocol {
     const item = { kind: 'parse' as const, statement: entry, name: injectedName };
     server.unnamed = entry;
     server.sendPrepared(expect.injectedParse, item, parseMessage('', entry.body));
-  }
-
-  private intern(body: Buffer): PreparedStatement {
-    return this.session.context.database.prepared.intern(body, (text) => this.classified(text));
-  }
-
-  private unnamedOf(body: Buffer): PreparedStatement {
-    const kept = Buffer.from(body);
-    return { id: 0, body: kept, statement: this.classified(kept), users: 0 };
-  }
-
-  private classified(body: Buffer) {
-    return this.session.classify(body, 0, body.indexOf(0));
   }
 
   private parseInFailedTransaction(entry: PreparedStatement): boolean {
@@ -273,8 +259,6 @@ export class ExtendedProtocol {
   }
 }
 
-/** Never a client's: PostgreSQL limits nothing here, but a zero byte ends a name. */
-const injectedName = '\0';
 const unknownStatement: PreparedStatement = {
   id: -1,
   body: empty,
@@ -284,32 +268,4 @@ const unknownStatement: PreparedStatement = {
 
 function whole(bytes: Buffer): [Buffer, number, number] {
   return [bytes, 0, bytes.length];
-}
-
-function parseMessage(name: string, body: Buffer): Buffer {
-  const made = Buffer.allocUnsafe(headerBytes + name.length + 1 + body.length);
-  made[0] = frontend.parse;
-  made.writeInt32BE(made.length - 1, 1);
-  made.write(name, headerBytes, 'latin1');
-  made[headerBytes + name.length] = 0;
-  body.copy(made, headerBytes + name.length + 1);
-  return made;
-}
-
-function closeMessage(name: string): Buffer {
-  return namedMessage(frontend.close, name);
-}
-
-function describeMessage(name: string): Buffer {
-  return namedMessage(frontend.describe, name);
-}
-
-function namedMessage(type: number, name: string): Buffer {
-  const made = Buffer.allocUnsafe(headerBytes + name.length + 2);
-  made[0] = type;
-  made.writeInt32BE(made.length - 1, 1);
-  made[headerBytes] = letterS;
-  made.write(name, headerBytes + 1, 'latin1');
-  made[made.length - 1] = 0;
-  return made;
 }

@@ -5,6 +5,8 @@ import type { ServerLoss } from '../server/server-user.ts';
 const keptBytesMax = 32 * 1024;
 const usualBytes = 512;
 const weightOfLast = 0.1;
+/** Of the longest it has taken, with every further run. */
+const peakDecay = 0.99;
 const nothing = Buffer.alloc(0);
 
 export type LossVerdict =
@@ -27,6 +29,8 @@ export class Flight {
   private beginsTransaction = false;
   private endsTransaction = false;
   private isAnswered = false;
+  /** What other statements do may be another thing from now on. */
+  redefines = false;
   /** One memory for all statements of a session, so that keeping one costs no more than copying it. */
   private kept: Buffer = nothing;
   private keptBytes = 0;
@@ -60,6 +64,7 @@ export class Flight {
     if (timed) {
       const tookMs = nowMs - (this.sharedServer?.headSinceMs ?? this.sinceMs);
       timed.usualMs = timed.runs === 0 ? tookMs : timed.usualMs + (tookMs - timed.usualMs) * weightOfLast;
+      timed.peakMs = Math.max(tookMs, timed.peakMs * peakDecay);
       timed.runs++;
     }
     this.reset();
@@ -71,6 +76,7 @@ export class Flight {
     this.beginsTransaction = false;
     this.endsTransaction = false;
     this.isAnswered = false;
+    this.redefines = false;
     this.timed = null;
     this.sinceMs = 0;
     this.sharedServer = null;
@@ -96,7 +102,8 @@ export class Flight {
 
   asked(statement: Statement, isProvenRead: boolean): void {
     this.last = statement;
-    const { kind, isSingle } = statement.facts;
+    const { kind, isSingle, redefines } = statement.facts;
+    if (redefines) this.redefines = true;
     // A BEGIN that was not answered has changed nothing.
     if (kind === 'begin') this.beginsTransaction = true;
     else if (!isProvenRead) this.isReadOnly = false;
@@ -132,6 +139,11 @@ export class Flight {
   /** Everything since the server was last idle is proven to read only. */
   get isRead(): boolean {
     return this.isReadOnly && !this.beginsTransaction;
+  }
+
+  /** What PostgreSQL did as a standby was no write, whatever it looks like (BEGIN READ ONLY). */
+  mayHaveWritten(server: { parameters: ReadonlyMap<string, string> } | null): boolean {
+    return !this.isRead && server?.parameters.get('in_hot_standby') !== 'on';
   }
 
   /** A replica does not do it: it writes after all, or reads what is only on the primary. */

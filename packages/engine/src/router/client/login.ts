@@ -37,6 +37,8 @@ export interface LoginContext {
   mockSecret: Buffer;
   wallMs(): number;
   findAccount(user: string, database: string): Promise<Account | null | 'unknown'>;
+  /** What a database name means whose end says where reads go; null: it has no such end. */
+  suffixOf(database: string): { database: string; isOn: boolean } | null;
   /** Whether this client may try at all, from where it comes; a message when not. */
   whyRefused(
     options: StartupOptions,
@@ -187,9 +189,7 @@ export class ClientLogin implements WireHandlers {
     this.minorVersion = Math.min(minorVersion, newestMinorVersion);
     if (minorVersion > newestMinorVersion || options.unknownProtocolOptions.length > 0)
       this.send(negotiateProtocolVersion(options.unknownProtocolOptions));
-    const account = await this.context
-      .findAccount(options.user, options.database)
-      .catch(() => 'unknown' as const);
+    const account = await this.accountFor(options).catch(() => 'unknown' as const);
     if (this.isOver) return;
     if (account === 'unknown') {
       this.refuse('57P03', 'no server of the cluster could be asked who may log in');
@@ -211,6 +211,18 @@ export class ClientLogin implements WireHandlers {
     this.send(this.authenticator.begin());
     this.isBusy = false;
     this.work();
+  }
+
+  /** Settles which database is meant: one that really bears the name, else the one without the suffix. */
+  private async accountFor(options: StartupOptions): Promise<Account | null | 'unknown'> {
+    const { context } = this;
+    const account = await context.findAccount(options.user, options.database);
+    const meant = context.suffixOf(options.database);
+    if (meant === null || account === null || account === 'unknown' || account.canConnect !== null)
+      return account;
+    options.database = meant.database;
+    options.splitBySuffix = meant.isOn;
+    return context.findAccount(options.user, options.database);
   }
 
   private readPassword(): boolean {

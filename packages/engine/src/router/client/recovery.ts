@@ -29,6 +29,8 @@ export class Recovery {
     // It may have been made to wait for the server to take what it said.
     owner.wire.resume();
     const verdict = flight.judge(loss);
+    // What nobody knows the end of may have been committed: whoever looks must not look at what is older.
+    if (!flight.isRead) owner.context.wrote(flight.redefines);
     const bytes = flight.bytesToRepeat;
     flight.reset();
     if (verdict === 'retry' || (verdict === 'nothing' && owner.pin === null && owner.isWaiting)) {

@@ -39,6 +39,7 @@ export class ServerLink {
     if (this.server) return true;
     const { context, pin } = this.owner;
     const wish = statement && pin === null ? context.route(statement) : null;
+    if (wish !== null) context.counters.replicaReads++;
     const server = context.group.acquire(this.owner, wish);
     return server !== null && this.take(server);
   }

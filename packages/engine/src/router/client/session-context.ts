@@ -1,3 +1,4 @@
+import type { ReadSplit } from '../../contract/read-split.ts';
 import type { Statement } from '../classify/classifier.ts';
 import type { Counters } from '../counters.ts';
 import type { DatabaseInfo } from '../databases.ts';
@@ -25,13 +26,17 @@ export interface SessionContext {
   database: DatabaseInfo;
   counters: Counters;
   isSessionPooling: boolean;
+  /** Whether its reads go to standbys, as things are now, and what says so. */
+  split(): ReadSplit;
   nowMs(): number;
   /** Where a statement outside of a transaction goes. */
   route(statement: Statement): Wish;
+  /** Whether anything may. */
+  isSharing(): boolean;
   /** May be put behind others' on a server that is in use: proven to read only, and quick. */
   mayShare(statement: Statement): boolean;
-  /** Something that may have written has ended on the primary. */
-  wrote(): void;
+  /** Something that may have written has ended on the primary; perhaps other statements do something else from now on. */
+  wrote(redefines: boolean): void;
   isPrimary(node: string): boolean;
   /** Proven to read only: it may be repeated. */
   isProvenRead(statement: Statement): boolean;

@@ -9,6 +9,7 @@ import type { FailedTransaction } from './failed-transaction.ts';
 import type { Flight } from './flight.ts';
 import type { NamedStatements } from './named-statements.ts';
 import type { SessionContext } from './session-context.ts';
+import type { SharedUse } from './shared-use.ts';
 
 /** A session as its parts see it. */
 export interface SessionView {
@@ -20,6 +21,7 @@ export interface SessionView {
   readonly failedTransaction: FailedTransaction;
   unnamed: PreparedStatement | null;
   readonly server: ServerConnection | null;
+  readonly shared: SharedUse;
   readonly pin: PinReason | null;
   isSkipping: boolean;
   classify(buffer: Buffer, start: number, end: number): Statement;

@@ -369,9 +369,11 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (status !== transactionStatus.idle) return;
     this.transactions++;
     this.context.counters.transactions++;
-    if (!this.flight.isRead) this.context.wrote();
+    const { flight } = this;
+    if (flight.mayHaveWritten(this.server ?? this.shared.server)) this.context.wrote(flight.redefines);
     this.flight.settled(this.context.nowMs());
     if (this.shared.settled()) {
+      this.named.settled();
       this.goOn();
       return;
     }

@@ -1,6 +1,7 @@
 import type { Statement } from '../classify/classifier.ts';
 import type { PinReason } from '../classify/facts.ts';
 import type { MessageCursor } from '../protocol/cursor.ts';
+import { expect } from '../server/expectations.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { ServerUser } from '../server/server-user.ts';
 import type { FailedTransaction } from './failed-transaction.ts';
@@ -8,6 +9,8 @@ import type { Flight } from './flight.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SettingsTracker } from './settings-tracker.ts';
 import type { ToldParameters } from './told-parameters.ts';
+
+const sharedBytesMax = 8 * 1024;
 
 export interface Sharer extends ServerUser {
   readonly context: SessionContext;
@@ -45,22 +48,40 @@ export class SharedUse {
     return this.server !== null;
   }
 
-  /** @returns whether the message the cursor stands on has been sent that way */
+  /** @returns whether the Query the cursor stands on has been sent that way */
   begin(statement: Statement): boolean {
     const { owner } = this;
-    const { context, cursor } = owner;
-    if (owner.server !== null || owner.pin !== null || !context.mayShare(statement)) return false;
-    const server = context.group.share(context.route(statement), owner.settings.current, owner.told);
+    const { buffer, start, end } = owner.cursor;
+    const server = this.claim(statement, start, end);
     if (!server) return false;
-    this.server = server;
-    context.counters.statements++;
-    context.counters.sharedStatements++;
-    owner.flight.asked(statement, true);
-    owner.flight.keep(cursor.buffer, cursor.start, cursor.end);
-    owner.flight.timeShared(statement, server);
-    owner.hold();
-    server.sendShared(owner, cursor.buffer, cursor.start, cursor.end);
+    // A simple Query ends the unnamed statement.
+    server.unnamed = null;
+    server.send(expect.query, buffer, start, end);
+    server.endShared();
     return true;
+  }
+
+  /** @returns the server to send these bytes of the cursor's to, and to call `endShared` on; null: not that way */
+  claim(statement: Statement, start: number, end: number): ServerConnection | null {
+    const { owner } = this;
+    const { context, cursor } = owner;
+    // Whoever is moved away has to be able to ask again.
+    if (owner.server !== null || owner.pin !== null || end - start > sharedBytesMax) return null;
+    if (!context.mayShare(statement)) return null;
+    const wish = context.route(statement);
+    const server = context.group.share(wish, owner.settings.current, owner.told);
+    if (!server) return null;
+    this.server = server;
+    const { counters } = context;
+    counters.statements++;
+    counters.sharedStatements++;
+    if (wish !== null) counters.replicaReads++;
+    owner.flight.asked(statement, true);
+    owner.flight.keep(cursor.buffer, start, end);
+    owner.flight.timeShared(statement, server.line);
+    owner.hold();
+    server.beginShared(owner);
+    return server;
   }
 
   /** @returns whether it was under way */

@@ -13,6 +13,8 @@ export interface StartupOptions {
   settings: Map<string, string>;
   /** What came as `quantadb.split` and `quantadb.consistency`; null: as the router is set. */
   split: boolean | null;
+  /** What the suffix of the database name it gave said; null: it had none. */
+  splitBySuffix: boolean | null;
   consistency: Consistency | null;
   /** `_pq_.` options: nobody here knows any. */
   unknownProtocolOptions: string[];
@@ -35,6 +37,7 @@ export function readStartupOptions(
     isReplication: !['', 'false', 'off', 'no', '0'].includes(parameters.get('replication') ?? ''),
     settings: new Map(),
     split: null,
+    splitBySuffix: null,
     consistency: null,
     unknownProtocolOptions: [...parameters.keys()].filter((name) => name.startsWith('_pq_.')),
   };

@@ -76,7 +76,31 @@ export class Groups {
   }
 
   sweep(): void {
-    for (const group of this.known.values()) group.sweep();
+    for (const group of this.known.values()) {
+      group.sweep();
+      this.readCatalogueAgain(group);
+    }
+  }
+
+  private readCatalogueAgain(group: PoolGroup): void {
+    const { databases, nowMs } = this.options;
+    const { catalogue } = databases.get(group.database);
+    if (!catalogue.isDue(nowMs())) return;
+    const server = group.takeUnused();
+    if (!server) return;
+    catalogue.read(server, nowMs, (problem) => {
+      this.tellCatalogue(group.database, problem);
+      group.release(server);
+    });
+  }
+
+  /** Often: nobody waits long behind a statement that turns out to be slow. */
+  relieveShared(): void {
+    for (const group of this.known.values()) group.relieveShared();
+  }
+
+  get hasShared(): boolean {
+    return [...this.known.values()].some(({ poolList }) => poolList.some(({ shared }) => shared.size > 0));
   }
 
   /** Connections to that server that somebody uses. */
@@ -133,12 +157,24 @@ export class Groups {
     return { ok: true, server: await this.withCatalogue(server, database) };
   }
 
+  private tellCatalogue(database: string, problem: string | null): void {
+    const words = 'what functions and views do cannot be read: no statement is taken for a read until it can';
+    if (problem !== null) this.options.logger.warn({ database, problem }, words);
+  }
+
   /** A new connection is where the catalogue is read, before anybody uses it. */
   private withCatalogue(server: ServerConnection, database: string): Promise<ServerConnection> {
-    const { databases, nowMs } = this.options;
+    const { databases, nowMs, topology } = this.options;
     const { catalogue } = databases.get(database);
-    if (!catalogue.isDue(nowMs())) return Promise.resolve(server);
-    return new Promise((resolve) => catalogue.read(server, nowMs(), () => resolve(server)));
+    // A standby may not have heard yet of what has just been changed.
+    const isLate = topology().follows === null && server.node !== topology().primary;
+    if (isLate || !catalogue.isDue(nowMs())) return Promise.resolve(server);
+    return new Promise((resolve) =>
+      catalogue.read(server, nowMs, (problem) => {
+        this.tellCatalogue(database, problem);
+        resolve(server);
+      }),
+    );
   }
 }
 

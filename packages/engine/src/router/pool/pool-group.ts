@@ -84,6 +84,17 @@ export class PoolGroup {
     return null;
   }
 
+  /** One that nobody needs at the moment, where the catalogue is up to date; whoever takes it releases it. */
+  takeUnused(): ServerConnection | null {
+    const { follows, primary } = this.resources.topology();
+    const pools = this.poolList.filter(({ node }) => follows !== null || node === primary);
+    for (const pool of pools) {
+      const server = this.waitingFor(pool.node) === 0 ? pool.takeIdle() : null;
+      if (server) return server;
+    }
+    return null;
+  }
+
   sharedIdle(server: ServerConnection): void {
     this.pool(server.node).shared.delete(server);
     this.release(server);
@@ -143,12 +154,16 @@ export class PoolGroup {
       }
     }
     for (const pool of this.pools.values()) {
-      pool.relieveShared(nowMs());
       pool.retire(nowMs(), { idleMs: serverIdleMs, lifeMs: serverLifeMs });
       this.serve(pool.node);
     }
     const primary = this.openPrimary();
     if (primary !== null) this.serve(primary);
+  }
+
+  relieveShared(): void {
+    const { counters, nowMs } = this.resources;
+    for (const pool of this.pools.values()) counters.sharedMoved += pool.relieveShared(nowMs());
   }
 
   closeAll(): void {

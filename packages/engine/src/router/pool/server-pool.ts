@@ -3,7 +3,7 @@ import type { ServerConnection } from '../server/server-connection.ts';
 /** After this long with one statement nobody else is put in line behind it. */
 const slowHeadMs = 20;
 /** After this long those behind it ask somewhere else. */
-const stuckHeadMs = 100;
+const stuckHeadMs = 50;
 
 interface SharedLimits {
   sharedDepth: number;
@@ -40,9 +40,10 @@ export class ServerPool {
   chooseShared(limits: SharedLimits, nowMs: number): ServerConnection | null {
     let best: ServerConnection | null = null;
     for (const server of this.shared) {
-      const isSlow = nowMs - server.headSinceMs > slowHeadMs;
-      if (server.isDoomed || server.isShut || isSlow || server.outstanding >= limits.sharedDepth) continue;
-      if (best === null || server.outstanding < best.outstanding) best = server;
+      const { line } = server;
+      const isSlow = nowMs - line.headSinceMs > slowHeadMs;
+      if (server.isDoomed || line.isShut || isSlow || line.length >= limits.sharedDepth) continue;
+      if (best === null || line.length < best.line.length) best = server;
     }
     if (this.shared.size >= limits.sharedConnections) return best;
     const idle = this.takeIdle();
@@ -51,10 +52,16 @@ export class ServerPool {
     return idle;
   }
 
-  /** Nobody waits long behind a statement that turns out to be slow. */
-  relieveShared(nowMs: number): void {
-    for (const server of this.shared)
-      if (server.outstanding > 1 && nowMs - server.headSinceMs > stuckHeadMs) server.moveOthersAway();
+  /** Nobody waits long behind a statement that turns out to be slow. @returns how many ask elsewhere now */
+  relieveShared(nowMs: number): number {
+    let moved = 0;
+    for (const server of this.shared) {
+      const { line } = server;
+      // Moved once they are nobody's.
+      if (line.length > 1 && !line.isShut && nowMs - line.headSinceMs > stuckHeadMs)
+        moved += server.moveOthersAway();
+    }
+    return moved;
   }
 
   giveBack(server: ServerConnection): void {

@@ -89,6 +89,16 @@ export class MessageCursor {
     return rest;
   }
 
+  /** Up to where what has come can be looked at, from the piece it stands on; its own end when the rest lies elsewhere. */
+  get aheadEnd(): number {
+    return this.buffer === this.chunk && this.isLast ? this.limit : this.end;
+  }
+
+  /** Goes on behind what was looked at ahead. */
+  skipTo(position: number): void {
+    this.position = position;
+  }
+
   /** What has come and was not looked at; null when there is nothing. Good until the chunk's memory is read into again. */
   takeUnread(): Buffer | null {
     if (this.position >= this.limit) return null;

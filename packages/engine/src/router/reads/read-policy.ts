@@ -14,8 +14,9 @@ export interface ReadSettings {
 }
 
 export interface ReadPolicyOptions {
-  isSplit: boolean;
-  consistency: Consistency;
+  /** May change while the session lasts. */
+  isSplit(): boolean;
+  consistency(): Consistency;
   balancer: LoadBalancer;
   monitor: HealthMonitor;
   clock: WriteClock;
@@ -30,6 +31,8 @@ export interface ReadPolicyOptions {
 export class ReadPolicy {
   private readonly options: ReadPolicyOptions;
   private token: WriteToken | null = null;
+  /** It has written while nobody wanted to know where that lies. */
+  private isTokenDue = false;
 
   constructor(options: ReadPolicyOptions) {
     this.options = options;
@@ -39,7 +42,7 @@ export class ReadPolicy {
     const { isSplit, isProvenRead, topology } = this.options;
     const { facts } = statement;
     // Without a primary for good there is nothing to keep reads together with.
-    const isSpread = isSplit || facts.hint === 'replica' || topology().follows !== null;
+    const isSpread = isSplit() || facts.hint === 'replica' || topology().follows !== null;
     if (facts.hint === 'primary' || !isSpread) return null;
     if (!facts.beginsReadOnly && !isProvenRead(statement)) return null;
     return this.replica();
@@ -48,11 +51,14 @@ export class ReadPolicy {
   /** Something was done on the primary that may have written. */
   wrote(): void {
     const { isSplit, consistency, clock } = this.options;
-    if (isSplit && consistency === 'session') this.token = clock.token();
+    // Without a split a read may still be sent away by its hint, or after the split is switched on.
+    this.isTokenDue = !isSplit() || consistency() !== 'session';
+    if (!this.isTokenDue) this.token = clock.token();
   }
 
   private replica(): Wish {
-    const { consistency, monitor, balancer, topology, settings } = this.options;
+    const { monitor, balancer, topology, settings } = this.options;
+    const consistency = this.options.consistency();
     if (consistency === 'strong') return null;
     monitor.wanted();
     const { balance, lagBytesMax, lagMsMax, boundedLagMs } = settings();
@@ -81,8 +87,13 @@ export class ReadPolicy {
   /** What this session wrote can be read there. */
   private isCurrent(node: string): boolean {
     const { consistency, monitor, topology } = this.options;
+    if (consistency() !== 'session') return true;
+    if (this.isTokenDue) {
+      this.isTokenDue = false;
+      this.token = this.options.clock.token();
+    }
     const { token } = this;
-    if (consistency !== 'session' || token === null) return true;
+    if (token === null) return true;
     if (token.epoch !== topology().epoch) {
       // A position of an earlier reign says nothing here; where the new primary is now lies behind everything before it.
       this.token = this.options.clock.token();

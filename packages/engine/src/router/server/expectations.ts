@@ -48,20 +48,6 @@ export class Expectations<Item> {
     return this.items[this.first] ?? null;
   }
 
-  *everyItem(): Generator<Item | null> {
-    const items = [...Array(this.count).keys()].map((index) => this.items[this.placeOf(index)] ?? null);
-    yield* items;
-  }
-
-  replace(item: Item, by: Item): void {
-    for (let i = 0; i < this.count; i++)
-      if (this.items[this.placeOf(i)] === item) this.items[this.placeOf(i)] = by;
-  }
-
-  private placeOf(index: number): number {
-    return (this.first + index) & (this.kinds.length - 1);
-  }
-
   /** The client's own, in order; the router's conversations do not count. */
   asked(): number[] {
     const kinds = [...Array(this.count).keys()].map((index) => this.kindAt(index));

@@ -1,30 +1,15 @@
 import { transactionStatus } from '../protocol/codes.ts';
 import { type Expectations, expect } from './expectations.ts';
-import { nobody } from './nobody.ts';
 import type { Expected, PreparedItem, ServerLoss, ServerUser } from './server-user.ts';
 
 /** What happens to what stands in line on one server. */
 
-/** Nothing more will be answered: empties the line. @returns whoever shared the server, the first in line first */
-export function endAll(expected: Expectations<Expected>): ServerUser[] {
-  const sharers: ServerUser[] = [];
+/** Nothing more will be answered: empties the line. */
+export function endAll(expected: Expectations<Expected>): void {
   for (; expected.length > 0; expected.shift()) {
     const item = expected.headItem;
-    if (item && 'forward' in item) sharers.push(item);
-    else if (item && 'lost' in item) item.lost();
+    if (item && 'lost' in item) item.lost();
   }
-  return sharers;
-}
-
-/** What everybody but `first` has asked is answered to nobody. @returns those others */
-export function replaceOthers(expected: Expectations<Expected>, first: ServerUser | null): ServerUser[] {
-  const others: ServerUser[] = [];
-  for (const item of expected.everyItem()) {
-    if (item === null || item === first || item === nobody || !('forward' in item)) continue;
-    expected.replace(item, nobody);
-    others.push(item);
-  }
-  return others;
 }
 
 /** Each has asked one statement outside of a transaction. Only the first may have got a part of its answer. */

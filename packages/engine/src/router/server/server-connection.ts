@@ -9,12 +9,13 @@ import { backendRules } from '../protocol/limits.ts';
 import { effect, effectOf, isAboutTheServer } from './answers.ts';
 import { Expectations, expect } from './expectations.ts';
 import type { Greeting } from './handshake.ts';
-import { dropUntilSync, endAll, replaceOthers, tellSharers } from './line.ts';
+import { dropUntilSync, endAll, tellSharers } from './line.ts';
 import { nobody } from './nobody.ts';
 import { ReportedParameters } from './reported-parameters.ts';
 import { Run } from './run.ts';
 import { ServerStatements } from './server-statements.ts';
 import type { Expected, Internal, PreparedItem, ServerLoss, ServerUser } from './server-user.ts';
+import { SharedLine } from './shared-line.ts';
 
 export interface ServerConnectionOptions {
   node: string;
@@ -54,11 +55,8 @@ export class ServerConnection implements WireHandlers {
   private readonly cursor = new MessageCursor(backendRules);
   private readonly expected = new Expectations<Expected>();
   private readonly onClosed: (server: ServerConnection) => void;
-  /** In shared use: since when the first in line is served. */
-  headSinceMs = 0;
-  isShared = false;
-  /** In shared use: nobody else is put in line. */
-  isShut = false;
+  /** In shared use: by whom. */
+  readonly line = new SharedLine();
   private readonly nowMs: () => number;
   private readonly onSharedIdle: (server: ServerConnection) => void;
   private user: ServerUser | null = null;
@@ -126,18 +124,18 @@ export class ServerConnection implements WireHandlers {
     this.wire.append(buffer, start, end);
   }
 
-  /** One Query of one of several users; it is sent with those of the others who ask in the same moment. */
-  sendShared(user: ServerUser, buffer: Buffer, start: number, end: number): void {
-    this.isShared = true;
-    const isFirst = this.expected.length === 0;
-    if (isFirst) {
+  /** One statement of one of several users: what is sent from here to `endShared` is it, up to its ReadyForQuery. */
+  beginShared(user: ServerUser): void {
+    if (this.line.length === 0) {
       this.user = user;
-      this.headSinceMs = this.nowMs();
+      this.line.headSinceMs = this.nowMs();
     }
-    this.expected.push(expect.query, user);
-    this.wire.append(buffer, start, end);
+    this.line.join(user);
+  }
+
+  endShared(): void {
     // A server with nothing to do begins at once; the others' statements go together while it works.
-    if (isFirst) this.wire.flush();
+    if (this.line.length === 1) this.wire.flush();
     else flushSoon(this.wire);
   }
 
@@ -147,21 +145,22 @@ export class ServerConnection implements WireHandlers {
 
   /** The client has gone: its answer is for nobody. */
   forgetShared(user: ServerUser): void {
-    this.expected.replace(user, nobody);
+    this.line.forget(user);
     if (this.user === user) this.user = nobody;
   }
 
-  /** Whoever waits behind the first in line asks somewhere else. What they asked here is answered to nobody. */
-  moveOthersAway(first: ServerUser | null = this.user): void {
-    this.isShut = true;
-    const others = replaceOthers(this.expected, first);
+  /** Whoever waits behind the first in line asks somewhere else. What they asked here is answered to nobody. @returns how many */
+  moveOthersAway(first: ServerUser | null = this.user): number {
+    const others = this.line.takeOthers(first);
     tellSharers(others, { isCutMessage: false, detail: 'the one before it takes long' });
+    return others.length;
   }
 
   sendPrepared(kind: number, item: PreparedItem, bytes: Buffer): void {
     this.expected.push(kind, item);
-    // What is only said has its turn at once when nothing is before it.
-    if (bytes.length === 0) this.sayWhatIsDue();
+    // What is only said has its turn at once when nothing is before it; in shared use with the first answer, so that
+    // up to then it can all be asked again.
+    if (bytes.length === 0 && this.line.length === 0) this.sayWhatIsDue();
     else this.wire.appendAll(bytes);
   }
 
@@ -219,11 +218,12 @@ export class ServerConnection implements WireHandlers {
       detail: this.lastFatal || (error?.message ?? 'the connection to the server was closed'),
     };
     const { user } = this;
-    const sharers = endAll(this.expected);
+    const sharers = this.line.takeAll();
+    endAll(this.expected);
     this.user = null;
     this.onClosed(this);
-    if (!this.isShared) user?.lost(loss);
-    tellSharers(sharers, loss);
+    if (sharers.length === 0) user?.lost(loss);
+    else tellSharers(sharers, loss);
   }
 
   drained(): void {
@@ -261,11 +261,13 @@ export class ServerConnection implements WireHandlers {
 
   private answer(type: number): void {
     const { expected, cursor } = this;
+    if (this.line.length > 0) this.sayWhatIsDue();
     const found = effectOf(type, expected.headKind, cursor.isLast);
     if (found !== effect.swallowed) this.run.extend(cursor, this.user);
     if (found === effect.beginsCopy) this.isCopyingIn = expected.beginCopyIn();
     if (found === effect.part || found === effect.beginsCopy) return;
     this.isCopyingIn = false;
+    if (type === backend.parseComplete) this.statements.confirm(expected.headItem as PreparedItem);
     expected.shift();
     this.sayWhatIsDue();
   }
@@ -291,7 +293,7 @@ export class ServerConnection implements WireHandlers {
     }
     expected.shift();
     if (!this.isUnsaid) this.run.extend(this.cursor, this.user);
-    if (this.isShared) {
+    if (this.line.length > 0) {
       this.nextSharer(status);
       return;
     }
@@ -310,17 +312,11 @@ export class ServerConnection implements WireHandlers {
   }
 
   private nextSharer(status: number): void {
-    const { expected, user } = this;
-    this.run.emit(this.user);
-    this.user = expected.headItem as ServerUser | null;
-    this.headSinceMs = this.nowMs();
-    if (expected.length === 0) {
-      this.isShared = false;
-      this.isShut = false;
-      this.user = null;
-      // First it is free, then the next statement is looked for: that may be one for it.
-      this.onSharedIdle(this);
-    }
+    const { line, user } = this;
+    this.run.emit(user);
+    this.user = line.next(this.nowMs());
+    // First it is free, then the next statement is looked for: that may be one for it.
+    if (this.user === null) this.onSharedIdle(this);
     this.tellSettled(user, status);
   }
 
@@ -353,13 +349,14 @@ export class ServerConnection implements WireHandlers {
       return;
     }
     this.user?.failed(sqlState);
+    if (this.line.length > 0) this.sayWhatIsDue();
     this.run.extend(this.cursor, this.user);
     if (head !== expect.query && head !== expect.sync) this.dropUntilSync(sqlState);
   }
 
   private dropUntilSync(sqlState: string): void {
     for (const { item, wasSent } of dropUntilSync(this.expected)) {
-      if (wasSent && item.kind === 'parse') this.statements.forget(item.statement);
+      if (wasSent && item.kind === 'parse') this.statements.forget(item);
       if (this.unnamed === item.statement) this.unnamed = null;
       this.user?.undone(item);
     }

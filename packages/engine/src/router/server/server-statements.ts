@@ -1,4 +1,5 @@
 import type { PreparedStatement } from '../pool/prepared.ts';
+import type { PreparedItem } from './server-user.ts';
 
 const statementsMax = 200;
 
@@ -7,6 +8,8 @@ export class ServerStatements {
   private readonly known = new Map<PreparedStatement, string>();
   private readonly prefix: string;
   private generation = 0;
+  /** Asked for, and not yet answered. */
+  private readonly pending = new Set<PreparedStatement>();
 
   /** @param nonce makes names that no client has of its own */
   constructor(nonce: string) {
@@ -21,6 +24,16 @@ export class ServerStatements {
     return name;
   }
 
+  /** It is there, whatever becomes of what others have asked before. */
+  isCertain(statement: PreparedStatement): boolean {
+    return this.known.has(statement) && !this.pending.has(statement);
+  }
+
+  /** PostgreSQL has said so, of that name. */
+  confirm({ statement, serverName }: Pick<PreparedItem, 'statement' | 'serverName'>): void {
+    if (this.known.get(statement) === serverName) this.pending.delete(statement);
+  }
+
   add(statement: PreparedStatement): { name: string; evicted: string | null } {
     const name = `${this.prefix}_${this.generation}_${statement.id}`;
     let evicted: string | null = null;
@@ -28,21 +41,27 @@ export class ServerStatements {
       const [oldest] = this.known;
       if (oldest) {
         this.known.delete(oldest[0]);
+        this.pending.delete(oldest[0]);
         evicted = oldest[1];
       }
     }
     this.known.set(statement, name);
+    this.pending.add(statement);
     return { name, evicted };
   }
 
   /** It was not prepared after all, or must be prepared anew. A name is never used a second time. */
-  forget(statement: PreparedStatement): void {
-    if (this.known.delete(statement)) this.generation++;
+  forget({ statement, serverName }: Pick<PreparedItem, 'statement' | 'serverName'>): void {
+    if (serverName === undefined || this.known.get(statement) !== serverName) return;
+    this.pending.delete(statement);
+    this.known.delete(statement);
+    this.generation++;
   }
 
   /** DEALLOCATE ALL, DISCARD ALL: also when they fail, since other names are used from then on. */
   forgetAll(): void {
     this.known.clear();
+    this.pending.clear();
     this.generation++;
   }
 

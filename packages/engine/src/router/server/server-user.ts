@@ -45,7 +45,9 @@ export interface PreparedItem {
   statement: PreparedStatement;
   /** What the client calls it. */
   name: string;
+  /** Of one that others may use as well: what the server calls it. */
+  serverName?: string;
 }
 
 /** What stands beside an expectation. */
-export type Expected = Internal | PreparedItem | ServerUser;
+export type Expected = Internal | PreparedItem;

@@ -1,23 +1,25 @@
 import { z } from 'zod';
-import { routerSettingsSchema } from '../../contract/router-settings.ts';
+import { routerSettingsOf, toldRouterSettingsSchema } from '../../contract/router-settings.ts';
 import { routerTopologySchema } from '../topology.ts';
 
 /** What a daemon and its router workers tell each other. Both sides check: they may be of two releases for a moment. */
 
+/** A daemon of the former release tells fewer of them: the rest is as usual. */
+const settingsSchema = toldRouterSettingsSchema.transform((told) => routerSettingsOf(told));
 const tlsSchema = z.object({ ca: z.string(), cert: z.string(), key: z.string() });
 
 export const toWorkerSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('start'),
     listen: z.object({ host: z.string(), port: z.number().int() }),
-    settings: routerSettingsSchema,
+    settings: settingsSchema,
     tls: tlsSchema,
     topology: routerTopologySchema.nullable(),
     name: z.string(),
     logLevel: z.string(),
   }),
   z.object({ kind: z.literal('topology'), topology: routerTopologySchema }),
-  z.object({ kind: z.literal('settings'), settings: routerSettingsSchema }),
+  z.object({ kind: z.literal('settings'), settings: settingsSchema }),
   z.object({ kind: z.literal('certificate'), tls: tlsSchema }),
   z.object({ kind: z.literal('stop'), drainMs: z.number().int() }),
 ]);

@@ -1,0 +1,139 @@
+import type { Statement } from '../classify/classifier.ts';
+import type { PreparedStatement } from '../pool/prepared.ts';
+import { type Batch, readBatch } from '../protocol/batch.ts';
+import { bindHead, closeMessage, describeMessage, parseMessage } from '../protocol/statement-messages.ts';
+import { expect } from '../server/expectations.ts';
+import type { ServerConnection } from '../server/server-connection.ts';
+import type { SessionView } from './session-view.ts';
+
+const empty = Buffer.alloc(0);
+
+/** Never a client's: PostgreSQL limits nothing here, but a zero byte ends a name. */
+export const injectedName = '\0';
+
+/**
+ * Batches of the extended protocol that run one statement and have come whole: they may share a server like a Query. Each
+ * ends with its own Sync, so an error in one is over before the next begins; and none relies on a statement that another
+ * one has only asked to be prepared.
+ */
+export class SharedBatches {
+  private readonly session: SessionView;
+
+  constructor(session: SessionView) {
+    this.session = session;
+  }
+
+  /** @returns whether the batch whose first message the cursor stands on has been sent that way */
+  begin(): boolean {
+    const { session } = this;
+    const { cursor, context, failedTransaction } = session;
+    if (session.server !== null || session.pin !== null || failedTransaction.isActive) return false;
+    if (!context.isSharing()) return false;
+    const batch = readBatch(cursor.buffer, cursor.start, cursor.aheadEnd);
+    const entry = batch && this.statementOf(batch);
+    if (!batch || !entry) return false;
+    const server = session.shared.claim(entry.statement, cursor.start, batch.sync.end);
+    if (!server) return false;
+    context.counters.sharedBatches++;
+    this.send(server, batch, entry);
+    server.endShared();
+    cursor.skipTo(batch.sync.end);
+    return true;
+  }
+
+  /** Null: PostgreSQL has to say what is wrong with it. */
+  private statementOf({ parse, bind }: Batch): PreparedStatement | null {
+    const { session } = this;
+    const { buffer } = session.cursor;
+    const name = textOf(buffer, bind.statement);
+    if (!parse) return name === '' ? session.unnamed : (session.named.get(name) ?? null);
+    const body = buffer.subarray(parse.body.start, parse.body.end);
+    if (name === '') return unnamedStatement(session, body);
+    return session.named.get(name) ? null : internStatement(session, body);
+  }
+
+  private send(server: ServerConnection, batch: Batch, entry: PreparedStatement): void {
+    const { buffer } = this.session.cursor;
+    const { bind, describe, execute, sync } = batch;
+    const isUnnamed = bind.statement.start === bind.statement.end;
+    const name = isUnnamed
+      ? this.prepareUnnamed(server, batch, entry)
+      : this.prepareNamed(server, batch, entry);
+    if (isUnnamed) server.send(expect.bind, buffer, bind.start, bind.end);
+    else {
+      const places = { start: bind.start, portalEnd: bind.statement.start - 1, nameEnd: bind.statement.end };
+      const head = bindHead(buffer, places, name);
+      server.send(expect.bind, head, 0, head.length);
+      server.send(expect.none, buffer, bind.statement.end, bind.end);
+    }
+    if (describe?.isStatement && !isUnnamed) {
+      const bytes = describeMessage(name);
+      server.send(expect.describe, bytes, 0, bytes.length);
+    } else if (describe) server.send(expect.describe, buffer, describe.start, describe.end);
+    server.send(expect.execute, buffer, execute.start, execute.end);
+    server.send(expect.sync, buffer, sync.start, sync.end);
+  }
+
+  private prepareUnnamed(server: ServerConnection, { parse }: Batch, entry: PreparedStatement): string {
+    const { session } = this;
+    if (parse) {
+      session.unnamed = entry;
+      const item = { kind: 'parse' as const, statement: entry, name: '' };
+      server.sendPrepared(expect.parse, item, session.cursor.buffer.subarray(parse.start, parse.end));
+    } else if (server.unnamed !== entry) {
+      const item = { kind: 'parse' as const, statement: entry, name: injectedName };
+      server.sendPrepared(expect.injectedParse, item, parseMessage('', entry.body));
+    }
+    server.unnamed = entry;
+    return '';
+  }
+
+  /** @returns what the server calls it */
+  private prepareNamed(server: ServerConnection, { parse, bind }: Batch, entry: PreparedStatement): string {
+    const { session } = this;
+    const { statements } = server;
+    const name = parse ? textOf(session.cursor.buffer, bind.statement) : injectedName;
+    const item = { kind: 'parse' as const, statement: entry, name };
+    const kind = parse ? expect.parse : expect.injectedParse;
+    if (parse) session.named.add(name, entry);
+    const present = statements.nameOf(entry);
+    if (present !== null && statements.isCertain(entry)) {
+      if (!parse) return present;
+      session.context.counters.preparesSaved++;
+      server.sendPrepared(expect.saidParse, item, empty);
+      return present;
+    }
+    if (present !== null) {
+      // Somebody before it has asked for that, and may fail: this one prepares what it needs itself.
+      server.unnamed = entry;
+      server.sendPrepared(kind, item, parseMessage('', entry.body));
+      return '';
+    }
+    const { name: made, evicted } = statements.add(entry);
+    if (evicted !== null) {
+      const bytes = closeMessage(evicted);
+      server.send(expect.injectedClose, bytes, 0, bytes.length);
+    }
+    server.sendPrepared(kind, { ...item, serverName: made }, parseMessage(made, entry.body));
+    return made;
+  }
+}
+
+/** @param body what follows the name in a Parse message */
+export function internStatement(session: SessionView, body: Buffer): PreparedStatement {
+  return session.context.database.prepared.intern(body, (text) => classified(session, text));
+}
+
+/** It is its session's alone. */
+export function unnamedStatement(session: SessionView, body: Buffer): PreparedStatement {
+  const kept = Buffer.from(body);
+  return { id: 0, body: kept, statement: classified(session, kept), users: 0 };
+}
+
+function classified(session: SessionView, body: Buffer): Statement {
+  return session.classify(body, 0, body.indexOf(0));
+}
+
+function textOf(buffer: Buffer, { start, end }: { start: number; end: number }): string {
+  return buffer.toString('latin1', start, end);
+}
