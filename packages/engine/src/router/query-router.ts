@@ -17,6 +17,7 @@ import { ControlConnections } from './control/control-connections.ts';
 import { Counters } from './counters.ts';
 import { Databases } from './databases.ts';
 import { Wire } from './net/wire.ts';
+import { CommitOutcomes } from './outcome/commit-outcomes.ts';
 import { Groups } from './pool/groups.ts';
 import { errorResponse } from './protocol/build.ts';
 import { HealthMonitor } from './reads/health-monitor.ts';
@@ -50,6 +51,7 @@ export class QueryRouter {
   private readonly clock: Clock;
   private readonly server: net.Server;
   private readonly control: ControlConnections;
+  private readonly outcomeControl: ControlConnections;
   private readonly accounts: ClusterAccounts;
   private readonly logins = new Set<ClientLogin>();
   private readonly loginContext: LoginContext;
@@ -72,6 +74,7 @@ export class QueryRouter {
     // Asked several times for every statement: the clock of the process, which takes no big number to read.
     const nowMs = () => performance.now();
     this.control = new ControlConnections(() => this.tls);
+    this.outcomeControl = new ControlConnections(() => this.tls);
     const { logger } = options;
     this.accounts = new ClusterAccounts({
       logger,
@@ -92,6 +95,7 @@ export class QueryRouter {
     const busyOn = (node: string) => this.groups.busyOn(node);
     this.desk = new SessionDesk({
       reads: { balancer, monitor: this.monitor, clock, topology, busyOn },
+      outcomes: new CommitOutcomes({ control: this.outcomeControl, logger, nowMs, topology }),
       ...{ groups: this.groups, databases, counters: this.counters, nowMs, logger },
       settings: () => this.settings,
       cancel: (server) => sendCancel(server, this.topology, this.serverTls, this.counters),
@@ -131,6 +135,7 @@ export class QueryRouter {
     if (isSameCluster && topology.epoch < this.topology.epoch) return;
     this.topology = topology;
     this.control.use(topology);
+    this.outcomeControl.use(topology);
     this.groups.topologyChanged();
   }
 
@@ -154,6 +159,7 @@ export class QueryRouter {
     this.stopSweeping();
     this.groups.closeAll();
     this.control.close();
+    this.outcomeControl.close();
   }
 
   get currentTopology(): RouterTopology {

@@ -48,6 +48,8 @@ export interface StatementFacts {
   functions: readonly string[];
   /** BEGIN READ ONLY without SERIALIZABLE. */
   beginsReadOnly: boolean;
+  /** COMMIT that says whether the next transaction begins with it. */
+  chains: boolean;
   hint: 'primary' | 'replica' | null;
   /** It can only be understood with its literals: not to be remembered under its key. */
   needsLiterals: boolean;
@@ -65,6 +67,7 @@ export const noFacts: StatementFacts = {
   looksReadOnly: false,
   functions: [],
   beginsReadOnly: false,
+  chains: false,
   hint: null,
   needsLiterals: false,
 };
@@ -137,7 +140,7 @@ type Reader = (words: string[]) => StatementFacts;
 const select: Reader = () => ({ ...noFacts, kind: 'select' });
 const commit: Reader = (words) =>
   // COMMIT PREPARED is no end of this transaction.
-  words.includes('prepared') ? noFacts : { ...noFacts, kind: 'commit' };
+  words.includes('prepared') ? noFacts : { ...noFacts, kind: 'commit', chains: words.includes('chain') };
 const rollback: Reader = (words) =>
   words.includes('prepared') || words.includes('to') ? noFacts : { ...noFacts, kind: 'rollback' };
 const begin: Reader = (words) => {
@@ -348,19 +351,8 @@ const notCalled = new Set(
       'float',
       'character',
     ])
-    .concat([
-      'materialized',
-      'only',
-      'rows',
-      'cube',
-      'rollup',
-      'sets',
-      'coalesce',
-      'nullif',
-      'greatest',
-      'least',
-      'cast',
-    ])
+    .concat(['materialized', 'only', 'rows', 'cube', 'rollup', 'sets', 'coalesce', 'nullif'])
+    .concat(['greatest', 'least', 'cast'])
     .concat(['extract', 'overlay', 'position', 'substring', 'trim', 'treat', 'join', 'partition', 'window']),
 );
 

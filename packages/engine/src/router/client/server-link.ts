@@ -77,6 +77,13 @@ export class ServerLink {
     this.owner.context.group.release(server);
   }
 
+  /** Once it has done this. */
+  giveBackAfter(server: ServerConnection, bytes: Buffer): void {
+    this.server = null;
+    server.detach();
+    server.runInternal(bytes, new Conversation(() => this.owner.context.group.release(server)));
+  }
+
   /** After a transaction that may have changed settings: what they are now is what the next server gets. */
   readSettingsBack(server: ServerConnection): void {
     const { owner } = this;

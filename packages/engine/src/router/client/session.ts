@@ -9,11 +9,12 @@ import { frontendRules } from '../protocol/limits.ts';
 import { expect } from '../server/expectations.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { PreparedItem, ServerLoss } from '../server/server-user.ts';
+import { CommitWatch } from './commit-watch.ts';
 import { ExtendedProtocol } from './extended.ts';
 import { FailedTransaction } from './failed-transaction.ts';
 import { Flight } from './flight.ts';
 import { NamedStatements } from './named-statements.ts';
-import { answerInFailedTransaction, deallocateHere, isWrongServer } from './own-answers.ts';
+import { answerInFailedTransaction, canceled, deallocateHere, isWrongServer } from './own-answers.ts';
 import { Pin } from './pin.ts';
 import { Postponed } from './postponed.ts';
 import { Recovery } from './recovery.ts';
@@ -52,6 +53,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   private readonly pinned: Pin;
   readonly link = new ServerLink(this);
   readonly shared = new SharedUse(this);
+  readonly commits = new CommitWatch(this);
   private readonly extended = new ExtendedProtocol(this);
   readonly postponed = new Postponed();
   private readonly recovery = new Recovery(this);
@@ -147,7 +149,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
       return true;
     }
     this.isStreamIgnored = false;
-    if (this.isSkipping && type !== frontend.sync && type !== frontend.terminate) return this.ignore();
+    if (this.isIgnored && type !== frontend.sync && type !== frontend.terminate) return this.ignore();
     switch (type) {
       case frontend.query:
         return this.acceptQuery();
@@ -187,7 +189,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     // A simple Query ends the unnamed statement.
     this.unnamed = null;
     if (this.shared.begin(statement)) return true;
-    if (!this.needServer(statement)) return false;
+    if (!this.needServer(statement) || !this.commits.mayPass(statement)) return false;
     const { server } = this;
     if (!server) return true;
     server.unnamed = null;
@@ -260,6 +262,11 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     return this.failedTransaction.isActive ? transactionStatus.failed : transactionStatus.idle;
   }
 
+  /** After an error in the extended protocol, up to the next Sync. */
+  private get isIgnored(): boolean {
+    return this.isSkipping || (this.server?.expected.isSkipping ?? false);
+  }
+
   private ignore(): true {
     this.isStreamIgnored = true;
     return true;
@@ -279,9 +286,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   denied(error: PostgresError): void {
     if (this.isClosed) return;
     this.isWaiting = false;
-    const isSimple = [frontend.query, frontend.functionCall].some(
-      (type) => type === this.postponed.firstByte,
-    );
+    const { isSimple } = this.postponed;
     const bytes = this.postponed.take();
     this.cursor.load(bytes, 0, bytes.length);
     if (this.cursor.next()) this.refuse(error, isSimple);
@@ -294,13 +299,10 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   cancel(): void {
     if (this.shared.cancel()) return;
     const { server } = this;
+    if (this.recovery.isFindingOut) return;
     if (this.isWaiting && !server) {
       this.context.group.abandon(this);
-      this.denied({
-        severity: 'ERROR',
-        sqlState: '57014',
-        message: 'canceling statement due to user request',
-      });
+      this.denied(canceled);
       return;
     }
     // Without anything asked the request came too late, and must hit nobody else.

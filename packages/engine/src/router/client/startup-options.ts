@@ -13,6 +13,8 @@ export interface StartupOptions {
   /** What came as `quantadb.split` and `quantadb.consistency`; null: as the router is set. */
   split: boolean | null;
   consistency: Consistency | null;
+  /** `quantadb.outcome`: what becomes of a COMMIT is found out when its answer is lost. */
+  findsOutcomes: boolean;
   /** `_pq_.` options: nobody here knows any. */
   unknownProtocolOptions: string[];
 }
@@ -35,6 +37,7 @@ export function readStartupOptions(
     settings: new Map(),
     split: null,
     consistency: null,
+    findsOutcomes: false,
     unknownProtocolOptions: [...parameters.keys()].filter((name) => name.startsWith('_pq_.')),
   };
   const given = readCommandLine(parameters.get('options') ?? '');
@@ -68,6 +71,10 @@ function takeOwn(options: StartupOptions, name: string, value: string): string |
     case 'consistency':
       options.consistency = consistencyLevels.find((level) => level === value) ?? null;
       return options.consistency === null ? wrong(consistencyLevels.join(', ')) : null;
+    case 'outcome':
+      if (value !== 'on' && value !== 'off') return wrong('on, off');
+      options.findsOutcomes = value === 'on';
+      return null;
     case 'durability': {
       const mode = commitModes[value];
       if (mode === undefined) return wrong(Object.keys(commitModes).join(', '));
