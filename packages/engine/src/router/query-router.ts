@@ -6,10 +6,15 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import { systemRandom } from '../shared/random.ts';
 import { AdminSession, adminDatabase } from './admin/admin-session.ts';
-import type { Account } from './auth/account.ts';
 import { channelBindingOf } from './auth/channel-binding.ts';
 import { judgeLogin } from './auth/host-based.ts';
-import { ClientLogin, type ClientTls, type LoggedIn, type LoginContext } from './client/login.ts';
+import {
+  ClientLogin,
+  type ClientTls,
+  type LoggedIn,
+  type LoginConnection,
+  type LoginContext,
+} from './client/login.ts';
 import type { StartupOptions } from './client/startup-options.ts';
 import { ClusterAccounts } from './control/cluster-accounts.ts';
 import type { ControlTls } from './control/control-connection.ts';
@@ -23,7 +28,8 @@ import { errorResponse } from './protocol/build.ts';
 import { HealthMonitor } from './reads/health-monitor.ts';
 import { LoadBalancer } from './reads/load-balancer.ts';
 import { WriteClock } from './reads/write-clock.ts';
-import { sendCancel } from './server/cancel.ts';
+import { ReplicationDesk } from './replication-desk.ts';
+import { type Cancellable, sendCancel } from './server/cancel.ts';
 import { SessionDesk } from './session-desk.ts';
 import { noTopology, type RouterTopology } from './topology.ts';
 
@@ -47,6 +53,7 @@ export class QueryRouter {
   readonly counters = new Counters();
   readonly groups: Groups;
   readonly desk: SessionDesk;
+  readonly replication: ReplicationDesk;
   private readonly options: QueryRouterOptions;
   private readonly clock: Clock;
   private readonly server: net.Server;
@@ -98,7 +105,12 @@ export class QueryRouter {
       outcomes: new CommitOutcomes({ control: this.outcomeControl, logger, nowMs, topology }),
       ...{ groups: this.groups, databases, counters: this.counters, nowMs, logger },
       settings: () => this.settings,
-      cancel: (server) => sendCancel(server, this.topology, this.serverTls, this.counters),
+      cancel: (server) => this.cancel(server),
+    });
+    this.replication = new ReplicationDesk({
+      ...{ nowMs, topology, settings: () => this.settings, cancel: (server) => this.cancel(server) },
+      tls: () => this.serverTls,
+      hostTls: () => createSecureContext({ ...this.tls, minVersion: 'TLSv1.2' }),
     });
     this.loginContext = this.createLoginContext();
     this.server = net.createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true }, (socket) =>
@@ -137,6 +149,7 @@ export class QueryRouter {
     this.control.use(topology);
     this.outcomeControl.use(topology);
     this.groups.topologyChanged();
+    this.replication.topologyChanged();
   }
 
   useSettings(settings: RouterSettings): void {
@@ -155,6 +168,7 @@ export class QueryRouter {
     this.isStopping = true;
     this.server.close();
     for (const login of [...this.logins]) login.shutDown();
+    this.replication.closeAll();
     await this.desk.drain(drainMs, this.clock);
     this.stopSweeping();
     this.groups.closeAll();
@@ -172,7 +186,7 @@ export class QueryRouter {
     this.counters.clientsAccepted++;
     login.start(wire);
     this.logins.add(login);
-    const clients = this.desk.sessions.size + this.logins.size;
+    const clients = this.desk.sessions.size + this.replication.count + this.logins.size;
     if (clients <= this.settings.clientsMax && !this.isStopping) return;
     this.counters.clientsRefused++;
     const message = 'sorry, too many clients already';
@@ -180,7 +194,15 @@ export class QueryRouter {
     wire.end();
   }
 
+  private cancel(server: Cancellable): void {
+    sendCancel(server, this.topology, this.serverTls, this.counters);
+  }
+
   private loggedIn(login: LoggedIn): void {
+    if (login.options.replication !== 'none') {
+      this.replication.open(login);
+      return;
+    }
     if (login.options.database !== adminDatabase) {
       this.desk.open(login);
       return;
@@ -204,22 +226,20 @@ export class QueryRouter {
           nowMs: performance.now(),
         },
         sessions: this.desk.sessions.values(),
+        replication: this.replication.list(),
         readiness: (node) => this.monitor.readiness(node),
       }),
     });
     session.start(rest);
   }
 
-  private whyRefused(
-    options: StartupOptions,
-    { address, isTls, account }: { address: string; isTls: boolean; account: Account | null },
-  ): string | null {
-    if (options.isReplication) return 'replication goes straight to a server, not through the router';
+  private whyRefused(options: StartupOptions, { account, ...connection }: LoginConnection): string | null {
     const { user, database } = options;
+    const isReplication = options.replication === 'physical';
     const groups = account?.groups ?? [];
-    const rule = judgeLogin(this.topology.hba, { user, database, address, isTls, groups });
+    const rule = judgeLogin(this.topology.hba, { user, database, groups, isReplication, ...connection });
     if (!rule.allowed) return rule.reason;
-    if (account?.canConnect === false && database !== adminDatabase)
+    if (account?.canConnect === false && database !== adminDatabase && !isReplication)
       return `permission denied for database "${database}": User does not have CONNECT privilege.`;
     const isTooWeak = rule.method === 'scram-sha-256' && account?.verifier.kind === 'md5';
     return isTooWeak
@@ -235,7 +255,10 @@ export class QueryRouter {
       wallMs: () => this.clock.wallMs(),
       findAccount: (user, database) => this.accounts.find(user, database),
       whyRefused: (options, connection) => this.whyRefused(options, connection),
-      cancelRequested: (processId, secret) => this.desk.cancel(processId, secret),
+      cancelRequested: (processId, secret) => {
+        this.desk.cancel(processId, secret);
+        this.replication.cancel(processId, secret);
+      },
       loggedIn: (login: LoggedIn) => this.loggedIn(login),
       ended: (login) => this.logins.delete(login),
     };
@@ -243,7 +266,7 @@ export class QueryRouter {
 }
 
 function clientTlsOf(tls: ControlTls): ClientTls {
-  const context = createSecureContext({ cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' });
+  const context = createSecureContext({ ...tls, minVersion: 'TLSv1.2' });
   return { context, channelBinding: channelBindingOf(tls.cert) };
 }
 

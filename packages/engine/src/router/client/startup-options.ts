@@ -2,12 +2,15 @@ import { consistencyLevels } from '../../contract/router-settings.ts';
 import type { Consistency } from '../reads/consistency.ts';
 import { isSettingName } from '../server/settings-sync.ts';
 
+export type ReplicationKind = 'none' | 'physical' | 'database';
+
 /** What a client says of itself before it logs in, taken apart (pure). */
 export interface StartupOptions {
   user: string;
   database: string;
   applicationName: string;
-  isReplication: boolean;
+  /** `physical` is about no database: base backups, WAL as it is. */
+  replication: ReplicationKind;
   /** For the server: by lower-case name. */
   settings: Map<string, string>;
   /** What came as `quantadb.split` and `quantadb.consistency`; null: as the router is set. */
@@ -33,13 +36,17 @@ export function readStartupOptions(
     user,
     database: parameters.get('database') || user,
     applicationName: parameters.get('application_name') ?? '',
-    isReplication: !['', 'false', 'off', 'no', '0'].includes(parameters.get('replication') ?? ''),
+    replication: 'none',
     settings: new Map(),
     split: null,
     consistency: null,
     findsOutcomes: false,
     unknownProtocolOptions: [...parameters.keys()].filter((name) => name.startsWith('_pq_.')),
   };
+  const replication = replicationKinds.find(([form]) => form.test(parameters.get('replication') ?? ''));
+  if (!replication)
+    return refused('22023', 'invalid value for parameter "replication": it is true, false or database');
+  options.replication = replication[1];
   const given = readCommandLine(parameters.get('options') ?? '');
   if (!given)
     return refused('42601', 'the startup option "options" may only hold -c name=value and --name=value');
@@ -57,6 +64,13 @@ export function readStartupOptions(
   if (options.settings.size > settingsMax) return refused('54000', `more than ${settingsMax} settings`);
   return { ok: true, options };
 }
+
+/** As PostgreSQL reads a truth value, in any case; or `database`. */
+const replicationKinds: [form: RegExp, kind: ReplicationKind][] = [
+  [/^$|^(f|fa|fal|fals|false|of|off|n|no|0)$/i, 'none'],
+  [/^(t|tr|tru|true|on|y|ye|yes|1)$/i, 'physical'],
+  [/^database$/, 'database'],
+];
 
 const commitModes: Record<string, string> = { async: 'local', quorum: 'on', applied: 'remote_apply' };
 
