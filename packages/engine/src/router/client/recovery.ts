@@ -31,6 +31,12 @@ export class Recovery {
     owner.isSkipping = false;
     // It may have been made to wait for the server to take what it said.
     owner.wire.resume();
+    // PostgreSQL has given the client up, in words of its own that have been forwarded.
+    if (loss.detail.startsWith('08P01:')) {
+      owner.wire.end();
+      owner.closed();
+      return;
+    }
     const verdict = flight.judge(loss);
     const bytes = flight.bytesToRepeat;
     const mark = verdict === 'unresolved' && owner.pin === null ? flight.markOfCommit : null;

@@ -31,4 +31,5 @@ export interface SessionView {
   refuse(error: PostgresError, isSimple: boolean): true;
   refuseInFailedTransaction(isSimple: boolean): true;
   fatal(sqlState: string, message: string): void;
+  closed(): void;
 }

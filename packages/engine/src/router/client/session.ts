@@ -126,7 +126,8 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (this.isClosed) return;
     if (cursor.violation) {
       const { type, reason } = cursor.violation;
-      this.fatal('08P01', `invalid frontend message (type ${type}, ${reason})`);
+      const detail = reason === 'unknown_type' ? `type ${type}` : `(type ${type}, ${reason})`;
+      this.fatal('08P01', `invalid frontend message ${detail}`);
       return;
     }
     // A statement that shares a server is waited for before the next one is looked at.
