@@ -8,7 +8,6 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import pg from 'pg';
 import { inWorkspace } from './lib/workspace.mjs';
 
 const run = promisify(execFile);
@@ -90,6 +89,7 @@ async function open() {
 }
 
 async function prepare(env) {
+  const { default: pg } = await import('pg');
   const client = new pg.Client({
     host: env.PGHOST,
     port: Number(env.PGPORT),

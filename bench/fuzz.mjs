@@ -19,6 +19,7 @@ const given = (name, usual) =>
 const seconds = given('seconds', 30);
 const dice = fuzz.diceOf(given('seed', 1));
 const shareMs = (seconds * 1000) / (fuzz.fuzzTargets.length + 1);
+const { seeds: conversations } = fuzz.fuzzTargets.find(({ name }) => name === 'messages of clients');
 const mib = 1024 * 1024;
 
 const parts = fuzz.fuzzTargets.map(tryParser);
@@ -104,7 +105,7 @@ async function talk(port, logsIn, endMs, part) {
     part.inputs += 1;
     if (logsIn) {
       const client = await RawClient.login(port, parameters);
-      client.send(fuzz.mutated(fuzz.conversationSeeds, dice));
+      client.send(fuzz.mutated(conversations, dice));
       await delay(5);
       client.send(terminate);
       client.destroy();

@@ -50,6 +50,13 @@ function walk(rules: MessageRules, bytes: Buffer): void {
   if (handed + cursor.unreadBytes > bytes.length) throw new Error('more was handed over than came');
 }
 
+/** Whole conversations of a client that has logged in, for a router with a server behind it. */
+const conversationSeeds: Buffer[] = [
+  ...conversation.filter(({ length }) => length < 5000),
+  Buffer.concat([query('BEGIN'), query('SELECT 1'), query('COMMIT')]),
+  Buffer.concat([password(Buffer.from('x\0')), message(frontend.copyFail, Buffer.from('x\0'))]),
+];
+
 export const fuzzTargets: FuzzTarget[] = [
   {
     name: 'startup packets and their options',
@@ -66,7 +73,7 @@ export const fuzzTargets: FuzzTarget[] = [
       if (packet.kind === 'startup') readStartupOptions(packet.parameters);
     },
   },
-  { name: 'messages of clients', seeds: conversation, run: (bytes) => walk(frontendRules, bytes) },
+  { name: 'messages of clients', seeds: conversationSeeds, run: (bytes) => walk(frontendRules, bytes) },
   {
     name: 'messages of servers',
     seeds: [
@@ -122,13 +129,6 @@ export const fuzzTargets: FuzzTarget[] = [
       markOf([text, text, text]);
     },
   },
-];
-
-/** Whole conversations of a client that has logged in, for a router with a server behind it. */
-export const conversationSeeds: Buffer[] = [
-  ...conversation.filter(({ length }) => length < 5000),
-  Buffer.concat([query('BEGIN'), query('SELECT 1'), query('COMMIT')]),
-  Buffer.concat([password(Buffer.from('x\0')), message(frontend.copyFail, Buffer.from('x\0'))]),
 ];
 
 /** The next of a row of numbers that looks random, in [0, below). */
