@@ -106,14 +106,17 @@ export class ServerLink {
     server.runInternal(question, conversation);
   }
 
-  /** The client has gone: its transaction ends, and what ties a server to it goes too. */
-  leave(): void {
+  /**
+   * The client has gone: its transaction ends, and what ties a server to it goes too. A server that has got a part of a message
+   * would take the next one's words for the rest of it.
+   */
+  leave(isMessageCut: boolean): void {
     const { server, owner } = this;
     if (!server) return;
     this.server = null;
     server.detach();
     const { context, pin } = owner;
-    if (server.isAsked || server.isDoomed) {
+    if (server.isAsked || server.isDoomed || isMessageCut) {
       context.cancel(server);
       server.destroy();
       return;

@@ -106,7 +106,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     this.named.removeAll();
     if (this.isWaiting) this.context.group.abandon(this);
     this.shared.leave();
-    this.link.leave();
+    this.link.leave(!this.cursor.isLast);
     this.context.ended();
   }
 
