@@ -152,7 +152,7 @@ it('a switchover is no error for anybody (I-ROUTER-3)', async () => {
   expect(longestMs).toBeLessThan(10_000);
 });
 
-it('after the loss of a primary clients hear what happened to what they asked, and go on (I-ROUTER-9)', async () => {
+it('after the loss of a primary clients hear what happened to what they asked, and go on (I-ROUTER-12)', async () => {
   await cluster.untilHealthy();
   const { primary: lost, epoch: reign } = await cluster.until('a primary', ({ primary }) => primary !== null);
   const knowing = await Promise.all(

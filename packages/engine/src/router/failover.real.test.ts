@@ -215,7 +215,7 @@ describe('a COMMIT whose answer is lost', () => {
     expect(applied).toMatchObject({ ok: true });
   };
 
-  it('is answered like any other when it has taken effect, and not before that is safe (I-ROUTER-9)', async () => {
+  it('is answered like any other when it has taken effect, and not before that is safe (I-ROUTER-12)', async () => {
     const { port, router } = await fixture.router();
     const client = await fixture.connect(port, knowing);
     for (const [index, commit] of commits(client).entries()) {
@@ -239,7 +239,7 @@ describe('a COMMIT whose answer is lost', () => {
     expect(router.counters).toMatchObject({ resolved: 3, unresolved: 0 });
   });
 
-  it('ends with 40001 when it has not, and the session goes on (I-ROUTER-9)', async () => {
+  it('ends with 40001 when it has not, and the session goes on (I-ROUTER-12)', async () => {
     const { port, router } = await fixture.router();
     const client = await fixture.connect(port, knowing);
     await client.query(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS

@@ -76,7 +76,7 @@ describe('replication through the router', () => {
     expect(router.replication.count).toBe(0);
   });
 
-  it('pg_receivewal streams until the primary is another one (I-ROUTER-10)', async () => {
+  it('pg_receivewal streams until the primary is another one (I-ROUTER-13)', async () => {
     const { port, router } = await open();
     const target = await mkdtemp(join(directory, 'wal-'));
     const child = spawn(join(binDir, 'pg_receivewal'), [...place(port), '-D', target, '--no-loop'], { env });
@@ -113,7 +113,7 @@ describe('replication through the router', () => {
     await sql(fixture.primary, 'ALTER ROLE app NOREPLICATION');
   });
 
-  it('is for roles that may, by a line for it, and under no member’s name (I-ROUTER-10)', async () => {
+  it('is for roles that may, by a line for it, and under no member’s name (I-ROUTER-13)', async () => {
     const { port, router } = await open();
     const receive = (user: string, name = 'x') =>
       run('pg_receivewal', [
