@@ -31,6 +31,13 @@ const systemPackages = [
   { name: 'util-linux', file: '/usr/bin/setpriv', testsOnly: false },
   { name: 'iproute2', file: '/usr/sbin/ip', testsOnly: true },
   { name: 'nftables', file: '/usr/sbin/nft', testsOnly: true },
+  { name: 'python3-psycopg2', file: '/usr/lib/python3/dist-packages/psycopg2/__init__.py', testsOnly: true },
+  { name: 'python3-psycopg', file: '/usr/lib/python3/dist-packages/psycopg/__init__.py', testsOnly: true },
+  {
+    name: 'python3-sqlalchemy',
+    file: '/usr/lib/python3/dist-packages/sqlalchemy/__init__.py',
+    testsOnly: true,
+  },
   { name: 'chromium', file: '/usr/bin/chromium', testsOnly: true },
 ];
 

@@ -47,7 +47,7 @@ export function pin(processes, cores) {
 
 /** CPU seconds of those that are no PostgreSQL: the product's own. */
 export function ownSeconds(directory) {
-  const isOwn = ({ command }) => /node(js)? /.test(command.split(' ')[0] + ' ');
+  const isOwn = ({ command }) => /node(js)? /.test(`${command.split(' ')[0]} `);
   return processesOf(directory)
     .filter(isOwn)
     .reduce((sum, { seconds }) => sum + seconds, 0);

@@ -19,9 +19,9 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.cleanUp());
 
-async function connect(node: string): Promise<pg.Client> {
+async function connect(node: string, options?: string): Promise<pg.Client> {
   const port = cluster.host(node).config.router?.port;
-  const client = new pg.Client({ host: '127.0.0.1', port, ...credentials });
+  const client = new pg.Client({ host: '127.0.0.1', port, options, ...credentials });
   client.on('error', () => undefined);
   await client.connect();
   return client;
@@ -61,6 +61,29 @@ function write(client: pg.Client, id: number, isOver: () => boolean): Promise<To
   })();
 }
 
+/** Short transactions, one after the other, of somebody who is to hear what becomes of each COMMIT. */
+async function commit(client: pg.Client, id: number, isOver: () => boolean) {
+  const told = { committed: [] as number[], rolledBack: [] as number[], unknown: [] as number[] };
+  for (let n = 0; !isOver(); n++) {
+    try {
+      await client.query('BEGIN');
+      await client.query('INSERT INTO kept (client, n) VALUES ($1, $2)', [id, n]);
+    } catch {
+      await client.query('ROLLBACK').catch(() => undefined);
+      continue;
+    }
+    const code = await client.query('COMMIT').then(
+      () => 'done',
+      (error: { code?: string }) => error.code,
+    );
+    if (code === 'done') told.committed.push(n);
+    else if (code === '40001') told.rolledBack.push(n);
+    else told.unknown.push(n);
+    if (code !== 'done') await client.query('ROLLBACK').catch(() => undefined);
+  }
+  return told;
+}
+
 async function under(work: () => Promise<void>): Promise<Told[]> {
   await (await connect('node-1')).query('TRUNCATE kept');
   const clients = await Promise.all(
@@ -83,6 +106,27 @@ async function under(work: () => Promise<void>): Promise<Told[]> {
   });
   await Promise.all([...clients, reader].map((client) => client.end()));
   return told;
+}
+
+async function checkOutcomes(outcomes: Awaited<ReturnType<typeof commit>>[]): Promise<void> {
+  const reader = await connect('node-1');
+  const { rows } = await reader.query('SELECT client, n FROM kept WHERE client >= 100');
+  const found = new Set(rows.map(({ client, n }) => `${client}/${n}`));
+  outcomes.forEach(({ committed, rolledBack, unknown }, index) => {
+    for (const n of committed)
+      expect(found.has(`${100 + index}/${n}`), `commit ${100 + index}/${n}`).toBe(true);
+    for (const n of rolledBack)
+      expect(found.has(`${100 + index}/${n}`), `rollback ${100 + index}/${n}`).toBe(false);
+    expect(unknown).toEqual([]);
+  });
+  const { routers } = await cluster.until('routers', (status) => status.routers.length === 4);
+  const resolved = routers.reduce((sum, { traffic }) => sum + (traffic?.counters.resolved ?? 0), 0);
+  const count = (name: 'committed' | 'rolledBack') =>
+    outcomes.reduce((sum, each) => sum + each[name].length, 0);
+  process.stdout.write(
+    `commits: ${count('committed')} done, ${count('rolledBack')} rolled back at their COMMIT, ${resolved} found out\n`,
+  );
+  await reader.end();
 }
 
 it('one address per node serves the whole cluster, and status names it', async () => {
@@ -108,13 +152,24 @@ it('a switchover is no error for anybody (I-ROUTER-3)', async () => {
   expect(longestMs).toBeLessThan(10_000);
 });
 
-it('after the loss of a primary clients hear what happened to what they asked, and go on', async () => {
+it('after the loss of a primary clients hear what happened to what they asked, and go on (I-ROUTER-12)', async () => {
   await cluster.untilHealthy();
   const { primary: lost, epoch: reign } = await cluster.until('a primary', ({ primary }) => primary !== null);
+  const knowing = await Promise.all(
+    Array.from({ length: 12 }, (_, index) => connect(nodes[index % 3] ?? '', '-c quantadb.outcome=on')),
+  );
+  let outcomes: Awaited<ReturnType<typeof commit>>[] = [];
   const told = await under(async () => {
+    let isOver = false;
+    const committers = knowing.map((client, index) => commit(client, 100 + index, () => isOver));
+    await new Promise((resolve) => setTimeout(resolve, 300));
     const { pids } = await cluster.host(lost ?? '').client.node();
     if (pids.postgres) process.kill(pids.postgres, 'SIGKILL');
     await cluster.until('the next reign', ({ primary, epoch }) => primary !== null && epoch > reign);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    isOver = true;
+    outcomes = await Promise.all(committers);
+    await checkOutcomes(outcomes);
   });
   const errors = told.flatMap(({ errors }) => errors);
   const strange = errors.filter((error) => !/^(08007|40001|25P02) /.test(error));

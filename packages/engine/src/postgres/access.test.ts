@@ -9,7 +9,7 @@ test('nobody is trusted', () => {
 });
 
 test('replication is possible with a host’s certificate only', () => {
-  const lines = renderAccess(input)
+  const lines = renderAccess({ ...input, userLines: ['hostssl replication all all scram-sha-256'] })
     .hba.split('\n')
     .filter((line) => line.includes('replication'));
   const allowing = lines.filter((line) => !line.endsWith('reject'));
@@ -52,6 +52,7 @@ test.each([
   'local app app peer',
   'host app app .example.com reject',
   'host app app samenet md5',
+  'hostssl replication backup 10.0.0.0/8 scram-sha-256',
   '# a comment',
   '',
 ])('takes %j', (line) => {
@@ -64,7 +65,7 @@ test.each([
   'host all all 10.0.0.0/33 scram-sha-256',
   'host all all 300.0.0.0/8 scram-sha-256',
   'host all all ::1::/8 scram-sha-256',
-  'host replication all 10.0.0.0/8 scram-sha-256',
+  'local replication all scram-sha-256',
   'host app,replication all 10.0.0.0/8 scram-sha-256',
   'host all all 10.0.0.0/8 scram-sha-256\nhost all all all trust',
   'host all "all" 10.0.0.0/8 md5',

@@ -46,7 +46,9 @@ export interface AccessInput {
 
 export function renderAccess(input: AccessInput): RenderedAccess {
   const judged = input.userLines.map((line) => ({ line: line.trim(), reason: whyRefused(line) }));
-  const accepted = judged.filter((each) => each.reason === null && each.line !== '').map((each) => each.line);
+  const accepted = judged
+    .filter(({ line, reason }) => reason === null && line !== '' && !isForRouters(line))
+    .map((each) => each.line);
   const clientLines =
     input.clients === 'open'
       ? [...accepted, ...defaultLines]
@@ -61,6 +63,11 @@ export function renderAccess(input: AccessInput): RenderedAccess {
     ident: `${[note, ...users, `quantadb_hosts /^[a-z][a-z0-9-]*$ ${replicationRole}`].join('\n')}\n`,
     refused: judged.flatMap(({ line, reason }) => (reason === null ? [] : [{ line, reason }])),
   };
+}
+
+/** Physical replication of others goes through a router: servers themselves let nobody replicate but hosts. */
+function isForRouters(line: string): boolean {
+  return line.split(/\s+/)[1] === 'replication';
 }
 
 const connectionTypes = new Set(['local', 'host', 'hostssl', 'hostnossl']);
@@ -80,7 +87,10 @@ export function whyRefused(text: string): string | null {
   const [type = '', database, role] = words;
   if (!connectionTypes.has(type)) return `unknown connection type ${type}`;
   if (!database || !role) return 'database and role are missing';
-  if (database.split(',').includes('replication')) return 'replication is QuantaDB’s own';
+  if (database.split(',').includes('replication')) {
+    if (type === 'local' || database !== 'replication')
+      return 'replication has a line of its own, with an address, which routers go by';
+  }
   const rest = type === 'local' ? words.slice(3) : afterAddress(words.slice(3));
   if (!rest) return 'the address is not understood';
   const [method = '', ...given] = rest;

@@ -18,6 +18,8 @@ export class Counters {
   aborted = 0;
   /** 08007: nobody knows whether the commit took effect. */
   unresolved = 0;
+  /** Commits whose answer was lost, and whose outcome was found out. */
+  resolved = 0;
   settingsSyncs = 0;
   pins = 0;
   preparesSaved = 0;

@@ -1,8 +1,10 @@
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withFreshConnection } from '../postgres/connection.ts';
 import { sql } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import type { QueryRouter } from './query-router.ts';
-import { RouterFixture } from './testing/router-fixture.ts';
+import { application, RouterFixture } from './testing/router-fixture.ts';
 
 let fixture: RouterFixture;
 
@@ -179,5 +181,113 @@ describe('while there is no primary', () => {
     router.useTopology(fixture.topology({ epoch: 4, primary: null }));
     const client = await fixture.connect(port);
     expect(await told(client.query('SELECT 1'))).toBe('done');
+  });
+});
+
+describe('a COMMIT whose answer is lost', () => {
+  const knowing = { options: '-c quantadb.outcome=on' };
+  const begin = async (client: pg.Client, value: number) => {
+    await client.query('BEGIN');
+    await client.query('INSERT INTO written VALUES ($1)', [value]);
+  };
+  const inApplication = (text: string) =>
+    withFreshConnection(
+      fixture.primary.place,
+      { what: text, timeoutMs: 5000, database: application.database },
+      (owner) => owner.query(text),
+    );
+  const rowsOf = async (value: number) =>
+    (await inApplication(`SELECT 1 FROM written WHERE a = ${value}`)).rows.length;
+  const commits = (client: pg.Client) => [
+    () => client.query('COMMIT'),
+    () => client.query({ text: 'COMMIT', values: [], queryMode: 'extended' } as pg.QueryConfig),
+    () => client.query({ text: 'COMMIT', name: 'end' }),
+  ];
+  let move = 0;
+  /** Whom a commit waits for. */
+  const synchronous = async (...standbys: string[]) => {
+    move++;
+    const applied = await fixture.primary.supervisor.applySynchronous({
+      set: { standbys, count: standbys.length },
+      mode: standbys.length > 0 ? 'quorum' : 'async',
+      mark: { clusterId: 'c1', move },
+    });
+    expect(applied).toMatchObject({ ok: true });
+  };
+
+  it('is answered like any other when it has taken effect, and not before that is safe (I-ROUTER-12)', async () => {
+    const { port, router } = await fixture.router();
+    const client = await fixture.connect(port, knowing);
+    for (const [index, commit] of commits(client).entries()) {
+      await begin(client, 100 + index);
+      await synchronous('node-9');
+      const answer = told(commit());
+      await untilRuns('COMMIT');
+      await endBackends("wait_event = 'SyncRep'");
+      // It is committed, and visible, but no standby has it: the client hears nothing yet.
+      let isTold = false;
+      void answer.then(() => {
+        isTold = true;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(isTold).toBe(false);
+      await synchronous();
+      expect(await answer).toBe('done');
+      expect(await rowsOf(100 + index)).toBe(1);
+      expect(await told(client.query('SELECT 1'))).toBe('done');
+    }
+    expect(router.counters).toMatchObject({ resolved: 3, unresolved: 0 });
+  });
+
+  it('ends with 40001 when it has not, and the session goes on (I-ROUTER-12)', async () => {
+    const { port, router } = await fixture.router();
+    const client = await fixture.connect(port, knowing);
+    await client.query(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_sleep(20); RETURN NULL; END $$`);
+    await client.query(`CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON written DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW WHEN (NEW.a >= 200) EXECUTE FUNCTION slow()`);
+    for (const [index, commit] of commits(client).entries()) {
+      await begin(client, 200 + index);
+      const answer = told(commit());
+      await untilRuns('COMMIT');
+      await endBackends("query = 'COMMIT'");
+      expect(await answer).toBe('40001');
+      expect(await rowsOf(200 + index)).toBe(0);
+      expect(await told(client.query('SELECT 1'))).toBe('done');
+    }
+    expect(router.counters).toMatchObject({ resolved: 3, unresolved: 0 });
+    await client.query('DROP TRIGGER slow ON written');
+  });
+
+  it('is told as unknown by the deadline when nobody can say', async () => {
+    const { port, router } = await fixture.router({ queueTimeoutMs: 500 });
+    const client = await fixture.connect(port, knowing);
+    await begin(client, 300);
+    await synchronous('node-9');
+    const answer = told(client.query('COMMIT'));
+    await untilRuns('COMMIT');
+    router.useTopology(fixture.topology({ epoch: 2, primary: null }));
+    await endBackends("wait_event = 'SyncRep'");
+    expect(await answer).toBe('08007');
+    await synchronous();
+  });
+
+  it('fails like a statement when the question before it fails, and has not taken effect', async () => {
+    const { port } = await fixture.router();
+    const client = await fixture.connect(port, knowing);
+    const question = 'pg_logical_emit_message(boolean, text, text)';
+    await inApplication(`REVOKE EXECUTE ON FUNCTION ${question} FROM PUBLIC`);
+    for (const [index, commit] of commits(client).entries()) {
+      await begin(client, 400 + index);
+      expect(await told(commit())).toBe('42501');
+      expect(await told(client.query('SELECT 1'))).toBe('done');
+      expect(await rowsOf(400 + index)).toBe(0);
+    }
+    await inApplication(`GRANT EXECUTE ON FUNCTION ${question} TO PUBLIC`);
+    await begin(client, 410);
+    expect(await told(client.query('COMMIT'))).toBe('done');
+    // What only reads has nothing that could be lost.
+    await client.query('BEGIN');
+    expect(await told(client.query('END'))).toBe('done');
   });
 });

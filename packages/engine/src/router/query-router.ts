@@ -7,10 +7,15 @@ import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import { systemRandom } from '../shared/random.ts';
 import { AdminSession, adminDatabase } from './admin/admin-session.ts';
-import type { Account } from './auth/account.ts';
 import { channelBindingOf } from './auth/channel-binding.ts';
 import { judgeLogin } from './auth/host-based.ts';
-import { ClientLogin, type ClientTls, type LoggedIn, type LoginContext } from './client/login.ts';
+import {
+  ClientLogin,
+  type ClientTls,
+  type LoggedIn,
+  type LoginConnection,
+  type LoginContext,
+} from './client/login.ts';
 import type { StartupOptions } from './client/startup-options.ts';
 import { ClusterAccounts } from './control/cluster-accounts.ts';
 import type { ControlTls } from './control/control-connection.ts';
@@ -18,12 +23,14 @@ import { ControlConnections } from './control/control-connections.ts';
 import { Counters } from './counters.ts';
 import { Databases } from './databases.ts';
 import { Wire } from './net/wire.ts';
+import { CommitOutcomes } from './outcome/commit-outcomes.ts';
 import { Groups } from './pool/groups.ts';
 import { errorResponse } from './protocol/build.ts';
 import { HealthMonitor } from './reads/health-monitor.ts';
 import { LoadBalancer } from './reads/load-balancer.ts';
 import { WriteClock } from './reads/write-clock.ts';
-import { sendCancel } from './server/cancel.ts';
+import { ReplicationDesk } from './replication-desk.ts';
+import { type Cancellable, sendCancel } from './server/cancel.ts';
 import { SessionDesk } from './session-desk.ts';
 import { noTopology, type RouterTopology } from './topology.ts';
 
@@ -48,10 +55,12 @@ export class QueryRouter {
   readonly counters = new Counters();
   readonly groups: Groups;
   readonly desk: SessionDesk;
+  readonly replication: ReplicationDesk;
   private readonly options: QueryRouterOptions;
   private readonly clock: Clock;
   private readonly server: net.Server;
   private readonly control: ControlConnections;
+  private readonly outcomeControl: ControlConnections;
   private readonly accounts: ClusterAccounts;
   private readonly logins = new Set<ClientLogin>();
   private readonly loginContext: LoginContext;
@@ -74,6 +83,7 @@ export class QueryRouter {
     // Asked several times for every statement: the clock of the process, which takes no big number to read.
     const nowMs = () => performance.now();
     this.control = new ControlConnections(() => this.tls);
+    this.outcomeControl = new ControlConnections(() => this.tls);
     const { logger } = options;
     this.accounts = new ClusterAccounts({
       logger,
@@ -94,9 +104,15 @@ export class QueryRouter {
     const busyOn = (node: string) => this.groups.busyOn(node);
     this.desk = new SessionDesk({
       reads: { balancer, monitor: this.monitor, clock, topology, busyOn },
+      outcomes: new CommitOutcomes({ control: this.outcomeControl, logger, nowMs, topology }),
       ...{ groups: this.groups, databases, counters: this.counters, nowMs, logger },
       settings: () => this.settings,
-      cancel: (server) => sendCancel(server, this.topology, this.serverTls, this.counters),
+      cancel: (server) => this.cancel(server),
+    });
+    this.replication = new ReplicationDesk({
+      ...{ nowMs, topology, settings: () => this.settings, cancel: (server) => this.cancel(server) },
+      tls: () => this.serverTls,
+      hostTls: () => createSecureContext({ ...this.tls, minVersion: 'TLSv1.2' }),
     });
     this.loginContext = this.createLoginContext();
     this.server = net.createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true }, (socket) =>
@@ -146,7 +162,9 @@ export class QueryRouter {
     if (isSameCluster && topology.epoch < this.topology.epoch) return;
     this.topology = topology;
     this.control.use(topology);
+    this.outcomeControl.use(topology);
     this.groups.topologyChanged();
+    this.replication.topologyChanged();
   }
 
   useSettings(settings: RouterSettings): void {
@@ -165,10 +183,12 @@ export class QueryRouter {
     this.isStopping = true;
     this.server.close();
     for (const login of [...this.logins]) login.shutDown();
+    this.replication.closeAll();
     await this.desk.drain(drainMs, this.clock);
     this.stopSweeping();
     this.groups.closeAll();
     this.control.close();
+    this.outcomeControl.close();
   }
 
   get currentTopology(): RouterTopology {
@@ -181,7 +201,7 @@ export class QueryRouter {
     this.counters.clientsAccepted++;
     login.start(wire);
     this.logins.add(login);
-    const clients = this.desk.sessions.size + this.logins.size;
+    const clients = this.desk.sessions.size + this.replication.count + this.logins.size;
     if (clients <= this.settings.clientsMax && !this.isStopping) return;
     this.counters.clientsRefused++;
     const message = 'sorry, too many clients already';
@@ -189,7 +209,15 @@ export class QueryRouter {
     wire.end();
   }
 
+  private cancel(server: Cancellable): void {
+    sendCancel(server, this.topology, this.serverTls, this.counters);
+  }
+
   private loggedIn(login: LoggedIn): void {
+    if (login.options.replication !== 'none') {
+      this.replication.open(login);
+      return;
+    }
     if (login.options.database !== adminDatabase) {
       this.desk.open(login);
       return;
@@ -213,22 +241,20 @@ export class QueryRouter {
           nowMs: performance.now(),
         },
         sessions: this.desk.sessions.values(),
+        replication: this.replication.list(),
         readiness: (node) => this.monitor.readiness(node),
       }),
     });
     session.start(rest);
   }
 
-  private whyRefused(
-    options: StartupOptions,
-    { address, isTls, account }: { address: string; isTls: boolean; account: Account | null },
-  ): string | null {
-    if (options.isReplication) return 'replication goes straight to a server, not through the router';
+  private whyRefused(options: StartupOptions, { account, ...connection }: LoginConnection): string | null {
     const { user, database } = options;
+    const isReplication = options.replication === 'physical';
     const groups = account?.groups ?? [];
-    const rule = judgeLogin(this.topology.hba, { user, database, address, isTls, groups });
+    const rule = judgeLogin(this.topology.hba, { user, database, groups, isReplication, ...connection });
     if (!rule.allowed) return rule.reason;
-    if (account?.canConnect === false && database !== adminDatabase)
+    if (account?.canConnect === false && database !== adminDatabase && !isReplication)
       return `permission denied for database "${database}": User does not have CONNECT privilege.`;
     const isTooWeak = rule.method === 'scram-sha-256' && account?.verifier.kind === 'md5';
     return isTooWeak
@@ -245,7 +271,10 @@ export class QueryRouter {
       findAccount: (user, database) => this.accounts.find(user, database),
       suffixOf: (database) => (database === adminDatabase ? null : readSuffix(database, this.settings)),
       whyRefused: (options, connection) => this.whyRefused(options, connection),
-      cancelRequested: (processId, secret) => this.desk.cancel(processId, secret),
+      cancelRequested: (processId, secret) => {
+        this.desk.cancel(processId, secret);
+        this.replication.cancel(processId, secret);
+      },
       loggedIn: (login: LoggedIn) => this.loggedIn(login),
       ended: (login) => this.logins.delete(login),
     };
@@ -253,7 +282,7 @@ export class QueryRouter {
 }
 
 function clientTlsOf(tls: ControlTls): ClientTls {
-  const context = createSecureContext({ cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' });
+  const context = createSecureContext({ ...tls, minVersion: 'TLSv1.2' });
   return { context, channelBinding: channelBindingOf(tls.cert) };
 }
 

@@ -9,6 +9,7 @@ import type { SessionContext } from './client/session-context.ts';
 import { Welcome } from './client/welcome.ts';
 import type { Counters } from './counters.ts';
 import type { Databases } from './databases.ts';
+import type { CommitOutcomes } from './outcome/commit-outcomes.ts';
 import type { Groups } from './pool/groups.ts';
 import { backendKeyData, parameterStatus, readyForQuery } from './protocol/build.ts';
 import { transactionStatus } from './protocol/codes.ts';
@@ -20,6 +21,7 @@ export interface SessionDeskOptions {
   databases: Databases;
   counters: Counters;
   logger: Logger;
+  outcomes: CommitOutcomes;
   nowMs(): number;
   settings(): RouterSettings;
   reads: Pick<ReadPolicyOptions, 'balancer' | 'monitor' | 'clock' | 'topology' | 'busyOn'>;
@@ -121,6 +123,8 @@ export class SessionDesk {
       ...{ database, counters, nowMs, cancel, ended, split },
       group: groups.get(options.user, options.database, credential),
       isSessionPooling: settings().pooling === 'session',
+      outcomes: options.findsOutcomes ? this.options.outcomes : null,
+      waitMaxMs: () => settings().queueTimeoutMs,
       route: (statement) => policy.route(statement),
       wrote: (redefines) => {
         if (redefines) database.catalogue.changed();

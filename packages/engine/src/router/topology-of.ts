@@ -6,6 +6,9 @@ import type { RouterTopology } from './topology.ts';
 /** The step of an operation before which transactions should have ended. */
 const stoppingStep = 'Stop the primary cleanly';
 
+/** Whoever waits for news of a commit has not slept through more of them. */
+const timelinesMax = 20;
+
 export interface TopologyInput {
   state: ClusterState;
   /** As last observed, by name; what was never seen serves no reads. */
@@ -28,6 +31,9 @@ export function topologyOf({ state, nodes, self, socketDirectory }: TopologyInpu
     follows: state.source?.name ?? null,
     drain: drainOf(state),
     hba: state.hba,
+    timelines: state.timelines
+      .slice(-timelinesMax)
+      .map(({ id, parentId, forkLsn }) => ({ id, parentId, forkLsn })),
     nodes: members.flatMap(({ name, addresses, maintenance, policy, phase }) => {
       const { postgres } = addresses;
       if (!postgres) return [];

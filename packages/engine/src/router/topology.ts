@@ -16,6 +16,16 @@ export const routerTopologySchema = z.object({
   drain: z.string().nullable(),
   /** Lines of pg_hba.conf that people have added, before the usual ones. */
   hba: z.array(z.string()).default([]),
+  /** How the newest timelines came of each other. */
+  timelines: z
+    .array(
+      z.object({
+        id: z.number().int(),
+        parentId: z.number().int().nullable(),
+        forkLsn: z.string().nullable(),
+      }),
+    )
+    .default([]),
   nodes: z.array(
     z.object({
       name: z.string(),
@@ -41,5 +51,6 @@ export const noTopology: RouterTopology = {
   follows: null,
   drain: null,
   hba: [],
+  timelines: [],
   nodes: [],
 };

@@ -4,6 +4,7 @@ import type { ClientSession } from '../client/session.ts';
 import type { Counters } from '../counters.ts';
 import type { Groups } from '../pool/groups.ts';
 import { transactionStatus } from '../protocol/codes.ts';
+import type { ReplicationClient } from '../replication-desk.ts';
 import type { RouterTopology } from '../topology.ts';
 import type { ShowSubject } from './commands.ts';
 
@@ -15,6 +16,7 @@ export interface Table {
 export interface ViewInput {
   groups: Groups;
   sessions: Iterable<ClientSession>;
+  replication: [id: number, client: ReplicationClient][];
   counters: Counters;
   topology: RouterTopology;
   nowMs: number;
@@ -51,7 +53,7 @@ const views: Record<ShowSubject, (input: ViewInput) => Table> = {
         ]),
       ),
   }),
-  clients: ({ sessions, nowMs }) => ({
+  clients: ({ sessions, replication, nowMs }) => ({
     columns: [
       'id',
       'user',
@@ -65,12 +67,25 @@ const views: Record<ShowSubject, (input: ViewInput) => Table> = {
       'age_s',
       'transactions',
     ],
-    rows: [...sessions].map((session) => [
-      ...[String(session.id), session.context.group.user, session.context.group.database],
-      ...[session.wire.remoteAddress, session.applicationName, stateOf(session)],
-      ...[session.server?.node ?? null, session.pin, splitText(session.context.split())],
-      ...[Math.round((nowMs - session.connectedAtMs) / 1000), session.transactions].map(String),
-    ]),
+    rows: [
+      ...[...sessions].map((session) => [
+        ...[String(session.id), session.context.group.user, session.context.group.database],
+        ...[session.wire.remoteAddress, session.applicationName, stateOf(session)],
+        ...[session.server?.node ?? null, session.pin, splitText(session.context.split())],
+        ...[Math.round((nowMs - session.connectedAtMs) / 1000), session.transactions].map(String),
+      ]),
+      ...replication.map(([id, { session, options, address, sinceMs }]) => [
+        ...[String(id), options.user, options.replication === 'physical' ? null : options.database, address],
+        ...[
+          options.applicationName,
+          session.node === null ? 'waiting' : 'active',
+          session.node,
+          'replication',
+          null,
+        ],
+        ...[String(Math.round((nowMs - sinceMs) / 1000)), '0'],
+      ]),
+    ],
   }),
   servers: ({ groups, nowMs }) => ({
     columns: ['server', 'database', 'user', 'pid', 'state', 'waiting', 'age_s', 'idle_s', 'prepared'],

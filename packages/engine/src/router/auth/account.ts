@@ -7,6 +7,8 @@ export interface Account {
   /** To the database it asks for; null: there is none of that name. */
   canConnect: boolean | null;
   isSuperuser: boolean;
+  /** Superusers may too. */
+  canReplicate: boolean;
   /** Member of pg_monitor: may look at the router. */
   isMonitor: boolean;
   /** Roles it is a member of, itself among them. */

@@ -7,6 +7,8 @@ const attempt: LoginAttempt = {
   database: 'app',
   address: '10.1.2.3',
   groups: ['app', 'writers'],
+  isReplication: false,
+  certificate: null,
 };
 const may = (lines: string[], changes: Partial<LoginAttempt> = {}) =>
   judgeLogin(lines, { ...attempt, ...changes }).allowed;
@@ -40,9 +42,31 @@ describe('logging in by address', () => {
     expect(may([], { user: 'quantadb_replication' })).toBe(false);
   });
 
-  it('asks for what it cannot check at a server', () => {
-    expect(may(['hostssl all all all cert'])).toBe(false);
-    expect(may(['hostssl all all all scram-sha-256 clientcert=verify-full'])).toBe(false);
+  it('asks for the certificate that a line wants beside the password', () => {
+    const full = ['hostssl all all all scram-sha-256 clientcert=verify-full'];
+    expect([null, 'bob', 'app'].map((certificate) => may(full, { certificate }))).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    const some = ['hostssl all all all scram-sha-256 clientcert=verify-ca'];
+    expect([null, 'bob'].map((certificate) => may(some, { certificate }))).toEqual([false, true]);
+    expect(may(['hostssl all all all scram-sha-256 clientcert=verify-full clientname=DN'])).toBe(false);
+  });
+
+  it('takes physical replication by a line for it alone', () => {
+    const changes = { isReplication: true, user: 'backup', database: 'replication' };
+    expect(may(['host all all all scram-sha-256'], changes)).toBe(false);
+    expect(may(['hostssl replication backup 10.0.0.0/8 scram-sha-256'], changes)).toBe(true);
+    expect(may(['hostssl replication backup 10.0.0.0/8 scram-sha-256'], { ...changes, user: 'app' })).toBe(
+      false,
+    );
+    const named = ['hostssl replication all all scram-sha-256', 'host all all all reject'];
+    expect(may(named, { database: 'replication' })).toBe(false);
+  });
+
+  it('says what a certificate alone does not do', () => {
+    expect(may(['hostssl all all all cert'], { certificate: 'app' })).toBe(false);
     expect(judgeLogin(['hostssl all all all md5'], attempt)).toEqual({ allowed: true, method: 'md5' });
   });
 });

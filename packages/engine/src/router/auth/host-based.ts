@@ -13,6 +13,10 @@ export interface LoginAttempt {
   address: string;
   /** Roles the user is a member of, itself among them. */
   groups: readonly string[];
+  /** Physical replication, which is about no database. */
+  isReplication: boolean;
+  /** The common name of the certificate that it has shown and that our authority has issued; null: none. */
+  certificate: string | null;
 }
 
 export type LoginRule =
@@ -41,24 +45,44 @@ export function judgeLogin(userLines: readonly string[], attempt: LoginAttempt):
     )
       continue;
     if (method === 'reject') return refused(attempt, 'pg_hba.conf rejects it');
-    if (method === 'cert' || options.length > 0)
-      return refused(
-        attempt,
-        'a client certificate is asked for, which only a server itself can check: connect to the primary',
-      );
+    const missing = whyNotProven(method, options, attempt);
+    if (missing !== null) return refused(attempt, missing);
     return { allowed: true, method: method === 'md5' ? 'md5' : 'scram-sha-256' };
   }
-  return refused(attempt, 'no line of pg_hba.conf fits');
+  return refused(
+    attempt,
+    attempt.isReplication
+      ? 'physical replication takes a line for it, such as: hostssl replication backup 10.0.0.0/8 scram-sha-256'
+      : 'no line of pg_hba.conf fits',
+  );
 }
 
-function refused({ user, database, address, isTls }: LoginAttempt, why: string): LoginRule {
+/** Beside the password a line may ask for a certificate (PostgreSQL: clientcert). */
+function whyNotProven(
+  method: string,
+  options: readonly string[],
+  { user, certificate }: LoginAttempt,
+): string | null {
+  if (method === 'cert')
+    return `a certificate alone lets no router log in at a server as "${user}": connect to the primary, or have the line say scram-sha-256 clientcert=verify-full`;
+  if (options.includes('clientname=DN')) return 'names of certificates are compared by their CN only here';
+  const isFull = options.includes('clientcert=verify-full');
+  if (!isFull && !options.includes('clientcert=verify-ca')) return null;
+  if (certificate === null) return 'connection requires a valid client certificate';
+  return isFull && certificate !== user ? `the client certificate is that of "${certificate}"` : null;
+}
+
+function refused({ user, database, address, isTls, isReplication }: LoginAttempt, why: string): LoginRule {
   const encryption = isTls ? 'SSL encryption' : 'no encryption';
-  const reason = `no pg_hba.conf entry for host "${address}", user "${user}", database "${database}", ${encryption} (${why})`;
+  const target = isReplication ? 'replication connection' : `database "${database}"`;
+  const reason = `no pg_hba.conf entry for host "${address}", user "${user}", ${target}, ${encryption} (${why})`;
   return { allowed: false, reason };
 }
 
-function fitsDatabase(words: string, { database, user, groups }: LoginAttempt): boolean {
+function fitsDatabase(words: string, { database, user, groups, isReplication }: LoginAttempt): boolean {
   return words.split(',').some((word) => {
+    // That word stands for physical replication alone, and nothing else does.
+    if (isReplication || word === 'replication') return isReplication && word === 'replication';
     if (word === 'all' || word === database) return true;
     if (word === 'sameuser') return database === user;
     return (word === 'samerole' || word === 'samegroup') && groups.includes(database);

@@ -50,6 +50,8 @@ export interface StatementFacts {
   functions: readonly string[];
   /** BEGIN READ ONLY without SERIALIZABLE. */
   beginsReadOnly: boolean;
+  /** COMMIT that says whether the next transaction begins with it. */
+  chains: boolean;
   hint: 'primary' | 'replica' | null;
   /** It may have changed what other statements do: a function, a view, an operator is another one from here on. */
   redefines: boolean;
@@ -69,6 +71,7 @@ export const noFacts: StatementFacts = {
   looksReadOnly: false,
   functions: [],
   beginsReadOnly: false,
+  chains: false,
   hint: null,
   redefines: false,
   needsLiterals: false,
@@ -153,7 +156,7 @@ type Reader = (words: string[]) => StatementFacts;
 const select: Reader = () => ({ ...noFacts, kind: 'select' });
 const commit: Reader = (words) =>
   // COMMIT PREPARED is no end of this transaction.
-  words.includes('prepared') ? noFacts : { ...noFacts, kind: 'commit' };
+  words.includes('prepared') ? noFacts : { ...noFacts, kind: 'commit', chains: words.includes('chain') };
 const rollback: Reader = (words) =>
   words.includes('prepared') || words.includes('to') ? noFacts : { ...noFacts, kind: 'rollback' };
 const begin: Reader = (words) => {

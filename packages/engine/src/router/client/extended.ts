@@ -67,7 +67,7 @@ export class ExtendedProtocol {
     const body = buffer.subarray(nameEnd + 1, end);
     const entry = isNamed ? internStatement(session, body) : unnamedStatement(session, body);
     if (session.failedTransaction.isActive) return this.parseInFailedTransaction(entry);
-    if (!session.needServer(entry.statement)) return false;
+    if (!session.needServer(entry.statement) || !session.commits.mayPass(entry.statement)) return false;
     const { server } = session;
     if (!server) return true;
     session.flight.keep(buffer, start, end);
@@ -119,6 +119,7 @@ export class ExtendedProtocol {
       : session.unnamed;
     if (session.failedTransaction.isActive) return this.bindInFailedTransaction();
     if (!session.needServer(entry?.statement ?? null)) return false;
+    if (entry && !session.commits.mayPass(entry.statement)) return false;
     const { server } = session;
     if (!server) return true;
     if (isLast) session.flight.keep(buffer, start, end);
@@ -155,7 +156,8 @@ export class ExtendedProtocol {
       return true;
     }
     const entry = this.namedStatement();
-    if (buffer[start + headerBytes] !== letterS) return this.forward(expect.describe);
+    session.flight.describesStatement = buffer[start + headerBytes] === letterS;
+    if (!session.flight.describesStatement) return this.forward(expect.describe);
     const described = entry ?? (end === start + headerBytes + 2 ? session.unnamed : null);
     if (!session.needServer(described?.statement ?? null)) return false;
     const { server } = session;

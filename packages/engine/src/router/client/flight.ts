@@ -1,4 +1,5 @@
 import type { Statement } from '../classify/classifier.ts';
+import type { CommitMark } from '../outcome/commit-mark.ts';
 import { transactionStatus } from '../protocol/codes.ts';
 import type { ServerLoss } from '../server/server-user.ts';
 
@@ -25,6 +26,11 @@ export type LossVerdict =
 
 /** What a session has asked since its server was last idle, as far as it matters when that server is lost (pure). */
 export class Flight {
+  /** Of the transaction whose COMMIT comes next, or has been asked. */
+  mark: CommitMark | null = null;
+  /** What was described last was a statement, not a portal. */
+  describesStatement = false;
+  private isCommitLast = false;
   private isReadOnly = true;
   private beginsTransaction = false;
   private endsTransaction = false;
@@ -72,6 +78,8 @@ export class Flight {
 
   /** Everything that was asked has been answered, outside of a transaction. */
   reset(): void {
+    this.mark = null;
+    this.isCommitLast = false;
     this.isReadOnly = true;
     this.beginsTransaction = false;
     this.endsTransaction = false;
@@ -104,6 +112,7 @@ export class Flight {
     this.last = statement;
     const { kind, isSingle, redefines } = statement.facts;
     if (redefines) this.redefines = true;
+    this.isCommitLast = kind === 'commit';
     // A BEGIN that was not answered has changed nothing.
     if (kind === 'begin') this.beginsTransaction = true;
     else if (!isProvenRead) this.isReadOnly = false;
@@ -111,6 +120,7 @@ export class Flight {
   }
 
   askedUnknown(): void {
+    this.isCommitLast = false;
     this.isReadOnly = false;
   }
 
@@ -149,6 +159,11 @@ export class Flight {
   /** A replica does not do it: it writes after all, or reads what is only on the primary. */
   refusedByReplica(): void {
     if (this.last) this.last.isRefusedByReplicas = true;
+  }
+
+  /** Of a transaction whose COMMIT is the last thing that was asked; null: it cannot be told from others. */
+  get markOfCommit(): CommitMark | null {
+    return this.isCommitLast ? this.mark : null;
   }
 
   get bytesToRepeat(): Buffer {

@@ -1,3 +1,4 @@
+import type net from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import type { Account } from '../auth/account.ts';
 import { Authenticator } from '../auth/authenticator.ts';
@@ -30,6 +31,14 @@ export interface LoggedIn {
   rest: Buffer;
 }
 
+export interface LoginConnection {
+  address: string;
+  isTls: boolean;
+  account: Account | null;
+  /** The name in the certificate that it has proven to be its own; null: none. */
+  certificate: string | null;
+}
+
 export interface LoginContext {
   /** Null: this router speaks no TLS. */
   tls(): ClientTls | null;
@@ -40,10 +49,7 @@ export interface LoginContext {
   /** What a database name means whose end says where reads go; null: it has no such end. */
   suffixOf(database: string): { database: string; isOn: boolean } | null;
   /** Whether this client may try at all, from where it comes; a message when not. */
-  whyRefused(
-    options: StartupOptions,
-    connection: { address: string; isTls: boolean; account: Account | null },
-  ): string | null;
+  whyRefused(options: StartupOptions, connection: LoginConnection): string | null;
   cancelRequested(processId: number, secret: Buffer): void;
   loggedIn(login: LoggedIn): void;
   ended(login: ClientLogin): void;
@@ -171,6 +177,8 @@ export class ClientLogin implements WireHandlers {
         isServer: true,
         secureContext: tls.context,
         ALPNProtocols: [directProtocol],
+        // Who has none says so, and pg_hba.conf says whether that matters.
+        ...{ requestCert: true, rejectUnauthorized: false },
       });
     });
     secure?.once('secure', () => {
@@ -195,7 +203,9 @@ export class ClientLogin implements WireHandlers {
       this.refuse('57P03', 'no server of the cluster could be asked who may log in');
       return;
     }
-    const connection = { address: this.wire?.remoteAddress ?? '', isTls: this.isTls, account };
+    const { wire } = this;
+    const certificate = wire ? provenNameOf(wire.raw) : null;
+    const connection = { address: wire?.remoteAddress ?? '', isTls: this.isTls, account, certificate };
     const refusal = this.context.whyRefused(options, connection);
     if (refusal !== null) {
       this.refuse('28000', refusal);
@@ -278,6 +288,17 @@ export class ClientLogin implements WireHandlers {
     clearTimeout(this.timer);
     this.context.ended(this);
   }
+}
+
+/** The name in a certificate that the client holds the key of and that our authority has issued, as OpenSSL sees it. */
+function provenNameOf(socket: net.Socket): string | null {
+  if (!(socket instanceof TLSSocket)) return null;
+  const certificate = socket.getPeerCertificate();
+  // Only a tls.Server looks at this by itself.
+  const { ssl } = socket as unknown as { ssl: { verifyError(): Error | null | undefined } | null };
+  if (!certificate.subject || !ssl || ssl.verifyError()) return null;
+  const { CN } = certificate.subject;
+  return typeof CN === 'string' ? CN : null;
 }
 
 const receivedBytesMax = startupBytesMax + 64 * 1024;

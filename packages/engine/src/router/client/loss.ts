@@ -1,4 +1,15 @@
-import { errorResponse, type PostgresError, readyForQuery } from '../protocol/build.ts';
+import type { CommitOutcome } from '../outcome/judge.ts';
+import {
+  bindComplete,
+  closeComplete,
+  commandComplete,
+  errorResponse,
+  noData,
+  noParameters,
+  type PostgresError,
+  parseComplete,
+  readyForQuery,
+} from '../protocol/build.ts';
 import { transactionStatus } from '../protocol/codes.ts';
 import { expect } from '../server/expectations.ts';
 import type { ServerLoss } from '../server/server-user.ts';
@@ -39,6 +50,49 @@ function sayForEach(session: SessionView, asked: readonly number[], error: Postg
   }
   // The Sync of these has not come yet.
   if (isSaid) session.isSkipping = true;
+}
+
+/** Whether what was not answered is one COMMIT and what belongs to it: only then its outcome says everything. */
+export function canTellOutcome(asked: readonly number[]): boolean {
+  const count = (...kinds: number[]) => asked.filter((kind) => kinds.includes(kind)).length;
+  const isKnown = asked.every((kind) => answersToCommit.has(kind));
+  return isKnown && count(expect.query, expect.execute) === 1 && count(expect.query, expect.sync) <= 1;
+}
+
+const answersToCommit = new Map<number, Buffer>([
+  [expect.query, Buffer.concat([commandComplete('COMMIT'), readyForQuery(transactionStatus.idle)])],
+  [expect.sync, readyForQuery(transactionStatus.idle)],
+  [expect.parse, parseComplete],
+  [expect.saidParse, parseComplete],
+  [expect.bind, bindComplete],
+  [expect.describe, noData],
+  [expect.execute, commandComplete('COMMIT')],
+  [expect.close, closeComplete],
+  [expect.saidClose, closeComplete],
+  [expect.injectedParse, Buffer.alloc(0)],
+  [expect.injectedClose, Buffer.alloc(0)],
+]);
+
+/** Says what the lost server would have said, or why it is not so. */
+export function tellOutcome(session: SessionView, outcome: CommitOutcome, loss: ServerLoss): void {
+  const { context, flight } = session;
+  if (outcome === 'unknown') {
+    answerLoss(session, 'unresolved', loss);
+    return;
+  }
+  context.counters.resolved++;
+  if (outcome === 'rolled-back') {
+    sayForEach(session, loss.asked, errorOf('statement', loss));
+  } else {
+    // Of another primary than when the loss was noted, and perhaps of definitions.
+    context.wrote(true);
+    session.named.settled();
+    for (const kind of loss.asked) {
+      if (kind === expect.describe && flight.describesStatement) session.say(noParameters);
+      session.say(answersToCommit.get(kind) ?? Buffer.alloc(0));
+    }
+  }
+  session.wire.flush();
 }
 
 function errorOf(verdict: LossVerdict, loss: ServerLoss): PostgresError {

@@ -1,9 +1,15 @@
 import type { Statement } from '../classify/classifier.ts';
-import { commandComplete, readyForQuery } from '../protocol/build.ts';
+import { commandComplete, type PostgresError, readyForQuery } from '../protocol/build.ts';
 import { transactionStatus } from '../protocol/codes.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { Flight } from './flight.ts';
 import type { SessionView } from './session-view.ts';
+
+export const canceled: PostgresError = {
+  severity: 'ERROR',
+  sqlState: '57014',
+  message: 'canceling statement due to user request',
+};
 
 /** Simple queries that the router answers itself, because only it knows what they are about. */
 

@@ -1,3 +1,5 @@
+import { frontend } from '../protocol/codes.ts';
+
 /** What a client has said while nothing could be done about it. */
 export class Postponed {
   private parts: Buffer[] = [];
@@ -13,8 +15,10 @@ export class Postponed {
     this.bytes += bytes.length;
   }
 
-  get firstByte(): number {
-    return this.parts[0]?.[0] ?? 0;
+  /** It begins with what is answered up to a ReadyForQuery. */
+  get isSimple(): boolean {
+    const type = this.parts[0]?.[0];
+    return type === frontend.query || type === frontend.functionCall;
   }
 
   take(): Buffer {

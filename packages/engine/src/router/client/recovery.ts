@@ -1,5 +1,6 @@
+import type { CommitMark } from '../outcome/commit-mark.ts';
 import type { ServerLoss } from '../server/server-user.ts';
-import { answerLoss } from './loss.ts';
+import { answerLoss, canTellOutcome, tellOutcome } from './loss.ts';
 import type { Postponed } from './postponed.ts';
 import type { LinkOwner, ServerLink } from './server-link.ts';
 import type { SessionView } from './session-view.ts';
@@ -13,6 +14,8 @@ export interface RecoveryOwner extends SessionView, LinkOwner {
 
 /** What a session does when its server is lost, or was the wrong one: asks again, or says what has become of it. */
 export class Recovery {
+  /** Its COMMIT was not answered, and the primary is being asked what has become of it. */
+  isFindingOut = false;
   private readonly owner: RecoveryOwner;
 
   constructor(owner: RecoveryOwner) {
@@ -28,17 +31,43 @@ export class Recovery {
     owner.isSkipping = false;
     // It may have been made to wait for the server to take what it said.
     owner.wire.resume();
+    // PostgreSQL has given the client up, in words of its own that have been forwarded.
+    if (loss.detail.startsWith('08P01:')) {
+      owner.wire.end();
+      owner.closed();
+      return;
+    }
     const verdict = flight.judge(loss);
     // What nobody knows the end of may have been committed: whoever looks must not look at what is older.
     if (!flight.isRead) owner.context.wrote(flight.redefines);
     const bytes = flight.bytesToRepeat;
+    const mark = verdict === 'unresolved' && owner.pin === null ? flight.markOfCommit : null;
     flight.reset();
+    if (mark && canTellOutcome(loss.asked)) {
+      this.findOut(mark, loss);
+      return;
+    }
     if (verdict === 'retry' || (verdict === 'nothing' && owner.pin === null && owner.isWaiting)) {
       this.repeat(bytes);
       return;
     }
     answerLoss(owner, verdict, loss);
-    if (wasShared) owner.goOn();
+    // It waited for what the server would have said to something of the router's own.
+    if (wasShared || (owner.isWaiting && !owner.isClosed)) owner.goOn();
+  }
+
+  private findOut(mark: CommitMark, loss: ServerLoss): void {
+    const { owner } = this;
+    const { outcomes, waitMaxMs } = owner.context;
+    const commitMode = owner.settings.current.get('synchronous_commit') ?? '';
+    this.isFindingOut = true;
+    owner.hold();
+    void outcomes?.find(mark, commitMode, waitMaxMs()).then((outcome) => {
+      this.isFindingOut = false;
+      if (owner.isClosed) return;
+      tellOutcome(owner, outcome, loss);
+      owner.goOn();
+    });
   }
 
   /** The server is fine, and cannot do it. */

@@ -78,6 +78,13 @@ export class ServerLink {
     this.owner.context.group.release(server);
   }
 
+  /** Once it has done this. */
+  giveBackAfter(server: ServerConnection, bytes: Buffer): void {
+    this.server = null;
+    server.detach();
+    server.runInternal(bytes, new Conversation(() => this.owner.context.group.release(server)));
+  }
+
   /** After a transaction that may have changed settings: what they are now is what the next server gets. */
   readSettingsBack(server: ServerConnection): void {
     const { owner } = this;
@@ -100,14 +107,17 @@ export class ServerLink {
     server.runInternal(question, conversation);
   }
 
-  /** The client has gone: its transaction ends, and what ties a server to it goes too. */
-  leave(): void {
+  /**
+   * The client has gone: its transaction ends, and what ties a server to it goes too. A server that has got a part of a message
+   * would take the next one's words for the rest of it.
+   */
+  leave(isMessageCut: boolean): void {
     const { server, owner } = this;
     if (!server) return;
     this.server = null;
     server.detach();
     const { context, pin } = owner;
-    if (server.isAsked || server.isDoomed) {
+    if (server.isAsked || server.isDoomed || isMessageCut) {
       context.cancel(server);
       server.destroy();
       return;

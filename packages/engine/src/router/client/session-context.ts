@@ -3,6 +3,7 @@ import type { Statement } from '../classify/classifier.ts';
 import type { Counters } from '../counters.ts';
 import type { DatabaseInfo } from '../databases.ts';
 import type { Wire } from '../net/wire.ts';
+import type { CommitOutcomes } from '../outcome/commit-outcomes.ts';
 import type { PoolGroup } from '../pool/pool-group.ts';
 import type { Wish } from '../pool/pool-resources.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
@@ -28,6 +29,10 @@ export interface SessionContext {
   isSessionPooling: boolean;
   /** Whether its reads go to standbys, as things are now, and what says so. */
   split(): ReadSplit;
+  /** Null: the connection has not asked for it. */
+  outcomes: CommitOutcomes | null;
+  /** How long a statement waits for a server, or a lost COMMIT for its outcome. */
+  waitMaxMs(): number;
   nowMs(): number;
   /** Where a statement outside of a transaction goes. */
   route(statement: Statement): Wish;

@@ -5,6 +5,7 @@ import type { PreparedStatement } from '../pool/prepared.ts';
 import type { PostgresError } from '../protocol/build.ts';
 import type { MessageCursor } from '../protocol/cursor.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
+import type { CommitWatch } from './commit-watch.ts';
 import type { FailedTransaction } from './failed-transaction.ts';
 import type { Flight } from './flight.ts';
 import type { NamedStatements } from './named-statements.ts';
@@ -18,6 +19,7 @@ export interface SessionView {
   readonly cursor: MessageCursor;
   readonly named: NamedStatements;
   readonly flight: Flight;
+  readonly commits: CommitWatch;
   readonly failedTransaction: FailedTransaction;
   unnamed: PreparedStatement | null;
   readonly server: ServerConnection | null;
@@ -31,4 +33,5 @@ export interface SessionView {
   refuse(error: PostgresError, isSimple: boolean): true;
   refuseInFailedTransaction(isSimple: boolean): true;
   fatal(sqlState: string, message: string): void;
+  closed(): void;
 }

@@ -9,11 +9,12 @@ import { frontendRules } from '../protocol/limits.ts';
 import { expect } from '../server/expectations.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { PreparedItem, ServerLoss } from '../server/server-user.ts';
+import { CommitWatch } from './commit-watch.ts';
 import { ExtendedProtocol } from './extended.ts';
 import { FailedTransaction } from './failed-transaction.ts';
 import { Flight } from './flight.ts';
 import { NamedStatements } from './named-statements.ts';
-import { answerInFailedTransaction, deallocateHere, isWrongServer } from './own-answers.ts';
+import { answerInFailedTransaction, canceled, deallocateHere, isWrongServer } from './own-answers.ts';
 import { Pin } from './pin.ts';
 import { Postponed } from './postponed.ts';
 import { Recovery } from './recovery.ts';
@@ -48,10 +49,10 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   /** After an error of the router's own in the extended protocol: up to the next Sync. */
   isSkipping = false;
   transactions = 0;
-
   private readonly pinned: Pin;
   readonly link = new ServerLink(this);
   readonly shared = new SharedUse(this);
+  readonly commits = new CommitWatch(this);
   private readonly extended = new ExtendedProtocol(this);
   readonly postponed = new Postponed();
   private readonly recovery = new Recovery(this);
@@ -104,7 +105,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     this.named.removeAll();
     if (this.isWaiting) this.context.group.abandon(this);
     this.shared.leave();
-    this.link.leave();
+    this.link.leave(!this.cursor.isLast);
     this.context.ended();
   }
 
@@ -124,7 +125,8 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (this.isClosed) return;
     if (cursor.violation) {
       const { type, reason } = cursor.violation;
-      this.fatal('08P01', `invalid frontend message (type ${type}, ${reason})`);
+      const detail = reason === 'unknown_type' ? `type ${type}` : `(type ${type}, ${reason})`;
+      this.fatal('08P01', `invalid frontend message ${detail}`);
       return;
     }
     // A statement that shares a server is waited for before the next one is looked at.
@@ -147,7 +149,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
       return true;
     }
     this.isStreamIgnored = false;
-    if (this.isSkipping && type !== frontend.sync && type !== frontend.terminate) return this.ignore();
+    if (this.isIgnored && type !== frontend.sync && type !== frontend.terminate) return this.ignore();
     switch (type) {
       case frontend.query:
         return this.acceptQuery();
@@ -187,7 +189,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     // A simple Query ends the unnamed statement.
     this.unnamed = null;
     if (this.shared.begin(statement)) return true;
-    if (!this.needServer(statement)) return false;
+    if (!this.needServer(statement) || !this.commits.mayPass(statement)) return false;
     const { server } = this;
     if (!server) return true;
     server.unnamed = null;
@@ -260,6 +262,11 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     return this.failedTransaction.isActive ? transactionStatus.failed : transactionStatus.idle;
   }
 
+  /** After an error in the extended protocol, up to the next Sync. */
+  private get isIgnored(): boolean {
+    return this.isSkipping || (this.server?.expected.isSkipping ?? false);
+  }
+
   private ignore(): true {
     this.isStreamIgnored = true;
     return true;
@@ -279,9 +286,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   denied(error: PostgresError): void {
     if (this.isClosed) return;
     this.isWaiting = false;
-    const isSimple = [frontend.query, frontend.functionCall].some(
-      (type) => type === this.postponed.firstByte,
-    );
+    const { isSimple } = this.postponed;
     const bytes = this.postponed.take();
     this.cursor.load(bytes, 0, bytes.length);
     if (this.cursor.next()) this.refuse(error, isSimple);
@@ -292,15 +297,11 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
 
   /** A cancel request. What waits for a server is answered here; nothing runs for it anywhere else then. */
   cancel(): void {
-    if (this.shared.cancel()) return;
+    if (this.shared.cancel() || this.recovery.isFindingOut) return;
     const { server } = this;
     if (this.isWaiting && !server) {
       this.context.group.abandon(this);
-      this.denied({
-        severity: 'ERROR',
-        sqlState: '57014',
-        message: 'canceling statement due to user request',
-      });
+      this.denied(canceled);
       return;
     }
     // Without anything asked the request came too late, and must hit nobody else.
@@ -369,9 +370,9 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (status !== transactionStatus.idle) return;
     this.transactions++;
     this.context.counters.transactions++;
-    const { flight } = this;
-    if (flight.mayHaveWritten(this.server ?? this.shared.server)) this.context.wrote(flight.redefines);
-    this.flight.settled(this.context.nowMs());
+    const { flight, context } = this;
+    if (flight.mayHaveWritten(this.server ?? this.shared.server)) context.wrote(flight.redefines);
+    flight.settled(this.context.nowMs());
     if (this.shared.settled()) {
       this.named.settled();
       this.goOn();

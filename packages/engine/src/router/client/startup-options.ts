@@ -3,12 +3,15 @@ import { consistencyLevels } from '../../contract/router-settings.ts';
 import type { Consistency } from '../reads/consistency.ts';
 import { isSettingName } from '../server/settings-sync.ts';
 
+export type ReplicationKind = 'none' | 'physical' | 'database';
+
 /** What a client says of itself before it logs in, taken apart (pure). */
 export interface StartupOptions {
   user: string;
   database: string;
   applicationName: string;
-  isReplication: boolean;
+  /** `physical` is about no database: base backups, WAL as it is. */
+  replication: ReplicationKind;
   /** For the server: by lower-case name. */
   settings: Map<string, string>;
   /** What came as `quantadb.split` and `quantadb.consistency`; null: as the router is set. */
@@ -16,6 +19,8 @@ export interface StartupOptions {
   /** What the suffix of the database name it gave said; null: it had none. */
   splitBySuffix: boolean | null;
   consistency: Consistency | null;
+  /** `quantadb.outcome`: what becomes of a COMMIT is found out when its answer is lost. */
+  findsOutcomes: boolean;
   /** `_pq_.` options: nobody here knows any. */
   unknownProtocolOptions: string[];
 }
@@ -34,13 +39,18 @@ export function readStartupOptions(
     user,
     database: parameters.get('database') || user,
     applicationName: parameters.get('application_name') ?? '',
-    isReplication: !['', 'false', 'off', 'no', '0'].includes(parameters.get('replication') ?? ''),
+    replication: 'none',
     settings: new Map(),
     split: null,
     splitBySuffix: null,
     consistency: null,
+    findsOutcomes: false,
     unknownProtocolOptions: [...parameters.keys()].filter((name) => name.startsWith('_pq_.')),
   };
+  const replication = replicationKinds.find(([form]) => form.test(parameters.get('replication') ?? ''));
+  if (!replication)
+    return refused('22023', 'invalid value for parameter "replication": it is true, false or database');
+  options.replication = replication[1];
   const given = readCommandLine(parameters.get('options') ?? '');
   if (!given)
     return refused('42601', 'the startup option "options" may only hold -c name=value and --name=value');
@@ -59,6 +69,13 @@ export function readStartupOptions(
   return { ok: true, options };
 }
 
+/** As PostgreSQL reads a truth value, in any case; or `database`. */
+const replicationKinds: [form: RegExp, kind: ReplicationKind][] = [
+  [/^$|^(f|fa|fal|fals|false|of|off|n|no|0)$/i, 'none'],
+  [/^(t|tr|tru|true|on|y|ye|yes|1)$/i, 'physical'],
+  [/^database$/, 'database'],
+];
+
 /** Options to the router itself. @returns what is wrong with it */
 function takeOwn(options: StartupOptions, name: string, value: string): string | null {
   const wrong = (allowed: string) => `quantadb.${name} is one of ${allowed}`;
@@ -70,6 +87,10 @@ function takeOwn(options: StartupOptions, name: string, value: string): string |
     case 'consistency':
       options.consistency = consistencyLevels.find((level) => level === value) ?? null;
       return options.consistency === null ? wrong(consistencyLevels.join(', ')) : null;
+    case 'outcome':
+      if (value !== 'on' && value !== 'off') return wrong('on, off');
+      options.findsOutcomes = value === 'on';
+      return null;
     case 'durability': {
       const mode = commitModeSchema.safeParse(value);
       if (!mode.success) return wrong(commitModeSchema.options.join(', '));

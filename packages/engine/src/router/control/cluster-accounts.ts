@@ -10,6 +10,7 @@ interface RoleRow {
   can_login: boolean;
   can_connect: boolean | null;
   is_superuser: boolean;
+  can_replicate: boolean;
   is_monitor: boolean;
   valid_until_ms: string | null;
   groups: string[];
@@ -24,6 +25,7 @@ const roleSql = `
 SELECT a.rolpassword AS password, a.rolcanlogin AS can_login,
   (SELECT pg_catalog.has_database_privilege(a.oid, d.oid, 'CONNECT') FROM pg_catalog.pg_database d
     WHERE d.datname OPERATOR(pg_catalog.=) $2::pg_catalog.name) AS can_connect, a.rolsuper AS is_superuser,
+  a.rolsuper OR a.rolreplication AS can_replicate,
   pg_catalog.pg_has_role(a.oid, 'pg_monitor', 'MEMBER') AS is_monitor,
   CASE WHEN pg_catalog.isfinite(a.rolvaliduntil)
     THEN pg_catalog.trunc(pg_catalog.date_part('epoch', a.rolvaliduntil) OPERATOR(pg_catalog.*) 1000)::text END AS valid_until_ms,
@@ -83,6 +85,7 @@ function accountOf(row: RoleRow): Account {
     canLogin: row.can_login,
     canConnect: row.can_connect,
     isSuperuser: row.is_superuser,
+    canReplicate: row.can_replicate,
     isMonitor: row.is_monitor,
     groups: row.groups,
     validUntilMs: row.valid_until_ms === null ? null : Number(row.valid_until_ms),

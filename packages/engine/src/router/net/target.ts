@@ -4,6 +4,8 @@ export interface ServerAddress {
   port: number;
   /** Directory of its unix socket when it runs on this very host. */
   socketDirectory: string | null;
+  /** Also on this very host: its certificate is what lets us in. */
+  needsTls?: boolean;
 }
 
 export function dialTarget(address: ServerAddress): { path: string } | { host: string; port: number } {
@@ -13,5 +15,6 @@ export function dialTarget(address: ServerAddress): { path: string } | { host: s
 
 /** What stays on this machine needs no encryption. */
 export function needsTls(address: ServerAddress): boolean {
+  if (address.needsTls) return true;
   return address.socketDirectory === null && !/^(127\.|::1$|localhost$)/.test(address.host);
 }

@@ -5,16 +5,24 @@ import { dialTarget, needsTls } from '../net/target.ts';
 import { Wire } from '../net/wire.ts';
 import { buildCancelRequest, buildSslRequest } from '../protocol/startup.ts';
 import type { RouterTopology } from '../topology.ts';
-import type { ServerConnection } from './server-connection.ts';
 
 const deadlineMs = 5_000;
+
+export interface Cancellable {
+  readonly node: string;
+  readonly processId: number;
+  readonly secret: Buffer;
+  /** Requests on their way. */
+  cancels: number;
+  cancelEnded(): void;
+}
 
 /**
  * Asks PostgreSQL to cancel what `server` is doing. Until PostgreSQL has closed the connection of the request, the signal
  * may still be on its way, so the server serves nobody else before that.
  */
 export function sendCancel(
-  server: ServerConnection,
+  server: Cancellable,
   topology: RouterTopology,
   tls: SecureContext,
   counters: Counters,

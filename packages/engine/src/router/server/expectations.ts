@@ -23,6 +23,8 @@ export const expect = {
 
 /** A queue of small numbers with something beside each, without an object per entry. */
 export class Expectations<Item> {
+  /** After an error PostgreSQL ignores everything up to a Sync, and that Sync has not been sent yet. */
+  isSkipping = false;
   private kinds = new Uint8Array(16);
   private items: (Item | null)[] = new Array(16).fill(null);
   private first = 0;
@@ -33,6 +35,7 @@ export class Expectations<Item> {
   }
 
   push(kind: number, item: Item | null): void {
+    if (kind === expect.sync) this.isSkipping = false;
     if (this.count === this.kinds.length) this.grow();
     const place = (this.first + this.count) & (this.kinds.length - 1);
     this.kinds[place] = kind;

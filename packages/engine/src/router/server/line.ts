@@ -29,12 +29,17 @@ export function tellSharers(
  * After an error PostgreSQL ignores everything up to the next Sync, Queries too. @returns what was to be prepared or closed
  * by that; what the server was never asked has not changed there
  */
-export function dropUntilSync(expected: Expectations<Expected>): { item: PreparedItem; wasSent: boolean }[] {
+export function dropUntilSync(
+  expected: Expectations<Expected>,
+  isUnsaid: boolean,
+): { item: PreparedItem; wasSent: boolean }[] {
   const undone: { item: PreparedItem; wasSent: boolean }[] = [];
   while (expected.length > 0 && expected.headKind !== expect.sync && expected.headKind !== expect.internal) {
     const item = expected.headItem as PreparedItem | null;
     if (item) undone.push({ item, wasSent: expected.headKind !== expect.saidParse });
     expected.shift();
   }
+  // What is to be asked again elsewhere is listened to up to its own Sync.
+  expected.isSkipping = !isUnsaid && expected.headKind !== expect.sync;
   return undone;
 }

@@ -53,7 +53,7 @@ export class ServerConnection implements WireHandlers {
   afterCancels: (() => void) | null = null;
 
   private readonly cursor = new MessageCursor(backendRules);
-  private readonly expected = new Expectations<Expected>();
+  readonly expected = new Expectations<Expected>();
   private readonly onClosed: (server: ServerConnection) => void;
   /** In shared use: by whom. */
   readonly line = new SharedLine();
@@ -355,7 +355,7 @@ export class ServerConnection implements WireHandlers {
   }
 
   private dropUntilSync(sqlState: string): void {
-    for (const { item, wasSent } of dropUntilSync(this.expected)) {
+    for (const { item, wasSent } of dropUntilSync(this.expected, this.isUnsaid)) {
       if (wasSent && item.kind === 'parse') this.statements.forget(item);
       if (this.unnamed === item.statement) this.unnamed = null;
       this.user?.undone(item);

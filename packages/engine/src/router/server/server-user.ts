@@ -30,6 +30,7 @@ export interface ServerLoss {
   asked: number[];
   /** The client has got a part of a message: it cannot be told anything any more. */
   isCutMessage: boolean;
+  /** SQLSTATE and message when PostgreSQL has said why. */
   detail: string;
 }
 

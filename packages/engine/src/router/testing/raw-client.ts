@@ -49,11 +49,18 @@ export class RawClient {
     this.socket.write(bytes);
   }
 
-  /** Every byte in a packet of its own from `offset` on would be too slow: two packets, cut there. */
+  /** In two packets, cut there. */
   async sendCut(bytes: Buffer, offset: number): Promise<void> {
     this.socket.write(bytes.subarray(0, offset));
-    await new Promise((resolve) => setImmediate(resolve));
+    await readElsewhere();
     this.socket.write(bytes.subarray(offset));
+  }
+
+  async sendSingly(bytes: Buffer): Promise<void> {
+    for (const [index] of bytes.entries()) {
+      this.socket.write(bytes.subarray(index, index + 1));
+      await readElsewhere();
+    }
   }
 
   /** Waits for the n-th answer from now that fits, and gives all that came since the last call. */
@@ -140,9 +147,29 @@ function keysOf(password: string, serverFirst: string) {
   };
 }
 
-/** What an answer says, for comparing: errors without the place in PostgreSQL's source. */
+/** All of an event loop's turn: a reader in this process has read what was written before. */
+async function readElsewhere(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * What an answer says, for comparing: errors without the place in PostgreSQL's source, columns without the number of their
+ * table, and the names under which the router prepares statements (docs/router.md) as anybody's.
+ */
 export function textOf({ type, body }: Answer): string {
+  if (type === 'T') return `T ${withoutTables(body).toString('latin1')}`;
   if (type !== 'E' && type !== 'N') return `${type} ${body.toString('latin1')}`;
   const fields = readFields(Buffer.concat([Buffer.alloc(headerBytes), body]), 0, body.length + headerBytes);
-  return `${type} ${fields.get('V')} ${fields.get('C')} ${fields.get('M')}`;
+  const text = (fields.get('M') ?? '').replace(/prepared statement "[^"]*"/, 'prepared statement "…"');
+  return `${type} ${fields.get('V')} ${fields.get('C')} ${text}`;
+}
+
+function withoutTables(body: Buffer): Buffer {
+  const made = Buffer.from(body);
+  for (let position = 2; position < made.length; ) {
+    const tail = made.indexOf(0, position) + 1;
+    made.fill(0, tail, tail + 4);
+    position = tail + 18;
+  }
+  return made;
 }

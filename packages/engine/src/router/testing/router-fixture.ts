@@ -39,6 +39,7 @@ export class RouterFixture {
         follows: null,
         drain: null,
         hba: [],
+        timelines: [],
       },
       nodes: nodes.map(({ place }) => ({
         ...{ name: place.nodeName, host: '127.0.0.1', port: place.port, socketDirectory: place.runDir },

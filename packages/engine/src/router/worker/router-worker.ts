@@ -105,7 +105,7 @@ function reportOf(router: QueryRouter): WorkerReport {
   const groups = router.groups.list();
   const { drain, epoch } = router.currentTopology;
   return {
-    clients: sessions.length,
+    clients: sessions.length + router.replication.count,
     busy: sessions.filter((session) => session.isBusy).length,
     waiting: groups.reduce((sum, group) => sum + group.waitingCount, 0),
     servers: groups.flatMap((group) => group.poolList).reduce((sum, pool) => sum + pool.all.size, 0),
