@@ -155,11 +155,17 @@ function Answer({
       ))}
       <p className="mt-3 text-ink-soft">Into a new cluster, on a host that is in none:</p>
       <code className="mt-1 block overflow-x-auto text-xs">{commandOf(plan, overview)}</code>
+      <p className="mt-3 text-ink-soft">
+        Or where the cluster runs, giving up what came after; the data of now is kept beside:
+      </p>
+      <code className="mt-1 block overflow-x-auto text-xs">{`quantadb backup restore ${targetOf(plan)} --in-place`}</code>
     </div>
   );
 }
 
-function commandOf(plan: Extract<Planning, { ok: true }>['plan'], { config }: Overview): string {
+type Plan = Extract<Planning, { ok: true }>['plan'];
+
+function targetOf(plan: Plan): string {
   const { recovery } = plan;
   const targets: Record<typeof recovery.kind, string> = {
     latest: '--latest',
@@ -169,10 +175,14 @@ function commandOf(plan: Extract<Planning, { ok: true }>['plan'], { config }: Ov
     xid: recovery.kind === 'xid' ? `--xid ${recovery.xid}` : '',
     name: recovery.kind === 'name' ? `--point '${recovery.name}'` : '',
   };
+  return targets[recovery.kind];
+}
+
+function commandOf(plan: Plan, { config }: Overview): string {
   const { repository } = config ?? {};
   const place =
     repository?.type === 's3'
       ? `--s3-bucket ${repository.bucket} --s3-endpoint ${repository.endpoint} --s3-region ${repository.region} --path ${repository.path}`
       : `--path ${repository?.path ?? ''}`;
-  return `quantadb backup restore ${targets[recovery.kind]} --from ${config?.stanza ?? ''} ${place} --into <new cluster> --host <spare host>`;
+  return `quantadb backup restore ${targetOf(plan)} --from ${config?.stanza ?? ''} ${place} --into <new cluster> --host <spare host>`;
 }

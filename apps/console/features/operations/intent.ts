@@ -29,6 +29,7 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'close-look': 'reversible',
   'create-restore-point': 'reversible',
   'hold-backup': 'reversible',
+  'restore-in-place': 'disruptive',
   'schedule-operation': 'disruptive',
   'unschedule-operation': 'reversible',
 };
@@ -91,6 +92,8 @@ export function titleOf(intent: Intent): string {
       return `Set the restore point ${intent.name}`;
     case 'hold-backup':
       return intent.note === null ? `Let ${intent.label} go again` : `Hold ${intent.label}`;
+    case 'restore-in-place':
+      return 'Take the cluster back to a moment, where it runs';
     case 'set-durability':
       return `Change the durability to ${intent.durability.mode} ${intent.durability.strictness}`;
   }
@@ -119,6 +122,8 @@ export function commandOf(intent: Intent): string {
       return intent.note === null
         ? `quantadb backup release ${intent.label}`
         : `quantadb backup hold ${intent.label} '${intent.note}'`;
+    case 'restore-in-place':
+      return 'quantadb backup restore --in-place';
     case 'switchover':
       return `quantadb switchover${intent.to ? ` --to ${intent.to}` : ''}`;
     case 'set-maintenance':

@@ -5,6 +5,7 @@ import {
   operationStepSchema,
 } from '@quantadb/engine/contract/cluster-state';
 import { nodeChangeSchema, parameterChangesSchema } from '@quantadb/engine/contract/operations';
+import { restoreInPlaceSchema } from '@quantadb/engine/contract/restore';
 import { routerChangesSchema } from '@quantadb/engine/contract/router-settings';
 import { scheduleRequestSchemas } from '@quantadb/engine/contract/schedule';
 import { clusterStatusSchema } from '@quantadb/engine/contract/status';
@@ -98,6 +99,7 @@ export const intentSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('retry-operation'), operation: z.string().min(1).max(100).nullable() }),
   z.object({ kind: z.literal('cancel-operation'), operation: z.string().min(1).max(100).nullable() }),
   ...backupRequestSchemas,
+  restoreInPlaceSchema,
   ...scheduleRequestSchemas,
 ]);
 export type Intent = z.infer<typeof intentSchema>;

@@ -1,7 +1,9 @@
 import type { Failover, TimelineRecord } from '../contract/cluster-state.ts';
+import { restoreOpened } from './apply-restore.ts';
 import { isWriteSafe, moveWithReign } from './apply-sync-set.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
+import { isBeingReplaced } from './restoring.ts';
 
 /** Commands about who may be primary (pure): epochs, grants and timelines. */
 
@@ -52,6 +54,7 @@ export function beginFailover(draft: Draft, command: CommandOf<'begin-failover'>
   const { state } = draft;
   if (state.failover?.id === command.id) return { ok: true };
   if (state.source) return refused(followsWords(state.source));
+  if (isBeingReplaced(state)) return refused('the cluster is being restored');
   if ((state.failover?.id ?? null) !== command.supersedes) return refused('another failover runs');
   if (state.reign.epoch !== command.fromEpoch) return refused(`the epoch is ${state.reign.epoch} by now`);
   const lastEpoch = Math.max(state.reign.epoch, state.failover?.epoch ?? 0);
@@ -156,6 +159,7 @@ export function recordTimeline(draft: Draft, command: CommandOf<'record-timeline
   if (record.status === 'recorded') return { ok: true };
   record.status = 'recorded';
   record.forkLsn = command.forkLsn;
+  restoreOpened(draft);
   const { failover } = state;
   if (failover?.epoch === command.epoch) {
     failover.steps.push(...command.steps, {

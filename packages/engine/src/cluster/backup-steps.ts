@@ -11,6 +11,7 @@ import { dataMembers } from './membership.ts';
 import type { StepContext, StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
 import { configAfter } from './plan-backup.ts';
+import { setPoint } from './restore-point.ts';
 import { memberOf, submitOrRefuse } from './step-helpers.ts';
 
 export interface BackupStepResources {
@@ -22,7 +23,6 @@ export interface BackupStepResources {
 }
 
 const askDeadlineMs = 15_000;
-const pointDeadlineMs = 45_000;
 const repositoryDeadlineMs = 180_000;
 const setUpDeadlineMs = 30_000;
 const closeDeadlineMs = 120_000;
@@ -147,22 +147,8 @@ export class BackupSteps {
     return `${node.name} has closed it`;
   };
 
-  createRestorePoint: StepHandler = async (context) => {
-    const state = context.state();
-    const name = String(context.operation.params.name);
-    const known = state.backup?.points.find((point) => point.name === name);
-    if (known) return `at ${known.lsn} of timeline ${known.timeline}`;
-    const written = await this.resources.peers.call(this.primary(context), 'create-restore-point', {
-      input: { clusterId: state.clusterId, name },
-      deadlineMs: pointDeadlineMs,
-    });
-    const { hasLeft, ...point } = written;
-    const by = context.operation.requestedBy;
-    await submitOrRefuse(this.resources.commander, { kind: 'note-restore-point', point: { ...point, by } });
-    const words = `at ${point.lsn} of timeline ${point.timeline}`;
-    if (!state.backup?.config) return `${words}; nothing is archived`;
-    return `${words}, ${hasLeft ? 'in the repository' : 'not in the repository yet'}`;
-  };
+  createRestorePoint: StepHandler = async (context) =>
+    (await setPoint(this.resources, context, String(context.operation.params.name))).words;
 
   holdBackup: StepHandler = async (context) => {
     const { label, note } = context.operation.params;

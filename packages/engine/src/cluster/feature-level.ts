@@ -12,15 +12,19 @@ import type { Command } from './commands.ts';
  * Level 3: nodes have weights; operations can be scheduled.
  * Level 4: hosts that only route; settings of the routers; standbys cascade, or are delayed; a cluster can follow
  * another one.
+ * Level 5: a cluster can be restored in place; how gently a backup works can be set.
  */
-export const featureLevel = 4;
+export const featureLevel = 5;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
   switch (command.kind) {
+    case 'set-backup': {
+      const { nice, ioPriority } = command.config.impact;
+      return nice === undefined && ioPriority === undefined ? 2 : 5;
+    }
     case 'raise-level':
     case 'cancel-operation':
-    case 'set-backup':
     case 'begin-backup-job':
     case 'assign-backup-job':
     case 'delay-backup-job':
@@ -38,11 +42,17 @@ function levelOf(command: Command): number {
     case 'follow-again':
     case 'end-following':
       return 4;
+    case 'begin-restore':
+    case 'restore-ready':
+    case 'place-restore':
+    case 'open-restore':
+      return 5;
     case 'set-node':
       return levelOfChange(command.change);
     case 'add-member':
       return command.member.kind === 'router' ? 4 : 1;
     case 'begin-operation':
+      if (command.operation.kind === 'restore-in-place') return 5;
       if (['create-standby-cluster', 'promote-cluster'].includes(command.operation.kind)) return 4;
       return command.operation.retryOf === undefined ? 1 : 2;
     default:

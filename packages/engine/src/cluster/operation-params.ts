@@ -74,6 +74,8 @@ export function operationParams(
         path: request.source.repository.path,
         target: JSON.stringify(request.target),
       };
+    case 'restore-in-place':
+      return { target: JSON.stringify(request.target), insist: request.insist };
     case 'create-standby-cluster':
       return { cluster: request.cluster, source: placeWords(request.source) };
     case 'promote-cluster':

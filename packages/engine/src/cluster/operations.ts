@@ -16,6 +16,7 @@ import { BackupSteps } from './backup-steps.ts';
 import { untilCloned } from './clone-wait.ts';
 import type { Commander } from './commander.ts';
 import type { Database } from './database.ts';
+import { inPlaceHandlers } from './in-place-steps.ts';
 import type { NodeAgent } from './node-agent.ts';
 import { nodeChangeWords } from './node-change.ts';
 import { hostOf, nodeOf } from './operation-params.ts';
@@ -66,6 +67,7 @@ export function operationHandlers(
   const upgrades = new UpgradeSteps({ ...resources, restarts });
   const backups = new BackupSteps(resources);
   const { undo: followAgain, ...standby } = standbyHandlers(resources, steps.waitUntilOpen);
+  const inPlace = inPlaceHandlers(resources);
   const leaving = [steps.stopThere, steps.leaveRaft, steps.forget];
   const joining = [
     steps.checkHost,
@@ -115,6 +117,7 @@ export function operationHandlers(
       backups.proveArchiving,
     ],
     'restore-cluster': [steps.restoreData, steps.grantFirst, steps.waitUntilOpen],
+    'restore-in-place': inPlace.handlers,
     ...standby,
     'start-backup': [backups.startBackup],
     'cancel-backup': [backups.cancelBackup],
@@ -126,7 +129,10 @@ export function operationHandlers(
   };
   const undoAdding = [leaveSyncSet(resources), steps.takeOut, ...leaving].map(ofNewNode);
   const undo = { 'add-node': undoAdding, 'replace-node': undoAdding };
-  return { handlers, undo: { ...undo, 'promote-cluster': followAgain } };
+  return {
+    handlers,
+    undo: { ...undo, 'promote-cluster': followAgain, 'restore-in-place': inPlace.undo },
+  };
 }
 
 /** The same step, about the host that was to join. */

@@ -7,6 +7,7 @@ import { planCancel, planRetry } from './operation-follow-up.ts';
 import { operationSteps } from './operation-steps.ts';
 import { planBackup, restoreWords } from './plan-backup.ts';
 import { maintenanceWarnings, type PlanBody, type PlanInput } from './plan-body.ts';
+import { planRestoreInPlace } from './plan-in-place.ts';
 import { planAdd, planAdoption, planRemove, planReplace, whyWritesWouldStop } from './plan-members.ts';
 import {
   planDaemons,
@@ -71,6 +72,8 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
         quorumBefore: 'none',
         quorumAfter: '1 voter',
       };
+    case 'restore-in-place':
+      return planRestoreInPlace(input, base, request);
     case 'create-standby-cluster':
       return planFollow(input, base, request);
     case 'promote-cluster':
