@@ -85,10 +85,16 @@ export function repositoryOf(
   };
 }
 
-/** @throws UsageError naming the argument that is not understood */
+/**
+ * What is not named in a part stays as it was.
+ *
+ * @param before what the cluster has agreed on; null: nothing yet
+ * @throws UsageError naming the argument that is not understood
+ */
 export function configureRequest(
   own: ConfigureOptions,
   environment: Environment,
+  before: Pick<BackupConfig, 'impact' | 'retention'> | null = null,
 ): Extract<BackupRequest, { kind: 'configure-backup' }> {
   const repository = repositoryOf(own, environment);
   const hasSecrets = Object.values(secretsOf(environment)).some((secret) => secret !== null);
@@ -110,8 +116,8 @@ export function configureRequest(
     kind: 'configure-backup',
     repository,
     secrets: repository && hasSecrets ? secretsOf(environment) : null,
-    impact,
-    retention,
+    impact: impact && { ...before?.impact, ...impact },
+    retention: retention && { ...before?.retention, ...retention },
     schedules: own.schedule?.map(scheduleOf) ?? null,
     drills: drillsOf(own),
     archiveTimeoutSeconds: numberOf('--archive-timeout', own.archiveTimeout) ?? null,

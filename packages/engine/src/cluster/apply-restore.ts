@@ -40,6 +40,8 @@ function beginRestore({ state }: Draft, { id, node }: CommandOf<'begin-restore'>
   if (restoring) return refused('another restore runs');
   if (operation?.id !== id || operation.kind !== 'restore-in-place') return isGone;
   if (reign.primary !== node) return refused(`${node} is not the primary`);
+  // It might remove the very backup that is to be restored.
+  if (state.backup?.job) return refused('there is work on the repository');
   const highest = state.timelines.reduce((most, each) => Math.max(most, each.id), reign.timeline);
   const timeline = highest + 1;
   // Nothing on it counts before the copy is in place, and nobody else is given the number.

@@ -90,11 +90,14 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
     .action((own: TargetOptions & { close?: boolean }) =>
       own.close ? perform({ kind: 'close-look' }) : run({ kind: 'look', target: restoreTargetOf(own) }),
     );
-  addConfigure(backup, perform);
+  addConfigure(backup, async (own) => {
+    const before = (await readOverview(options())).config;
+    await perform(configureRequest(own, process.env, before));
+  });
   addRestore(backup, options);
 }
 
-function addConfigure(backup: Command, perform: (intent: Intent) => Promise<void>): void {
+function addConfigure(backup: Command, configure: (own: ConfigureOptions) => Promise<void>): void {
   withRepository(backup.command('configure'))
     .description(`where backups go, when they are made, how long they stay (secrets: ${repositoryHelp})`)
     .option('--schedule <text...>', 'all schedules, each like "full 30 1 * * 0 Europe/Berlin"')
@@ -114,7 +117,7 @@ function addConfigure(backup: Command, perform: (intent: Intent) => Promise<void
       '--drill-check <check...>',
       'what must be true of the copy: "app: SELECT count(*) > 0 FROM orders"',
     )
-    .action((own: ConfigureOptions) => perform(configureRequest(own, process.env)));
+    .action(configure);
 }
 
 function withRepository(command: Command): Command {
