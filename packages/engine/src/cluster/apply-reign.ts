@@ -1,4 +1,5 @@
 import type { Failover, TimelineRecord } from '../contract/cluster-state.ts';
+import { allocateTimeline } from './allocate-timeline.ts';
 import { restoreOpened } from './apply-restore.ts';
 import { isWriteSafe, moveWithReign } from './apply-sync-set.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
@@ -226,14 +227,4 @@ function recordPast(timelines: TimelineRecord[], history: CommandOf<'grant'>['hi
     if (!record || record.status === 'recorded') continue;
     Object.assign(record, { status: 'recorded', parentId: past.parentId, forkLsn: past.forkLsn });
   }
-}
-
-/** The grant allocates the timeline: two candidates can never open the same one (both would call it "the next"). */
-export function allocateTimeline(timelines: TimelineRecord[], parentId: number, epoch: number): number {
-  for (const timeline of timelines) {
-    if (timeline.status === 'allocated') timeline.status = 'abandoned';
-  }
-  const id = timelines.reduce((highest, timeline) => Math.max(highest, timeline.id), 0) + 1;
-  timelines.push({ id, parentId, forkLsn: null, epoch, status: 'allocated' });
-  return id;
 }

@@ -1,6 +1,6 @@
 import type { ClusterState, Restoring, TimelineRecord } from '../contract/cluster-state.ts';
 import { emptySyncSet } from '../replication/quorum.ts';
-import { allocateTimeline } from './apply-reign.ts';
+import { allocateTimeline } from './allocate-timeline.ts';
 import type { Command, CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 import { isBeingReplaced } from './restoring.ts';
@@ -15,7 +15,7 @@ const isGone = refused('that restore does not run');
 const pastRestoresMax = 20;
 
 const kinds = ['begin-restore', 'restore-ready', 'place-restore', 'open-restore'] as const;
-type RestoreCommand = CommandOf<(typeof kinds)[number]>;
+export type RestoreCommand = CommandOf<(typeof kinds)[number]>;
 
 export function isAboutRestore(command: Command): command is RestoreCommand {
   return kinds.some((kind) => kind === command.kind);

@@ -28,7 +28,25 @@ const setUpDeadlineMs = 30_000;
 const closeDeadlineMs = 120_000;
 
 /** The steps of operations about backups, in the order of `backupOperationSteps`. */
-export class BackupSteps {
+export function backupHandlers(resources: BackupStepResources): Record<BackupRequest['kind'], StepHandler[]> {
+  const steps = new BackupSteps(resources);
+  return {
+    'configure-backup': [
+      steps.checkHosts,
+      steps.prepareRepository,
+      steps.agree,
+      steps.setUpArchiving,
+      steps.proveArchiving,
+    ],
+    'start-backup': [steps.startBackup],
+    'cancel-backup': [steps.cancelBackup],
+    'close-look': [steps.closeLook],
+    'create-restore-point': [steps.createRestorePoint],
+    'hold-backup': [steps.holdBackup],
+  };
+}
+
+class BackupSteps {
   private readonly resources: BackupStepResources;
   private readonly clock: Clock;
 

@@ -13,7 +13,7 @@ import { nextEpoch } from './promotion.ts';
 import { setPoint } from './restore-point.ts';
 import { memberOf, submitOrRefuse } from './step-helpers.ts';
 
-export interface InPlaceResources {
+interface InPlaceResources {
   commander: Commander;
   peers: Peers;
   monitor: ClusterMonitor;
@@ -38,7 +38,7 @@ const standbysDeadlineMs = 24 * 3_600_000;
 const absentMsMax = 60_000;
 
 /** The steps of a restore in place, in the order of `operationSteps`. Every one finds out first what is done already. */
-export class InPlaceSteps {
+class InPlaceSteps {
   private readonly resources: InPlaceResources;
   private readonly clock: Clock;
 

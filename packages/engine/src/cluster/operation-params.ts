@@ -91,16 +91,20 @@ export function operationParams(
     case 'create-restore-point':
       return { name: request.name };
     case 'schedule-operation':
-      return {
-        atMs: request.atMs,
-        withinMinutes: request.withinMinutes,
-        request: JSON.stringify(request.request),
-      };
+      return scheduleParams(request);
     case 'unschedule-operation':
       return { id: request.id };
     case 'hold-backup':
       return { label: request.label, note: request.note };
   }
+}
+
+function scheduleParams({
+  atMs,
+  withinMinutes,
+  request,
+}: Extract<FreshRequest, { kind: 'schedule-operation' }>): Operation['params'] {
+  return { atMs, withinMinutes, request: JSON.stringify(request) };
 }
 
 function hostParams({

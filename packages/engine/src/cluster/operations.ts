@@ -12,7 +12,7 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { NewId } from '../shared/random.ts';
-import { BackupSteps } from './backup-steps.ts';
+import { backupHandlers } from './backup-steps.ts';
 import { untilCloned } from './clone-wait.ts';
 import type { Commander } from './commander.ts';
 import type { Database } from './database.ts';
@@ -65,7 +65,6 @@ export function operationHandlers(
   const steps = new OperationHandlers(resources);
   const restarts = new RestartSteps(resources);
   const upgrades = new UpgradeSteps({ ...resources, restarts });
-  const backups = new BackupSteps(resources);
   const { undo: followAgain, ...standby } = standbyHandlers(resources, steps.waitUntilOpen);
   const inPlace = inPlaceHandlers(resources);
   const leaving = [steps.stopThere, steps.leaveRaft, steps.forget];
@@ -109,21 +108,10 @@ export function operationHandlers(
     ],
     'reinitialise-node': [restarts.giveUpData, restarts.waitForCopy],
     'set-parameters': [restarts.checkParameters, restarts.changeParameters, restarts.tellNodes],
-    'configure-backup': [
-      backups.checkHosts,
-      backups.prepareRepository,
-      backups.agree,
-      backups.setUpArchiving,
-      backups.proveArchiving,
-    ],
     'restore-cluster': [steps.restoreData, steps.grantFirst, steps.waitUntilOpen],
     'restore-in-place': inPlace.handlers,
     ...standby,
-    'start-backup': [backups.startBackup],
-    'cancel-backup': [backups.cancelBackup],
-    'close-look': [backups.closeLook],
-    'create-restore-point': [backups.createRestorePoint],
-    'hold-backup': [backups.holdBackup],
+    ...backupHandlers(resources),
     'schedule-operation': [writeDown(resources)],
     'unschedule-operation': [takeBack(resources)],
   };

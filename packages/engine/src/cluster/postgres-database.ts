@@ -69,8 +69,7 @@ export class PostgresDatabase implements Database {
     this.options = options;
     this.clock = options.clock ?? systemClock;
     this.supervisor = new PostgresSupervisor(supervised);
-    const files = stateDirectory(options.stateDir);
-    this.mirror = new SlotMirror(options, this.supervisor, files);
+    this.mirror = new SlotMirror(options, this.supervisor, stateDirectory(options.stateDir));
     this.followers = new FollowerSlots(this.supervisor.pool, (name) => this.memory.leave(name));
     this.torn = new TornRecord(options);
     this.swap = new DataSwap(options);

@@ -45,6 +45,12 @@ export function apply(state: ClusterState | null, command: Command, atMs: number
 function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): CommandResult {
   if (sources.isAboutSource(command)) return sources.applySource(draft, command);
   if (restores.isAboutRestore(command)) return restores.applyRestore(draft, command);
+  return dispatchUsual(draft, command);
+}
+
+type UsualCommand = Exclude<Command, { kind: 'create' } | sources.SourceCommand | restores.RestoreCommand>;
+
+function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
   switch (command.kind) {
     case 'identify':
       return members.identify(draft, command);
