@@ -1,11 +1,22 @@
 import { chown, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { backupRequestSchemas } from '@quantadb/engine/contract/backup';
-import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
-import type { OperationRequest } from '@quantadb/engine/contract/operations';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { osUserNamed } from './preflight/os-user.ts';
+import {
+  begin,
+  configure,
+  ended,
+  ledger,
+  operationEnded,
+  overview,
+  planned,
+  repositoryOf,
+  run,
+  sql,
+  superuser,
+  untilPlacing,
+} from './testing/backup-scene.ts';
 import type { RealCluster } from './testing/real-cluster.ts';
 import { sharedCluster } from './testing/shared-cluster.ts';
 
@@ -16,10 +27,6 @@ let isConfigured = false;
 beforeAll(() => {
   isConfigured = false;
 });
-
-function configure(settings: Record<string, unknown>): OperationRequest {
-  return backupRequestSchemas[0].parse({ kind: 'configure-backup', ...settings });
-}
 
 /** The cluster of the test, backing up to a directory beside its nodes. */
 async function backedUp(): Promise<RealCluster> {
@@ -47,39 +54,6 @@ async function withBackup(): Promise<RealCluster> {
   );
   expect(await run(cluster, { kind: 'backup', type: 'full' })).toMatchObject({ state: 'done' });
   return cluster;
-}
-
-const repositoryOf = (cluster: RealCluster) => join(cluster.directory, 'repository');
-
-async function overview(cluster: RealCluster, via = 'node-3'): Promise<BackupOverview> {
-  const seen = await cluster.host(via).client.backups();
-  if (!seen) throw new Error('the node is in no cluster');
-  return seen;
-}
-
-type Work = Extract<OperationRequest, { kind: 'start-backup' }>['work'];
-
-async function run(cluster: RealCluster, work: Work, via = 'node-3') {
-  const operation = await cluster.run(via, { kind: 'start-backup', work });
-  return ended(cluster, operation.id, via);
-}
-
-async function ended(cluster: RealCluster, id: string, via = 'node-3') {
-  const found = async () => {
-    const state = (await cluster.host(via).client.state()).state;
-    return state?.backup?.pastJobs.find((job) => job.id === id);
-  };
-  const job = await pollUntil(found, { what: `the end of ${id}`, timeoutMs: 120_000, intervalMs: 200 });
-  return job;
-}
-
-async function sql<Row extends Record<string, unknown>>(cluster: RealCluster, text: string): Promise<Row[]> {
-  const client = await cluster.connect((await cluster.primary()).name);
-  try {
-    return (await client.query<Row>(text)).rows;
-  } finally {
-    await client.end();
-  }
 }
 
 describe('a cluster with a backup repository', () => {
@@ -267,6 +241,99 @@ describe('a cluster with a backup repository', () => {
     expect(made?.[0]?.unusable).toBeNull();
   });
 
+  test('goes back to a moment where it runs, and from there to what it had given up (I-RESTORE-1, I-RESTORE-2)', async () => {
+    const cluster = await withBackup();
+    await sql(
+      cluster,
+      'CREATE TABLE ledger AS SELECT i, md5(i::text) AS filler FROM generate_series(1, 500) i',
+    );
+    const good = await ledger(cluster);
+    const before = await cluster.untilHealthy();
+    await cluster.run('node-1', { kind: 'create-restore-point', name: 'before the mistake' });
+    await sql(cluster, "UPDATE ledger SET filler = 'a mistake' WHERE i % 3 = 0");
+    await sql(cluster, "INSERT INTO ledger SELECT i, 'later' FROM generate_series(501, 700) i");
+    const bad = await ledger(cluster);
+    const target = { kind: 'name', name: 'before the mistake' } as const;
+    const request = { kind: 'restore-in-place', target, insist: false } as const;
+    const plan = await planned(cluster, { ...request, confirm: null });
+    expect(plan.refusal).toBeNull();
+    expect(plan.warnings.join(' ')).toMatch(/is given up.*of WAL.*is kept as/s);
+    await expect(cluster.run('node-1', { ...request, confirm: 'another' })).rejects.toThrow(/give the name/);
+    await expect(cluster.run('node-1', { ...request, confirm: null })).rejects.toThrow(
+      /confirmed by the name/,
+    );
+    const operation = await cluster.run('node-1', { ...request, confirm: 'demo' });
+    expect(operation.steps.map((step) => step.state)).toEqual(Array.from({ length: 7 }, () => 'done'));
+    expect(await ledger(cluster)).toEqual(good);
+    await cluster.run('node-1', { kind: 'set-parameters', parameters: { work_mem: '6MB' } });
+    const automatic = (await overview(cluster)).points.map(({ name }) => name.replace(/ \S+$/, ''));
+    expect(automatic.slice(-2)).toEqual(['before restore', 'before set-parameters']);
+    const healthy = await cluster.untilHealthy();
+    expect(healthy.primary).toBe(before.primary);
+    expect(healthy.timeline).toBe((before.timeline ?? 0) + 2);
+    for (const name of names) expect(await ledger(cluster, name)).toEqual(good);
+    const beside = await readdir(join(cluster.host(before.primary ?? '').directory, 'pg'));
+    expect(beside.filter((name) => name.startsWith('data.before-restore-'))).toHaveLength(1);
+    expect(beside).not.toContain('data.restored');
+    expect(await ended(cluster, operation.id)).toMatchObject({ state: 'done', work: { type: 'full' } });
+    expect((await overview(cluster)).repository?.gaps).toEqual([]);
+    // What was given up is on a timeline of its own in the repository, and has a name.
+    const point =
+      (await overview(cluster)).points.find(({ name }) => name.startsWith('before restore'))?.name ?? '';
+    const back = { ...request, target: { kind: 'name', name: point }, confirm: 'demo' } as const;
+    await cluster.run('node-2', back);
+    expect(await ledger(cluster)).toEqual(bad);
+    await cluster.untilHealthy();
+    for (const name of names) expect(await ledger(cluster, name)).toEqual(bad);
+    await sql(cluster, 'DROP TABLE ledger');
+  });
+
+  test('gives a restore that lost its primary half-way back what it had, and goes on with one whose decider died (I-RESTORE-3)', async () => {
+    const cluster = await withBackup();
+    await sql(
+      cluster,
+      'CREATE TABLE ledger AS SELECT i, md5(i::text) AS filler FROM generate_series(1, 500) i',
+    );
+    const good = await ledger(cluster);
+    await cluster.run('node-1', { kind: 'create-restore-point', name: 'the good state' });
+    await sql(cluster, "UPDATE ledger SET filler = 'a mistake' WHERE i % 3 = 0");
+    const bad = await ledger(cluster);
+    const target = { kind: 'name', name: 'the good state' } as const;
+    const request = { kind: 'restore-in-place', target, insist: false, confirm: 'demo' } as const;
+    const { primary, raft } = await cluster.untilHealthy();
+    const lost = primary ?? '';
+    const via = names.find((name) => name !== lost && name !== raft.leader) ?? '';
+    const first = await begin(cluster, via, request);
+    await untilPlacing(cluster, via);
+    await cluster.killNode(lost);
+    const failed = await operationEnded(cluster, via, first);
+    expect(failed.state).toBe('failed');
+    await cluster.until('another primary', (status) => status.primary !== null && status.primary !== lost);
+    expect(await ledger(cluster)).toEqual(bad);
+    await cluster.startDaemon(lost);
+    await cluster.untilHealthy();
+    expect(await ledger(cluster, lost)).toEqual(bad);
+    const beside = await readdir(join(cluster.host(lost).directory, 'pg'));
+    expect(beside.filter((name) => name !== 'data')).toEqual([]);
+    await expect(cluster.run(via, { kind: 'retry-operation', operation: first })).rejects.toThrow(
+      /plan it anew/,
+    );
+
+    const now = await cluster.untilHealthy();
+    const decider = now.raft.leader ?? '';
+    expect(decider).not.toBe(now.primary);
+    const witness = names.find((name) => name !== decider && name !== now.primary) ?? '';
+    const second = await begin(cluster, witness, request);
+    await untilPlacing(cluster, witness);
+    cluster.host(decider).daemon?.kill('SIGKILL');
+    const done = await operationEnded(cluster, witness, second);
+    expect(done.state).toBe('done');
+    await cluster.startDaemon(decider);
+    await cluster.untilHealthy();
+    for (const name of names) expect(await ledger(cluster, name)).toEqual(good);
+    await sql(cluster, 'DROP TABLE ledger');
+  });
+
   test('runs what is due by its schedule', async () => {
     const cluster = await withBackup();
     const schedules = [{ id: 'often', type: 'incr', cron: '* * * * *', timeZone: 'Europe/Berlin' }];
@@ -285,10 +352,3 @@ describe('a cluster with a backup repository', () => {
     expect((await stat(repositoryOf(cluster))).isDirectory()).toBe(true);
   });
 });
-
-async function superuser(cluster: RealCluster, name: string, text: string): Promise<void> {
-  const { config } = cluster.host(name);
-  const { withFreshConnection } = await import('@quantadb/engine/postgres/connection');
-  const place = { runDir: join(config.runDir, 'pg'), port: cluster.portOf(name) };
-  await withFreshConnection(place, { what: text, timeoutMs: 20_000 }, (client) => client.query(text));
-}

@@ -32,6 +32,7 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'create-restore-point': 'reversible',
   'hold-backup': 'reversible',
   'note-backup': 'reversible',
+  'restore-in-place': 'disruptive',
   'schedule-operation': 'disruptive',
   'unschedule-operation': 'reversible',
 };
@@ -103,6 +104,8 @@ export function titleOf(intent: Intent): string {
       return `Change what commits of ${ownerWords(intent.change)} wait for`;
     case 'note-backup':
       return intent.note === null ? `Take the note of ${intent.label} away` : `Note on ${intent.label}`;
+    case 'restore-in-place':
+      return 'Take the cluster back to a moment, where it runs';
     case 'set-durability':
       return `Change the durability to ${intent.durability.mode} ${intent.durability.strictness}`;
   }
@@ -133,6 +136,8 @@ export function commandOf(intent: Intent): string {
         : `quantadb backup hold ${intent.label} '${intent.note}'`;
     case 'note-backup':
       return `quantadb backup note ${intent.label} '${intent.note ?? ''}'`;
+    case 'restore-in-place':
+      return 'quantadb backup restore --in-place';
     case 'switchover':
       return `quantadb switchover${intent.to ? ` --to ${intent.to}` : ''}`;
     case 'set-maintenance':

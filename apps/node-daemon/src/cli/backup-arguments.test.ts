@@ -53,6 +53,22 @@ describe('settings', () => {
     });
   });
 
+  it('leave what is not named in a part as it was', () => {
+    const { impact, retention } = configureRequest(
+      { processes: '2', compression: 'lz4', keepFulls: '7' },
+      {},
+    );
+    if (!impact || !retention) throw new Error('something was given');
+    const before = { impact, retention };
+    const later = configureRequest({ loadMax: '1.5', lagMax: '64MB', keepDays: '3' }, {}, before);
+    expect(later.impact).toEqual({ ...impact, loadMax: 1.5, lagBytesMax: 64 * 1024 * 1024 });
+    expect(later.retention).toEqual({ ...retention, days: 3 });
+    const gentle = configureRequest({ nice: '19', ioPriority: 'idle', loadMax: 'none' }, {}, before);
+    expect(gentle.impact).toMatchObject({ processes: 2, nice: 19, ioPriority: 'idle', loadMax: null });
+    expect(() => configureRequest({ nice: '20' }, {})).toThrow('nice');
+    expect(() => configureRequest({ lagMax: '1TB' }, {})).toThrow('megabytes');
+  });
+
   it('take secrets from the environment, which also says that the repository is encrypted', () => {
     const request = configureRequest({ path: '/repo' }, { QUANTADB_BACKUP_PASSPHRASE: 'p' });
     expect(request.repository).toEqual({ type: 'posix', path: '/repo', encrypted: true });

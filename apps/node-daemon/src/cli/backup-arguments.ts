@@ -27,6 +27,10 @@ export interface ConfigureOptions extends RepositoryOptions {
   keep?: string;
   processes?: string;
   compression?: string;
+  nice?: string;
+  ioPriority?: string;
+  loadMax?: string;
+  lagMax?: string;
   source?: string;
   archiveTimeout?: string;
   drills?: string;
@@ -81,16 +85,26 @@ export function repositoryOf(
   };
 }
 
-/** @throws UsageError naming the argument that is not understood */
+/**
+ * What is not named in a part stays as it was.
+ *
+ * @param before what the cluster has agreed on; null: nothing yet
+ * @throws UsageError naming the argument that is not understood
+ */
 export function configureRequest(
   own: ConfigureOptions,
   environment: Environment,
+  before: Pick<BackupConfig, 'impact' | 'retention'> | null = null,
 ): Extract<BackupRequest, { kind: 'configure-backup' }> {
   const repository = repositoryOf(own, environment);
   const hasSecrets = Object.values(secretsOf(environment)).some((secret) => secret !== null);
   const impact = given({
     processes: numberOf('--processes', own.processes),
     compression: own.compression,
+    nice: numberOf('--nice', own.nice),
+    ioPriority: own.ioPriority === 'idle' ? 'idle' : numberOf('--io-priority', own.ioPriority),
+    loadMax: own.loadMax === undefined ? undefined : limitOf(own.loadMax),
+    lagBytesMax: own.lagMax === undefined ? undefined : megabytesOf(own.lagMax),
     source: own.source,
   });
   const retention = given({
@@ -102,8 +116,8 @@ export function configureRequest(
     kind: 'configure-backup',
     repository,
     secrets: repository && hasSecrets ? secretsOf(environment) : null,
-    impact,
-    retention,
+    impact: impact && { ...before?.impact, ...impact },
+    retention: retention && { ...before?.retention, ...retention },
     schedules: own.schedule?.map(scheduleOf) ?? null,
     drills: drillsOf(own),
     archiveTimeoutSeconds: numberOf('--archive-timeout', own.archiveTimeout) ?? null,
@@ -231,6 +245,18 @@ function numberOf(option: string, text: string | undefined): number | undefined 
   if (text === undefined) return undefined;
   if (/^\d{1,7}$/.test(text)) return Number(text);
   throw new UsageError(`${option} takes a whole number, and ${text} is none`);
+}
+
+function limitOf(text: string): number | null {
+  if (text === 'none') return null;
+  if (/^\d{1,4}(\.\d{1,2})?$/.test(text)) return Number(text);
+  throw new UsageError(`--load-max takes a number like 1.5, or none, and ${text} is neither`);
+}
+
+function megabytesOf(text: string): number {
+  const match = /^(\d{1,7})\s?MB$/i.exec(text);
+  if (match) return Number(match[1]) * 1024 * 1024;
+  throw new UsageError(`--lag-max takes megabytes, like 256MB, and ${text} is none`);
 }
 
 /** Null when nothing was given: then it stays as it is. */

@@ -6,6 +6,7 @@ import {
 } from '@quantadb/engine/contract/cluster-state';
 import { nodeChangeSchema, parameterChangesSchema } from '@quantadb/engine/contract/operations';
 import { ownDurabilityChangeSchema } from '@quantadb/engine/contract/own-durability';
+import { restoreInPlaceSchema } from '@quantadb/engine/contract/restore';
 import { routerChangesSchema } from '@quantadb/engine/contract/router-settings';
 import { scheduleRequestSchemas } from '@quantadb/engine/contract/schedule';
 import { clusterStatusSchema } from '@quantadb/engine/contract/status';
@@ -101,6 +102,7 @@ export const intentSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('retry-operation'), operation: z.string().min(1).max(100).nullable() }),
   z.object({ kind: z.literal('cancel-operation'), operation: z.string().min(1).max(100).nullable() }),
   ...backupRequestSchemas,
+  restoreInPlaceSchema,
   ...scheduleRequestSchemas,
 ]);
 export type Intent = z.infer<typeof intentSchema>;

@@ -54,6 +54,26 @@ async function waitingSegments(place: NodePlace): Promise<number> {
   return names.filter((name) => name.endsWith('.ready')).length;
 }
 
+/** How far a standby's replay is behind what its primary last said of itself; null on a primary, and when nobody knows. */
+export async function lagBytesOf(place: NodePlace): Promise<number | null> {
+  try {
+    return await withFreshConnection(
+      place,
+      { what: 'how far it is behind', timeoutMs: askDeadlineMs },
+      async (client) => {
+        const { rows } = await client.query<{ bytes: string | null }>(
+          `SELECT pg_wal_lsn_diff(latest_end_lsn, pg_last_wal_replay_lsn())::text AS bytes FROM pg_stat_wal_receiver`,
+        );
+        const bytes = rows[0]?.bytes;
+        return bytes == null ? null : Math.max(0, Number(bytes));
+      },
+    );
+  } catch (error) {
+    if (error instanceof QuantaError || (error as { code?: string }).code !== undefined) return null;
+    throw error;
+  }
+}
+
 /** pgBackRest compares the timeline of the last checkpoint with that of the WAL, and gives up when they differ. */
 export async function checkpointAfterPromotion(place: NodePlace): Promise<void> {
   const what = 'the checkpoint after the promotion';

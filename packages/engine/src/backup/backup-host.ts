@@ -1,7 +1,13 @@
 import type { BackupConfig } from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
-import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
+import type {
+  BesideLook,
+  BesideOrder,
+  InPlaceOutlook,
+  RestorePlanning,
+  RestoreSource,
+} from '../contract/restore.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
 import type { Mended } from './archive-mending.ts';
 import type { WrittenPoint } from './archiving-server.ts';
@@ -34,6 +40,14 @@ export interface BackupHost {
   planRestore(source: RestoreSource, target: RestoreTarget): Promise<RestorePlanning>;
   /** Of a member, from the cluster's own repository. */
   planOwnRestore(target: RestoreTarget): Promise<RestorePlanning>;
+  /** Of the primary: what a restore in place would take, and give up. */
+  lookAhead(target: RestoreTarget): Promise<InPlaceOutlook>;
+  /** Of the primary: restores a moment beside its running data. */
+  readonly beside: {
+    start(order: BesideOrder): Refusable;
+    look(id: string): BesideLook;
+    discard(id: string): Promise<void>;
+  };
   restoreCluster(
     request: { source: RestoreSource; target: RestoreTarget },
     report: { step(words: string): void; signal: AbortSignal },

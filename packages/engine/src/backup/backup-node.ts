@@ -1,7 +1,6 @@
-import { cpus, loadavg } from 'node:os';
-import type { BackupConfig } from '../contract/backup.ts';
+import type { BackupConfig, JobResult } from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
-import type { ClusterState } from '../contract/cluster-state.ts';
+import type { ClusterState, WalPosition } from '../contract/cluster-state.ts';
 import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
 import { backupProgram, dropRepository, setRepository } from '../postgres/archive-wrapper.ts';
@@ -10,13 +9,15 @@ import { inspectDataDirectory, supportedMajorVersion } from '../postgres/data-di
 import { historyFileName, readHistories } from '../postgres/history-files.ts';
 import { filesOf, type NodePlace, superuserRole } from '../postgres/layout.ts';
 import { ensureOwnedDirectory, writeOwnedFile } from '../postgres/owned-file.ts';
+import { judgeHistory } from '../postgres/timeline-history.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { type Mended, mendArchive, namesIn } from './archive-mending.ts';
 import * as server from './archiving-server.ts';
 import type { BackupHost, Refusable } from './backup-host.ts';
-import { BackupWorker, removeLeftovers } from './backup-worker.ts';
+import { BackupWorker, loadPerProcessor, removeLeftovers } from './backup-worker.ts';
+import { BesideNode } from './beside-node.ts';
 import { ClusterRestore, type RestoredData } from './cluster-restore.ts';
 import type { BackupEngine } from './engine.ts';
 import { type ConfiguredServer, renderConfiguration } from './engines/pgbackrest/configuration.ts';
@@ -25,6 +26,7 @@ import type { JobLook, JobOrder, ServerPlace } from './job-order.ts';
 import { JobRunner } from './job-runner.ts';
 import { planRecovery } from './recovery-plan.ts';
 import { type ReadingContext, RepositoryReader } from './repository-reader.ts';
+import { lookAhead } from './restore-beside.ts';
 import { WalMoments } from './wal-moments.ts';
 
 const mendDeadlineMs = 10 * 60_000;
@@ -41,7 +43,8 @@ export interface BackupNodeOptions {
 export class BackupNode implements BackupHost {
   private readonly options: BackupNodeOptions;
   private readonly clock: Clock;
-  private readonly runner: JobRunner;
+  private readonly runner: JobRunner<JobOrder, JobResult>;
+  readonly beside: BesideNode;
   private readonly worker: BackupWorker;
   private state: ClusterState | null = null;
   /** `revision` of the configuration that the files hold; null until they were looked at. */
@@ -63,6 +66,12 @@ export class BackupNode implements BackupHost {
       engine: (primary) => this.workingEngine(primary),
       planRestore: (target) => this.planOwnRestore(target),
     });
+    this.beside = new BesideNode({
+      ...{ place: options.place, logger: options.logger, clock: this.clock },
+      config: () => this.config(),
+      engine: () => this.workingEngine(null),
+      plan: (target) => this.planOwnRestore(target),
+    });
     this.runner = new JobRunner({
       logger: options.logger,
       clock: this.clock,
@@ -72,6 +81,7 @@ export class BackupNode implements BackupHost {
 
   follow(state: ClusterState | null): void {
     this.state = state;
+    this.beside.follow(state);
     const isMember = state?.members[this.options.place.nodeName] !== undefined;
     // A host that has only just started does not know yet whether it is in a cluster: its files stay as they are.
     if (state === null && this.written === null) return;
@@ -101,7 +111,7 @@ export class BackupNode implements BackupHost {
     return {
       program: version,
       problem,
-      load: (loadavg()[0] ?? 0) / Math.max(1, cpus().length),
+      load: loadPerProcessor(),
       server: { dataDir: place.dataDir, socketDir: place.runDir, port: place.port },
       configRevision: this.written ?? 0,
       archiving: await server.archivingOf(place),
@@ -210,9 +220,31 @@ export class BackupNode implements BackupHost {
         nowMs: context.nowMs,
         segmentBytes: context.segmentBytes,
       },
+      isGivenUp: (position) => this.isGivenUp(position),
       commitMs: target.kind === 'xid' ? await server.commitMsOf(this.options.place, target.xid) : null,
       lastDrill: drill?.kind === 'drill' ? drill.drill : null,
     });
+  }
+
+  async lookAhead(target: RestoreTarget) {
+    const { place } = this.options;
+    const [planning, repository, archiving] = await Promise.all([
+      this.planOwnRestore(target),
+      this.repository(),
+      server.archivingOf(place),
+    ]);
+    const known = { planning, repository, points: this.state?.backup?.points ?? [] };
+    const found = await lookAhead(place, known, target);
+    return { ...found, archivingFailsSinceMs: archiving?.failingSinceMs ?? null };
+  }
+
+  private isGivenUp(position: WalPosition): boolean {
+    const { state } = this;
+    if (!state) return false;
+    return (
+      judgeHistory(position, { current: state.reign.timeline, timelines: state.timelines }).kind !==
+      'contained'
+    );
   }
 
   async restoreCluster(
@@ -232,6 +264,7 @@ export class BackupNode implements BackupHost {
 
   stop(): void {
     this.runner.stop();
+    this.beside.stop();
     void this.worker
       .closeLook()
       .catch((error) =>
@@ -338,12 +371,10 @@ export class BackupNode implements BackupHost {
   private engineWith(configFile: string, stanza: string): BackupEngine {
     const { place } = this.options;
     const workDir = filesOf(place).backupWorkDir;
+    const impact = this.state?.backup?.config?.impact;
     return new PgBackRestEngine({
-      program: backupProgram,
-      configFile,
-      workDir,
-      stanza,
-      osUser: place.osUser,
+      ...{ program: backupProgram, configFile, workDir, stanza, osUser: place.osUser },
+      ...(impact ? { manners: { nice: impact.nice ?? 10, ioPriority: impact.ioPriority ?? 7 } } : {}),
     });
   }
 }

@@ -1,3 +1,4 @@
+import { cpus, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { BackupConfig, JobResult, Look } from '../contract/backup.ts';
 import type { RestorePlanning } from '../contract/restore.ts';
@@ -6,8 +7,10 @@ import type { NodePlace } from '../postgres/layout.ts';
 import { filesOf } from '../postgres/layout.ts';
 import type { Cancel, Clock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
+import * as server from './archiving-server.ts';
 import { removeScratch, restoreToScratch, runDrill } from './drill.ts';
-import type { BackupEngine, BackupType } from './engine.ts';
+import type { BackupEngine, BackupProgress, BackupType } from './engine.ts';
+import { type Hold, nextHold, whyHeld } from './hold-back.ts';
 import { type JobOrder, nodeNote, runNote, type ServerPlace, triggerNote } from './job-order.ts';
 import type { JobReport } from './job-runner.ts';
 import type { ReadingContext, RepositoryReader } from './repository-reader.ts';
@@ -25,6 +28,7 @@ export interface BackupWorkerOptions {
 
 /** Nobody remembers to close it: it goes at the end of a working day. */
 const lookMs = 8 * 3_600_000;
+const lagEveryMs = 12_000;
 const backupDeadlineMs = 7 * 24 * 3_600_000;
 
 interface Expired {
@@ -81,6 +85,7 @@ export class BackupWorker {
         report.step(phase);
         report.progress({ percent, bytesDone });
       },
+      isHeld: this.holdBack(report),
       timeoutMs: backupDeadlineMs,
       signal,
     });
@@ -93,6 +98,25 @@ export class BackupWorker {
       report.warn(`there was nothing to build on: a ${outcome.type} backup was made instead`);
     const { label } = outcome;
     return { kind: 'backup', label, type: outcome.type, ...(await this.expireAfter(engine, task)) };
+  }
+
+  /** Looked at once a second; how far the standby is behind, five times a minute. */
+  private holdBack(report: JobReport): (phase: BackupProgress['phase']) => Promise<boolean> {
+    const { place, clock } = this.options;
+    let hold: Hold = { isHeld: false, sinceMs: clock.monotonicMs() };
+    let lag = { bytes: null as number | null, atMs: Number.NEGATIVE_INFINITY };
+    return async (phase) => {
+      const nowMs = clock.monotonicMs();
+      if (nowMs - lag.atMs >= lagEveryMs) lag = { bytes: await server.lagBytesOf(place), atMs: nowMs };
+      const { impact } = this.options.config();
+      const seen = { load: loadPerProcessor(), lagBytes: lag.bytes };
+      const before = hold;
+      hold = nextHold(hold, impact, { ...seen, nowMs, isCopying: phase === 'copying' });
+      if (hold.isHeld) report.step(`held back: ${whyHeld(impact, seen) ?? 'for a moment longer'}`);
+      else if (before.isHeld) report.step(phase);
+      if (hold.isHeld && !before.isHeld) report.warn(`held back for a while: ${whyHeld(impact, seen)}`);
+      return hold.isHeld;
+    };
   }
 
   /** The backup is made whatever becomes of the old ones. */
@@ -187,6 +211,11 @@ export class BackupWorker {
     this.looking = { server, look, cancelTimer };
     return look;
   }
+}
+
+/** Of the last minute. */
+export function loadPerProcessor(): number {
+  return (loadavg()[0] ?? 0) / Math.max(1, cpus().length);
 }
 
 /** Copies that nobody has removed. */

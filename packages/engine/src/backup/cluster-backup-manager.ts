@@ -71,7 +71,7 @@ export class ClusterBackupManager {
 
   private async work(state: ClusterState, backup: BackupState, config: BackupConfig): Promise<void> {
     if (backup.job) await this.drive(state, config, backup.job);
-    else if (!state.failover) await this.beginDue(state, backup, config);
+    else if (!state.failover && !state.restoring) await this.beginDue(state, backup, config);
   }
 
   private async beginDue(state: ClusterState, backup: BackupState, config: BackupConfig): Promise<void> {

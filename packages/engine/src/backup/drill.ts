@@ -21,6 +21,8 @@ export interface ScratchLimits {
   clock?: Clock;
   onProgress(progress: BackupProgress): void;
   onStep(words: string): void;
+  /** When the files are there, and before they are recovered. */
+  beforeRecovery?(): Promise<void>;
 }
 
 const restoreDeadlineMs = 24 * 3_600_000;
@@ -64,6 +66,7 @@ export async function restoreToScratch(
     signal: request.signal,
   });
   const restoreMs = clock.monotonicMs() - begunMs;
+  await request.beforeRecovery?.();
   request.onStep('replaying WAL');
   const { server, recovered } = await ScratchServer.recover(place, {
     timeoutMs: restoreDeadlineMs,

@@ -49,6 +49,8 @@ export interface BackupRequest {
   fromStandby: boolean;
   processes: number;
   onProgress(progress: BackupProgress): void;
+  /** Asked about once a second: whether it is to stand still for now. Absent: it never does. */
+  isHeld?(phase: BackupProgress['phase']): Promise<boolean>;
   timeoutMs: number;
   signal: AbortSignal;
 }
@@ -175,4 +177,6 @@ export interface EnginePlace {
   workDir: string;
   stanza: string;
   osUser: OsUser | null;
+  /** How far backups and verifications give way to everything else. */
+  manners?: { nice: number; ioPriority: number | 'idle' };
 }

@@ -1,8 +1,7 @@
-import type { JobResult } from '../contract/backup.ts';
 import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { JobLook, JobOrder } from './job-order.ts';
+import type { JobLook } from './job-order.ts';
 
 /** What a piece of work reports while it runs. */
 export interface JobReport {
@@ -11,12 +10,18 @@ export interface JobReport {
   warn(words: string): void;
 }
 
-export type JobWork = (order: JobOrder, report: JobReport, signal: AbortSignal) => Promise<JobResult>;
+/** Which piece of work, and which attempt at it. */
+interface Order {
+  id: string;
+  attempt: number;
+}
 
-export interface JobRunnerOptions {
+type Look<Result> = Omit<JobLook, 'result'> & { result: Result | null };
+
+export interface JobRunnerOptions<OrderOf extends Order, Result> {
   logger: Logger;
   clock?: Clock;
-  work: JobWork;
+  work(order: OrderOf, report: JobReport, signal: AbortSignal): Promise<Result>;
 }
 
 /**
@@ -26,45 +31,45 @@ export interface JobRunnerOptions {
 export const unaskedMsMax = 45_000;
 const watchEveryMs = 1000;
 
-interface Running {
-  order: JobOrder;
-  look: JobLook;
+interface Running<OrderOf extends Order, Result> {
+  order: OrderOf;
+  look: Look<Result>;
   controller: AbortController;
   askedMs: number;
 }
 
 /** Carries out one order at a time on this node, and keeps what came of the last one. */
-export class JobRunner {
-  private readonly options: JobRunnerOptions;
+export class JobRunner<OrderOf extends Order, Result> {
+  private readonly options: JobRunnerOptions<OrderOf, Result>;
   private readonly clock: Clock;
-  private current: Running | null = null;
+  private current: Running<OrderOf, Result> | null = null;
   private stopWatch: Cancel = () => undefined;
 
-  constructor(options: JobRunnerOptions) {
+  constructor(options: JobRunnerOptions<OrderOf, Result>) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
   }
 
   /** Starting the same attempt twice changes nothing. */
-  start(order: JobOrder): { ok: true } | { ok: false; reason: string } {
+  start(order: OrderOf): { ok: true } | { ok: false; reason: string } {
     const { current } = this;
     const isSame = current?.order.id === order.id && current.order.attempt === order.attempt;
     if (isSame) return { ok: true };
     if (current?.look.state === 'running')
       return { ok: false, reason: `this node still works on ${current.order.id}` };
     const controller = new AbortController();
-    const look: JobLook = {
+    const look: Look<Result> = {
       ...{ state: 'running', detail: 'starting', percent: null, bytesDone: null, warnings: [], result: null },
       retry: false,
     };
-    const running: Running = { order, look, controller, askedMs: this.clock.monotonicMs() };
+    const running: Running<OrderOf, Result> = { order, look, controller, askedMs: this.clock.monotonicMs() };
     this.current = running;
     this.stopWatch = this.clock.every(watchEveryMs, () => this.watch(running));
     void this.run(running).finally(() => this.stopWatch());
     return { ok: true };
   }
 
-  look(id: string): JobLook {
+  look(id: string): Look<Result> {
     const { current } = this;
     if (current?.order.id !== id)
       return {
@@ -92,13 +97,13 @@ export class JobRunner {
     this.current?.controller.abort(new QuantaError('REFUSED', 'the daemon ends'));
   }
 
-  private watch(running: Running): void {
+  private watch(running: Running<OrderOf, Result>): void {
     const unaskedMs = this.clock.monotonicMs() - running.askedMs;
     if (unaskedMs <= unaskedMsMax) return;
     running.controller.abort(new QuantaError('REFUSED', 'no decider has asked about it any more'));
   }
 
-  private async run(running: Running): Promise<void> {
+  private async run(running: Running<OrderOf, Result>): Promise<void> {
     const { order, look, controller } = running;
     const report: JobReport = {
       step: (words) => {

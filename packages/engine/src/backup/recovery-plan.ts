@@ -1,5 +1,6 @@
 import type { DrillResult, RestorePoint } from '../contract/backup.ts';
 import type { RepositoryView, RestorableIntervalView } from '../contract/backup-view.ts';
+import type { WalPosition } from '../contract/cluster-state.ts';
 import type { RestorePlan, RestoreRefusal } from '../contract/restore.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
 import { parseLsn } from '../postgres/lsn.ts';
@@ -17,6 +18,8 @@ export interface RecoveryPlanInput {
   repository: Pick<RepositoryView, 'state' | 'backups' | 'intervals' | 'gaps'>;
   /** Null when only the repository is asked, which does not list them. */
   points: readonly RestorePoint[] | null;
+  /** Whether the cluster has given up what lies there, by a failover or a restore; absent: nobody knows. */
+  isGivenUp?(position: WalPosition): boolean;
   /** When the transaction of an `xid` target was committed, if the cluster still knows. */
   commitMs: number | null;
   nowMs: number;
@@ -156,8 +159,12 @@ function nameTarget(
     return refuse('unknown_point', `No restore point is named "${name}".`, nearest);
   }
   const lsn = parseLsn(point.lsn);
+  const isGivenUp = input.isGivenUp?.(point) ?? false;
   const interval = input.repository.intervals.findLast(
-    (each) => !each.isAbandoned && parseLsn(each.fromLsn) <= lsn && lsn <= parseLsn(each.toLsn),
+    (each) =>
+      (isGivenUp ? each.timeline === point.timeline : !each.isAbandoned) &&
+      parseLsn(each.fromLsn) <= lsn &&
+      lsn <= parseLsn(each.toLsn),
   );
   const backup = interval && newestBackup(input, interval, { lsn });
   if (!interval || !backup) {
@@ -171,7 +178,10 @@ function nameTarget(
         );
   }
   const recovery = { kind: 'name', name } as const;
-  return finish(input, { interval, backup, recovery, endLsn: point.lsn, endMs: point.atMs, warnings: [] });
+  const warnings = isGivenUp
+    ? [`"${name}" lies on timeline ${point.timeline}, which the cluster has given up since.`]
+    : [];
+  return finish(input, { interval, backup, recovery, endLsn: point.lsn, endMs: point.atMs, warnings });
 }
 
 function xidTarget(
@@ -330,7 +340,8 @@ function refuse(
   return { ok: false, refusal: { reason, message, nearest } };
 }
 
-function ageWords(ms: number): string {
+/** Roughly, for people. */
+export function ageWords(ms: number): string {
   const minutes = Math.round(ms / 60_000);
   if (minutes < 2) return `${Math.max(0, Math.round(ms / 1000))} seconds`;
   if (minutes < 120) return `${minutes} minutes`;

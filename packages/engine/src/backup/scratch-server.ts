@@ -22,6 +22,8 @@ export interface ScratchPlace {
   runDir: string;
   logFile: string;
   osUser: OsUser | null;
+  /** The one timeline that recovery follows, where more than its own are within reach. */
+  followTimeline?: number;
 }
 
 /** What a recovery led to, as the server itself says it. */
@@ -231,6 +233,7 @@ function commandLine(place: ScratchPlace): string[] {
     restart_after_crash: 'off',
     autovacuum: 'off',
     track_commit_timestamp: 'on',
+    ...(place.followTimeline ? { recovery_target_timeline: String(place.followTimeline) } : {}),
     max_logical_replication_workers: '0',
   };
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);

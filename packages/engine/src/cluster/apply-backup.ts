@@ -30,6 +30,8 @@ export function beginBackupJob(draft: Draft, { job, serves }: CommandOf<'begin-b
   if (!backup.config) return refused('this cluster has no backup repository');
   if (backup.job?.id === job.id) return { ok: true };
   if (backup.job) return refused(`${jobWords(backup.job)} runs already`);
+  // The backup that it restores must not be removed meanwhile.
+  if (draft.state.restoring) return refused('the cluster is being restored in place');
   for (const { scheduleId, slotMs } of serves) {
     if (slotMs <= (backup.servedMs[scheduleId] ?? 0)) return refused('that slot was served already');
   }

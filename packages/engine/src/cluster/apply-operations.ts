@@ -1,4 +1,5 @@
 import type { Operation } from '../contract/cluster-state.ts';
+import { restoreEnded } from './apply-restore.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 import { cancelEffect, whyNotRetried } from './operation-follow-up.ts';
@@ -71,6 +72,7 @@ export function endOperation(draft: Draft, command: CommandOf<'end-operation'>):
   state.pastOperations.push(operation);
   if (state.pastOperations.length > pastOperationsMax) state.pastOperations.shift();
   state.operation = null;
+  restoreEnded(draft, operation.id);
   noteEnd(draft, operation);
   return { ok: true };
 }

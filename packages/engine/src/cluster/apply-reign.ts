@@ -1,7 +1,10 @@
 import type { Failover, TimelineRecord } from '../contract/cluster-state.ts';
+import { allocateTimeline } from './allocate-timeline.ts';
+import { restoreOpened } from './apply-restore.ts';
 import { isWriteSafe, moveWithReign } from './apply-sync-set.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
+import { isBeingReplaced } from './restoring.ts';
 
 /** Commands about who may be primary (pure): epochs, grants and timelines. */
 
@@ -52,6 +55,7 @@ export function beginFailover(draft: Draft, command: CommandOf<'begin-failover'>
   const { state } = draft;
   if (state.failover?.id === command.id) return { ok: true };
   if (state.source) return refused(followsWords(state.source));
+  if (isBeingReplaced(state)) return refused('the cluster is being restored');
   if ((state.failover?.id ?? null) !== command.supersedes) return refused('another failover runs');
   if (state.reign.epoch !== command.fromEpoch) return refused(`the epoch is ${state.reign.epoch} by now`);
   const lastEpoch = Math.max(state.reign.epoch, state.failover?.epoch ?? 0);
@@ -156,6 +160,7 @@ export function recordTimeline(draft: Draft, command: CommandOf<'record-timeline
   if (record.status === 'recorded') return { ok: true };
   record.status = 'recorded';
   record.forkLsn = command.forkLsn;
+  restoreOpened(draft);
   const { failover } = state;
   if (failover?.epoch === command.epoch) {
     failover.steps.push(...command.steps, {
@@ -222,14 +227,4 @@ function recordPast(timelines: TimelineRecord[], history: CommandOf<'grant'>['hi
     if (!record || record.status === 'recorded') continue;
     Object.assign(record, { status: 'recorded', parentId: past.parentId, forkLsn: past.forkLsn });
   }
-}
-
-/** The grant allocates the timeline: two candidates can never open the same one (both would call it "the next"). */
-export function allocateTimeline(timelines: TimelineRecord[], parentId: number, epoch: number): number {
-  for (const timeline of timelines) {
-    if (timeline.status === 'allocated') timeline.status = 'abandoned';
-  }
-  const id = timelines.reduce((highest, timeline) => Math.max(highest, timeline.id), 0) + 1;
-  timelines.push({ id, parentId, forkLsn: null, epoch, status: 'allocated' });
-  return id;
 }

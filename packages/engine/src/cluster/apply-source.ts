@@ -1,5 +1,5 @@
 import type { Source } from '../contract/source.ts';
-import { allocateTimeline } from './apply-reign.ts';
+import { allocateTimeline } from './allocate-timeline.ts';
 import type { Command, CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 
@@ -15,7 +15,7 @@ const kinds = [
   'follow-again',
   'end-following',
 ] as const;
-type SourceCommand = CommandOf<(typeof kinds)[number]>;
+export type SourceCommand = CommandOf<(typeof kinds)[number]>;
 
 export function isAboutSource(command: Command): command is SourceCommand {
   return kinds.some((kind) => kind === command.kind);

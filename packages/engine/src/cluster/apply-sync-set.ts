@@ -3,6 +3,7 @@ import { syncSetAfterElection } from '../replication/quorum.ts';
 import { isGuaranteed, type SyncState, unconfirmedAfter, whyNotMove } from '../replication/transitions.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
+import { isBeingReplaced } from './restoring.ts';
 
 /** Commands about whom a commit waits for and who may elect (pure): each step of the sync set, checked once more here. */
 
@@ -75,6 +76,7 @@ function whyStale(draft: Draft, command: { epoch: number; expected: number }): s
   const { state } = draft;
   if (state.reign.epoch !== command.epoch) return `the epoch is ${state.reign.epoch} by now`;
   if (state.failover && state.failover.state !== 'REJOIN') return 'a failover runs';
+  if (isBeingReplaced(state)) return 'the cluster is being restored';
   const { move } = state.syncProgress;
   return move === command.expected ? null : `the sync set has moved on to number ${move}`;
 }

@@ -4,6 +4,8 @@ import { jobLookSchema, jobOrderSchema } from '../backup/job-order.ts';
 import { backupConfigSchema, pointNameSchema, restorePointSchema } from '../contract/backup.ts';
 import { backupNodeSchema, repositoryViewSchema } from '../contract/backup-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
+import { besideLookSchema, besideOrderSchema, inPlaceOutlookSchema } from '../contract/restore.ts';
+import { restoreTargetSchema } from '../contract/restore-target.ts';
 import { QuantaError } from '../shared/errors.ts';
 
 /** What daemons ask each other about backups; part of `peerMethods`. */
@@ -49,6 +51,16 @@ export const backupPeerMethods = {
     input: z.object({ ...cluster, name: pointNameSchema }),
     output: restorePointSchema.omit({ by: true }).extend({ hasLeft: z.boolean().default(false) }),
   },
+  /** To the primary: what a restore in place would take, and give up. */
+  'look-ahead': {
+    input: z.object({ ...cluster, target: restoreTargetSchema }),
+    output: inPlaceOutlookSchema,
+  },
+  /** To the primary: restore a moment beside the running data. */
+  'start-beside': { input: z.object({ ...cluster, order: besideOrderSchema }), output: refusableSchema },
+  /** Also what keeps it going. */
+  'look-beside': { input: z.object({ ...cluster, id: z.string() }), output: besideLookSchema },
+  'discard-beside': { input: z.object({ ...cluster, id: z.string() }), output: z.object({}) },
   'annotate-backup': {
     input: z.object({ ...cluster, label: z.string(), notes: z.record(z.string(), z.string()) }),
     output: z.object({}),
@@ -93,6 +105,13 @@ export function backupPeerHandlers(
     },
     'backup-repository': async ({ clusterId }) => host(clusterId).repository(),
     'create-restore-point': async ({ clusterId, name }) => host(clusterId).createRestorePoint(name),
+    'look-ahead': async ({ clusterId, target }) => host(clusterId).lookAhead(target),
+    'start-beside': async ({ clusterId, order }) => host(clusterId).beside.start(order),
+    'look-beside': async ({ clusterId, id }) => host(clusterId).beside.look(id),
+    'discard-beside': async ({ clusterId, id }) => {
+      await host(clusterId).beside.discard(id);
+      return {};
+    },
     'annotate-backup': async ({ clusterId, label, notes }) => {
       await host(clusterId).annotate(label, notes);
       return {};

@@ -11,6 +11,7 @@ import { dataMembers } from './membership.ts';
 import type { StepContext, StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
 import { configAfter } from './plan-backup.ts';
+import { setPoint } from './restore-point.ts';
 import { memberOf, submitOrRefuse } from './step-helpers.ts';
 
 export interface BackupStepResources {
@@ -22,13 +23,16 @@ export interface BackupStepResources {
 }
 
 const askDeadlineMs = 15_000;
-const pointDeadlineMs = 45_000;
 const repositoryDeadlineMs = 180_000;
 const setUpDeadlineMs = 30_000;
 const closeDeadlineMs = 120_000;
 
 /** The steps of operations about backups, in the order of `backupOperationSteps`. */
-export class BackupSteps {
+export function backupHandlers(resources: BackupStepResources): Record<BackupRequest['kind'], StepHandler[]> {
+  return new BackupSteps(resources).handlers();
+}
+
+class BackupSteps {
   private readonly resources: BackupStepResources;
   private readonly clock: Clock;
 
@@ -165,22 +169,8 @@ export class BackupSteps {
     return `${node.name} has closed it`;
   };
 
-  private createRestorePoint: StepHandler = async (context) => {
-    const state = context.state();
-    const name = String(context.operation.params.name);
-    const known = state.backup?.points.find((point) => point.name === name);
-    if (known) return `at ${known.lsn} of timeline ${known.timeline}`;
-    const written = await this.resources.peers.call(this.primary(context), 'create-restore-point', {
-      input: { clusterId: state.clusterId, name },
-      deadlineMs: pointDeadlineMs,
-    });
-    const { hasLeft, ...point } = written;
-    const by = context.operation.requestedBy;
-    await submitOrRefuse(this.resources.commander, { kind: 'note-restore-point', point: { ...point, by } });
-    const words = `at ${point.lsn} of timeline ${point.timeline}`;
-    if (!state.backup?.config) return `${words}; nothing is archived`;
-    return `${words}, ${hasLeft ? 'in the repository' : 'not in the repository yet'}`;
-  };
+  private createRestorePoint: StepHandler = async (context) =>
+    (await setPoint(this.resources, context, String(context.operation.params.name))).words;
 
   private holdBackup: StepHandler = async (context) => {
     const hasNote = await this.annotate(context, holdNote);

@@ -18,6 +18,7 @@ import { routerChangesSchema } from '../contract/router-settings.ts';
 import { scheduledSchema } from '../contract/schedule.ts';
 import { sourceMemberSchema, sourceSchema } from '../contract/source.ts';
 import { backupCommandSchemas } from './backup-commands.ts';
+import { restoreCommandSchemas } from './restore-commands.ts';
 
 /**
  * The commands of the Raft log: the only way ClusterState changes. Each names what it expects to find (an epoch, a
@@ -203,6 +204,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     ),
   }),
   ...backupCommandSchemas,
+  ...restoreCommandSchemas,
 ]);
 
 export type Command = z.infer<typeof commandSchema>;

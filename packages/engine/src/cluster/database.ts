@@ -1,6 +1,7 @@
 import type { TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { CopyProgress } from '../postgres/copy-progress.ts';
+import type { DataSwap } from '../postgres/data-swap.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
 import type { AgreedSettings } from '../postgres/settings.ts';
 import type { TornRecord } from '../postgres/torn-record.ts';
@@ -130,6 +131,8 @@ export interface Database {
   readonly followers: Pick<FollowerSlots, 'keep' | 'drop'> | null;
   /** What a failover left of a record that was on its way; null where there are none. */
   readonly torn: Pick<TornRecord, 'reachesOver' | 'erase'> | null;
+  /** A restored copy in the place of the data, and back; null where there are no directories. */
+  readonly swap: Pick<DataSwap, 'pending' | 'putInPlace' | 'takeBack' | 'finish'> | null;
   ensureSlots(nodes: string[]): Promise<void>;
   dropSlotsExcept(nodes: string[]): Promise<void>;
   /** Of a primary: whether the WAL after that position is still there for a standby to stream. */

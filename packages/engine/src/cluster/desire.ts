@@ -1,5 +1,6 @@
 import type { Addresses, ClusterState } from '../contract/cluster-state.ts';
 import type { Source } from '../contract/source.ts';
+import { isBeingReplaced } from './restoring.ts';
 
 /** Whose WAL a standby receives: a member, or in a standby cluster's leader the primary of the source. */
 export interface Upstream {
@@ -27,6 +28,8 @@ export type Desire =
       isOpen: boolean;
       source?: { clusterId: string; follower: string };
     }
+  /** Put the restored copy in the place of the data: nobody is primary, and nobody else acts. */
+  | { kind: 'place'; id: string }
   /** Be primary of `epoch` on `timeline`; `isRecorded` means that this reign was opened before. */
   | { kind: 'lead'; epoch: number; timeline: number; isRecorded: boolean };
 
@@ -45,6 +48,11 @@ export function desireOf(state: ClusterState | null, self: string, sealedEpoch: 
   if (reign.epoch === 0 && state.adopted) return nothing('its server is being taken over');
   if (reign.epoch === 0 || reign.primary === null)
     return { kind: 'hold', why: 'no reign has been granted yet' };
+  const { restoring } = state;
+  if (restoring && isBeingReplaced(state)) {
+    if (restoring.node !== self) return { kind: 'hold', why: 'the cluster is being restored' };
+    if (restoring.phase === 'placing') return { kind: 'place', id: restoring.id };
+  }
   if (reign.epoch < sealedEpoch) {
     return { kind: 'hold', why: `sealed for epoch ${sealedEpoch}, whose primary is not known yet` };
   }

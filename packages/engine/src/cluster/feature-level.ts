@@ -14,16 +14,20 @@ import type { Command } from './commands.ts';
  * Level 4: hosts that only route; settings of the routers; standbys cascade, or are delayed; a cluster can follow
  * another one.
  * Level 5: notes on backups; more drills and verifications are remembered; roles and databases have a durability of
- * their own; reads of routers are split by user, by database and by the suffix of its name.
+ * their own; reads of routers are split by user, by database and by the suffix of its name; a cluster can be
+ * restored in place; how gently a backup works can be set.
  */
 export const featureLevel = 5;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
   switch (command.kind) {
+    case 'set-backup': {
+      const { nice, ioPriority } = command.config.impact;
+      return nice === undefined && ioPriority === undefined ? 2 : 5;
+    }
     case 'raise-level':
     case 'cancel-operation':
-    case 'set-backup':
     case 'begin-backup-job':
     case 'assign-backup-job':
     case 'delay-backup-job':
@@ -42,12 +46,18 @@ function levelOf(command: Command): number {
     case 'follow-again':
     case 'end-following':
       return 4;
+    case 'begin-restore':
+    case 'restore-ready':
+    case 'place-restore':
+    case 'open-restore':
+      return 5;
     case 'set-node':
       return levelOfChange(command.change);
     case 'add-member':
       return command.member.kind === 'router' ? 4 : 1;
     case 'begin-operation':
-      if (['note-backup', 'set-own-durability'].includes(command.operation.kind)) return 5;
+      if (['note-backup', 'restore-in-place', 'set-own-durability'].includes(command.operation.kind))
+        return 5;
       if (command.operation.kind === 'set-router') return levelOfRouter(command.operation.params);
       if (['create-standby-cluster', 'promote-cluster'].includes(command.operation.kind)) return 4;
       return command.operation.retryOf === undefined ? 1 : 2;

@@ -88,14 +88,15 @@ export class Leader {
     await this.waitForStandbys(signal);
     await this.waitForLease(desire, signal);
     step('PROMOTE', `PostgreSQL is promoted to timeline ${desire.timeline}.`);
-    const { timelines } = await this.stateNow(desire);
-    const parent = timelines.find(({ id }) => id === desire.timeline)?.parentId ?? null;
+    const state = await this.stateNow(desire);
+    const parent = state.timelines.find(({ id }) => id === desire.timeline)?.parentId ?? null;
     if (database.mirror) await database.mirror.logical.dropUnready(parent);
     const { forkLsn } = await database.promote({
       timeline: desire.timeline,
       deadlineMs: timing.promoteDeadlineMs,
     });
-    await database.setClients('open');
+    // A restored reign may be taken back until it is recorded: nobody writes into it before.
+    if (!state.restoring) await database.setClients('open');
     step('RECORD_TIMELINE', `Timeline ${desire.timeline} begins at ${forkLsn}.`);
     this.promoted = { epoch: desire.epoch, timeline: desire.timeline, forkLsn, steps };
     await this.record(desire);

@@ -1,16 +1,18 @@
 import type { SealVote, WalPosition } from '../contract/cluster-state.ts';
 import { holdsNoData, isBeingCopied, restartable } from '../failover/decide.ts';
 import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
-import { messageOf } from '../shared/errors.ts';
+import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
 import { configurationMark } from './configuration.ts';
 import { type Desire, desireOf } from './desire.ts';
 import { Follower } from './follower.ts';
 import { Leader } from './leader.ts';
+import { swapVerdict } from './restoring.ts';
 import { applyDelayFor } from './standby-kind.ts';
 
 const tickMs = 100;
 const retryMs = 1000;
+const commandDeadlineMs = 10_000;
 
 /**
  * Makes this host's PostgreSQL do what ClusterState asks of it: one level-triggered loop that compares, takes the next
@@ -175,6 +177,7 @@ export class NodeAgent {
     if (this.stopped || this.paused) return;
     const desire = this.desire();
     try {
+      if (!(await this.settleSwap())) return;
       await this.act(desire, signal);
       this.retryAtMs = 0;
     } catch (error) {
@@ -190,7 +193,7 @@ export class NodeAgent {
 
   private async act(desire: Desire, signal: AbortSignal): Promise<void> {
     if (desire.kind !== 'lead') this.options.lease.release();
-    if (desire.kind !== 'nothing') await this.applyConfiguration();
+    if (desire.kind !== 'nothing' && desire.kind !== 'place') await this.applyConfiguration();
     switch (desire.kind) {
       case 'nothing':
         this.activity = { state: desire.shownAs, detail: desire.why };
@@ -198,10 +201,50 @@ export class NodeAgent {
       case 'hold':
         await this.follower.hold(desire.why);
         return this.leader.serveReads(signal);
+      case 'place':
+        return this.place(desire.id);
       case 'follow':
         return this.follower.follow(desire, signal);
       case 'lead':
         return this.leader.lead(desire, signal);
+    }
+  }
+
+  /** Of a restore in place: no lease is renewed for the reign that ends here, and no other node acts until this one has said so. */
+  private async place(id: string): Promise<void> {
+    const { database, commander } = this.options;
+    if (!database.swap) throw new QuantaError('REFUSED', 'there is no data directory here');
+    this.activity = { state: 'stopped', detail: 'the restored data takes the place of the former' };
+    await database.stopFast(stopFastDeadlineMs);
+    this.follower.sealed();
+    await database.swap.putInPlace(id);
+    const opened = await commander.submit({ kind: 'open-restore', id }, commandDeadlineMs);
+    if (!opened.ok) throw new QuantaError('REFUSED', `the restored reign was not begun: ${opened.reason}`);
+  }
+
+  /** Which of two data directories counts is settled before anything is done with either. @returns whether to go on */
+  private async settleSwap(): Promise<boolean> {
+    const { database } = this.options;
+    const id = (await database.swap?.pending()) ?? null;
+    if (!database.swap || id === null) return true;
+    switch (swapVerdict(this.options.state(), id)) {
+      case 'stay':
+        return true;
+      case 'finish':
+        await database.swap.finish();
+        return true;
+      case 'take-back':
+        this.options.lease.release();
+        await database.stopFast(stopFastDeadlineMs);
+        this.follower.sealed();
+        await database.swap.takeBack(id);
+        return true;
+      case 'wait':
+        this.activity = {
+          state: 'waiting',
+          detail: 'what became of the restore in place is not known here yet',
+        };
+        return false;
     }
   }
 
@@ -238,6 +281,10 @@ export class NodeAgent {
     };
   }
 
+  private async isSettled(): Promise<boolean> {
+    return ((await this.options.database.swap?.pending()) ?? null) === null;
+  }
+
   /** Without data it cannot be promoted, but it knows that it has acknowledged nothing beyond where its WAL ended. */
   private async voteFromMemory(why: string): Promise<SealVote> {
     const { self, lastPosition } = this.options;
@@ -250,6 +297,9 @@ export class NodeAgent {
   private async sealedVote(patienceMs?: number): Promise<SealVote> {
     const { self, database, lease } = this.options;
     lease.release();
+    // Of data that does not count nobody may learn where it ends.
+    if (!(await this.settleSwap()) || !(await this.isSettled()))
+      return refuse(self, 'a restore is being settled');
     if (!(await database.isInitialised())) return this.voteFromMemory(holdsNoData);
     if (await database.isPrimary()) await database.kill('sealed for a newer epoch');
     const isRunning = await database.isRunning();

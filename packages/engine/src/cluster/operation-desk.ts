@@ -3,6 +3,7 @@ import type { BackupHost } from '../backup/backup-host.ts';
 import type { RepositorySecrets } from '../contract/backup.ts';
 import {
   type Addresses,
+  type ClusterState,
   durabilitySchema,
   type HostKind,
   type Member,
@@ -14,7 +15,8 @@ import type {
   OperationRequest,
   OperationStart,
 } from '../contract/operations.ts';
-import type { RestoreClusterRequest } from '../contract/restore.ts';
+import type { InPlaceOutlook, RestoreClusterRequest } from '../contract/restore.ts';
+import type { RestoreTarget } from '../contract/restore-target.ts';
 import type { Scheduled } from '../contract/schedule.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import type { Adopter } from '../postgres/adopt/adopter.ts';
@@ -59,6 +61,7 @@ export interface OperationDeskOptions {
 const commandDeadlineMs = 5000;
 const forwardDeadlineMs = 10_000;
 const leaderWaitMs = 3000;
+const lookAheadDeadlineMs = 60_000;
 const planAgain = { hint: 'Ask for the plan again and confirm it.' };
 
 /** Where requests of people and scripts arrive: plan, check, and put into the log for the decider to run. */
@@ -80,7 +83,8 @@ export class OperationDesk {
     const revision = request.kind === 'cancel-operation' ? 0 : (input.state?.revision ?? 0);
     const body = planOf(input, request);
     // How far it is behind changes while the plan is read; what speaks against it is looked at again as it begins.
-    const judged = request.kind === 'promote-cluster' ? { refusal: body.refusal } : body;
+    const isMoving = request.kind === 'promote-cluster' || request.kind === 'restore-in-place';
+    const judged = isMoving ? { refusal: body.refusal } : body;
     const canonical = JSON.stringify({ request: withoutSecrets(request), body: judged, revision });
     const hash = createHash('sha256').update(canonical).digest('hex');
     const expiresAtMs = this.options.clock.wallMs() + planLifetimeMs;
@@ -107,6 +111,8 @@ export class OperationDesk {
     if (plan.hash !== start.planHash) {
       throw new QuantaError('REFUSED', 'the cluster has changed since the plan was made', planAgain);
     }
+    if (request.kind === 'restore-in-place' && request.confirm === null)
+      throw new QuantaError('REFUSED', 'a restore in place is confirmed by the name of the cluster');
     if (request.kind === 'cancel-operation') return this.cancel(start.requestedBy);
     if (request.kind === 'configure-backup') this.backupSecrets = request.secrets;
     const operation =
@@ -133,6 +139,8 @@ export class OperationDesk {
       return { ...input, adoption: await orWhy(adopter.find()) };
     if ((request.kind === 'add-node' || request.kind === 'replace-node') && request.host.kind === 'data')
       return { ...input, preflight: await orWhy(monitor.preflight(request.host)) };
+    if (request.kind === 'restore-in-place')
+      return { ...input, inPlace: await orWhy(this.lookAhead(input.state, request.target)) };
     if (request.kind === 'create-standby-cluster') {
       const found = await orWhy(this.inspectSource(request));
       return 'refusal' in found ? { ...input, preflight: found } : { ...input, ...found };
@@ -141,6 +149,13 @@ export class OperationDesk {
     if (request.kind === 'promote-cluster' && source)
       return { ...input, sourceView: await this.options.look.now(source) };
     return input;
+  }
+
+  private lookAhead(state: ClusterState | null, target: RestoreTarget): Promise<InPlaceOutlook> {
+    const primary = state?.members[state.reign.primary ?? ''];
+    if (!state || !primary) throw new QuantaError('REFUSED', 'there is no primary right now');
+    const input = { clusterId: state.clusterId, target };
+    return this.options.peers.call(primary, 'look-ahead', { input, deadlineMs: lookAheadDeadlineMs });
   }
 
   /** @throws QuantaError when the source, or its primary, does not answer */

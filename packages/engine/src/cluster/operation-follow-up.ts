@@ -63,6 +63,14 @@ const cancelEffects: Record<OperationKind, readonly (string | null)[]> = {
   'schedule-operation': [],
   'unschedule-operation': [],
   'restore-cluster': [],
+  'restore-in-place': [
+    'nothing was changed yet',
+    'the copy is removed; the cluster goes on as it is',
+    'the copy is removed; the cluster goes on as it is',
+    null,
+    null,
+    'the standbys go on coming back by themselves; they are only waited for no longer',
+  ],
   'create-standby-cluster': [],
   'promote-cluster': ['nothing was changed yet', 'the source is followed again'],
 };
@@ -78,6 +86,9 @@ export function whyNotRetried(state: ClusterState, id: string): string | null {
   const past = state.pastOperations.find((operation) => operation.id === id);
   if (!past) return `there is no past operation ${id}`;
   if (past.state !== 'failed') return `${past.kind} is ${past.state}: there is nothing to go on with`;
+  const isTakenBack = past.steps.some(({ name, state: now }) => name === 'Open for writes' && now !== 'done');
+  if (past.kind === 'restore-in-place' && isTakenBack)
+    return 'its copy was removed, and the cluster goes on with what it held before: plan it anew';
   const newest = state.pastOperations.at(-1);
   return newest?.id === id ? null : `${newest?.kind} came after it: plan ${past.kind} anew`;
 }

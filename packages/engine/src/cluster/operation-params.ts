@@ -72,6 +72,8 @@ export function operationParams(
       return { ...request.durability };
     case 'restore-cluster':
       return restoreParams(request);
+    case 'restore-in-place':
+      return { target: JSON.stringify(request.target), insist: request.insist };
     case 'create-standby-cluster':
       return { cluster: request.cluster, source: placeWords(request.source) };
     case 'promote-cluster':
@@ -87,11 +89,7 @@ export function operationParams(
     case 'create-restore-point':
       return { name: request.name };
     case 'schedule-operation':
-      return {
-        atMs: request.atMs,
-        withinMinutes: request.withinMinutes,
-        request: JSON.stringify(request.request),
-      };
+      return scheduleParams(request);
     case 'unschedule-operation':
       return { id: request.id };
     case 'hold-backup':
@@ -103,6 +101,14 @@ export function operationParams(
 function restoreParams({ cluster, source, target }: RestoreClusterRequest): Operation['params'] {
   const { stanza, repository } = source;
   return { cluster, stanza, path: repository.path, target: JSON.stringify(target) };
+}
+
+function scheduleParams({
+  atMs,
+  withinMinutes,
+  request,
+}: Extract<FreshRequest, { kind: 'schedule-operation' }>): Operation['params'] {
+  return { atMs, withinMinutes, request: JSON.stringify(request) };
 }
 
 function hostParams({

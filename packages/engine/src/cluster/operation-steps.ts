@@ -83,6 +83,15 @@ export const operationSteps = {
   'schedule-operation': ['Write it down'],
   'unschedule-operation': ['Take it back'],
   'restore-cluster': ['Restore the data', 'Grant the first reign', 'Open for writes'],
+  'restore-in-place': [
+    'Check the way there and back',
+    'Restore beside the running data',
+    'Set a restore point',
+    'Put the restored data in place',
+    'Open for writes',
+    'Rebuild the standbys',
+    'Back up what was restored',
+  ],
   'create-standby-cluster': ['Check the source', 'Clone the data'],
   'promote-cluster': [
     'Check the source',

@@ -12,10 +12,11 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { NewId } from '../shared/random.ts';
-import { BackupSteps } from './backup-steps.ts';
+import { backupHandlers } from './backup-steps.ts';
 import { untilCloned } from './clone-wait.ts';
 import type { Commander } from './commander.ts';
 import type { Database } from './database.ts';
+import { inPlaceHandlers } from './in-place-steps.ts';
 import type { NodeAgent } from './node-agent.ts';
 import { nodeChangeWords } from './node-change.ts';
 import { hostOf, nodeOf } from './operation-params.ts';
@@ -71,6 +72,7 @@ export function operationHandlers(
   const restarts = new RestartSteps(resources);
   const upgrades = new UpgradeSteps({ ...resources, restarts });
   const { undo: followAgain, ...standby } = standbyHandlers(resources, steps.waitUntilOpen);
+  const inPlace = inPlaceHandlers(resources);
   const leaving = [steps.stopThere, steps.leaveRaft, steps.forget];
   const joining = [
     steps.checkHost,
@@ -111,14 +113,18 @@ export function operationHandlers(
     'reinitialise-node': [restarts.giveUpData, restarts.waitForCopy],
     'set-parameters': [restarts.checkParameters, restarts.changeParameters, restarts.tellNodes],
     'restore-cluster': [steps.restoreData, steps.grantFirst, steps.waitUntilOpen],
+    'restore-in-place': inPlace.handlers,
     ...standby,
-    ...new BackupSteps(resources).handlers(),
+    ...backupHandlers(resources),
     'schedule-operation': [writeDown(resources)],
     'unschedule-operation': [takeBack(resources)],
   };
   const undoAdding = [leaveSyncSet(resources), steps.takeOut, ...leaving].map(ofNewNode);
-  const undo = { 'add-node': undoAdding, 'replace-node': undoAdding, 'promote-cluster': followAgain };
-  return { handlers, undo };
+  const undo = { 'add-node': undoAdding, 'replace-node': undoAdding };
+  return {
+    handlers,
+    undo: { ...undo, 'promote-cluster': followAgain, 'restore-in-place': inPlace.undo },
+  };
 }
 
 /** The same step, about the host that was to join. */

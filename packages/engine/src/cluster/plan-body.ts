@@ -1,6 +1,7 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { OperationPlan } from '../contract/operations.ts';
+import type { InPlaceOutlook } from '../contract/restore.ts';
 import type { Findings } from '../postgres/adopt/findings.ts';
 import { isInSyncSet } from '../replication/sync-target.ts';
 import type { Preflight } from './preflight.ts';
@@ -20,6 +21,8 @@ export interface PlanInput {
   adoption?: Findings | { refusal: string };
   /** Of the host that is to hold data, or why nothing could be found out about it. */
   preflight?: Preflight | { refusal: string };
+  /** Of the primary of a cluster that is to be restored in place, or why it does not say. */
+  inPlace?: InPlaceOutlook | { refusal: string };
   /** Of the cluster that is, or is to be, followed; null: nobody there answers. */
   sourceView?: SourceView | null;
 }

@@ -8,6 +8,7 @@ import { operationSteps } from './operation-steps.ts';
 import { planOwnDurability } from './own-durability.ts';
 import { planBackup, restoreWords } from './plan-backup.ts';
 import { maintenanceWarnings, type PlanBody, type PlanInput } from './plan-body.ts';
+import { planRestoreInPlace } from './plan-in-place.ts';
 import { planAdd, planAdoption, planRemove, planReplace, whyWritesWouldStop } from './plan-members.ts';
 import {
   planDaemons,
@@ -61,6 +62,8 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
       return planBeginning(input, base, request);
     case 'adopt-server':
       return planAdoption(input, base, request.cluster);
+    case 'restore-in-place':
+      return planRestoreInPlace(input, base, request);
     case 'create-standby-cluster':
       return planFollow(input, base, request);
     case 'promote-cluster':

@@ -1,6 +1,7 @@
 import type { TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
 import { CancelledWaits } from '../postgres/cancelled-waits.ts';
 import { setAsideDataDirectory, writeMarker } from '../postgres/data-directory.ts';
+import { DataSwap } from '../postgres/data-swap.ts';
 import { freeReplay } from '../postgres/free-replay.ts';
 import { pastOf, readHistories, strayTimelines } from '../postgres/history-files.ts';
 import { filesOf, slotNameOf, type Upstream } from '../postgres/layout.ts';
@@ -51,6 +52,7 @@ export class PostgresDatabase implements Database {
   readonly mirror: SlotMirror;
   readonly followers: FollowerSlots;
   readonly torn: TornRecord;
+  readonly swap: DataSwap;
   private readonly timer: NodeJS.Timeout;
   private lag = new LagRing();
   private readonly memory = new StandbyMemory();
@@ -67,10 +69,10 @@ export class PostgresDatabase implements Database {
     this.options = options;
     this.clock = options.clock ?? systemClock;
     this.supervisor = new PostgresSupervisor(supervised);
-    const files = stateDirectory(options.stateDir);
-    this.mirror = new SlotMirror(options, this.supervisor, files);
+    this.mirror = new SlotMirror(options, this.supervisor, stateDirectory(options.stateDir));
     this.followers = new FollowerSlots(this.supervisor.pool, (name) => this.memory.leave(name));
     this.torn = new TornRecord(options);
+    this.swap = new DataSwap(options);
     this.cancelled = new CancelledWaits(filesOf(supervised).logFile);
     this.rewindSource = new RewindSource(supervised, options.logger);
     options.host.onExit(() => {
@@ -352,10 +354,8 @@ export class PostgresDatabase implements Database {
   private async sampleNow(): Promise<ServerSample> {
     const sampled = await this.supervisor.sample();
     if (sampled.ok) return sampled.sample;
-    throw new QuantaError(
-      'POSTGRES_FAILED',
-      `PostgreSQL does not answer (${sampled.reason}): ${sampled.detail}`,
-    );
+    const { reason, detail } = sampled;
+    throw new QuantaError('POSTGRES_FAILED', `PostgreSQL does not answer (${reason}): ${detail}`);
   }
 
   private observe(): Promise<void> {

@@ -9,6 +9,7 @@ import { configurationMark } from './configuration.ts';
 import { dataMembers } from './membership.ts';
 import type { StepContext, StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
+import { pointBefore } from './restore-point.ts';
 import { memberOf, submitOrRefuse } from './step-helpers.ts';
 
 export interface RestartResources {
@@ -51,6 +52,7 @@ export class RestartSteps {
 
   /** One after the other, each only when the one before streams again. Restarting one twice, after a crash, does no harm. */
   restartStandbys: StepHandler = async (context) => {
+    const point = await pointBefore(this.resources, context);
     const done: string[] = [];
     for (const member of this.standbys(context)) {
       await context.progress([...done, `${member.name} restarts`].join('; '));
@@ -58,7 +60,7 @@ export class RestartSteps {
       await this.untilStreaming(context, member);
       done.push(`${member.name} restarted`);
     }
-    return done.join('; ') || 'there is no standby';
+    return `${done.join('; ') || 'there is no standby'}${point}`;
   };
 
   /** The switchover has stopped it; it comes back as a standby, with the settings of today. */
@@ -103,11 +105,12 @@ export class RestartSteps {
   };
 
   changeParameters: StepHandler = async (context) => {
+    const point = await pointBefore(this.resources, context);
     await submitOrRefuse(this.resources.commander, {
       kind: 'set-parameters',
       parameters: changesOf(context),
     });
-    return 'agreed';
+    return `agreed${point}`;
   };
 
   tellNodes: StepHandler = async (context) => {

@@ -6,6 +6,7 @@ import * as backups from './apply-backup.ts';
 import * as members from './apply-membership.ts';
 import * as operations from './apply-operations.ts';
 import * as reigns from './apply-reign.ts';
+import * as restores from './apply-restore.ts';
 import * as sources from './apply-source.ts';
 import * as syncSets from './apply-sync-set.ts';
 import type { Command, CommandOf, CommandResult } from './commands.ts';
@@ -43,6 +44,13 @@ export function apply(state: ClusterState | null, command: Command, atMs: number
 
 function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): CommandResult {
   if (sources.isAboutSource(command)) return sources.applySource(draft, command);
+  if (restores.isAboutRestore(command)) return restores.applyRestore(draft, command);
+  return dispatchUsual(draft, command);
+}
+
+type UsualCommand = Exclude<Command, { kind: 'create' } | sources.SourceCommand | restores.RestoreCommand>;
+
+function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
   switch (command.kind) {
     case 'identify':
       return members.identify(draft, command);

@@ -21,7 +21,10 @@ export function isOpen(state: ClusterState): boolean {
     (timeline) => timeline.id === state.reign.timeline && timeline.status === 'recorded',
   );
   return (
-    state.reign.epoch > 0 && isRecorded && (state.failover === null || state.failover.state === 'REJOIN')
+    state.reign.epoch > 0 &&
+    isRecorded &&
+    state.restoring?.phase !== 'placing' &&
+    (state.failover === null || state.failover.state === 'REJOIN')
   );
 }
 

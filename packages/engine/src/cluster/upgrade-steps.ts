@@ -5,6 +5,7 @@ import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
+import type { Commander } from './commander.ts';
 import { featureLevel } from './feature-level.ts';
 import { dataMembers } from './membership.ts';
 import { HandedOver, type StepContext, type StepHandler } from './operation-runner.ts';
@@ -12,10 +13,12 @@ import type { Peers } from './peer-protocol.ts';
 import { compareVersions } from './preflight.ts';
 import type { RaftMembership } from './raft-membership.ts';
 import type { RestartSteps } from './restart-steps.ts';
+import { pointBefore } from './restore-point.ts';
 import { memberOf } from './step-helpers.ts';
 
 export interface UpgradeResources {
   self: string;
+  commander: Commander;
   peers: Peers;
   monitor: ClusterMonitor;
   raft: RaftMembership;
@@ -57,7 +60,7 @@ export class UpgradeSteps {
       });
     }
     await this.refuseOlder(context, version);
-    return `PostgreSQL ${version} on every node`;
+    return `PostgreSQL ${version} on every node${await pointBefore(this.resources, context)}`;
   };
 
   /** Each only when the one before streams again; the primary gets them too, for when the switchover starts it anew. */

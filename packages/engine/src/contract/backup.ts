@@ -84,13 +84,17 @@ export type BackupRetention = z.infer<typeof retentionSchema>;
 export const backupImpactSchema = z.object({
   processes: z.number().int().min(1).max(64).default(1),
   compression: z.enum(['zst', 'lz4', 'gz', 'none']).default('zst'),
-  /** No backup begins on a standby that is further behind. */
+  /** Of its processes; absent: 10. Since level 5. */
+  nice: z.number().int().min(0).max(19).optional(),
+  /** Of its reads and writes, 7 the last in turn; `idle`: only when nobody else wants the disk. Absent: 7. Since level 5. */
+  ioPriority: z.union([z.number().int().min(0).max(7), z.literal('idle')]).optional(),
+  /** No backup begins on a standby that is further behind, and one that runs there is held back. */
   lagBytesMax: z
     .number()
     .int()
     .min(0)
     .default(256 * 1024 * 1024),
-  /** Nor on a node with more load per processor; null: load only decides between nodes. */
+  /** The same with more load per processor; null: load only decides between nodes. */
   loadMax: z.number().min(0.1).max(1000).nullable().default(null),
   source: z.enum(['prefer-standby', 'standby-only', 'primary']).default('prefer-standby'),
 });

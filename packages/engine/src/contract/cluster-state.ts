@@ -261,6 +261,7 @@ export const operationKindSchema = z.enum([
   ...backupOperationKinds,
   ...scheduleOperationKinds,
   'restore-cluster',
+  'restore-in-place',
   'create-standby-cluster',
   'promote-cluster',
 ]);
@@ -303,6 +304,39 @@ export const clusterEventSchema = z.object({
 });
 export type ClusterEvent = z.infer<typeof clusterEventSchema>;
 
+/** A cluster that goes back to a moment of before, where it runs. */
+export const restoringSchema = z.object({
+  /** Of the operation: it ends with that. */
+  id: z.string(),
+  node: nodeNameSchema,
+  /**
+   * `preparing`: the moment is restored beside the running data. `ready`: it waits there. `placing`: nobody is primary, and the
+   * node alone acts: it puts the copy in the place of its data. `opening`: the new reign is granted, and not open yet.
+   */
+  phase: z.enum(['preparing', 'ready', 'placing', 'opening']),
+  /** Kept free for the copy, which has to open a timeline of its own. */
+  timeline: z.number().int().min(1),
+  /** Of the reign that begins with the copy. */
+  epoch: z.number().int().min(1).nullable(),
+  history: z
+    .array(z.object({ timeline: z.number().int(), parentId: z.number().int(), forkLsn: lsnSchema }))
+    .max(1000),
+  words: z.string().max(500),
+  /** What stands again when it comes to nothing. */
+  before: z
+    .object({ timeline: z.number().int(), syncSet: syncSetSchema, unconfirmed: z.array(syncSettingSchema) })
+    .nullable(),
+});
+export type Restoring = z.infer<typeof restoringSchema>;
+
+export const pastRestoreSchema = z.object({
+  id: z.string(),
+  node: nodeNameSchema,
+  outcome: z.enum(['restored', 'abandoned']),
+  atMs: z.number(),
+  words: z.string().max(500),
+});
+
 export const clusterStateSchema = z.object({
   /** Of this shape; a daemon refuses a snapshot that is newer than it knows. */
   version: z.literal(1),
@@ -336,6 +370,10 @@ export const clusterStateSchema = z.object({
   hba: z.array(z.string().max(500)),
   /** Absent until backups were configured. */
   backup: backupStateSchema.optional(),
+  /** Since level 5. */
+  restoring: restoringSchema.optional(),
+  /** Whose copies were put in place or taken back: what a node that was away goes by. Since level 5. */
+  pastRestores: z.array(pastRestoreSchema).optional(),
   failover: failoverSchema.nullable(),
   pastFailovers: z.array(failoverSchema),
   operation: operationSchema.nullable(),

@@ -9,7 +9,7 @@ import {
   zoneSchema,
 } from './cluster-state.ts';
 import { ownDurabilityChangeSchema } from './own-durability.ts';
-import { restoreClusterSchema } from './restore.ts';
+import { restoreClusterSchema, restoreInPlaceSchema } from './restore.ts';
 import { routerChangesSchema } from './router-settings.ts';
 import {
   restartDaemonsSchema,
@@ -99,6 +99,7 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   ...backupRequestSchemas,
   ...scheduleRequestSchemas,
   restoreClusterSchema,
+  restoreInPlaceSchema,
   /** The host becomes the first node of a new cluster that follows another one, as a copy of it. */
   z.object({
     kind: z.literal('create-standby-cluster'),

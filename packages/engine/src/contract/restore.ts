@@ -78,6 +78,62 @@ export const restoreClusterSchema = z.object({
 });
 export type RestoreClusterRequest = z.infer<typeof restoreClusterSchema>;
 
+/** To a cluster: go back to a moment, where it runs. */
+export const restoreInPlaceSchema = z.object({
+  kind: z.literal('restore-in-place'),
+  target: restoreTargetSchema,
+  /** The cluster's name, as whoever confirms it has typed it. Null: the plan is only looked at. */
+  confirm: z.string().max(100).nullable().default(null),
+  /** Although what is given up could not be restored from the repository. */
+  insist: z.boolean().default(false),
+});
+export type RestoreInPlaceRequest = z.infer<typeof restoreInPlaceSchema>;
+
+/** What the primary finds before a restore in place. */
+export const inPlaceOutlookSchema = z.object({
+  planning: restorePlanningSchema,
+  currentLsn: z.string(),
+  /** A position that the restored data has certainly passed; null where positions cannot be compared. */
+  leastLsn: z.string().nullable(),
+  /** The newest moment that the repository can give back now; null: none. */
+  newestMs: z.number().nullable(),
+  archivingFailsSinceMs: z.number().nullable(),
+  freeBytes: z.number(),
+  dataBytes: z.number(),
+  /** Where the data of now would be kept. */
+  keptBeside: z.string(),
+  tablespaces: z.number().int(),
+  /** Of people: they are not in a backup. */
+  slots: z.array(z.string()).max(1000),
+});
+export type InPlaceOutlook = z.infer<typeof inPlaceOutlookSchema>;
+
+/** What a node is told to restore beside its running data, and what it says of it. */
+export const besideOrderSchema = z.object({
+  id: z.string().min(1).max(64),
+  attempt: z.number().int().min(1),
+  target: restoreTargetSchema,
+  /** That the copy is to open. */
+  timeline: z.number().int().min(2),
+});
+export type BesideOrder = z.infer<typeof besideOrderSchema>;
+
+export const besideResultSchema = z.object({
+  words: z.string().max(500),
+  history: z
+    .array(z.object({ timeline: z.number().int(), parentId: z.number().int(), forkLsn: z.string() }))
+    .max(1000),
+});
+export type BesideResult = z.infer<typeof besideResultSchema>;
+
+export const besideLookSchema = z.object({
+  state: z.enum(['unknown', 'running', 'done', 'failed']),
+  detail: z.string().max(1000),
+  percent: z.number().nullable(),
+  result: besideResultSchema.nullable(),
+});
+export type BesideLook = z.infer<typeof besideLookSchema>;
+
 export const restoreQuestionSchema = z.object({
   /** Null: the repository of the cluster that is asked. */
   source: restoreSourceSchema.nullable().default(null),

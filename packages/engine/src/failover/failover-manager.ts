@@ -1,5 +1,6 @@
 import type { Commander } from '../cluster/commander.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
+import { isBeingReplaced } from '../cluster/restoring.ts';
 import type { Leadership } from '../cluster/store.ts';
 import type {
   ClusterState,
@@ -129,7 +130,9 @@ export class FailoverManager {
     const { failover } = state;
     const isReplacing =
       failover !== null && failover.kind === 'failover' && failover.epoch > state.reign.epoch;
-    const gate = holder && !isReplacing ? { epoch: state.reign.epoch, holderId: holder.raftId } : null;
+    const isPlacing = state.restoring?.phase === 'placing';
+    const gate =
+      holder && !isReplacing && !isPlacing ? { epoch: state.reign.epoch, holderId: holder.raftId } : null;
     const key = JSON.stringify(gate);
     if (key === this.gateKey) return;
     this.gateKey = key;
@@ -143,6 +146,8 @@ export class FailoverManager {
         await this.runElection(state, failover);
       return;
     }
+    // Its operation watches over that, and gives the cluster its former reign back when it comes to nothing.
+    if (isBeingReplaced(state)) return;
     const suspicion = this.suspicion(state, leaderSinceMs);
     if (suspicion.kind === 'deaf') await this.handOver(state, suspicion.reason);
     if (suspicion.kind === 'lost') await this.begin(state, suspicion);

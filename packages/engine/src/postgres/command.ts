@@ -12,6 +12,8 @@ export interface CommandSpec {
   input?: string;
   env?: Record<string, string>;
   signal?: AbortSignal | undefined;
+  /** The program's own, once it runs. */
+  onStart?: (pid: number) => void;
   /** Called with every chunk of standard error, for progress. Only the last `outputBytesMax` are kept. */
   onErrorOutput?: (text: string) => void;
   /** The kernel kills it when this process dies: nobody else knows that it still writes. */
@@ -53,6 +55,7 @@ export async function runCommand(spec: CommandSpec): Promise<CommandResult> {
     stdio: ['pipe', 'pipe', 'pipe'],
     ...user,
   });
+  if (child.pid !== undefined) spec.onStart?.(child.pid);
   const stdout = new OutputTail(spec.outputBytesMax ?? outputBytesMax);
   const stderr = new OutputTail(spec.outputBytesMax ?? outputBytesMax);
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));

@@ -127,6 +127,18 @@ export async function plantHistories(
 }
 
 /**
+ * Before a copy is recovered and opened: placeholders from `above` on, so that it takes exactly `target`. What was archived
+ * of those timelines is fetched over them.
+ */
+export async function keepTimelinesFree(
+  place: { dataDir: string; osUser: OsUser | null },
+  timelines: { above: number; target: number },
+): Promise<void> {
+  for (let timeline = timelines.above + 1; timeline < timelines.target; timeline += 1)
+    await writeHistory(place, timeline, placeholder);
+}
+
+/**
  * Takes back placeholders above the newest real timeline. They are left by a promotion that did not happen, and a
  * starting server would choose the newest of them as its target and refuse to start.
  */

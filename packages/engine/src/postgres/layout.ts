@@ -52,6 +52,10 @@ export interface NodeFiles {
   probeFile: string;
   incomingDir: string;
   previousDir: string;
+  /** A moment of before, restored beside the running data. */
+  restoredDir: string;
+  /** Exists while it is not settled which of the two counts. */
+  swapJournal: string;
 }
 
 export function filesOf(place: Pick<NodePlace, 'dataDir' | 'stateDir'>): NodeFiles {
@@ -70,6 +74,8 @@ export function filesOf(place: Pick<NodePlace, 'dataDir' | 'stateDir'>): NodeFil
     probeFile: join(place.dataDir, 'quantadb.probe'),
     incomingDir: `${place.dataDir}.incoming`,
     previousDir: `${place.dataDir}.previous`,
+    restoredDir: `${place.dataDir}.restored`,
+    swapJournal: join(place.stateDir, 'restore-swap.json'),
   };
 }
 

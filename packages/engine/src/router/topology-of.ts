@@ -1,10 +1,14 @@
+import { isBeingReplaced } from '../cluster/restoring.ts';
 import { isOpen } from '../cluster/step-helpers.ts';
 import { type ClusterState, usualWeight } from '../contract/cluster-state.ts';
 import type { NodeStatus } from '../contract/status.ts';
 import type { RouterTopology } from './topology.ts';
 
-/** The step of an operation before which transactions should have ended. */
-const stoppingStep = 'Stop the primary cleanly';
+/** The steps of operations before which transactions should have ended. */
+const stoppingSteps: Record<string, string> = {
+  'Stop the primary cleanly': 'a switchover is under way',
+  'Put the restored data in place': 'a restore is under way',
+};
 
 /** Whoever waits for news of a commit has not slept through more of them. */
 const timelinesMax = 20;
@@ -45,6 +49,7 @@ export function topologyOf({ state, nodes, self, socketDirectory }: TopologyInpu
           socketDirectory: name === self ? socketDirectory : null,
           isReadable:
             isStreaming &&
+            !isBeingReplaced(state) &&
             phase === 'active' &&
             maintenance === null &&
             !policy.noLoadBalance &&
@@ -59,5 +64,5 @@ export function topologyOf({ state, nodes, self, socketDirectory }: TopologyInpu
 
 function drainOf({ operation }: ClusterState): string | null {
   const step = operation?.steps.find(({ state }) => state === 'running');
-  return operation?.state === 'running' && step?.name === stoppingStep ? 'a switchover is under way' : null;
+  return operation?.state === 'running' ? (stoppingSteps[step?.name ?? ''] ?? null) : null;
 }

@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BackupJob, BackupWork } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
@@ -17,13 +18,20 @@ import {
 import { backupsText, endText, jobText, planningText } from '../backup-format.ts';
 import { change } from '../change.ts';
 import type { Intent } from '../console-client.ts';
-import { throughConsole, throughDaemon } from '../steering.ts';
+import { planText } from '../format.ts';
+import { type Steering, throughConsole, throughDaemon } from '../steering.ts';
 import { findConsole, Target } from '../target.ts';
 import { UsageError } from '../usage-error.ts';
 import { type GlobalOptions, print } from './options.ts';
 
 const followEveryMs = 1000;
 const repositoryHelp = Object.values(secretVariables).join(', ');
+
+const plainWorks = [
+  ['verify', 'read every file of the repository'],
+  ['drill', 'restore the newest moment into a scratch server, and try it'],
+  ['expire', 'remove what retention lets go'],
+] as const;
 
 export function addBackup(program: Command, options: () => GlobalOptions): void {
   const backup = program.command('backup').description('backups, and restores to any moment');
@@ -54,18 +62,11 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
         throw new UsageError('--type takes full, diff or incr');
       return run({ kind: 'backup', type });
     });
-  backup
-    .command('verify')
-    .description('read every file of the repository')
-    .action(() => run({ kind: 'verify' }));
-  backup
-    .command('drill')
-    .description('restore the newest moment into a scratch server, and try it')
-    .action(() => run({ kind: 'drill' }));
-  backup
-    .command('expire')
-    .description('remove what retention lets go')
-    .action(() => run({ kind: 'expire' }));
+  for (const [kind, words] of plainWorks)
+    backup
+      .command(kind)
+      .description(words)
+      .action(() => run({ kind }));
   backup
     .command('cancel')
     .description('end what runs')
@@ -92,11 +93,14 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
     .action((own: TargetOptions & { close?: boolean }) =>
       own.close ? perform({ kind: 'close-look' }) : run({ kind: 'look', target: restoreTargetOf(own) }),
     );
-  addConfigure(backup, perform);
+  addConfigure(backup, async (own) => {
+    const before = (await readOverview(options())).config;
+    await perform(configureRequest(own, process.env, before));
+  });
   addRestore(backup, options);
 }
 
-function addConfigure(backup: Command, perform: (intent: Intent) => Promise<void>): void {
+function addConfigure(backup: Command, configure: (own: ConfigureOptions) => Promise<void>): void {
   withRepository(backup.command('configure'))
     .description(`where backups go, when they are made, how long they stay (secrets: ${repositoryHelp})`)
     .option('--schedule <text...>', 'all schedules, each like "full 30 1 * * 0 Europe/Berlin"')
@@ -104,6 +108,10 @@ function addConfigure(backup: Command, perform: (intent: Intent) => Promise<void
     .option('--keep-days <number>', 'what it takes to restore to any moment of so many days')
     .option('--keep <tiers>', 'full backups beyond that: daily=7,weekly=4,monthly=12,yearly=5')
     .option('--processes <number>', 'how many work at a time')
+    .option('--nice <number>', 'of its processes, 0 to 19')
+    .option('--io-priority <number>', 'of its reads and writes, 0 to 7, or idle')
+    .option('--load-max <number>', 'held back above that load per processor, or none')
+    .option('--lag-max <size>', 'held back while the standby is further behind, like 256MB')
     .option('--compression <kind>', 'zst, lz4, gz or none')
     .option('--source <which>', 'prefer-standby, standby-only or primary')
     .option('--archive-timeout <seconds>', 'WAL goes to the repository at least so often')
@@ -112,7 +120,7 @@ function addConfigure(backup: Command, perform: (intent: Intent) => Promise<void
       '--drill-check <check...>',
       'what must be true of the copy: "app: SELECT count(*) > 0 FROM orders"',
     )
-    .action((own: ConfigureOptions) => perform(configureRequest(own, process.env)));
+    .action(configure);
 }
 
 function withRepository(command: Command): Command {
@@ -130,15 +138,26 @@ interface RestoreOptions extends TargetOptions, RepositoryOptions {
   into?: string;
   from?: string;
   host?: string;
+  inPlace?: boolean;
+  confirm?: string;
+  insist?: boolean;
 }
 
 function addRestore(backup: Command, options: () => GlobalOptions): void {
   withRepository(withTarget(backup.command('restore')))
-    .description('plan a restore; with --into, found a new cluster with it on a host that is in none')
+    .description(
+      'plan a restore; with --into, found a new cluster with it on a host that is in none; with --in-place, take the running one back',
+    )
     .option('--into <cluster>', 'name of the new cluster')
     .option('--host <name>', 'a spare host of the local system (else --node)')
     .option('--from <name>', 'the cluster’s name in the repository, when it is not the running one')
-    .action((own: RestoreOptions) => restore(options(), own));
+    .option('--in-place', 'the cluster itself goes back, and what came after the target is given up')
+    .option(
+      '--confirm <cluster>',
+      'the name of the cluster, which confirms --in-place (else it is asked for)',
+    )
+    .option('--insist', 'with --in-place, although the repository could not give back what is given up')
+    .action((own: RestoreOptions) => (own.inPlace ? inPlace(options(), own) : restore(options(), own)));
 }
 
 function withTarget(command: Command): Command {
@@ -182,6 +201,29 @@ async function restore(options: GlobalOptions, own: RestoreOptions): Promise<voi
   print(options, operation, () => `${own.into}: ${operation.steps[0]?.detail ?? 'restored'}`);
 }
 
+async function inPlace(options: GlobalOptions, own: RestoreOptions): Promise<void> {
+  if (own.into !== undefined || own.from !== undefined)
+    throw new UsageError('--in-place is about the running cluster: it takes neither --into nor --from');
+  const target = restoreTargetOf(own);
+  const { insist = false } = own;
+  const intent = { kind: 'restore-in-place' as const, target, insist };
+  const confirm = own.confirm ?? (await typedName(await steeringOf(options, { ...intent, confirm: null })));
+  // The name that was typed is the confirmation.
+  const operation = await performed({ ...options, yes: true }, { ...intent, confirm });
+  print(options, operation, () => operation.steps.map(({ name, detail }) => `${name}: ${detail}`).join('\n'));
+}
+
+async function typedName(steering: Steering): Promise<string> {
+  const plan = await steering.plan();
+  if (plan.refusal) throw new QuantaError('REFUSED', plan.refusal);
+  process.stdout.write(`${planText(plan)}\n\n`);
+  if (!process.stdin.isTTY) throw new UsageError('there is nobody to confirm: add --confirm <cluster>');
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const name = await terminal.question('To go on, type the name of the cluster: ');
+  terminal.close();
+  return name.trim();
+}
+
 function refusalOf({ refusal }: Extract<RestorePlanning, { ok: false }>): QuantaError {
   const nearest = refusal.nearest.map(({ words }) => words).join(', ');
   const details = { reason: refusal.reason, nearest: refusal.nearest };
@@ -202,12 +244,15 @@ async function sourceOf(options: GlobalOptions, own: RestoreOptions) {
 }
 
 async function performed(options: GlobalOptions, intent: Intent) {
-  const { json = false, yes = false, reason = '', cluster } = options;
+  const { json = false, yes = false, reason = '' } = options;
+  return change({ steering: await steeringOf(options, intent), reason, yes, json });
+}
+
+async function steeringOf(options: GlobalOptions, intent: Intent): Promise<Steering> {
   const console = await findConsole(options);
-  const steering = console
-    ? await throughConsole(console, intent, cluster)
-    : await throughDaemon(await Target.find(options), intent);
-  return change({ steering, reason, yes, json });
+  return console
+    ? throughConsole(console, intent, options.cluster)
+    : throughDaemon(await Target.find(options), intent);
 }
 
 async function readOverview(options: GlobalOptions): Promise<BackupOverview> {

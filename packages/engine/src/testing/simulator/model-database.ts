@@ -145,6 +145,7 @@ export class ModelDatabase implements Database {
   readonly mirror = null;
   readonly followers = null;
   readonly torn = null;
+  readonly swap = null;
 
   async holdsWal(): Promise<boolean> {
     return true;

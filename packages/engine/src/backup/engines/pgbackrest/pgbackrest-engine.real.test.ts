@@ -82,6 +82,26 @@ describe('an encrypted repository in a directory', () => {
     expect(inventory.systems[0]?.systemIdentifier).toBe(system?.id);
   });
 
+  it('stands still while it is held back, and is completed afterwards', async () => {
+    let asked = 0;
+    const isHeld = async () => {
+      asked += 1;
+      return asked <= 3;
+    };
+    const beganMs = Date.now();
+    const label = await backUp('incr', { isHeld });
+    expect(Date.now() - beganMs).toBeGreaterThan(3000);
+    expect(asked).toBeGreaterThan(3);
+    expect((await engine.inventory()).backups.at(-1)?.label).toBe(label);
+    // One that is ended while it stands still leaves neither a process nor its lock.
+    const controller = new AbortController();
+    const ended = engine.backup(request('full', { isHeld: async () => true, signal: controller.signal }));
+    setTimeout(() => controller.abort(new Error('enough')), 2500);
+    await expect(ended).rejects.toThrow('enough');
+    const isFree = async () => ((await engine.inventory()).isLocked ? undefined : true);
+    await pollUntil(isFree, { what: 'the lock is gone', timeoutMs: 15_000, intervalMs: 200 });
+  });
+
   it('keeps notes, which can be added and taken away later', async () => {
     const [full] = (await engine.inventory()).backups;
     await engine.annotate(full?.label ?? '', { 'quantadb-hold': 'audit 2026, do not = remove' });

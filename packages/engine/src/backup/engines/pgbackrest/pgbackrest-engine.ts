@@ -6,7 +6,6 @@ import type {
   ArchiveListing,
   BackupEngine,
   BackupOutcome,
-  BackupProgress,
   BackupRequest,
   EngineFailure,
   EnginePlace,
@@ -16,6 +15,7 @@ import type {
   StanzaOutcome,
   Verification,
 } from '../../engine.ts';
+import { Brake } from './brake.ts';
 import { damagedCopies, repositoryFiles } from './copies.ts';
 import { failureOf, warningsOf } from './failures.ts';
 import { parseInfo } from './info.ts';
@@ -33,13 +33,15 @@ interface Run {
   /** Gives way to everything else that wants the processor or the disk. */
   isGentle?: boolean;
   onLog?: (text: string) => void;
+  onStart?: (pid: number) => void;
 }
 
 const askDeadlineMs = 60_000;
 const stanzaDeadlineMs = 120_000;
 const verifyDeadlineMs = 12 * 3_600_000;
 const progressEveryMs = 500;
-const gently = ['/usr/bin/nice', '-n', '10', '/usr/bin/ionice', '-c', '2', '-n', '7'];
+const brakeEveryMs = 1000;
+const usualManners = { nice: 10, ioPriority: 7 } as const;
 /** Everything printed is kept up to a bound; a listing of some thousand segments is longer than the usual one. */
 const listingBytesMax = 256 * 1024 * 1024;
 
@@ -230,11 +232,13 @@ export class PgBackRestEngine implements BackupEngine {
   }
 
   private async runWithProgress(
-    request: { onProgress(progress: BackupProgress): void },
+    request: Pick<BackupRequest, 'onProgress' | 'isHeld'>,
     run: Run,
   ): Promise<{ code: number | null; log: string }> {
     const progress = new ProgressLog();
     let log = '';
+    const brake = new Brake();
+    const stopBraking = request.isHeld ? this.brake(brake, progress, request.isHeld) : () => undefined;
     const timer = setInterval(() => {
       void this.lockPercent().then((percent) => request.onProgress(progress.progress(percent)));
     }, progressEveryMs);
@@ -242,6 +246,7 @@ export class PgBackRestEngine implements BackupEngine {
       const result = await this.run({
         ...run,
         logLevel: 'detail',
+        onStart: (pid) => brake.started(pid),
         onLog: (text) => {
           progress.push(text);
           log = (log + withoutFileLines(text)).slice(-256 * 1024);
@@ -249,8 +254,30 @@ export class PgBackRestEngine implements BackupEngine {
       });
       return { code: result.code, log };
     } finally {
+      brake.ended();
+      stopBraking();
       clearInterval(timer);
     }
+  }
+
+  private brake(
+    brake: Brake,
+    progress: ProgressLog,
+    isHeld: NonNullable<BackupRequest['isHeld']>,
+  ): () => void {
+    let isAsking = false;
+    const ask = async () => {
+      if (isAsking) return;
+      isAsking = true;
+      try {
+        brake.set(await isHeld(progress.progress(null).phase));
+      } finally {
+        isAsking = false;
+      }
+    };
+    // Whoever cannot say goes on.
+    const timer = setInterval(() => void ask().catch(() => brake.set(false)), brakeEveryMs);
+    return () => clearInterval(timer);
   }
 
   /** The program's answers in JSON only say that a backup runs; its lock file knows how far it is. */
@@ -270,11 +297,14 @@ export class PgBackRestEngine implements BackupEngine {
     signal,
     logLevel = 'warn',
     onLog,
+    onStart,
     isGentle = false,
   }: Run): Promise<CommandResult> {
     const { program, configFile, stanza, osUser } = this.place;
     const common = [`--config=${configFile}`, `--stanza=${stanza}`, `--log-level-stderr=${logLevel}`];
-    const [file = program, ...wrapping] = isGentle ? [...gently, program] : [program];
+    const [file = program, ...wrapping] = isGentle
+      ? [...gently(this.place.manners ?? usualManners), program]
+      : [program];
     return runCommand({
       file,
       args: [...wrapping, ...common, ...args],
@@ -284,8 +314,15 @@ export class PgBackRestEngine implements BackupEngine {
       diesWithUs: true,
       outputBytesMax: listingBytesMax,
       ...(onLog ? { onErrorOutput: onLog } : {}),
+      ...(onStart ? { onStart } : {}),
     });
   }
+}
+
+/** Both execute the program in their own place. */
+function gently({ nice, ioPriority }: NonNullable<EnginePlace['manners']>): string[] {
+  const io = ioPriority === 'idle' ? ['-c', '3'] : ['-c', '2', '-n', String(ioPriority)];
+  return ['/usr/bin/nice', '-n', String(nice), '/usr/bin/ionice', ...io];
 }
 
 function asError(failure: EngineFailure): QuantaError {
