@@ -1,10 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
-import { query } from './protocol/build.ts';
+import { bind, execute, message, parse, query } from './protocol/build.ts';
+import { frontend } from './protocol/codes.ts';
 import { buildCancelRequest, buildStartup } from './protocol/startup.ts';
-import { RawClient } from './testing/raw-client.ts';
+import { RawClient, textOf } from './testing/raw-client.ts';
 import { application, RouterFixture } from './testing/router-fixture.ts';
 
 let fixture: RouterFixture;
@@ -355,6 +357,49 @@ describe('clients that do not behave', () => {
       const answers = await client.until(() => false);
       expect(answers.map(({ type }) => type)).toEqual(['E']);
     }
+  });
+
+  const describeUnknown = message(frontend.describe, Buffer.from('Snobody\0'));
+  const hugeCopyData = Buffer.from([frontend.copyData, 0x3e, 0, 0, 0x0a, 0x31]);
+  it.each([
+    ['after an error, before its Sync', [describeUnknown]],
+    ['after an error, with a Query that is not heard any more', [describeUnknown, query('SELECT 1')]],
+    [
+      'in the middle of a batch that has written',
+      [parse('', 'INSERT INTO left_open VALUES (1)'), bind('', '', []), execute('')],
+    ],
+    ['in the middle of the data of a COPY that has failed', [query('COPY nothing FROM STDIN'), hugeCopyData]],
+    ['in the middle of a COPY', [query('COPY left_open FROM STDIN'), hugeCopyData]],
+  ])('and leave %s, leave nothing to whoever comes next', async (_, sent) => {
+    const { port } = await fixture.router({ poolSize: 1, queueTimeoutMs: 5000 });
+    const witness = await fixture.connect(port);
+    await witness.query('CREATE TABLE IF NOT EXISTS left_open (a int)');
+    const client = await RawClient.login(port, [
+      ['user', application.role],
+      ['database', application.database],
+    ]);
+    client.send(Buffer.concat([...sent, message(frontend.flush, Buffer.alloc(0))]));
+    await delay(50);
+    client.destroy();
+    for (let i = 0; i < 3; i += 1)
+      expect((await witness.query('SELECT $1::int AS one', [1])).rows).toEqual([{ one: 1 }]);
+    expect((await witness.query('SELECT count(*)::int AS n FROM left_open')).rows).toEqual([{ n: 0 }]);
+  });
+
+  it('whose COPY fails while they send go on with the same connection', async () => {
+    const { port } = await fixture.router({ poolSize: 1, queueTimeoutMs: 5000 });
+    const witness = await fixture.connect(port);
+    const client = await RawClient.login(port, [
+      ['user', application.role],
+      ['database', application.database],
+    ]);
+    const data = message(frontend.copyData, Buffer.alloc(200_000, 0x31));
+    client.send(Buffer.concat([query('COPY nothing FROM STDIN'), data.subarray(0, 100_000)]));
+    await client.ready();
+    client.send(Buffer.concat([data.subarray(100_000), message(frontend.copyDone, Buffer.alloc(0))]));
+    client.send(query('SELECT 7'));
+    expect((await client.ready()).map(textOf)).toContainEqual(expect.stringMatching(/7$/));
+    expect(await firstValue(witness, 'SELECT 1')).toBe(1);
   });
 
   it('that do not read hold up only themselves', async () => {

@@ -42,13 +42,13 @@ describe('I-FIGURE-2: when a volume is full is told only where it fills', () => 
   const at = (seconds: number, bytes: number) => ({ atMs: seconds * 1000, bytes });
 
   it('goes on as it did', () => {
-    expect(secondsUntilFull([at(0, 1000 * mega), at(50, 950 * mega), at(100, 900 * mega)])).toBe(900);
+    expect(secondsUntilFull([at(0, 1000 * mega), at(100, 900 * mega), at(200, 800 * mega)])).toBe(800);
   });
 
   it.each([
-    ['too short a time', [at(0, 1000 * mega), at(30, 500 * mega)]],
-    ['a little coming and going', [at(0, 1000 * mega), at(100, 990 * mega)]],
-    ['more free than before', [at(0, 1000 * mega), at(100, 2000 * mega)]],
+    ['too short a time', [at(0, 1000 * mega), at(100, 500 * mega)]],
+    ['a little coming and going', [at(0, 1000 * mega), at(200, 990 * mega)]],
+    ['more free than before', [at(0, 1000 * mega), at(200, 2000 * mega)]],
     ['one look', [at(0, 1000 * mega)]],
     ['no look', []],
   ])('%s', (_, looks) => {

@@ -31,7 +31,8 @@ export interface FreeSpace {
   bytes: number;
 }
 
-const trendMsMin = 60_000;
+/** A minute's burst is no trend. */
+const trendMsMin = 180_000;
 export const trendMsMax = 10 * 60_000;
 /** Less is the coming and going of temporary files and WAL segments. */
 const shrinkBytesMin = 32 * 1024 * 1024;

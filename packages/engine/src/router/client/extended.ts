@@ -12,6 +12,7 @@ import { frontend, headerBytes } from '../protocol/codes.ts';
 import { bindHead, closeMessage, describeMessage, parseMessage } from '../protocol/statement-messages.ts';
 import { expect } from '../server/expectations.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
+import { noteStatement } from './note-statement.ts';
 import type { SessionView } from './session-view.ts';
 import { injectedName, internStatement, SharedBatches, unnamedStatement } from './shared-batches.ts';
 
@@ -124,7 +125,7 @@ export class ExtendedProtocol {
     if (!server) return true;
     if (isLast) session.flight.keep(buffer, start, end);
     else session.flight.askedUnknown();
-    if (entry) session.note(entry.statement);
+    if (entry) noteStatement(session, entry.statement);
     else session.flight.askedUnknown();
     if (!isNamed || !entry) {
       if (entry && server.unnamed !== entry) this.injectUnnamed(server, entry);

@@ -21,7 +21,6 @@ export function answerInFailedTransaction(session: SessionView, statement: State
   session.say(readyForQuery(transactionStatus.idle));
   return true;
 }
-
 /** DEALLOCATE of what the client has prepared through the protocol. @returns whether it was that */
 export function deallocateHere(session: SessionView, { facts }: Statement): boolean {
   const { deallocates } = facts;

@@ -109,7 +109,8 @@ export class ServerLink {
 
   /**
    * The client has gone: its transaction ends, and what ties a server to it goes too. A server that has got a part of a message
-   * would take the next one's words for the rest of it.
+   * would take the next one's words for the rest of it; one that still waits for a Sync would do them in the same transaction, or
+   * not at all after an error.
    */
   leave(isMessageCut: boolean): void {
     const { server, owner } = this;
@@ -117,7 +118,7 @@ export class ServerLink {
     this.server = null;
     server.detach();
     const { context, pin } = owner;
-    if (server.isAsked || server.isDoomed || isMessageCut) {
+    if (server.isAsked || server.isDoomed || server.expected.needsSync || isMessageCut) {
       context.cancel(server);
       server.destroy();
       return;

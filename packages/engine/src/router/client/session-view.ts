@@ -9,7 +9,9 @@ import type { CommitWatch } from './commit-watch.ts';
 import type { FailedTransaction } from './failed-transaction.ts';
 import type { Flight } from './flight.ts';
 import type { NamedStatements } from './named-statements.ts';
+import type { Pin } from './pin.ts';
 import type { SessionContext } from './session-context.ts';
+import type { SettingsTracker } from './settings-tracker.ts';
 import type { SharedUse } from './shared-use.ts';
 
 /** A session as its parts see it. */
@@ -25,10 +27,12 @@ export interface SessionView {
   readonly server: ServerConnection | null;
   readonly shared: SharedUse;
   readonly pin: PinReason | null;
+  readonly pinned: Pin;
+  readonly settings: SettingsTracker;
   isSkipping: boolean;
   classify(buffer: Buffer, start: number, end: number): Statement;
   needServer(statement: Statement | null): boolean;
-  note(statement: Statement): void;
+  pinTo(reason: PinReason): void;
   say(bytes: Buffer): void;
   refuse(error: PostgresError, isSimple: boolean): true;
   refuseInFailedTransaction(isSimple: boolean): true;

@@ -14,6 +14,7 @@ import { ExtendedProtocol } from './extended.ts';
 import { FailedTransaction } from './failed-transaction.ts';
 import { Flight } from './flight.ts';
 import { NamedStatements } from './named-statements.ts';
+import { noteStatement } from './note-statement.ts';
 import { answerInFailedTransaction, canceled, deallocateHere, isWrongServer } from './own-answers.ts';
 import { Pin } from './pin.ts';
 import { Postponed } from './postponed.ts';
@@ -49,7 +50,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   /** After an error of the router's own in the extended protocol: up to the next Sync. */
   isSkipping = false;
   transactions = 0;
-  private readonly pinned: Pin;
+  readonly pinned: Pin;
   readonly link = new ServerLink(this);
   readonly shared = new SharedUse(this);
   readonly commits = new CommitWatch(this);
@@ -57,12 +58,11 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   readonly postponed = new Postponed();
   private readonly recovery = new Recovery(this);
   private isStreamIgnored = false;
+  /** Its server has only to read the rest of a message: the data of a COPY that has failed. */
+  private isFreeLater = false;
 
   constructor(options: SessionOptions) {
-    this.id = options.id;
-    this.secret = options.secret;
-    this.wire = options.wire;
-    this.context = options.context;
+    ({ id: this.id, secret: this.secret, wire: this.wire, context: this.context } = options);
     this.applicationName = options.applicationName;
     this.settings = new SettingsTracker(options.settings);
     this.told = new ToldParameters(options.told);
@@ -146,6 +146,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     const { type, buffer, start, end } = cursor;
     if (!cursor.isFirst) {
       if (!this.isStreamIgnored) this.server?.send(expect.none, buffer, start, end);
+      if (cursor.isLast && this.isFreeLater) this.freeServer();
       return true;
     }
     this.isStreamIgnored = false;
@@ -193,7 +194,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     const { server } = this;
     if (!server) return true;
     server.unnamed = null;
-    this.note(statement);
+    noteStatement(this, statement);
     this.flight.keep(buffer, start, end);
     server.send(expect.query, buffer, start, end);
     return true;
@@ -213,22 +214,6 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
 
   classify(buffer: Buffer, start: number, end: number): Statement {
     return this.context.database.classifier.classify(buffer, { start, end }, this.told.isEscaping);
-  }
-
-  /** What it changes for longer than its transaction, noted before it is sent. */
-  note(statement: Statement): void {
-    const { context } = this;
-    context.counters.statements++;
-    this.flight.asked(statement, context.isProvenRead(statement));
-    this.flight.time(statement, context.nowMs());
-    if (statement.isPlain) return;
-    const { facts } = statement;
-    this.settings.touched(facts);
-    if (facts.pin) this.pinTo(facts.pin);
-    if (facts.unpins) this.pinned.endLater();
-    if (facts.deallocates !== 'all') return;
-    this.named.removeAll();
-    this.server?.statements.forgetAll();
   }
 
   pinTo(reason: PinReason): void {
@@ -386,8 +371,15 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
       this.lookAtParameters();
     }
     this.pinned.settled();
-    if (this.settings.isTouched) this.link.readSettingsBack(server);
-    else if (this.pin === null) this.link.giveBack(server);
+    this.isFreeLater = !this.cursor.isLast && !this.isStreamIgnored;
+    if (!this.isFreeLater) this.freeServer();
+  }
+
+  private freeServer(): void {
+    this.isFreeLater = false;
+    if (!this.server) return;
+    if (this.settings.isTouched) this.link.readSettingsBack(this.server);
+    else if (this.pin === null) this.link.giveBack(this.server);
   }
 
   lost(loss: ServerLoss): void {

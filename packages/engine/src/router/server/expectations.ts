@@ -22,13 +22,28 @@ export const expect = {
 } as const;
 
 /** A queue of small numbers with something beside each, without an object per entry. */
+const opening: ReadonlySet<number> = new Set([
+  ...[expect.parse, expect.bind, expect.describe, expect.execute, expect.close],
+  ...[expect.injectedParse, expect.injectedClose],
+]);
+
 export class Expectations<Item> {
   /** After an error PostgreSQL ignores everything up to a Sync, and that Sync has not been sent yet. */
   isSkipping = false;
+  /**
+   * Messages of the extended protocol have been sent since the last Sync: what they did is neither committed nor rolled back
+   * yet, whatever the last ReadyForQuery said.
+   */
+  isOpen = false;
   private kinds = new Uint8Array(16);
   private items: (Item | null)[] = new Array(16).fill(null);
   private first = 0;
   private count = 0;
+
+  /** PostgreSQL waits for a Sync: whatever else comes is done in the same transaction, or ignored. */
+  get needsSync(): boolean {
+    return this.isOpen || this.isSkipping;
+  }
 
   get length(): number {
     return this.count;
@@ -36,6 +51,8 @@ export class Expectations<Item> {
 
   push(kind: number, item: Item | null): void {
     if (kind === expect.sync) this.isSkipping = false;
+    if (kind === expect.sync || kind === expect.query) this.isOpen = false;
+    else if (opening.has(kind)) this.isOpen = true;
     if (this.count === this.kinds.length) this.grow();
     const place = (this.first + this.count) & (this.kinds.length - 1);
     this.kinds[place] = kind;
@@ -64,6 +81,7 @@ export class Expectations<Item> {
   beginCopyIn(): boolean {
     for (let i = 1; i < this.count; ) {
       const kind = this.kindAt(i);
+      if (kind === expect.sync) this.isOpen = true;
       if (kind === expect.sync || kind === expect.copyEnd) this.removeAt(i);
       else i++;
       if (kind === expect.copyEnd) return false;

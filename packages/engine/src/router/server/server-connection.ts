@@ -105,6 +105,7 @@ export class ServerConnection implements WireHandlers {
       !this.isDoomed &&
       this.cancels === 0 &&
       this.expected.length === 0 &&
+      !this.expected.needsSync &&
       this.status === transactionStatus.idle
     );
   }
@@ -292,6 +293,7 @@ export class ServerConnection implements WireHandlers {
       return;
     }
     expected.shift();
+    if (expected.length === 0) expected.isOpen = false;
     if (!this.isUnsaid) this.run.extend(this.cursor, this.user);
     if (this.line.length > 0) {
       this.nextSharer(status);
