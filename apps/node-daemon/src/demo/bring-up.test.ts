@@ -1,7 +1,9 @@
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { outdatedWords } from '@quantadb/engine/contract/operation-plan';
 import type { OperationRequest } from '@quantadb/engine/contract/operations';
+import { QuantaError } from '@quantadb/engine/shared/errors';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { DaemonClient } from '../client.ts';
 import type { HostConfig } from '../host-config.ts';
@@ -14,6 +16,8 @@ class ObedientCluster {
   readonly asked: string[] = [];
   operationState = 'done';
   health = 'healthy';
+  /** So often something else is agreed on between a plan and its start. */
+  outdated = 0;
 
   constructor(members: string[]) {
     this.members = members;
@@ -38,6 +42,10 @@ class ObedientCluster {
   }
 
   private perform(request: OperationRequest): { operationId: string } {
+    if (this.outdated > 0) {
+      this.outdated -= 1;
+      throw new QuantaError('REFUSED', `the cluster ${outdatedWords}`);
+    }
     this.asked.push(request.kind);
     if (request.kind === 'create-cluster') this.members.push('node-1');
     if (request.kind === 'add-node') this.members.push(request.host.name);
@@ -127,4 +135,15 @@ test('a stop ends the wait', async () => {
   const started = start(cluster, stop.signal);
   stop.abort();
   await expect(started).rejects.toMatchObject({ name: 'AbortError' });
+});
+
+test('a plan that is outdated is made anew, but not for ever', async () => {
+  const busy = new ObedientCluster(['node-1']);
+  busy.outdated = 4;
+  await start(busy);
+  expect(busy.asked).toEqual(['add-node', 'add-node']);
+  const restless = new ObedientCluster(['node-1']);
+  restless.outdated = 1000;
+  await rm(join(directory, 'formed'), { force: true });
+  await expect(start(restless)).rejects.toThrow(outdatedWords);
 });

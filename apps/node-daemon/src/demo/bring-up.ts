@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
+import { outdatedWords } from '@quantadb/engine/contract/operation-plan';
 import type { OperationRequest } from '@quantadb/engine/contract/operations';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
-import { QuantaError } from '@quantadb/engine/shared/errors';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { DaemonClient } from '../client.ts';
 import { loadHostConfig } from '../host-config.ts';
 import type { SystemFile } from './installation.ts';
@@ -25,6 +26,7 @@ const daemonDeadlineMs = 60_000;
 const operationDeadlineMs = 300_000;
 const healthyDeadlineMs = 60_000;
 const pollMs = 100;
+const planAttempts = 5;
 const founder = 'node-1';
 const joiners = ['node-2', 'node-3'];
 
@@ -66,15 +68,7 @@ async function addNode(options: BringUpOptions, name: string): Promise<void> {
 
 async function run(options: BringUpOptions, request: OperationRequest): Promise<void> {
   const client = options.client(founder);
-  const plan = await client.plan(request);
-  if (plan.refusal) throw new QuantaError('REFUSED', plan.refusal);
-  const requestedBy = 'local system';
-  const { operationId } = await client.start({
-    request,
-    planHash: plan.hash,
-    requestedBy,
-    reason: 'first start',
-  });
+  const operationId = await begin(client, request);
   const ended = async () => {
     const operations = await client.operations().catch(() => []);
     return operations.find((each) => each.id === operationId && each.state !== 'running');
@@ -84,6 +78,20 @@ async function run(options: BringUpOptions, request: OperationRequest): Promise<
   throw new QuantaError('REFUSED', `${request.kind} failed: ${operation.error ?? 'no reason was given'}`, {
     hint: 'See daemon.log and state/postgres.log of the hosts in QUANTADB_HOME.',
   });
+}
+
+/** Nobody reads the plan: when the cluster has agreed on something else meanwhile it is made anew. */
+async function begin(client: DaemonClient, request: OperationRequest): Promise<string> {
+  for (let attempt = 1; ; attempt += 1) {
+    const plan = await client.plan(request);
+    if (plan.refusal) throw new QuantaError('REFUSED', plan.refusal);
+    const start = { request, planHash: plan.hash, requestedBy: 'local system', reason: 'first start' };
+    try {
+      return (await client.start(start)).operationId;
+    } catch (error) {
+      if (attempt === planAttempts || !messageOf(error).includes(outdatedWords)) throw error;
+    }
+  }
 }
 
 function untilAnswers(options: BringUpOptions, name: string) {

@@ -1,4 +1,5 @@
 import type { Operation } from '../contract/cluster-state.ts';
+import { outdatedWords } from '../contract/operation-plan.ts';
 import { restoreEnded } from './apply-restore.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
@@ -19,8 +20,7 @@ export function beginOperation(draft: Draft, command: CommandOf<'begin-operation
   const refusal = retryOf === undefined ? null : whyNotRetried(state, retryOf);
   if (refusal) return { ok: false, reason: refusal };
   // The draft counts this command already, so the plan's revision is one behind.
-  if (command.revision !== state.revision - 1)
-    return { ok: false, reason: 'the cluster has changed since the plan was made' };
+  if (command.revision !== state.revision - 1) return { ok: false, reason: `the cluster ${outdatedWords}` };
   state.operation = command.operation;
   forgetScheduled(draft, command.operation.id);
   draft.event(

@@ -9,6 +9,7 @@ import {
   type Member,
   type Operation,
 } from '../contract/cluster-state.ts';
+import { outdatedWords } from '../contract/operation-plan.ts';
 import type {
   FreshRequest,
   OperationPlan,
@@ -109,7 +110,7 @@ export class OperationDesk {
     const plan = await this.plan(request);
     if (plan.refusal) throw new QuantaError('REFUSED', plan.refusal);
     if (plan.hash !== start.planHash) {
-      throw new QuantaError('REFUSED', 'the cluster has changed since the plan was made', planAgain);
+      throw new QuantaError('REFUSED', `the cluster ${outdatedWords}`, planAgain);
     }
     if (request.kind === 'restore-in-place' && request.confirm === null)
       throw new QuantaError('REFUSED', 'a restore in place is confirmed by the name of the cluster');
@@ -235,7 +236,7 @@ export class OperationDesk {
     if (plan.refusal || !adopter)
       throw new QuantaError('REFUSED', plan.refusal ?? 'a witness runs no server');
     if (plan.hash !== start.planHash)
-      throw new QuantaError('REFUSED', 'the server has changed since the plan was made', planAgain);
+      throw new QuantaError('REFUSED', `the server ${outdatedWords}`, planAgain);
     const { parameters, hba, systemIdentifier, timeline, history } = await adopter.find();
     const adopted = { systemIdentifier, timeline, history };
     return this.found(start, request, { name: request.cluster, parameters, hba, adopted });

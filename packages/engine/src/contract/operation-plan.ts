@@ -20,3 +20,6 @@ export const operationPlanSchema = z.object({
   expiresAtMs: z.number(),
 });
 export type OperationPlan = z.infer<typeof operationPlanSchema>;
+
+/** What a start is refused with when things are not any more as its plan saw them: whoever decides may plan anew. */
+export const outdatedWords = 'has changed since the plan was made';
