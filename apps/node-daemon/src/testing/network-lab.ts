@@ -122,6 +122,8 @@ async function sweep(): Promise<void> {
 }
 
 async function removeNamespaces(owner: string): Promise<void> {
+  // The kernel takes namespaces apart when it has time: until then the name would be taken.
+  await ip('link', 'del', owner).catch(() => '');
   for (const name of await namespaces()) if (name.startsWith(`${owner}-`)) await ip('netns', 'del', name);
 }
 
