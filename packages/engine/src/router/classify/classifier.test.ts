@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { Classifier } from './classifier.ts';
 import type { StatementFacts } from './facts.ts';
 import { normalise, usualOptions } from './normalise.ts';
@@ -136,4 +136,13 @@ describe('facts of statements', () => {
     expect(facts('/* quantadb: primary */ select 1').hint).toBe('primary');
     expect(facts(' ; ').kind).toBe('empty');
   });
+});
+
+test('a statement too long to be remembered is read each time, with its literals where they count', () => {
+  const columns = Array.from({ length: 3000 }, (_, at) => `column_${at}`).join(', ');
+  const text = Buffer.from(`SELECT ${columns}, set_config('work_mem', '1MB', false)`);
+  for (let time = 0; time < 2; time += 1)
+    expect(classifier.classify(text, { start: 0, end: text.length }, false).facts.settings).toEqual([
+      'work_mem',
+    ]);
 });

@@ -44,15 +44,12 @@ export class Classifier {
     // PostgreSQL will not understand it either; if it does, the session keeps its server.
     if (key === null) return unreadable;
     const known = isEscaping ? this.knownEscaping : this.known;
-    const found = known.get(key);
-    if (found) {
-      if (!found.facts.needsLiterals) return found;
-      const withLiterals = normalise(text, range, { ...options, keepLiterals: true });
-      return withLiterals === null ? unreadable : statementOf(key, factsOf(withLiterals));
-    }
-    const made = statementOf(key, factsOf(key));
-    if (key.length <= keyLengthMax) remember(known, key, made);
-    return made.facts.needsLiterals ? this.classify(text, range, isEscaping) : made;
+    const found = known.get(key) ?? statementOf(key, factsOf(key));
+    // One too long to be remembered is read each time.
+    if (key.length <= keyLengthMax && !known.has(key)) remember(known, key, found);
+    if (!found.facts.needsLiterals) return found;
+    const withLiterals = normalise(text, range, { ...options, keepLiterals: true });
+    return withLiterals === null ? unreadable : statementOf(key, factsOf(withLiterals));
   }
 }
 
