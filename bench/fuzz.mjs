@@ -23,13 +23,19 @@ const { seeds: conversations } = fuzz.fuzzTargets.find(({ name }) => name === 'm
 const mib = 1024 * 1024;
 
 const parts = fuzz.fuzzTargets.map(tryParser);
-await inWorkspace(async () => parts.push(await tryRouter()));
-for (const part of parts) process.stderr.write(`${JSON.stringify(part)}\n`);
-const sum = (what) => parts.reduce((total, part) => total + part[what], 0);
-process.stdout.write(
-  `${JSON.stringify({ name: 'fuzz', inputs: sum('inputs'), crashes: sum('crashes'), grownMibMax: Math.max(...parts.map((part) => part.grownMib)), parts })}\n`,
-);
-if (sum('crashes') > 0) process.exitCode = 1;
+await inWorkspace(async () => {
+  parts.push(await tryRouter());
+  tell();
+});
+
+function tell() {
+  for (const part of parts) process.stderr.write(`${JSON.stringify(part)}\n`);
+  const sum = (what) => parts.reduce((total, part) => total + part[what], 0);
+  const grownMibMax = Math.max(...parts.map((part) => part.grownMib));
+  const totals = { name: 'fuzz', inputs: sum('inputs'), crashes: sum('crashes'), grownMibMax };
+  process.stdout.write(`${JSON.stringify({ ...totals, parts })}\n`);
+  if (sum('crashes') > 0) process.exitCode = 1;
+}
 
 function tryParser({ name, seeds, run }) {
   const part = { name, inputs: 0, crashes: 0, slowestMs: 0, grownMib: 0 };
