@@ -1,0 +1,131 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bind, execute, message, parse, query } from './protocol/build.ts';
+import { frontend } from './protocol/codes.ts';
+import { RawClient, textOf } from './testing/raw-client.ts';
+import { application, RouterFixture } from './testing/router-fixture.ts';
+
+let fixture: RouterFixture;
+
+beforeAll(async () => {
+  fixture = await RouterFixture.create();
+});
+afterAll(() => fixture?.cleanUp());
+
+const firstValue = async (client: pg.Client, text: string) => {
+  const { rows } = await client.query({ text, rowMode: 'array' });
+  return rows[0]?.[0];
+};
+
+describe('clients that do not behave', () => {
+  const open = async (port: number) => {
+    const { connect } = await import('node:net');
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.on('error', () => undefined);
+    return socket;
+  };
+  const closed = (socket: { once(event: 'close', heard: () => void): unknown }) =>
+    new Promise<void>((resolve) => socket.once('close', () => resolve()));
+
+  it('are answered or cut off, and nobody else hears of it', async () => {
+    const { port, router } = await fixture.router({ loginTimeoutMs: 500 });
+    const client = await fixture.connect(port);
+    const garbage = [
+      Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'),
+      Buffer.alloc(64, 0xff),
+      Buffer.from([0, 0, 0, 8, 4, 210, 22, 47, 1, 2, 3]),
+      Buffer.alloc(200_000, 0),
+      Buffer.from([0x16, 3, 1, 0, 200, 1]),
+      Buffer.from([0, 0, 0]),
+    ];
+    const sockets = await Promise.all(garbage.map(() => open(port)));
+    sockets.forEach((socket, index) => {
+      socket.write(garbage[index] ?? '');
+      socket.resume();
+    });
+    await Promise.all(sockets.map(closed));
+    expect(await firstValue(client, 'SELECT 1')).toBe(1);
+    expect(router.desk.sessions.size).toBe(1);
+  });
+
+  it('that break the protocol after their login end with an error', async () => {
+    const { port } = await fixture.router();
+    const parts = [
+      Buffer.from([0x51, 0, 0, 0, 3]),
+      Buffer.from('zzzzzzzzz'),
+      Buffer.from([0x50, 0x7f, 0xff, 0xff, 0xff]),
+    ];
+    for (const bytes of parts) {
+      const client = await RawClient.login(port, [
+        ['user', application.role],
+        ['database', application.database],
+      ]);
+      client.send(bytes);
+      const answers = await client.until(() => false);
+      expect(answers.map(({ type }) => type)).toEqual(['E']);
+    }
+  });
+
+  const describeUnknown = message(frontend.describe, Buffer.from('Snobody\0'));
+  const hugeCopyData = Buffer.from([frontend.copyData, 0x3e, 0, 0, 0x0a, 0x31]);
+  it.each([
+    ['after an error, before its Sync', [describeUnknown]],
+    ['after an error, with a Query that is not heard any more', [describeUnknown, query('SELECT 1')]],
+    [
+      'in the middle of a batch that has written',
+      [parse('', 'INSERT INTO left_open VALUES (1)'), bind('', '', []), execute('')],
+    ],
+    ['in the middle of the data of a COPY that has failed', [query('COPY nothing FROM STDIN'), hugeCopyData]],
+    ['in the middle of a COPY', [query('COPY left_open FROM STDIN'), hugeCopyData]],
+  ])('and leave %s, leave nothing to whoever comes next', async (_, sent) => {
+    const { port } = await fixture.router({ poolSize: 1, queueTimeoutMs: 5000 });
+    const witness = await fixture.connect(port);
+    await witness.query('CREATE TABLE IF NOT EXISTS left_open (a int)');
+    const client = await RawClient.login(port, [
+      ['user', application.role],
+      ['database', application.database],
+    ]);
+    client.send(Buffer.concat([...sent, message(frontend.flush, Buffer.alloc(0))]));
+    await delay(50);
+    client.destroy();
+    for (let i = 0; i < 3; i += 1)
+      expect((await witness.query('SELECT $1::int AS one', [1])).rows).toEqual([{ one: 1 }]);
+    expect((await witness.query('SELECT count(*)::int AS n FROM left_open')).rows).toEqual([{ n: 0 }]);
+  });
+
+  it('whose COPY fails while they send go on with the same connection', async () => {
+    const { port } = await fixture.router({ poolSize: 1, queueTimeoutMs: 5000 });
+    const witness = await fixture.connect(port);
+    const client = await RawClient.login(port, [
+      ['user', application.role],
+      ['database', application.database],
+    ]);
+    const data = message(frontend.copyData, Buffer.alloc(200_000, 0x31));
+    client.send(Buffer.concat([query('COPY nothing FROM STDIN'), data.subarray(0, 100_000)]));
+    await client.ready();
+    client.send(Buffer.concat([data.subarray(100_000), message(frontend.copyDone, Buffer.alloc(0))]));
+    client.send(query('SELECT 7'));
+    expect((await client.ready()).map(textOf)).toContainEqual(expect.stringMatching(/7$/));
+    expect(await firstValue(witness, 'SELECT 1')).toBe(1);
+  });
+
+  it('that do not read hold up only themselves', async () => {
+    const { port } = await fixture.router({ poolSize: 2 });
+    const lazy = await open(port);
+    const client = await RawClient.login(port, [
+      ['user', application.role],
+      ['database', application.database],
+    ]);
+    client.pause();
+    client.send(query("SELECT repeat('x', 1000) FROM generate_series(1, 20000)"));
+    const before = process.memoryUsage().arrayBuffers;
+    const other = await fixture.connect(port);
+    for (let i = 0; i < 20; i++) expect(await firstValue(other, 'SELECT 1')).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000);
+    client.resume();
+    expect((await client.ready()).length).toBeGreaterThan(20_000);
+    lazy.destroy();
+  });
+});
