@@ -1,11 +1,11 @@
 // A router in a process of its own before real servers, as a daemon would run it.
 
 import { readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { routerSettingsOf } from '../../packages/engine/dist/contract/router-settings.js';
 import { createApplication } from '../../packages/engine/dist/postgres/application-role.js';
 import { sql, TestCluster } from '../../packages/engine/dist/postgres/testing/test-cluster.js';
 import { RouterSupervisor } from '../../packages/engine/dist/router/worker/router-supervisor.js';
+import { pollUntil } from '../../packages/engine/dist/shared/deadline.js';
 import { freePort } from '../../packages/engine/dist/testing/free-port.js';
 
 export const application = { role: 'app', database: 'app', password: 'secret' };
@@ -54,7 +54,8 @@ export async function startRouter({ primary, standbys }, settings) {
     })),
   });
   supervisor.start();
-  while (!supervisor.report) await delay(50);
+  const isUp = async () => supervisor.report ?? undefined;
+  await pollUntil(isUp, { what: 'the router tells of itself', timeoutMs: 20_000, intervalMs: 50 });
   const [pid] = supervisor.pids;
   return {
     ...{ port, pid },

@@ -219,7 +219,7 @@ export class Daemon {
 
   private async close(postgres: PostgresEnd): Promise<void> {
     const { coordinator, database, reaper, caller } = this.parts;
-    await this.figures.stop();
+    this.figures.stop();
     this.hooks?.close();
     this.link?.close();
     await this.router?.stop(routerDrainMs);

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bind, execute, message, parse, query } from './protocol/build.ts';
@@ -70,15 +69,20 @@ describe('clients that do not behave', () => {
   const describeUnknown = message(frontend.describe, Buffer.from('Snobody\0'));
   const hugeCopyData = Buffer.from([frontend.copyData, 0x3e, 0, 0, 0x0a, 0x31]);
   it.each([
-    ['after an error, before its Sync', [describeUnknown]],
-    ['after an error, with a Query that is not heard any more', [describeUnknown, query('SELECT 1')]],
+    ['after an error, before its Sync', 'E', [describeUnknown]],
+    ['after an error, with a Query that is not heard any more', 'E', [describeUnknown, query('SELECT 1')]],
     [
       'in the middle of a batch that has written',
+      'C',
       [parse('', 'INSERT INTO left_open VALUES (1)'), bind('', '', []), execute('')],
     ],
-    ['in the middle of the data of a COPY that has failed', [query('COPY nothing FROM STDIN'), hugeCopyData]],
-    ['in the middle of a COPY', [query('COPY left_open FROM STDIN'), hugeCopyData]],
-  ])('and leave %s, leave nothing to whoever comes next', async (_, sent) => {
+    [
+      'in the middle of the data of a COPY that has failed',
+      'E',
+      [query('COPY nothing FROM STDIN'), hugeCopyData],
+    ],
+    ['in the middle of a COPY', 'G', [query('COPY left_open FROM STDIN'), hugeCopyData]],
+  ])('and leave %s, leave nothing to whoever comes next', async (_, upTo, sent) => {
     const { port } = await fixture.router({ poolSize: 1, queueTimeoutMs: 5000 });
     const witness = await fixture.connect(port);
     await witness.query('CREATE TABLE IF NOT EXISTS left_open (a int)');
@@ -87,7 +91,7 @@ describe('clients that do not behave', () => {
       ['database', application.database],
     ]);
     client.send(Buffer.concat([...sent, message(frontend.flush, Buffer.alloc(0))]));
-    await delay(50);
+    await client.until(({ type }) => type === upTo);
     client.destroy();
     for (let i = 0; i < 3; i += 1)
       expect((await witness.query('SELECT $1::int AS one', [1])).rows).toEqual([{ one: 1 }]);

@@ -1,6 +1,7 @@
 'use client';
 
 import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
+import { seriesColour, tickLook, tooltipLook } from './look.ts';
 
 export interface StackedBar {
   /** Below the bar. */
@@ -17,8 +18,6 @@ export interface StackedBarsProps {
   heightPx?: number;
 }
 
-const seriesMax = 6;
-
 /** What something took, part upon part, one bar each time; without animation. */
 export function StackedBars({ label, bars, parts, format, heightPx = 180 }: StackedBarsProps) {
   return (
@@ -27,36 +26,20 @@ export function StackedBars({ label, bars, parts, format, heightPx = 180 }: Stac
       <ResponsiveContainer width="100%" height={heightPx}>
         <BarChart data={bars} margin={{ top: 8, right: 12, bottom: 0, left: 0 }} accessibilityLayer>
           <CartesianGrid stroke="var(--line)" vertical={false} />
-          <XAxis
-            dataKey="name"
-            tick={{ fill: 'var(--ink-faint)', fontSize: 11 }}
-            stroke="var(--line-strong)"
-            minTickGap={24}
-          />
-          <YAxis
-            tickFormatter={format}
-            width={68}
-            tick={{ fill: 'var(--ink-faint)', fontSize: 11 }}
-            stroke="var(--line-strong)"
-          />
+          <XAxis dataKey="name" tick={tickLook} stroke="var(--line-strong)" minTickGap={24} />
+          <YAxis tickFormatter={format} width={68} tick={tickLook} stroke="var(--line-strong)" />
           <Tooltip
             isAnimationActive={false}
             cursor={{ fill: 'var(--muted-soft)' }}
             formatter={(value) => format(Number(value))}
-            contentStyle={{
-              background: 'var(--raised)',
-              border: '1px solid var(--line)',
-              borderRadius: 8,
-              color: 'var(--ink)',
-              fontSize: 12,
-            }}
+            contentStyle={tooltipLook}
           />
           {parts.map((part, index) => (
             <Bar
               key={part}
               dataKey={part}
               stackId="all"
-              fill={`var(--series-${(index % seriesMax) + 1})`}
+              fill={seriesColour(index)}
               maxBarSize={36}
               isAnimationActive={false}
             />
@@ -69,7 +52,7 @@ export function StackedBars({ label, bars, parts, format, heightPx = 180 }: Stac
             <span
               aria-hidden
               className="inline-block size-2.5 rounded-sm"
-              style={{ background: `var(--series-${(index % seriesMax) + 1})` }}
+              style={{ background: seriesColour(index) }}
             />
             {part}
           </span>

@@ -1,6 +1,7 @@
 'use client';
 
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
+import { seriesColour, tickLook, tooltipLook } from './look.ts';
 
 export interface SeriesPoint {
   atMs: number;
@@ -21,8 +22,6 @@ export interface TimeSeriesProps {
   /** The top of the scale while every value is below it, so that noise near zero does not look like a mountain. */
   topMin: number;
 }
-
-const seriesMax = 6;
 
 /** At most eight lines of a few hundred points, without animation: calm while it moves. */
 export function TimeSeries({
@@ -48,14 +47,14 @@ export function TimeSeries({
             domain={[fromMs, toMs]}
             allowDataOverflow
             tickFormatter={timeText}
-            tick={{ fill: 'var(--ink-faint)', fontSize: 11 }}
+            tick={tickLook}
             stroke="var(--line-strong)"
             minTickGap={48}
           />
           <YAxis
             tickFormatter={format}
             width={68}
-            tick={{ fill: 'var(--ink-faint)', fontSize: 11 }}
+            tick={tickLook}
             stroke="var(--line-strong)"
             domain={[0, (max: number) => Math.max(max, topMin)]}
           />
@@ -63,20 +62,14 @@ export function TimeSeries({
             isAnimationActive={false}
             labelFormatter={(value) => timeText(Number(value))}
             formatter={(value) => format(value === null || value === undefined ? null : Number(value))}
-            contentStyle={{
-              background: 'var(--raised)',
-              border: '1px solid var(--line)',
-              borderRadius: 8,
-              color: 'var(--ink)',
-              fontSize: 12,
-            }}
+            contentStyle={tooltipLook}
           />
           {series.map((name, index) => (
             <Line
               key={name}
               dataKey={name}
               name={name}
-              stroke={`var(--series-${(index % seriesMax) + 1})`}
+              stroke={seriesColour(index)}
               strokeWidth={1.75}
               dot={false}
               isAnimationActive={false}
@@ -101,11 +94,7 @@ function Legend({
     <figcaption className="flex flex-wrap gap-x-4 gap-y-1 px-2 text-ink-soft text-xs">
       {series.map((name, index) => (
         <span key={name} className="inline-flex items-center gap-1.5">
-          <span
-            aria-hidden
-            className="inline-block h-0.5 w-4"
-            style={{ background: `var(--series-${(index % seriesMax) + 1})` }}
-          />
+          <span aria-hidden className="inline-block h-0.5 w-4" style={{ background: seriesColour(index) }} />
           {name}
           <span className="tabular-nums">{format(last?.[name] ?? null)}</span>
         </span>

@@ -36,7 +36,8 @@ export class FiguresKeeper {
   private timer: NodeJS.Timeout | undefined;
   private before: Looks | null = null;
   private free: FreeSpace[] = [];
-  private size: { bytes: number; atMs: number } | null = null;
+  private size: { bytes: number } | null = null;
+  private sizeDueMs = Number.NEGATIVE_INFINITY;
   private isLooking = false;
   /** Of its own: a slow answer keeps nobody else waiting. */
   private readonly pool: pg.Pool | null;
@@ -55,9 +56,14 @@ export class FiguresKeeper {
     this.timer = setInterval(() => void this.look(), figuresEveryMs);
   }
 
-  async stop(): Promise<void> {
+  /** Waits for nothing: a daemon that is replaced has to be gone before its lease. */
+  stop(): void {
     clearInterval(this.timer);
-    await this.pool?.end();
+    this.pool?.end().catch((error: unknown) => this.told(error, 'the connection for figures was not ended'));
+  }
+
+  private told(error: unknown, what: string): void {
+    this.options.logger.debug({ error: messageOf(error) }, what);
   }
 
   /** The newest look; null before the first one. */
@@ -82,9 +88,22 @@ export class FiguresKeeper {
       this.before = now;
       this.newest = { atMs: systemClock.wallMs(), figures: measured(figures) };
     } catch (error) {
-      this.options.logger.debug({ error: messageOf(error) }, 'no figures of this host');
+      this.told(error, 'no figures of this host');
     } finally {
       this.isLooking = false;
+    }
+  }
+
+  /** Of very many files it may take too long: then it is missing, and nothing else is. */
+  private async lookAtSize(queryable: pg.Pool): Promise<void> {
+    const nowMs = systemClock.monotonicMs();
+    if (nowMs < this.sizeDueMs) return;
+    this.sizeDueMs = nowMs + sizeEveryMs;
+    try {
+      this.size = { bytes: await databaseBytes(queryable) };
+    } catch (error) {
+      this.size = null;
+      this.told(error, 'the size of the databases is not known');
     }
   }
 
@@ -96,17 +115,15 @@ export class FiguresKeeper {
 
   /** The machine's figures count most while PostgreSQL does not answer. */
   private async server(): Promise<ServerLook | null> {
-    const { isRunning, logger } = this.options;
+    const { isRunning } = this.options;
     const queryable = this.pool;
     if (!queryable || !isRunning()) return null;
     try {
       const look = await lookAtServer(queryable);
-      const nowMs = systemClock.monotonicMs();
-      if (!this.size || nowMs - this.size.atMs > sizeEveryMs)
-        this.size = { bytes: await databaseBytes(queryable), atMs: nowMs };
+      await this.lookAtSize(queryable);
       return look;
     } catch (error) {
-      logger.debug({ error: messageOf(error) }, 'no figures of PostgreSQL');
+      this.told(error, 'no figures of PostgreSQL');
       return null;
     }
   }
