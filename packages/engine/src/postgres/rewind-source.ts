@@ -42,7 +42,8 @@ export class RewindSource {
       return rows[0]?.ready === true;
     });
     if (!isReady) this.checkpoint ??= this.writeCheckpoint();
-    return isReady;
+    // Its control file is written before it removes old WAL, and pg_rewind takes a segment that goes meanwhile from its target.
+    return isReady && this.checkpoint === null;
   }
 
   private async writeCheckpoint(): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { pollUntil } from '../shared/deadline.ts';
 import { silentLogger } from '../shared/logger.ts';
+import { withFreshConnection } from './connection.ts';
 import { filesOf, slotNameOf } from './layout.ts';
 import type { RewindRequest } from './rewind.ts';
 import type { RewindOutcome } from './rewind-outcome.ts';
@@ -259,10 +260,36 @@ test('two failovers in a row, before the first checkpoint: both former primaries
   await sql(third, `SELECT pg_create_physical_replication_slot('${slotNameOf('node-2')}', true)`);
   await takeOver(third, old, 4);
   for (const node of [old, next]) {
-    expect(await rewind(node, third)).toMatchObject({ kind: 'rewound' });
+    const outcome = await rewind(node, third);
+    expect(outcome, JSON.stringify(outcome)).toMatchObject({ kind: 'rewound' });
     await expectSameRows(node, third);
   }
 });
+
+test('I-REWIND-3: WAL of an open transaction, on a source where nobody commits, holds no rewind up', async () => {
+  const { old, next } = await pair();
+  await writeUnseen(old, next);
+  await old.supervisor.kill('crash');
+  await takeOver(next, old);
+  await isOffered(next);
+  await stopFlushingByItself(next);
+  const open = { what: 'an open transaction', timeoutMs: 120_000 };
+  await withFreshConnection(next.place, open, async (client) => {
+    await client.query('BEGIN');
+    await client.query(growSql(7001, 7002, 'not committed'));
+    expect(await rewind(old, next)).toMatchObject({ kind: 'rewound' });
+  });
+});
+
+/** The two processes that flush WAL of their own accord. */
+async function stopFlushingByItself(node: TestNode): Promise<void> {
+  const rows = await sql<{ pid: number }>(
+    node,
+    "SELECT pid FROM pg_stat_activity WHERE backend_type IN ('background writer', 'walwriter')",
+  );
+  expect(rows).toHaveLength(2);
+  for (const { pid } of rows) process.kill(pid, 'SIGSTOP');
+}
 
 test('I-REWIND-2: a rewound server is shut to everybody until it is told otherwise', async () => {
   const { old, next } = await pair();

@@ -142,14 +142,17 @@ export async function untilStreaming(node: TestNode): Promise<void> {
   await pollUntil(isStreaming, { what: `${node.place.nodeName} streams`, timeoutMs: 30_000, intervalMs: 20 });
 }
 
-/** Waits until the standby has received everything the primary has written up to now. */
+/**
+ * Waits until the standby has received everything the primary has written up to now. What it had before its receiver began
+ * counts as received only once it is replayed.
+ */
 export async function untilReceived(node: TestNode, primary: TestNode): Promise<string> {
   const [row] = await sql<{ lsn: string }>(primary, 'SELECT pg_current_wal_flush_lsn() AS lsn');
   const target = row?.lsn ?? '';
   const hasIt = async () => {
     const [answer] = await sql<{ has: boolean }>(
       node,
-      `SELECT pg_last_wal_receive_lsn() >= '${target}' AS has`,
+      `SELECT GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) >= '${target}' AS has`,
     );
     return answer?.has === true ? true : undefined;
   };
