@@ -1,6 +1,6 @@
 // What the quorum costs: transactions per second of pgbench on a QuantaDB cluster of three against three PostgreSQL servers that were
-// set up by hand, with the same settings and the same synchronous_standby_names, in interleaved pairs on one machine; and how
-// far behind the standbys of QuantaDB are meanwhile.
+// set up by hand, with the same settings and the same synchronous_standby_names, in interleaved pairs on one machine, each side freshly
+// started and warmed up; and how far behind the standbys of QuantaDB are meanwhile.
 //
 //   npm run bench -- sync-overhead [pairs=10] [seconds=10] [--own-core]
 //
@@ -29,7 +29,8 @@ const seconds = Number(numbers[1] ?? 10);
 const pgbench = join(process.env.QUANTADB_POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin', 'pgbench');
 const clients = 8;
 const scale = 10;
-const warmUpSeconds = 4;
+/** Also until the daemons' programs are compiled, as those of a cluster that has run for longer than this are. */
+const warmUpSeconds = 15;
 const sampleEveryMs = 100;
 const resamples = 10_000;
 const names = ['node-1', 'node-2', 'node-3'];
@@ -156,6 +157,8 @@ function giveCores(hosts, primary) {
 }
 
 async function measurePlain() {
+  // The other one has just started, too.
+  await plain.restart();
   await plain.ask(checkpoint);
   giveCores(plain.hosts, plain.primary);
   await benchmark(plain.place, warmUpSeconds);

@@ -63,9 +63,13 @@ class PlainCluster {
     const standbys = names.slice(1).map((name) => `"${name}"`);
     await this.ask(`ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (${standbys.join(', ')})'`);
     await this.ask('SELECT pg_reload_conf()');
+    await this.untilSynchronous();
+  }
+
+  async untilSynchronous() {
     const isSynchronous = async () => {
       const rows = await this.ask("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'quorum'");
-      return rows.length === standbys.length ? true : undefined;
+      return rows.length === names.length - 1 ? true : undefined;
     };
     await pollUntil(isSynchronous, {
       what: 'two standbys count',
@@ -104,6 +108,14 @@ class PlainCluster {
     }
   }
 
+  /** As the other one of a pair does between two turns. */
+  async restart() {
+    const before = [...this.servers];
+    await this.stop();
+    for (const [name, { upstream }] of before) await this.startServer(name, upstream);
+    await this.untilSynchronous();
+  }
+
   async stop() {
     for (const { process: server } of [...this.servers.values()].reverse()) {
       if (server.exitCode !== null) continue;
@@ -114,7 +126,8 @@ class PlainCluster {
   }
 
   async startServer(name, upstream) {
-    const port = await freePort();
+    // A standby looks for its primary where it was.
+    const port = this.servers.get(name)?.port ?? (await freePort());
     const own = {
       ...this.settings,
       ...{ port, listen_addresses: '127.0.0.1', unix_socket_directories: '', cluster_name: name },
@@ -130,7 +143,7 @@ class PlainCluster {
     const data = join(this.directory, name);
     const options = { ...this.owner(), stdio: ['ignore', log, log], cwd: this.directory };
     const server = spawn(join(binDir, 'postgres'), ['-D', data, ...args], options);
-    this.servers.set(name, { port, process: server });
+    this.servers.set(name, { port, upstream, process: server });
     const answers = async () => {
       if (server.exitCode !== null) throw new Error(`${name} ended: see ${this.directory}/${name}.log`);
       const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres' });

@@ -1,6 +1,6 @@
 'use client';
 
-import type { LiveStatus } from '@quantadb/api/client-types';
+import type { HistoryKind, LiveStatus } from '@quantadb/api/client-types';
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
 import { io } from 'socket.io-client';
@@ -41,9 +41,14 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       const heard: Heard = { ...status, heardAtMs: Date.now() - (status.ageMs ?? 0) };
       setPicture((last) => ({ ...last, clusters: new Map(last.clusters).set(status.clusterId, heard) }));
     });
-    socket.on('changed', ({ clusterId, kind }: { clusterId: string; kind: 'events' | 'operations' }) => {
-      const path = kind === 'events' ? trpc.clusters.events : trpc.operations.list;
+    socket.on('changed', ({ clusterId, kind }: { clusterId: string; kind: HistoryKind }) => {
+      const path = {
+        events: trpc.clusters.events,
+        operations: trpc.operations.list,
+        failovers: trpc.failovers.list,
+      }[kind];
       void queries.invalidateQueries({ queryKey: path.queryKey({ clusterId }), exact: false });
+      if (kind === 'failovers') void queries.invalidateQueries({ queryKey: trpc.failovers.get.pathKey() });
       if (kind === 'operations') void queries.invalidateQueries({ queryKey: trpc.operations.get.pathKey() });
       void queries.invalidateQueries({ queryKey: trpc.hosts.pathKey() });
     });

@@ -2,6 +2,7 @@ import { request as httpRequest, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { backupOverviewSchema } from '@quantadb/engine/contract/backup-view';
 import { clusterEventSchema, operationSchema } from '@quantadb/engine/contract/cluster-state';
+import { type LogQuestion, logAnswerSchema } from '@quantadb/engine/contract/logs';
 import { nodeReportSchema, stateAnswerSchema } from '@quantadb/engine/contract/node-report';
 import {
   type OperationRequest,
@@ -83,6 +84,14 @@ export class DaemonClient {
   settings() {
     const schema = settingsOverviewSchema.nullable();
     return this.call({ path: '/api/settings', schema, deadlineMs: changeDeadlineMs });
+  }
+
+  /** With the operator's certificate only. */
+  logs(question: LogQuestion) {
+    const { untilMs, limit, ...words } = question;
+    const query = new URLSearchParams({ ...words, limit: String(limit) });
+    if (untilMs !== null) query.set('untilMs', String(untilMs));
+    return this.call({ path: `/api/logs?${query}`, schema: logAnswerSchema, deadlineMs: changeDeadlineMs });
   }
 
   operations() {

@@ -3,6 +3,7 @@ import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
 import {
   challengeSchema,
   eventsPerReportMax,
+  failoversPerReportMax,
   type HostReport,
   type LinkAnswer,
   linkCallSchema,
@@ -11,7 +12,9 @@ import {
   renewalAnswerSchema,
   reportAnswerSchema,
 } from '@quantadb/engine/contract/link';
+import type { LogAnswer, LogQuestion } from '@quantadb/engine/contract/logs';
 import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
+import { endedFailoverStates, type FailoverView } from '@quantadb/engine/contract/status';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { releaseVersion } from '@quantadb/engine/shared/version';
@@ -24,10 +27,13 @@ export interface ConsoleLinkOptions {
   facade: DaemonFacade;
   /** The newest look at this host and its PostgreSQL. */
   figures(): NodeFiguresTold | null;
+  logs(question: LogQuestion): Promise<LogAnswer>;
   logger: Logger;
   /** Told that the control plane is there, once a second; `ask` carries a request for another certificate to it. */
   onPresent(ask: (certificateRequest: string) => Promise<string>): void;
 }
+
+type Picture = NonNullable<HostReport['picture']>;
 
 const reportEveryMs = 1000;
 const reportAnswerMs = 5000;
@@ -48,6 +54,8 @@ export class ConsoleLink {
   /** Up to which event the control plane has the history; unknown until its first answer. */
   private eventsUpTo: number | null = null;
   private figuresToldMs = 0;
+  /** Ended failovers that the control plane has confirmed on this connection. */
+  private readonly failoversTold = new Set<string>();
 
   constructor(options: ConsoleLinkOptions) {
     this.options = options;
@@ -65,6 +73,7 @@ export class ConsoleLink {
     this.socket.on('disconnect', (reason) => {
       this.isWelcome = false;
       this.eventsUpTo = null;
+      this.failoversTold.clear();
       // After a refusal the library leaves it to us to try again.
       if (reason === 'io server disconnect') setTimeout(() => this.socket.connect(), reconnectMaxMs);
     });
@@ -103,13 +112,28 @@ export class ConsoleLink {
       const report = await this.makeReport();
       const raw: unknown = await this.socket.timeout(reportAnswerMs).emitWithAck('report', report);
       const answer = reportAnswerSchema.safeParse(raw);
-      if (answer.success && report.picture) this.eventsUpTo = answer.data.eventsUpTo;
+      if (answer.success && report.picture) this.noteTold(report.picture, answer.data.eventsUpTo);
       if (answer.success && report.figures) this.figuresToldMs = report.figures.atMs;
     } catch (error) {
       this.options.logger.debug({ error: messageOf(error) }, 'a report was not confirmed');
     } finally {
       this.isReporting = false;
     }
+  }
+
+  private noteTold(picture: Picture, eventsUpTo: number): void {
+    this.eventsUpTo = eventsUpTo;
+    for (const { id, state } of picture.failovers)
+      if (endedFailoverStates.has(state)) this.failoversTold.add(id);
+  }
+
+  /** What is not told yet of the failovers that the cluster remembers, so that one which nobody watched is not forgotten. */
+  private freshFailovers(): FailoverView[] {
+    const state = this.options.facade.state();
+    if (!state) return [];
+    const known = [...state.pastFailovers, ...(state.failover ? [state.failover] : [])];
+    const fresh = known.filter(({ id }) => !this.failoversTold.has(id)).slice(0, failoversPerReportMax);
+    return fresh.map(({ votes: _votes, ...view }) => view);
   }
 
   /** @throws QuantaError REFUSED with the reason, PROTOCOL_VIOLATION; Error after the deadline */
@@ -136,7 +160,9 @@ export class ConsoleLink {
     const { eventsUpTo } = this;
     const events = eventsUpTo === null ? [] : facade.events(eventsUpTo).slice(0, eventsPerReportMax);
     const operations = facade.operations().slice(-recentOperations);
-    return { ...base, picture: { clusterId: node.cluster.id, isDecider, status, events, operations } };
+    const failovers = this.freshFailovers();
+    const picture = { clusterId: node.cluster.id, isDecider, status, events, operations, failovers };
+    return { ...base, picture };
   }
 
   private freshFigures(): NodeFiguresTold | null {
@@ -181,6 +207,8 @@ export class ConsoleLink {
         return facade.restores.planInto(linkMethods.planRestoreInto.input.parse(input));
       case 'startRestoreInto':
         return facade.restores.startInto(linkMethods.startRestoreInto.input.parse(input));
+      case 'logs':
+        return this.options.logs(linkMethods.logs.input.parse(input));
     }
   }
 }

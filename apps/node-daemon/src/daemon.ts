@@ -3,14 +3,17 @@ import { dirname, join } from 'node:path';
 import { BackupNode } from '@quantadb/engine/backup/backup-node';
 import { Coordinator } from '@quantadb/engine/cluster/coordinator';
 import { PostgresDatabase } from '@quantadb/engine/cluster/postgres-database';
+import type { LogQuestion, LogSource } from '@quantadb/engine/contract/logs';
 import { ReaperClient } from '@quantadb/engine/failover/reaper/client';
 import { killOrphans } from '@quantadb/engine/failover/reaper/orphans';
 import { SealStore } from '@quantadb/engine/failover/seal-store';
 import { timingOf } from '@quantadb/engine/failover/timing';
+import { LogKeeper } from '@quantadb/engine/logs/log-keeper';
+import { readLog } from '@quantadb/engine/logs/log-reader';
 import { FiguresKeeper } from '@quantadb/engine/monitor/figures/figures-keeper';
 import { ServerAdopter } from '@quantadb/engine/postgres/adopt/adopter';
 import { isOwnServer } from '@quantadb/engine/postgres/adopt/ownership';
-import type { NodePlace } from '@quantadb/engine/postgres/layout';
+import { filesOf, type NodePlace } from '@quantadb/engine/postgres/layout';
 import type { OsUser } from '@quantadb/engine/postgres/postmaster-host';
 import { withDeadline } from '@quantadb/engine/shared/deadline';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
@@ -22,6 +25,7 @@ import { CertificateKeeper, type Tls } from './certificate-keeper.ts';
 import { ConsoleLink } from './console-link.ts';
 import { HookRunner } from './hooks/hook-runner.ts';
 import { type HostConfig, loadHostConfig } from './host-config.ts';
+import { ownLogFile } from './own-log.ts';
 import { HttpsPeerCaller } from './peer-client.ts';
 import { osUserNamed } from './preflight/os-user.ts';
 import { isSupervised, RealHostTools } from './real-host-tools.ts';
@@ -64,6 +68,8 @@ export class Daemon {
   private readonly certificate: CertificateKeeper;
   private readonly figures: FiguresKeeper;
   private useCertificate: (tls: Tls) => void = () => undefined;
+  private readonly logFiles: Record<LogSource, string>;
+  private readonly logs: LogKeeper;
   private isEnding = false;
 
   private constructor(options: DaemonOptions, parts: Parts) {
@@ -74,6 +80,11 @@ export class Daemon {
       ...{ host: config.name, tls, certFile: config.tls.cert, logger },
       apply: (renewed) => this.applyCertificate(renewed),
     });
+    this.logFiles = {
+      postgres: filesOf(placeOf(config, null)).logFile,
+      daemon: ownLogFile(config.stateDir),
+    };
+    this.logs = new LogKeeper({ files: Object.values(this.logFiles), logger });
     const { database } = parts;
     this.figures = new FiguresKeeper({
       place: config.kind === 'data' ? placeOf(config, null) : null,
@@ -172,6 +183,7 @@ export class Daemon {
     });
     reaper.onClosed((error) => void this.reaperLost(error));
     await coordinator.open();
+    const readLogs = (question: LogQuestion) => readLog(this.logFiles[question.source], question);
     const api = await startApi({
       facade: coordinator,
       listenHost: config.listenHost,
@@ -180,6 +192,7 @@ export class Daemon {
       tls,
       logger,
       figures: () => this.figures.figures(),
+      logs: readLogs,
       onShutdownRequested: (postgres) => void this.end(postgres, 'asked by the API'),
     });
     this.closeApi = () => api.close();
@@ -196,8 +209,7 @@ export class Daemon {
         tls,
         facade: coordinator,
         figures,
-        logger,
-        onPresent,
+        ...{ logs: readLogs, logger, onPresent },
       });
     this.hooks = new HookRunner({
       ...{ hooks: config.hooks, logger },
@@ -220,6 +232,7 @@ export class Daemon {
   private async close(postgres: PostgresEnd): Promise<void> {
     const { coordinator, database, reaper, caller } = this.parts;
     this.figures.stop();
+    await this.logs.close();
     this.hooks?.close();
     this.link?.close();
     await this.router?.stop(routerDrainMs);

@@ -1,17 +1,21 @@
 import { readFile } from 'node:fs/promises';
-import { pino } from 'pino';
 import { Daemon } from './daemon.ts';
 import { type HostConfig, loadHostConfig } from './host-config.ts';
+import { openOwnLog, ownLogFile } from './own-log.ts';
 
 /** `node main.js <path of host.json>`: one daemon in the foreground. SIGTERM ends it and leaves PostgreSQL running. */
 async function main(): Promise<void> {
   const path = process.argv[2];
   if (!path) throw new Error('usage: main.js <path of host.json>');
   const config = await loadHostConfig(path);
-  const logger = pino({ level: config.logLevel, base: { node: config.name } });
+  const { logger, flush } = openOwnLog({
+    level: config.logLevel,
+    base: { node: config.name },
+    file: ownLogFile(config.stateDir),
+  });
   const end = (code: number, why: string) => {
     logger.info({ code, why }, 'the daemon ends');
-    logger.flush();
+    flush();
     process.exit(code);
   };
   process.on('uncaughtException', (error) => {

@@ -14,6 +14,7 @@ import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Tls } from './certificate-keeper.ts';
 import type { HostConfig } from './host-config.ts';
+import { ownLogFile } from './own-log.ts';
 
 export interface RouterHostOptions {
   config: HostConfig;
@@ -53,6 +54,7 @@ export class RouterHost {
     this.own = router.settings;
     this.supervisor = new RouterSupervisor({
       ...{ tls, logger, name: config.name, logLevel: config.logLevel },
+      logFile: ownLogFile(config.stateDir),
       program: programFile,
       mark: config.runDir,
       listen: { host: router.listenHost ?? config.listenHost, port: router.port },

@@ -1,5 +1,7 @@
 import { RouterWorker } from '@quantadb/engine/router/worker/router-worker';
-import { pino } from 'pino';
+import { type OwnLog, openOwnLog } from './own-log.ts';
+
+let log: OwnLog | null = null;
 
 /** The program of a router worker: started by the daemon, and told by it over the channel between them what to do. */
 const worker = new RouterWorker({
@@ -7,8 +9,14 @@ const worker = new RouterWorker({
     // Nobody hears it when the daemon has just ended.
     if (process.connected) process.send?.(message, () => undefined);
   },
-  createLogger: ({ name, logLevel }) => pino({ level: logLevel, base: { node: name, part: 'router' } }),
-  exit: (code) => process.exit(code),
+  createLogger: ({ name, logLevel, logFile }) => {
+    log = openOwnLog({ level: logLevel, base: { node: name, part: 'router' }, file: logFile });
+    return log.logger;
+  },
+  exit: (code) => {
+    log?.flush();
+    process.exit(code);
+  },
 });
 
 process.on('message', (message) => void worker.heard(message));

@@ -209,6 +209,44 @@ test('an older report, through whichever console, never replaces a newer one', a
   expect(body.status.revision).toBe(8);
 });
 
+test('a failover is kept as it was explained, and one that is over is not opened again', async () => {
+  const { socket } = await connectHost(second);
+  const begun = {
+    ...{ id: 'f1', kind: 'failover', epoch: 2, fromEpoch: 1, oldPrimary: 'node-1', state: 'SEAL' },
+    ...{
+      reason: 'node-1 is silent',
+      startedAtMs: Date.now(),
+      candidates: [],
+      candidate: null,
+      blockedBy: null,
+    },
+    detection: { silentForMs: 1000, detail: 'no renewal' },
+    ...{ steps: [{ state: 'SEAL', atMs: Date.now(), detail: 'asked' }], dataLoss: null },
+  };
+  const last = { state: 'DONE', atMs: Date.now() + 900, detail: 'over' };
+  const over = {
+    ...{ ...begun, state: 'DONE', candidate: 'node-2', steps: [...begun.steps, last] },
+    dataLoss: { possible: false, detail: 'nothing' },
+  };
+  const path = `/api/v1/clusters/${clusterId}/failovers`;
+  for (const [failover, state] of [
+    [begun, 'SEAL'],
+    [over, 'DONE'],
+    [begun, 'DONE'],
+  ] as const) {
+    const { picture, ...rest } = report(8);
+    await socket
+      .timeout(3000)
+      .emitWithAck('report', { ...rest, picture: { ...picture, failovers: [failover] } });
+    const { body } = await first.call('GET', path, { as: admin });
+    expect(body).toMatchObject([{ id: 'f1', state, oldPrimary: 'node-1', reason: 'node-1 is silent' }]);
+  }
+  const { body } = await first.call('GET', `${path}/f1`, { as: admin });
+  expect(body).toMatchObject({ failover: over, endedAt: new Date(last.atMs).toISOString() });
+  const unknown = await first.call('GET', `${path}/f2`, { as: admin });
+  expect(unknown.status).toBe(404);
+});
+
 test('the live stream is for those who are signed in', async () => {
   const stranger = open(`${first.url}/live`);
   const error = await new Promise<Error>((resolve) => stranger.once('connect_error', resolve));

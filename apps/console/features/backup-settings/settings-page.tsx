@@ -4,7 +4,6 @@ import { Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Button } from '@quantadb/ui/primitives/button';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
-import Link from 'next/link';
 import { useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { TimeZones } from '../../lib/time-zones.tsx';
@@ -28,12 +27,7 @@ export function SettingsPage({ clusterId }: { clusterId: string }) {
   const { data } = overview;
   return (
     <>
-      <div className="flex flex-wrap items-baseline gap-x-3">
-        <h1 className="font-semibold text-xl">Backup settings</h1>
-        <Link className="text-accent text-sm" href={`/c/${clusterId}/backups`}>
-          Backups
-        </Link>
-      </div>
+      <h1 className="font-semibold text-xl">Backup settings</h1>
       {overview.error ? (
         <Failed {...problemOf(overview.error)} onRetry={() => void overview.refetch()} />
       ) : null}

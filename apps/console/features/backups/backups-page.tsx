@@ -10,7 +10,7 @@ import { ChevronDown } from 'lucide-react';
 import Link from 'next/link';
 import { parseAsString, useQueryState } from 'nuqs';
 import { useState } from 'react';
-import { useCluster, useNow } from '../../lib/live.tsx';
+import { useNow } from '../../lib/live.tsx';
 import type { Intent } from '../operations/intent.ts';
 import { OperationDialog } from '../operations/operation-dialog.tsx';
 import { RunningOperation } from '../operations/running-operation.tsx';
@@ -32,7 +32,6 @@ const factsTickMs = 5000;
 
 /** Whether the cluster could be restored, to which moments, and when that was last proven. */
 export function BackupsPage({ clusterId }: { clusterId: string }) {
-  const { heard } = useCluster(clusterId);
   const [intent, setIntent] = useState<Intent | null>(null);
   const [opened, setOpened] = useQueryState('backup', parseAsString);
   const { overview, problem, retry, ageMs } = useBackups(clusterId);
@@ -40,12 +39,7 @@ export function BackupsPage({ clusterId }: { clusterId: string }) {
   return (
     <>
       <div className="flex flex-wrap items-center justify-between gap-2">
-        <div className="flex flex-wrap items-baseline gap-x-3">
-          <h1 className="font-semibold text-xl">Backups</h1>
-          <Link className="text-accent text-sm" href={`/c/${clusterId}`}>
-            of {heard?.status.name ?? 'the cluster'}
-          </Link>
-        </div>
+        <h1 className="font-semibold text-xl">Backups</h1>
         {overview?.config ? <Actions clusterId={clusterId} job={overview.job} onChoose={setIntent} /> : null}
       </div>
       {problem ? <Failed {...problem} onRetry={retry} /> : null}

@@ -7,7 +7,6 @@ import { Badge, Mark } from '@quantadb/ui/patterns/status';
 import { Topology } from '@quantadb/ui/patterns/topology';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
-import Link from 'next/link';
 import { useState } from 'react';
 import { useCluster } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
@@ -51,7 +50,6 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
         title="Topology"
         actions={
           <>
-            <PageLinks clusterId={clusterId} />
             <AddNode onChoose={setIntent} />
             <ClusterMenu onChoose={setIntent} />
           </>
@@ -80,7 +78,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
           <Panel title="Nodes" isFlush>
             <NodesTable nodes={status.nodes} ageMs={age} />
           </Panel>
-          {status.failover ? <FailoverPanel failover={status.failover} /> : null}
+          {status.failover ? <FailoverPanel clusterId={clusterId} failover={status.failover} /> : null}
         </div>
         <ClusterEvents clusterId={clusterId} />
       </div>
@@ -119,20 +117,4 @@ function Verdict({ status, ageMs }: { status: ClusterStatus; ageMs: number | nul
       {status.advice ? <p className="mt-1 text-ink-soft text-sm">{status.advice}</p> : null}
     </Stale>
   );
-}
-
-const pages = [
-  ['metrics', 'Metrics'],
-  ['router', 'Routers'],
-  ['parameters', 'Parameters'],
-  ['backups', 'Backups'],
-  ['restore', 'Restore'],
-] as const;
-
-function PageLinks({ clusterId }: { clusterId: string }) {
-  return pages.map(([path, title]) => (
-    <Link key={path} className="text-[0.8125rem] text-accent" href={`/c/${clusterId}/${path}`}>
-      {title}
-    </Link>
-  ));
 }

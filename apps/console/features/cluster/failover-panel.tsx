@@ -2,22 +2,17 @@
 
 import type { ClusterStatus } from '@quantadb/api/client-types';
 import { durationText } from '@quantadb/ui/charts/units';
-import type { Tone } from '@quantadb/ui/patterns/status';
 import { Timeline, type TimelineItem } from '@quantadb/ui/patterns/timeline';
 import { Panel } from '@quantadb/ui/primitives/panel';
+import Link from 'next/link';
 import { useTimes } from '../../lib/time.ts';
+import { failoverTone } from '../failovers/tones.ts';
 import { NetworkMatrix } from './network.tsx';
 
 type FailoverView = NonNullable<ClusterStatus['failover']>;
 
-const tones: Partial<Record<FailoverView['state'], Tone>> = {
-  DONE: 'good',
-  ABANDONED: 'warning',
-  NO_SAFE_CANDIDATE: 'critical',
-};
-
 /** The failover under way, or the last one, from what made it begin to what may be lost. */
-export function FailoverPanel({ failover }: { failover: FailoverView }) {
+export function FailoverPanel({ clusterId, failover }: { clusterId: string; failover: FailoverView }) {
   const times = useTimes();
   const isOver = failover.state === 'DONE' || failover.state === 'ABANDONED';
   const from = failover.oldPrimary ?? 'nobody';
@@ -25,7 +20,17 @@ export function FailoverPanel({ failover }: { failover: FailoverView }) {
   return (
     <Panel
       title={`${isOver ? 'Last' : 'Running'} ${failover.kind}: ${from} → ${to}`}
-      actions={<span className="text-ink-faint text-xs">{times.moment(failover.startedAtMs)}</span>}
+      actions={
+        <>
+          <span className="text-ink-faint text-xs">{times.moment(failover.startedAtMs)}</span>
+          <Link
+            className="text-[0.8125rem] text-accent"
+            href={`/c/${clusterId}/failovers/${encodeURIComponent(failover.id)}`}
+          >
+            Explain
+          </Link>
+        </>
+      }
     >
       <Timeline
         label={`Steps of the ${failover.kind}`}
@@ -67,7 +72,7 @@ function candidateItems({ candidates }: FailoverView): TimelineItem[] {
 function stepItems({ steps, startedAtMs }: FailoverView): TimelineItem[] {
   return steps.slice(1).map((step, index) => ({
     key: `${index} ${step.state}`,
-    tone: tones[step.state] ?? (index === steps.length - 2 ? 'working' : 'good'),
+    tone: index === steps.length - 2 ? failoverTone(step.state) : 'good',
     title: step.state,
     detail: step.detail,
     aside: `+${durationText(Math.max(0, step.atMs - startedAtMs))}`,

@@ -4,7 +4,6 @@ import { TimeSeries } from '@quantadb/ui/charts/time-series';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
-import Link from 'next/link';
 import { parseAsStringLiteral, useQueryState } from 'nuqs';
 import { useCluster, useNow } from '../../lib/live.tsx';
 import { useTimes } from '../../lib/time.ts';
@@ -35,12 +34,7 @@ export function FiguresPage({ clusterId }: { clusterId: string }) {
   return (
     <>
       <div className="flex flex-wrap items-center justify-between gap-3">
-        <div className="flex flex-wrap items-baseline gap-x-3">
-          <h1 className="font-semibold text-xl">Metrics</h1>
-          <Link className="text-accent text-sm" href={`/c/${clusterId}`}>
-            of {heard?.status.name ?? 'the cluster'}
-          </Link>
-        </div>
+        <h1 className="font-semibold text-xl">Metrics</h1>
         <RangePicker names={rangeNames} range={range} onPick={(next) => void setRange(next)} />
       </div>
       <NowTable clusterId={clusterId} nodes={heard?.status.nodes ?? null} />

@@ -6,7 +6,6 @@ import { Status } from '@quantadb/ui/patterns/status';
 import { Button } from '@quantadb/ui/primitives/button';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
-import Link from 'next/link';
 import { useState } from 'react';
 import { useCluster, useNow } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
@@ -40,12 +39,7 @@ export function ParametersPage({ clusterId }: { clusterId: string }) {
   const change = (name: string, value: string | null) => setChanges((last) => ({ ...last, [name]: value }));
   return (
     <>
-      <div className="flex flex-wrap items-baseline gap-x-3">
-        <h1 className="font-semibold text-xl">Parameters</h1>
-        <Link className="text-accent text-sm" href={`/c/${clusterId}`}>
-          of {heard?.status.name ?? 'the cluster'}
-        </Link>
-      </div>
+      <h1 className="font-semibold text-xl">Parameters</h1>
       {problem}
       {!data && !problem ? <Loading label="Asking every node for its settings" /> : null}
       {data ? (

@@ -34,18 +34,9 @@ export function RestorePage({ clusterId }: { clusterId: string }) {
   const [intent, setIntent] = useState<Intent | null>(null);
   const [wanted, setWanted] = useState<Wanted | null>(null);
   const { overview, problem, retry, ageMs } = useBackups(clusterId);
-  const name = heard?.status.name ?? 'the cluster';
   return (
     <>
-      <div className="flex flex-wrap items-baseline gap-x-3">
-        <h1 className="font-semibold text-xl">Restore</h1>
-        <Link className="text-accent text-sm" href={`/c/${clusterId}`}>
-          of {name}
-        </Link>
-        <Link className="text-accent text-sm" href={`/c/${clusterId}/backups`}>
-          Backups
-        </Link>
-      </div>
+      <h1 className="font-semibold text-xl">Restore</h1>
       {problem ? <Failed {...problem} onRetry={retry} /> : null}
       {!overview && !problem ? <Loading label="Reading the repository" /> : null}
       {overview ? (

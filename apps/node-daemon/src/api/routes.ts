@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type ClusterState, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
+import { type LogAnswer, type LogQuestion, logQuestionSchema } from '@quantadb/engine/contract/logs';
 import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
 import { operationRequestSchema, operationStartSchema } from '@quantadb/engine/contract/operations';
 import {
@@ -30,6 +31,7 @@ export interface RouteOptions {
   facade: DaemonFacade;
   logger: Logger;
   figures?(): NodeFiguresTold | null;
+  logs?(question: LogQuestion): Promise<LogAnswer>;
   onShutdownRequested(postgres: 'stop' | 'leave'): void;
 }
 
@@ -59,6 +61,11 @@ export class Routes {
     const path = url.pathname;
     // An extension's setting may be a secret.
     if (path === '/api/settings') requireOperator(caller);
+    if (path === '/api/logs') {
+      // So may be what a statement that failed has in it.
+      requireOperator(caller);
+      return json(await this.logs(url));
+    }
     const healthPath = healthPaths.find((known) => known === path);
     if (healthPath) return this.health(healthPath, url);
     switch (path) {
@@ -89,6 +96,17 @@ export class Routes {
       default:
         throw new QuantaError('NOT_FOUND', `nothing is at ${path.slice(0, 100)}`);
     }
+  }
+
+  private async logs(url: URL): Promise<LogAnswer> {
+    const { logs } = this.options;
+    if (!logs) throw new QuantaError('NOT_FOUND', 'this host keeps no logs');
+    const { untilMs, limit, ...words } = Object.fromEntries(url.searchParams);
+    const numbers = {
+      ...(untilMs === undefined ? {} : { untilMs: Number(untilMs) }),
+      ...(limit === undefined ? {} : { limit: Number(limit) }),
+    };
+    return logs(parse(logQuestionSchema, { ...words, ...numbers }));
   }
 
   private async metrics(): Promise<string> {

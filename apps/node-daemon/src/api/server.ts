@@ -14,7 +14,7 @@ import type { Logger } from '@quantadb/engine/shared/logger';
 import { callerOf } from './caller.ts';
 import { HttpProblem, sendProblem } from './http-errors.ts';
 import { type ApiLimits, usualLimits } from './limits.ts';
-import { type Answer, Routes } from './routes.ts';
+import { type Answer, type RouteOptions, Routes } from './routes.ts';
 import { createEntrance } from './sniff.ts';
 
 export interface ApiOptions {
@@ -27,6 +27,7 @@ export interface ApiOptions {
   logger: Logger;
   /** The newest look at this host, for /metrics. */
   figures?(): NodeFiguresTold | null;
+  logs?: RouteOptions['logs'];
   limits?: Partial<ApiLimits>;
   onShutdownRequested(postgres: 'stop' | 'leave'): void;
 }

@@ -6,6 +6,7 @@ import {
   operationKindSchema,
   operationStepSchema,
 } from '@quantadb/engine/contract/cluster-state';
+import { logEntrySchema, logSourceSchema } from '@quantadb/engine/contract/logs';
 import {
   type OperationPlan,
   type OperationRequest,
@@ -17,6 +18,7 @@ import { clusterStatusSchema, hostStatusSchema } from '@quantadb/engine/contract
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { type ConsoleAddress, type ConsoleCall, callConsole } from '../console-api.ts';
+import type { LogFilter, ToldLogEntry } from './logs.ts';
 import { UsageError } from './usage-error.ts';
 
 const clusterSchema = z.object({
@@ -67,6 +69,14 @@ export interface Founding {
   database: string | null;
   networks: string[];
 }
+
+const logsSchema = z.object({
+  entries: z.array(
+    logEntrySchema.omit({ atMs: true }).extend({
+      ...{ at: z.string().nullable(), node: z.string(), source: logSourceSchema },
+    }),
+  ),
+});
 
 const hostStateSchema = hostStatusSchema.shape.state;
 const eventSchema = clusterEventSchema.omit({ atMs: true }).extend({ at: z.string() });
@@ -148,6 +158,20 @@ export class ConsoleClient {
       .filter((event) => event.id > sinceId)
       .reverse()
       .map(({ at, ...event }) => ({ ...event, atMs: Date.parse(at) }));
+  }
+
+  /** The newest first. */
+  async logs(clusterId: string, filter: LogFilter): Promise<ToldLogEntry[]> {
+    const { node, source, search, atLeast, untilMs, limit } = filter;
+    const query = new URLSearchParams({
+      ...{ search, atLeast, limit: String(limit) },
+      ...(node === null ? {} : { node }),
+      ...(source === undefined ? {} : { source }),
+      ...(untilMs === null ? {} : { until: new Date(untilMs).toISOString() }),
+    });
+    const path = `/api/v1/clusters/${clusterId}/logs?${query}`;
+    const { entries } = logsSchema.parse(await this.call({ method: 'GET', path }));
+    return entries.map(({ at, ...entry }) => ({ ...entry, atMs: at === null ? null : Date.parse(at) }));
   }
 
   async hosts(): Promise<ConsoleHost[]> {

@@ -7,6 +7,7 @@ import { addConsole } from './commands/console.ts';
 import { addConsoleService } from './commands/console-service.ts';
 import { addHost } from './commands/host.ts';
 import { addLocalSystem } from './commands/local-system.ts';
+import { addLogs } from './commands/logs.ts';
 import type { AddCommands, GlobalOptions } from './commands/options.ts';
 import { addReading } from './commands/reading.ts';
 import { UsageError } from './usage-error.ts';
@@ -14,6 +15,7 @@ import { UsageError } from './usage-error.ts';
 const groups: AddCommands[] = [
   addLocalSystem,
   addReading,
+  addLogs,
   addChanges,
   addBackup,
   addConsole,

@@ -1,6 +1,6 @@
 import type { HostReport, ReportAnswer } from '@quantadb/engine/contract/link';
 import type { NodeReport } from '@quantadb/engine/contract/node-report';
-import type { ClusterStatus, NodeStatus } from '@quantadb/engine/contract/status';
+import { type ClusterStatus, endedFailoverStates, type NodeStatus } from '@quantadb/engine/contract/status';
 import { parseLsn } from '@quantadb/engine/postgres/lsn';
 import type { PrismaClient } from '@quantadb/prisma/client';
 import type { FiguresStore } from '../history/figures.ts';
@@ -8,13 +8,15 @@ import type { MetricSample, SampleStore } from '../history/samples.ts';
 
 type Picture = NonNullable<HostReport['picture']>;
 
+export type HistoryKind = 'events' | 'operations' | 'failovers';
+
 export interface RegistryOptions {
   prisma: PrismaClient;
   samples: SampleStore;
   figures: FiguresStore;
   /** Something that browsers watch has changed. */
   onStatus(live: LiveStatus): void;
-  onHistory(what: { clusterId: string; kind: 'events' | 'operations' }): void;
+  onHistory(what: { clusterId: string; kind: HistoryKind }): void;
 }
 
 /** A cluster's last known status with its age's beginning, as browsers get it. */
@@ -41,6 +43,7 @@ export class ClusterRegistry {
   private readonly eventsUpTo = new Map<string, number>();
   private readonly deciderSeenMs = new Map<string, number>();
   private readonly operationsKey = new Map<string, string>();
+  private readonly failoversKey = new Map<string, string>();
 
   constructor(options: RegistryOptions) {
     this.options = options;
@@ -58,6 +61,7 @@ export class ClusterRegistry {
     }
     await this.storeEvents(picture);
     await this.storeOperations(picture);
+    await this.storeFailovers(picture);
     return { eventsUpTo: this.eventsUpTo.get(picture.clusterId) ?? 0 };
   }
 
@@ -178,6 +182,28 @@ export class ClusterRegistry {
       await this.options.prisma.operation.upsert({ where: { id }, create: { id, ...row }, update: row });
       this.operationsKey.set(id, key);
       this.options.onHistory({ clusterId: picture.clusterId, kind: 'operations' });
+    }
+  }
+
+  private async storeFailovers({ clusterId, failovers }: Picture): Promise<void> {
+    for (const view of failovers) {
+      const { id, kind, state, oldPrimary, candidate, startedAtMs, steps } = view;
+      const mapKey = `${clusterId}/${id}`;
+      const key = JSON.stringify([state, steps.length, view.blockedBy, view.dataLoss]);
+      if (this.failoversKey.get(mapKey) === key) continue;
+      const endedAtMs = endedFailoverStates.has(state) ? (steps.at(-1)?.atMs ?? startedAtMs) : null;
+      const row = {
+        ...{ kind, state, oldPrimary, newPrimary: candidate, view },
+        startedAt: new Date(startedAtMs),
+        endedAt: endedAtMs === null ? null : new Date(endedAtMs),
+      };
+      const where = { clusterId_id: { clusterId, id } };
+      const known = await this.options.prisma.failover.findUnique({ where, select: { endedAt: true } });
+      this.failoversKey.set(mapKey, key);
+      // A node that has not heard the end yet does not open it again.
+      if (known?.endedAt && endedAtMs === null) continue;
+      await this.options.prisma.failover.upsert({ where, create: { clusterId, id, ...row }, update: row });
+      this.options.onHistory({ clusterId, kind: 'failovers' });
     }
   }
 }

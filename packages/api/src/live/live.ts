@@ -1,7 +1,7 @@
 import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Namespace, Socket } from 'socket.io';
-import type { ClusterRegistry, LiveStatus } from '../clusters/registry.ts';
+import type { ClusterRegistry, HistoryKind, LiveStatus } from '../clusters/registry.ts';
 import type { PrincipalFinder } from '../people/principal.ts';
 
 export interface LiveOptions {
@@ -38,7 +38,7 @@ export class Live {
   }
 
   /** Something in the history has changed: whoever shows it fetches it again. */
-  changed(what: { clusterId: string; kind: 'events' | 'operations' }): void {
+  changed(what: { clusterId: string; kind: HistoryKind }): void {
     this.options.namespace.to(room).emit('changed', what);
   }
 

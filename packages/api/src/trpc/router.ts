@@ -1,9 +1,11 @@
 import { auditRouter } from './audit.ts';
 import { backupsRouter } from './backups.ts';
 import { clustersRouter } from './clusters.ts';
+import { failoversRouter } from './failovers.ts';
 import { foundingRouter } from './founding.ts';
 import { hostsRouter } from './hosts.ts';
 import { router } from './init.ts';
+import { logsRouter } from './logs.ts';
 import { operationsRouter } from './operations.ts';
 import { peopleRouter, setupRouter } from './people.ts';
 import { restoresRouter } from './restores.ts';
@@ -13,8 +15,10 @@ export const appRouter = router({
   audit: auditRouter,
   backups: backupsRouter,
   clusters: clustersRouter,
+  failovers: failoversRouter,
   founding: foundingRouter,
   hosts: hostsRouter,
+  logs: logsRouter,
   operations: operationsRouter,
   people: peopleRouter,
   restores: restoresRouter,

@@ -7,6 +7,7 @@ import {
   nodeNameSchema,
   operationSchema,
 } from './cluster-state.ts';
+import { logAnswerSchema, logQuestionSchema } from './logs.ts';
 import { nodeFiguresSchema } from './node-metrics.ts';
 import { nodeReportSchema } from './node-report.ts';
 import { operationPlanSchema, operationRequestSchema, operationStartSchema } from './operations.ts';
@@ -18,7 +19,7 @@ import {
   restoreQuestionSchema,
 } from './restore.ts';
 import { settingsOverviewSchema } from './settings-view.ts';
-import { clusterStatusSchema, hostStatusSchema } from './status.ts';
+import { clusterStatusSchema, failoverViewSchema, hostStatusSchema } from './status.ts';
 
 /**
  * What hosts and the control plane say to each other. Hosts dial out, so that they work behind NAT: enrolment is one
@@ -61,6 +62,7 @@ export const helloSchema = z.object({
 export type LinkHello = z.infer<typeof helloSchema>;
 
 export const eventsPerReportMax = 200;
+export const failoversPerReportMax = 10;
 
 /** Host → console, once a second. */
 export const hostReportSchema = z.object({
@@ -76,6 +78,8 @@ export const hostReportSchema = z.object({
       status: clusterStatusSchema,
       events: z.array(clusterEventSchema).max(eventsPerReportMax),
       operations: z.array(operationSchema).max(100),
+      /** Those under way, and ended ones that this connection has not told yet, the oldest first. */
+      failovers: z.array(failoverViewSchema).max(failoversPerReportMax).default([]),
     })
     .nullable(),
 });
@@ -102,6 +106,7 @@ export const linkMethods = {
   planRestore: { input: restoreQuestionSchema, output: restorePlanningSchema },
   planRestoreInto: { input: restoreIntoSchema, output: restoreIntoPlanSchema },
   startRestoreInto: { input: restoreIntoStartSchema, output: z.object({ operationId: z.string() }) },
+  logs: { input: logQuestionSchema, output: logAnswerSchema },
 } as const;
 export type LinkMethod = keyof typeof linkMethods;
 
@@ -114,6 +119,7 @@ export const linkCallSchema = z.object({
     'planRestore',
     'planRestoreInto',
     'startRestoreInto',
+    'logs',
   ]),
   input: z.unknown(),
 });

@@ -120,6 +120,8 @@ export type SourceStatus = z.infer<typeof sourceStatusSchema>;
 /** Each vote is told by its candidate's verdict already; the voters' whole histories stay in the log. */
 export const failoverViewSchema = failoverSchema.omit({ votes: true });
 export type FailoverView = z.infer<typeof failoverViewSchema>;
+/** Nothing more becomes of a failover in one of these. */
+export const endedFailoverStates: ReadonlySet<FailoverView['state']> = new Set(['DONE', 'ABANDONED']);
 
 export const clusterStatusSchema = z.object({
   name: z.string(),

@@ -17,6 +17,8 @@ export const toWorkerSchema = z.discriminatedUnion('kind', [
     topology: routerTopologySchema.nullable(),
     name: z.string(),
     logLevel: z.string(),
+    /** Beside standard output; null from a daemon of the former release. */
+    logFile: z.string().nullable().default(null),
   }),
   z.object({ kind: z.literal('topology'), topology: routerTopologySchema }),
   z.object({ kind: z.literal('settings'), settings: settingsSchema }),

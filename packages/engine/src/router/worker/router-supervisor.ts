@@ -16,6 +16,8 @@ export interface RouterSupervisorOptions {
   tls: ControlTls;
   logger: Logger;
   logLevel: string;
+  /** That its log goes to beside standard output. */
+  logFile: string | null;
   /** Somebody wants the settings to be read again. */
   onReload(): void;
 }
@@ -102,7 +104,7 @@ export class RouterSupervisor {
   }
 
   private spawn(): void {
-    const { program, listen, name, logLevel, mark } = this.options;
+    const { program, listen, name, logLevel, logFile, mark } = this.options;
     const { settings } = this;
     // Nothing of this process's environment is the worker's business.
     const env = { PATH: process.env.PATH ?? '/usr/bin:/bin' };
@@ -121,7 +123,8 @@ export class RouterSupervisor {
       this.options.logger.error({ error: error.message }, 'the router worker cannot be started'),
     );
     child.once('exit', (code, signal) => this.ended(child, { code, signal }));
-    this.tell({ kind: 'start', listen, settings, tls: this.tls, topology: this.topology, name, logLevel });
+    const log = { logLevel, logFile };
+    this.tell({ kind: 'start', listen, settings, tls: this.tls, topology: this.topology, name, ...log });
   }
 
   private heard(child: ChildProcess, message: unknown): void {

@@ -5,7 +5,7 @@ import { type FromWorker, type ToWorker, toWorkerSchema, type WorkerReport } fro
 
 export interface WorkerHost {
   tell(message: FromWorker): void;
-  createLogger(options: { name: string; logLevel: string }): Logger;
+  createLogger(options: { name: string; logLevel: string; logFile: string | null }): Logger;
   exit(code: number): void;
 }
 
