@@ -5,7 +5,7 @@ import type { Command } from './commands.ts';
 import { apply } from './state.ts';
 
 function after(state: ClusterState, ...commands: Command[]): ClusterState {
-  return commands.reduce((last, command) => {
+  return commands.reduce<ClusterState>((last, command) => {
     const { state: next, result } = apply(last, command, 1);
     expect(result).toEqual({ ok: true });
     return next;
