@@ -14,6 +14,7 @@ import {
 } from '@quantadb/engine/contract/link';
 import type { LogAnswer, LogQuestion } from '@quantadb/engine/contract/logs';
 import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
+import type { EndSession, SessionOutcome, SessionsAnswer } from '@quantadb/engine/contract/sessions';
 import { endedFailoverStates, type FailoverView } from '@quantadb/engine/contract/status';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
@@ -28,6 +29,10 @@ export interface ConsoleLinkOptions {
   /** The newest look at this host and its PostgreSQL. */
   figures(): NodeFiguresTold | null;
   logs(question: LogQuestion): Promise<LogAnswer>;
+  sessions: {
+    list(): Promise<SessionsAnswer>;
+    end(request: EndSession): Promise<{ outcome: SessionOutcome }>;
+  };
   logger: Logger;
   /** Told that the control plane is there, once a second; `ask` carries a request for another certificate to it. */
   onPresent(ask: (certificateRequest: string) => Promise<string>): void;
@@ -209,6 +214,10 @@ export class ConsoleLink {
         return facade.restores.startInto(linkMethods.startRestoreInto.input.parse(input));
       case 'logs':
         return this.options.logs(linkMethods.logs.input.parse(input));
+      case 'sessions':
+        return this.options.sessions.list();
+      case 'endSession':
+        return this.options.sessions.end(linkMethods.endSession.input.parse(input));
     }
   }
 }

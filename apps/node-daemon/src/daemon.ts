@@ -11,6 +11,7 @@ import { timingOf } from '@quantadb/engine/failover/timing';
 import { LogKeeper } from '@quantadb/engine/logs/log-keeper';
 import { readLog } from '@quantadb/engine/logs/log-reader';
 import { FiguresKeeper } from '@quantadb/engine/monitor/figures/figures-keeper';
+import { SessionDesk } from '@quantadb/engine/monitor/sessions/session-desk';
 import { ServerAdopter } from '@quantadb/engine/postgres/adopt/adopter';
 import { isOwnServer } from '@quantadb/engine/postgres/adopt/ownership';
 import { filesOf, type NodePlace } from '@quantadb/engine/postgres/layout';
@@ -67,6 +68,7 @@ export class Daemon {
   private router: RouterHost | null = null;
   private readonly certificate: CertificateKeeper;
   private readonly figures: FiguresKeeper;
+  private readonly sessions: SessionDesk;
   private useCertificate: (tls: Tls) => void = () => undefined;
   private readonly logFiles: Record<LogSource, string>;
   private readonly logs: LogKeeper;
@@ -86,9 +88,13 @@ export class Daemon {
     };
     this.logs = new LogKeeper({ files: Object.values(this.logFiles), logger });
     const { database } = parts;
-    this.figures = new FiguresKeeper({
+    const server = {
       place: config.kind === 'data' ? placeOf(config, null) : null,
       isRunning: () => database.pid() !== null,
+    };
+    this.sessions = new SessionDesk(server);
+    this.figures = new FiguresKeeper({
+      ...server,
       directory: dirname(config.dataDir),
       router: () => this.router?.report() ?? null,
       logger,
@@ -208,7 +214,7 @@ export class Daemon {
         url: config.console,
         tls,
         facade: coordinator,
-        figures,
+        ...{ figures, sessions: this.sessions },
         ...{ logs: readLogs, logger, onPresent },
       });
     this.hooks = new HookRunner({

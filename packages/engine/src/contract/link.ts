@@ -18,6 +18,7 @@ import {
   restorePlanningSchema,
   restoreQuestionSchema,
 } from './restore.ts';
+import { endedSessionSchema, endSessionSchema, sessionsAnswerSchema } from './sessions.ts';
 import { settingsOverviewSchema } from './settings-view.ts';
 import { clusterStatusSchema, failoverViewSchema, hostStatusSchema } from './status.ts';
 
@@ -107,6 +108,8 @@ export const linkMethods = {
   planRestoreInto: { input: restoreIntoSchema, output: restoreIntoPlanSchema },
   startRestoreInto: { input: restoreIntoStartSchema, output: z.object({ operationId: z.string() }) },
   logs: { input: logQuestionSchema, output: logAnswerSchema },
+  sessions: { input: z.object({}), output: sessionsAnswerSchema },
+  endSession: { input: endSessionSchema, output: endedSessionSchema },
 } as const;
 export type LinkMethod = keyof typeof linkMethods;
 
@@ -120,6 +123,8 @@ export const linkCallSchema = z.object({
     'planRestoreInto',
     'startRestoreInto',
     'logs',
+    'sessions',
+    'endSession',
   ]),
   input: z.unknown(),
 });
