@@ -15,6 +15,7 @@ import {
 import type { LogAnswer, LogQuestion } from '@quantadb/engine/contract/logs';
 import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
 import type { EndSession, SessionOutcome, SessionsAnswer } from '@quantadb/engine/contract/sessions';
+import type { StatementsTold } from '@quantadb/engine/contract/statements';
 import { endedFailoverStates, type FailoverView } from '@quantadb/engine/contract/status';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
@@ -28,6 +29,7 @@ export interface ConsoleLinkOptions {
   facade: DaemonFacade;
   /** The newest look at this host and its PostgreSQL. */
   figures(): NodeFiguresTold | null;
+  statements(): StatementsTold | null;
   logs(question: LogQuestion): Promise<LogAnswer>;
   sessions: {
     list(): Promise<SessionsAnswer>;
@@ -59,6 +61,7 @@ export class ConsoleLink {
   /** Up to which event the control plane has the history; unknown until its first answer. */
   private eventsUpTo: number | null = null;
   private figuresToldMs = 0;
+  private statementsToldMs = 0;
   /** Ended failovers that the control plane has confirmed on this connection. */
   private readonly failoversTold = new Set<string>();
 
@@ -119,6 +122,7 @@ export class ConsoleLink {
       const answer = reportAnswerSchema.safeParse(raw);
       if (answer.success && report.picture) this.noteTold(report.picture, answer.data.eventsUpTo);
       if (answer.success && report.figures) this.figuresToldMs = report.figures.atMs;
+      if (answer.success && report.statements) this.statementsToldMs = report.statements.atMs;
     } catch (error) {
       this.options.logger.debug({ error: messageOf(error) }, 'a report was not confirmed');
     } finally {
@@ -160,7 +164,10 @@ export class ConsoleLink {
     const hasDecider = node.raft !== null && node.raft.leader !== null;
     const mayTell = node.cluster !== null && (isDecider || !hasDecider);
     const status = mayTell ? await facade.clusterStatus() : null;
-    const base = { host: facade.host(), node, figures: this.freshFigures() };
+    const base = {
+      ...{ host: facade.host(), node },
+      ...{ figures: this.freshFigures(), statements: this.freshStatements() },
+    };
     if (!status || !node.cluster) return { ...base, picture: null };
     const { eventsUpTo } = this;
     const events = eventsUpTo === null ? [] : facade.events(eventsUpTo).slice(0, eventsPerReportMax);
@@ -173,6 +180,11 @@ export class ConsoleLink {
   private freshFigures(): NodeFiguresTold | null {
     const figures = this.options.figures();
     return figures && figures.atMs > this.figuresToldMs ? figures : null;
+  }
+
+  private freshStatements(): StatementsTold | null {
+    const statements = this.options.statements();
+    return statements && statements.atMs > this.statementsToldMs ? statements : null;
   }
 
   private async answer(raw: unknown): Promise<LinkAnswer> {

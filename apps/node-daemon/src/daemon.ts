@@ -12,6 +12,7 @@ import { LogKeeper } from '@quantadb/engine/logs/log-keeper';
 import { readLog } from '@quantadb/engine/logs/log-reader';
 import { FiguresKeeper } from '@quantadb/engine/monitor/figures/figures-keeper';
 import { SessionDesk } from '@quantadb/engine/monitor/sessions/session-desk';
+import { StatementsKeeper } from '@quantadb/engine/monitor/statements/statements-keeper';
 import { ServerAdopter } from '@quantadb/engine/postgres/adopt/adopter';
 import { isOwnServer } from '@quantadb/engine/postgres/adopt/ownership';
 import { filesOf, type NodePlace } from '@quantadb/engine/postgres/layout';
@@ -69,6 +70,7 @@ export class Daemon {
   private readonly certificate: CertificateKeeper;
   private readonly figures: FiguresKeeper;
   private readonly sessions: SessionDesk;
+  private readonly statements: StatementsKeeper;
   private useCertificate: (tls: Tls) => void = () => undefined;
   private readonly logFiles: Record<LogSource, string>;
   private readonly logs: LogKeeper;
@@ -93,6 +95,7 @@ export class Daemon {
       isRunning: () => database.pid() !== null,
     };
     this.sessions = new SessionDesk(server);
+    this.statements = new StatementsKeeper({ ...server, logger });
     this.figures = new FiguresKeeper({
       ...server,
       directory: dirname(config.dataDir),
@@ -208,13 +211,14 @@ export class Daemon {
     const onPresent = (ask: (request: string) => Promise<string>) =>
       void this.certificate.look(ask, Date.now());
     this.figures.start();
+    this.statements.start();
     const figures = () => this.figures.figures();
     if (config.console)
       this.link = new ConsoleLink({
         url: config.console,
         tls,
         facade: coordinator,
-        ...{ figures, sessions: this.sessions },
+        ...{ figures, sessions: this.sessions, statements: () => this.statements.told() },
         ...{ logs: readLogs, logger, onPresent },
       });
     this.hooks = new HookRunner({
@@ -238,6 +242,7 @@ export class Daemon {
   private async close(postgres: PostgresEnd): Promise<void> {
     const { coordinator, database, reaper, caller } = this.parts;
     this.figures.stop();
+    this.statements.stop();
     await this.logs.close();
     this.hooks?.close();
     this.link?.close();

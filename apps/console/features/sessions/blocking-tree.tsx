@@ -75,7 +75,7 @@ function Facts({ session }: { session: Session }) {
   return (
     <span className="text-ink-soft">
       {who} · {state ?? 'state unknown'}
-      {wait ? ` · waits for ${wait}` : ''} · {durationText(underWayMs(session))}
+      {wait?.startsWith('Lock') ? ` · waits for ${wait}` : ''} · {durationText(underWayMs(session))}
     </span>
   );
 }

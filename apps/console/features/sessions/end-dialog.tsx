@@ -20,6 +20,10 @@ const words = {
   terminate: 'Its connection closes and what it has not committed is rolled back; its client sees an error.',
 };
 
+function reasonOption(reason: string): string {
+  return reason.trim() === '' ? '' : ` --reason '${reason.trim().replaceAll("'", `'"'"'`)}'`;
+}
+
 /** Ends exactly the session that was looked at: another one that has its pid by then is left alone. */
 export function EndDialog({
   clusterId,
@@ -78,7 +82,7 @@ export function EndDialog({
           maxLength={500}
           onChange={(event) => setReason(event.target.value)}
         />
-        <CommandLine text={`quantadb session ${how} ${node} ${pid}`} />
+        <CommandLine text={`quantadb session ${how} ${node} ${pid}${reasonOption(reason)}`} />
       </div>
     </Dialog>
   );

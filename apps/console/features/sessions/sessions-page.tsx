@@ -107,7 +107,7 @@ function Told({ data, filter, onEnd }: { data: Answer; filter: Chosen; onEnd(end
         </p>
       ))}
       <p className="text-ink-faint text-xs">
-        Clients of a router have its address; what they call themselves is theirs.
+        Clients of a router come from where it runs; what they call themselves is their own word.
         {data.isTextHidden ? ' Statements are shown to operators.' : ''}
       </p>
     </div>

@@ -10,6 +10,7 @@ import { operationsRouter } from './operations.ts';
 import { peopleRouter, setupRouter } from './people.ts';
 import { restoresRouter } from './restores.ts';
 import { sessionsRouter } from './sessions.ts';
+import { statementsRouter } from './statements.ts';
 import { tokensRouter } from './tokens.ts';
 
 export const appRouter = router({
@@ -25,6 +26,7 @@ export const appRouter = router({
   restores: restoresRouter,
   sessions: sessionsRouter,
   setup: setupRouter,
+  statements: statementsRouter,
   tokens: tokensRouter,
 });
 

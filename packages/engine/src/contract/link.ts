@@ -20,6 +20,7 @@ import {
 } from './restore.ts';
 import { endedSessionSchema, endSessionSchema, sessionsAnswerSchema } from './sessions.ts';
 import { settingsOverviewSchema } from './settings-view.ts';
+import { statementsToldSchema } from './statements.ts';
 import { clusterStatusSchema, failoverViewSchema, hostStatusSchema } from './status.ts';
 
 /**
@@ -71,6 +72,8 @@ export const hostReportSchema = z.object({
   node: nodeReportSchema,
   /** A look at the node that was not told yet; null: none since the last report. */
   figures: nodeFiguresSchema.nullable().default(null),
+  /** What its PostgreSQL has spent its time on, that was not told yet; null: nothing since the last report. */
+  statements: statementsToldSchema.nullable().default(null),
   /** From the decider, or from any node when none is known: how the cluster is, and what has happened since. */
   picture: z
     .object({

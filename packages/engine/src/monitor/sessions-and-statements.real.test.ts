@@ -1,11 +1,13 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import type { Session } from '../../contract/sessions.ts';
-import { createApplication } from '../../postgres/application-role.ts';
-import { TestCluster, type TestNode } from '../../postgres/testing/test-cluster.ts';
-import { pollUntil } from '../../shared/deadline.ts';
-import { blockingForest } from './blocking.ts';
-import { SessionDesk } from './session-desk.ts';
+import type { Session } from '../contract/sessions.ts';
+import { createApplication } from '../postgres/application-role.ts';
+import { sql, TestCluster, type TestNode } from '../postgres/testing/test-cluster.ts';
+import { pollUntil } from '../shared/deadline.ts';
+import { silentLogger } from '../shared/logger.ts';
+import { blockingForest } from './sessions/blocking.ts';
+import { SessionDesk } from './sessions/session-desk.ts';
+import { StatementsKeeper } from './statements/statements-keeper.ts';
 
 const app = { role: 'app', database: 'app', password: 'a password for tests' };
 
@@ -101,4 +103,40 @@ test('I-SESSION-1: neither QuantaDBâ€™s own sessions are ended, nor the serverâ€
     mark: { clusterId: 'c1', move: 2 },
   });
   expect(await commit).toMatchObject({ command: 'CREATE' });
+});
+
+test('I-STATEMENT-1: what was spent on statements is told from look to look, also after their counters began anew', async () => {
+  const keeper = new StatementsKeeper({ place: node.place, isRunning: () => true, logger: silentLogger });
+  const worker = await client('worker');
+  const times = async (count: number) => {
+    for (let at = 0; at < count; at += 1)
+      await worker.query('SELECT count(*) FROM pg_class WHERE relpages > $1', [at]);
+  };
+  const look = async () => {
+    await keeper.look();
+    const { top = [], problem } = keeper.told() ?? {};
+    const found = top.find(({ text }) => text?.includes('relpages'));
+    return {
+      problem,
+      calls: found?.calls,
+      user: found?.user,
+      ownLooks: top.filter(({ user }) => user === 'quantadb'),
+    };
+  };
+  await times(3);
+  await keeper.look();
+  expect(keeper.told()).toBeNull();
+  await times(5);
+  expect(await look()).toEqual({ problem: null, calls: 5, user: 'app', ownLooks: [] });
+  await sql(node, 'SELECT pg_stat_statements_reset()');
+  await worker.query("ALTER ROLE app PASSWORD 'a password for tests'");
+  await times(20);
+  expect(await look()).toMatchObject({ calls: 20 });
+  const { top = [], rest } = keeper.told() ?? {};
+  expect(top.filter(({ text }) => text === null).length).toBe(1);
+  expect(JSON.stringify(top)).not.toContain(app.password);
+  expect(rest?.calls).toBe(0);
+  await sql(node, 'DROP EXTENSION pg_stat_statements');
+  onTestFinished(() => sql(node, 'CREATE EXTENSION pg_stat_statements').then(() => undefined));
+  expect((await look()).problem).toContain('CREATE EXTENSION pg_stat_statements');
 });
