@@ -149,7 +149,8 @@ test('shows who waits for whom, and ends the session that is in the way', async 
   };
   const [holder, waiter] = [await open(), await open()];
   try {
-    await holder.query('CREATE TABLE IF NOT EXISTS tangled (n int); BEGIN; LOCK TABLE tangled');
+    await holder.query('CREATE TABLE IF NOT EXISTS tangled (n int)');
+    await holder.query('BEGIN; LOCK TABLE tangled');
     const waits = waiter.query('SELECT count(*) FROM tangled');
     await page.getByRole('link', { name: 'Sessions' }).click();
     const tree = page.getByRole('list', { name: `Who waits for whom on ${primary.name}` });

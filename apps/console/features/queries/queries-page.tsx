@@ -68,7 +68,8 @@ export function QueriesPage({ clusterId }: { clusterId: string }) {
       </Panel>
       <p className="text-ink-faint text-xs">
         Each node tells once a minute of the fifty statements it spent most time on, and of all others as one
-        sum; QuantaDB’s own are not counted. {data?.isTextHidden ? 'Their text is shown to operators.' : ''}
+        sum; QuantaDB’s own are not counted, but what its routers ask the catalogue for their clients is.{' '}
+        {data?.isTextHidden ? 'Their text is shown to operators.' : ''}
       </p>
       {open && data ? (
         <StatementDetail

@@ -46,7 +46,8 @@ export function QueriesTable({ answer, onOpen }: { answer: Answer; onOpen(statem
 }
 
 /** Most statements take less than a millisecond. */
-export function meanText(ms: number): string {
+export function meanText(ms: number | null): string {
+  if (ms === null) return '–';
   return ms < 10 ? `${ms.toFixed(ms < 0.1 ? 3 : 2)} ms` : durationText(ms);
 }
 
@@ -57,7 +58,7 @@ function Share({ share, totalMs }: { share: number; totalMs: number }) {
         <div className="h-full rounded bg-accent" style={{ width: `${share * 100}%` }} />
       </div>
       <span className="text-xs tabular-nums">
-        {shareText(share)} <span className="text-ink-faint">{durationText(totalMs)}</span>
+        {shareText(share)} <span className="text-ink-faint">{meanText(totalMs)}</span>
       </span>
     </div>
   );

@@ -12,12 +12,12 @@ import { meanText } from './queries-table.tsx';
 const dayMs = 24 * 3_600_000;
 
 const drawings: { drawn: Drawn; title: string; format(value: number | null): string; topMin: number }[] = [
-  { drawn: 'busy', title: 'Time it took in each second', format: durationText, topMin: 1 },
+  { drawn: 'busy', title: 'Time it took in each second', format: meanText, topMin: 1 },
   { drawn: 'calls', title: 'Calls in each second', format: numberText, topMin: 1 },
   {
     drawn: 'mean',
     title: 'Time of a call',
-    format: (value) => (value === null ? '–' : meanText(value)),
+    format: meanText,
     topMin: 0.1,
   },
 ];

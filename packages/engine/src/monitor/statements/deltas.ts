@@ -1,9 +1,4 @@
-import {
-  type StatementFigures,
-  statementFigureNames,
-  statementsTopMax,
-  statementTextMax,
-} from '../../contract/statements.ts';
+import { type StatementFigures, statementsTopMax, statementTextMax } from '../../contract/statements.ts';
 
 /** What was spent between two looks at counters that only grow, until they begin anew (pure). */
 
@@ -40,6 +35,8 @@ export function spentBetween(before: StatementLook, now: StatementLook): Spent {
     const former = known.get(statement.key);
     // Of one that an incomplete look may have passed over nobody knows when it was spent.
     if (!former && !isReset && !before.isWhole) return [];
+    // Most of thousands have not run in a minute.
+    if (former && former.calls === statement.calls && former.totalMs === statement.totalMs) return [];
     // A counter that has become smaller was thrown out and began anew: all of it is since then.
     const isNew = !former || former.calls > statement.calls || former.totalMs > statement.totalMs;
     const figures = isNew ? statement : minus(statement, former);
@@ -53,16 +50,27 @@ export function spentBetween(before: StatementLook, now: StatementLook): Spent {
 }
 
 function minus(one: StatementFigures, other: StatementFigures): StatementFigures {
-  return combined((name) => Math.max(0, one[name] - other[name]));
+  return combined(one, other, (mine, theirs) => Math.max(0, mine - theirs));
 }
 
 function plus(one: StatementFigures, other: StatementFigures): StatementFigures {
-  return combined((name) => one[name] + other[name]);
+  return combined(one, other, (mine, theirs) => mine + theirs);
 }
 
-function combined(value: (name: (typeof statementFigureNames)[number]) => number): StatementFigures {
-  const entries = statementFigureNames.map((name) => [name, value(name)]);
-  return { ...nothing, ...Object.fromEntries(entries) };
+function combined(
+  one: StatementFigures,
+  other: StatementFigures,
+  how: (mine: number, theirs: number) => number,
+): StatementFigures {
+  return {
+    calls: how(one.calls, other.calls),
+    totalMs: how(one.totalMs, other.totalMs),
+    rows: how(one.rows, other.rows),
+    blocksHit: how(one.blocksHit, other.blocksHit),
+    blocksRead: how(one.blocksRead, other.blocksRead),
+    tempBlocks: how(one.tempBlocks, other.tempBlocks),
+    walBytes: how(one.walBytes, other.walBytes),
+  };
 }
 
 /**
