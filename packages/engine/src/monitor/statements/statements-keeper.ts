@@ -13,7 +13,9 @@ export interface StatementsKeeperOptions {
   logger: Logger;
 }
 
-export const statementsEveryMs = 60_000;
+const everyMs = 60_000;
+/** A daemon that begins has a lease to keep first. */
+const firstAfterMs = 10_000;
 const lookDeadlineMs = 10_000;
 const textsMax = 2000;
 
@@ -33,12 +35,14 @@ export class StatementsKeeper {
 
   start(): void {
     if (!this.options.place) return;
-    void this.look();
-    this.timer = setInterval(() => void this.look(), statementsEveryMs);
+    this.timer = setTimeout(() => {
+      void this.look();
+      this.timer = setInterval(() => void this.look(), everyMs);
+    }, firstAfterMs);
   }
 
   stop(): void {
-    clearInterval(this.timer);
+    clearTimeout(this.timer);
   }
 
   /** The newest look; null before there were two. */
