@@ -8,6 +8,7 @@ function after(state: ClusterState, ...commands: Command[]): ClusterState {
   return commands.reduce<ClusterState>((last, command) => {
     const { state: next, result } = apply(last, command, 1);
     expect(result).toEqual({ ok: true });
+    if (!next) throw new Error('there is no state');
     return next;
   }, state);
 }
