@@ -14,13 +14,16 @@ import { useLive } from '../../lib/live.tsx';
 import { ZoneContext } from '../../lib/time.ts';
 import { useMay } from './me.ts';
 
+type May = ReturnType<typeof useMay>;
+const anybody = () => true;
 const pages = [
-  { href: '/', label: 'Clusters', needs: null },
-  { href: '/hosts', label: 'Hosts', needs: null },
-  { href: '/audit', label: 'Audit', needs: null },
-  { href: '/tokens', label: 'Tokens', needs: 'operate' },
-  { href: '/people', label: 'People', needs: 'administer' },
-] as const;
+  { href: '/', label: 'Clusters', isFor: anybody },
+  { href: '/hosts', label: 'Hosts', isFor: anybody },
+  { href: '/audit', label: 'Audit', isFor: (may: May) => may.everywhere.read },
+  { href: '/tokens', label: 'Tokens', isFor: (may: May) => may.makeTokens },
+  { href: '/people', label: 'People', isFor: (may: May) => may.everywhere.administer },
+  { href: '/api-docs', label: 'API', isFor: anybody },
+];
 
 const connections: Record<ReturnType<typeof useLive>['connection'], { tone: Tone; text: string }> = {
   connecting: { tone: 'working', text: 'Connecting' },
@@ -46,7 +49,7 @@ export function TopBar() {
           className="order-last flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto"
         >
           {pages
-            .filter((page) => page.needs === null || may[page.needs])
+            .filter((page) => page.isFor(may))
             .map((page) => (
               <Link
                 key={page.href}
