@@ -103,17 +103,8 @@ export class ControlPlane {
     });
     const enrolment = new Enrolment(prisma, keeper);
     const people = new People(prisma, auth);
-    this.services = {
-      prisma,
-      people,
-      audit: new Audit(prisma),
-      registry,
-      samples,
-      figures,
-      keeper,
-      enrolment,
-      links,
-    };
+    const audit = new Audit(prisma);
+    this.services = { prisma, people, audit, registry, samples, figures, keeper, enrolment, links };
     this.routes = [
       ['/api/auth/', this.signingIn(toNodeHandler(auth))],
       ['/api/trpc/', this.trpc()],

@@ -48,15 +48,7 @@ export function PeoplePage() {
     {
       key: 'clusters',
       header: 'On single clusters',
-      cell: (row) =>
-        row.role === 'admin' ? (
-          'as on all'
-        ) : (
-          <Button tone="quiet" onClick={() => setEdited(row)}>
-            {row.clusterRoles.length === 0 ? 'as on all' : `${row.clusterRoles.length} of their own`}
-            <span className="sr-only"> for {row.email}; change</span>
-          </Button>
-        ),
+      cell: (row) => <ClusterRolesButton person={row} onEdit={() => setEdited(row)} />,
     },
     {
       key: 'actions',
@@ -87,6 +79,16 @@ export function PeoplePage() {
       {edited ? <EditClusterRoles person={edited} onClose={() => setEdited(null)} onDone={refresh} /> : null}
       {isAdding ? <NewPerson onClose={() => setAdding(false)} onMade={refresh} /> : null}
     </>
+  );
+}
+
+function ClusterRolesButton({ person, onEdit }: { person: Person; onEdit(): void }) {
+  if (person.role === 'admin') return 'as on all';
+  return (
+    <Button tone="quiet" onClick={onEdit}>
+      {person.clusterRoles.length === 0 ? 'as on all' : `${person.clusterRoles.length} of their own`}
+      <span className="sr-only"> for {person.email}; change</span>
+    </Button>
   );
 }
 
