@@ -1,7 +1,8 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { configFromEnvironment } from '@quantadb/api/config';
 import { ControlPlane } from '@quantadb/api/control-plane';
+import { commonHeaders, newNonce, pagePolicy } from '@quantadb/api/http/security-headers';
 import next from 'next';
 import { pino } from 'pino';
 
@@ -22,6 +23,7 @@ async function main(): Promise<void> {
   const controlPlane = await ControlPlane.open(config, server);
   server.on('request', (request, response) => {
     if (controlPlane.handle(request, response)) return;
+    protect(request, response, config.publicUrl);
     handlePage(request, response).catch((error: unknown) => {
       logger.error({ error: error instanceof Error ? error.message : String(error) }, 'a page failed');
       response.destroy();
@@ -38,6 +40,16 @@ async function main(): Promise<void> {
   };
   process.once('SIGTERM', end);
   process.on('SIGINT', () => undefined);
+}
+
+/** Next finds the nonce for its scripts in the request's policy; the layout reads it for the theme's. */
+function protect(request: IncomingMessage, response: ServerResponse, publicUrl: string): void {
+  const nonce = newNonce();
+  const policy = pagePolicy(publicUrl, nonce);
+  request.headers['content-security-policy'] = policy;
+  request.headers['x-nonce'] = nonce;
+  const headers = { ...commonHeaders(publicUrl), 'content-security-policy': policy };
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
 }
 
 main().catch((error: unknown) => {

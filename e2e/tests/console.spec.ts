@@ -332,6 +332,7 @@ for (const theme of ['light', 'dark'] as const) {
       '/audit',
       '/tokens',
       '/people',
+      '/api-docs',
     ]) {
       await page.goto(system.url + path);
       await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
@@ -342,6 +343,7 @@ for (const theme of ['light', 'dark'] as const) {
         await expect(page.getByLabel('Moment to restore to')).toBeVisible({ timeout: 30_000 });
       if (path.endsWith('/backups'))
         await expect(page.getByText('Stored backups')).toBeVisible({ timeout: 30_000 });
+      if (path === '/api-docs') await expect(page.getByText('Error codes')).toBeVisible();
       const { violations } = await new AxeBuilder({ page }).analyze();
       const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
       const found = serious.map(

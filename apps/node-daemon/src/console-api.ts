@@ -1,4 +1,4 @@
-import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import { type ErrorCode, errorCodes, messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 
 /** Where the console is and what proves who asks. */
@@ -16,15 +16,21 @@ export interface ConsoleCall {
 
 const deadlineMsDefault = 25_000;
 const signInHint = 'Give a token of that console: --token <token>, or QUANTADB_TOKEN.';
-const refusalSchema = z.object({
-  message: z.string(),
-  data: z.object({ hint: z.string().nullable().optional() }).optional(),
-});
+/** A problem (RFC 9457); consoles of 0.1.0 answer with `message` and `data` instead. */
+const refusalSchema = z
+  .object({
+    detail: z.string().optional(),
+    message: z.string().optional(),
+    code: z.string().optional(),
+    hint: z.string().nullable().optional(),
+    data: z.object({ hint: z.string().nullable().optional() }).optional(),
+  })
+  .refine(({ detail, message }) => (detail ?? message) !== undefined);
 
 /**
  * One request to the console's REST API.
  *
- * @throws QuantaError PEER_UNREACHABLE, UNAUTHORIZED, NOT_FOUND, or REFUSED with the server's message and next step
+ * @throws QuantaError PEER_UNREACHABLE, or with the code, message and next step that the server gave
  */
 export async function callConsole(address: ConsoleAddress, call: ConsoleCall): Promise<unknown> {
   const response = await send(address, call);
@@ -32,11 +38,10 @@ export async function callConsole(address: ConsoleAddress, call: ConsoleCall): P
   const value: unknown = await response.json().catch(() => null);
   if (response.ok) return value;
   const refusal = refusalSchema.safeParse(value);
-  const hint = (refusal.success && refusal.data.data?.hint) || (response.status === 401 ? signInHint : null);
-  const message = refusal.success
-    ? refusal.data.message
-    : `the console answered with status ${response.status}`;
-  throw new QuantaError(codeOf(response.status), message, hint ? { hint } : {});
+  const { detail, message, code, ...given } = refusal.success ? refusal.data : {};
+  const hint = response.status === 401 ? signInHint : (given.hint ?? given.data?.hint);
+  const said = detail ?? message ?? `the console answered with status ${response.status}`;
+  throw new QuantaError(codeOf(response.status, code), said, hint ? { hint } : {});
 }
 
 async function send(address: ConsoleAddress, call: ConsoleCall): Promise<Response> {
@@ -57,7 +62,9 @@ async function send(address: ConsoleAddress, call: ConsoleCall): Promise<Respons
   }
 }
 
-function codeOf(status: number): 'UNAUTHORIZED' | 'NOT_FOUND' | 'REFUSED' {
+function codeOf(status: number, given: string | undefined): ErrorCode {
+  const known = errorCodes.find((code) => code === given);
+  if (known) return known;
   if (status === 401 || status === 403) return 'UNAUTHORIZED';
   return status === 404 ? 'NOT_FOUND' : 'REFUSED';
 }

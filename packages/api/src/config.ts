@@ -10,6 +10,8 @@ export const controlPlaneConfigSchema = z.object({
   secret: z.string().regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits'),
   /** As people reach the console, e.g. `https://quantadb.example.com`. */
   publicUrl: z.url(),
+  /** How many requests one person, token or address may send this console in a minute. */
+  requestsPerMinute: z.coerce.number().int().min(10).max(1_000_000).default(1200),
 });
 
 export interface ControlPlaneConfig extends z.infer<typeof controlPlaneConfigSchema> {
@@ -22,12 +24,14 @@ export function configFromEnvironment(environment: NodeJS.ProcessEnv): Omit<Cont
     databaseUrl: environment.QUANTADB_DATABASE_URL,
     secret: environment.QUANTADB_SECRET,
     publicUrl: environment.QUANTADB_PUBLIC_URL,
+    requestsPerMinute: environment.QUANTADB_REQUESTS_PER_MINUTE,
   });
   if (parsed.success) return parsed.data;
   const names = {
     databaseUrl: 'QUANTADB_DATABASE_URL',
     secret: 'QUANTADB_SECRET',
     publicUrl: 'QUANTADB_PUBLIC_URL',
+    requestsPerMinute: 'QUANTADB_REQUESTS_PER_MINUTE',
   };
   const issue = parsed.error.issues[0];
   const name = names[(issue?.path[0] ?? 'secret') as keyof typeof names];

@@ -1,14 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { messageOf } from '@quantadb/engine/shared/errors';
-import { releaseVersion } from '@quantadb/engine/shared/version';
 import { createPrismaClient, type PrismaClient } from '@quantadb/prisma/client';
 import { applyMigrations } from '@quantadb/prisma/migrate';
 import { createAdapter } from '@socket.io/postgres-adapter';
 import type { TRPCError } from '@trpc/server';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
-import { fromNodeHeaders, toNodeHandler } from 'better-auth/node';
+import { toNodeHandler } from 'better-auth/node';
 import { Server as SocketServer } from 'socket.io';
-import { createOpenApiHttpHandler, generateOpenApiDocument } from 'trpc-to-openapi';
 import { Audit } from './audit/audit.ts';
 import { ClusterRegistry } from './clusters/registry.ts';
 import type { ControlPlaneConfig } from './config.ts';
@@ -18,6 +16,13 @@ import { StatementStore } from './history/statements.ts';
 import { AuthorityKeeper } from './hosts/authority.ts';
 import { Enrolment } from './hosts/enrolment.ts';
 import { HostLinks } from './hosts/host-links.ts';
+import { Gate, headerOf } from './http/gate.ts';
+import { Idempotency } from './http/idempotency.ts';
+import { openApiDocument } from './http/open-api.ts';
+import { RateLimit } from './http/rate-limit.ts';
+import { Rest } from './http/rest.ts';
+import { commonHeaders, dataPolicy } from './http/security-headers.ts';
+import { refuseProcedure } from './http/trpc-refusal.ts';
 import { AdapterPool } from './live/adapter-pool.ts';
 import { Live } from './live/live.ts';
 import { renderConsoleMetrics } from './metrics.ts';
@@ -43,6 +48,8 @@ export class ControlPlane {
   private readonly sockets: SocketServer;
   private readonly services: Services;
   private readonly principals: PrincipalFinder;
+  private readonly gate: Gate;
+  private readonly idempotency: Idempotency;
   private readonly routes: [prefix: string, handler: Handler][];
   private readonly expiry: NodeJS.Timeout;
 
@@ -51,17 +58,23 @@ export class ControlPlane {
     parts: { prisma: PrismaClient; between: AdapterPool; keeper: AuthorityKeeper; server: Server },
   ) {
     const { prisma, between, keeper, server } = parts;
-    const { logger } = config;
+    const { logger, publicUrl, requestsPerMinute } = config;
     this.config = config;
     this.prisma = prisma;
     this.between = between;
     this.server = server;
     const auth = createAuth(prisma, config);
     this.principals = new PrincipalFinder(prisma, auth);
+    const limit = new RateLimit({ burst: requestsPerMinute / 2, perSecond: requestsPerMinute / 60 });
+    this.gate = new Gate({ principals: this.principals, publicUrl, limit });
+    this.idempotency = new Idempotency(prisma, config.secret);
     // Next's own upgrade requests on the same server must be left alone.
     this.sockets = new SocketServer(server, {
       transports: ['websocket'],
       destroyUpgrade: false,
+      // A page of another site must not watch with the cookies of somebody who is signed in; hosts send no origin.
+      allowRequest: ({ headers }, decide) =>
+        decide(null, headers.origin === undefined || headers.origin === new URL(publicUrl).origin),
       maxHttpBufferSize: reportBytesMax,
       adapter: createAdapter(between.pool, {
         errorHandler: (error) => logger.warn({ error: error.message }, 'the adapter between consoles failed'),
@@ -93,23 +106,14 @@ export class ControlPlane {
     });
     const enrolment = new Enrolment(prisma, keeper);
     const people = new People(prisma, auth);
-    this.services = {
-      prisma,
-      people,
-      audit: new Audit(prisma),
-      registry,
-      samples,
-      figures,
-      statements,
-      keeper,
-      enrolment,
-      links,
-    };
+    const audit = new Audit(prisma);
+    const stores = { samples, figures, statements };
+    this.services = { prisma, people, audit, registry, ...stores, keeper, enrolment, links };
     this.routes = [
-      ['/api/auth/', toNodeHandler(auth)],
-      ['/api/trpc/', stripped('/api/trpc/', createHTTPHandler(this.mount()))],
-      ['/api/v1/openapi.json', (_request, response) => sendJson(response, this.openApi())],
-      ['/api/v1/', stripped('/api/v1/', createOpenApiHttpHandler(this.mount()))],
+      ['/api/auth/', this.signingIn(toNodeHandler(auth))],
+      ['/api/trpc/', this.trpc()],
+      ['/api/v1/openapi.json', (_request, response) => sendJson(response, openApiDocument(publicUrl))],
+      ['/api/v1/', this.rest()],
       ['/metrics', (_request, response) => this.sendMetrics(response)],
     ];
     this.expiry = setInterval(() => void this.expire(), expireEveryMs);
@@ -138,6 +142,8 @@ export class ControlPlane {
     if (!route) return false;
     // Audit and rate limits believe this header, because it is overwritten on every request.
     request.headers[clientAddressHeader] = request.socket.remoteAddress ?? 'unknown';
+    const headers = { ...commonHeaders(this.config.publicUrl), 'content-security-policy': dataPolicy };
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     Promise.resolve(route[1](request, response)).catch((error: unknown) => {
       this.config.logger.error({ path, error: messageOf(error) }, 'a request failed');
       if (!response.headersSent) response.writeHead(500).end();
@@ -160,37 +166,53 @@ export class ControlPlane {
     await this.between.close();
   }
 
-  /** What tRPC and REST share: the same procedures, the same context, the same bounds. */
-  private mount() {
-    return {
-      router: appRouter,
-      maxBodySize: bodyBytesMax,
-      createContext: ({ req }: { req: IncomingMessage }) => this.contextOf(req),
-      onError: ({ error, path }: { error: TRPCError; path?: string | undefined }) => {
-        if (error.code !== 'INTERNAL_SERVER_ERROR') return;
-        this.config.logger.error(
-          { path, error: error.message, cause: messageOf(error.cause), stack: error.stack },
-          'a procedure failed',
-        );
-      },
+  /** better-auth looks at origins itself, but not of every request. */
+  private signingIn(handle: Handler): Handler {
+    return (request, response) => {
+      const error = this.gate.forgeryOf(request);
+      return error
+        ? refuseProcedure(response, { error, retryAfterSeconds: null })
+        : handle(request, response);
     };
   }
 
-  /** tRPC hands over Node's request, the REST adapter a web one. */
-  private async contextOf(request: Pick<IncomingMessage, 'headers'> | Request): Promise<Context> {
-    const headers = request.headers instanceof Headers ? request.headers : fromNodeHeaders(request.headers);
-    const principal = await this.principals.find(headers);
-    return { services: this.services, principal, ip: headers.get(clientAddressHeader) };
+  private trpc(): Handler {
+    const prefix = '/api/trpc/';
+    const handle = createHTTPHandler({
+      router: appRouter,
+      maxBodySize: bodyBytesMax,
+      createContext: ({ req }) => this.contextOf(req),
+      onError: ({ error, path }) => this.logFailure(error, path),
+    });
+    return async (request, response) => {
+      const admission = await this.gate.admit(request);
+      if (!admission.ok) return refuseProcedure(response, admission);
+      // The adapter wants to see paths without the prefix it is mounted under.
+      request.url = `/${(request.url ?? '').slice(prefix.length)}`;
+      return handle(request, response);
+    };
   }
 
-  private openApi(): unknown {
-    return generateOpenApiDocument(appRouter, {
-      title: 'QuantaDB',
-      version: releaseVersion,
-      openApiVersion: '3.1.0',
-      baseUrl: `${this.config.publicUrl}/api/v1`,
-      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+  private rest(): Handler {
+    const rest = new Rest({
+      ...{ gate: this.gate, idempotency: this.idempotency, publicUrl: this.config.publicUrl },
+      createContext: (request) => this.contextOf(request),
+      onError: ({ error, path }) => this.logFailure(error, path),
     });
+    return (request, response) => rest.handle(request, response);
+  }
+
+  private contextOf(request: IncomingMessage): Context {
+    const ip = headerOf(request, clientAddressHeader) ?? null;
+    return { services: this.services, principal: this.gate.principalOf(request), ip };
+  }
+
+  private logFailure(error: TRPCError, path: string | undefined): void {
+    if (error.code !== 'INTERNAL_SERVER_ERROR') return;
+    this.config.logger.error(
+      { path, error: error.message, cause: messageOf(error.cause), stack: error.stack },
+      'a procedure failed',
+    );
   }
 
   private async sendMetrics(response: ServerResponse): Promise<void> {
@@ -208,6 +230,7 @@ export class ControlPlane {
     try {
       const { samples, figures, statements } = this.services;
       const nowMs = Date.now();
+      await this.idempotency.expire(nowMs);
       const dropped = [
         ...(await samples.expire(nowMs)),
         ...(await figures.tidy(nowMs)),
@@ -218,14 +241,6 @@ export class ControlPlane {
       this.config.logger.warn({ error: messageOf(error) }, 'old metric samples could not be dropped');
     }
   }
-}
-
-/** Both adapters want to see paths without the prefix they are mounted under. */
-function stripped(prefix: string, handler: Handler): Handler {
-  return (request, response) => {
-    request.url = `/${(request.url ?? '').slice(prefix.length)}`;
-    return handler(request, response);
-  };
 }
 
 function sendJson(response: ServerResponse, value: unknown): void {

@@ -12,15 +12,16 @@ import type { inferRouterOutputs } from '@trpc/server';
 import { type FormEvent, useState } from 'react';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { type Role, useMay } from '../shell/me.ts';
+import { ClusterRolesFields, roles } from './cluster-roles.tsx';
 
 type Person = inferRouterOutputs<AppRouter>['people']['list'][number];
-const roles: Role[] = ['viewer', 'operator', 'admin'];
 
 export function PeoplePage() {
   const trpc = useTRPC();
   const may = useMay();
   const people = useQuery(trpc.people.list.queryOptions({}));
   const [isAdding, setAdding] = useState(false);
+  const [edited, setEdited] = useState<Person | null>(null);
   const refresh = () => void people.refetch();
   const setRole = useMutation(trpc.people.setRole.mutationOptions({ onSettled: refresh }));
   const remove = useMutation(trpc.people.remove.mutationOptions({ onSettled: refresh }));
@@ -30,7 +31,7 @@ export function PeoplePage() {
     { key: 'email', header: 'E-mail', cell: (row) => row.email },
     {
       key: 'role',
-      header: 'Role',
+      header: 'Role on all clusters',
       cell: (row) => (
         <select
           aria-label={`Role of ${row.email}`}
@@ -43,6 +44,11 @@ export function PeoplePage() {
           ))}
         </select>
       ),
+    },
+    {
+      key: 'clusters',
+      header: 'On single clusters',
+      cell: (row) => <ClusterRolesButton person={row} onEdit={() => setEdited(row)} />,
     },
     {
       key: 'actions',
@@ -70,8 +76,51 @@ export function PeoplePage() {
           <Table caption="People" columns={columns} rows={people.data} keyOf={(row) => row.id} />
         ) : null}
       </Panel>
+      {edited ? <EditClusterRoles person={edited} onClose={() => setEdited(null)} onDone={refresh} /> : null}
       {isAdding ? <NewPerson onClose={() => setAdding(false)} onMade={refresh} /> : null}
     </>
+  );
+}
+
+function ClusterRolesButton({ person, onEdit }: { person: Person; onEdit(): void }) {
+  if (person.role === 'admin') return 'as on all';
+  return (
+    <Button tone="quiet" onClick={onEdit}>
+      {person.clusterRoles.length === 0 ? 'as on all' : `${person.clusterRoles.length} of their own`}
+      <span className="sr-only"> for {person.email}; change</span>
+    </Button>
+  );
+}
+
+function EditClusterRoles({ person, onClose, onDone }: { person: Person; onClose(): void; onDone(): void }) {
+  const trpc = useTRPC();
+  const [chosen, setChosen] = useState(person.clusterRoles);
+  const save = useMutation(
+    trpc.people.setRole.mutationOptions({
+      onSuccess: () => {
+        onDone();
+        onClose();
+      },
+    }),
+  );
+  return (
+    <Dialog isOpen onClose={onClose} title={`Roles of ${person.email}`}>
+      <div className="flex flex-col gap-4">
+        <p>
+          On all clusters: {person.role}. A role on a single cluster counts there instead, also when it is a
+          lesser one.
+        </p>
+        <ClusterRolesFields chosen={chosen} onChange={setChosen} />
+        {save.error ? <Failed {...problemOf(save.error)} /> : null}
+        <Button
+          tone="primary"
+          isBusy={save.isPending}
+          onClick={() => save.mutate({ id: person.id, role: person.role, clusterRoles: chosen })}
+        >
+          Save
+        </Button>
+      </div>
+    </Dialog>
   );
 }
 

@@ -41,7 +41,7 @@ export function CommandPalette({ mainPages }: { mainPages: readonly { href: stri
       <Button
         tone="quiet"
         icon={<Search size={15} aria-hidden />}
-        aria-label="Go to a page, cluster or node (Ctrl+K)"
+        aria-label="Go to a page, cluster or node (Ctrl K)"
         onClick={() => setOpen(true)}
       >
         <kbd className="hidden font-sans text-xs sm:inline">Ctrl K</kbd>

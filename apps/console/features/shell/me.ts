@@ -1,14 +1,33 @@
 'use client';
 
+import { useParams } from 'next/navigation';
 import { createContext, useContext } from 'react';
 
-export type Role = 'viewer' | 'operator' | 'admin';
+export type Role = 'none' | 'viewer' | 'operator' | 'admin';
+
+interface Myself {
+  name: string;
+  /** On all clusters that are not named. */
+  role: Role;
+  clusterRoles: { clusterId: string; role: Role }[];
+}
 
 /** Who is signed in, as the server says. */
-export const Me = createContext<{ name: string; role: Role }>({ name: '', role: 'viewer' });
+export const Me = createContext<Myself>({ name: '', role: 'none', clusterRoles: [] });
 
-/** What the server lets this person do; here it only decides what is offered. */
-export function useMay(): { name: string; operate: boolean; administer: boolean } {
-  const { name, role } = useContext(Me);
-  return { name, operate: role !== 'viewer', administer: role === 'admin' };
+/** What the server lets this person do; here it only decides what is offered. On a page of a cluster it is the role there that counts. */
+export function useMay() {
+  const { name, role, clusterRoles } = useContext(Me);
+  const { id } = useParams<{ id?: string }>();
+  const single = role === 'admin' ? undefined : clusterRoles.find(({ clusterId }) => clusterId === id);
+  const here = single?.role ?? role;
+  const roles = [role, ...clusterRoles.map((each) => each.role)];
+  return {
+    name,
+    operate: here === 'operator' || here === 'admin',
+    administer: here === 'admin',
+    everywhere: { read: role !== 'none', administer: role === 'admin' },
+    /** Tokens do what their makers may, on some cluster. */
+    makeTokens: roles.some((each) => each === 'operator' || each === 'admin'),
+  };
 }

@@ -18,7 +18,7 @@ function retryable(failureCount: number, error: unknown): boolean {
   return failureCount < 3 && (status === undefined || status >= 500);
 }
 
-export function Providers({ children }: { children: ReactNode }) {
+export function Providers({ nonce, children }: { nonce: string | undefined; children: ReactNode }) {
   const [queries] = useState(
     () => new QueryClient({ defaultOptions: { queries: { staleTime: freshForMs, retry: retryable } } }),
   );
@@ -39,7 +39,12 @@ export function Providers({ children }: { children: ReactNode }) {
     };
   }, [zone]);
   return (
-    <ThemeProvider attribute="class" defaultTheme="system" disableTransitionOnChange>
+    <ThemeProvider
+      attribute="class"
+      defaultTheme="system"
+      disableTransitionOnChange
+      {...(nonce === undefined ? {} : { nonce })}
+    >
       <QueryClientProvider client={queries}>
         <TRPCProvider trpcClient={client} queryClient={queries}>
           <ZoneContext value={zones}>{children}</ZoneContext>

@@ -15,13 +15,16 @@ import { ZoneContext } from '../../lib/time.ts';
 import { CommandPalette } from './command-palette.tsx';
 import { useMay } from './me.ts';
 
+type May = ReturnType<typeof useMay>;
+const anybody = () => true;
 const pages = [
-  { href: '/', label: 'Clusters', needs: null },
-  { href: '/hosts', label: 'Hosts', needs: null },
-  { href: '/audit', label: 'Audit', needs: null },
-  { href: '/tokens', label: 'Tokens', needs: 'operate' },
-  { href: '/people', label: 'People', needs: 'administer' },
-] as const;
+  { href: '/', label: 'Clusters', isFor: anybody },
+  { href: '/hosts', label: 'Hosts', isFor: anybody },
+  { href: '/audit', label: 'Audit', isFor: (may: May) => may.everywhere.read },
+  { href: '/tokens', label: 'Tokens', isFor: (may: May) => may.makeTokens },
+  { href: '/people', label: 'People', isFor: (may: May) => may.everywhere.administer },
+  { href: '/api-docs', label: 'API', isFor: anybody },
+];
 
 const connections: Record<ReturnType<typeof useLive>['connection'], { tone: Tone; text: string }> = {
   connecting: { tone: 'working', text: 'Connecting' },
@@ -34,7 +37,7 @@ export function TopBar() {
   const may = useMay();
   const { connection } = useLive();
   const { tone, text } = connections[connection];
-  const mine = pages.filter((page) => page.needs === null || may[page.needs]);
+  const mine = pages.filter((page) => page.isFor(may));
   const isHere = (href: string) =>
     href === '/' ? path === '/' || path.startsWith('/c/') : path.startsWith(href);
   return (

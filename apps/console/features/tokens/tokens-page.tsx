@@ -13,6 +13,7 @@ import type { inferRouterOutputs } from '@trpc/server';
 import { type FormEvent, useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { type ClusterRole, ClusterRolesFields } from '../people/cluster-roles.tsx';
 import type { Role } from '../shell/me.ts';
 
 type Token = inferRouterOutputs<AppRouter>['tokens']['list'][number];
@@ -36,7 +37,14 @@ export function TokensPage() {
       header: 'Token',
       cell: (row) => <span className="whitespace-normal font-medium">{row.name}</span>,
     },
-    { key: 'role', header: 'Role', cell: (row) => row.role },
+    {
+      key: 'role',
+      header: 'Role',
+      cell: (row) =>
+        row.clusterRoles.length === 0
+          ? row.role
+          : `${row.role}; ${row.clusterRoles.length} on single clusters`,
+    },
     {
       key: 'state',
       header: 'State',
@@ -89,6 +97,7 @@ export function TokensPage() {
 
 function NewToken({ onClose, onMade }: { onClose(): void; onMade(): void }) {
   const trpc = useTRPC();
+  const [clusterRoles, setClusterRoles] = useState<ClusterRole[]>([]);
   const create = useMutation(trpc.tokens.create.mutationOptions({ onSuccess: onMade }));
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -97,6 +106,7 @@ function NewToken({ onClose, onMade }: { onClose(): void; onMade(): void }) {
     create.mutate({
       name: String(form.get('name')),
       role: String(form.get('role')) as Role,
+      clusterRoles,
       lifetimeDays: days === 0 ? null : days,
     });
   };
@@ -119,6 +129,7 @@ function NewToken({ onClose, onMade }: { onClose(): void; onMade(): void }) {
             error={create.error ? problemOf(create.error).message : null}
           />
           <SelectField label="Role" name="role" defaultValue="viewer">
+            <option value="none">none: only what it has on single clusters</option>
             <option value="viewer">viewer: reads</option>
             <option value="operator">operator: runs operations</option>
             <option value="admin">admin: everything</option>
@@ -129,6 +140,7 @@ function NewToken({ onClose, onMade }: { onClose(): void; onMade(): void }) {
             <option value="365">a year</option>
             <option value="0">never</option>
           </SelectField>
+          <ClusterRolesFields chosen={clusterRoles} onChange={setClusterRoles} />
           <Button tone="primary" type="submit" isBusy={create.isPending}>
             Make the token
           </Button>

@@ -18,6 +18,10 @@ const httpStatuses: Record<ErrorCode, number> = {
   STORAGE_CORRUPT: 500,
   STORAGE_FAILED: 500,
   INVARIANT_BROKEN: 500,
+  INPUT_INVALID: 400,
+  FORBIDDEN: 403,
+  RATE_LIMITED: 429,
+  UNEXPECTED: 500,
 };
 
 /** A request that does not follow the protocol: a body that is too large, a method that does not exist there. */

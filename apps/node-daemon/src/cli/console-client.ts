@@ -104,6 +104,7 @@ const auditVerdictSchema = z.object({
 });
 
 const isUpDeadlineMs = 2000;
+const refusals = new Set(['UNAUTHORIZED', 'FORBIDDEN', 'RATE_LIMITED']);
 const operationsShown = 50;
 const eventsShown = 200;
 
@@ -121,7 +122,9 @@ export class ConsoleClient {
       await this.call({ method: 'GET', path: '/api/v1/me', deadlineMs: isUpDeadlineMs });
       return true;
     } catch (error) {
-      if (error instanceof QuantaError && error.code === 'UNAUTHORIZED') throw error;
+      // It is there, then.
+      const isAnswer = error instanceof QuantaError && refusals.has(error.code);
+      if (isAnswer) throw error;
       return false;
     }
   }

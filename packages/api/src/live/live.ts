@@ -2,7 +2,8 @@ import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Namespace, Socket } from 'socket.io';
 import type { ClusterRegistry, HistoryKind, LiveStatus } from '../clusters/registry.ts';
-import type { PrincipalFinder } from '../people/principal.ts';
+import type { Principal, PrincipalFinder } from '../people/principal.ts';
+import { allows, mayOn, type Roles } from '../people/roles.ts';
 
 export interface LiveOptions {
   namespace: Namespace;
@@ -11,13 +12,16 @@ export interface LiveOptions {
   logger: Logger;
 }
 
-const room = 'signed-in';
-/** A session that ended elsewhere must not go on watching. */
-const recheckEveryMs = 60_000;
+/** Who sees every cluster that is not hidden from him. */
+const everything = 'everything';
+const seeing = (clusterId: string) => `sees ${clusterId}`;
+const notSeeing = (clusterId: string) => `does not see ${clusterId}`;
+/** Somebody whose session or role ended elsewhere must not go on watching. */
+const recheckEveryMs = 15_000;
 
 /**
- * What browsers watch. Every signed-in browser gets every cluster's status once a second; the adapter carries it to the
- * browsers of the other console instances.
+ * What browsers watch. Every signed-in browser gets the status of every cluster that its person may read, once a second; the adapter
+ * carries it to the browsers of the other console instances.
  */
 export class Live {
   private readonly options: LiveOptions;
@@ -25,8 +29,8 @@ export class Live {
   constructor(options: LiveOptions) {
     this.options = options;
     options.namespace.use((socket, next) => {
-      this.isSignedIn(socket).then(
-        (isSignedIn) => next(isSignedIn ? undefined : new Error('sign in first')),
+      this.principalOf(socket).then(
+        (principal) => next(principal ? undefined : new Error('sign in first')),
         (error: unknown) => next(new Error(messageOf(error))),
       );
     });
@@ -34,20 +38,27 @@ export class Live {
   }
 
   status(live: LiveStatus): void {
-    this.options.namespace.to(room).emit('status', live);
+    this.watching(live.clusterId).emit('status', live);
   }
 
   /** Something in the history has changed: whoever shows it fetches it again. */
   changed(what: { clusterId: string; kind: HistoryKind }): void {
-    this.options.namespace.to(room).emit('changed', what);
+    this.watching(what.clusterId).emit('changed', what);
+  }
+
+  private watching(clusterId: string) {
+    return this.options.namespace.to([everything, seeing(clusterId)]).except(notSeeing(clusterId));
   }
 
   private async welcome(socket: Socket): Promise<void> {
     const timer = setInterval(() => void this.recheck(socket), recheckEveryMs);
     socket.once('disconnect', () => clearInterval(timer));
-    await socket.join(room);
     try {
+      const principal = await this.principalOf(socket);
+      if (!principal) return void socket.disconnect(true);
+      await putInRooms(socket, principal);
       for (const live of await this.options.registry.list()) {
+        if (!mayOn(principal, live.clusterId, 'read')) continue;
         socket.emit('status', { ...live, ageMs: Date.now() - live.reportedAtMs });
       }
     } catch (error) {
@@ -56,15 +67,34 @@ export class Live {
   }
 
   private async recheck(socket: Socket): Promise<void> {
-    const isSignedIn = await this.isSignedIn(socket).catch(() => true);
-    if (!isSignedIn) socket.disconnect(true);
+    try {
+      const principal = await this.principalOf(socket);
+      if (principal) await putInRooms(socket, principal);
+      else socket.disconnect(true);
+    } catch (error) {
+      this.options.logger.warn(
+        { error: messageOf(error) },
+        'who watches could not be looked up; asked again soon',
+      );
+    }
   }
 
-  private async isSignedIn(socket: Socket): Promise<boolean> {
+  private async principalOf(socket: Socket): Promise<Principal | null> {
     const headers = new Headers();
     const { cookie, authorization } = socket.handshake.headers;
     if (cookie) headers.set('cookie', cookie);
     if (authorization) headers.set('authorization', authorization);
-    return (await this.options.principals.find(headers)) !== null;
+    return this.options.principals.find(headers);
   }
+}
+
+async function putInRooms(socket: Socket, roles: Roles): Promise<void> {
+  const wanted = new Set(allows(roles.role, 'read') ? [everything] : []);
+  for (const clusterId of Object.keys(roles.clusters)) {
+    wanted.add(mayOn(roles, clusterId, 'read') ? seeing(clusterId) : notSeeing(clusterId));
+  }
+  // Left first: nothing that is hidden by now is told in between.
+  const left = [...socket.rooms].filter((room) => room !== socket.id && !wanted.has(room));
+  await Promise.all(left.map((room) => socket.leave(room)));
+  await socket.join([...wanted]);
 }

@@ -38,6 +38,8 @@ export function createAuth(prisma: PrismaClient, config: ControlPlaneConfig) {
       customRules: { '/sign-in/email': { window: 60, max: 10 } },
     },
     advanced: {
+      // Said, because the default depends on the environment it runs in.
+      disableOriginCheck: false,
       cookiePrefix: 'quantadb',
       ipAddress: { ipAddressHeaders: [clientAddressHeader] },
       useSecureCookies: config.publicUrl.startsWith('https:'),

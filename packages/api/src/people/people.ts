@@ -7,7 +7,11 @@ export interface NewPerson {
   email: string;
   password: string;
   role: Role;
+  clusterRoles?: ClusterRole[];
 }
+
+// A type, not an interface: it goes into the audit log as JSON.
+export type ClusterRole = { clusterId: string; role: Role };
 
 const firstAdminLock = 4_716_003n;
 
@@ -48,7 +52,8 @@ export class People {
     if (await this.prisma.user.findUnique({ where: { email } })) {
       throw new QuantaError('REFUSED', `${email} has an account already`);
     }
-    const { name, role, password } = person;
+    const { name, role, password, clusterRoles = [] } = person;
+    await requireClusters(this.prisma, clusterRoles);
     const user = await context.internalAdapter.createUser(
       { name, email, emailVerified: true, role },
       { method: 'email-password' },
@@ -59,17 +64,33 @@ export class People {
       accountId: user.id,
       password: await context.password.hash(password),
     });
+    await this.prisma.personClusterRole.createMany({
+      data: clusterRoles.map((each) => ({ ...each, userId: user.id })),
+    });
     return { id: user.id };
   }
 
-  /** @throws QuantaError NOT_FOUND, REFUSED for the last administrator */
-  async setRole(id: string, role: Role): Promise<{ before: Role }> {
+  /**
+   * @param roles without `clusterRoles` those on single clusters stay
+   * @throws QuantaError NOT_FOUND, REFUSED for the last administrator
+   */
+  async setRole(
+    id: string,
+    { role, clusterRoles }: { role: Role; clusterRoles?: ClusterRole[] | undefined },
+  ): Promise<{ before: { role: Role; clusterRoles: ClusterRole[] } }> {
     return this.prisma.$transaction(async (transaction) => {
-      const user = await transaction.user.findUnique({ where: { id } });
+      const include = { clusterRoles: { select: { clusterId: true, role: true } } };
+      const user = await transaction.user.findUnique({ where: { id }, include });
       if (!user) throw new QuantaError('NOT_FOUND', 'no such person');
       await this.keepOneAdmin(transaction, { id, staysAdmin: role === 'admin' });
       await transaction.user.update({ where: { id }, data: { role } });
-      return { before: user.role };
+      if (clusterRoles) {
+        await requireClusters(transaction, clusterRoles);
+        await transaction.personClusterRole.deleteMany({ where: { userId: id } });
+        const data = clusterRoles.map((each) => ({ ...each, userId: id }));
+        await transaction.personClusterRole.createMany({ data });
+      }
+      return { before: { role: user.role, clusterRoles: user.clusterRoles } };
     });
   }
 
@@ -96,4 +117,16 @@ export class People {
         hint: 'Make somebody else one first.',
       });
   }
+}
+
+/** @throws QuantaError NOT_FOUND naming the first one that is not there */
+export async function requireClusters(
+  prisma: Pick<PrismaClient, 'cluster'>,
+  roles: ClusterRole[],
+): Promise<void> {
+  const ids = roles.map(({ clusterId }) => clusterId);
+  const rows = await prisma.cluster.findMany({ where: { id: { in: ids } }, select: { id: true } });
+  const known = new Set(rows.map(({ id }) => id));
+  const missing = ids.find((id) => !known.has(id.toLowerCase()));
+  if (missing) throw new QuantaError('NOT_FOUND', `there is no cluster ${missing}`);
 }

@@ -1,14 +1,14 @@
-import type { PrismaClient, Role } from '@quantadb/prisma/client';
+import type { PrismaClient } from '@quantadb/prisma/client';
 import { hashOf } from '../secrets.ts';
 import type { Auth } from './auth.ts';
+import { clustersOf, type Roles } from './roles.ts';
 
 /** Who asks, as proven by a session cookie or an API token. */
-export interface Principal {
+export interface Principal extends Roles {
   kind: 'user' | 'token';
   id: string;
   /** As it stands in the audit log: an e-mail address, or the token's name. */
   name: string;
-  role: Role;
 }
 
 const useRecordedEveryMs = 60_000;
@@ -31,18 +31,27 @@ export class PrincipalFinder {
   }
 
   private async byToken(token: string): Promise<Principal | null> {
-    const found = await this.prisma.apiToken.findUnique({ where: { hash: hashOf(token) } });
+    const found = await this.prisma.apiToken.findUnique({
+      where: { hash: hashOf(token) },
+      include: { clusterRoles: true },
+    });
     const now = new Date();
     if (!found || found.revokedAt || (found.expiresAt && found.expiresAt <= now)) return null;
     const isStale = !found.lastUsedAt || now.getTime() - found.lastUsedAt.getTime() > useRecordedEveryMs;
     if (isStale) await this.prisma.apiToken.update({ where: { id: found.id }, data: { lastUsedAt: now } });
-    return { kind: 'token', id: found.id, name: found.name, role: found.role };
+    const { id, name, role, clusterRoles } = found;
+    return { kind: 'token', id, name, role, clusters: clustersOf(clusterRoles) };
   }
 
   private async bySession(headers: Headers): Promise<Principal | null> {
     const session = await this.auth.api.getSession({ headers });
     if (!session) return null;
-    const user = await this.prisma.user.findUnique({ where: { id: session.user.id } });
-    return user ? { kind: 'user', id: user.id, name: user.email, role: user.role } : null;
+    const user = await this.prisma.user.findUnique({
+      where: { id: session.user.id },
+      include: { clusterRoles: true },
+    });
+    if (!user) return null;
+    const { id, email, role, clusterRoles } = user;
+    return { kind: 'user', id, name: email, role, clusters: clustersOf(clusterRoles) };
   }
 }

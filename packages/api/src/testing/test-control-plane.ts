@@ -61,11 +61,11 @@ export class TestDatabase {
   }
 
   /** As somebody who has the database's own password. */
-  async run(sql: string, values: unknown[] = []): Promise<void> {
+  async run(sql: string, values: unknown[] = []): Promise<unknown[]> {
     const client = new pg.Client({ connectionString: this.url });
     await client.connect();
     try {
-      await client.query(sql, values);
+      return (await client.query(sql, values)).rows;
     } finally {
       await client.end();
     }
@@ -87,7 +87,7 @@ export class TestConsole {
     this.plane = plane;
   }
 
-  static async start(database: TestDatabase): Promise<TestConsole> {
+  static async start(database: TestDatabase, requestsPerMinute = 100_000): Promise<TestConsole> {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const server = createServer();
@@ -95,6 +95,7 @@ export class TestConsole {
       databaseUrl: database.url,
       secret: 'ab'.repeat(32),
       publicUrl: url,
+      requestsPerMinute,
       logger: silentLogger,
     };
     const plane = await ControlPlane.open(config, server);
@@ -110,8 +111,12 @@ export class TestConsole {
   }
 
   /** One REST call; `as` is a session cookie or an API token. */
-  async call(method: string, path: string, options: { as?: string; body?: unknown } = {}) {
-    const headers: Record<string, string> = { origin: this.url };
+  async call(
+    method: string,
+    path: string,
+    options: { as?: string; body?: unknown; headers?: Record<string, string> } = {},
+  ) {
+    const headers: Record<string, string> = { origin: this.url, ...options.headers };
     if (options.as?.startsWith('qdb_')) headers.authorization = `Bearer ${options.as}`;
     else if (options.as) headers.cookie = options.as;
     if (options.body !== undefined) headers['content-type'] = 'application/json';

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';
 import { withoutPrivate } from '../clusters/private-settings.ts';
 import type { LiveStatus } from '../clusters/registry.ts';
-import { allows } from '../people/roles.ts';
+import { mayOn } from '../people/roles.ts';
 import { principalOf, procedure, router } from './init.ts';
 import { clusterIdSchema, clusterSchema, eventSchema, moment } from './shapes.ts';
 
@@ -24,10 +24,13 @@ function view({ clusterId, name, status, reportedAtMs }: LiveStatus) {
 }
 
 export const clustersRouter = router({
-  list: procedure('read', 'GET /clusters', 'Every cluster as it last reported itself')
+  list: procedure('read', 'GET /clusters', 'Every cluster as it last reported itself', 'anywhere')
     .input(z.object({}))
     .output(z.array(clusterSchema))
-    .query(async ({ ctx }) => (await ctx.services.registry.list()).map(view)),
+    .query(async ({ ctx }) => {
+      const all = await ctx.services.registry.list();
+      return all.filter(({ clusterId }) => mayOn(principalOf(ctx), clusterId, 'read')).map(view);
+    }),
 
   get: procedure('read', 'GET /clusters/{clusterId}', 'One cluster as it last reported itself')
     .input(z.object({ clusterId: clusterIdSchema }))
@@ -76,7 +79,7 @@ export const clustersRouter = router({
       const overview = await withAnyHost(ctx.services, input.clusterId, (host) =>
         ctx.services.links.call(host, 'settings', {}),
       );
-      const mayOperate = allows(principalOf(ctx).role, 'operate');
+      const mayOperate = mayOn(principalOf(ctx), input.clusterId, 'operate');
       if (overview) return mayOperate ? overview : withoutPrivate(overview);
       throw new QuantaError('NOT_FOUND', 'the host that was asked is in no cluster');
     }),

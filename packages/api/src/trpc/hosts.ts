@@ -7,6 +7,7 @@ import {
 import { certifyOperatorRequest } from '@quantadb/engine/security/pki';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
+import { mayOn } from '../people/roles.ts';
 import { principalOf, procedure, router } from './init.ts';
 import { hostSchema, moment } from './shapes.ts';
 
@@ -15,7 +16,7 @@ const minuteMs = 60_000;
 const unreachableAfterMs = 25_000;
 
 export const hostsRouter = router({
-  list: procedure('read', 'GET /hosts', 'Every enrolled host')
+  list: procedure('read', 'GET /hosts', 'Every enrolled host', 'anywhere')
     .input(z.object({}))
     .output(z.array(hostSchema))
     .query(async ({ ctx }) => {
@@ -24,7 +25,8 @@ export const hostsRouter = router({
         include: { cluster: { select: { name: true } } },
         orderBy: { name: 'asc' },
       });
-      return rows.map((row) => {
+      const seen = rows.filter(({ clusterId }) => !clusterId || mayOn(principalOf(ctx), clusterId, 'read'));
+      return seen.map((row) => {
         const isSeen = row.lastSeenAt !== null && Date.now() - row.lastSeenAt.getTime() < unreachableAfterMs;
         const state = row.cluster ? ('member' as const) : ('available' as const);
         return {
@@ -40,7 +42,7 @@ export const hostsRouter = router({
       });
     }),
 
-  authority: procedure('read', 'GET /authority', 'The certificate authority of this installation')
+  authority: procedure('read', 'GET /authority', 'The certificate authority of this installation', 'anywhere')
     .input(z.object({}))
     .output(z.object({ certificate: z.string(), fingerprint: z.string() }))
     .query(({ ctx }) => {

@@ -3,7 +3,7 @@ import { initTRPC, TRPCError } from '@trpc/server';
 import type { OpenApiMeta } from 'trpc-to-openapi';
 import { ZodError } from 'zod';
 import type { Principal } from '../people/principal.ts';
-import { allows, type Permission } from '../people/roles.ts';
+import { type Permission, permits, roleOn, type Scope } from '../people/roles.ts';
 import type { Services } from '../services.ts';
 
 export interface Context {
@@ -13,7 +13,7 @@ export interface Context {
 }
 
 /** Every procedure says who may call it; `nobody` means that no sign-in is needed. */
-export type ProcedureMeta = OpenApiMeta & { permission: Permission | 'nobody' };
+export type ProcedureMeta = OpenApiMeta & { permission: Permission | 'nobody'; scope: Scope };
 
 const trpc = initTRPC
   .context<Context>()
@@ -31,7 +31,8 @@ const trpc = initTRPC
     },
   });
 
-const trpcCodes: Record<ErrorCode, TRPCError['code']> = {
+/** What a code is to callers of procedures. Exhaustive on purpose, as over HTTP. */
+export const trpcCodes: Record<ErrorCode, TRPCError['code']> = {
   CONFIG_INVALID: 'INTERNAL_SERVER_ERROR',
   PREFLIGHT_FAILED: 'PRECONDITION_FAILED',
   NOT_LEADER: 'SERVICE_UNAVAILABLE',
@@ -47,6 +48,10 @@ const trpcCodes: Record<ErrorCode, TRPCError['code']> = {
   STORAGE_CORRUPT: 'INTERNAL_SERVER_ERROR',
   STORAGE_FAILED: 'INTERNAL_SERVER_ERROR',
   INVARIANT_BROKEN: 'INTERNAL_SERVER_ERROR',
+  INPUT_INVALID: 'BAD_REQUEST',
+  FORBIDDEN: 'FORBIDDEN',
+  RATE_LIMITED: 'TOO_MANY_REQUESTS',
+  UNEXPECTED: 'INTERNAL_SERVER_ERROR',
 };
 
 /** A QuantaError that a procedure throws keeps its message and hint on the way out. */
@@ -57,32 +62,44 @@ const translated = trpc.middleware(async ({ next }) => {
   throw new TRPCError({ code: trpcCodes[cause.code], message: cause.message, cause });
 });
 
-const guarded = trpc.middleware(async ({ ctx, meta, next, path }) => {
-  const needed = meta?.permission;
-  if (needed === 'nobody') return next();
-  if (!ctx.principal) throw new TRPCError({ code: 'UNAUTHORIZED', message: 'sign in first' });
+const guarded = trpc.middleware(async ({ ctx, meta, next, path, getRawInput }) => {
+  const permission = meta?.permission;
+  if (permission === 'nobody') return next();
+  const { principal } = ctx;
+  if (!principal) throw new TRPCError({ code: 'UNAUTHORIZED', message: 'sign in first' });
+  const clusterId = clusterNamedIn(await getRawInput());
+  const scope = meta?.scope ?? 'installation';
   // A procedure that forgot to say who may call it may be called by nobody.
-  if (needed && allows(ctx.principal.role, needed)) return next();
+  if (permission && permits(principal, { permission, scope, clusterId })) return next();
   await ctx.services.audit.write(ctx, {
     action: path,
-    target: '',
+    target: typeof clusterId === 'string' ? clusterId.slice(0, 100) : '',
     outcome: 'refused',
     detail: 'not permitted',
   });
-  throw new TRPCError({
-    code: 'FORBIDDEN',
-    message: `your role (${ctx.principal.role}) does not permit this`,
-  });
+  throw new TRPCError({ code: 'FORBIDDEN', message: refusalOf(principal, clusterId) });
 });
+
+/** Before any schema has seen it: whatever it is, it is only compared with ids. */
+function clusterNamedIn(input: unknown): unknown {
+  return typeof input === 'object' && input !== null && 'clusterId' in input ? input.clusterId : undefined;
+}
+
+function refusalOf(principal: Principal, clusterId: unknown): string {
+  const role = typeof clusterId === 'string' ? roleOn(principal, clusterId) : principal.role;
+  const where = typeof clusterId === 'string' ? ' on this cluster' : '';
+  return `your role${where} (${role}) does not permit this`;
+}
 
 export const router = trpc.router;
 const base = trpc.procedure.use(translated).use(guarded);
 
-/** `GET` unless said otherwise; `path` is below /api/v1. */
+/** `GET` unless said otherwise; `path` is below /api/v1, and one that names a cluster is judged by the role there. */
 export function procedure(
   permission: ProcedureMeta['permission'],
   rest: `${'GET' | 'POST' | 'DELETE'} /${string}`,
   summary: string,
+  asked?: Scope,
 ) {
   const [method = 'GET', path = '/'] = rest.split(' ');
   const openapi = {
@@ -92,7 +109,8 @@ export function procedure(
     protect: permission !== 'nobody',
     tags: [path.split('/')[1] ?? ''],
   };
-  return base.meta({ permission, openapi });
+  const scope = asked ?? (path.includes('{clusterId}') ? 'cluster' : 'installation');
+  return base.meta({ permission, scope, openapi });
 }
 
 /** The caller of a procedure that is not open to nobody. */

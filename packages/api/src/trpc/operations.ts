@@ -3,9 +3,10 @@ import { type OperationRequest, operationPlanSchema } from '@quantadb/engine/con
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';
+import { mayOn } from '../people/roles.ts';
 import type { Services } from '../services.ts';
 import { principalOf, procedure, router } from './init.ts';
-import { clusterIdSchema, type Intent, intentSchema, operationViewSchema } from './shapes.ts';
+import { clusterIdSchema, type Intent, intentSchema, moment, operationViewSchema } from './shapes.ts';
 
 const pageMax = 200;
 
@@ -14,13 +15,16 @@ export const operationsRouter = router({
     .input(
       z.object({
         clusterId: clusterIdSchema,
+        /** Only those that began before this moment: `startedAt` of the last one of the page before. */
+        before: moment.optional(),
         limit: z.coerce.number().int().min(1).max(pageMax).default(50),
       }),
     )
     .output(z.array(operationViewSchema))
     .query(async ({ ctx, input }) => {
+      const before = input.before === undefined ? undefined : new Date(input.before);
       const rows = await ctx.services.prisma.operation.findMany({
-        where: { clusterId: input.clusterId },
+        where: { clusterId: input.clusterId, ...(before === undefined ? {} : { startedAt: { lt: before } }) },
         include: { cluster: { select: { name: true } } },
         orderBy: { startedAt: 'desc' },
         take: input.limit,
@@ -28,13 +32,13 @@ export const operationsRouter = router({
       return rows.map(view);
     }),
 
-  get: procedure('read', 'GET /operations/{id}', 'One operation with its steps')
+  get: procedure('read', 'GET /operations/{id}', 'One operation with its steps', 'anywhere')
     .input(z.object({ id: z.uuid() }))
     .output(operationViewSchema)
     .query(async ({ ctx, input }) => {
       const include = { cluster: { select: { name: true } } };
       const row = await ctx.services.prisma.operation.findUnique({ where: { id: input.id }, include });
-      if (!row)
+      if (!row || !mayOn(principalOf(ctx), row.clusterId, 'read'))
         throw new QuantaError('NOT_FOUND', 'no such operation, or the control plane has not heard of it yet');
       return view(row);
     }),

@@ -1,7 +1,7 @@
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { principalOf, procedure, router } from './init.ts';
-import { personSchema, roleSchema } from './shapes.ts';
+import { clusterRolesSchema, personSchema, roleSchema } from './shapes.ts';
 
 const passwordSchema = z.string().min(10).max(128);
 const newPerson = { name: z.string().min(1).max(100), email: z.email().max(200), password: passwordSchema };
@@ -31,34 +31,43 @@ export const setupRouter = router({
 });
 
 export const peopleRouter = router({
-  me: procedure('read', 'GET /me', 'Who you are to the server')
+  me: procedure('read', 'GET /me', 'Who you are to the server', 'self')
     .input(z.object({}))
-    .output(z.object({ kind: z.enum(['user', 'token']), name: z.string(), role: roleSchema }))
+    .output(
+      z.object({
+        kind: z.enum(['user', 'token']),
+        name: z.string(),
+        /** On all clusters that are not named below. */
+        role: roleSchema,
+        clusterRoles: clusterRolesSchema,
+      }),
+    )
     .query(({ ctx }) => {
-      const { kind, name, role } = principalOf(ctx);
-      return { kind, name, role };
+      const { kind, name, role, clusters } = principalOf(ctx);
+      const clusterRoles = Object.entries(clusters).map(([clusterId, each]) => ({ clusterId, role: each }));
+      return { kind, name, role, clusterRoles };
     }),
 
   list: procedure('administer', 'GET /people', 'Everybody who may sign in')
     .input(z.object({}))
     .output(z.array(personSchema))
     .query(async ({ ctx }) => {
-      const rows = await ctx.services.prisma.user.findMany({ orderBy: { email: 'asc' } });
-      return rows.map(({ id, name, email, role, createdAt }) => ({
-        id,
-        name,
-        email,
-        role,
+      const rows = await ctx.services.prisma.user.findMany({
+        include: { clusterRoles: { select: { clusterId: true, role: true } } },
+        orderBy: { email: 'asc' },
+      });
+      return rows.map(({ id, name, email, role, clusterRoles, createdAt }) => ({
+        ...{ id, name, email, role, clusterRoles },
         createdAt: createdAt.toISOString(),
       }));
     }),
 
   create: procedure('administer', 'POST /people', 'Lets somebody sign in')
-    .input(z.object({ ...newPerson, role: roleSchema }))
+    .input(z.object({ ...newPerson, role: roleSchema, clusterRoles: clusterRolesSchema.default([]) }))
     .output(z.object({ id: z.string() }))
     .mutation(async ({ ctx, input }) => {
       const made = await ctx.services.people.create(input);
-      const after = { role: input.role };
+      const after = { role: input.role, clusterRoles: input.clusterRoles };
       await ctx.services.audit.write(ctx, {
         action: 'create-person',
         target: input.email,
@@ -69,15 +78,22 @@ export const peopleRouter = router({
     }),
 
   setRole: procedure('administer', 'POST /people/{id}/role', 'Changes what somebody may do')
-    .input(z.object({ id: z.string().max(64), role: roleSchema }))
+    .input(
+      z.object({
+        id: z.string().max(64),
+        role: roleSchema,
+        /** Instead of those there were; without it they stay. */
+        clusterRoles: clusterRolesSchema.optional(),
+      }),
+    )
     .output(z.object({ role: roleSchema }))
     .mutation(async ({ ctx, input }) => {
-      const { before } = await ctx.services.people.setRole(input.id, input.role);
+      const { before } = await ctx.services.people.setRole(input.id, input);
       const record = {
         action: 'set-role',
         target: input.id,
-        before: { role: before },
-        after: { role: input.role },
+        before,
+        after: { role: input.role, clusterRoles: input.clusterRoles ?? before.clusterRoles },
       };
       await ctx.services.audit.write(ctx, { ...record, outcome: 'done' });
       return { role: input.role };

@@ -16,7 +16,17 @@ import { z } from 'zod';
 
 export const moment = z.iso.datetime();
 export const clusterIdSchema = z.uuid();
-export const roleSchema = z.enum(['viewer', 'operator', 'admin']);
+/** `none`: nothing, for whoever has roles on single clusters only. */
+export const roleSchema = z.enum(['none', 'viewer', 'operator', 'admin']);
+
+const clusterRolesMax = 500;
+/** Roles on single clusters, which count there instead of the role on all. */
+export const clusterRolesSchema = z
+  .array(z.object({ clusterId: clusterIdSchema, role: roleSchema }))
+  .max(clusterRolesMax)
+  .refine((roles) => new Set(roles.map(({ clusterId }) => clusterId.toLowerCase())).size === roles.length, {
+    message: 'a cluster is named twice',
+  });
 
 export const clusterSchema = z.object({
   id: clusterIdSchema,
@@ -111,6 +121,7 @@ export const tokenSchema = z.object({
   id: z.string(),
   name: z.string(),
   role: roleSchema,
+  clusterRoles: clusterRolesSchema,
   createdBy: z.string(),
   createdAt: moment,
   expiresAt: moment.nullable(),
@@ -123,6 +134,7 @@ export const personSchema = z.object({
   name: z.string(),
   email: z.string(),
   role: roleSchema,
+  clusterRoles: clusterRolesSchema,
   createdAt: moment,
 });
 

@@ -18,6 +18,10 @@ export const errorCodes = [
   'STORAGE_CORRUPT',
   'STORAGE_FAILED',
   'INVARIANT_BROKEN',
+  'INPUT_INVALID',
+  'FORBIDDEN',
+  'RATE_LIMITED',
+  'UNEXPECTED',
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];

@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto';
+import { io } from 'socket.io-client';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LiveStatus } from './clusters/registry.ts';
+import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
+import { appRouter } from './trpc/router.ts';
+
+const shop = randomUUID();
+const bank = randomUUID();
+const roles = ['viewer', 'operator', 'admin'] as const;
+const rank = { nobody: 0, read: 1, operate: 2, administer: 3 };
+
+let database: TestDatabase;
+let instance: TestConsole;
+let admin: string;
+/** By the name of who calls: a session of every role, and a token. */
+const callers: Record<string, { as?: string; power: number }> = { nobody: { power: 0 } };
+/** Operator of the shop, and of nothing else; operator of everything, who may only look at the shop and not even that at the bank. */
+const limited = { guest: '', guestToken: '', careful: '' };
+
+async function addPerson(name: string, role: string, clusterRoles: object[] = []): Promise<string> {
+  const email = `${name.toLowerCase()}@example.com`;
+  const body = { name, email, password: adminPassword, role, clusterRoles };
+  const { status } = await instance.call('POST', '/api/v1/people', { as: admin, body });
+  expect(status).toBe(200);
+  return instance.signIn(email);
+}
+
+async function addToken(as: string, role: string, clusterRoles: object[] = []) {
+  return instance.call('POST', '/api/v1/tokens', { as, body: { name: `a ${role}`, role, clusterRoles } });
+}
+
+beforeAll(async () => {
+  database = await TestDatabase.start();
+  instance = await TestConsole.start(database);
+  const body = { name: 'Ada', email: 'first@example.com', password: adminPassword };
+  await instance.call('POST', '/api/v1/setup', { body });
+  admin = await instance.signIn(body.email);
+  for (const [id, name] of [
+    [shop, 'shop'],
+    [bank, 'bank'],
+  ]) {
+    // As if a node of it had just reported.
+    const sql = "INSERT INTO cluster (id, name, status, reported_at) VALUES ($1, $2, '{}', now())";
+    await database.run(sql, [id, name]);
+    const host = `INSERT INTO host (name, kind, addresses, cert_fingerprint, cert_expires_at, cluster_id)
+      VALUES ($1, 'data', '{}', $1, now(), $2)`;
+    await database.run(host, [`${name}-1`, id]);
+  }
+  for (const [at, role] of roles.entries()) {
+    callers[role] = { as: await addPerson(role, role), power: at + 1 };
+    callers[`a token of role ${role}`] = { as: (await addToken(admin, role)).body.token, power: at + 1 };
+  }
+  const onShop = [{ clusterId: shop, role: 'operator' }];
+  limited.guest = await addPerson('Guest', 'none', onShop);
+  limited.guestToken = (await addToken(limited.guest, 'none', onShop)).body.token;
+  limited.careful = await addPerson('Careful', 'operator', [
+    { clusterId: shop, role: 'viewer' },
+    { clusterId: bank, role: 'none' },
+  ]);
+});
+
+afterAll(async () => {
+  await instance?.close();
+  await database?.stop();
+});
+
+interface Definition {
+  _def: {
+    type: string;
+    inputs: { shape?: object }[];
+    meta?: { permission?: keyof typeof rank; scope?: string; openapi?: { path: string } };
+  };
+}
+const definitions = appRouter._def.procedures as unknown as Record<string, Definition>;
+const procedures = Object.entries(definitions).map(([path, { _def }]) => {
+  const { permission, scope, openapi } = _def.meta ?? {};
+  const namesCluster = _def.inputs.some((input) => 'clusterId' in (input.shape ?? {}));
+  return { path, type: _def.type, permission, scope, namesCluster, rest: openapi?.path ?? '' };
+});
+
+/** An input that no schema takes: what is permitted fails at the input, what is not never gets there. */
+async function knock(procedure: { path: string; type: string }, as: string | undefined, input: unknown) {
+  const url = `/api/trpc/${procedure.path}`;
+  const options = as === undefined ? {} : { as };
+  const { status } =
+    procedure.type === 'query'
+      ? await instance.call('GET', `${url}?input=${encodeURIComponent(JSON.stringify(input))}`, options)
+      : await instance.call('POST', url, { ...options, body: input });
+  return status;
+}
+
+describe('I-ROLE-1: who may call what', () => {
+  test('every procedure says who may call it, and what for', () => {
+    expect(procedures.length).toBeGreaterThan(20);
+    expect(
+      procedures.filter(({ permission, scope }) => permission === undefined || scope === undefined),
+    ).toEqual([]);
+  });
+
+  test('every procedure that names a cluster is judged by the role there, and by its REST path', () => {
+    const named = procedures.filter(({ namesCluster }) => namesCluster);
+    expect(named.length).toBeGreaterThan(10);
+    const elsewhere = named.filter(({ scope, rest }) => scope !== 'cluster' || !rest.includes('{clusterId}'));
+    expect(elsewhere.map(({ path }) => path)).toEqual([]);
+    expect(procedures.filter(({ scope, namesCluster }) => scope === 'cluster' && !namesCluster)).toEqual([]);
+  });
+
+  test.each(procedures)('$path ($permission, $scope)', async (procedure) => {
+    const { permission = 'administer', scope } = procedure;
+    const needed = scope === 'self' ? 1 : rank[permission];
+    for (const [caller, { as, power }] of Object.entries(callers)) {
+      const status = await knock(procedure, as, 'not an object');
+      const isAllowed = power >= needed;
+      // An input that is not looked at is none that is wrong.
+      expect([caller, status]).toEqual([caller, isAllowed ? 400 : caller === 'nobody' ? 401 : 403]);
+    }
+  });
+});
+
+describe('I-ROLE-2: a role on a single cluster', () => {
+  const ofClusters = procedures.filter(({ scope }) => scope === 'cluster');
+
+  test.each(ofClusters)('$path ($permission)', async (procedure) => {
+    const { permission = 'administer' } = procedure;
+    // A further field is wrong everywhere, a cluster of a wrong type is not taken for one.
+    const on = (clusterId: unknown) => ({
+      clusterId,
+      from: 1,
+      to: 1,
+      names: 1,
+      intent: 1,
+      failoverId: 1,
+      host: 1,
+      limit: 'x',
+    });
+    const isAllowed = (power: number) => power >= rank[permission];
+    const expected = (power: number) =>
+      isAllowed(power) ? expect.not.toSatisfy((s) => s === 401 || s === 403) : 403;
+    for (const as of [limited.guest, limited.guestToken]) {
+      expect(await knock(procedure, as, on(shop))).toEqual(expected(2));
+      expect(await knock(procedure, as, on(bank))).toBe(403);
+      expect(await knock(procedure, as, 'not an object')).toBe(403);
+      expect(await knock(procedure, as, on([shop]))).toBe(403);
+    }
+    expect(await knock(procedure, limited.careful, on(shop))).toEqual(expected(1));
+    expect(await knock(procedure, limited.careful, on(bank.toUpperCase()))).toBe(403);
+    expect(await knock(procedure, limited.careful, on(randomUUID()))).toEqual(expected(2));
+  });
+
+  test('opens nothing of the whole installation, whatever the request names', async () => {
+    for (const procedure of procedures.filter(({ scope }) => scope === 'installation')) {
+      if (procedure.permission === 'nobody') continue;
+      expect([procedure.path, await knock(procedure, limited.guest, { clusterId: shop })]).toEqual([
+        procedure.path,
+        403,
+      ]);
+    }
+  });
+
+  test('decides what lists hold', async () => {
+    const names = async (as: string, path: string) =>
+      (await instance.call('GET', path, { as })).body.map(({ name }: { name: string }) => name);
+    await database.run("UPDATE cluster SET status = '{}'");
+    expect(await names(limited.guest, '/api/v1/hosts')).toEqual(['shop-1']);
+    expect(await names(limited.careful, '/api/v1/hosts')).toEqual(['shop-1']);
+    expect(await names(admin, '/api/v1/hosts')).toEqual(['bank-1', 'shop-1']);
+    const mine = (await instance.call('GET', '/api/v1/tokens', { as: limited.guest })).body;
+    expect(mine.map(({ role }: { role: string }) => role)).toEqual(['none']);
+    const operation = randomUUID();
+    const sql = `INSERT INTO operation (id, cluster_id, kind, state, params, requested_by, reason, steps, started_at)
+      VALUES ($1, $2, 'switchover', 'done', '{}', 'a', '', '[]', now())`;
+    await database.run(sql, [operation, bank]);
+    const path = `/api/v1/operations/${operation}`;
+    const statuses = [limited.guest, limited.careful, admin].map((as) => instance.call('GET', path, { as }));
+    expect((await Promise.all(statuses)).map(({ status }) => status)).toEqual([404, 404, 200]);
+  });
+
+  test('decides what the live stream tells, also when it changes', async () => {
+    const watch = (cookie: string) => {
+      const heard = new Set<string>();
+      const options = { transports: ['websocket'], extraHeaders: { cookie }, reconnection: false };
+      const socket = io(`${instance.url}/live`, options);
+      socket.on('status', ({ name }: LiveStatus) => heard.add(name));
+      return { socket, heard };
+    };
+    const watchers = [limited.guest, limited.careful, admin].map(watch);
+    await expect
+      .poll(() => watchers.map(({ heard }) => [...heard].sort()))
+      .toEqual([...[['shop'], ['shop'], ['bank', 'shop']]]);
+    for (const { socket } of watchers) socket.close();
+  });
+
+  test('is given and taken by administrators, and stands in the audit log', async () => {
+    const { body } = await instance.call('GET', '/api/v1/people', { as: admin });
+    const { id } = body.find(({ email }: { email: string }) => email === 'guest@example.com');
+    const change = { role: 'none', clusterRoles: [{ clusterId: bank, role: 'viewer' }] };
+    const path = `/api/v1/people/${id}/role`;
+    expect((await instance.call('POST', path, { as: limited.guest, body: change })).status).toBe(403);
+    expect((await instance.call('POST', path, { as: admin, body: change })).status).toBe(200);
+    const see = (clusterId: string) =>
+      instance.call('GET', `/api/v1/clusters/${clusterId}/events`, { as: limited.guest });
+    expect([(await see(shop)).status, (await see(bank)).status]).toEqual([403, 200]);
+    const entry = (await instance.call('GET', '/api/v1/audit?action=set-role', { as: admin })).body[0];
+    expect(entry).toMatchObject({
+      before: { role: 'none', clusterRoles: [{ clusterId: shop, role: 'operator' }] },
+      after: change,
+    });
+    const nowhere = { role: 'none', clusterRoles: [{ clusterId: randomUUID(), role: 'viewer' }] };
+    expect((await instance.call('POST', path, { as: admin, body: nowhere })).status).toBe(404);
+  });
+
+  test('limits the tokens that somebody makes', async () => {
+    const over = await addToken(limited.careful, 'operator');
+    expect(over.body).toMatchObject({ status: 409, code: 'REFUSED' });
+    const within = [
+      { clusterId: shop, role: 'viewer' },
+      { clusterId: bank, role: 'none' },
+    ];
+    expect((await addToken(limited.careful, 'operator', within)).status).toBe(200);
+  });
+});
