@@ -9,6 +9,8 @@ import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { fromNodeHeaders, toNodeHandler } from 'better-auth/node';
 import { Server as SocketServer } from 'socket.io';
 import { createOpenApiHttpHandler, generateOpenApiDocument } from 'trpc-to-openapi';
+import { Alerts } from './alerts/alerts.ts';
+import { ChannelStore } from './alerts/channel-store.ts';
 import { Audit } from './audit/audit.ts';
 import { ClusterRegistry } from './clusters/registry.ts';
 import type { ControlPlaneConfig } from './config.ts';
@@ -32,6 +34,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void | Pr
 const bodyBytesMax = 1024 * 1024;
 const reportBytesMax = 4 * 1024 * 1024;
 const expireEveryMs = 60_000;
+const judgeAlertsEveryMs = 5000;
 
 /** The control plane on one HTTP server: tRPC, REST, sign-in, live stream, hosts, metrics. */
 export class ControlPlane {
@@ -44,6 +47,7 @@ export class ControlPlane {
   private readonly principals: PrincipalFinder;
   private readonly routes: [prefix: string, handler: Handler][];
   private readonly expiry: NodeJS.Timeout;
+  private readonly alerts: Alerts;
 
   private constructor(
     config: ControlPlaneConfig,
@@ -100,6 +104,9 @@ export class ControlPlane {
       keeper,
       enrolment,
       links,
+      channels: new ChannelStore(prisma, config.secret),
+      publicUrl: config.publicUrl,
+      alertsChanged: (clusterId) => live.changed({ clusterId: clusterId ?? '', kind: 'alerts' }),
     };
     this.routes = [
       ['/api/auth/', toNodeHandler(auth)],
@@ -109,6 +116,7 @@ export class ControlPlane {
       ['/metrics', (_request, response) => this.sendMetrics(response)],
     ];
     this.expiry = setInterval(() => void this.expire(), expireEveryMs);
+    this.alerts = this.startAlerts();
   }
 
   /**
@@ -145,6 +153,7 @@ export class ControlPlane {
   /** Ends everything, the HTTP server included. */
   async close(): Promise<void> {
     clearInterval(this.expiry);
+    await this.alerts.close();
     // It closes the HTTP server too, which would wait for every idle connection of a browser.
     const closed = this.sockets.close();
     this.server.closeAllConnections();
@@ -153,6 +162,17 @@ export class ControlPlane {
     await this.services.figures.close();
     await this.prisma.$disconnect();
     await this.between.close();
+  }
+
+  private startAlerts(): Alerts {
+    const { databaseUrl, publicUrl, logger } = this.config;
+    return new Alerts({
+      ...{ databaseUrl, publicUrl, logger, sources: this.services, channels: this.services.channels },
+      everyMs: this.config.judgeAlertsEveryMs ?? judgeAlertsEveryMs,
+      onChange: (clusterIds) => {
+        for (const clusterId of clusterIds) this.services.alertsChanged(clusterId);
+      },
+    });
   }
 
   /** What tRPC and REST share: the same procedures, the same context, the same bounds. */

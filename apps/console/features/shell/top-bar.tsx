@@ -12,11 +12,13 @@ import { useContext } from 'react';
 import { authClient } from '../../lib/auth.ts';
 import { useLive } from '../../lib/live.tsx';
 import { ZoneContext } from '../../lib/time.ts';
+import { AlertLink } from '../alerts/alert-count.tsx';
 import { useMay } from './me.ts';
 
 const pages = [
   { href: '/', label: 'Clusters', needs: null },
   { href: '/hosts', label: 'Hosts', needs: null },
+  { href: '/alerts', label: 'Alerts', needs: null },
   { href: '/audit', label: 'Audit', needs: null },
   { href: '/tokens', label: 'Tokens', needs: 'operate' },
   { href: '/people', label: 'People', needs: 'administer' },
@@ -62,6 +64,7 @@ export function TopBar() {
             ))}
         </nav>
         <div className="ml-auto flex items-center gap-1">
+          <AlertLink />
           <span
             role="status"
             className="inline-flex items-center gap-1.5 rounded-full bg-muted-soft px-2.5 py-0.5 text-ink-soft text-xs"

@@ -1,6 +1,6 @@
 import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
 
-const retentionLock = 4_716_002n;
+const retentionLock = 4_716_005n;
 
 /** Work that one console instance does at a time. @returns null: another one is at it */
 export function inOneInstance<T>(

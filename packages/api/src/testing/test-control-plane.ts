@@ -62,10 +62,14 @@ export class TestDatabase {
 
   /** As somebody who has the database's own password. */
   async run(sql: string, values: unknown[] = []): Promise<void> {
+    await this.ask(sql, values);
+  }
+
+  async ask(sql: string, values: unknown[] = []): Promise<pg.QueryResult<Record<string, unknown>>> {
     const client = new pg.Client({ connectionString: this.url });
     await client.connect();
     try {
-      await client.query(sql, values);
+      return await client.query(sql, values);
     } finally {
       await client.end();
     }
@@ -87,7 +91,10 @@ export class TestConsole {
     this.plane = plane;
   }
 
-  static async start(database: TestDatabase): Promise<TestConsole> {
+  static async start(
+    database: TestDatabase,
+    options: { judgeAlertsEveryMs?: number } = {},
+  ): Promise<TestConsole> {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const server = createServer();
@@ -96,6 +103,7 @@ export class TestConsole {
       secret: 'ab'.repeat(32),
       publicUrl: url,
       logger: silentLogger,
+      ...options,
     };
     const plane = await ControlPlane.open(config, server);
     server.on('request', (request, response) => {
