@@ -16,6 +16,8 @@ const only = process.argv.find((each) => each.startsWith('--only='))?.slice('--o
 const names = ['node-1', 'node-2', 'node-3'];
 const writersCount = 8;
 const marginMs = 500;
+/** A longer one, where none was wanted, is told with what the cluster said meanwhile. */
+const remarkableMs = 300;
 
 let cluster = null;
 
@@ -106,6 +108,15 @@ async function run(request) {
 
 let prefix = 0;
 
+async function newestEvents(since = 0) {
+  return cluster.host((await cluster.primary()).name).client.events(since);
+}
+
+async function tellEvents(since) {
+  for (const { atMs, node, message } of await newestEvents(since))
+    say(`  ${new Date(atMs).toISOString()} ${node ?? ''}: ${message}`);
+}
+
 async function measure(row, round) {
   await cluster.untilHealthy();
   prefix += 1;
@@ -116,6 +127,7 @@ async function measure(row, round) {
   });
   await writers.start();
   await delay(1000);
+  const seen = (await newestEvents()).at(-1)?.id ?? 0;
   const fromMs = monotonicMs();
   if (request) await run(request);
   else await row.run();
@@ -123,6 +135,7 @@ async function measure(row, round) {
   await delay(marginMs * 2);
   const pauseMs = writers.longestPauseMs(fromMs - marginMs, monotonicMs() - marginMs);
   await cluster.untilHealthy();
+  if (row.expected === 'none' && pauseMs > remarkableMs) await tellEvents(seen);
   const client = await cluster.connect((await cluster.primary()).name);
   const { acknowledged, lost } = await writers.verify(client);
   await writers.drop(client);

@@ -15,6 +15,8 @@ export interface Times {
   clock(atMs: number): string;
   /** 23 Nov 2026, 14:05:09 */
   moment(at: string | number): string;
+  /** 23 Nov, 14:05:09.123 */
+  precise(at: string | number): string;
   /** The zone that the above are in, by its IANA name. */
   zone: string;
 }
@@ -24,7 +26,12 @@ export function useTimes(): Times {
   const timeZone = zone === 'UTC' ? { timeZone: 'UTC' } : {};
   const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium', ...timeZone });
   const moment = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium', ...timeZone });
+  const precise = new Intl.DateTimeFormat('en-GB', {
+    ...{ day: '2-digit', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' },
+    ...{ fractionalSecondDigits: 3, ...timeZone },
+  });
   return {
+    precise: (at) => precise.format(new Date(at)),
     clock: (atMs) => clock.format(atMs),
     moment: (at) => `${moment.format(new Date(at))}${zone === 'UTC' ? ' UTC' : ''}`,
     zone: zone === 'UTC' ? 'UTC' : moment.resolvedOptions().timeZone,

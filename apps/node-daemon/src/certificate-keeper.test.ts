@@ -1,12 +1,12 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readCertificate } from '@quantadb/engine/security/certificate';
 import {
   certifyHostRequest,
   createAuthority,
   createCertificateRequest,
   issueHostCertificate,
-  readCertificate,
 } from '@quantadb/engine/security/pki';
 import { silentLogger } from '@quantadb/engine/shared/logger';
 import { afterEach, beforeEach, expect, test } from 'vitest';

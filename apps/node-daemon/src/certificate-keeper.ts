@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { type CertificateFacts, readCertificate, renewalRequest } from '@quantadb/engine/security/pki';
+import { type CertificateFacts, readCertificate } from '@quantadb/engine/security/certificate';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
@@ -62,6 +62,8 @@ export class CertificateKeeper {
 
   private async renew(ask: (certificateRequest: string) => Promise<string>): Promise<void> {
     const { host, tls, certFile, logger } = this.options;
+    // Once in months: the daemon starts without it.
+    const { renewalRequest } = await import('@quantadb/engine/security/pki');
     const certificate = await ask(await renewalRequest(host, tls.key));
     refuseForeign({ certificate, tls, host });
     // On disk first: the control plane knows the old one until the new one has been shown to it.

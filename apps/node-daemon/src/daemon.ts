@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { BackupNode } from '@quantadb/engine/backup/backup-node';
 import { Coordinator } from '@quantadb/engine/cluster/coordinator';
 import { PostgresDatabase } from '@quantadb/engine/cluster/postgres-database';
-import type { LogQuestion, LogSource } from '@quantadb/engine/contract/logs';
+import type { LogAnswer, LogQuestion, LogSource } from '@quantadb/engine/contract/logs';
 import { ReaperClient } from '@quantadb/engine/failover/reaper/client';
 import { killOrphans } from '@quantadb/engine/failover/reaper/orphans';
 import { SealStore } from '@quantadb/engine/failover/seal-store';
@@ -22,7 +22,7 @@ import { stateDirectory } from '@quantadb/engine/shared/state-directory';
 import { releaseVersion } from '@quantadb/engine/shared/version';
 import { startApi } from './api/server.ts';
 import { CertificateKeeper, type Tls } from './certificate-keeper.ts';
-import { ConsoleLink } from './console-link.ts';
+import type { ConsoleLink } from './console-link.ts';
 import { HookRunner } from './hooks/hook-runner.ts';
 import { type HostConfig, loadHostConfig } from './host-config.ts';
 import { ownLogFile } from './own-log.ts';
@@ -199,24 +199,26 @@ export class Daemon {
     this.useCertificate = (renewed) => api.useCertificate(renewed);
     this.router = createRouter(this.options, coordinator);
     this.router?.start();
-    const onPresent = (ask: (request: string) => Promise<string>) =>
-      void this.certificate.look(ask, Date.now());
     this.figures.start();
-    const figures = () => this.figures.figures();
-    if (config.console)
-      this.link = new ConsoleLink({
-        url: config.console,
-        tls,
-        facade: coordinator,
-        figures,
-        ...{ logs: readLogs, logger, onPresent },
-      });
+    if (config.console) void this.openLink(config.console, readLogs);
     this.hooks = new HookRunner({
       ...{ hooks: config.hooks, logger },
       look: () => coordinator.hookView(),
       onFailure: (message) => coordinator.note(message),
     });
     logger.info({ adopted: reaper.adopted, api: api.port, pid: process.pid }, 'the daemon is up');
+  }
+
+  /** Its libraries are loaded once the lease no longer waits for this process. */
+  private async openLink(url: string, logs: (question: LogQuestion) => Promise<LogAnswer>): Promise<void> {
+    const { ConsoleLink } = await import('./console-link.ts');
+    if (this.isEnding) return;
+    const { tls, logger } = this.options;
+    this.link = new ConsoleLink({
+      ...{ url, tls, logs, logger, facade: this.parts.coordinator },
+      figures: () => this.figures.figures(),
+      onPresent: (ask) => void this.certificate.look(ask, Date.now()),
+    });
   }
 
   private async applyCertificate(tls: Tls): Promise<void> {

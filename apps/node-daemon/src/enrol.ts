@@ -3,7 +3,8 @@ import {
   type EnrolmentRequest,
   enrolmentAnswerSchema,
 } from '@quantadb/engine/contract/link';
-import { createCertificateRequest, fingerprintOf } from '@quantadb/engine/security/pki';
+import { fingerprintOf } from '@quantadb/engine/security/certificate';
+import { createCertificateRequest } from '@quantadb/engine/security/pki';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { callConsole } from './console-api.ts';
 

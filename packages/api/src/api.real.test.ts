@@ -1,5 +1,6 @@
 import { createSign, randomUUID } from 'node:crypto';
-import { createCertificateRequest, fingerprintOf } from '@quantadb/engine/security/pki';
+import { fingerprintOf } from '@quantadb/engine/security/certificate';
+import { createCertificateRequest } from '@quantadb/engine/security/pki';
 import { silentLogger } from '@quantadb/engine/shared/logger';
 import { createPrismaClient } from '@quantadb/prisma/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -209,7 +209,7 @@ test('an older report, through whichever console, never replaces a newer one', a
   expect(body.status.revision).toBe(8);
 });
 
-test('a failover is kept as it was explained, and one that is over is not opened again', async () => {
+test('I-EXPLAIN-1: a failover is kept as it was explained, and one that is over is not opened again', async () => {
   const { socket } = await connectHost(second);
   const begun = {
     ...{ id: 'f1', kind: 'failover', epoch: 2, fromEpoch: 1, oldPrimary: 'node-1', state: 'SEAL' },

@@ -13,11 +13,12 @@ import { severityTone } from './words.ts';
 const firstPage = 12;
 const morePage = 100;
 
-export function ClusterEvents({ clusterId }: { clusterId: string }) {
+/** Of the whole cluster, or of one node. */
+export function ClusterEvents({ clusterId, node }: { clusterId: string; node?: string }) {
   const trpc = useTRPC();
   const times = useTimes();
   const [limit, setLimit] = useState(firstPage);
-  const events = useQuery(trpc.clusters.events.queryOptions({ clusterId, limit }));
+  const events = useQuery(trpc.clusters.events.queryOptions({ clusterId, limit, ...(node ? { node } : {}) }));
   return (
     <Panel
       title="What happened"

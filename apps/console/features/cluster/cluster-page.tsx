@@ -67,6 +67,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
               isRaftLeader: status.raft.leader === node.name,
               isInMaintenance: node.maintenance,
               notes: node.notes,
+              href: `/c/${clusterId}/nodes/${node.name}`,
               menu: <NodeMenu node={node} nodes={status.nodes} onChoose={setIntent} />,
             }))}
           />
@@ -78,7 +79,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <div className="flex min-w-0 flex-col gap-4">
           <Panel title="Nodes" isFlush>
-            <NodesTable nodes={status.nodes} ageMs={age} />
+            <NodesTable clusterId={clusterId} nodes={status.nodes} ageMs={age} />
           </Panel>
           {status.failover ? <FailoverPanel clusterId={clusterId} failover={status.failover} /> : null}
         </div>

@@ -3,10 +3,10 @@ import { bytesText, durationText } from '@quantadb/ui/charts/units';
 import { Stale } from '@quantadb/ui/patterns/stale';
 import { Badge, Status } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
+import Link from 'next/link';
 import { nodeTone, nodeWords } from './words.ts';
 
 const columns: Column<NodeStatus>[] = [
-  { key: 'name', header: 'Node', cell: (node) => <span className="font-medium">{node.name}</span> },
   { key: 'role', header: 'Role', cell: (node) => node.role },
   {
     key: 'state',
@@ -69,10 +69,30 @@ const columns: Column<NodeStatus>[] = [
   },
 ];
 
-export function NodesTable({ nodes, ageMs }: { nodes: NodeStatus[]; ageMs: number | null }) {
+interface NodesTableProps {
+  clusterId: string;
+  nodes: NodeStatus[];
+  ageMs: number | null;
+}
+
+export function NodesTable({ clusterId, nodes, ageMs }: NodesTableProps) {
+  const name: Column<NodeStatus> = {
+    key: 'name',
+    header: 'Node',
+    cell: (node) => (
+      <Link className="font-medium hover:underline" href={`/c/${clusterId}/nodes/${node.name}`}>
+        {node.name}
+      </Link>
+    ),
+  };
   return (
     <Stale ageMs={ageMs}>
-      <Table caption="Nodes of the cluster" columns={columns} rows={nodes} keyOf={(node) => node.name} />
+      <Table
+        caption="Nodes of the cluster"
+        columns={[name, ...columns]}
+        rows={nodes}
+        keyOf={(node) => node.name}
+      />
     </Stale>
   );
 }

@@ -118,6 +118,11 @@ export const chartGroups: ChartGroup[] = [
   },
 ];
 
+/** What one node has told. */
+export function ofNode(figures: Figures, node: string): Figures {
+  return { ...figures, buckets: figures.buckets.filter((bucket) => bucket.node === node) };
+}
+
 /** A line per node. */
 export function linesOf(
   figures: Figures,

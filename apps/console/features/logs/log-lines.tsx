@@ -1,10 +1,7 @@
-import type { AppRouter } from '@quantadb/api/client-types';
 import { Badge, type Tone } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
-import type { inferRouterOutputs } from '@trpc/server';
 import { useTimes } from '../../lib/time.ts';
-
-type Entry = inferRouterOutputs<AppRouter>['logs']['read']['entries'][number];
+import { type Entry, withoutRepeats } from './repeats.ts';
 
 const tones: Record<Entry['severity'], Tone> = {
   debug: 'muted',
@@ -16,10 +13,10 @@ const tones: Record<Entry['severity'], Tone> = {
 
 const sourceWords: Record<Entry['source'], string> = { postgres: 'PostgreSQL', daemon: 'QuantaDB' };
 
-/** One entry a row, with all of its lines. */
+/** One entry a row, with all of its lines; what a log says over and over is shown once. */
 export function LogLines({ entries }: { entries: Entry[] }) {
   const times = useTimes();
-  const rows = entries.map((entry, at) => ({
+  const rows = withoutRepeats(entries).map((entry, at) => ({
     ...entry,
     key: `${entry.node} ${entry.source} ${entry.at} ${at}`,
   }));
@@ -28,10 +25,14 @@ export function LogLines({ entries }: { entries: Entry[] }) {
       key: 'at',
       header: 'When',
       cell: (row) => (
-        <span className="whitespace-nowrap text-xs tabular-nums">{row.at ? times.moment(row.at) : '–'}</span>
+        <span className="whitespace-nowrap text-xs tabular-nums">{row.at ? times.precise(row.at) : '–'}</span>
       ),
     },
-    { key: 'node', header: 'Node', cell: (row) => <span className="text-xs">{row.node}</span> },
+    {
+      key: 'node',
+      header: 'Node',
+      cell: (row) => <span className="whitespace-nowrap text-xs">{row.node}</span>,
+    },
     {
       key: 'source',
       header: 'Of',
@@ -41,7 +42,12 @@ export function LogLines({ entries }: { entries: Entry[] }) {
     {
       key: 'severity',
       header: 'Severity',
-      cell: (row) => <Badge tone={tones[row.severity]}>{row.severity}</Badge>,
+      cell: (row) => (
+        <span className="inline-flex gap-1">
+          <Badge tone={tones[row.severity]}>{row.severity}</Badge>
+          {row.times > 1 ? <Badge tone="muted">{`${row.times} times`}</Badge> : null}
+        </span>
+      ),
     },
     {
       key: 'text',

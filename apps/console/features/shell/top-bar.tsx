@@ -13,6 +13,7 @@ import { authClient } from '../../lib/auth.ts';
 import { useLive } from '../../lib/live.tsx';
 import { ZoneContext } from '../../lib/time.ts';
 import { AlertLink } from '../alerts/alert-count.tsx';
+import { CommandPalette } from './command-palette.tsx';
 import { useMay } from './me.ts';
 
 const pages = [
@@ -35,6 +36,7 @@ export function TopBar() {
   const may = useMay();
   const { connection } = useLive();
   const { tone, text } = connections[connection];
+  const mine = pages.filter((page) => page.needs === null || may[page.needs]);
   const isHere = (href: string) =>
     href === '/' ? path === '/' || path.startsWith('/c/') : path.startsWith(href);
   return (
@@ -47,21 +49,19 @@ export function TopBar() {
           aria-label="Main"
           className="order-last flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto"
         >
-          {pages
-            .filter((page) => page.needs === null || may[page.needs])
-            .map((page) => (
-              <Link
-                key={page.href}
-                href={page.href}
-                aria-current={isHere(page.href) ? 'page' : undefined}
-                className={classes(
-                  'rounded-md px-2.5 py-1 text-[0.8125rem]',
-                  isHere(page.href) ? 'bg-muted-soft font-medium' : 'text-ink-soft hover:text-ink',
-                )}
-              >
-                {page.label}
-              </Link>
-            ))}
+          {mine.map((page) => (
+            <Link
+              key={page.href}
+              href={page.href}
+              aria-current={isHere(page.href) ? 'page' : undefined}
+              className={classes(
+                'rounded-md px-2.5 py-1 text-[0.8125rem]',
+                isHere(page.href) ? 'bg-muted-soft font-medium' : 'text-ink-soft hover:text-ink',
+              )}
+            >
+              {page.label}
+            </Link>
+          ))}
         </nav>
         <div className="ml-auto flex items-center gap-1">
           <AlertLink />
@@ -72,6 +72,7 @@ export function TopBar() {
             <Mark tone={tone} />
             {text}
           </span>
+          <CommandPalette mainPages={mine} />
           <ZoneToggle />
           <ThemeToggle />
           <Menu

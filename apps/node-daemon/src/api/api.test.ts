@@ -55,7 +55,7 @@ const reads = [
   '/api/operations',
 ];
 
-describe('every route, for every kind of caller', () => {
+describe('every route, for every kind of caller (I-LOG-2)', () => {
   const everybody = { plain: 200, local: 200, operator: 200, peer: 200, foreign: 0 };
   const bodies: Record<string, unknown> = {
     '/api/operations/plan': switchover,
@@ -72,6 +72,10 @@ describe('every route, for every kind of caller', () => {
       return { method: 'GET', path, plain: 503, local: 503, operator: 503, peer: 503, foreign: 0 };
     }),
     { method: 'GET', path: '/api/settings', plain: 403, local: 200, operator: 200, peer: 403, foreign: 0 },
+    ...['', '&limit=0', '&limit=abc', '&atLeast=loud'].map((rest, at) => {
+      const [path, answer] = [`/api/logs?source=daemon${rest}`, at === 0 ? 200 : 400];
+      return { method: 'GET', path, plain: 403, local: answer, operator: answer, peer: 403, foreign: 0 };
+    }),
     { method: 'GET', path: '/nothing', plain: 404, local: 404, operator: 404, peer: 404, foreign: 0 },
     {
       method: 'POST',

@@ -9,7 +9,6 @@ import {
   restoreIntoStartSchema,
   restoreQuestionSchema,
 } from '@quantadb/engine/contract/restore';
-import { renderFigures } from '@quantadb/engine/monitor/figures/prometheus';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { z } from 'zod';
@@ -113,6 +112,7 @@ export class Routes {
     const { facade, figures } = this.options;
     const known = figures?.() ?? null;
     if (!known) return facade.metrics();
+    const { renderFigures } = await import('@quantadb/engine/monitor/figures/prometheus');
     const { name, cluster } = facade.report();
     const labels = { cluster: cluster?.name ?? '', node: name };
     return `${await facade.metrics()}\n${await renderFigures(known, labels)}`;

@@ -1,4 +1,5 @@
-import { type Authority, createAuthority, fingerprintOf } from '@quantadb/engine/security/pki';
+import { fingerprintOf } from '@quantadb/engine/security/certificate';
+import { type Authority, createAuthority } from '@quantadb/engine/security/pki';
 import type { PrismaClient } from '@quantadb/prisma/client';
 import { decrypt, deriveKey, encrypt } from '../secrets.ts';
 

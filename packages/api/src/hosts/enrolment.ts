@@ -1,6 +1,7 @@
 import { randomUUID, X509Certificate } from 'node:crypto';
 import type { EnrolmentAnswer, EnrolmentRequest } from '@quantadb/engine/contract/link';
-import { certifyHostRequest, fingerprintOf } from '@quantadb/engine/security/pki';
+import { fingerprintOf } from '@quantadb/engine/security/certificate';
+import { certifyHostRequest } from '@quantadb/engine/security/pki';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { PrismaClient } from '@quantadb/prisma/client';
 import { hashOf, newToken } from '../secrets.ts';

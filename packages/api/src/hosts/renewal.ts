@@ -1,5 +1,6 @@
 import { addressesSchema } from '@quantadb/engine/contract/cluster-state';
-import { certifyHostRequest, fingerprintOf, readCertificate } from '@quantadb/engine/security/pki';
+import { fingerprintOf, readCertificate } from '@quantadb/engine/security/certificate';
+import { certifyHostRequest } from '@quantadb/engine/security/pki';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { PrismaClient } from '@quantadb/prisma/client';
 import type { AuthorityKeeper } from './authority.ts';

@@ -91,6 +91,8 @@ export const clustersRouter = router({
         clusterId: clusterIdSchema,
         /** Only events before this one: the last id of the page before. */
         before: z.coerce.number().int().optional(),
+        /** Only events of this node. */
+        node: z.string().max(100).optional(),
         limit: z.coerce.number().int().min(1).max(pageMax).default(50),
       }),
     )
@@ -100,6 +102,7 @@ export const clustersRouter = router({
         where: {
           clusterId: input.clusterId,
           ...(input.before === undefined ? {} : { id: { lt: input.before } }),
+          ...(input.node === undefined ? {} : { node: input.node }),
         },
         orderBy: { id: 'desc' },
         take: input.limit,

@@ -9,7 +9,6 @@ import type { ClusterStatus, HostStatus } from '../contract/status.ts';
 import { LeaseKeeper } from '../failover/lease-keeper.ts';
 import type { SealStore } from '../failover/seal-store.ts';
 import type { FailoverTiming } from '../failover/timing.ts';
-import { renderMetrics } from '../monitor/metrics.ts';
 import type { Adopter } from '../postgres/adopt/adopter.ts';
 import type { SpawnRaft } from '../raft/driver.ts';
 import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
@@ -272,7 +271,8 @@ export class Coordinator implements DaemonFacade {
     this.group.useCertificate(tls);
   }
 
-  metrics(): Promise<string> {
+  async metrics(): Promise<string> {
+    const { renderMetrics } = await import('../monitor/metrics.ts');
     return renderMetrics(this.report());
   }
 

@@ -57,7 +57,7 @@ test('a moment is found without reading what is after it', async () => {
   expect(await textsOf({ untilMs: firstMs - 1 })).toEqual([]);
 });
 
-test('a log that has grown is set aside and read on; nothing of it is lost while somebody writes', async () => {
+test('I-LOG-1: a log that has grown is set aside and read on; nothing of it is lost while somebody writes', async () => {
   const keeper = new LogKeeper({ files: [file], logger: silentLogger, limitBytes: 500 });
   try {
     const wanted: string[] = [];

@@ -2,12 +2,12 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { expect, test } from 'vitest';
+import { fingerprintOf } from './certificate.ts';
 import {
   type Authority,
   certifyHostRequest,
   createAuthority,
   createCertificateRequest,
-  fingerprintOf,
   type IssuedCertificate,
   issueHostCertificate,
   issueOperatorCertificate,

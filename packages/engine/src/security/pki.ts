@@ -1,6 +1,6 @@
 // The certificate library registers its parts by metadata and wants this before it is loaded.
 import 'reflect-metadata';
-import { createPrivateKey, createPublicKey, webcrypto, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 import { nodeNameSchema } from '../contract/cluster-state.ts';
@@ -101,11 +101,6 @@ export async function issueOperatorCertificate(
   const keys = await generateKeys();
   const certPem = await certify(authority, operatorSubject(options.name, keys.publicKey));
   return { certPem, keyPem: await keyToPem(keys.privateKey) };
-}
-
-/** SHA-256 of a certificate, as upper-case hexadecimal pairs with colons between them. */
-export function fingerprintOf(certPem: string): string {
-  return new X509Certificate(certPem).fingerprint256;
 }
 
 interface Subject {
@@ -213,29 +208,6 @@ export async function renewalRequest(host: string, keyPem: string): Promise<stri
     signingAlgorithm: keyAlgorithm,
   });
   return request.toString('pem');
-}
-
-export interface CertificateFacts {
-  commonName: string;
-  fromMs: number;
-  untilMs: number;
-  /** The public key as SPKI, base64. */
-  publicKey: string;
-}
-
-/** @throws QuantaError PROTOCOL_VIOLATION when it cannot be read */
-export function readCertificate(certPem: string): CertificateFacts {
-  try {
-    const certificate = new X509Certificate(certPem);
-    return {
-      commonName: /^CN=(.+)$/m.exec(certificate.subject)?.[1] ?? '',
-      fromMs: Date.parse(certificate.validFrom),
-      untilMs: Date.parse(certificate.validTo),
-      publicKey: certificate.publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
-    };
-  } catch (error) {
-    throw new QuantaError('PROTOCOL_VIOLATION', 'a certificate cannot be read', { cause: error });
-  }
 }
 
 /** A new key and the request to certify it; the key stays where it was made. */

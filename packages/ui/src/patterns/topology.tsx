@@ -20,6 +20,8 @@ export interface TopologyNode {
   /** What sets it apart, in a word or two each. */
   notes: string[];
   menu?: ReactNode;
+  /** Its own page. */
+  href: string;
 }
 
 /** Who streams from whom: the primary on the left (above, on a phone), everybody else beside it. */
@@ -109,7 +111,9 @@ function NodeCard({ node }: { node: TopologyNode }) {
         <div className="min-w-0">
           <p className="flex items-center gap-2 truncate font-semibold">
             <Mark tone={node.tone} />
-            {node.name}
+            <a className="truncate hover:underline" href={node.href}>
+              {node.name}
+            </a>
           </p>
           <p className="text-ink-soft text-xs">
             {node.role === 'none' ? node.state : `${node.role} · ${node.state}`}

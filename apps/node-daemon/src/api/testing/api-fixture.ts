@@ -259,6 +259,10 @@ export class ApiFixture {
       tls: { ca: this.authority.certPem, cert: this.own.certPem, key: this.own.keyPem },
       logger: silentLogger,
       limits: this.limits,
+      logs: async (question) => ({
+        entries: [{ atMs: question.untilMs, severity: question.atLeast, pid: null, text: question.search }],
+        isCut: false,
+      }),
       onShutdownRequested: (postgres) => this.shutdowns.push(postgres),
     });
   }

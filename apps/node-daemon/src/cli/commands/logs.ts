@@ -61,7 +61,8 @@ function filterOf(own: LogOptions): LogFilter {
     .safeParse({ ...words, limit, ...(own.source === undefined ? {} : { source: own.source }) });
   if (parsed.success) return { ...parsed.data, node: own.of ?? null };
   const [issue] = parsed.error.issues;
-  throw new UsageError(`--${String(issue?.path[0])}: ${issue?.message}`);
+  const option = issue?.path[0] === 'atLeast' ? 'at-least' : String(issue?.path[0]);
+  throw new UsageError(`--${option}: ${issue?.message}`);
 }
 
 /** The oldest first, as logs are read. */
