@@ -1,20 +1,18 @@
 'use client';
 
-import type { AppRouter } from '@quantadb/api/client-types';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Badge, Status } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
 import { Button } from '@quantadb/ui/primitives/button';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import type { inferRouterOutputs } from '@trpc/server';
 import { useState } from 'react';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { useMay } from '../shell/me.ts';
 import { NewChannel } from './new-channel.tsx';
 import { RoutesPanel } from './routes-panel.tsx';
+import type { Channel } from './words.ts';
 
-export type Channel = inferRouterOutputs<AppRouter>['alertChannels']['list'][number];
 const refetchMs = 10_000;
 
 /** How people are reached, and which alerts go where. */
@@ -25,9 +23,45 @@ export function ChannelsTab() {
   const [isMaking, setMaking] = useState(false);
   const channels = useQuery({ ...trpc.alertChannels.list.queryOptions({}), refetchInterval: refetchMs });
   const refresh = () => void queries.invalidateQueries({ queryKey: trpc.alertChannels.pathKey() });
-  const test = useMutation(trpc.alertChannels.test.mutationOptions({ onSettled: refresh }));
-  const remove = useMutation(trpc.alertChannels.remove.mutationOptions({ onSettled: refresh }));
-  const set = useMutation(trpc.alertChannels.set.mutationOptions({ onSettled: refresh }));
+  return (
+    <>
+      <Panel
+        title="Channels"
+        isFlush
+        actions={may.administer ? <Button onClick={() => setMaking(true)}>New channel…</Button> : null}
+      >
+        {channels.isPending ? <Loading label="Loading channels" /> : null}
+        {channels.error ? (
+          <Failed {...problemOf(channels.error)} onRetry={() => void channels.refetch()} />
+        ) : null}
+        {channels.data?.length === 0 ? (
+          <Empty title="Nobody is told">
+            Alerts are shown here only, until there is a channel and a route to it.
+          </Empty>
+        ) : null}
+        {channels.data && channels.data.length > 0 ? (
+          <ChannelsTable channels={channels.data} onChange={refresh} />
+        ) : null}
+      </Panel>
+      {channels.data && channels.data.length > 0 ? <RoutesPanel channels={channels.data} /> : null}
+      {isMaking ? (
+        <NewChannel
+          onClose={() => {
+            setMaking(false);
+            refresh();
+          }}
+        />
+      ) : null}
+    </>
+  );
+}
+
+function ChannelsTable({ channels, onChange }: { channels: Channel[]; onChange(): void }) {
+  const trpc = useTRPC();
+  const may = useMay();
+  const test = useMutation(trpc.alertChannels.test.mutationOptions({ onSettled: onChange }));
+  const remove = useMutation(trpc.alertChannels.remove.mutationOptions({ onSettled: onChange }));
+  const set = useMutation(trpc.alertChannels.set.mutationOptions({ onSettled: onChange }));
   const problem = test.error ?? remove.error ?? set.error;
   const columns: Column<Channel>[] = [
     { key: 'name', header: 'Channel', cell: (row) => <span className="font-medium">{row.name}</span> },
@@ -58,39 +92,13 @@ export function ChannelsTab() {
   ];
   return (
     <>
-      <Panel
-        title="Channels"
-        isFlush
-        actions={may.administer ? <Button onClick={() => setMaking(true)}>New channel…</Button> : null}
-      >
-        {channels.isPending ? <Loading label="Loading channels" /> : null}
-        {channels.error ? (
-          <Failed {...problemOf(channels.error)} onRetry={() => void channels.refetch()} />
-        ) : null}
-        {problem ? <Failed {...problemOf(problem)} /> : null}
-        {test.data ? (
-          <p role="status" className="px-4 py-2">
-            <Status tone={test.data.ok ? 'good' : 'critical'}>{test.data.detail}</Status>
-          </p>
-        ) : null}
-        {channels.data?.length === 0 ? (
-          <Empty title="Nobody is told">
-            Alerts are shown here only, until there is a channel and a route to it.
-          </Empty>
-        ) : null}
-        {channels.data && channels.data.length > 0 ? (
-          <Table caption="Channels" columns={columns} rows={channels.data} keyOf={(row) => row.id} />
-        ) : null}
-      </Panel>
-      {channels.data && channels.data.length > 0 ? <RoutesPanel channels={channels.data} /> : null}
-      {isMaking ? (
-        <NewChannel
-          onClose={() => {
-            setMaking(false);
-            refresh();
-          }}
-        />
+      {problem ? <Failed {...problemOf(problem)} /> : null}
+      {test.data ? (
+        <p role="status" className="px-4 py-2">
+          <Status tone={test.data.ok ? 'good' : 'critical'}>{test.data.detail}</Status>
+        </p>
       ) : null}
+      <Table caption="Channels" columns={columns} rows={channels} keyOf={(row) => row.id} />
     </>
   );
 }

@@ -11,8 +11,7 @@ import { useState } from 'react';
 import { useLive } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { useMay } from '../shell/me.ts';
-import type { Channel } from './channels-tab.tsx';
-import { severities } from './words.ts';
+import { type Channel, severities } from './words.ts';
 
 type Draft = inferRouterInputs<AppRouter>['alertChannels']['setRoutes']['rest'];
 
@@ -85,61 +84,27 @@ function toggled<Each>(list: readonly Each[], one: Each): Each[] {
   return list.includes(one) ? list.filter((each) => each !== one) : [...list, one];
 }
 
-function RouteFields({
-  route,
-  channels,
-  isRest,
-  onChange,
-  onRemove,
-}: {
+interface RouteProps {
   route: Draft;
   channels: Channel[];
   isRest: boolean;
   onChange(next: Partial<Draft>): void;
   onRemove(): void;
-}) {
+}
+
+function RouteFields(props: RouteProps) {
+  const { route, channels, isRest, onChange } = props;
   const { administer } = useMay();
-  const { clusters } = useLive();
-  const { escalateMinutes } = route;
+  const severityOf = (id: string) => severities.find((each) => each === id) ?? 'info';
   return (
     <fieldset disabled={!administer} className="grid gap-3 md:grid-cols-4">
       <legend className="sr-only">{route.name}</legend>
-      <div className="flex flex-col gap-2">
-        {isRest ? (
-          <p className="font-medium">What no other route takes</p>
-        ) : (
-          <>
-            <TextField
-              label="Name"
-              value={route.name}
-              maxLength={100}
-              onChange={(event) => onChange({ name: event.target.value })}
-            />
-            <SelectField
-              label="Clusters"
-              value={route.clusterIds[0] ?? ''}
-              onChange={(event) => onChange({ clusterIds: event.target.value ? [event.target.value] : [] })}
-            >
-              <option value="">All</option>
-              {[...clusters.values()].map(({ clusterId, status }) => (
-                <option key={clusterId} value={clusterId}>
-                  {status.name}
-                </option>
-              ))}
-            </SelectField>
-            {administer ? <Button onClick={onRemove}>Remove the route</Button> : null}
-          </>
-        )}
-      </div>
+      {isRest ? <p className="font-medium">What no other route takes</p> : <Whose {...props} />}
       <Choices
         title="Severities"
         all={severities.map((each) => ({ id: each, name: each }))}
         chosen={route.severities}
-        onToggle={(id) =>
-          onChange({
-            severities: toggled(route.severities, severities.find((each) => each === id) ?? 'info'),
-          })
-        }
+        onToggle={(id) => onChange({ severities: toggled(route.severities, severityOf(id)) })}
       />
       <Choices
         title="Told to"
@@ -147,28 +112,63 @@ function RouteFields({
         chosen={route.channelIds}
         onToggle={(id) => onChange({ channelIds: toggled(route.channelIds, id) })}
       />
-      <div className="flex flex-col gap-2">
-        <TextField
-          label="Unacknowledged for (min)"
-          type="number"
-          min={1}
-          max={10_080}
-          value={escalateMinutes ?? ''}
-          hint="Empty: nobody else is told."
-          onChange={(event) =>
-            onChange({ escalateMinutes: event.target.value ? Number(event.target.value) : null })
-          }
-        />
-        {escalateMinutes === null ? null : (
-          <Choices
-            title="Then told to"
-            all={channels}
-            chosen={route.escalateChannelIds}
-            onToggle={(id) => onChange({ escalateChannelIds: toggled(route.escalateChannelIds, id) })}
-          />
-        )}
-      </div>
+      <Escalation {...props} />
     </fieldset>
+  );
+}
+
+function Whose({ route, onChange, onRemove }: RouteProps) {
+  const { administer } = useMay();
+  const { clusters } = useLive();
+  return (
+    <div className="flex flex-col gap-2">
+      <TextField
+        label="Name"
+        value={route.name}
+        maxLength={100}
+        onChange={(event) => onChange({ name: event.target.value })}
+      />
+      <SelectField
+        label="Clusters"
+        value={route.clusterIds[0] ?? ''}
+        onChange={(event) => onChange({ clusterIds: event.target.value ? [event.target.value] : [] })}
+      >
+        <option value="">All</option>
+        {[...clusters.values()].map(({ clusterId, status }) => (
+          <option key={clusterId} value={clusterId}>
+            {status.name}
+          </option>
+        ))}
+      </SelectField>
+      {administer ? <Button onClick={onRemove}>Remove the route</Button> : null}
+    </div>
+  );
+}
+
+function Escalation({ route, channels, onChange }: RouteProps) {
+  const { escalateMinutes } = route;
+  return (
+    <div className="flex flex-col gap-2">
+      <TextField
+        label="Unacknowledged for (min)"
+        type="number"
+        min={1}
+        max={10_080}
+        value={escalateMinutes ?? ''}
+        hint="Empty: nobody else is told."
+        onChange={(event) =>
+          onChange({ escalateMinutes: event.target.value ? Number(event.target.value) : null })
+        }
+      />
+      {escalateMinutes === null ? null : (
+        <Choices
+          title="Then told to"
+          all={channels}
+          chosen={route.escalateChannelIds}
+          onToggle={(id) => onChange({ escalateChannelIds: toggled(route.escalateChannelIds, id) })}
+        />
+      )}
+    </div>
   );
 }
 

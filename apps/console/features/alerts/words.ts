@@ -4,6 +4,7 @@ import type { inferRouterOutputs } from '@trpc/server';
 
 export type FiringAlert = inferRouterOutputs<AppRouter>['alerts']['firing'][number];
 export type Rule = inferRouterOutputs<AppRouter>['alertRules']['list'][number];
+export type Channel = inferRouterOutputs<AppRouter>['alertChannels']['list'][number];
 export type Severity = FiringAlert['severity'];
 
 /** The worst first. */
