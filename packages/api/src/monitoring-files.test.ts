@@ -51,7 +51,7 @@ const report = nodeReportSchema.parse({
     },
   },
   pids: { daemon: 1, reaper: 1, postgres: 1, routers: [] },
-  router: { address: place, clients: 1, busy: 1, waiting: 1, servers: 1, counters: {} },
+  router: { address: place, clients: 1, busy: 1, waiting: 1, servers: 1, isDraining: false, counters: {} },
 });
 
 const status = clusterStatusSchema.parse({
