@@ -22,6 +22,9 @@ const externalTables = [
   'public.node_figures',
   'public.node_figures_rollup',
   'public.socket_io_attachments',
+  'public.statement_figures',
+  'public.statement_source',
+  'public.statement_text',
 ];
 const filters = { externalTables, externalEnums: [] };
 

@@ -1,5 +1,6 @@
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
+import pg from 'pg';
 import { LocalSystem } from './local-system.ts';
 
 /** A person at the console of a real cluster. The tests follow each other on one system. */
@@ -135,6 +136,35 @@ test('changes a setting of every router by click, and takes it back', async () =
   await takeBack.click();
   await confirm('Change the routers', 'as it was');
   await expect(takeBack).toBeHidden({ timeout: 20_000 });
+  await page.goBack();
+});
+
+test('shows who waits for whom, and ends the session that is in the way', async () => {
+  const primary = await system.primary();
+  const open = async () => {
+    const client = new pg.Client({ connectionString: primary.postgres });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  };
+  const [holder, waiter] = [await open(), await open()];
+  try {
+    await holder.query('CREATE TABLE IF NOT EXISTS tangled (n int)');
+    await holder.query('BEGIN; LOCK TABLE tangled');
+    const waits = waiter.query('SELECT count(*) FROM tangled');
+    await page.getByRole('link', { name: 'Sessions' }).click();
+    const tree = page.getByRole('list', { name: `Who waits for whom on ${primary.name}` });
+    const [first, second] = [tree.getByRole('listitem').first(), tree.getByRole('listitem').last()];
+    await expect(first).toContainText('1 waits', { timeout: 20_000 });
+    await expect(second).toContainText('SELECT count(*) FROM tangled');
+    await first.getByRole('button', { name: /^Actions for session/ }).click();
+    await page.getByRole('menuitem', { name: 'Terminate the session…' }).click();
+    await confirm('Terminate it', 'it was forgotten');
+    await expect(tree).toBeHidden({ timeout: 20_000 });
+    expect((await waits).rowCount).toBe(1);
+  } finally {
+    await Promise.allSettled([holder.end(), waiter.end()]);
+  }
   await page.goBack();
 });
 
@@ -290,6 +320,8 @@ for (const theme of ['light', 'dark'] as const) {
       `${cluster}/operations`,
       `${cluster}/failovers`,
       `${cluster}/metrics`,
+      `${cluster}/sessions`,
+      `${cluster}/queries`,
       `${cluster}/logs`,
       `${cluster}/router`,
       `${cluster}/backups`,

@@ -14,6 +14,8 @@ import {
 } from '@quantadb/engine/contract/link';
 import type { LogAnswer, LogQuestion } from '@quantadb/engine/contract/logs';
 import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
+import type { EndSession, SessionOutcome, SessionsAnswer } from '@quantadb/engine/contract/sessions';
+import type { StatementsTold } from '@quantadb/engine/contract/statements';
 import { endedFailoverStates, type FailoverView } from '@quantadb/engine/contract/status';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
@@ -27,7 +29,12 @@ export interface ConsoleLinkOptions {
   facade: DaemonFacade;
   /** The newest look at this host and its PostgreSQL. */
   figures(): NodeFiguresTold | null;
+  statements(): StatementsTold | null;
   logs(question: LogQuestion): Promise<LogAnswer>;
+  sessions: {
+    list(): Promise<SessionsAnswer>;
+    end(request: EndSession): Promise<{ outcome: SessionOutcome }>;
+  };
   logger: Logger;
   /** Told that the control plane is there, once a second; `ask` carries a request for another certificate to it. */
   onPresent(ask: (certificateRequest: string) => Promise<string>): void;
@@ -54,6 +61,7 @@ export class ConsoleLink {
   /** Up to which event the control plane has the history; unknown until its first answer. */
   private eventsUpTo: number | null = null;
   private figuresToldMs = 0;
+  private statementsToldMs = 0;
   /** Ended failovers that the control plane has confirmed on this connection. */
   private readonly failoversTold = new Set<string>();
 
@@ -114,6 +122,7 @@ export class ConsoleLink {
       const answer = reportAnswerSchema.safeParse(raw);
       if (answer.success && report.picture) this.noteTold(report.picture, answer.data.eventsUpTo);
       if (answer.success && report.figures) this.figuresToldMs = report.figures.atMs;
+      if (answer.success && report.statements) this.statementsToldMs = report.statements.atMs;
     } catch (error) {
       this.options.logger.debug({ error: messageOf(error) }, 'a report was not confirmed');
     } finally {
@@ -155,7 +164,10 @@ export class ConsoleLink {
     const hasDecider = node.raft !== null && node.raft.leader !== null;
     const mayTell = node.cluster !== null && (isDecider || !hasDecider);
     const status = mayTell ? await facade.clusterStatus() : null;
-    const base = { host: facade.host(), node, figures: this.freshFigures() };
+    const base = {
+      ...{ host: facade.host(), node },
+      ...{ figures: this.freshFigures(), statements: this.freshStatements() },
+    };
     if (!status || !node.cluster) return { ...base, picture: null };
     const { eventsUpTo } = this;
     const events = eventsUpTo === null ? [] : facade.events(eventsUpTo).slice(0, eventsPerReportMax);
@@ -168,6 +180,11 @@ export class ConsoleLink {
   private freshFigures(): NodeFiguresTold | null {
     const figures = this.options.figures();
     return figures && figures.atMs > this.figuresToldMs ? figures : null;
+  }
+
+  private freshStatements(): StatementsTold | null {
+    const statements = this.options.statements();
+    return statements && statements.atMs > this.statementsToldMs ? statements : null;
   }
 
   private async answer(raw: unknown): Promise<LinkAnswer> {
@@ -209,6 +226,10 @@ export class ConsoleLink {
         return facade.restores.startInto(linkMethods.startRestoreInto.input.parse(input));
       case 'logs':
         return this.options.logs(linkMethods.logs.input.parse(input));
+      case 'sessions':
+        return this.options.sessions.list();
+      case 'endSession':
+        return this.options.sessions.end(linkMethods.endSession.input.parse(input));
     }
   }
 }

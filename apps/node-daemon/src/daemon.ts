@@ -11,6 +11,8 @@ import { timingOf } from '@quantadb/engine/failover/timing';
 import { LogKeeper } from '@quantadb/engine/logs/log-keeper';
 import { readLog } from '@quantadb/engine/logs/log-reader';
 import { FiguresKeeper } from '@quantadb/engine/monitor/figures/figures-keeper';
+import { SessionDesk } from '@quantadb/engine/monitor/sessions/session-desk';
+import { StatementsKeeper } from '@quantadb/engine/monitor/statements/statements-keeper';
 import { ServerAdopter } from '@quantadb/engine/postgres/adopt/adopter';
 import { isOwnServer } from '@quantadb/engine/postgres/adopt/ownership';
 import { filesOf, type NodePlace } from '@quantadb/engine/postgres/layout';
@@ -67,6 +69,8 @@ export class Daemon {
   private router: RouterHost | null = null;
   private readonly certificate: CertificateKeeper;
   private readonly figures: FiguresKeeper;
+  private readonly sessions: SessionDesk;
+  private readonly statements: StatementsKeeper;
   private useCertificate: (tls: Tls) => void = () => undefined;
   private readonly logFiles: Record<LogSource, string>;
   private readonly logs: LogKeeper;
@@ -86,9 +90,14 @@ export class Daemon {
     };
     this.logs = new LogKeeper({ files: Object.values(this.logFiles), logger });
     const { database } = parts;
-    this.figures = new FiguresKeeper({
+    const server = {
       place: config.kind === 'data' ? placeOf(config, null) : null,
       isRunning: () => database.pid() !== null,
+    };
+    this.sessions = new SessionDesk(server);
+    this.statements = new StatementsKeeper({ ...server, logger });
+    this.figures = new FiguresKeeper({
+      ...server,
       directory: dirname(config.dataDir),
       router: () => this.router?.report() ?? null,
       logger,
@@ -200,6 +209,7 @@ export class Daemon {
     this.router = createRouter(this.options, coordinator);
     this.router?.start();
     this.figures.start();
+    this.statements.start();
     if (config.console) void this.openLink(config.console, readLogs);
     this.hooks = new HookRunner({
       ...{ hooks: config.hooks, logger },
@@ -216,7 +226,8 @@ export class Daemon {
     const { tls, logger } = this.options;
     this.link = new ConsoleLink({
       ...{ url, tls, logs, logger, facade: this.parts.coordinator },
-      figures: () => this.figures.figures(),
+      ...{ figures: () => this.figures.figures(), sessions: this.sessions },
+      statements: () => this.statements.told(),
       onPresent: (ask) => void this.certificate.look(ask, Date.now()),
     });
   }
@@ -234,6 +245,7 @@ export class Daemon {
   private async close(postgres: PostgresEnd): Promise<void> {
     const { coordinator, database, reaper, caller } = this.parts;
     this.figures.stop();
+    this.statements.stop();
     await this.logs.close();
     this.hooks?.close();
     this.link?.close();

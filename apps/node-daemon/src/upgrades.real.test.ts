@@ -110,6 +110,9 @@ test('I-RESTART-4: a daemon that is replaced under the lease is waited for, long
   await rename(gate, `${gate}.away`);
   daemon?.kill('SIGTERM');
   await expect.poll(() => cluster.host(primary).daemon, { timeout: 10_000 }).toBeNull();
+  const other = names.find((name) => name !== primary) ?? '';
+  const told = await cluster.host(other).client.state();
+  expect(told.state?.reign).toMatchObject({ primary, leaseMs: timingOf('wan').restartLeaseMs });
   await delay(timingOf('wan').suspectAfterMs + 1000);
   await rename(`${gate}.away`, gate);
   await expect.poll(() => cluster.host(primary).daemon, { timeout: 10_000 }).toBeNull();

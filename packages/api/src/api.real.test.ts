@@ -5,6 +5,7 @@ import { silentLogger } from '@quantadb/engine/shared/logger';
 import { createPrismaClient } from '@quantadb/prisma/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FiguresStore } from './history/figures.ts';
+import { StatementStore } from './history/statements.ts';
 import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
 import { appRouter } from './trpc/router.ts';
 
@@ -234,6 +235,58 @@ test('I-FIGURE-3: figures are kept as they came, and in five minutes for longer'
   expect((await instance.call('GET', `${path}active,clients`, { as: people.viewer })).body).toEqual({
     ...{ names: ['active', 'clients'], buckets: [] },
   });
+});
+
+test('I-STATEMENT-2: statements add up over a range, in the order that is asked for, and are forgotten after a week', async () => {
+  const prisma = createPrismaClient(database.url);
+  const store = new StatementStore(prisma, silentLogger);
+  const clusterId = randomUUID();
+  const beganMs = Math.floor((Date.now() - 3_600_000) / 60_000) * 60_000;
+  const figures = (calls: number, totalMs: number) => ({
+    ...{ calls, totalMs, rows: calls, blocksHit: 1, blocksRead: 0, tempBlocks: 0, walBytes: 9 },
+  });
+  const who = { user: 'app', database: 'shop' };
+  for (let at = 0; at < 10; at += 1)
+    store.add({
+      ...{ clusterId, node: at % 2 === 0 ? 'node-1' : 'node-2', atMs: beganMs + at * 60_000, problem: null },
+      rest: figures(1, 5),
+      top: [
+        { ...who, ...figures(100, 50), queryId: '-9223372036854775807', text: 'SELECT often' },
+        { ...who, ...figures(1, 200), queryId: '7', text: null },
+      ],
+    });
+  await store.flush();
+  expect(store.dropped).toBe(0);
+  const range = { clusterId, node: null, fromMs: beganMs, toMs: beganMs + 600_000 };
+  const slow = await store.top(range, { order: 'totalMs', limit: 50 });
+  expect(slow.statements).toEqual([
+    { ...who, ...figures(10, 2000), queryId: '7', meanMs: 200, text: null, blocksHit: 10, walBytes: 90 },
+    {
+      ...{ ...who, ...figures(1000, 500), queryId: '-9223372036854775807', meanMs: 0.5 },
+      ...{ text: 'SELECT often', blocksHit: 10, walBytes: 90 },
+    },
+  ]);
+  expect(slow.all).toMatchObject({ calls: 1020, totalMs: 2550 });
+  const often = await store.top({ ...range, node: 'node-1' }, { order: 'calls', limit: 1 });
+  expect(often.statements).toMatchObject([{ calls: 500, text: 'SELECT often' }]);
+  const { widthMs, buckets } = await store.history(range, { ...who, queryId: '7' });
+  expect([widthMs, buckets.length, buckets[3]?.totalMs, buckets[3]?.atMs]).toEqual([
+    ...[60_000, 10, 200, beganMs + 180_000],
+  ]);
+  const path = `/api/v1/clusters/${clusterId}/statements?from=${iso(range.fromMs)}&to=${iso(range.toMs)}`;
+  const seen = async (as: string) => (await instance.call('GET', path, { as })).body;
+  const { statements, sources } = await seen(people.operator);
+  expect(statements[1].text).toBe('SELECT often');
+  expect(sources).toMatchObject([
+    { node: 'node-1', problem: null },
+    { node: 'node-2', problem: null },
+  ]);
+  const { isTextHidden, statements: hidden } = await seen(people.viewer);
+  expect([isTextHidden, hidden[1].text, hidden[1].calls]).toEqual([true, null, 1000]);
+  await store.tidy(Date.now() + 9 * 86_400_000);
+  expect((await store.top(range, { order: 'totalMs', limit: 50 })).statements).toEqual([]);
+  await store.close();
+  await prisma.$disconnect();
 });
 
 function iso(atMs: number): string {

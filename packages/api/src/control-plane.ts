@@ -16,6 +16,7 @@ import { ClusterRegistry } from './clusters/registry.ts';
 import type { ControlPlaneConfig } from './config.ts';
 import { FiguresStore } from './history/figures.ts';
 import { SampleStore } from './history/samples.ts';
+import { StatementStore } from './history/statements.ts';
 import { AuthorityKeeper } from './hosts/authority.ts';
 import { Enrolment } from './hosts/enrolment.ts';
 import { HostLinks } from './hosts/host-links.ts';
@@ -72,10 +73,12 @@ export class ControlPlane {
     });
     const samples = new SampleStore(prisma, logger);
     const figures = new FiguresStore(prisma, logger);
+    const statements = new StatementStore(prisma, logger);
     const registry: ClusterRegistry = new ClusterRegistry({
       prisma,
       samples,
       figures,
+      statements,
       onStatus: (status) => live.status(status),
       onHistory: (what) => live.changed(what),
     });
@@ -101,6 +104,7 @@ export class ControlPlane {
       registry,
       samples,
       figures,
+      statements,
       keeper,
       enrolment,
       links,
@@ -160,6 +164,7 @@ export class ControlPlane {
     await closed;
     await this.services.samples.close();
     await this.services.figures.close();
+    await this.services.statements.close();
     await this.prisma.$disconnect();
     await this.between.close();
   }
@@ -213,6 +218,7 @@ export class ControlPlane {
       registry: this.services.registry,
       samples: this.services.samples,
       figures: this.services.figures,
+      statements: this.services.statements,
       sockets: this.sockets,
     });
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
@@ -220,8 +226,13 @@ export class ControlPlane {
 
   private async expire(): Promise<void> {
     try {
-      const { samples, figures } = this.services;
-      const dropped = [...(await samples.expire(Date.now())), ...(await figures.tidy(Date.now()))];
+      const { samples, figures, statements } = this.services;
+      const nowMs = Date.now();
+      const dropped = [
+        ...(await samples.expire(nowMs)),
+        ...(await figures.tidy(nowMs)),
+        ...(await statements.tidy(nowMs)),
+      ];
       if (dropped.length > 0) this.config.logger.info({ dropped }, 'old metric samples were dropped');
     } catch (error) {
       this.config.logger.warn({ error: messageOf(error) }, 'old metric samples could not be dropped');

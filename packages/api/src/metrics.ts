@@ -3,6 +3,7 @@ import type { Server } from 'socket.io';
 import type { ClusterRegistry } from './clusters/registry.ts';
 import type { FiguresStore } from './history/figures.ts';
 import type { SampleStore } from './history/samples.ts';
+import type { StatementStore } from './history/statements.ts';
 
 const process = new Registry();
 collectDefaultMetrics({ register: process, prefix: 'quantadb_console_' });
@@ -11,6 +12,7 @@ export interface MetricSources {
   registry: ClusterRegistry;
   samples: SampleStore;
   figures: FiguresStore;
+  statements: StatementStore;
   sockets: Server;
 }
 
@@ -21,6 +23,7 @@ export async function renderConsoleMetrics({
   registry,
   samples,
   figures,
+  statements,
   sockets,
 }: MetricSources): Promise<string> {
   const own = new Registry();
@@ -71,6 +74,6 @@ export async function renderConsoleMetrics({
     name: 'quantadb_console_samples_dropped',
     help: 'Metric samples that could not be stored since the start',
     registers,
-  }).set(samples.droppedSamples + figures.dropped);
+  }).set(samples.droppedSamples + figures.dropped + statements.dropped);
   return `${await own.metrics()}\n${await process.metrics()}`;
 }

@@ -4,6 +4,7 @@ import type { Audit } from './audit/audit.ts';
 import type { ClusterRegistry } from './clusters/registry.ts';
 import type { FiguresStore } from './history/figures.ts';
 import type { SampleStore } from './history/samples.ts';
+import type { StatementStore } from './history/statements.ts';
 import type { AuthorityKeeper } from './hosts/authority.ts';
 import type { Enrolment } from './hosts/enrolment.ts';
 import type { HostLinks } from './hosts/host-links.ts';
@@ -17,6 +18,7 @@ export interface Services {
   registry: ClusterRegistry;
   samples: SampleStore;
   figures: FiguresStore;
+  statements: StatementStore;
   keeper: AuthorityKeeper;
   enrolment: Enrolment;
   links: HostLinks;

@@ -6,6 +6,7 @@ import { Timeline, type TimelineItem } from '@quantadb/ui/patterns/timeline';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import Link from 'next/link';
 import { useTimes } from '../../lib/time.ts';
+import { endedStates, wordsOf } from '../failovers/explain.ts';
 import { failoverTone } from '../failovers/tones.ts';
 import { NetworkMatrix } from './network.tsx';
 
@@ -14,7 +15,7 @@ type FailoverView = NonNullable<ClusterStatus['failover']>;
 /** The failover under way, or the last one, from what made it begin to what may be lost. */
 export function FailoverPanel({ clusterId, failover }: { clusterId: string; failover: FailoverView }) {
   const times = useTimes();
-  const isOver = failover.state === 'DONE' || failover.state === 'ABANDONED';
+  const isOver = endedStates.has(failover.state);
   const from = failover.oldPrimary ?? 'nobody';
   const to = failover.candidate ?? 'not decided';
   return (
@@ -45,11 +46,16 @@ export function FailoverPanel({ clusterId, failover }: { clusterId: string; fail
   );
 }
 
-function detectionItems({ detection, reason }: FailoverView): TimelineItem[] {
+function detectionItems({ kind, detection, reason }: FailoverView): TimelineItem[] {
   const { network, witnesses } = detection;
   const said = witnesses?.map((witness) => `${witness.node}: ${witness.detail}`).join('; ');
   const items: TimelineItem[] = [
-    { key: 'detection', tone: 'critical', title: reason, ...(said ? { detail: said } : {}) },
+    {
+      key: 'detection',
+      tone: kind === 'failover' ? 'critical' : 'muted',
+      title: reason,
+      ...(said ? { detail: said } : {}),
+    },
   ];
   if (network && network.kind !== 'connected') {
     const detail = <NetworkMatrix network={network} />;
@@ -73,7 +79,7 @@ function stepItems({ steps, startedAtMs }: FailoverView): TimelineItem[] {
   return steps.slice(1).map((step, index) => ({
     key: `${index} ${step.state}`,
     tone: index === steps.length - 2 ? failoverTone(step.state) : 'good',
-    title: step.state,
+    title: wordsOf(step.state),
     detail: step.detail,
     aside: `+${durationText(Math.max(0, step.atMs - startedAtMs))}`,
   }));

@@ -3,6 +3,7 @@
 import type { ClusterStatus } from '@quantadb/api/client-types';
 import { Button } from '@quantadb/ui/primitives/button';
 import { Panel } from '@quantadb/ui/primitives/panel';
+import { useTimes } from '../../lib/time.ts';
 import { type Intent, titleOf } from '../operations/intent.ts';
 
 /** What begins by itself later: nobody should be surprised by it. */
@@ -13,6 +14,7 @@ export function Scheduled({
   entries: ClusterStatus['scheduled'];
   onChoose(intent: Intent): void;
 }) {
+  const times = useTimes();
   if (entries.length === 0) return null;
   return (
     <Panel title="Scheduled">
@@ -21,7 +23,7 @@ export function Scheduled({
           <li key={id} className="flex flex-wrap items-center justify-between gap-2">
             <div className="min-w-0">
               <p>
-                <time dateTime={new Date(atMs).toISOString()}>{new Date(atMs).toLocaleString()}</time>
+                <time dateTime={new Date(atMs).toISOString()}>{times.moment(atMs)}</time>
                 {' · '}
                 {titleOf(request)}
               </p>

@@ -11,6 +11,7 @@ import { toast } from 'sonner';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { ApplyDelay } from './apply-delay.tsx';
 import { BeginsAt } from './begins-at.tsx';
+import { CommandLine } from './command-line.tsx';
 import { commandOf, type Intent, tiers, titleOf } from './intent.ts';
 import { PlanReview } from './plan-review.tsx';
 import { Promotion, wordToType } from './promotion.tsx';
@@ -103,20 +104,5 @@ function MaintenanceEnd({ intent, onChange }: { intent: Intent; onChange(intent:
       <option value="1440">1 day</option>
       <option value="">never: until somebody ends it</option>
     </SelectField>
-  );
-}
-
-function CommandLine({ text }: { text: string }) {
-  const copy = async () => {
-    await navigator.clipboard.writeText(text);
-    toast('Copied');
-  };
-  return (
-    <div className="flex items-center justify-between gap-2 rounded-md bg-muted-soft px-3 py-1.5">
-      <code className="overflow-x-auto font-mono text-xs">{text}</code>
-      <Button tone="quiet" onClick={() => void copy()}>
-        Copy as CLI
-      </Button>
-    </div>
   );
 }

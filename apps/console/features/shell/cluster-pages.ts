@@ -2,6 +2,8 @@
 export const clusterPages = [
   { path: '', title: 'Overview' },
   { path: 'metrics', title: 'Metrics' },
+  { path: 'sessions', title: 'Sessions' },
+  { path: 'queries', title: 'Queries' },
   { path: 'logs', title: 'Logs' },
   { path: 'router', title: 'Routers' },
   { path: 'backups', title: 'Backups' },

@@ -40,7 +40,8 @@ export async function change(options: ChangeOptions): Promise<Operation> {
   );
 }
 
-async function confirm(options: ChangeOptions): Promise<void> {
+/** @throws UsageError where nobody can be asked, QuantaError REFUSED after a no */
+export async function confirm(options: Pick<ChangeOptions, 'yes' | 'json'>): Promise<void> {
   if (options.yes) return;
   if (!process.stdin.isTTY || options.json)
     throw new UsageError('there is nobody to confirm: add --yes to go on without asking');

@@ -12,6 +12,7 @@ import {
   type OperationRequest,
   operationPlanSchema,
 } from '@quantadb/engine/contract/operations';
+import { type SessionEnd, sessionOutcomeSchema, sessionSchema } from '@quantadb/engine/contract/sessions';
 import { type SettingsOverview, settingsOverviewSchema } from '@quantadb/engine/contract/settings-view';
 import type { ClusterStatus, SystemStatus } from '@quantadb/engine/contract/status';
 import { clusterStatusSchema, hostStatusSchema } from '@quantadb/engine/contract/status';
@@ -19,6 +20,7 @@ import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { type ConsoleAddress, type ConsoleCall, callConsole } from '../console-api.ts';
 import type { LogFilter, ToldLogEntry } from './logs.ts';
+import type { ToldSessions } from './sessions.ts';
 import { UsageError } from './usage-error.ts';
 
 const clusterSchema = z.object({
@@ -74,6 +76,19 @@ const logsSchema = z.object({
   entries: z.array(
     logEntrySchema.omit({ atMs: true }).extend({
       ...{ at: z.string().nullable(), node: z.string(), source: logSourceSchema },
+    }),
+  ),
+});
+
+const blockingSchema = z.object({
+  ...{ pid: z.number(), depth: z.number(), waiting: z.number() },
+  ...{ alsoBlockedBy: z.array(z.number()), isKnot: z.boolean() },
+});
+const sessionsSchema = z.object({
+  nodes: z.array(
+    z.object({
+      ...{ node: z.string(), sessions: z.array(sessionSchema), leftOut: z.number() },
+      ...{ blocking: z.array(blockingSchema), problem: z.string().nullable() },
     }),
   ),
 });
@@ -172,6 +187,23 @@ export class ConsoleClient {
     const path = `/api/v1/clusters/${clusterId}/logs?${query}`;
     const { entries } = logsSchema.parse(await this.call({ method: 'GET', path }));
     return entries.map(({ at, ...entry }) => ({ ...entry, atMs: at === null ? null : Date.parse(at) }));
+  }
+
+  /** Of every node, or of one. */
+  async sessions(clusterId: string, node: string | null): Promise<ToldSessions[]> {
+    const query = node === null ? '' : `?${new URLSearchParams({ node })}`;
+    const path = `/api/v1/clusters/${clusterId}/sessions${query}`;
+    return sessionsSchema.parse(await this.call({ method: 'GET', path })).nodes;
+  }
+
+  async endSession(
+    clusterId: string,
+    ending: { node: string; pid: number; how: SessionEnd; startedAt: string; reason: string },
+  ) {
+    const { node, pid, ...body } = ending;
+    const path = `/api/v1/clusters/${clusterId}/nodes/${encodeURIComponent(node)}/sessions/${pid}/end`;
+    const answer = await this.call({ method: 'POST', path, body });
+    return z.object({ outcome: sessionOutcomeSchema, words: z.string() }).parse(answer);
   }
 
   async hosts(): Promise<ConsoleHost[]> {

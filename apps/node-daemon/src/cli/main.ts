@@ -10,12 +10,14 @@ import { addLocalSystem } from './commands/local-system.ts';
 import { addLogs } from './commands/logs.ts';
 import type { AddCommands, GlobalOptions } from './commands/options.ts';
 import { addReading } from './commands/reading.ts';
+import { addSessions } from './commands/sessions.ts';
 import { UsageError } from './usage-error.ts';
 
 const groups: AddCommands[] = [
   addLocalSystem,
   addReading,
   addLogs,
+  addSessions,
   addChanges,
   addBackup,
   addConsole,

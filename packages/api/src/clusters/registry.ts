@@ -5,6 +5,7 @@ import { parseLsn } from '@quantadb/engine/postgres/lsn';
 import type { PrismaClient } from '@quantadb/prisma/client';
 import type { FiguresStore } from '../history/figures.ts';
 import type { MetricSample, SampleStore } from '../history/samples.ts';
+import type { StatementStore } from '../history/statements.ts';
 
 type Picture = NonNullable<HostReport['picture']>;
 
@@ -14,6 +15,7 @@ export interface RegistryOptions {
   prisma: PrismaClient;
   samples: SampleStore;
   figures: FiguresStore;
+  statements: StatementStore;
   /** Something that browsers watch has changed. */
   onStatus(live: LiveStatus): void;
   onHistory(what: { clusterId: string; kind: HistoryKind }): void;
@@ -39,6 +41,7 @@ const ago = (ms: number) => new Date(Date.now() - ms);
 /** Keeps the control plane's picture of all clusters from what their hosts report. */
 export class ClusterRegistry {
   private readonly options: RegistryOptions;
+  private readonly statementsSeenMs = new Map<string, number>();
   private readonly hostSeenMs = new Map<string, number>();
   private readonly eventsUpTo = new Map<string, number>();
   private readonly deciderSeenMs = new Map<string, number>();
@@ -52,6 +55,7 @@ export class ClusterRegistry {
   async receive(host: string, report: HostReport): Promise<ReportAnswer> {
     await this.noteHost(host, report.node);
     this.noteFigures(report);
+    this.noteStatements(report);
     const { picture } = report;
     if (!picture) return { eventsUpTo: 0 };
     await this.ensureCluster(picture);
@@ -93,6 +97,15 @@ export class ClusterRegistry {
     // By the console's clock, as everything that is drawn.
     const row = { clusterId: node.cluster.id, node: node.name, atMs: Date.now() };
     this.options.figures.add({ ...row, figures: figures.figures });
+  }
+
+  /** A look that comes twice, because its answer was lost, counts once. */
+  private noteStatements({ node, statements }: HostReport): void {
+    if (!statements || !node.cluster || this.statementsSeenMs.get(node.name) === statements.atMs) return;
+    this.statementsSeenMs.set(node.name, statements.atMs);
+    const { top, rest, problem } = statements;
+    const where = { clusterId: node.cluster.id, node: node.name, atMs: Date.now() };
+    this.options.statements.add({ ...where, top, rest, problem });
   }
 
   private mayReport(picture: Picture): boolean {

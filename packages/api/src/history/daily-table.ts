@@ -5,7 +5,7 @@ export const dayMs = 24 * 3_600_000;
 /** A table with a partition per UTC day, made when its first row comes; dropping one is how rows expire. */
 export class DailyTable {
   private readonly prisma: PrismaClient;
-  private readonly name: 'metric_sample' | 'node_figures';
+  private readonly name: 'metric_sample' | 'node_figures' | 'statement_figures';
   private readonly known = new Set<string>();
 
   constructor(prisma: PrismaClient, name: DailyTable['name']) {

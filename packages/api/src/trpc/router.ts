@@ -12,6 +12,8 @@ import { logsRouter } from './logs.ts';
 import { operationsRouter } from './operations.ts';
 import { peopleRouter, setupRouter } from './people.ts';
 import { restoresRouter } from './restores.ts';
+import { sessionsRouter } from './sessions.ts';
+import { statementsRouter } from './statements.ts';
 import { tokensRouter } from './tokens.ts';
 
 export const appRouter = router({
@@ -28,7 +30,9 @@ export const appRouter = router({
   operations: operationsRouter,
   people: peopleRouter,
   restores: restoresRouter,
+  sessions: sessionsRouter,
   setup: setupRouter,
+  statements: statementsRouter,
   tokens: tokensRouter,
 });
 

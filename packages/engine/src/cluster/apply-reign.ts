@@ -1,4 +1,5 @@
 import type { Failover, TimelineRecord } from '../contract/cluster-state.ts';
+import { isElecting } from '../failover/round.ts';
 import { allocateTimeline } from './allocate-timeline.ts';
 import { restoreOpened } from './apply-restore.ts';
 import { isWriteSafe, moveWithReign } from './apply-sync-set.ts';
@@ -116,7 +117,10 @@ export function grant(draft: Draft, command: CommandOf<'grant'>): CommandResult 
     ? allocateTimeline(state.timelines, command.parentTimeline, command.epoch)
     : state.reign.timeline;
   moveWithReign(draft, command.candidate);
-  state.reign = { epoch: command.epoch, primary: command.candidate, timeline };
+  // A primary that goes on may still live by a lease that it was given for longer.
+  const { leaseMs } = state.reign;
+  const kept = command.promote || leaseMs === undefined ? {} : { leaseMs };
+  state.reign = { epoch: command.epoch, primary: command.candidate, timeline, ...kept };
   Object.assign(failover, {
     state: 'GRANT',
     votes: command.votes,
@@ -136,6 +140,23 @@ export function grant(draft: Draft, command: CommandOf<'grant'>): CommandResult 
   if (command.promote) return { ok: true };
   failover.dataLoss = { possible: false, detail: 'The primary went on; nothing moved.' };
   closeFailover(draft, failover, { state: 'DONE', detail: `${command.candidate} goes on as primary.` });
+  return { ok: true };
+}
+
+/**
+ * Whoever grants the reign to somebody else waits for the lease that stands here. An election that has begun may wait for the
+ * usual one already, so it is refused then.
+ */
+export function setLease(draft: Draft, command: CommandOf<'set-lease'>): CommandResult {
+  const { reign, failover } = draft.state;
+  if (reign.epoch !== command.epoch || reign.primary !== command.primary)
+    return refused(`the reign has moved on to epoch ${reign.epoch}`);
+  if (command.leaseMs === null) {
+    delete reign.leaseMs;
+    return { ok: true };
+  }
+  if (failover && isElecting(failover)) return refused('a primary is being elected');
+  reign.leaseMs = Math.max(command.leaseMs, reign.leaseMs ?? 0);
   return { ok: true };
 }
 

@@ -95,6 +95,14 @@ export const commandSchema = z.discriminatedUnion('kind', [
     candidates: candidatesSchema,
     blockedBy: z.string(),
   }),
+  /** The primary's daemon is about to be replaced, or was. Since level 6. */
+  z.object({
+    kind: z.literal('set-lease'),
+    epoch: z.number().int().min(1),
+    primary: nodeNameSchema,
+    /** Null: as usual. */
+    leaseMs: z.number().int().min(1).max(120_000).nullable(),
+  }),
   z.object({
     kind: z.literal('grant'),
     failoverId: z.string(),

@@ -17,7 +17,6 @@ import type { Logger } from '../shared/logger.ts';
 import { type NewId, systemNewId } from '../shared/random.ts';
 import { RecentExtreme } from '../shared/recent-extreme.ts';
 import { type StateDirectory, stateDirectory } from '../shared/state-directory.ts';
-import { announceRestart } from './announce-restart.ts';
 import { Commander } from './commander.ts';
 import { ConfirmedWal } from './confirmed-wal.ts';
 import { Contacts } from './contacts.ts';
@@ -38,6 +37,7 @@ import {
 } from './peer-protocol.ts';
 import { RaftGroup } from './raft-group.ts';
 import { buildReport } from './report.ts';
+import { RestartLease } from './restart-lease.ts';
 import { RestoreDesk } from './restore-desk.ts';
 import { settingsOverview } from './settings-overview.ts';
 import { Standing } from './standing.ts';
@@ -91,6 +91,7 @@ export class Coordinator implements DaemonFacade {
   private readonly handlers: PeerHandlers;
   private readonly confirmed: ConfirmedWal;
   private readonly contacts: Contacts;
+  private readonly restartLease: RestartLease;
   private readonly lastPosition: LastPosition;
   private readonly standing = new Standing();
   private readonly loopDelayMs = new RecentExtreme('max');
@@ -135,6 +136,8 @@ export class Coordinator implements DaemonFacade {
     this.lease = this.createLease();
     const { peers, commander, lease } = this;
     const shared = { peers, commander, database, timing, logger, clock };
+    const state = () => group.state();
+    this.restartLease = new RestartLease({ ...shared, self: self.name, lease, state });
     this.agent = new NodeAgent({
       ...shared,
       self: self.name,
@@ -189,12 +192,8 @@ export class Coordinator implements DaemonFacade {
   async shutdown(options: { postgres: 'stop' | 'leave' }): Promise<void> {
     this.stopTimer();
     this.contacts.stop();
-    const { self, timing } = this.options;
-    if (options.postgres === 'leave')
-      await announceRestart({
-        ...{ self: self.name, peers: this.peers, state: this.group.state() },
-        forMs: (this.lease.remainingMs() ?? 0) - timing.killAheadMs,
-      });
+    const { timing } = this.options;
+    if (options.postgres === 'leave') await this.restartLease.prepare();
     await this.group.handLeadershipOver(timing.electionMaxMs);
     this.options.backups?.stop();
     if (options.postgres === 'stop') await this.agent.stopDatabase();
@@ -359,6 +358,7 @@ export class Coordinator implements DaemonFacade {
       isFed: seen?.inRecovery === false || seen?.receiverStatus === 'streaming',
     });
     this.decider.tick();
+    this.restartLease.tick();
   }
 
   private callPeer(...[peer, method, body, deadlineMs]: Parameters<PeerCaller['call']>): Promise<unknown> {

@@ -16,8 +16,9 @@ import type { Command } from './commands.ts';
  * Level 5: notes on backups; more drills and verifications are remembered; roles and databases have a durability of
  * their own; reads of routers are split by user, by database and by the suffix of its name; a cluster can be
  * restored in place; how gently a backup works can be set.
+ * Level 6: the lease of a primary whose daemon is replaced lasts longer.
  */
-export const featureLevel = 5;
+export const featureLevel = 6;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
@@ -51,6 +52,8 @@ function levelOf(command: Command): number {
     case 'place-restore':
     case 'open-restore':
       return 5;
+    case 'set-lease':
+      return 6;
     case 'set-node':
       return levelOfChange(command.change);
     case 'add-member':

@@ -70,6 +70,8 @@ function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
       return reigns.beginFailover(draft, command);
     case 'block-failover':
       return reigns.blockFailover(draft, command);
+    case 'set-lease':
+      return reigns.setLease(draft, command);
     case 'grant':
       return reigns.grant(draft, command);
     case 'record-timeline':
@@ -115,9 +117,13 @@ function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
     case 'note-restore-point':
       return backups.noteRestorePoint(draft, command);
     case 'note':
-      draft.event(command.severity, command.event, command.message, command.node ?? undefined);
-      return { ok: true };
+      return note(draft, command);
   }
+}
+
+function note(draft: Draft, { severity, event, message, node }: CommandOf<'note'>): CommandResult {
+  draft.event(severity, event, message, node ?? undefined);
+  return { ok: true };
 }
 
 /** Only ever upwards: what the state may contain from now on, an older daemon cannot read. */

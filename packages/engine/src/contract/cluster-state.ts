@@ -359,6 +359,8 @@ export const clusterStateSchema = z.object({
     epoch: z.number().int(),
     primary: nodeNameSchema.nullable(),
     timeline: z.number().int(),
+    /** How long the primary's lease may last while its daemon is replaced; absent: as usual. Since level 6. */
+    leaseMs: z.number().int().min(1).optional(),
   }),
   timelines: z.array(timelineSchema),
   syncSet: syncSetSchema,

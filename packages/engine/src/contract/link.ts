@@ -18,7 +18,9 @@ import {
   restorePlanningSchema,
   restoreQuestionSchema,
 } from './restore.ts';
+import { endedSessionSchema, endSessionSchema, sessionsAnswerSchema } from './sessions.ts';
 import { settingsOverviewSchema } from './settings-view.ts';
+import { statementsToldSchema } from './statements.ts';
 import { clusterStatusSchema, failoverViewSchema, hostStatusSchema } from './status.ts';
 
 /**
@@ -70,6 +72,8 @@ export const hostReportSchema = z.object({
   node: nodeReportSchema,
   /** A look at the node that was not told yet; null: none since the last report. */
   figures: nodeFiguresSchema.nullable().default(null),
+  /** What its PostgreSQL has spent its time on, that was not told yet; null: nothing since the last report. */
+  statements: statementsToldSchema.nullable().default(null),
   /** From the decider, or from any node when none is known: how the cluster is, and what has happened since. */
   picture: z
     .object({
@@ -107,6 +111,8 @@ export const linkMethods = {
   planRestoreInto: { input: restoreIntoSchema, output: restoreIntoPlanSchema },
   startRestoreInto: { input: restoreIntoStartSchema, output: z.object({ operationId: z.string() }) },
   logs: { input: logQuestionSchema, output: logAnswerSchema },
+  sessions: { input: z.object({}), output: sessionsAnswerSchema },
+  endSession: { input: endSessionSchema, output: endedSessionSchema },
 } as const;
 export type LinkMethod = keyof typeof linkMethods;
 
@@ -120,6 +126,8 @@ export const linkCallSchema = z.object({
     'planRestoreInto',
     'startRestoreInto',
     'logs',
+    'sessions',
+    'endSession',
   ]),
   input: z.unknown(),
 });

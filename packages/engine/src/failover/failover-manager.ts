@@ -73,7 +73,7 @@ export class FailoverManager {
   private lastRenewal: { epoch: number; atMs: number; unconfirmedForMs: number } | null = null;
   private handOverAtMs = 0;
   private reportedLost: { epoch: number; detail: string } | null = null;
-  private restart: { epoch: number; saidAtMs: number; untilMs: number } | null = null;
+  private restart: { epoch: number; saidAtMs: number; forMs: number } | null = null;
   private watch: { epoch: number; sinceMs: number } | null = null;
   private busy = false;
   private retryAtMs = 0;
@@ -99,8 +99,7 @@ export class FailoverManager {
 
   /** Silence is expected until then: PostgreSQL is safe under its lease, and nobody has to take over. */
   primaryRestarts({ epoch, forMs }: { epoch: number; forMs: number }): void {
-    const saidAtMs = this.clock.monotonicMs();
-    this.restart = { epoch, saidAtMs, untilMs: saidAtMs + Math.min(forMs, this.options.timing.leaseMs) };
+    this.restart = { epoch, saidAtMs: this.clock.monotonicMs(), forMs };
   }
 
   /** Called often, and after every change of state; cheap when there is nothing to do. */
@@ -181,7 +180,7 @@ export class FailoverManager {
       unconfirmedForMs: renewal?.unconfirmedForMs ?? 0,
       watchedSinceMs: Math.max(leaderSinceMs, this.watch.sinceMs),
       reportedLost: lost,
-      restartsUntilMs: isBack ? null : (restart?.untilMs ?? null),
+      restartsUntilMs: isBack || !restart ? null : restart.saidAtMs + Math.min(restart.forMs, this.leaseMs()),
       isRecorded,
       timing: this.options.timing,
     });
@@ -377,9 +376,14 @@ export class FailoverManager {
   private async waitOutLease(): Promise<void> {
     const { leaderSinceMs } = this.options.leadership();
     const last = Math.max(this.lastRenewal?.atMs ?? 0, leaderSinceMs ?? this.clock.monotonicMs());
-    const endMs = granterDeadlineMs(last, this.options.timing.leaseMs);
+    const endMs = granterDeadlineMs(last, this.leaseMs());
     const waitMs = Math.max(0, endMs - this.clock.monotonicMs());
     await sleep(this.clock, waitMs);
+  }
+
+  /** The longest that the reign's primary may have been given. */
+  private leaseMs(): number {
+    return Math.max(this.options.timing.leaseMs, this.options.state()?.reign.leaseMs ?? 0);
   }
 
   /** A switchover's operation runs the election of this failover until it lets go (null). */

@@ -87,6 +87,19 @@ export class LeaseKeeper {
     this.timers.push(this.clock.every(probeEveryMs, () => void this.probeOnce()));
   }
 
+  /**
+   * Lets this reign live for `leaseMs` by one renewal. Only after the cluster has agreed that whoever grants waits for as long.
+   *
+   * @returns false when nothing changed
+   */
+  async prolong(epoch: number, leaseMs: number): Promise<boolean> {
+    if (this.epoch !== epoch || !this.isWell()) return false;
+    const answer = await this.options.renew({ epoch, body: '0' }, this.options.timing.suspectAfterMs);
+    if (!answer.ok || this.epoch !== epoch) return false;
+    await this.take(epoch, holderDeadlineMs(answer.sentAtMs, leaseMs));
+    return true;
+  }
+
   /** Stops renewing. The reaper keeps the last deadline: letting go of a lease never prolongs anything. */
   release(): void {
     for (const cancel of this.timers) cancel();
@@ -120,7 +133,10 @@ export class LeaseKeeper {
 
   private async confirmed(epoch: number, sentAtMs: number): Promise<void> {
     this.confirmedAtMs = Math.max(this.confirmedAtMs, sentAtMs);
-    const deadline = holderDeadlineMs(sentAtMs, this.options.timing.leaseMs);
+    await this.take(epoch, holderDeadlineMs(sentAtMs, this.options.timing.leaseMs));
+  }
+
+  private async take(epoch: number, deadline: number): Promise<void> {
     if (deadline <= (this.deadline ?? 0)) return;
     const isArmed = await this.options.arm(deadline);
     const remainingMs = this.remainingMs();

@@ -8,6 +8,8 @@ export interface FailoverTiming {
   /** D: how long a confirmed renewal lets the primary go on, counted by the holder from when it was sent. */
   leaseMs: number;
   renewEveryMs: number;
+  /** The same while the primary's daemon is replaced: a program starts slowly on a busy machine. */
+  restartLeaseMs: number;
   /** The reaper begins to kill this long before the deadline. */
   killAheadMs: number;
   /** How long an elector may take to seal. */
@@ -27,6 +29,7 @@ const lan: FailoverTiming = {
   suspectAfterMs: 1000,
   leaseMs: 3600,
   renewEveryMs: 250,
+  restartLeaseMs: 12_000,
   killAheadMs: 500,
   sealDeadlineMs: 2000,
   repointDeadlineMs: 400,

@@ -26,6 +26,8 @@ export class Auditor implements HostObserver {
   private readonly promises = new Map<string, number>();
   /** When the newest renewal that was confirmed had left its host, by the clock of that host. */
   private readonly renewedMs = new Map<string, number>();
+  /** The longest lease that the cluster has agreed on, by its holder. */
+  private readonly agreedLeaseMs = new Map<string, number>();
   private readonly promotedBy = new Map<number, string>();
   private readonly leaders = new Map<number, string>();
   private readonly committed = new Map<number, string>();
@@ -114,7 +116,8 @@ export class Auditor implements HostObserver {
   }
 
   armed(host: string, deadlineMs: number): void {
-    const endMs = (this.renewedMs.get(host) ?? Number.NEGATIVE_INFINITY) + this.leaseMs;
+    const leaseMs = Math.max(this.leaseMs, this.agreedLeaseMs.get(host) ?? 0);
+    const endMs = (this.renewedMs.get(host) ?? Number.NEGATIVE_INFINITY) + leaseMs;
     const words = () =>
       `the lease of ${host} is taken to last ${(deadlineMs - endMs).toFixed(0)} ms too long`;
     this.demand(deadlineMs <= endMs, 'I-LEASE-1', words);
@@ -155,7 +158,15 @@ export class Auditor implements HostObserver {
         () => `entry ${index} is ${known} elsewhere and ${entry} on ${host}`,
       );
       this.committed.set(index, entry);
+      this.noteLease(data);
     }
+  }
+
+  private noteLease(data: string): void {
+    if (!data.includes('"set-lease"')) return;
+    const { command } = JSON.parse(data) as { command: { primary: string; leaseMs: number | null } };
+    const longest = Math.max(command.leaseMs ?? 0, this.agreedLeaseMs.get(command.primary) ?? 0);
+    this.agreedLeaseMs.set(command.primary, longest);
   }
 
   entryAt(index: number): string | undefined {

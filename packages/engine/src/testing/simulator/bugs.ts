@@ -11,6 +11,7 @@ import type { Bug, SimulatedCluster } from './simulated-cluster.ts';
 interface FailoverInsides {
   options: { comparePositions(left: WalPosition, right: WalPosition): number };
   waitOutLease(): Promise<void>;
+  leaseMs(): number;
   judge(round: { state: { syncSet: object } }): unknown;
 }
 
@@ -88,6 +89,12 @@ export const bugs: Record<string, () => Bug> = {
     mode: 'async',
     daemon: (_host, coordinator) => {
       failoversOf(coordinator).waitOutLease = async () => undefined;
+    },
+  }),
+  'longer-lease-forgotten': () => ({
+    mode: 'async',
+    daemon: (host, coordinator) => {
+      failoversOf(coordinator).leaseMs = () => host.timing.leaseMs;
     },
   }),
   'reaper-sleeps': () => ({
@@ -180,13 +187,14 @@ export const bugs: Record<string, () => Bug> = {
 /** A seed from 1 to 300 that catches the bug, to look at first; another one does as well. */
 export const catchingSeed: Record<string, number> = {
   'skip-fsync': 1,
-  'vote-twice': 16,
+  'vote-twice': 7,
   'lease-from-receipt': 1,
   'no-sealing': 7,
-  'seal-without-waiting': 3,
+  'seal-without-waiting': 1,
   'compare-across-timelines': 240,
   'grant-without-waiting': 1,
-  'reaper-sleeps': 4,
+  'reaper-sleeps': 1,
+  'longer-lease-forgotten': 77,
   'promise-not-kept': 1,
   'acknowledge-before-flush': 6,
   'writes-before-sync-set': 3,

@@ -25,6 +25,28 @@ function cutAll(cluster: SimulatedCluster, links: readonly (readonly [string, st
 
 const processFaults: Fault[] = [
   { name: 'daemon killed', lastsMs: [0, 0], strike: (_, host) => void host.killDaemon() },
+  { name: 'daemon replaced', lastsMs: [0, 0], strike: (_, host) => void host.replaceDaemon() },
+  {
+    // What it lives by then is the longer lease that was agreed on before.
+    name: 'replaced, then cut off',
+    lastsMs: [4000, 15_000],
+    strike: (cluster, host) => {
+      host.replaceDaemon();
+      let mend: (() => void) | null = null;
+      let isOver = false;
+      cluster.world.after(cluster.world.between(100, 2000), 'fault', () => {
+        const links = others(cluster, host).flatMap((name) => [
+          [host.name, name] as const,
+          [name, host.name] as const,
+        ]);
+        if (!isOver) mend = cutAll(cluster, links);
+      });
+      return () => {
+        isOver = true;
+        mend?.();
+      };
+    },
+  },
   { name: 'reaper killed', lastsMs: [0, 0], strike: (_, host) => void host.killReaper() },
   {
     name: 'PostgreSQL killed',

@@ -49,6 +49,8 @@ export interface Surroundings {
 
 const restartMinMs = 200;
 const restartMaxMs = 3000;
+/** A daemon that does not end by then is killed. */
+const replaceMs = 10_000;
 
 /** One machine: its disk, its clocks, and the processes on it. Everything but disk and data dies with the power. */
 export class SimulatedHost {
@@ -101,6 +103,10 @@ export class SimulatedHost {
 
   get name(): string {
     return this.member.name;
+  }
+
+  get timing(): FailoverTiming {
+    return this.around.timing;
   }
 
   /** The daemon begins, on whatever it finds: its log, its promises, a PostgreSQL that still runs. */
@@ -178,6 +184,17 @@ export class SimulatedHost {
     this.seal = null;
     if (!this.hasPower) return;
     world.after(world.between(restartMinMs, restartMaxMs), 'timer', () => this.startDaemon());
+  }
+
+  /** The daemon is told to end and PostgreSQL to go on, as by an upgrade; its supervisor starts it again. */
+  replaceDaemon(): void {
+    const { coordinator, main } = this;
+    if (!coordinator) return;
+    const end = () => {
+      if (main === this.main && !main.isDead) this.killDaemon();
+    };
+    main.run(() => void coordinator.shutdown({ postgres: 'leave' }).then(end, end));
+    main.after(replaceMs, end);
   }
 
   losePower(): void {

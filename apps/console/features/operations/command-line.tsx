@@ -1,0 +1,18 @@
+import { Button } from '@quantadb/ui/primitives/button';
+import { toast } from 'sonner';
+
+/** What does the same at a terminal. */
+export function CommandLine({ text }: { text: string }) {
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    toast('Copied');
+  };
+  return (
+    <div className="flex items-center justify-between gap-2 rounded-md bg-muted-soft px-3 py-1.5">
+      <code className="overflow-x-auto font-mono text-xs">{text}</code>
+      <Button tone="quiet" onClick={() => void copy()}>
+        Copy as CLI
+      </Button>
+    </div>
+  );
+}

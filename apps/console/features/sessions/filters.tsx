@@ -1,0 +1,100 @@
+import { CheckField, SelectField } from '@quantadb/ui/primitives/field';
+import { useCluster } from '../../lib/live.tsx';
+import { agesSeconds, type StateName, stateNames, stateWords, type Tangle, tangles } from './sessions.ts';
+
+const tangleWords: Record<Tangle, string> = {
+  either: 'Blocked or blocking',
+  blocked: 'Blocked',
+  blocking: 'Blocking',
+};
+
+interface Chosen {
+  node: string | null;
+  state: StateName | null;
+  tangle: Tangle | null;
+  older: number | null;
+  all: boolean;
+}
+
+const ageWords = (seconds: number) =>
+  seconds < 60 ? `${seconds} s` : seconds < 3600 ? `${seconds / 60} min` : `${seconds / 3600} h`;
+
+export function Filters({
+  clusterId,
+  filter,
+  onChange,
+}: {
+  clusterId: string;
+  filter: Chosen;
+  onChange(next: Partial<Chosen>): void;
+}) {
+  const { heard } = useCluster(clusterId);
+  const heardNodes = heard?.status.nodes.filter(({ kind }) => kind === 'data').map(({ name }) => name);
+  const names = heardNodes ?? (filter.node ? [filter.node] : []);
+  return (
+    <div className="grid items-end gap-3 sm:grid-cols-2 lg:grid-cols-5">
+      <SelectField
+        label="Node"
+        value={filter.node ?? ''}
+        onChange={(event) => onChange({ node: event.target.value || null })}
+      >
+        <option value="">All</option>
+        {names.map((name) => (
+          <option key={name}>{name}</option>
+        ))}
+      </SelectField>
+      <SelectField
+        label="State"
+        value={filter.state ?? ''}
+        onChange={(event) =>
+          onChange({ state: stateNames.find((each) => each === event.target.value) ?? null })
+        }
+      >
+        <option value="">Any</option>
+        {stateNames.map((name) => (
+          <option key={name} value={name}>
+            {stateWords[name]}
+          </option>
+        ))}
+      </SelectField>
+      <SelectField
+        label="Locks"
+        value={filter.tangle ?? ''}
+        onChange={(event) =>
+          onChange({ tangle: tangles.find((each) => each === event.target.value) ?? null })
+        }
+      >
+        <option value="">Any</option>
+        {tangles.map((name) => (
+          <option key={name} value={name}>
+            {tangleWords[name]}
+          </option>
+        ))}
+      </SelectField>
+      <AgeField older={filter.older} onChange={(older) => onChange({ older })} />
+      <CheckField
+        label="Also the server’s and QuantaDB’s own"
+        checked={filter.all}
+        onChange={(event) => onChange({ all: event.target.checked })}
+      />
+    </div>
+  );
+}
+
+function AgeField({ older, onChange }: { older: number | null; onChange(older: number | null): void }) {
+  const choices = [...new Set([...agesSeconds, ...(older === null ? [] : [older])])];
+  return (
+    <SelectField
+      label="Longer than"
+      value={older === null ? '' : String(older)}
+      onChange={(event) => onChange(event.target.value === '' ? null : Number(event.target.value))}
+    >
+      <option value="">Any time</option>
+      {choices.map((seconds) => (
+        <option key={seconds} value={seconds}>
+          {ageWords(seconds)}
+        </option>
+      ))}
+    </SelectField>
+  );
+}

@@ -1,0 +1,61 @@
+import { expect, it } from 'vitest';
+import { type Clock, systemClock } from '../shared/clock.ts';
+import { silentLogger } from '../shared/logger.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import { timingOf } from './timing.ts';
+
+const timing = timingOf('lan');
+
+/** Time moves by hand; renewals are confirmed as the test says. */
+function keeper() {
+  let nowMs = 1000;
+  const armed: number[] = [];
+  const answers = { ok: true };
+  const periodic: (() => void)[] = [];
+  const clock: Clock = {
+    ...systemClock,
+    monotonicMs: () => nowMs,
+    every: (_, work) => {
+      periodic.push(work);
+      return () => undefined;
+    },
+  };
+  const lease = new LeaseKeeper({
+    ...{ timing, clock, logger: silentLogger },
+    renew: async () => (answers.ok ? { ok: true, sentAtMs: nowMs } : { ok: false, reason: 'nobody leads' }),
+    arm: async (deadlineMs) => {
+      armed.push(deadlineMs);
+      return true;
+    },
+    probe: async () => ({ ok: true, detail: '' }),
+    onUnwell: () => undefined,
+  });
+  const pass = async (ms: number) => {
+    nowMs += ms;
+    for (const work of periodic) work();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { lease, armed, answers, pass };
+}
+
+it('makes one renewal count for longer, and the usual ones take nothing back (I-LEASE-5)', async () => {
+  const { lease, armed, pass } = keeper();
+  lease.hold(7, 'taking-over');
+  await pass(0);
+  expect(lease.deadlineMs(7)).toBe(1000 + timing.leaseMs);
+  expect(await lease.prolong(7, timing.restartLeaseMs)).toBe(true);
+  expect(lease.deadlineMs(7)).toBe(1000 + timing.restartLeaseMs);
+  await pass(500);
+  expect(lease.deadlineMs(7)).toBe(1000 + timing.restartLeaseMs);
+  expect(armed.at(-1)).toBe(1000 + timing.restartLeaseMs);
+});
+
+it('changes nothing without a confirmation, and for no other epoch (I-LEASE-5)', async () => {
+  const { lease, answers, pass } = keeper();
+  lease.hold(7, 'taking-over');
+  await pass(0);
+  expect(await lease.prolong(6, timing.restartLeaseMs)).toBe(false);
+  answers.ok = false;
+  expect(await lease.prolong(7, timing.restartLeaseMs)).toBe(false);
+  expect(lease.deadlineMs(7)).toBe(1000 + timing.leaseMs);
+});
