@@ -82,12 +82,8 @@ export class ControlPlane {
       onStatus: (status) => live.status(status),
       onHistory: (what) => live.changed(what),
     });
-    const live = new Live({
-      namespace: this.sockets.of('/live'),
-      principals: this.principals,
-      registry,
-      logger,
-    });
+    const namespace = this.sockets.of('/live');
+    const live = new Live({ namespace, principals: this.principals, registry, logger });
     const links = new HostLinks({
       namespace: this.sockets.of('/nodes'),
       prisma,
