@@ -329,6 +329,8 @@ for (const theme of ['light', 'dark'] as const) {
       `${cluster}/restore`,
       `${cluster}/parameters`,
       '/hosts',
+      '/alerts',
+      '/alerts?tab=rules',
       '/audit',
       '/tokens',
       '/people',

@@ -42,6 +42,11 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       setPicture((last) => ({ ...last, clusters: new Map(last.clusters).set(status.clusterId, heard) }));
     });
     socket.on('changed', ({ clusterId, kind }: { clusterId: string; kind: HistoryKind }) => {
+      if (kind === 'alerts') {
+        for (const { pathKey } of [trpc.alerts, trpc.alertRules])
+          void queries.invalidateQueries({ queryKey: pathKey() });
+        return;
+      }
       const path = {
         events: trpc.clusters.events,
         operations: trpc.operations.list,

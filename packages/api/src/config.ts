@@ -16,6 +16,8 @@ export const controlPlaneConfigSchema = z.object({
 
 export interface ControlPlaneConfig extends z.infer<typeof controlPlaneConfigSchema> {
   logger: Logger;
+  /** Missing: every five seconds. */
+  judgeAlertsEveryMs?: number;
 }
 
 /** @throws QuantaError CONFIG_INVALID naming the variable */

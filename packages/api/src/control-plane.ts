@@ -7,6 +7,8 @@ import type { TRPCError } from '@trpc/server';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { toNodeHandler } from 'better-auth/node';
 import { Server as SocketServer } from 'socket.io';
+import { Alerts } from './alerts/alerts.ts';
+import { ChannelStore } from './alerts/channel-store.ts';
 import { Audit } from './audit/audit.ts';
 import { ClusterRegistry } from './clusters/registry.ts';
 import type { ControlPlaneConfig } from './config.ts';
@@ -38,6 +40,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void | Pr
 const bodyBytesMax = 1024 * 1024;
 const reportBytesMax = 4 * 1024 * 1024;
 const expireEveryMs = 60_000;
+const judgeAlertsEveryMs = 5000;
 
 /** The control plane on one HTTP server: tRPC, REST, sign-in, live stream, hosts, metrics. */
 export class ControlPlane {
@@ -52,6 +55,7 @@ export class ControlPlane {
   private readonly idempotency: Idempotency;
   private readonly routes: [prefix: string, handler: Handler][];
   private readonly expiry: NodeJS.Timeout;
+  private readonly alerts: Alerts;
 
   private constructor(
     config: ControlPlaneConfig,
@@ -91,12 +95,8 @@ export class ControlPlane {
       onStatus: (status) => live.status(status),
       onHistory: (what) => live.changed(what),
     });
-    const live = new Live({
-      namespace: this.sockets.of('/live'),
-      principals: this.principals,
-      registry,
-      logger,
-    });
+    const namespace = this.sockets.of('/live');
+    const live = new Live({ namespace, principals: this.principals, registry, logger });
     const links = new HostLinks({
       namespace: this.sockets.of('/nodes'),
       prisma,
@@ -108,7 +108,11 @@ export class ControlPlane {
     const people = new People(prisma, auth);
     const audit = new Audit(prisma);
     const stores = { samples, figures, statements };
-    this.services = { prisma, people, audit, registry, ...stores, keeper, enrolment, links };
+    this.services = {
+      ...{ prisma, people, audit, registry, ...stores, keeper, enrolment, links, publicUrl },
+      channels: new ChannelStore(prisma, config.secret),
+      alertsChanged: (clusterId) => live.changed({ clusterId: clusterId ?? '', kind: 'alerts' }),
+    };
     this.routes = [
       ['/api/auth/', this.signingIn(toNodeHandler(auth))],
       ['/api/trpc/', this.trpc()],
@@ -117,6 +121,7 @@ export class ControlPlane {
       ['/metrics', (_request, response) => this.sendMetrics(response)],
     ];
     this.expiry = setInterval(() => void this.expire(), expireEveryMs);
+    this.alerts = this.startAlerts();
   }
 
   /**
@@ -155,6 +160,7 @@ export class ControlPlane {
   /** Ends everything, the HTTP server included. */
   async close(): Promise<void> {
     clearInterval(this.expiry);
+    await this.alerts.close();
     // It closes the HTTP server too, which would wait for every idle connection of a browser.
     const closed = this.sockets.close();
     this.server.closeAllConnections();
@@ -164,6 +170,17 @@ export class ControlPlane {
     await this.services.statements.close();
     await this.prisma.$disconnect();
     await this.between.close();
+  }
+
+  private startAlerts(): Alerts {
+    const { databaseUrl, publicUrl, logger } = this.config;
+    return new Alerts({
+      ...{ databaseUrl, publicUrl, logger, sources: this.services, channels: this.services.channels },
+      everyMs: this.config.judgeAlertsEveryMs ?? judgeAlertsEveryMs,
+      onChange: (clusterIds) => {
+        for (const clusterId of clusterIds) this.services.alertsChanged(clusterId);
+      },
+    });
   }
 
   /** better-auth looks at origins itself, but not of every request. */

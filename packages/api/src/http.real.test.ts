@@ -99,7 +99,7 @@ test('an answer that has not changed is not sent again', async () => {
 });
 
 test('who asks too often is told when to ask again, and holds up nobody else', async () => {
-  const slow = await TestConsole.start(database, 20);
+  const slow = await TestConsole.start(database, { requestsPerMinute: 20 });
   const { body } = await instance.call('POST', '/api/v1/tokens', {
     as: admin,
     body: { name: 'busy', role: 'viewer' },

@@ -1,4 +1,5 @@
 import type { PrismaClient } from '@quantadb/prisma/client';
+import type { ChannelStore } from './alerts/channel-store.ts';
 import type { Audit } from './audit/audit.ts';
 import type { ClusterRegistry } from './clusters/registry.ts';
 import type { FiguresStore } from './history/figures.ts';
@@ -21,4 +22,8 @@ export interface Services {
   keeper: AuthorityKeeper;
   enrolment: Enrolment;
   links: HostLinks;
+  channels: ChannelStore;
+  publicUrl: string;
+  /** Tells every browser to fetch alerts anew. */
+  alertsChanged(clusterId: string | null): void;
 }

@@ -10,6 +10,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useCluster } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { ClusterAlerts } from '../alerts/cluster-alerts.tsx';
 import type { Intent } from '../operations/intent.ts';
 import { OperationDialog } from '../operations/operation-dialog.tsx';
 import { RunningOperation } from '../operations/running-operation.tsx';
@@ -41,6 +42,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
   return (
     <>
       <Verdict status={status} ageMs={age} />
+      <ClusterAlerts clusterId={clusterId} />
       {status.noQuorum ? <NoQuorum noQuorum={status.noQuorum} /> : null}
       {status.source ? <SourcePanel source={status.source} onChoose={setIntent} /> : null}
       <RunningOperation clusterId={clusterId} />

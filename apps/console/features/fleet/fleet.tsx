@@ -8,6 +8,7 @@ import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { type Heard, useLive, useNow } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { AlertCount } from '../alerts/alert-count.tsx';
 import { byAttention, healthTones, healthWords } from '../cluster/words.ts';
 
 const tickMs = 1000;
@@ -70,7 +71,10 @@ function ClusterCard({ cluster, ageMs }: { cluster: Heard; ageMs: number }) {
             <Mark tone={healthTones[status.health]} />
             {status.name}
           </h2>
-          <Badge tone={healthTones[status.health]}>{healthWords[status.health]}</Badge>
+          <span className="flex flex-wrap items-center justify-end gap-1">
+            <AlertCount clusterId={cluster.clusterId} />
+            <Badge tone={healthTones[status.health]}>{healthWords[status.health]}</Badge>
+          </span>
         </div>
         <p className="mt-2 text-ink-soft">{status.verdict}</p>
         <dl className="mt-3 grid grid-cols-2 gap-x-4 gap-y-1 text-xs">

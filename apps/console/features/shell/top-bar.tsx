@@ -12,6 +12,7 @@ import { useContext } from 'react';
 import { authClient } from '../../lib/auth.ts';
 import { useLive } from '../../lib/live.tsx';
 import { ZoneContext } from '../../lib/time.ts';
+import { AlertLink } from '../alerts/alert-count.tsx';
 import { CommandPalette } from './command-palette.tsx';
 import { useMay } from './me.ts';
 
@@ -20,6 +21,7 @@ const anybody = () => true;
 const pages = [
   { href: '/', label: 'Clusters', isFor: anybody },
   { href: '/hosts', label: 'Hosts', isFor: anybody },
+  { href: '/alerts', label: 'Alerts', isFor: anybody },
   { href: '/audit', label: 'Audit', isFor: (may: May) => may.everywhere.read },
   { href: '/tokens', label: 'Tokens', isFor: (may: May) => may.makeTokens },
   { href: '/people', label: 'People', isFor: (may: May) => may.everywhere.administer },
@@ -65,6 +67,7 @@ export function TopBar() {
           ))}
         </nav>
         <div className="ml-auto flex items-center gap-1">
+          <AlertLink />
           <span
             role="status"
             className="inline-flex items-center gap-1.5 rounded-full bg-muted-soft px-2.5 py-0.5 text-ink-soft text-xs"

@@ -57,6 +57,7 @@ function cluster(revision: number, verdict: string): ClusterStatus {
     noQuorum: null,
     network: null,
     advice: null,
+    spare: null,
     scheduled: [],
     source: null,
     followers: [],

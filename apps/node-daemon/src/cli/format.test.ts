@@ -55,6 +55,7 @@ test('the verdict comes first, then the nodes, then how to connect', () => {
         noQuorum: null,
         network: null,
         advice: null,
+        spare: null,
         scheduled: [],
         source: null,
         followers: [],

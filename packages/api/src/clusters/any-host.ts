@@ -3,7 +3,7 @@ import type { Services } from '../services.ts';
 
 /** Any member forwards to the decider; one that is not connected, or cannot find the decider, is passed over. */
 export async function withAnyHost<T>(
-  services: Services,
+  services: Pick<Services, 'registry'>,
   clusterId: string,
   work: (host: string) => Promise<T>,
 ): Promise<T> {

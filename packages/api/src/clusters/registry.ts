@@ -9,7 +9,7 @@ import type { StatementStore } from '../history/statements.ts';
 
 type Picture = NonNullable<HostReport['picture']>;
 
-export type HistoryKind = 'events' | 'operations' | 'failovers';
+export type HistoryKind = 'events' | 'operations' | 'failovers' | 'alerts';
 
 export interface RegistryOptions {
   prisma: PrismaClient;
@@ -53,7 +53,7 @@ export class ClusterRegistry {
   }
 
   async receive(host: string, report: HostReport): Promise<ReportAnswer> {
-    await this.noteHost(host, report.node.cluster?.id ?? null);
+    await this.noteHost(host, report.node);
     this.noteFigures(report);
     this.noteStatements(report);
     const { picture } = report;
@@ -117,14 +117,15 @@ export class ClusterRegistry {
     return nowMs - (this.deciderSeenMs.get(picture.clusterId) ?? 0) > deciderSilenceMs;
   }
 
-  private async noteHost(host: string, clusterId: string | null): Promise<void> {
+  private async noteHost(host: string, { cluster, atMs }: NodeReport): Promise<void> {
+    const clusterId = cluster?.id ?? null;
     const key = `${host}/${clusterId}`;
     const nowMs = Date.now();
     if (nowMs - (this.hostSeenMs.get(key) ?? 0) < hostSeenEveryMs) return;
     // A host may report a cluster before the row of that cluster exists; the next report repairs it.
     const known =
       clusterId === null ? null : await this.options.prisma.cluster.findUnique({ where: { id: clusterId } });
-    const data = { lastSeenAt: new Date(nowMs), clusterId: known?.id ?? null };
+    const data = { lastSeenAt: new Date(nowMs), clusterId: known?.id ?? null, clockAheadMs: atMs - nowMs };
     await this.options.prisma.host.update({ where: { name: host }, data });
     if (known || clusterId === null) this.hostSeenMs.set(key, nowMs);
   }

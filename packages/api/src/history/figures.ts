@@ -1,4 +1,5 @@
 import {
+  type NodeFigures,
   type NodeFiguresTold,
   type NodeMetric,
   nodeMetricNames,
@@ -88,6 +89,20 @@ export class FiguresStore {
       WHERE cluster_id = ${clusterId}::uuid AND at >= ${new Date(fromMs)} AND at < ${new Date(toMs)}
       GROUP BY 1, 2 ORDER BY 2, 1`;
     return rows.map(({ bucket, ...row }) => ({ ...row, atMs: bucket.getTime() }));
+  }
+
+  /** The last look of every node since then. */
+  async latest(sinceMs: number): Promise<{ clusterId: string; node: string; figures: NodeFigures }[]> {
+    const rows = await this.prisma.$queryRaw<
+      { cluster_id: string; node: string; figures: (number | null)[] }[]
+    >`
+      SELECT DISTINCT ON (cluster_id, node) cluster_id, node, figures FROM node_figures
+      WHERE at > ${new Date(sinceMs)} ORDER BY cluster_id, node, at DESC`;
+    return rows.map(({ cluster_id: clusterId, node, figures: told }) => {
+      const figures: NodeFigures = {};
+      for (const [at, name] of nodeMetricNames.entries()) figures[name] = told[at] ?? undefined;
+      return { clusterId, node, figures };
+    });
   }
 
   /** Makes the five minutes of what has come since, and forgets what is too old. Runs in one console instance at a time. */

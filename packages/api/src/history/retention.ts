@@ -1,7 +1,7 @@
 import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
 
-/** Of its own: nobody writes the audit log while its lock is held. */
-const retentionLock = 4_716_004n;
+/** Of its own: nobody writes the audit log, and nobody judges alerts, while those locks are held. */
+const retentionLock = 4_716_005n;
 
 /** Work that one console instance does at a time. @returns null: another one is at it */
 export function inOneInstance<T>(

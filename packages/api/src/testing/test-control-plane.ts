@@ -62,10 +62,14 @@ export class TestDatabase {
 
   /** As somebody who has the database's own password. */
   async run(sql: string, values: unknown[] = []): Promise<unknown[]> {
+    return (await this.ask(sql, values)).rows;
+  }
+
+  async ask(sql: string, values: unknown[] = []): Promise<pg.QueryResult<Record<string, unknown>>> {
     const client = new pg.Client({ connectionString: this.url });
     await client.connect();
     try {
-      return (await client.query(sql, values)).rows;
+      return await client.query(sql, values);
     } finally {
       await client.end();
     }
@@ -87,7 +91,10 @@ export class TestConsole {
     this.plane = plane;
   }
 
-  static async start(database: TestDatabase, requestsPerMinute = 100_000): Promise<TestConsole> {
+  static async start(
+    database: TestDatabase,
+    options: { requestsPerMinute?: number; judgeAlertsEveryMs?: number } = {},
+  ): Promise<TestConsole> {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const server = createServer();
@@ -95,8 +102,9 @@ export class TestConsole {
       databaseUrl: database.url,
       secret: 'ab'.repeat(32),
       publicUrl: url,
-      requestsPerMinute,
+      requestsPerMinute: 100_000,
       logger: silentLogger,
+      ...options,
     };
     const plane = await ControlPlane.open(config, server);
     server.on('request', (request, response) => {

@@ -1,3 +1,6 @@
+import { alertChannelsRouter } from './alert-channels.ts';
+import { alertRulesRouter } from './alert-rules.ts';
+import { alertsRouter } from './alerts.ts';
 import { auditRouter } from './audit.ts';
 import { backupsRouter } from './backups.ts';
 import { clustersRouter } from './clusters.ts';
@@ -14,6 +17,9 @@ import { statementsRouter } from './statements.ts';
 import { tokensRouter } from './tokens.ts';
 
 export const appRouter = router({
+  alertChannels: alertChannelsRouter,
+  alertRules: alertRulesRouter,
+  alerts: alertsRouter,
   audit: auditRouter,
   backups: backupsRouter,
   clusters: clustersRouter,

@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { dataHosts } from '../clusters/data-hosts.ts';
 import { withoutText } from '../clusters/session-text.ts';
 import { inWordsOfRelease } from '../hosts/older-release.ts';
-import { allows } from '../people/roles.ts';
+import { mayOn } from '../people/roles.ts';
 import type { Services } from '../services.ts';
 import { principalOf, procedure, router } from './init.ts';
 import { clusterIdSchema } from './shapes.ts';
@@ -63,7 +63,7 @@ export const sessionsRouter = router({
     )
     .query(async ({ ctx, input }) => {
       const hosts = await dataHosts(ctx.services, input.clusterId, input.node);
-      const isTextHidden = !allows(principalOf(ctx).role, 'operate');
+      const isTextHidden = !mayOn(principalOf(ctx), input.clusterId, 'operate');
       const nodes = await Promise.all(hosts.map((host) => ask(ctx.services, host)));
       return { nodes: isTextHidden ? nodes.map(hidden) : nodes, isTextHidden };
     }),

@@ -4,7 +4,7 @@ import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { dayMs } from '../history/daily-table.ts';
 import { type StatementRange, statementDays, statementOrders } from '../history/statements.ts';
-import { allows } from '../people/roles.ts';
+import { mayOn } from '../people/roles.ts';
 import { principalOf, procedure, router } from './init.ts';
 import { clusterIdSchema, moment } from './shapes.ts';
 
@@ -57,7 +57,7 @@ export const statementsRouter = router({
         store.top(rangeOf(input), { order, limit }),
         store.sources(input.clusterId),
       ]);
-      const isTextHidden = !allows(principalOf(ctx).role, 'operate');
+      const isTextHidden = !mayOn(principalOf(ctx), input.clusterId, 'operate');
       return {
         statements: isTextHidden ? statements.map((each) => ({ ...each, text: null })) : statements,
         all,

@@ -153,6 +153,16 @@ export const clusterStatusSchema = z.object({
   /** Null in usual clusters. */
   source: sourceStatusSchema.nullable().default(null),
   followers: followersSchema.default([]),
+  /** How much may still happen to it; null: nothing is promised now (no primary, writes wait), or an older release. */
+  spare: z
+    .object({
+      /** Nodes that may be lost without losing an acknowledged write, and without writes stopping. */
+      nodes: z.number().int().min(0),
+      /** The primary alone acknowledges writes. */
+      isPrimaryAlone: z.boolean(),
+    })
+    .nullable()
+    .default(null),
   /** What would make the cluster survive more, in words. */
   advice: z.string().nullable().default(null),
   /** The failover or switchover under way, or the last one, explained. Null: there was none. */

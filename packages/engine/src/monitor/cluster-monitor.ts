@@ -18,7 +18,7 @@ import type { Logger } from '../shared/logger.ts';
 import { noQuorumOf } from './no-quorum.ts';
 import { bytesBehind, sourceStatusOf } from './source-status.ts';
 import { standbyLag } from './standby-lag.ts';
-import { judge } from './verdict.ts';
+import { judge, spareOf } from './verdict.ts';
 
 export interface ClusterMonitorOptions {
   self: string;
@@ -100,9 +100,10 @@ export class ClusterMonitor {
     const network = networkOf(state, reports);
     const unguarded = reports.get(state.reign.primary ?? '')?.unguarded ?? [];
     const leader = leaderRaftId === null ? undefined : memberByRaftId(state, leaderRaftId);
+    const seen = { state, nodes, hasLeader: leader !== undefined, noQuorum, network, unguarded, source };
     return {
       name: state.name,
-      ...judge({ state, nodes, hasLeader: leader !== undefined, noQuorum, network, unguarded, source }),
+      ...judge(seen),
       primary: nodes.find((node) => node.role === 'primary')?.name ?? null,
       epoch: state.reign.epoch,
       timeline: state.reign.timeline,
@@ -115,6 +116,7 @@ export class ClusterMonitor {
       nodes,
       noQuorum,
       network,
+      spare: spareOf(seen),
       scheduled: state.scheduled ?? [],
       advice: voteAdvice(state, this.options.votersNow()) ?? zoneAdvice(state, this.options.votersNow()),
       source,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { usualPolicy } from '../contract/cluster-state.ts';
 import type { NodeStatus, SourceStatus } from '../contract/status.ts';
 import { demoMember, demoState } from '../testing/demo-state.ts';
-import { judge } from './verdict.ts';
+import { judge, spareOf } from './verdict.ts';
 
 function node(number: number, more: Partial<NodeStatus> = {}): NodeStatus {
   const isPrimary = number === 1;
@@ -45,6 +45,22 @@ describe('the verdict', () => {
     expect(judge({ state: agreed, nodes, hasLeader: true }).health).toBe('healthy');
     nodes[2] = node(3, { state: 'catching-up', sync: 'async' });
     expect(judge({ state: agreed, nodes, hasLeader: true }).health).toBe('degraded');
+  });
+
+  it('counts what may still be lost, and promises nothing while writes wait or nobody takes them', () => {
+    const spare = (nodes: NodeStatus[]) => spareOf({ state, nodes, hasLeader: true });
+    expect(spare([node(1), node(2), node(3)])).toEqual({ nodes: 1, isPrimaryAlone: false });
+    expect(spare([node(1), node(2), node(3, { state: 'stopped' })])).toEqual({
+      nodes: 0,
+      isPrimaryAlone: false,
+    });
+    expect(spare([node(1), node(2, { state: 'stopped' }), node(3, { state: 'stopped' })])).toBeNull();
+    expect(spare([node(2), node(3)])).toBeNull();
+    const alone = { ...state, syncSet: { electors: [], votes: 0, standbys: [], count: 0 } };
+    expect(spareOf({ state: alone, nodes: [node(1)], hasLeader: true })).toEqual({
+      nodes: 0,
+      isPrimaryAlone: true,
+    });
   });
 
   it('says how many losses a healthy cluster survives', () => {

@@ -31,11 +31,10 @@ export type Verdict = Pick<ClusterStatus, 'health' | 'verdict'>;
 export function judge(input: VerdictInput): Verdict {
   const { state, nodes } = input;
   if (input.source) return judgeFollowing(input, input.source);
-  const primary = nodes.find((node) => node.role === 'primary' && node.state === 'running');
+  const primary = servingPrimary(nodes);
   if (!primary && input.noQuorum) return { health: 'down', verdict: noQuorumWords(input.noQuorum) };
   if (!primary) return { health: 'down', verdict: `Down. ${whyNoPrimary(input)}` };
-  const following = new Set(nodes.filter((node) => node.state === 'streaming').map((node) => node.name));
-  const acknowledging = state.syncSet.standbys.filter((name) => following.has(name)).length;
+  const acknowledging = acknowledgingIn(input);
   if (acknowledging < state.syncSet.count) {
     const words = `writes wait for ${state.syncSet.count} of ${state.syncSet.standbys.join(', ')}, and ${acknowledging} is streaming`;
     return { health: 'down', verdict: `Writes are blocked rather than risked: ${words}.` };
@@ -52,6 +51,25 @@ export function judge(input: VerdictInput): Verdict {
   if (problems.length > 0)
     return { health: 'degraded', verdict: `Degraded: ${problems.join('; ')}. ${spareWords(input, spare)}` };
   return { health: 'healthy', verdict: `Healthy. ${spareWords(input, spare)}` };
+}
+
+/** How many nodes may still be lost (pure); null while nothing is promised: no primary, writes wait, or the cluster follows. */
+export function spareOf(input: VerdictInput): ClusterStatus['spare'] {
+  const { count, votes } = input.state.syncSet;
+  if (input.source || !servingPrimary(input.nodes)) return null;
+  if (count === 0) return { nodes: 0, isPrimaryAlone: true };
+  const over = acknowledgingIn(input) - count;
+  return over < 0 ? null : { nodes: Math.min(over, votes), isPrimaryAlone: false };
+}
+
+function servingPrimary(nodes: readonly NodeStatus[]): NodeStatus | undefined {
+  return nodes.find((node) => node.role === 'primary' && node.state === 'running');
+}
+
+/** Members of the synchronous set that stream now. */
+function acknowledgingIn({ state, nodes }: VerdictInput): number {
+  const following = new Set(nodes.filter((node) => node.state === 'streaming').map((node) => node.name));
+  return state.syncSet.standbys.filter((name) => following.has(name)).length;
 }
 
 /** A cluster that follows another one takes no writes, and is well when every node has what the source wrote. */

@@ -157,6 +157,7 @@ export function demoStatus(parts: Partial<NodeStatus> = {}): ClusterStatus {
     noQuorum: null,
     network: null,
     advice: null,
+    spare: null,
     scheduled: [],
     source: null,
     followers: [],

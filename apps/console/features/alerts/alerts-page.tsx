@@ -1,0 +1,101 @@
+'use client';
+
+import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
+import { classes } from '@quantadb/ui/primitives/classes';
+import { Panel } from '@quantadb/ui/primitives/panel';
+import { parseAsStringLiteral, useQueryState } from 'nuqs';
+import { useState } from 'react';
+import { problemOf } from '../../lib/trpc.ts';
+import { AcknowledgeDialog, SilenceDialog } from './act-dialogs.tsx';
+import { AlertItem } from './alert-item.tsx';
+import { ChannelsTab } from './channels-tab.tsx';
+import { HistoryTab } from './history-tab.tsx';
+import { RulesTab } from './rules-tab.tsx';
+import { SilencesTab } from './silences-tab.tsx';
+import { useFiringAlerts } from './use-alerts.ts';
+import { countWords, type FiringAlert } from './words.ts';
+
+const tabs = ['firing', 'history', 'rules', 'silences', 'channels'] as const;
+const tabWords: Record<(typeof tabs)[number], string> = {
+  firing: 'Firing',
+  history: 'History',
+  rules: 'Rules',
+  silences: 'Silences',
+  channels: 'Channels',
+};
+
+/** What is wrong now, what was, what is watched, and who is told. */
+export function AlertsPage() {
+  const [tab, setTab] = useQueryState('tab', parseAsStringLiteral(tabs).withDefault('firing'));
+  return (
+    <>
+      <h1 className="font-semibold text-xl">Alerts</h1>
+      <nav aria-label="Alerts" className="flex gap-0.5 overflow-x-auto border-line border-b pb-2">
+        {tabs.map((each) => (
+          <button
+            key={each}
+            type="button"
+            aria-current={each === tab ? 'page' : undefined}
+            onClick={() => void setTab(each)}
+            className={classes(
+              'whitespace-nowrap rounded-md px-2.5 py-1 text-[0.8125rem]',
+              each === tab ? 'bg-muted-soft font-medium' : 'text-ink-soft hover:text-ink',
+            )}
+          >
+            {tabWords[each]}
+          </button>
+        ))}
+      </nav>
+      {tab === 'firing' ? <FiringTab /> : null}
+      {tab === 'history' ? <HistoryTab /> : null}
+      {tab === 'rules' ? <RulesTab /> : null}
+      {tab === 'silences' ? <SilencesTab /> : null}
+      {tab === 'channels' ? <ChannelsTab /> : null}
+    </>
+  );
+}
+
+function FiringTab() {
+  const alerts = useFiringAlerts();
+  const rows = alerts.data ?? [];
+  return (
+    <>
+      {alerts.isPending ? <Loading label="Loading alerts" /> : null}
+      {alerts.error ? <Failed {...problemOf(alerts.error)} onRetry={() => void alerts.refetch()} /> : null}
+      {alerts.data && rows.length === 0 ? (
+        <Panel>
+          <Empty title="Nothing fires">
+            Every rule was judged within the last seconds and found nothing.
+          </Empty>
+        </Panel>
+      ) : null}
+      <AlertList title={countWords(rows) || 'About to fire'} alerts={rows} />
+    </>
+  );
+}
+
+/** Alerts with what can be done about them. */
+export function AlertList({ title, alerts }: { title: string; alerts: readonly FiringAlert[] }) {
+  const [act, setAct] = useState<{ kind: 'acknowledge' | 'silence'; alert: FiringAlert } | null>(null);
+  if (alerts.length === 0 && !act) return null;
+  return (
+    <>
+      <Panel title={title} isFlush>
+        <div className="divide-y divide-line">
+          {alerts.map((alert) => (
+            <AlertItem
+              key={alert.id}
+              alert={alert}
+              onAcknowledge={(chosen) => setAct({ kind: 'acknowledge', alert: chosen })}
+              onSilence={(chosen) => setAct({ kind: 'silence', alert: chosen })}
+            />
+          ))}
+        </div>
+      </Panel>
+      {act?.kind === 'acknowledge' ? (
+        <AcknowledgeDialog alert={act.alert} onClose={() => setAct(null)} />
+      ) : null}
+      {act?.kind === 'silence' ? <SilenceDialog alert={act.alert} onClose={() => setAct(null)} /> : null}
+    </>
+  );
+}

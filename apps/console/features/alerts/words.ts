@@ -1,0 +1,32 @@
+import type { AppRouter } from '@quantadb/api/client-types';
+import type { Tone } from '@quantadb/ui/patterns/status';
+import type { inferRouterOutputs } from '@trpc/server';
+
+export type FiringAlert = inferRouterOutputs<AppRouter>['alerts']['firing'][number];
+export type Rule = inferRouterOutputs<AppRouter>['alertRules']['list'][number];
+export type Channel = inferRouterOutputs<AppRouter>['alertChannels']['list'][number];
+export type Severity = FiringAlert['severity'];
+
+/** The worst first. */
+export const severities = ['critical', 'warning', 'info'] as const satisfies readonly Severity[];
+
+export const severityTones: Record<Severity, Tone> = {
+  critical: 'critical',
+  warning: 'warning',
+  info: 'working',
+};
+
+export function countBySeverity(alerts: readonly FiringAlert[]): [Severity, number][] {
+  const firing = alerts.filter(({ state }) => state === 'firing');
+  return severities.flatMap((severity): [Severity, number][] => {
+    const count = firing.filter((alert) => alert.severity === severity).length;
+    return count === 0 ? [] : [[severity, count]];
+  });
+}
+
+/** "2 critical, 1 warning" (pure). */
+export function countWords(alerts: readonly FiringAlert[]): string {
+  return countBySeverity(alerts)
+    .map(([severity, count]) => `${count} ${severity}`)
+    .join(', ');
+}

@@ -1,0 +1,247 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import { SMTPServer } from 'smtp-server';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { signature } from './alerts/send.ts';
+import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
+
+/** Alerts of one cluster, judged by one of two consoles, told to real servers. */
+
+const clusterId = '6f6a1a52-5a5e-4d1c-9d3e-0a3c3b0a7a11';
+const secret = 'a secret that only two know';
+const often = { judgeAlertsEveryMs: 150 };
+const patience = { timeout: 20_000, interval: 100 };
+
+interface Got {
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+let database: TestDatabase;
+let first: TestConsole;
+let second: TestConsole;
+let admin = '';
+let receiver: Server;
+let mailServer: SMTPServer;
+const got: Got[] = [];
+const mails: string[] = [];
+/** What the receiver answers next; then 200. */
+const answers: number[] = [];
+
+beforeAll(async () => {
+  database = await TestDatabase.start();
+  first = await TestConsole.start(database, often);
+  const person = { name: 'Ada', email: 'admin@example.com', password: adminPassword };
+  await first.call('POST', '/api/v1/setup', { body: person });
+  admin = await first.signIn(person.email);
+  second = await TestConsole.start(database, often);
+  receiver = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      got.push({ headers: request.headers, body: Buffer.concat(chunks).toString('utf8') });
+      const status = answers.shift() ?? 200;
+      response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end();
+    });
+  });
+  receiver.listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  mailServer = new SMTPServer({
+    disabledCommands: ['AUTH', 'STARTTLS'],
+    onData(stream, _session, callback) {
+      const chunks: Buffer[] = [];
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('end', () => {
+        mails.push(Buffer.concat(chunks).toString('utf8'));
+        callback();
+      });
+    },
+  });
+  await new Promise<void>((resolve) => {
+    mailServer.listen(0, '127.0.0.1', () => resolve());
+  });
+  await database.run('INSERT INTO cluster (id, name) VALUES ($1, $2)', [clusterId, 'demo']);
+  await database.run(
+    `INSERT INTO host (name, kind, addresses, cert_fingerprint, cert_expires_at, last_seen_at, cluster_id)
+     VALUES ('node-1', 'data', '{}', 'x', now() + interval '1 year', now() + interval '1 hour', $1)`,
+    [clusterId],
+  );
+  await report('streaming');
+});
+
+afterAll(async () => {
+  await first?.close();
+  await second?.close();
+  receiver?.close();
+  mailServer?.close();
+  await database?.stop();
+});
+
+function portOf(server: Pick<Server, 'address'>): number {
+  return (server.address() as { port: number }).port;
+}
+
+/** As if the cluster had reported this now, and went on to. */
+async function report(state: string): Promise<void> {
+  const node = (name: string, parts: object) => ({
+    ...{ name, kind: 'data', detail: 'as told', address: null, postgres: null, api: 'http://a', timeline: 2 },
+    ...{
+      lsn: null,
+      lagBytes: 0,
+      lagMs: 0,
+      sync: 'quorum',
+      raft: 'voter',
+      maintenance: false,
+      clone: null,
+      ...parts,
+    },
+  });
+  const status = {
+    ...{
+      name: 'demo',
+      health: 'healthy',
+      verdict: '',
+      primary: 'node-1',
+      epoch: 1,
+      timeline: 2,
+      revision: 1,
+    },
+    ...{ durability: 'quorum', raft: { leader: 'node-1', term: 1 }, connect: null, routers: [] },
+    nodes: [
+      node('node-1', { role: 'primary', state: 'running' }),
+      node('node-2', { role: 'standby', state }),
+    ],
+  };
+  const sql = "UPDATE cluster SET status = $1, reported_at = now() + interval '1 hour' WHERE id = $2";
+  await database.run(sql, [JSON.stringify(status), clusterId]);
+}
+
+const api = async (method: string, path: string, body?: unknown) => {
+  const options = method === 'POST' ? { as: admin, body: body ?? {} } : { as: admin };
+  const { status, body: answer } = await second.call(method, `/api/v1${path}`, options);
+  expect([path, status, JSON.stringify(answer)]).toEqual([path, 200, expect.any(String)]);
+  return answer;
+};
+const firing = async () => ((await api('GET', '/alerts')) as { rule: string }[]).map(({ rule }) => rule);
+const events = () => got.map(({ body }) => (JSON.parse(body) as { event: string }).event);
+
+test('channels keep their secrets, and a test message says what came of it', async () => {
+  const url = `http://127.0.0.1:${portOf(receiver)}/hook?token=very-secret`;
+  const hook = await api('POST', '/alerts/channels', {
+    name: 'hook',
+    config: { kind: 'webhook', url, secret },
+  });
+  const email = {
+    ...{ kind: 'email', host: '127.0.0.1', port: portOf(mailServer.server), security: 'none' },
+    ...{ from: 'quantadb@example.com', to: ['dba@example.com'] },
+  };
+  const mail = await api('POST', '/alerts/channels', { name: 'mail', config: email });
+  const listed = JSON.stringify(await api('GET', '/alerts/channels'));
+  expect(listed).not.toContain('very-secret');
+  expect(listed).not.toContain(secret);
+  expect(listed).toContain('dba@example.com');
+  answers.push(302);
+  expect(await api('POST', `/alerts/channels/${hook.id}/test`)).toEqual({
+    ...{ ok: false, detail: 'the other side answered 302' },
+  });
+  expect(await api('POST', `/alerts/channels/${hook.id}/test`)).toMatchObject({ ok: true });
+  expect(await api('POST', `/alerts/channels/${mail.id}/test`)).toMatchObject({ ok: true });
+  expect(mails[0]).toContain('Subject: Test: INFO QuantaDB: A test');
+  const route = { severities: ['warning'], channelIds: [hook.id], clusterIds: [clusterId], name: 'Demo' };
+  const escalation = { escalateMinutes: 1, escalateChannelIds: [mail.id] };
+  const rest = { name: 'Rest', severities: [], clusterIds: [], channelIds: [], escalateMinutes: null };
+  await api('POST', '/alerts/routes', {
+    routes: [{ ...route, ...escalation }],
+    rest: { ...rest, escalateChannelIds: [] },
+  });
+  expect(await api('GET', `/alerts/who-gets?rule=node-unreachable&cluster=${clusterId}`)).toEqual({
+    ...{ severity: 'warning', channels: ['hook'], later: [{ afterMinutes: 1, channels: ['mail'] }] },
+  });
+  got.length = 0;
+});
+
+test('I-ALERT-8: an alert fires, and its message is signed and sent again until it arrives', async () => {
+  const settings = { forSeconds: 0 };
+  await api('POST', '/alerts/rules/node-unreachable', { cluster: clusterId, settings });
+  answers.push(500, 500);
+  await report('unreachable');
+  await expect.poll(firing, patience).toEqual(['node-unreachable']);
+  await expect.poll(() => got.length, patience).toBe(3);
+  expect(events()).toEqual(['firing', 'firing', 'firing']);
+  for (const { headers, body } of got) {
+    const timestamp = String(headers['x-quantadb-timestamp']);
+    const expected = signature(secret, timestamp, body)['x-quantadb-signature'];
+    expect(headers['x-quantadb-signature']).toBe(expected);
+  }
+  expect(new Set(got.map(({ headers }) => headers['x-quantadb-delivery'])).size).toBe(1);
+  const [alert] = await api('GET', '/alerts');
+  expect(alert).toMatchObject({ subject: 'node-2', cluster: 'demo', channels: ['hook'], silencedBy: null });
+  await expect
+    .poll(() => api('GET', `/alerts/${alert.id}/deliveries`), patience)
+    .toMatchObject([{ channel: 'hook', kind: 'firing', state: 'sent', attempts: 3 }]);
+});
+
+test('nobody acknowledges it: the second channel is told; then somebody does', async () => {
+  await database.run("UPDATE alert SET notified_at = notified_at - interval '61 s' WHERE state = 'firing'");
+  await expect.poll(() => mails.length, patience).toBe(2);
+  expect(mails[1]).toContain('Subject: Nobody has acknowledged it: WARNING demo');
+  const [alert] = await api('GET', '/alerts');
+  await api('POST', `/alerts/${alert.id}/acknowledge`, { note: 'on my way' });
+  const [after] = await api('GET', '/alerts');
+  expect(after.acknowledged).toMatchObject({ by: 'admin@example.com', note: 'on my way' });
+});
+
+test('what is over is told to those who knew of it, and is history', async () => {
+  await report('streaming');
+  // A minute of quiet, gone by at once.
+  const passes = "UPDATE alert SET seen_at = seen_at - interval '61 s' WHERE state = 'firing'";
+  await expect
+    .poll(async () => {
+      await database.run(passes);
+      return firing();
+    }, patience)
+    .toEqual([]);
+  await expect.poll(events, patience).toEqual(['firing', 'firing', 'firing', 'resolved']);
+  await expect.poll(() => mails.length, patience).toBe(3);
+  const history = await api('GET', '/alerts/history');
+  expect(history).toMatchObject([
+    { rule: 'node-unreachable', state: 'resolved', acknowledged: { note: 'on my way' } },
+  ]);
+});
+
+test('a silence keeps it quiet, though it is shown; when that ends it is told', async () => {
+  got.length = 0;
+  const endsAt = new Date(Date.now() + 3_600_000).toISOString();
+  const silence = await api('POST', '/alerts/silences', { cluster: clusterId, endsAt, reason: 'a new disk' });
+  await report('unreachable');
+  await expect.poll(firing, patience).toEqual(['node-unreachable']);
+  expect((await api('GET', '/alerts'))[0]).toMatchObject({ silencedBy: silence.id });
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  expect(got).toEqual([]);
+  await api('DELETE', `/alerts/silences/${silence.id}`);
+  await expect.poll(events, patience).toEqual(['firing']);
+});
+
+test('I-ALERT-9: one console judges, and another one takes over when it is gone', async () => {
+  const holders = async () => {
+    const { rows } = await database.ask('SELECT pid FROM pg_locks WHERE locktype = $1 AND objid = 4716004', [
+      'advisory',
+    ]);
+    return rows.map(({ pid }) => Number(pid));
+  };
+  const [before] = await holders();
+  expect(await holders()).toHaveLength(1);
+  await database.run('SELECT pg_terminate_backend($1)', [before]);
+  await expect.poll(holders, patience).toEqual([expect.not.objectContaining({ pid: before })]);
+  await first.close();
+  await report('streaming');
+  const passes = "UPDATE alert SET seen_at = seen_at - interval '61 s' WHERE state = 'firing'";
+  await expect
+    .poll(async () => {
+      await database.run(passes);
+      return firing();
+    }, patience)
+    .toEqual([]);
+  expect(await holders()).toHaveLength(1);
+  first = await TestConsole.start(database, often);
+});

@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { messageOf } from '@quantadb/engine/shared/errors';
+import type { Logger } from '@quantadb/engine/shared/logger';
+import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
+import { AlertStore } from './alert-store.ts';
+import type { Gatherer } from './gather.ts';
+import type { InstanceLock } from './instance-lock.ts';
+import { identityOf, judge } from './judge.ts';
+import type { Known } from './known.ts';
+import type { Message } from './message.ts';
+import { type NoticeKind, nextNotice, type ToldAlert } from './routing.ts';
+import { ruleOf } from './rules.ts';
+import { type Change, nextAlerts } from './transitions.ts';
+
+export interface EvaluatorOptions {
+  prisma: PrismaClient;
+  lock: InstanceLock;
+  gatherer: Gatherer;
+  logger: Logger;
+  publicUrl: string;
+  nowMs(): number;
+  /** Something that browsers show is different now. */
+  onChange(clusterIds: string[]): void;
+}
+
+const tidyEveryMs = 3_600_000;
+const writeDeadlineMs = 15_000;
+/** Messages of one channel that may wait at once: a channel that is dead must not grow without end. */
+const waitingMax = 1000;
+
+/** Judges all alerts every few seconds, in one console at a time: what fires, what is over, and who is to be told. */
+export class Evaluator {
+  private readonly options: EvaluatorOptions;
+  private readonly store: AlertStore;
+  private running: Promise<void> | null = null;
+  private tidiedMs = 0;
+
+  constructor(options: EvaluatorOptions) {
+    this.options = options;
+    this.store = new AlertStore(options.prisma);
+  }
+
+  /** One look; a second call meanwhile waits for the first. */
+  tick(): Promise<void> {
+    this.running ??= this.look().finally(() => {
+      this.running = null;
+    });
+    return this.running;
+  }
+
+  /** Ends with the look under way. */
+  async settled(): Promise<void> {
+    await this.running;
+  }
+
+  private async look(): Promise<void> {
+    const { lock, gatherer, logger, nowMs, onChange } = this.options;
+    if (!(await lock.holds())) return;
+    try {
+      const known = await gatherer.gather(nowMs());
+      const [living, changed] = await Promise.all([this.store.living(), this.store.changedRules()]);
+      const standing = new Set(living.filter(({ state }) => state === 'firing').map(identityOf));
+      const judgement = judge(known, changed, standing);
+      const changes = nextAlerts(living, judgement, { nowMs: known.nowMs, newId: randomUUID });
+      await this.write(known, changes);
+      const told = await this.tell(known);
+      const seen = changes.filter(({ kind }) => kind !== 'seen').map(({ alert }) => alert.clusterId ?? '');
+      if (seen.length + told.length > 0) onChange([...new Set([...seen, ...told])]);
+      await this.tidy(known.nowMs);
+    } catch (error) {
+      logger.warn({ error: messageOf(error) }, 'the alerts could not be judged');
+    }
+  }
+
+  /** What is over is told to those who were told of it, in the same transaction: neither is without the other. */
+  private async write(known: Known, changes: Change[]): Promise<void> {
+    if (changes.length === 0) return;
+    const { prisma } = this.options;
+    const clusterNames = new Map(known.clusters.map(({ clusterId, name }) => [clusterId, name]));
+    await prisma.$transaction(
+      async (transaction) => {
+        await this.store.apply(transaction, changes, { clusterNames, nowMs: known.nowMs });
+        for (const { kind, alert } of changes) {
+          if (kind !== 'resolved') continue;
+          const where = { alertId: alert.id, kind: { not: 'resolved' } };
+          const told = await transaction.alertDelivery.findMany({ where, select: { channelId: true } });
+          const channelIds = [...new Set(told.map(({ channelId }) => channelId))];
+          await this.enqueue(transaction, { alert, kind: 'resolved', channelIds, known });
+        }
+      },
+      { timeout: writeDeadlineMs },
+    );
+  }
+
+  /** @returns the clusters of the alerts that were told of */
+  private async tell(known: Known): Promise<string[]> {
+    const { prisma } = this.options;
+    const { nowMs } = known;
+    const [routes, silenced, living] = await Promise.all([
+      this.store.routes(),
+      this.store.silences(nowMs),
+      this.store.living(),
+    ]);
+    const told: string[] = [];
+    for (const alert of living) {
+      const notice = nextNotice(alert, { routes, silenced, nowMs });
+      if (!notice) continue;
+      const at = new Date(nowMs);
+      const data =
+        notice.kind === 'escalated' ? { escalatedAt: at } : { notifiedAt: at, notifiedAs: alert.severity };
+      await prisma.$transaction(
+        async (transaction) => {
+          await this.enqueue(transaction, { alert, ...notice, known });
+          await transaction.alert.updateMany({ where: { id: alert.id }, data });
+        },
+        { timeout: writeDeadlineMs },
+      );
+      told.push(alert.clusterId ?? '');
+    }
+    return told;
+  }
+
+  private async enqueue(
+    transaction: Prisma.TransactionClient,
+    what: { alert: Change['alert'] | ToldAlert; kind: NoticeKind; channelIds: string[]; known: Known },
+  ): Promise<void> {
+    const { alert, kind, channelIds, known } = what;
+    const channels = await transaction.alertChannel.findMany({
+      where: { id: { in: channelIds }, isOn: true },
+    });
+    const at = new Date(known.nowMs);
+    const message = messageFor(what, this.options.publicUrl) as unknown as Prisma.InputJsonValue;
+    for (const { id: channelId } of channels) {
+      const waiting = await transaction.alertDelivery.count({ where: { channelId, state: 'waiting' } });
+      const isFull = waiting >= waitingMax;
+      const end = isFull
+        ? { state: 'failed', endedAt: at, error: `${waiting} messages wait already` }
+        : { state: 'waiting' };
+      const row = {
+        id: randomUUID(),
+        alertId: alert.id,
+        channelId,
+        kind,
+        message,
+        nextAt: at,
+        createdAt: at,
+        ...end,
+      };
+      // One message of a kind to a channel, whichever console writes it.
+      await transaction.alertDelivery.createMany({ data: [row], skipDuplicates: true });
+    }
+  }
+
+  private async tidy(nowMs: number): Promise<void> {
+    if (nowMs - this.tidiedMs < tidyEveryMs) return;
+    this.tidiedMs = nowMs;
+    await this.store.tidy(nowMs);
+  }
+}
+
+function messageFor(
+  { alert, kind, known }: { alert: Change['alert']; kind: NoticeKind; known: Known },
+  publicUrl: string,
+): Message {
+  const { id, severity, clusterId, subject, sentence, sinceMs } = alert;
+  const rule = ruleOf(alert.rule);
+  const cluster = known.clusters.find((each) => each.clusterId === clusterId)?.name ?? null;
+  const resolved = kind === 'resolved' ? new Date(known.nowMs).toISOString() : null;
+  return {
+    ...{ version: 1, event: kind, url: `${publicUrl}/alerts` },
+    alert: {
+      ...{
+        id,
+        rule: alert.rule,
+        title: rule?.title ?? alert.rule,
+        severity,
+        cluster,
+        clusterId,
+        subject,
+        sentence,
+      },
+      ...{ since: new Date(sinceMs).toISOString(), resolved },
+    },
+    runbook: rule?.runbook ?? { means: '', look: [], command: '' },
+  };
+}

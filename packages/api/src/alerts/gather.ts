@@ -1,0 +1,159 @@
+import { performance } from 'node:perf_hooks';
+import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
+import { clusterStatusSchema, type FailoverView } from '@quantadb/engine/contract/status';
+import { messageOf } from '@quantadb/engine/shared/errors';
+import type { Logger } from '@quantadb/engine/shared/logger';
+import { withAnyHost } from '../clusters/any-host.ts';
+import type { Services } from '../services.ts';
+import type { Known, KnownCluster, KnownInstallation } from './known.ts';
+
+type Sources = Pick<Services, 'prisma' | 'registry' | 'figures' | 'samples' | 'links'>;
+
+const figuresFreshMs = 30_000;
+const backupsEveryMs = 60_000;
+const backupsFreshMs = 10 * 60_000;
+const backupsAtOnce = 4;
+const droppedWithinMs = 5 * 60_000;
+const failedWithinMs = 3_600_000;
+const day = 24 * 3_600_000;
+const rowsMax = 500;
+
+/** Brings together what is known. Backups are asked of the clusters now and then, and nobody waits for the answers. */
+export class Gatherer {
+  private readonly sources: Sources;
+  private readonly logger: Logger;
+  private readonly backups = new Map<string, { overview: BackupOverview | null; atMs: number }>();
+  private readonly askedMs = new Map<string, number>();
+  private asking = 0;
+  private readonly dropped: { atMs: number; rows: number }[] = [];
+
+  constructor(sources: Sources, logger: Logger) {
+    this.sources = sources;
+    this.logger = logger;
+  }
+
+  async gather(nowMs: number): Promise<Known> {
+    const { prisma } = this.sources;
+    const [clusters, hosts, installation] = await Promise.all([
+      this.clusters(nowMs),
+      prisma.host.findMany({ where: { revokedAt: null } }),
+      this.installation(nowMs),
+    ]);
+    return {
+      ...{ nowMs, clusters, installation },
+      hosts: hosts.map(({ name, clusterId, certExpiresAt, nextExpiresAt, lastSeenAt, clockAheadMs }) => ({
+        ...{ name, clusterId, clockAheadMs },
+        certificateUntilMs: Math.max(certExpiresAt.getTime(), nextExpiresAt?.getTime() ?? 0),
+        lastSeenMs: lastSeenAt?.getTime() ?? null,
+      })),
+    };
+  }
+
+  private async clusters(nowMs: number): Promise<KnownCluster[]> {
+    const { prisma, registry, figures } = this.sources;
+    const [list, looks, failovers, operations] = await Promise.all([
+      registry.list(),
+      figures.latest(nowMs - figuresFreshMs),
+      prisma.failover.findMany({
+        where: { kind: 'failover', startedAt: { gt: new Date(nowMs - 7 * day) } },
+        orderBy: { startedAt: 'desc' },
+        take: rowsMax,
+      }),
+      prisma.operation.findMany({
+        where: { endedAt: { gt: new Date(nowMs - 30 * day) }, state: { in: ['failed', 'done'] } },
+        select: { id: true, clusterId: true, kind: true, state: true, error: true, endedAt: true },
+        orderBy: { endedAt: 'desc' },
+        take: rowsMax,
+      }),
+    ]);
+    this.askBackups(
+      list.map(({ clusterId }) => clusterId),
+      nowMs,
+    );
+    return list.flatMap(({ clusterId, name, status, reportedAtMs }) => {
+      // It may have been stored by another release.
+      const parsed = clusterStatusSchema.safeParse(status);
+      if (!parsed.success) return [];
+      const ofThis = <Row extends { clusterId: string }>(row: Row) => row.clusterId === clusterId;
+      return {
+        ...{ clusterId, name, status: parsed.data, ageMs: nowMs - reportedAtMs },
+        figures: new Map(looks.filter(ofThis).map((look) => [look.node, look.figures])),
+        backups: this.backupsOf(clusterId, nowMs),
+        failovers: failovers.filter(ofThis).map(({ id, view, newPrimary, startedAt }) => {
+          const { reason, dataLoss } = view as unknown as FailoverView;
+          return {
+            id,
+            reason,
+            newPrimary,
+            mayHaveLost: dataLoss?.possible ?? false,
+            startedAtMs: startedAt.getTime(),
+          };
+        }),
+        operations: operations.filter(ofThis).map(({ id, kind, state, error, endedAt }) => ({
+          id,
+          kind,
+          state,
+          error,
+          endedAtMs: endedAt?.getTime() ?? 0,
+        })),
+      };
+    });
+  }
+
+  private async installation(nowMs: number): Promise<KnownInstallation> {
+    const { prisma, samples, figures } = this.sources;
+    const beganMs = performance.now();
+    await prisma.$queryRaw`SELECT 1`;
+    const databaseMs = performance.now() - beganMs;
+    this.dropped.push({ atMs: nowMs, rows: samples.droppedSamples + figures.dropped });
+    while ((this.dropped[0]?.atMs ?? nowMs) < nowMs - droppedWithinMs) this.dropped.shift();
+    const rowsDropped = (this.dropped.at(-1)?.rows ?? 0) - (this.dropped[0]?.rows ?? 0);
+    const failed = await prisma.alertDelivery.findMany({
+      where: {
+        ...{ state: 'failed', kind: { not: 'test' }, endedAt: { gt: new Date(nowMs - failedWithinMs) } },
+        // Otherwise the failure to tell of a failure would be told.
+        alert: { rule: { not: 'channel-fails' } },
+      },
+      include: { channel: { select: { name: true } } },
+      orderBy: { endedAt: 'desc' },
+      take: rowsMax,
+    });
+    const failedChannels = [...new Set(failed.map(({ channel }) => channel.name))].map((channel) => {
+      const rows = failed.filter((row) => row.channel.name === channel);
+      return { channel, messages: rows.length, lastError: rows[0]?.error ?? '' };
+    });
+    return { databaseMs, rowsDropped, failedChannels };
+  }
+
+  private backupsOf(clusterId: string, nowMs: number): BackupOverview | null {
+    const known = this.backups.get(clusterId);
+    return known && nowMs - known.atMs <= backupsFreshMs ? known.overview : null;
+  }
+
+  private askBackups(clusterIds: string[], nowMs: number): void {
+    for (const known of this.askedMs.keys())
+      if (!clusterIds.includes(known)) {
+        this.askedMs.delete(known);
+        this.backups.delete(known);
+      }
+    for (const clusterId of clusterIds) {
+      if (this.asking >= backupsAtOnce) return;
+      if (nowMs - (this.askedMs.get(clusterId) ?? 0) < backupsEveryMs) continue;
+      this.askedMs.set(clusterId, nowMs);
+      this.asking += 1;
+      void this.ask(clusterId).finally(() => {
+        this.asking -= 1;
+      });
+    }
+  }
+
+  private async ask(clusterId: string): Promise<void> {
+    try {
+      const { links } = this.sources;
+      const overview = await withAnyHost(this.sources, clusterId, (host) => links.call(host, 'backups', {}));
+      this.backups.set(clusterId, { overview, atMs: Date.now() });
+    } catch (error) {
+      this.logger.debug({ clusterId, error: messageOf(error) }, 'no host told of the backups');
+    }
+  }
+}

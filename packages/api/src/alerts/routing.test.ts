@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { nextNotice, type Route, routesFor, type Silence, silences, type ToldAlert } from './routing.ts';
+
+const nowMs = 1_000_000;
+const shop = '6f6a1a52-5a5e-4d1c-9d3e-0a3c3b0a7a11';
+const route: Route = {
+  ...{ isDefault: false, severities: ['critical'], clusterIds: [shop], channelIds: ['pager'] },
+  ...{ escalateMinutes: 10, escalateChannelIds: ['boss'] },
+};
+const rest: Route = {
+  ...{ isDefault: true, severities: ['warning', 'critical'], clusterIds: [], channelIds: ['mail'] },
+  ...{ escalateMinutes: null, escalateChannelIds: [] },
+};
+const routes = [route, rest];
+const alert: ToldAlert = {
+  ...{
+    id: 'a',
+    rule: 'no-primary',
+    clusterId: shop,
+    subject: '',
+    sentence: '',
+    severity: 'critical',
+    state: 'firing',
+  },
+  ...{
+    sinceMs: 0,
+    firingMs: 0,
+    seenMs: 0,
+    acknowledgedMs: null,
+    notifiedMs: null,
+    notifiedAs: null,
+    escalatedMs: null,
+  },
+};
+const silence: Silence = { rule: null, clusterId: shop, subject: null, endsMs: nowMs + 1 };
+
+describe('who is told', () => {
+  it('I-ALERT-6: those of every route that fits; the default one only when no other does', () => {
+    expect(routesFor(alert, routes)).toEqual([route]);
+    expect(routesFor({ ...alert, severity: 'warning' }, routes)).toEqual([rest]);
+    expect(routesFor({ ...alert, clusterId: null }, routes)).toEqual([rest]);
+    expect(routesFor({ ...alert, severity: 'info' }, routes)).toEqual([]);
+  });
+
+  it('tells once, again when it gets worse, and calls the second channel when nobody acknowledges', () => {
+    const at = (parts: Partial<ToldAlert>, laterMs = 0) =>
+      nextNotice({ ...alert, ...parts }, { routes, silenced: [], nowMs: nowMs + laterMs });
+    expect(at({})).toEqual({ kind: 'firing', channelIds: ['pager'] });
+    expect(at({ state: 'pending' })).toBeNull();
+    const told = { notifiedMs: nowMs, notifiedAs: 'critical' as const };
+    expect(at(told, 599_999)).toBeNull();
+    expect(at(told, 600_000)).toEqual({ kind: 'escalated', channelIds: ['boss'] });
+    expect(at({ ...told, acknowledgedMs: nowMs }, 600_000)).toBeNull();
+    expect(at({ ...told, escalatedMs: nowMs + 600_000 }, 700_000)).toBeNull();
+    expect(at({ ...told, notifiedAs: 'warning' })).toEqual({ kind: 'worse', channelIds: ['pager'] });
+  });
+});
+
+describe('a silence', () => {
+  it('I-ALERT-7: keeps quiet what it matches until it ends, and then what still fires is told', () => {
+    expect(nextNotice(alert, { routes, silenced: [silence], nowMs })).toBeNull();
+    expect(nextNotice(alert, { routes, silenced: [silence], nowMs: nowMs + 1 })).toMatchObject({
+      kind: 'firing',
+    });
+  });
+
+  it('matches by every part that it names', () => {
+    expect(silences({ ...silence, rule: 'no-primary' }, alert, nowMs)).toBe(true);
+    expect(silences({ ...silence, rule: 'no-quorum' }, alert, nowMs)).toBe(false);
+    expect(silences({ ...silence, subject: 'node-1' }, alert, nowMs)).toBe(false);
+    expect(silences({ ...silence, clusterId: null }, { ...alert, clusterId: null }, nowMs)).toBe(true);
+    expect(silences(silence, { ...alert, clusterId: null }, nowMs)).toBe(false);
+  });
+});

@@ -1,0 +1,134 @@
+import type { NodeStatus } from '@quantadb/engine/contract/status';
+import type { KnownCluster } from './known.ts';
+import { type ClusterRule, found, isOver, type Look, type Question } from './rule.ts';
+import { fresh } from './rules-cluster.ts';
+import { bytesWords, countWords, timeWords } from './words.ts';
+
+/** Rules about the nodes of a cluster, from its status (pure). The subject is the node. */
+
+/** A standby that is brought here does its work: cloning, rewinding and delays have their own places. */
+const notStreaming: ReadonlySet<NodeStatus['state']> = new Set([
+  ...(['catching-up', 'starting', 'fenced', 'stopped', 'waiting', 'read-only'] as const),
+]);
+
+function eachNode(cluster: KnownCluster, wrong: (node: NodeStatus) => string | null): Look {
+  return fresh(cluster, () =>
+    found(
+      ...cluster.status.nodes.flatMap((node) => {
+        const sentence = wrong(node);
+        return sentence === null ? [] : [{ subject: node.name, sentence }];
+      }),
+    ),
+  );
+}
+
+export const nodeRules: ClusterRule[] = [
+  {
+    ...{
+      id: 'node-unreachable',
+      title: 'A node does not answer',
+      of: 'cluster',
+      severity: 'warning',
+      forSeconds: 15,
+    },
+    limits: {},
+    runbook: {
+      means: 'The daemon of a node answers none of the others: the host or the daemon is down, or cut off.',
+      look: ['Whether the host runs, and QuantaDB’s service on it.', 'The network picture of the cluster.'],
+      command: 'systemctl status quantadb   # on that host',
+    },
+    look: (cluster) =>
+      eachNode(cluster, ({ name, state, detail, kind }) =>
+        state === 'unreachable' ? `${name} (${kind}) of ${cluster.name} does not answer: ${detail}.` : null,
+      ),
+  },
+  {
+    ...{
+      id: 'standby-not-streaming',
+      title: 'A standby does not stream',
+      of: 'cluster',
+      severity: 'warning',
+    },
+    ...{ forSeconds: 60, limits: {} },
+    runbook: {
+      means: 'A standby runs or should run, and receives no WAL: it falls behind and confirms nothing.',
+      look: ['Its detail on the page of the cluster.', 'Its log: why the WAL receiver has ended.'],
+      command: 'quantadb logs <node>',
+    },
+    look: (cluster) => {
+      const { noQuorum, source } = cluster.status;
+      return eachNode(cluster, (node) => {
+        const counts =
+          node.kind === 'data' && node.role !== 'primary' && !node.maintenance && !noQuorum && !source;
+        if (!counts || !notStreaming.has(node.state)) return null;
+        return `${node.name} of ${cluster.name} is ${node.state} and receives no WAL${node.detail ? `: ${node.detail}` : ''}.`;
+      });
+    },
+  },
+  {
+    ...{
+      id: 'replication-lag',
+      title: 'A standby is far behind',
+      of: 'cluster',
+      severity: 'warning',
+      forSeconds: 30,
+    },
+    limits: {
+      bytes: {
+        words: 'Behind by more than',
+        unit: 'bytes',
+        usual: 256 * 1024 ** 2,
+        min: 1024,
+        max: 1024 ** 4,
+      },
+      seconds: { words: 'Or by more than', unit: 'seconds', usual: 60, min: 1, max: 86_400 },
+    },
+    runbook: {
+      means: 'What is read on this standby is old, and it would take as long to take over.',
+      look: [
+        'Lag over time: does it grow, or stand? A long query on the standby can hold up replay.',
+        'Disk and processor of the standby on the metrics page.',
+      ],
+      command: 'quantadb nodes',
+    },
+    look: (cluster, question) =>
+      eachNode(cluster, (node) => (isMeantLate(node) ? null : lagSentence(cluster, node, question))),
+  },
+  {
+    ...{
+      id: 'pending-restart',
+      title: 'A restart is pending',
+      of: 'cluster',
+      severity: 'info',
+      forSeconds: 86_400,
+    },
+    limits: {},
+    runbook: {
+      means:
+        'A parameter was changed that takes effect with the next restart of PostgreSQL only: until then the node runs with the old value.',
+      look: ['The parameters page: which value runs, and which is to come.'],
+      command: 'quantadb rolling-restart',
+    },
+    look: (cluster) =>
+      eachNode(cluster, ({ name, pendingRestart }) =>
+        pendingRestart.length === 0
+          ? null
+          : `${name} of ${cluster.name} waits for a restart: ${pendingRestart.join(', ')}.`,
+      ),
+  },
+];
+
+function isMeantLate({ state, policy, role }: NodeStatus): boolean {
+  return role !== 'standby' || state === 'delayed' || (policy.applyDelayMs ?? 0) > 0;
+}
+
+function lagSentence(cluster: KnownCluster, node: NodeStatus, { limits, stands }: Question): string | null {
+  const { name, lagBytes, lagMs } = node;
+  const isLate =
+    (lagBytes !== null && isOver(lagBytes, limits.bytes ?? 0, stands(name))) ||
+    (lagMs !== null && isOver(lagMs, (limits.seconds ?? 0) * 1000, stands(name)));
+  if (!isLate) return null;
+  const bytes = lagBytes === null ? 'an unknown amount' : bytesWords(lagBytes);
+  const time = lagMs === null ? '' : ` and ${timeWords(lagMs)}`;
+  return `${name} is ${bytes}${time} behind the primary of ${cluster.name} (limits: ${bytesWords(limits.bytes ?? 0)}, ${countWords(limits.seconds ?? 0, 'second')}).`;
+}

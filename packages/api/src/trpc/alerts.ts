@@ -1,0 +1,259 @@
+import { randomUUID } from 'node:crypto';
+import { QuantaError } from '@quantadb/engine/shared/errors';
+import { TRPCError } from '@trpc/server';
+import { z } from 'zod';
+import { AlertStore } from '../alerts/alert-store.ts';
+import { channelsOf, routesFor, silences } from '../alerts/routing.ts';
+import { severities } from '../alerts/rule.ts';
+import { ruleOf } from '../alerts/rules.ts';
+import { allows, mayOn, type Permission } from '../people/roles.ts';
+import type { Services } from '../services.ts';
+import { type Context, principalOf, procedure, router } from './init.ts';
+import { clusterIdSchema, moment } from './shapes.ts';
+
+const pageMax = 200;
+const livingShownMax = 1000;
+const silenceMsMax = 366 * 24 * 3_600_000;
+const noteSchema = z.string().trim().max(500);
+
+export const runbookSchema = z.object({ means: z.string(), look: z.array(z.string()), command: z.string() });
+
+const alertSchema = z.object({
+  id: z.uuid(),
+  rule: z.string(),
+  title: z.string(),
+  clusterId: clusterIdSchema.nullable(),
+  cluster: z.string().nullable(),
+  /** What it is about: a node, a host, an operation; empty: the cluster as a whole. */
+  subject: z.string(),
+  state: z.enum(['pending', 'firing', 'resolved']),
+  severity: z.enum(severities),
+  sentence: z.string(),
+  since: moment,
+  firing: moment.nullable(),
+  resolved: moment.nullable(),
+  acknowledged: z.object({ at: moment, by: z.string(), note: z.string() }).nullable(),
+});
+
+const firingSchema = alertSchema.extend({
+  runbook: runbookSchema.nullable(),
+  /** The silence that keeps it quiet now. */
+  silencedBy: z.uuid().nullable(),
+  /** Names of the channels that are told of it. */
+  channels: z.array(z.string()),
+});
+
+const silenceSchema = z.object({
+  id: z.uuid(),
+  rule: z.string().nullable(),
+  clusterId: clusterIdSchema.nullable(),
+  subject: z.string().nullable(),
+  reason: z.string(),
+  createdBy: z.string(),
+  createdAt: moment,
+  endsAt: moment,
+});
+
+type Row = Awaited<ReturnType<Services['prisma']['alert']['findMany']>>[number];
+
+function view(row: Row): z.infer<typeof alertSchema> {
+  const { id, rule, clusterId, cluster, subject, sentence, acknowledgedAt, acknowledgedBy, note } = row;
+  const iso = (at: Date | null) => at?.toISOString() ?? null;
+  return {
+    ...{ id, rule, title: ruleOf(rule)?.title ?? rule, clusterId, cluster, subject, sentence },
+    state: row.state as 'pending' | 'firing' | 'resolved',
+    severity: row.severity as (typeof severities)[number],
+    ...{ since: row.sinceAt.toISOString(), firing: iso(row.firingAt), resolved: iso(row.resolvedAt) },
+    acknowledged: acknowledgedAt && {
+      ...{ at: acknowledgedAt.toISOString(), by: acknowledgedBy ?? '', note: note ?? '' },
+    },
+  };
+}
+
+export const alertsRouter = router({
+  firing: procedure(
+    'read',
+    'GET /alerts',
+    'Alerts that fire now, and those that are about to, with what to do and who is told; the worst first',
+    'anywhere',
+  )
+    .input(z.object({ cluster: clusterIdSchema.optional() }))
+    .output(z.array(firingSchema))
+    .query(async ({ ctx, input }) => {
+      const { prisma } = ctx.services;
+      const store = new AlertStore(prisma);
+      const nowMs = Date.now();
+      const [rows, silenced, routes, channels] = await Promise.all([
+        prisma.alert.findMany({
+          where: {
+            state: { not: 'resolved' },
+            ...(input.cluster === undefined ? {} : { clusterId: input.cluster }),
+          },
+          orderBy: { sinceAt: 'asc' },
+          take: livingShownMax,
+        }),
+        store.silences(nowMs),
+        store.routes(),
+        prisma.alertChannel.findMany({ where: { isOn: true }, select: { id: true, name: true } }),
+      ]);
+      const shown = visibleTo(ctx, rows).map((row) => {
+        const told = channelsOf(routesFor(row, routes));
+        return {
+          ...view(row),
+          runbook: ruleOf(row.rule)?.runbook ?? null,
+          silencedBy: silenced.find((each) => silences(each, row, nowMs))?.id ?? null,
+          channels: channels.filter(({ id }) => told.includes(id)).map(({ name }) => name),
+        };
+      });
+      return shown.sort((left, right) => weightOf(right) - weightOf(left));
+    }),
+
+  history: procedure('read', 'GET /alerts/history', 'Alerts that are over, the newest first', 'anywhere')
+    .input(
+      z.object({
+        cluster: clusterIdSchema.optional(),
+        /** Only those that ended before this moment: `resolved` of the last one of the page before. */
+        before: moment.optional(),
+        limit: z.coerce.number().int().min(1).max(pageMax).default(50),
+      }),
+    )
+    .output(z.array(alertSchema))
+    .query(async ({ ctx, input }) => {
+      const { cluster: clusterId, before, limit } = input;
+      const rows = await ctx.services.prisma.alert.findMany({
+        where: {
+          state: 'resolved',
+          ...(clusterId === undefined ? {} : { clusterId }),
+          ...(before === undefined ? {} : { resolvedAt: { lt: new Date(before) } }),
+        },
+        orderBy: { resolvedAt: 'desc' },
+        take: limit,
+      });
+      return visibleTo(ctx, rows).map(view);
+    }),
+
+  acknowledge: procedure(
+    'operate',
+    'POST /alerts/{alertId}/acknowledge',
+    'Says that somebody is at it: nobody else is called for it',
+    'anywhere',
+  )
+    .input(z.object({ alertId: z.uuid(), note: noteSchema.default('') }))
+    .output(z.object({ acknowledged: z.literal(true) }))
+    .mutation(async ({ ctx, input }) => {
+      const { alertId: id, note } = input;
+      const { name } = principalOf(ctx);
+      const { prisma, audit, alertsChanged } = ctx.services;
+      const row = await prisma.alert.findUnique({ where: { id } });
+      if (!row || !mayOnOne(ctx, row.clusterId, 'read')) throw new QuantaError('NOT_FOUND', 'no such alert');
+      demandOn(ctx, row.clusterId, 'operate');
+      if (row.state === 'resolved') throw new QuantaError('REFUSED', 'this alert is over');
+      const data = { acknowledgedAt: new Date(), acknowledgedBy: name, note };
+      await prisma.alert.update({ where: { id }, data });
+      const target = `${row.rule}${row.cluster ? ` of ${row.cluster}` : ''}${row.subject ? ` (${row.subject})` : ''}`;
+      await audit.write(ctx, { action: 'acknowledge-alert', target, reason: note, outcome: 'done' });
+      alertsChanged(row.clusterId);
+      return { acknowledged: true as const };
+    }),
+
+  silences: procedure(
+    'read',
+    'GET /alerts/silences',
+    'Silences that are in force, the one that ends first on top',
+    'anywhere',
+  )
+    .input(z.object({}))
+    .output(z.array(silenceSchema))
+    .query(async ({ ctx }) => {
+      const rows = await ctx.services.prisma.alertSilence.findMany({
+        where: { endsAt: { gt: new Date() } },
+        orderBy: { endsAt: 'asc' },
+        take: livingShownMax,
+      });
+      const mine = rows.filter((row) => row.clusterId === null || mayOnOne(ctx, row.clusterId, 'read'));
+      return mine.map(({ endedBy: _endedBy, createdAt, endsAt, ...row }) => {
+        return { ...row, createdAt: createdAt.toISOString(), endsAt: endsAt.toISOString() };
+      });
+    }),
+
+  silence: procedure(
+    'operate',
+    'POST /alerts/silences',
+    'Keeps alerts quiet until a moment: they are judged and shown, and nobody is told',
+    'anywhere',
+  )
+    .input(
+      z.object({
+        /** Null matches every one; one of the three is needed. */
+        rule: z.string().max(60).nullable().default(null),
+        cluster: clusterIdSchema.nullable().default(null),
+        subject: z.string().max(200).nullable().default(null),
+        endsAt: moment,
+        reason: z.string().trim().min(1).max(500),
+      }),
+    )
+    .output(z.object({ id: z.uuid() }))
+    .mutation(async ({ ctx, input }) => {
+      const { rule, cluster: clusterId, subject, reason } = input;
+      const { prisma, audit, alertsChanged } = ctx.services;
+      demandOn(ctx, clusterId, 'operate');
+      if (rule === null && clusterId === null && subject === null)
+        throw new QuantaError('PROTOCOL_VIOLATION', 'a silence names a rule, a cluster or a subject');
+      if (rule !== null && !ruleOf(rule)) throw new QuantaError('NOT_FOUND', `no rule is called ${rule}`);
+      const endsAt = new Date(input.endsAt);
+      const lengthMs = endsAt.getTime() - Date.now();
+      if (lengthMs <= 0 || lengthMs > silenceMsMax)
+        throw new QuantaError('PROTOCOL_VIOLATION', 'a silence ends in the future, within a year');
+      const id = randomUUID();
+      const data = { id, rule, clusterId, subject, reason, endsAt, createdBy: principalOf(ctx).name };
+      await prisma.alertSilence.create({ data });
+      const after = { rule, clusterId, subject, endsAt: input.endsAt };
+      const record = { action: 'silence-alerts', target: rule ?? subject ?? 'cluster', reason, after };
+      await audit.write(ctx, { ...record, outcome: 'done' });
+      alertsChanged(clusterId);
+      return { id };
+    }),
+
+  endSilence: procedure('operate', 'DELETE /alerts/silences/{id}', 'Ends a silence now', 'anywhere')
+    .input(z.object({ id: z.uuid() }))
+    .output(z.object({ ended: z.literal(true) }))
+    .mutation(async ({ ctx, input }) => {
+      const { prisma, audit, alertsChanged } = ctx.services;
+      const known = await prisma.alertSilence.findUnique({ where: { id: input.id } });
+      if (known) demandOn(ctx, known.clusterId, 'operate');
+      const now = new Date();
+      const data = { endsAt: now, endedBy: principalOf(ctx).name };
+      const { count } = await prisma.alertSilence.updateMany({
+        where: { id: input.id, endsAt: { gt: now } },
+        data,
+      });
+      if (count === 0) throw new QuantaError('NOT_FOUND', 'no such silence, or it is over');
+      await audit.write(ctx, { action: 'end-silence', target: input.id, outcome: 'done' });
+      alertsChanged(null);
+      return { ended: true as const };
+    }),
+});
+
+/** Null: the installation, and so every cluster. */
+function mayOnOne(ctx: Context, clusterId: string | null, permission: Permission): boolean {
+  const principal = principalOf(ctx);
+  return clusterId === null ? allows(principal.role, permission) : mayOn(principal, clusterId, permission);
+}
+
+function visibleTo(ctx: Context, rows: Row[]): Row[] {
+  return rows.filter((row) => mayOnOne(ctx, row.clusterId, 'read'));
+}
+
+/** @throws TRPCError FORBIDDEN */
+function demandOn(ctx: Context, clusterId: string | null, permission: Permission): void {
+  if (mayOnOne(ctx, clusterId, permission)) return;
+  const where = clusterId === null ? 'all clusters' : 'this cluster';
+  throw new TRPCError({ code: 'FORBIDDEN', message: `your role on ${where} does not permit this` });
+}
+
+/** What is silent or has somebody at it comes after what nobody has seen. */
+function weightOf(alert: z.infer<typeof firingSchema>): number {
+  const isFiring = alert.state === 'firing' ? 100 : 0;
+  const isQuiet = alert.silencedBy || alert.acknowledged ? -10 : 0;
+  return isFiring + isQuiet + severities.indexOf(alert.severity);
+}
