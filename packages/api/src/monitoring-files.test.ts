@@ -70,7 +70,7 @@ const status = clusterStatusSchema.parse({
 async function exported(): Promise<Set<string>> {
   const sources = {
     registry: { list: async () => [{ clusterId: 'c', name: 'demo', status, reportedAtMs: 1 }] },
-    ...{ samples: { droppedSamples: 0 }, figures: { dropped: 0 } },
+    ...{ samples: { droppedSamples: 0 }, figures: { dropped: 0 }, statements: { dropped: 0 } },
     sockets: { of: () => ({ sockets: new Map() }) },
   } as unknown as MetricSources;
   const rendered = `${await renderMetrics(report)}\n${await renderConsoleMetrics(sources)}`;
