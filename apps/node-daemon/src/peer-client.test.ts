@@ -99,6 +99,11 @@ test('a refusal is the error that it was on the other side', async () => {
   api.engine.node = demoReport();
 });
 
+test('a deadline may be what is left of another one, to a fraction of a millisecond', async () => {
+  expect(await caller.call(peer, 'report', {}, 9_999.25)).toEqual(demoReport());
+  await expect(caller.call(peer, 'report', {}, -0.5)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+});
+
 describe('a connection that has died while it was idle', () => {
   test('is replaced within the call', async () => {
     await report();

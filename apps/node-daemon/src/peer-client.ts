@@ -27,7 +27,8 @@ export class HttpsPeerCaller implements PeerCaller {
    * @throws QuantaError PEER_UNREACHABLE, DEADLINE_EXCEEDED, PROTOCOL_VIOLATION, or what the peer refused with
    */
   async call(peer: Peer, method: string, body: unknown, deadlineMs: number): Promise<unknown> {
-    const signal = AbortSignal.timeout(deadlineMs);
+    // What is left of a deadline has a fraction, which Node refuses.
+    const signal = AbortSignal.timeout(Math.max(1, Math.ceil(deadlineMs)));
     const call = { method, text: JSON.stringify(body), signal };
     try {
       return resultOf(await this.send(peer, call), peer.name);
@@ -36,7 +37,7 @@ export class HttpsPeerCaller implements PeerCaller {
       if (signal.aborted) {
         throw new QuantaError(
           'DEADLINE_EXCEEDED',
-          `${peer.name} did not answer ${method} within ${deadlineMs} ms`,
+          `${peer.name} did not answer ${method} within ${Math.round(deadlineMs)} ms`,
           { cause: error },
         );
       }

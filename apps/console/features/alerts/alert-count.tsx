@@ -25,9 +25,11 @@ export function AlertCount({ clusterId }: { clusterId?: string }) {
 
 /** In the bar of every page. */
 export function AlertLink() {
+  const { data = [] } = useFiringAlerts();
+  if (countBySeverity(data).length === 0) return null;
   return (
-    <Link href="/alerts" aria-label="Firing alerts" className="empty:hidden">
-      <AlertCount />
+    <Link href="/alerts">
+      <AlertCount /> <span className="sr-only">alerts fire</span>
     </Link>
   );
 }

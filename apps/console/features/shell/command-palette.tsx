@@ -38,12 +38,8 @@ export function CommandPalette({ mainPages }: { mainPages: readonly { href: stri
   ];
   return (
     <>
-      <Button
-        tone="quiet"
-        icon={<Search size={15} aria-hidden />}
-        aria-label="Go to a page, cluster or node (Ctrl K)"
-        onClick={() => setOpen(true)}
-      >
+      <Button tone="quiet" icon={<Search size={15} aria-hidden />} onClick={() => setOpen(true)}>
+        <span className="sr-only">Go to a page, cluster or node</span>
         <kbd className="hidden font-sans text-xs sm:inline">Ctrl K</kbd>
       </Button>
       <Palette isOpen={isOpen} onClose={() => setOpen(false)} items={items} />
