@@ -3,7 +3,6 @@ import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
 import {
   challengeSchema,
   eventsPerReportMax,
-  failoversPerReportMax,
   type HostReport,
   type LinkAnswer,
   linkCallSchema,
@@ -16,11 +15,11 @@ import type { LogAnswer, LogQuestion } from '@quantadb/engine/contract/logs';
 import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
 import type { EndSession, SessionOutcome, SessionsAnswer } from '@quantadb/engine/contract/sessions';
 import type { StatementsTold } from '@quantadb/engine/contract/statements';
-import { endedFailoverStates, type FailoverView } from '@quantadb/engine/contract/status';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { releaseVersion } from '@quantadb/engine/shared/version';
 import { io, type Socket } from 'socket.io-client';
+import { UntoldFailovers } from './untold-failovers.ts';
 
 export interface ConsoleLinkOptions {
   /** Where the control plane is, e.g. `https://quantadb.example.com`. */
@@ -62,8 +61,7 @@ export class ConsoleLink {
   private eventsUpTo: number | null = null;
   private figuresToldMs = 0;
   private statementsToldMs = 0;
-  /** Ended failovers that the control plane has confirmed on this connection. */
-  private readonly failoversTold = new Set<string>();
+  private readonly untoldFailovers = new UntoldFailovers();
 
   constructor(options: ConsoleLinkOptions) {
     this.options = options;
@@ -81,7 +79,7 @@ export class ConsoleLink {
     this.socket.on('disconnect', (reason) => {
       this.isWelcome = false;
       this.eventsUpTo = null;
-      this.failoversTold.clear();
+      this.untoldFailovers.forget();
       // After a refusal the library leaves it to us to try again.
       if (reason === 'io server disconnect') setTimeout(() => this.socket.connect(), reconnectMaxMs);
     });
@@ -132,17 +130,7 @@ export class ConsoleLink {
 
   private noteTold(picture: Picture, eventsUpTo: number): void {
     this.eventsUpTo = eventsUpTo;
-    for (const { id, state } of picture.failovers)
-      if (endedFailoverStates.has(state)) this.failoversTold.add(id);
-  }
-
-  /** What is not told yet of the failovers that the cluster remembers, so that one which nobody watched is not forgotten. */
-  private freshFailovers(): FailoverView[] {
-    const state = this.options.facade.state();
-    if (!state) return [];
-    const known = [...state.pastFailovers, ...(state.failover ? [state.failover] : [])];
-    const fresh = known.filter(({ id }) => !this.failoversTold.has(id)).slice(0, failoversPerReportMax);
-    return fresh.map(({ votes: _votes, ...view }) => view);
+    this.untoldFailovers.confirmed(picture.failovers);
   }
 
   /** @throws QuantaError REFUSED with the reason, PROTOCOL_VIOLATION; Error after the deadline */
@@ -172,7 +160,8 @@ export class ConsoleLink {
     const { eventsUpTo } = this;
     const events = eventsUpTo === null ? [] : facade.events(eventsUpTo).slice(0, eventsPerReportMax);
     const operations = facade.operations().slice(-recentOperations);
-    const failovers = this.freshFailovers();
+    const state = facade.state();
+    const failovers = state ? this.untoldFailovers.of(state) : [];
     const picture = { clusterId: node.cluster.id, isDecider, status, events, operations, failovers };
     return { ...base, picture };
   }

@@ -7,10 +7,10 @@ import { Panel } from '@quantadb/ui/primitives/panel';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { parseAsInteger, parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs';
 import { useDeferredValue } from 'react';
-import { useCluster } from '../../lib/live.tsx';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { useMay } from '../shell/me.ts';
+import { NodeField } from '../shell/node-field.tsx';
 import { LogLines } from './log-lines.tsx';
 
 const followEveryMs = 2000;
@@ -120,8 +120,6 @@ function Filters({
   filter: Filter;
   onChange(next: Partial<Filter>): void;
 }) {
-  const { heard } = useCluster(clusterId);
-  const names = heard?.status.nodes.map(({ name }) => name) ?? (filter.node ? [filter.node] : []);
   return (
     <div className="grid gap-3 sm:grid-cols-2 lg:grid-cols-[2fr_1fr_1fr_1fr_1.4fr]">
       <TextField
@@ -131,16 +129,7 @@ function Filters({
         value={filter.search}
         onChange={(event) => onChange({ search: event.target.value })}
       />
-      <SelectField
-        label="Node"
-        value={filter.node ?? ''}
-        onChange={(event) => onChange({ node: event.target.value || null })}
-      >
-        <option value="">All</option>
-        {names.map((name) => (
-          <option key={name}>{name}</option>
-        ))}
-      </SelectField>
+      <NodeField {...{ clusterId, node: filter.node }} all="All" onChange={(node) => onChange({ node })} />
       <SelectField
         label="Of"
         value={filter.source ?? ''}

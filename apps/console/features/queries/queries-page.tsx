@@ -6,8 +6,9 @@ import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs';
-import { useCluster, useNow } from '../../lib/live.tsx';
+import { useNow } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { NodeField } from '../shell/node-field.tsx';
 import { RangePicker } from '../shell/range-picker.tsx';
 import { type Answer, findStatement, keyOf, type Order, orders, orderWords } from './queries.ts';
 import { QueriesTable } from './queries-table.tsx';
@@ -125,20 +126,13 @@ function Filters({
   order: Order;
   onChange(next: { node?: string | null; order?: Order }): void;
 }) {
-  const { heard } = useCluster(clusterId);
-  const heardNodes = heard?.status.nodes.filter(({ kind }) => kind === 'data').map(({ name }) => name);
   return (
     <div className="grid gap-3 sm:grid-cols-2 lg:grid-cols-4">
-      <SelectField
-        label="Node"
-        value={node ?? ''}
-        onChange={(event) => onChange({ node: event.target.value || null })}
-      >
-        <option value="">All together</option>
-        {(heardNodes ?? (node ? [node] : [])).map((name) => (
-          <option key={name}>{name}</option>
-        ))}
-      </SelectField>
+      <NodeField
+        {...{ clusterId, node, isDataOnly: true }}
+        all="All together"
+        onChange={(next) => onChange({ node: next })}
+      />
       <SelectField
         label="Order by"
         value={order}

@@ -1,5 +1,5 @@
 import { CheckField, SelectField } from '@quantadb/ui/primitives/field';
-import { useCluster } from '../../lib/live.tsx';
+import { NodeField } from '../shell/node-field.tsx';
 import { agesSeconds, type StateName, stateNames, stateWords, type Tangle, tangles } from './sessions.ts';
 
 const tangleWords: Record<Tangle, string> = {
@@ -28,21 +28,13 @@ export function Filters({
   filter: Chosen;
   onChange(next: Partial<Chosen>): void;
 }) {
-  const { heard } = useCluster(clusterId);
-  const heardNodes = heard?.status.nodes.filter(({ kind }) => kind === 'data').map(({ name }) => name);
-  const names = heardNodes ?? (filter.node ? [filter.node] : []);
   return (
     <div className="grid items-end gap-3 sm:grid-cols-2 lg:grid-cols-5">
-      <SelectField
-        label="Node"
-        value={filter.node ?? ''}
-        onChange={(event) => onChange({ node: event.target.value || null })}
-      >
-        <option value="">All</option>
-        {names.map((name) => (
-          <option key={name}>{name}</option>
-        ))}
-      </SelectField>
+      <NodeField
+        {...{ clusterId, node: filter.node, isDataOnly: true }}
+        all="All"
+        onChange={(node) => onChange({ node })}
+      />
       <SelectField
         label="State"
         value={filter.state ?? ''}

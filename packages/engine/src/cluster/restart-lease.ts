@@ -62,7 +62,7 @@ export class RestartLease {
    * it was long, and what PostgreSQL lives by are renewals of the usual length.
    */
   tick(): void {
-    const { self, state, commander, clock, lease } = this.options;
+    const { self, state, commander, clock, lease, logger } = this.options;
     if (this.isEnding) return;
     const reign = state()?.reign;
     if (reign?.leaseMs === undefined || reign.primary !== self || this.isReturning) return;
@@ -72,7 +72,8 @@ export class RestartLease {
     const { epoch } = reign;
     commander
       .submit({ kind: 'set-lease', epoch, primary: self, leaseMs: null }, commandMs)
-      .catch(() => undefined)
+      // Until it is given back, elections without a quorum commit wait longer; the next tick tries again.
+      .catch((error) => logger.debug({ error: messageOf(error) }, 'the longer lease is not given back yet'))
       .finally(() => {
         this.isReturning = false;
       });
