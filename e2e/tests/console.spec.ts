@@ -64,6 +64,33 @@ test('a standby that stands still shows growing lag in bytes and in time, and re
   await expect(legends.first()).toContainText('0 B', { timeout: 60_000 });
 });
 
+test('shows who streams from whom, how far behind each is, and what is kept for whom', async () => {
+  await page.getByRole('link', { name: 'Replication', exact: true }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Replication' })).toBeVisible();
+  const nodes = await system.nodes();
+  const primary = nodes.find((node) => node.role === 'primary')?.name ?? '';
+  const standby = nodes.find((node) => node.role === 'standby')?.name ?? '';
+  const row = page
+    .getByRole('region', { name: 'Who receives WAL' })
+    .getByRole('row')
+    .filter({ has: page.getByRole('link', { name: standby }) });
+  await expect(row).toContainText(`${standby}${primary}streamingsynchronousstreaming, quorum`, {
+    timeout: 20_000,
+  });
+  const slots = page.getByRole('region', { name: 'Replication slots' }).getByRole('row');
+  const own = slots.filter({ hasText: `quantadb_${standby.replace('-', '_')}` }).filter({ hasText: primary });
+  await expect(own).toContainText('read now', { timeout: 20_000 });
+  await system.signalServer(standby, 'SIGSTOP');
+  try {
+    await system.sql("INSERT INTO load SELECT n, repeat('x', 500) FROM generate_series(1, 20000) n");
+    await expect(row).toContainText(/[1-9][\d.]* MB · [2-9]\.\d s/, { timeout: 15_000 });
+  } finally {
+    await system.signalServer(standby, 'SIGCONT');
+  }
+  await expect(row).toContainText('0 B', { timeout: 60_000 });
+  await page.goBack();
+});
+
 test('adds the spare host by click', async () => {
   await page.getByRole('button', { name: 'Add a node' }).click();
   await page.getByRole('menuitem', { name: 'spare-1' }).click();
@@ -322,6 +349,7 @@ for (const theme of ['light', 'dark'] as const) {
       `${cluster}/failovers`,
       `${cluster}/nodes/node-1`,
       `${cluster}/metrics`,
+      `${cluster}/replication`,
       `${cluster}/sessions`,
       `${cluster}/queries`,
       `${cluster}/logs`,
