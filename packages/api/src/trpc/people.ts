@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { principalOf, procedure, router } from './init.ts';
 import { clusterRolesSchema, personSchema, roleSchema } from './shapes.ts';
 
+const setupTokenMax = 100;
 const passwordSchema = z.string().min(10).max(128);
 const newPerson = { name: z.string().min(1).max(100), email: z.email().max(200), password: passwordSchema };
 
@@ -17,10 +18,16 @@ export const setupRouter = router({
     'POST /setup',
     'Makes the first administrator; refused when there is one',
   )
-    .input(z.object(newPerson))
+    .input(
+      z.object({
+        ...newPerson,
+        /** Told by the log of the console, and by `quantadb console setup-token`. */
+        token: z.string().max(setupTokenMax),
+      }),
+    )
     .output(z.object({ id: z.string() }))
-    .mutation(async ({ ctx, input }) => {
-      const made = await ctx.services.people.createFirstAdmin(input);
+    .mutation(async ({ ctx, input: { token, ...input } }) => {
+      const made = await ctx.services.people.createFirstAdmin(input, token);
       await ctx.services.audit.write(ctx, {
         action: 'create-first-admin',
         target: input.email,
