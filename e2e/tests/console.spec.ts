@@ -2,6 +2,7 @@ import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import pg from 'pg';
 import { LocalSystem } from './local-system.ts';
+import { expectReplication } from './replication.ts';
 
 /** A person at the console of a real cluster. The tests follow each other on one system. */
 
@@ -65,29 +66,7 @@ test('a standby that stands still shows growing lag in bytes and in time, and re
 });
 
 test('shows who streams from whom, how far behind each is, and what is kept for whom', async () => {
-  await page.getByRole('link', { name: 'Replication', exact: true }).click();
-  await expect(page.getByRole('heading', { level: 1, name: 'Replication' })).toBeVisible();
-  const nodes = await system.nodes();
-  const primary = nodes.find((node) => node.role === 'primary')?.name ?? '';
-  const standby = nodes.find((node) => node.role === 'standby')?.name ?? '';
-  const row = page
-    .getByRole('region', { name: 'Who receives WAL' })
-    .getByRole('row')
-    .filter({ has: page.getByRole('link', { name: standby }) });
-  await expect(row).toContainText(`${standby}${primary}streamingsynchronousstreaming, quorum`, {
-    timeout: 20_000,
-  });
-  const slots = page.getByRole('region', { name: 'Replication slots' }).getByRole('row');
-  const own = slots.filter({ hasText: `quantadb_${standby.replace('-', '_')}` }).filter({ hasText: primary });
-  await expect(own).toContainText('read now', { timeout: 20_000 });
-  await system.signalServer(standby, 'SIGSTOP');
-  try {
-    await system.sql("INSERT INTO load SELECT n, repeat('x', 500) FROM generate_series(1, 20000) n");
-    await expect(row).toContainText(/[1-9][\d.]* MB · [2-9]\.\d s/, { timeout: 15_000 });
-  } finally {
-    await system.signalServer(standby, 'SIGCONT');
-  }
-  await expect(row).toContainText('0 B', { timeout: 60_000 });
+  await expectReplication(page, system);
   await page.goBack();
 });
 

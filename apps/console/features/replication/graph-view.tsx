@@ -4,9 +4,9 @@ import { classes } from '@quantadb/ui/primitives/classes';
 import { type Flow, type Graph, nameText, type Place } from './graph.ts';
 
 const box = { width: 184, height: 56 };
-const gap = { column: 172, row: 26 };
+const gap = { column: 204, row: 26 };
 const margin = 4;
-const reasonMax = 26;
+const reasonMax = 23;
 
 const inks: Record<Tone, string> = {
   good: 'var(--good)',

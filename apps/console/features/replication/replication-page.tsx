@@ -131,5 +131,5 @@ function promiseOf({ durability, nodes, primary }: ClusterStatus): string {
     .map(({ name }) => name);
   if (primary === null) return 'There is no primary: nothing is written now.';
   if (waited.length === 0) return `Durability ${durability}: commits wait for no standby.`;
-  return `Durability ${durability}: commits wait for standbys of ${waited.join(', ')}.`;
+  return `Durability ${durability}: commits wait for standbys: ${waited.join(', ')}.`;
 }

@@ -7,7 +7,7 @@ import { type Disk, outlookOf, type SlotRow } from './slots.ts';
 export function SlotsTable({ slots, disks }: { slots: SlotRow[]; disks: ReadonlyMap<string, Disk> }) {
   const columns: Column<SlotRow>[] = [
     { key: 'name', header: 'Slot', cell: ({ name }) => <code className="font-mono text-xs">{name}</code> },
-    { key: 'node', header: 'On', cell: ({ node }) => node },
+    { key: 'node', header: 'On', cell: ({ node }) => <span className="whitespace-nowrap">{node}</span> },
     {
       key: 'kind',
       header: 'Kind',
@@ -18,7 +18,9 @@ export function SlotsTable({ slots, disks }: { slots: SlotRow[]; disks: Readonly
       key: 'use',
       header: 'In use',
       cell: ({ isActive }) => (
-        <Status tone={isActive ? 'good' : 'muted'}>{isActive ? 'read now' : 'not read'}</Status>
+        <span className="whitespace-nowrap">
+          <Status tone={isActive ? 'good' : 'muted'}>{isActive ? 'read now' : 'not read'}</Status>
+        </span>
       ),
     },
     { key: 'wal', header: 'WAL', isMinor: true, cell: ({ walStatus }) => walStatus ?? 'none' },
@@ -28,7 +30,11 @@ export function SlotsTable({ slots, disks }: { slots: SlotRow[]; disks: Readonly
       header: 'If it stays so',
       cell: (slot) => {
         const { words, tone } = outlookOf(slot, disks.get(slot.node) ?? {});
-        return <Status tone={tone}>{words}</Status>;
+        return (
+          <span className="block min-w-36">
+            <Status tone={tone}>{words}</Status>
+          </span>
+        );
       },
     },
   ];

@@ -3,14 +3,15 @@ import { conflictsOf, type NodeReplication, outlookOf, sendersByName, slotRows }
 
 const slot = {
   ...{ name: 's', kind: 'physical' as const, database: null, isActive: false, walStatus: 'extended' },
-  ...{ keptBytes: 100, safeBytes: null },
+  ...{ keptBytes: 100, safeBytes: null, isCopy: false },
 };
 const disk = { diskFreeBytes: 360_000, walBytesPerSecond: 10 };
 
 test('a slot that nobody reads fills the disk, at the rate at which WAL is written', () => {
   expect(outlookOf(slot, disk)).toEqual({ words: 'disk full in 10 h 0 min', tone: 'critical' });
-  expect(outlookOf(slot, { ...disk, diskFreeBytes: 36_000_000 }).tone).toBe('warning');
+  expect(outlookOf(slot, { ...disk, diskFreeBytes: 3_600_000 }).tone).toBe('warning');
   expect(outlookOf(slot, { ...disk, walBytesPerSecond: 0 }).words).toBe('no WAL is written now');
+  expect(outlookOf(slot, { ...disk, diskFreeBytes: 1e9 }).words).toBe('disk full in more than a month');
   expect(outlookOf(slot, {}).words).toBe('not known');
 });
 
@@ -23,6 +24,21 @@ test('with a limit it is the slot that loses, not the disk', () => {
   });
 });
 
+test('a copy on a standby is moved along, and stands last', () => {
+  const copy = { ...slot, name: 'quantadb_c', keptBytes: 1e9 };
+  const told = { senders: [], receiver: null, conflicts: null };
+  const nodes = [
+    { node: 'b', problem: null, told: { ...told, isStandby: true, slots: [copy] } },
+    { node: 'a', problem: null, told: { ...told, isStandby: false, slots: [slot] } },
+  ] as unknown as NodeReplication[];
+  const rows = slotRows(nodes);
+  expect(rows.map(({ node, isCopy }) => [node, isCopy])).toEqual([
+    ['a', false],
+    ['b', true],
+  ]);
+  expect(rows.map((row) => outlookOf(row, disk).tone)).toEqual(['critical', 'muted']);
+});
+
 test('a slot that is read moves on', () => {
   expect(outlookOf({ ...slot, isActive: true }, disk).tone).toBe('good');
 });
@@ -33,7 +49,7 @@ test('what several servers say is put together; one that does not answer says no
     {
       node: 'a',
       problem: null,
-      told: { ...told, senders: [{ name: 'b' }], slots: [slot, { ...slot, name: 't', keptBytes: 900 }] },
+      told: { ...told, senders: [{ name: 'b' }], slots: [slot, { ...slot, name: 't', keptBytes: 9e8 }] },
     },
     {
       node: 'b',

@@ -44,7 +44,7 @@ export interface Unanswered {
 const volumeShareMin = 0.1;
 const volumeShareCritical = 0.03;
 const slowFsyncMs = 500;
-const slowLoopMs = 500;
+const slowLoopMs = 1000;
 const behindEntriesMax = 1000;
 const certificateMsMin = 14 * 24 * 3_600_000;
 const memoryShareMin = 0.05;

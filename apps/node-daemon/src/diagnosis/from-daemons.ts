@@ -1,5 +1,6 @@
 import type { HostDiagnosis } from '@quantadb/engine/contract/diagnosis';
 import { logEntriesMax, logSources } from '@quantadb/engine/contract/logs';
+import type { NodeReport } from '@quantadb/engine/contract/node-report';
 import { messageOf } from '@quantadb/engine/shared/errors';
 import { logLines } from '../cli/logs.ts';
 import type { Target } from '../cli/target.ts';
@@ -12,53 +13,59 @@ interface Known {
   client: DaemonClient;
 }
 
+interface Answer {
+  daemon: Known;
+  report: NodeReport;
+  /** Null: it tells us no more than everybody. */
+  told: HostDiagnosis | null;
+}
+
 /** The same without a console: every daemon that is known here tells its own, and one of them its cluster. */
-export async function collectFromDaemons(bundle: Bundle, target: Target): Promise<void> {
+export async function collectFromDaemons(bundle: Bundle, target: Pick<Target, 'daemons'>): Promise<void> {
   const daemons = await target.daemons();
-  const told = await Promise.all(daemons.map((daemon) => collectHost(bundle, daemon)));
-  const clusters = new Set(told.flatMap((each) => each?.report.cluster?.name ?? []));
+  const answers = (await Promise.all(daemons.map((daemon) => collectHost(bundle, daemon)))).flat();
+  const clusters = new Set(answers.flatMap(({ report }) => report.cluster?.name ?? []));
   for (const name of [...clusters].sort()) {
-    const hosts = told.flatMap((each, at) => {
-      const daemon = daemons[at];
-      return each && daemon && each.report.cluster?.name === name ? [{ daemon, told: each }] : [];
-    });
-    bundle.clusters.push(await collectCluster(bundle, name, hosts));
+    const members = answers.filter(({ report }) => report.cluster?.name === name);
+    bundle.clusters.push(await collectCluster(bundle, name, members));
   }
 }
 
-async function collectHost(bundle: Bundle, { name, client }: Known): Promise<HostDiagnosis | null> {
+/** @returns nothing when it does not answer at all */
+async function collectHost(bundle: Bundle, daemon: Known): Promise<Answer[]> {
+  const { name, client } = daemon;
   const place = `hosts/${pathPart(name)}`;
-  const told = await client.diagnosis().catch((error: unknown) => {
+  try {
+    const { metrics, ...rest } = await client.diagnosis();
+    bundle.add(`${place}/diagnosis.json`, rest);
+    bundle.add(`${place}/metrics.txt`, metrics);
+    await collectLogs(bundle, daemon);
+    return [{ daemon, report: rest.report, told: { metrics, ...rest } }];
+  } catch (error) {
     bundle.miss(name, messageOf(error));
-    return null;
-  });
-  // What everybody may see is told also to those who may not ask for more.
-  if (!told)
-    await client
-      .node()
-      .then((report) => bundle.add(`${place}/report.json`, report))
-      .catch(() => undefined);
-  if (!told) return null;
-  const { metrics, ...rest } = told;
-  bundle.add(`${place}/diagnosis.json`, rest);
-  bundle.add(`${place}/metrics.txt`, metrics);
+  }
+  const report = await client.node().catch(() => null);
+  if (!report) return [];
+  bundle.add(`${place}/report.json`, report);
+  return [{ daemon, report, told: null }];
+}
+
+async function collectLogs(bundle: Bundle, { name, client }: Known): Promise<void> {
   for (const source of logSources) {
-    const question = { source, search: '', atLeast: 'debug' as const, untilMs: null, limit: logEntriesMax };
-    await bundle.ask(`the ${source} log of ${name}`, `${place}/${source}.log`, async () => {
+    const question = {
+      ...{ source, search: '', atLeast: 'debug' as const, untilMs: null, limit: logEntriesMax },
+    };
+    await bundle.ask(`the ${source} log of ${name}`, `hosts/${pathPart(name)}/${source}.log`, async () => {
       const { entries } = await client.logs(question);
       return logLines(entries.map((entry) => ({ ...entry, node: name, source })).reverse());
     });
   }
-  return told;
 }
 
-async function collectCluster(
-  bundle: Bundle,
-  name: string,
-  hosts: { daemon: Known; told: HostDiagnosis }[],
-): Promise<ClusterFacts> {
+async function collectCluster(bundle: Bundle, name: string, members: Answer[]): Promise<ClusterFacts> {
   const place = `clusters/${pathPart(name)}`;
-  const [first] = hosts;
+  // Whoever tells us more of itself tells us more of its cluster.
+  const first = members.find(({ told }) => told !== null) ?? members[0];
   const ask = <T>(what: string, question: (client: DaemonClient) => Promise<T>): Promise<T | null> =>
     first
       ? bundle.ask(`${what} of ${name}`, `${place}/${what}.json`, () => question(first.daemon.client))
@@ -68,14 +75,14 @@ async function collectCluster(
   await ask('settings', (client) => client.settings());
   const operations = await ask('operations', (client) => client.operations());
   const backups = await ask('backups', (client) => client.backups());
-  const silent = (status?.nodes ?? []).filter(
-    (node) => !hosts.some(({ told }) => told.report.name === node.name),
-  );
-  for (const node of silent)
-    if (!bundle.unanswered.some(({ what }) => what === node.name))
-      bundle.miss(node.name, 'nothing here reaches its daemon');
+  const asked = new Set([
+    ...members.map(({ report }) => report.name),
+    ...bundle.unanswered.map(({ what }) => what),
+  ]);
+  for (const node of status?.nodes ?? [])
+    if (!asked.has(node.name)) bundle.miss(node.name, 'nothing here reaches its daemon');
   return {
     ...{ name, status, alerts: null, operations: operations ?? [], backups },
-    hosts: hosts.map(({ told }) => ({ name: told.report.name, told })),
+    hosts: members.flatMap(({ report, told }) => (told ? [{ name: report.name, told }] : [])),
   };
 }
