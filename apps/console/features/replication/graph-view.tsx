@@ -33,7 +33,7 @@ export function GraphView({ clusterId, graph }: { clusterId: string; graph: Grap
               <Mark tone={flow.broken === null ? 'good' : 'critical'} />
             </span>
             <span>
-              {plain(flow.from)} → <b className="font-medium">{plain(flow.to)}</b>
+              {nameText(flow.from)} → <b className="font-medium">{nameText(flow.to)}</b>
               <span className="block text-ink-soft text-xs">
                 {flow.broken ?? `${flow.mode}, ${lagText(flow)}`}
               </span>
@@ -131,12 +131,12 @@ function Box({ clusterId, place }: { clusterId: string; place: Place }) {
       />
       <Sign tone={place.tone} />
       <text x="30" y="23" fontSize="13" fontWeight="600" fill="var(--ink)">
-        {nameText(place)}
+        {nameText(place.name)}
       </text>
       <text x="14" y="42" fontSize="11" fill="var(--ink-soft)">
         {[place.role, place.words].filter((each) => each !== '').join(' · ')}
       </text>
-      <title>{[nameText(place), place.words, ...place.notes].join(', ')}</title>
+      <title>{[nameText(place.name), place.words, ...place.notes].join(', ')}</title>
     </>
   );
   return (
@@ -180,8 +180,4 @@ function lagText({ lagBytes, lagMs, delayMs }: Flow): string {
 
 function shortened(text: string): string {
   return text.length <= reasonMax ? text : `${text.slice(0, reasonMax - 1)}…`;
-}
-
-function plain(name: string): string {
-  return name.replace(/^cluster /, '');
 }

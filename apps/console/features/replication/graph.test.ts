@@ -81,7 +81,7 @@ test('clusters that are followed, and that follow, stand at the ends, also with 
   const graph = graphOf(statusOf([primary, node('b')], { source, followers }));
   expect(graph.columns).toBe(3);
   const [first] = graph.places.filter(({ column }) => column === 0);
-  expect(first && nameText(first)).toBe('a');
+  expect(nameText(first?.name ?? '')).toBe('a');
   expect(graph.flows.map(({ from, to, broken }) => [from, to, broken])).toEqual([
     ['cluster a', 'a', 'nothing arrives from it'],
     ['a', 'b', null],

@@ -151,7 +151,7 @@ function laidOut(unplaced: Omit<Place, 'column' | 'row'>[], flows: Flow[], root:
   };
 }
 
-/** The name as people know it. */
-export function nameText({ kind, name }: Pick<Place, 'kind' | 'name'>): string {
-  return kind === 'cluster' ? name.slice(clusterKey('').length) : name;
+/** The name as people know it; no node's name has a space. */
+export function nameText(name: string): string {
+  return name.replace(/^cluster /, '');
 }

@@ -4,7 +4,7 @@ import { Status } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
 import Link from 'next/link';
 import { nodeTone, nodeWords } from '../cluster/words.ts';
-import { type Flow, graphOf } from './graph.ts';
+import { type Flow, graphOf, nameText } from './graph.ts';
 import { conflictsOf, type NodeReplication, type Sender, sendersByName } from './slots.ts';
 
 interface Row {
@@ -20,7 +20,7 @@ const lagOf = (bytes: number | null | undefined, ms: number | null | undefined) 
     : `${bytesText(bytes)}${ms === null || ms === undefined ? '' : ` · ${durationText(ms)}`}`;
 
 const columns: Column<Row>[] = [
-  { key: 'from', header: 'Streams from', cell: ({ flow }) => plain(flow.from) },
+  { key: 'from', header: 'Streams from', cell: ({ flow }) => nameText(flow.from) },
   { key: 'state', header: 'State', cell: (row) => <State {...row} /> },
   { key: 'mode', header: 'Mode', cell: ({ flow }) => <Mode flow={flow} /> },
   {
@@ -84,7 +84,7 @@ export function StandbysTable({
           {node.name}
         </Link>
       ) : (
-        <span className="font-medium">{plain(flow.to)}</span>
+        <span className="font-medium">{nameText(flow.to)}</span>
       ),
   };
   return (
@@ -120,8 +120,4 @@ function Conflicts({ of }: { of: NodeReplication | undefined }) {
   const conflicts = conflictsOf(of);
   if (!conflicts) return '–';
   return <span title={conflicts.words}>{conflicts.total}</span>;
-}
-
-function plain(name: string): string {
-  return name.replace(/^cluster /, '');
 }

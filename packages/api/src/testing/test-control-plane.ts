@@ -131,9 +131,9 @@ export class TestConsole {
     else if (options.as) headers.cookie = options.as;
     if (options.body !== undefined) headers['content-type'] = 'application/json';
     // Whoever sets a console up has read its log.
-    const proof = path === '/api/v1/setup' && method === 'POST' ? { token: setupTokenOf(secret) } : {};
-    const body =
-      options.body === undefined ? {} : { body: JSON.stringify({ ...proof, ...(options.body as object) }) };
+    const isSetup = method === 'POST' && path === '/api/v1/setup';
+    const sent = isSetup ? { token: setupTokenOf(secret), ...(options.body as object) } : options.body;
+    const body = sent === undefined ? {} : { body: JSON.stringify(sent) };
     const response = await fetch(`${this.url}${path}`, { method, headers, ...body });
     const text = await response.text();
     return {

@@ -1,4 +1,4 @@
-import { QuantaError } from '@quantadb/engine/shared/errors';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { principalOf, procedure, router } from './init.ts';
 import { clusterRolesSchema, personSchema, roleSchema } from './shapes.ts';
@@ -27,13 +27,16 @@ export const setupRouter = router({
     )
     .output(z.object({ id: z.string() }))
     .mutation(async ({ ctx, input: { token, ...input } }) => {
-      const made = await ctx.services.people.createFirstAdmin(input, token);
-      await ctx.services.audit.write(ctx, {
-        action: 'create-first-admin',
-        target: input.email,
-        outcome: 'done',
-      });
-      return made;
+      const { people, audit } = ctx.services;
+      const record = { action: 'create-first-admin', target: input.email };
+      try {
+        const made = await people.createFirstAdmin(input, token);
+        await audit.write(ctx, { ...record, outcome: 'done' });
+        return made;
+      } catch (error) {
+        await audit.write(ctx, { ...record, outcome: 'refused', detail: messageOf(error) });
+        throw error;
+      }
     }),
 });
 

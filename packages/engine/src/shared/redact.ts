@@ -26,7 +26,7 @@ const shapes: [RegExp, string][] = [
   [
     new RegExp(
       // `repo1-s3-key-secret=…`, `ldapbindpasswd="…"`, `"token":"…"`, `password = …`
-      `([\\w.-]*(?:password|passwd|passphrase|secret|token|cipher-pass|s3-key|bindpw)[\\w-]*\\\\?["']?\\s*[=:]\\s*)(?:${quoted}|[^\\s,;&}'"]+)`,
+      `((?<![\\w.-])[\\w.-]*(?:password|passwd|passphrase|secret|token|cipher-pass|s3-key|bindpw)[\\w-]*\\\\?["']?\\s*[=:]\\s*)(?:${quoted}|[^\\s,;&}'"]+)`,
       'gi',
     ),
     `$1${redacted}`,
