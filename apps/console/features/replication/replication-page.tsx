@@ -125,10 +125,12 @@ function useDisks(clusterId: string): ReadonlyMap<string, Disk> {
   return new Map(data ? newestOf(data).map(({ node, values }) => [node, values]) : []);
 }
 
-function promiseOf({ durability, nodes, primary }: ClusterStatus): string {
+function promiseOf({ durability, nodes, primary, source }: ClusterStatus): string {
   const waited = nodes
     .filter(({ sync, role }) => sync === 'quorum' && role !== 'primary')
     .map(({ name }) => name);
+  if (source)
+    return `It follows ${source.name}: what is written there arrives here, and nothing is written here.`;
   if (primary === null) return 'There is no primary: nothing is written now.';
   if (waited.length === 0) return `Durability ${durability}: commits wait for no standby.`;
   return `Durability ${durability}: commits wait for standbys: ${waited.join(', ')}.`;
