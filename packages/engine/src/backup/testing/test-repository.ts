@@ -27,8 +27,12 @@ export class TestRepository {
     this.impact = backupImpactSchema.parse({ compression: 'lz4' });
   }
 
-  static async create(cluster: TestCluster, cipherPass: string | null = null): Promise<TestRepository> {
-    const path = join(cluster.directory, 'repository');
+  static async create(
+    cluster: TestCluster,
+    cipherPass: string | null = null,
+    name = 'repository',
+  ): Promise<TestRepository> {
+    const path = join(cluster.directory, name);
     await mkdir(path, { recursive: true });
     await ensureOwnedDirectory(path, { osUser: cluster.osUser, mode: 0o750 });
     return new TestRepository(cluster, path, cipherPass);
