@@ -219,6 +219,8 @@ export class ConsoleLink {
         return this.options.sessions.list();
       case 'endSession':
         return this.options.sessions.end(linkMethods.endSession.input.parse(input));
+      case 'tryRepository':
+        return facade.restores.tryRepository(linkMethods.tryRepository.input.parse(input));
     }
   }
 }

@@ -1,4 +1,9 @@
-import type { BackupConfig, JobResult } from '../contract/backup.ts';
+import {
+  type BackupConfig,
+  backupImpactSchema,
+  type JobResult,
+  type RepositoryTest,
+} from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState, WalPosition } from '../contract/cluster-state.ts';
 import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
@@ -22,6 +27,7 @@ import { ClusterRestore, type RestoredData } from './cluster-restore.ts';
 import type { BackupEngine } from './engine.ts';
 import { type ConfiguredServer, renderConfiguration } from './engines/pgbackrest/configuration.ts';
 import { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
+import { type ProbeAnswer, probeRepository } from './engines/pgbackrest/probe.ts';
 import type { JobLook, JobOrder, ServerPlace } from './job-order.ts';
 import { JobRunner } from './job-runner.ts';
 import { planRecovery } from './recovery-plan.ts';
@@ -128,6 +134,18 @@ export class BackupNode implements BackupHost {
     if (outcome.ok) return outcome;
     const { detail, hint } = outcome.failure;
     return { ok: false, reason: `${detail} ${hint}` };
+  }
+
+  async tryRepository({ repository, secrets }: RepositoryTest): Promise<ProbeAnswer> {
+    const { place } = this.options;
+    const workDir = filesOf(place).backupWorkDir;
+    const stanza = this.state?.backup?.config?.stanza ?? this.state?.name ?? 'test';
+    const given = { stanza, repository: { ...repository, encrypted: false }, secrets };
+    const configFile = await this.writeText(
+      'test',
+      this.render({ ...given, impact: backupImpactSchema.parse({}) }, [ownServer(place)]),
+    );
+    return probeRepository({ program: backupProgram, configFile, workDir, stanza, osUser: place.osUser });
   }
 
   async proveArchiving(): Promise<Refusable> {
@@ -350,18 +368,22 @@ export class BackupNode implements BackupHost {
     config: BackupConfig,
     others: ConfiguredServer[],
   ): Promise<string> {
-    const { place } = this.options;
-    const { backupWorkDir } = filesOf(place);
-    await ensureOwnedDirectory(backupWorkDir, { osUser: place.osUser, mode: 0o700 });
+    return this.writeText(name, this.render(config, [ownServer(this.options.place), ...others]));
+  }
+
+  private async writeText(name: string, text: string): Promise<string> {
+    const { osUser } = this.options.place;
+    const { backupWorkDir } = filesOf(this.options.place);
+    await ensureOwnedDirectory(backupWorkDir, { osUser, mode: 0o700 });
     const file = `${backupWorkDir}/${name}.conf`;
-    await writeOwnedFile(file, this.render(config, [ownServer(place), ...others]), {
-      osUser: place.osUser,
-      mode: 0o600,
-    });
+    await writeOwnedFile(file, text, { osUser, mode: 0o600 });
     return file;
   }
 
-  private render(config: BackupConfig, servers: ConfiguredServer[]): string {
+  private render(
+    config: Pick<BackupConfig, 'stanza' | 'repository' | 'secrets' | 'impact'>,
+    servers: ConfiguredServer[],
+  ): string {
     const { stanza, repository, secrets, impact } = config;
     const workDir = filesOf(this.options.place).backupWorkDir;
     const databaseRole = superuserRole;

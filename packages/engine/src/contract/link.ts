@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { repositoryTestedSchema, repositoryTestSchema } from './backup.ts';
 import { backupOverviewSchema } from './backup-view.ts';
 import {
   addressesSchema,
@@ -113,6 +114,7 @@ export const linkMethods = {
   logs: { input: logQuestionSchema, output: logAnswerSchema },
   sessions: { input: z.object({}), output: sessionsAnswerSchema },
   endSession: { input: endSessionSchema, output: endedSessionSchema },
+  tryRepository: { input: repositoryTestSchema, output: repositoryTestedSchema },
 } as const;
 export type LinkMethod = keyof typeof linkMethods;
 
@@ -128,6 +130,7 @@ export const linkCallSchema = z.object({
     'logs',
     'sessions',
     'endSession',
+    'tryRepository',
   ]),
   input: z.unknown(),
 });
