@@ -38,7 +38,6 @@ export function OperationDialog({
   const plan = useMutation(trpc.operations.plan.mutationOptions());
   const start = useMutation(trpc.operations.start.mutationOptions());
   const { mutate: makePlan } = plan;
-  const problem = plan.error ?? start.error;
   const word = wordToType(intent, clusterName);
   const ask = useCallback(
     () => makePlan({ clusterId, intent: confirmedBy(intent, word) }),
@@ -53,17 +52,15 @@ export function OperationDialog({
       ...{ clusterId, intent: confirmedBy(intent, typed), planHash, reason },
       ...(way ? { way } : {}),
     });
-    toast.success(`${titleOf(intent)}: started`, {
-      action: <Link href={`/operations/${operationId}`}>Follow it</Link>,
-    });
+    announce(titleOf(intent), operationId);
     onStarted?.(operationId);
     onClose();
   };
   const isConfirmed = typed === word && (!needsReason || reason.trim() !== '');
-  const canRun = plan.data && plan.data.refusal === null && isConfirmed;
   const footer = (
     <Buttons
-      {...{ title: titleOf(intent), canRun: canRun === true, isBusy: start.isPending, onClose }}
+      {...{ title: titleOf(intent), isBusy: start.isPending, onClose }}
+      canRun={plan.data?.refusal === null && isConfirmed}
       tone={needsReason ? 'danger' : 'primary'}
       onRun={() => void run().catch(() => undefined)}
     />
@@ -77,7 +74,7 @@ export function OperationDialog({
         <Confirmation {...{ intent, word, typed, onChange: setIntent, onType: setTyped }} />
         {plan.isPending ? <Loading label="Planning" /> : null}
         {plan.data ? <PlanReview plan={plan.data} /> : null}
-        {problem ? <Failed {...problemOf(problem)} onRetry={ask} /> : null}
+        <Problem error={plan.error ?? start.error} onRetry={ask} />
         <TextArea
           label={needsReason ? 'Reason (for the audit log)' : 'Reason (optional)'}
           value={reason}
@@ -88,6 +85,14 @@ export function OperationDialog({
       </div>
     </Dialog>
   );
+}
+
+function announce(title: string, operationId: string): void {
+  toast.success(`${title}: started`, { action: <Link href={`/operations/${operationId}`}>Follow it</Link> });
+}
+
+function Problem({ error, onRetry }: { error: unknown; onRetry(): void }) {
+  return error ? <Failed {...problemOf(error)} onRetry={onRetry} /> : null;
 }
 
 interface ButtonsProps {

@@ -24,7 +24,7 @@ import type { BackupHost, Refusable } from './backup-host.ts';
 import { BackupWorker, loadPerProcessor, removeLeftovers } from './backup-worker.ts';
 import { BesideNode } from './beside-node.ts';
 import { ClusterRestore, type RestoredData } from './cluster-restore.ts';
-import type { BackupEngine } from './engine.ts';
+import type { BackupEngine, EnginePlace } from './engine.ts';
 import { type ConfiguredServer, renderConfiguration } from './engines/pgbackrest/configuration.ts';
 import { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
 import { type ProbeAnswer, probeRepository } from './engines/pgbackrest/probe.ts';
@@ -137,15 +137,10 @@ export class BackupNode implements BackupHost {
   }
 
   async tryRepository({ repository, secrets }: RepositoryTest): Promise<ProbeAnswer> {
-    const { place } = this.options;
-    const workDir = filesOf(place).backupWorkDir;
-    const stanza = this.state?.backup?.config?.stanza ?? this.state?.name ?? 'test';
-    const given = { stanza, repository: { ...repository, encrypted: false }, secrets };
-    const configFile = await this.writeText(
-      'test',
-      this.render({ ...given, impact: backupImpactSchema.parse({}) }, [ownServer(place)]),
-    );
-    return probeRepository({ program: backupProgram, configFile, workDir, stanza, osUser: place.osUser });
+    const stanza = this.state?.name ?? 'test';
+    const impact = backupImpactSchema.parse({});
+    const given = { stanza, secrets, impact, repository: { ...repository, encrypted: false } };
+    return probeRepository(this.programFor(await this.writeConfiguration('test', given, []), stanza));
   }
 
   async proveArchiving(): Promise<Refusable> {
@@ -365,25 +360,19 @@ export class BackupNode implements BackupHost {
 
   private async writeConfiguration(
     name: string,
-    config: BackupConfig,
+    config: Rendered,
     others: ConfiguredServer[],
   ): Promise<string> {
-    return this.writeText(name, this.render(config, [ownServer(this.options.place), ...others]));
-  }
-
-  private async writeText(name: string, text: string): Promise<string> {
     const { osUser } = this.options.place;
     const { backupWorkDir } = filesOf(this.options.place);
     await ensureOwnedDirectory(backupWorkDir, { osUser, mode: 0o700 });
     const file = `${backupWorkDir}/${name}.conf`;
+    const text = this.render(config, [ownServer(this.options.place), ...others]);
     await writeOwnedFile(file, text, { osUser, mode: 0o600 });
     return file;
   }
 
-  private render(
-    config: Pick<BackupConfig, 'stanza' | 'repository' | 'secrets' | 'impact'>,
-    servers: ConfiguredServer[],
-  ): string {
+  private render(config: Rendered, servers: ConfiguredServer[]): string {
     const { stanza, repository, secrets, impact } = config;
     const workDir = filesOf(this.options.place).backupWorkDir;
     const databaseRole = superuserRole;
@@ -391,15 +380,20 @@ export class BackupNode implements BackupHost {
   }
 
   private engineWith(configFile: string, stanza: string): BackupEngine {
-    const { place } = this.options;
-    const workDir = filesOf(place).backupWorkDir;
     const impact = this.state?.backup?.config?.impact;
     return new PgBackRestEngine({
-      ...{ program: backupProgram, configFile, workDir, stanza, osUser: place.osUser },
+      ...this.programFor(configFile, stanza),
       ...(impact ? { manners: { nice: impact.nice ?? 10, ioPriority: impact.ioPriority ?? 7 } } : {}),
     });
   }
+
+  private programFor(configFile: string, stanza: string): EnginePlace {
+    const workDir = filesOf(this.options.place).backupWorkDir;
+    return { program: backupProgram, configFile, workDir, stanza, osUser: this.options.place.osUser };
+  }
 }
+
+type Rendered = Pick<BackupConfig, 'stanza' | 'repository' | 'secrets' | 'impact'>;
 
 function ownServer(place: NodePlace): ConfiguredServer {
   return { dataDir: place.dataDir, port: place.port, socketDir: place.runDir, remote: null };

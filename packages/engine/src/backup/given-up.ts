@@ -1,13 +1,20 @@
-import type { RestorableIntervalView } from '../contract/backup-view.ts';
+import type { RestorePoint } from '../contract/backup.ts';
+import type { RepositoryView, RestorableIntervalView } from '../contract/backup-view.ts';
+import type { WalPosition } from '../contract/cluster-state.ts';
 import { parseLsn } from '../postgres/lsn.ts';
 import { momentWords } from '../shared/words.ts';
-import type { RecoveryPlanInput } from './recovery-plan.ts';
+
+interface Known {
+  repository: Pick<RepositoryView, 'backups' | 'intervals'>;
+  points: readonly RestorePoint[] | null;
+  isGivenUp?(position: WalPosition): boolean;
+}
 
 /**
  * What a moment may mean besides (pure). Recovery to a time follows the cluster's own line: at a moment of a stretch that a
  * failover or a restore has given up it ends at the fork, without a word about what was there then.
  */
-export function givenUpAt(input: RecoveryPlanInput, atMs: number): string[] {
+export function givenUpAt(input: Known, atMs: number): string[] {
   return input.repository.intervals
     .filter((each) => each.isAbandoned && each.toMs !== null && atMs < each.toMs)
     .filter((each) => atMs >= forkedAfterMs(input, each))
@@ -15,10 +22,7 @@ export function givenUpAt(input: RecoveryPlanInput, atMs: number): string[] {
 }
 
 /** The line was still the cluster's own by then: whatever is known of it from before the fork says so. */
-function forkedAfterMs(
-  { repository, points, isGivenUp }: RecoveryPlanInput,
-  interval: RestorableIntervalView,
-): number {
+function forkedAfterMs({ repository, points, isGivenUp }: Known, interval: RestorableIntervalView): number {
   const forkLsn = parseLsn(interval.fromLsn);
   const own = new Set(
     repository.intervals.filter((each) => !each.isAbandoned).flatMap(({ labels }) => labels),
@@ -32,7 +36,7 @@ function forkedAfterMs(
   return Math.max(interval.fromMs, ...backups, ...named);
 }
 
-function warning({ points, isGivenUp }: RecoveryPlanInput, interval: RestorableIntervalView): string {
+function warning({ points, isGivenUp }: Known, interval: RestorableIntervalView): string {
   const { timeline, fromLsn, toLsn, toMs } = interval;
   const point = points?.findLast(
     (each) => each.timeline === timeline && isGivenUp?.(each) && parseLsn(each.lsn) <= parseLsn(toLsn),

@@ -8,6 +8,7 @@ import { pollUntil } from '../../../shared/deadline.ts';
 import type { BackupProgress, BackupRequest } from '../../engine.ts';
 import { TestRepository } from '../../testing/test-repository.ts';
 import type { PgBackRestEngine } from './pgbackrest-engine.ts';
+import { probeRepository } from './probe.ts';
 
 const command = promisify(execFile);
 
@@ -166,6 +167,20 @@ describe('an encrypted repository in a directory', () => {
     expect(inventory.backups.map((backup) => backup.label)).toEqual([second]);
     const { segments } = await engine.archive();
     expect(segments[0]?.name).toBe(inventory.backups[0]?.startWal);
+  });
+});
+
+describe('a repository that is tried before it is set', () => {
+  it('is written to, read and left as it was, or says what failed', async () => {
+    const tried = await TestRepository.create(cluster, null, 'tried');
+    await tried.use(primary);
+    expect(await probeRepository(tried.placeOn(primary))).toEqual({ ok: true });
+    expect(await readdir(tried.path)).toEqual([]);
+    await rm(tried.path, { recursive: true });
+    await writeFile(tried.path, 'in the way');
+    const answer = await probeRepository(tried.placeOn(primary));
+    expect(answer).toMatchObject({ ok: false, detail: expect.stringMatching(/^writing: /) });
+    engine = await repository.use(primary);
   });
 });
 

@@ -6,7 +6,8 @@ import { failureOf } from './failures.ts';
 export type ProbeAnswer = { ok: true } | { ok: false; detail: string; hint: string };
 
 /** An endpoint that does not answer is tried by the program for a minute; nobody looks at a form for so long. */
-const stepDeadlineMs = 5000;
+const stepDeadlineMs = 9000;
+const ioDeadlineSeconds = 2;
 
 /**
  * Writes a small file into the repository, reads it and removes it again, by the program that makes the backups: what works
@@ -18,7 +19,13 @@ export async function probeRepository(place: EnginePlace): Promise<ProbeAnswer> 
   const run = (args: string[], input?: string) =>
     runCommand({
       file: place.program,
-      args: [`--config=${place.configFile}`, `--stanza=${place.stanza}`, '--log-level-stderr=warn', ...args],
+      args: [
+        `--config=${place.configFile}`,
+        `--stanza=${place.stanza}`,
+        '--log-level-stderr=warn',
+        `--io-timeout=${ioDeadlineSeconds}`,
+        ...args,
+      ],
       osUser: place.osUser,
       timeoutMs: stepDeadlineMs,
       diesWithUs: true,
