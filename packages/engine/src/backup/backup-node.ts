@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import {
   type BackupConfig,
   backupImpactSchema,
@@ -18,6 +19,7 @@ import { judgeHistory } from '../postgres/timeline-history.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { systemNewId } from '../shared/random.ts';
 import { type Mended, mendArchive, namesIn } from './archive-mending.ts';
 import * as server from './archiving-server.ts';
 import type { BackupHost, Refusable } from './backup-host.ts';
@@ -140,7 +142,9 @@ export class BackupNode implements BackupHost {
     const stanza = this.state?.name ?? 'test';
     const impact = backupImpactSchema.parse({});
     const given = { stanza, secrets, impact, repository: { ...repository, encrypted: false } };
-    return probeRepository(this.programFor(await this.writeConfiguration('test', given, []), stanza));
+    const configFile = await this.writeConfiguration(`test-${systemNewId()}`, given, []);
+    // Nobody has agreed on these secrets yet.
+    return probeRepository(this.programFor(configFile, stanza)).finally(() => rm(configFile));
   }
 
   async proveArchiving(): Promise<Refusable> {
@@ -358,11 +362,7 @@ export class BackupNode implements BackupHost {
     return this.engineWith(await this.writeConfiguration('job', config, others), config.stanza);
   }
 
-  private async writeConfiguration(
-    name: string,
-    config: Rendered,
-    others: ConfiguredServer[],
-  ): Promise<string> {
+  private async writeConfiguration(name: string, config: Rendered, others: ConfiguredServer[]) {
     const { osUser } = this.options.place;
     const { backupWorkDir } = filesOf(this.options.place);
     await ensureOwnedDirectory(backupWorkDir, { osUser, mode: 0o700 });
