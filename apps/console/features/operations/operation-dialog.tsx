@@ -76,7 +76,7 @@ export function OperationDialog({
         {plan.data ? <PlanReview plan={plan.data} /> : null}
         <Problem error={plan.error ?? start.error} onRetry={ask} />
         <TextArea
-          label={needsReason ? 'Reason (for the audit log)' : 'Reason (optional)'}
+          label={needsReason ? 'Reason (required, for the audit log)' : 'Reason (optional)'}
           value={reason}
           maxLength={500}
           onChange={(event) => setReason(event.target.value)}
