@@ -271,7 +271,7 @@ test('goes back to a moment before rows were deleted, for a look', async () => {
 });
 
 test('plans a restore in place, which only the name of the cluster confirms', async () => {
-  await page.getByLabel('Restore to').selectOption('latest');
+  await page.getByLabel('Restore to', { exact: true }).selectOption('latest');
   await page.getByRole('button', { name: 'Plan the restore' }).click();
   await page.getByRole('button', { name: 'Take demo back…' }).click({ timeout: 40_000 });
   const dialog = page.getByRole('dialog');
