@@ -15,7 +15,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { credentials, RealCluster } from '../apps/node-daemon/dist/testing/real-cluster.js';
 import { pollUntil } from '../packages/engine/dist/shared/deadline.js';
-import { machineLoad, median, printTable, say } from './lib/figures.mjs';
+import { intervalOf, machineLoad, median, printTable, quantiles, say } from './lib/figures.mjs';
 import { ownSeconds, pin, processesOf } from './lib/processes.mjs';
 import { askAsSuperuser } from './lib/quantadb.mjs';
 import { inWorkspace } from './lib/workspace.mjs';
@@ -32,7 +32,6 @@ const scale = 10;
 /** Also until the daemons' programs are compiled, as those of a cluster that has run for longer than this are. */
 const warmUpSeconds = 15;
 const sampleEveryMs = 100;
-const resamples = 10_000;
 const names = ['node-1', 'node-2', 'node-3'];
 const coreOfPrimary = '0';
 const otherCores = `1-${availableParallelism() - 1}`;
@@ -170,25 +169,6 @@ async function stopQuantaDb() {
   await Promise.all(names.map((name) => quantaDb.host(name).client.shutdown('stop')));
   const isGone = async () => (names.every((name) => quantaDb.host(name).daemon === null) ? true : undefined);
   await pollUntil(isGone, { what: 'every daemon has ended', timeoutMs: 60_000, intervalMs: 50 });
-}
-
-/** Percentile bootstrap of the median; the seed is fixed, so that the same figures give the same interval. */
-function intervalOf(ratios) {
-  let seed = 1;
-  const random = () => {
-    seed = (seed * 48_271) % 2_147_483_647;
-    return seed / 2_147_483_647;
-  };
-  const medians = Array.from({ length: resamples }, () =>
-    median(ratios.map(() => ratios[Math.floor(random() * ratios.length)])),
-  ).sort((one, other) => one - other);
-  return [medians[Math.floor(resamples * 0.025)], medians[Math.floor(resamples * 0.975)]];
-}
-
-function quantiles(values) {
-  const sorted = values.toSorted((one, other) => one - other);
-  const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null;
-  return { samples: sorted.length, p50: at(0.5), p99: at(0.99), max: sorted.at(-1) ?? null };
 }
 
 async function endBoth() {

@@ -19,6 +19,28 @@ export function spread(values) {
   };
 }
 
+const resamples = 10_000;
+
+/** Percentile bootstrap of the median; the seed is fixed, so that the same figures give the same interval. */
+export function intervalOf(ratios) {
+  let seed = 1;
+  const random = () => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed / 2_147_483_647;
+  };
+  const medians = Array.from({ length: resamples }, () =>
+    median(ratios.map(() => ratios[Math.floor(random() * ratios.length)])),
+  ).sort((one, other) => one - other);
+  return [medians[Math.floor(resamples * 0.025)], medians[Math.floor(resamples * 0.975)]];
+}
+
+/** Nearest rank; null without values. */
+export function quantiles(values) {
+  const sorted = values.toSorted((one, other) => one - other);
+  const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null;
+  return { samples: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99), max: sorted.at(-1) ?? null };
+}
+
 export function monotonicMs() {
   return Number(process.hrtime.bigint()) / 1e6;
 }

@@ -224,6 +224,8 @@ test('sets up backups by click, makes one and sees it arrive', async () => {
   await page.getByLabel('Passphrase', { exact: true }).fill(passphrase);
   await page.getByLabel('Passphrase again').fill(passphrase);
   await expect(page.getByText('every Sunday at 01:30, by the clocks of')).toBeVisible();
+  await page.getByRole('button', { name: 'Test from every node' }).click();
+  await expect(page.getByText(/^node-\d: writes, reads and deletes$/)).toHaveCount(3, { timeout: 30_000 });
   await page.getByRole('button', { name: 'Review the set-up…' }).click();
   await expect(page.getByText('Back up to the directory')).toBeVisible({ timeout: 20_000 });
   await confirm('Change the backup settings');
@@ -272,6 +274,22 @@ test('goes back to a moment before rows were deleted, for a look', async () => {
   await page.getByRole('button', { name: 'Close…' }).click();
   await confirm('Close the copy that is open for a look');
   await expect(line).toBeHidden({ timeout: 30_000 });
+});
+
+test('plans a restore in place, which only the name of the cluster confirms', async () => {
+  await page.getByLabel('Restore to', { exact: true }).selectOption('latest');
+  await page.getByRole('button', { name: 'Plan the restore' }).click();
+  await page.getByRole('button', { name: 'Take demo back…' }).click({ timeout: 40_000 });
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByText(/^Take demo back, where it runs\. Restore/)).toBeVisible({ timeout: 30_000 });
+  const run = dialog.getByRole('button', { name: 'Take the cluster back' });
+  await dialog.getByLabel('Reason').fill('to see the plan');
+  await expect(run).toBeDisabled();
+  const { violations } = await new AxeBuilder({ page }).include('[role=dialog]').analyze();
+  expect(violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')).toEqual([]);
+  await dialog.getByLabel('Type demo to confirm').fill('demo');
+  await expect(run).toBeEnabled();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
   await page.goto(system.url);
   await page.getByRole('heading', { name: 'demo' }).click();
 });

@@ -227,6 +227,8 @@ export class ConsoleLink {
         return this.options.diagnosis();
       case 'replication':
         return this.options.replication();
+      case 'tryRepository':
+        return facade.restores.tryRepository(linkMethods.tryRepository.input.parse(input));
     }
   }
 }

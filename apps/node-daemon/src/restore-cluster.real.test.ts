@@ -120,6 +120,24 @@ test('the plan says which backup, which timeline and what is lost', async () => 
   expect(planned.ok && planned.plan.lost).toContain('everything that was committed after');
 });
 
+test('a restore is started as its plan was shown, or refused with what is different', async () => {
+  const host = { name: 'spare-1', addresses: cluster.host('spare-1').config.addresses };
+  const { client } = cluster.host('node-2');
+  const wanted = { host, cluster: 'copy', target: { kind: 'latest' } as const };
+  const { planning, plan } = await client.planRestoreInto(wanted);
+  if (!planning.ok) throw new Error(planning.refusal.message);
+  const { label, timeline } = planning.plan;
+  const start = { ...wanted, planHash: plan?.hash ?? '', requestedBy: 'test', reason: '' };
+  const another = { label: '20200101-000000F', timeline };
+  await expect(client.startRestoreInto({ ...start, way: another })).rejects.toThrow(
+    `the plan was to restore 20200101-000000F along timeline ${timeline}; by now it would be ${label}`,
+  );
+  await expect(client.startRestoreInto({ ...start, planHash: 'of something else' })).rejects.toThrow(
+    /has changed since the plan was made/,
+  );
+  expect((await cluster.host('spare-1').client.host()).state).toBe('available');
+});
+
 test('a copy as of a moment is a cluster of its own, beside the one it came from', async () => {
   const target = { kind: 'time', atMs: (at.first?.atMs ?? 0) + 1, inclusive: true } as const;
   const operation = await copyOnto('spare-1', 'copy', target);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Config, changeOf, type Draft, draftOf, newSchedule } from './draft.ts';
+import { type Config, changeOf, type Draft, draftOf, newPassphrase, newSchedule, testOf } from './draft.ts';
 import { cronOf, whenOf } from './when.ts';
 
 const config: Config = {
@@ -59,6 +59,25 @@ test('keys of a bucket are set anew without the passphrase', () => {
   expect(problems).toEqual([]);
   expect(intent?.secrets).toEqual({ cipherPass: null, s3Key: 'new', s3KeySecret: 'secret' });
   expect(intent?.repository).toBeNull();
+});
+
+test('a place is tried as it is typed, with the keys that are typed, and never with a passphrase', () => {
+  const draft = draftOf(null, 'UTC');
+  expect(testOf(draft)).toBeNull();
+  expect(testOf({ ...draft, path: '/backups', cipherPass: 'secret' })).toEqual({
+    repository: { type: 'posix', path: '/backups', encrypted: true },
+    secrets: { cipherPass: null, s3Key: null, s3KeySecret: null },
+  });
+  const s3 = { place: 's3', bucket: 'b', endpoint: 'e', region: 'r', s3Key: 'new' } as const;
+  expect(testOf({ ...draft, ...s3 })).toMatchObject({
+    repository: { bucket: 'b', path: '/quantadb' },
+    secrets: { s3Key: 'new', s3KeySecret: null },
+  });
+});
+
+test('a passphrase that is made here is long, and another one each time', () => {
+  expect(newPassphrase()).toMatch(/^([a-z2-9]{5}-){3}[a-z2-9]{5}$/);
+  expect(newPassphrase()).not.toBe(newPassphrase());
 });
 
 test('what is no number is said, and nothing is asked for', () => {

@@ -174,6 +174,28 @@ export function changeOf(
   return { problems, intent: isChanged ? intent : null };
 }
 
+/** What every node can try before anything is set; null while the place is not named. An empty key is the one that is set. */
+export function testOf(draft: Draft) {
+  const { place, path, bucket, endpoint, region, s3Key, s3KeySecret } = draft;
+  const isNamed =
+    place === 'posix'
+      ? path.trim().startsWith('/')
+      : [bucket, endpoint, region].every((each) => each.trim() !== '');
+  if (!isNamed) return null;
+  const secrets = { cipherPass: null, s3Key: s3Key || null, s3KeySecret: s3KeySecret || null };
+  return { repository: repositoryOf(draft), secrets };
+}
+
+const passphraseBytes = 20;
+const letters = 'abcdefghijkmnpqrstuvwxyz23456789';
+
+/** A hundred bits, in letters that nobody mistakes for one another. */
+export function newPassphrase(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(passphraseBytes));
+  const text = [...bytes].map((byte) => letters[byte % letters.length]).join('');
+  return (text.match(/.{5}/g) ?? []).join('-');
+}
+
 function repositoryOf(draft: Draft): Repository {
   const { place, path, isEncrypted: encrypted } = draft;
   if (place === 'posix') return { type: 'posix', path: path.trim(), encrypted };

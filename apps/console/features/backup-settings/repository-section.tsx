@@ -1,17 +1,23 @@
+import { Button } from '@quantadb/ui/primitives/button';
 import { CheckField, SelectField, TextField } from '@quantadb/ui/primitives/field';
 import { Panel } from '@quantadb/ui/primitives/panel';
-import type { Config, Draft } from './draft.ts';
+import { useState } from 'react';
+import { type Config, type Draft, newPassphrase } from './draft.ts';
+import { RepositoryTest } from './repository-test.tsx';
 
 interface SectionProps {
+  clusterId: string;
   draft: Draft;
   config: Config | null;
   onChange(changes: Partial<Draft>): void;
 }
 
+type FieldsProps = Omit<SectionProps, 'clusterId'>;
+
 const kept = 'Set, and never shown again. Leave it empty to keep it.';
 
 /** Where backups go, and the secrets of that place: typed, sent, and never read back. */
-export function RepositorySection({ draft, config, onChange }: SectionProps) {
+export function RepositorySection({ clusterId, draft, config, onChange }: SectionProps) {
   return (
     <Panel title="Repository">
       <div className="grid items-start gap-3 sm:grid-cols-2">
@@ -37,11 +43,12 @@ export function RepositorySection({ draft, config, onChange }: SectionProps) {
         {draft.place === 's3' ? <S3Fields draft={draft} config={config} onChange={onChange} /> : null}
       </div>
       <Encryption draft={draft} config={config} onChange={onChange} />
+      <RepositoryTest clusterId={clusterId} draft={draft} />
     </Panel>
   );
 }
 
-function S3Fields({ draft, config, onChange }: SectionProps) {
+function S3Fields({ draft, config, onChange }: FieldsProps) {
   const isKnown = config?.repository.type === 's3';
   return (
     <>
@@ -98,7 +105,14 @@ function S3Fields({ draft, config, onChange }: SectionProps) {
   );
 }
 
-function Encryption({ draft, config, onChange }: SectionProps) {
+function Encryption({ draft, config, onChange }: FieldsProps) {
+  const [made, setMade] = useState('');
+  const isShown = made !== '' && made === draft.cipherPass;
+  const make = () => {
+    const passphrase = newPassphrase();
+    setMade(passphrase);
+    onChange({ cipherPass: passphrase, cipherPassAgain: passphrase });
+  };
   const isKnown = config?.repository.encrypted === true;
   return (
     <div className="mt-4 flex flex-col gap-3 border-line border-t pt-4">
@@ -121,6 +135,17 @@ function Encryption({ draft, config, onChange }: SectionProps) {
             value={draft.cipherPassAgain}
             onChange={(cipherPassAgain) => onChange({ cipherPassAgain })}
           />
+        </div>
+      ) : null}
+      {draft.isEncrypted ? (
+        <div className="flex flex-wrap items-center gap-3" aria-live="polite">
+          <Button onClick={make}>Make a passphrase</Button>
+          {isShown ? (
+            <p className="rounded-md border border-warning bg-warning-soft px-3 py-2 text-[0.8125rem] text-warning">
+              <code className="select-all font-medium">{made}</code> — write it down: it is shown this once,
+              and without it no backup can be read.
+            </p>
+          ) : null}
         </div>
       ) : null}
     </div>

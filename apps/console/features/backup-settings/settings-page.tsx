@@ -57,7 +57,7 @@ function Form({ clusterId, config }: { clusterId: string; config: Config | null 
   return (
     <>
       <RunningOperation clusterId={clusterId} />
-      <RepositorySection draft={draft} config={config} onChange={change} />
+      <RepositorySection clusterId={clusterId} draft={draft} config={config} onChange={change} />
       <SchedulesSection clusterId={clusterId} draft={draft} onChange={change} />
       <RetentionSection clusterId={clusterId} draft={draft} config={config} onChange={change} />
       <DrillsSection clusterId={clusterId} draft={draft} onChange={change} />

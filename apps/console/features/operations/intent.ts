@@ -137,7 +137,7 @@ export function commandOf(intent: Intent): string {
     case 'note-backup':
       return `quantadb backup note ${intent.label} '${intent.note ?? ''}'`;
     case 'restore-in-place':
-      return 'quantadb backup restore --in-place';
+      return `quantadb backup restore${targetOptions(intent.target)} --in-place${intent.insist ? ' --insist' : ''}`;
     case 'switchover':
       return `quantadb switchover${intent.to ? ` --to ${intent.to}` : ''}`;
     case 'set-maintenance':
@@ -173,6 +173,26 @@ export function commandOf(intent: Intent): string {
       return `quantadb durability ${intent.durability.mode} ${intent.durability.strictness}`;
     case 'set-node':
       return `quantadb node set ${intent.node} ${nodeOptions(intent.change)}`;
+  }
+}
+
+type RestoreTarget = Extract<Intent, { kind: 'restore-in-place' }>['target'];
+
+function targetOptions(target: RestoreTarget): string {
+  const exclusive = 'inclusive' in target && target.inclusive === false ? ' --exclusive' : '';
+  switch (target.kind) {
+    case 'latest':
+      return ' --latest';
+    case 'time':
+      return ` --time '${new Date(target.atMs).toISOString()}'${exclusive}`;
+    case 'lsn':
+      return ` --lsn ${target.lsn}${target.timeline == null ? '' : ` --timeline ${target.timeline}`}${exclusive}`;
+    case 'xid':
+      return ` --xid ${target.xid}${exclusive}`;
+    case 'name':
+      return ` --point '${target.name}'`;
+    case 'backup':
+      return ` --label ${target.label}`;
   }
 }
 

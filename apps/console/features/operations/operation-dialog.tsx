@@ -6,15 +6,15 @@ import { Dialog } from '@quantadb/ui/primitives/dialog';
 import { SelectField, TextArea } from '@quantadb/ui/primitives/field';
 import { useMutation } from '@tanstack/react-query';
 import Link from 'next/link';
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { toast } from 'sonner';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { ApplyDelay } from './apply-delay.tsx';
 import { BeginsAt } from './begins-at.tsx';
 import { CommandLine } from './command-line.tsx';
+import { Confirmation, confirmedBy, wordToType } from './confirmation.tsx';
 import { commandOf, type Intent, tiers, titleOf } from './intent.ts';
 import { PlanReview } from './plan-review.tsx';
-import { Promotion, wordToType } from './promotion.tsx';
 
 /** Form → plan → review → run. What is shown is what the cluster will check again before it starts. */
 export function OperationDialog({
@@ -28,7 +28,7 @@ export function OperationDialog({
   intent: Intent;
   /** Of what has to be confirmed by typing it. */
   clusterName?: string;
-  onStarted?(): void;
+  onStarted?(operationId: string): void;
   onClose(): void;
 }) {
   const trpc = useTRPC();
@@ -38,33 +38,32 @@ export function OperationDialog({
   const plan = useMutation(trpc.operations.plan.mutationOptions());
   const start = useMutation(trpc.operations.start.mutationOptions());
   const { mutate: makePlan } = plan;
-  const problem = plan.error ?? start.error;
-  useEffect(() => makePlan({ clusterId, intent }), [makePlan, clusterId, intent]);
+  const word = wordToType(intent, clusterName);
+  const ask = useCallback(
+    () => makePlan({ clusterId, intent: confirmedBy(intent, word) }),
+    [makePlan, clusterId, intent, word],
+  );
+  useEffect(ask, [ask]);
   const needsReason = tiers[intent.kind] === 'disruptive';
   const run = async () => {
     if (!plan.data) return;
-    const { operationId } = await start.mutateAsync({ clusterId, intent, planHash: plan.data.hash, reason });
-    toast.success(`${titleOf(intent)}: started`, {
-      action: <Link href={`/operations/${operationId}`}>Follow it</Link>,
+    const { hash: planHash, way } = plan.data;
+    const { operationId } = await start.mutateAsync({
+      ...{ clusterId, intent: confirmedBy(intent, typed), planHash, reason },
+      ...(way ? { way } : {}),
     });
-    onStarted?.();
+    announce(titleOf(intent), operationId);
+    onStarted?.(operationId);
     onClose();
   };
-  const word = wordToType(intent, clusterName);
   const isConfirmed = typed === word && (!needsReason || reason.trim() !== '');
-  const canRun = plan.data && plan.data.refusal === null && isConfirmed;
   const footer = (
-    <>
-      <Button onClick={onClose}>Cancel</Button>
-      <Button
-        tone={needsReason ? 'danger' : 'primary'}
-        disabled={!canRun}
-        isBusy={start.isPending}
-        onClick={() => void run().catch(() => undefined)}
-      >
-        {titleOf(intent)}
-      </Button>
-    </>
+    <Buttons
+      {...{ title: titleOf(intent), isBusy: start.isPending, onClose }}
+      canRun={plan.data?.refusal === null && isConfirmed}
+      tone={needsReason ? 'danger' : 'primary'}
+      onRun={() => void run().catch(() => undefined)}
+    />
   );
   return (
     <Dialog isOpen onClose={onClose} title={titleOf(intent)} footer={footer}>
@@ -72,10 +71,10 @@ export function OperationDialog({
         <MaintenanceEnd intent={intent} onChange={setIntent} />
         <ApplyDelay intent={intent} onChange={setIntent} />
         <BeginsAt wanted={wanted} onChange={setIntent} />
-        <Promotion {...{ intent, word, typed, onChange: setIntent, onType: setTyped }} />
+        <Confirmation {...{ intent, word, typed, onChange: setIntent, onType: setTyped }} />
         {plan.isPending ? <Loading label="Planning" /> : null}
         {plan.data ? <PlanReview plan={plan.data} /> : null}
-        {problem ? <Failed {...problemOf(problem)} onRetry={() => makePlan({ clusterId, intent })} /> : null}
+        <Problem error={plan.error ?? start.error} onRetry={ask} />
         <TextArea
           label={needsReason ? 'Reason (required, for the audit log)' : 'Reason (optional)'}
           value={reason}
@@ -85,6 +84,34 @@ export function OperationDialog({
         <CommandLine text={commandOf(intent)} />
       </div>
     </Dialog>
+  );
+}
+
+function announce(title: string, operationId: string): void {
+  toast.success(`${title}: started`, { action: <Link href={`/operations/${operationId}`}>Follow it</Link> });
+}
+
+function Problem({ error, onRetry }: { error: unknown; onRetry(): void }) {
+  return error ? <Failed {...problemOf(error)} onRetry={onRetry} /> : null;
+}
+
+interface ButtonsProps {
+  title: string;
+  tone: 'danger' | 'primary';
+  canRun: boolean;
+  isBusy: boolean;
+  onRun(): void;
+  onClose(): void;
+}
+
+function Buttons({ title, tone, canRun, isBusy, onRun, onClose }: ButtonsProps) {
+  return (
+    <>
+      <Button onClick={onClose}>Cancel</Button>
+      <Button tone={tone} disabled={!canRun} isBusy={isBusy} onClick={onRun}>
+        {title}
+      </Button>
+    </>
   );
 }
 

@@ -25,7 +25,7 @@ interface DestinationProps {
   onChoose(intent: Intent): void;
 }
 
-/** Where the moment goes: into a cluster of its own, or only for a look. The cluster it comes from is not touched. */
+/** Where the moment goes: into a cluster of its own, only for a look, or in the place of what the cluster has now. */
 export function Destination({ source, target, onReview, onChoose }: DestinationProps) {
   return (
     <div className="grid items-start gap-4 lg:grid-cols-2">
@@ -42,7 +42,34 @@ export function Destination({ source, target, onReview, onChoose }: DestinationP
           Open it for a look…
         </Button>
       </Panel>
+      <InPlace source={source} target={target} onChoose={onChoose} />
     </div>
+  );
+}
+
+/** The last resort comes last, and says what it costs before anybody clicks. */
+function InPlace({ source, target, onChoose }: Omit<DestinationProps, 'onReview'>) {
+  return (
+    <Panel title={`Back, where ${source} runs`} className="lg:col-span-2">
+      <ul className="list-disc pl-5 text-[0.8125rem] text-ink-soft">
+        <li>What was committed after the moment is given up, on every node.</li>
+        <li>
+          The moment is restored beside the data while {source} goes on; then every session ends, and writes
+          stop for seconds.
+        </li>
+        <li>
+          The data of now is kept beside it, and a restore point marks its end: both lead back. Standbys are
+          rewound or copied anew, and a full backup begins.
+        </li>
+      </ul>
+      <Button
+        tone="danger"
+        className="mt-3"
+        onClick={() => onChoose({ kind: 'restore-in-place', target, confirm: null, insist: false })}
+      >
+        Take {source} back…
+      </Button>
+    </Panel>
   );
 }
 

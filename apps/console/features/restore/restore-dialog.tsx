@@ -29,8 +29,10 @@ export function RestoreDialog({ clusterId, wanted, onClose }: RestoreDialogProps
   const found = plan.data?.plan ?? null;
   const canRun = found !== null && found.refusal === null && typed === wanted.cluster && reason.trim() !== '';
   const run = async () => {
+    if (!plan.data?.planning.ok) return;
+    const { label, timeline } = plan.data.planning.plan;
     const { operationId } = await start.mutateAsync({
-      ...{ clusterId, ...wanted, planHash: found?.hash ?? '', reason },
+      ...{ clusterId, ...wanted, planHash: found?.hash ?? '', way: { label, timeline }, reason },
     });
     router.push(`/operations/${operationId}`);
   };

@@ -6,6 +6,7 @@ import { Status } from '@quantadb/ui/patterns/status';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
+import { useRouter } from 'next/navigation';
 import { parseAsInteger, parseAsStringLiteral, useQueryState } from 'nuqs';
 import { useState } from 'react';
 import { useCluster, useNow } from '../../lib/live.tsx';
@@ -17,6 +18,7 @@ import { type Overview, staleAfterMs, type Target } from '../backups/prepare.ts'
 import { RunningJob } from '../backups/running-job.tsx';
 import type { Intent } from '../operations/intent.ts';
 import { OperationDialog } from '../operations/operation-dialog.tsx';
+import { RunningOperation } from '../operations/running-operation.tsx';
 import { useMay } from '../shell/me.ts';
 import { PlanFacts, Refused } from './answer.tsx';
 import { Destination, type Wanted } from './destination.tsx';
@@ -28,9 +30,10 @@ import { spanNames, TimeSlider } from './time-slider.tsx';
 
 const historyStepMs = 60_000;
 
-/** Back to a moment: choose it, see what that takes and loses, then let it become a cluster of its own or just look. */
+/** Back to a moment: choose it, see what that takes and loses, then look, found a cluster with it, or take this one back. */
 export function RestorePage({ clusterId }: { clusterId: string }) {
   const { heard } = useCluster(clusterId);
+  const router = useRouter();
   const [intent, setIntent] = useState<Intent | null>(null);
   const [wanted, setWanted] = useState<Wanted | null>(null);
   const { overview, problem, retry, ageMs } = useBackups(clusterId);
@@ -42,6 +45,7 @@ export function RestorePage({ clusterId }: { clusterId: string }) {
       {overview ? (
         <Stale ageMs={ageMs} afterMs={staleAfterMs}>
           <div className="flex flex-col gap-4">
+            <RunningOperation clusterId={clusterId} />
             {overview.job ? <RunningJob job={overview.job} /> : null}
             {overview.look ? <OpenLook look={overview.look} onChoose={setIntent} /> : null}
             <Choice
@@ -58,7 +62,15 @@ export function RestorePage({ clusterId }: { clusterId: string }) {
         <RestoreDialog clusterId={clusterId} wanted={wanted} onClose={() => setWanted(null)} />
       ) : null}
       {intent ? (
-        <OperationDialog clusterId={clusterId} intent={intent} onClose={() => setIntent(null)} />
+        <OperationDialog
+          clusterId={clusterId}
+          intent={intent}
+          clusterName={heard?.status.name ?? ''}
+          onStarted={(id) => {
+            if (intent.kind === 'restore-in-place') router.push(`/operations/${id}`);
+          }}
+          onClose={() => setIntent(null)}
+        />
       ) : null}
     </>
   );

@@ -27,7 +27,9 @@ export async function change(options: ChangeOptions): Promise<Operation> {
   // Asked for before the start: the operation may take the daemon that is asked out of the cluster.
   const witnesses = await steering.witnesses();
   const { reason } = options;
-  const operationId = await steering.start({ planHash: plan.hash, requestedBy: userName(), reason });
+  const { hash: planHash, way } = plan;
+  const given = { planHash, requestedBy: userName(), reason, ...(way ? { way } : {}) };
+  const operationId = await steering.start(given);
   const output = { isTerminal: process.stdout.isTTY, write: (text: string) => process.stdout.write(text) };
   const operation = await follow(operationId, witnesses, json ? null : output);
   if (operation.state === (options.wanted ?? 'done')) return operation;

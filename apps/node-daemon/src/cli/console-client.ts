@@ -12,6 +12,7 @@ import {
   type OperationRequest,
   operationPlanSchema,
 } from '@quantadb/engine/contract/operations';
+import type { RestoreWay } from '@quantadb/engine/contract/restore-target';
 import { type SessionEnd, sessionOutcomeSchema, sessionSchema } from '@quantadb/engine/contract/sessions';
 import { type SettingsOverview, settingsOverviewSchema } from '@quantadb/engine/contract/settings-view';
 import type { ClusterStatus, SystemStatus } from '@quantadb/engine/contract/status';
@@ -244,7 +245,7 @@ export class ConsoleClient {
 
   async start(
     clusterId: string,
-    start: { intent: Intent; planHash: string; reason: string },
+    start: { intent: Intent; planHash: string; way?: RestoreWay; reason: string },
   ): Promise<string> {
     const call = { method: 'POST' as const, path: `/api/v1/clusters/${clusterId}/operations`, body: start };
     return z.object({ operationId: z.string() }).parse(await this.call(call)).operationId;

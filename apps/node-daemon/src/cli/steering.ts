@@ -1,5 +1,6 @@
 import type { NodeReport } from '@quantadb/engine/contract/node-report';
 import type { OperationPlan, OperationRequest } from '@quantadb/engine/contract/operations';
+import type { RestoreWay } from '@quantadb/engine/contract/restore-target';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { DaemonClient } from '../client.ts';
 import { loadHostConfig } from '../host-config.ts';
@@ -7,10 +8,18 @@ import type { ConsoleClient, Intent } from './console-client.ts';
 import type { Witness } from './follow.ts';
 import { parseAddress, type Target } from './target.ts';
 
+export interface Confirmed {
+  planHash: string;
+  /** That the plan has shown, of a restore. */
+  way?: RestoreWay;
+  requestedBy: string;
+  reason: string;
+}
+
 /** One change on its way: through the console, or straight through a daemon when there is no console. */
 export interface Steering {
   plan(): Promise<OperationPlan>;
-  start(options: { planHash: string; requestedBy: string; reason: string }): Promise<string>;
+  start(options: Confirmed): Promise<string>;
   /** Who can tell how it goes on; asked for before the start. */
   witnesses(): Promise<Witness[]>;
 }
@@ -24,7 +33,7 @@ export async function throughConsole(
   const wanted = 'host' in intent ? { ...intent, host: placeOf(intent.host).name } : intent;
   return {
     plan: () => client.plan(id, wanted),
-    start: ({ planHash, reason }) => client.start(id, { intent: wanted, planHash, reason }),
+    start: ({ requestedBy: _, ...given }) => client.start(id, { intent: wanted, ...given }),
     witnesses: async () => [client.witness(id)],
   };
 }

@@ -1,10 +1,16 @@
 import { nextRuns, scheduleProblem } from '@quantadb/engine/backup/schedule';
 import { scheduleWords } from '@quantadb/engine/backup/schedule-words';
-import { backupTypeSchema, retentionSchema, scheduleSchema } from '@quantadb/engine/contract/backup';
+import {
+  backupTypeSchema,
+  repositoryTestedSchema,
+  repositoryTestSchema,
+  retentionSchema,
+  scheduleSchema,
+} from '@quantadb/engine/contract/backup';
 import { backupOverviewSchema, goesSchema } from '@quantadb/engine/contract/backup-view';
 import { restorePlanningSchema } from '@quantadb/engine/contract/restore';
 import { restoreTargetSchema } from '@quantadb/engine/contract/restore-target';
-import { QuantaError } from '@quantadb/engine/shared/errors';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';
 import { previewRetention } from '../clusters/retention-preview.ts';
@@ -42,6 +48,31 @@ export const backupsRouter = router({
         ctx.services.links.call(host, 'planRestore', { source: null, target: input.target }),
       ),
     ),
+
+  tryRepository: procedure(
+    'operate',
+    'POST /clusters/{clusterId}/backups/repository-test',
+    'Every data node writes, reads and deletes a file in a repository; nothing is set',
+  )
+    .input(repositoryTestSchema.extend({ clusterId: clusterIdSchema }))
+    .output(repositoryTestedSchema)
+    .mutation(async ({ ctx, input }) => {
+      const { services } = ctx;
+      const { clusterId, ...test } = input;
+      const record = { action: 'try-repository', target: clusterId, reason: '', after: input.repository };
+      try {
+        const tried = await withAnyHost(services, clusterId, (host) =>
+          services.links.call(host, 'tryRepository', test),
+        );
+        const failed = tried.nodes.filter(({ ok }) => !ok).map(({ node }) => node);
+        const detail = failed.length === 0 ? 'every node can use it' : `not ${failed.join(', ')}`;
+        await services.audit.write(ctx, { ...record, outcome: 'done', detail });
+        return tried;
+      } catch (error) {
+        await services.audit.write(ctx, { ...record, outcome: 'refused', detail: messageOf(error) });
+        throw error;
+      }
+    }),
 
   history: procedure(
     'read',

@@ -1,5 +1,6 @@
 import { addressesSchema, hostKindSchema, type OperationStep } from '@quantadb/engine/contract/cluster-state';
 import { type OperationRequest, operationPlanSchema } from '@quantadb/engine/contract/operations';
+import { restoreWaySchema } from '@quantadb/engine/contract/restore-target';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';
@@ -68,19 +69,21 @@ export const operationsRouter = router({
         intent: intentSchema,
         /** `hash` of the plan; the cluster refuses when it has changed since. */
         planHash: z.string().max(100),
+        /** `way` of the plan, where it has one: a refusal then says what is different. */
+        way: restoreWaySchema.optional(),
         reason: z.string().max(500).default(''),
       }),
     )
     .output(z.object({ operationId: z.string() }))
     .mutation(async ({ ctx, input }) => {
       const { services } = ctx;
-      const { clusterId, intent, planHash, reason } = input;
+      const { clusterId, intent, planHash, way, reason } = input;
       const requestedBy = principalOf(ctx).name;
       const target = targetOf(await nameOf(services, clusterId), intent);
       const record = { action: intent.kind, target, reason, after: withoutSecrets(intent) };
       try {
         const request = await requestOf(services, intent);
-        const start = { request, planHash, requestedBy, reason };
+        const start = { request, planHash, requestedBy, reason, ...(way ? { way } : {}) };
         const started = await withAnyHost(services, clusterId, (host) =>
           services.links.call(host, 'start', start),
         );

@@ -1,6 +1,6 @@
 import { addressesSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import { type RestoreInto, restoreIntoPlanSchema } from '@quantadb/engine/contract/restore';
-import { restoreTargetSchema } from '@quantadb/engine/contract/restore-target';
+import { restoreTargetSchema, restoreWaySchema } from '@quantadb/engine/contract/restore-target';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';
@@ -41,15 +41,25 @@ export const restoresRouter = router({
     'POST /clusters/{clusterId}/restores',
     'Restores a moment into a new cluster on a host that is in none',
   )
-    .input(intoSchema.extend({ planHash: z.string().max(100), reason: z.string().max(500).default('') }))
+    .input(
+      intoSchema.extend({
+        planHash: z.string().max(100),
+        /** Backup and timeline that the plan has shown; the restore is refused when they are others by now. */
+        way: restoreWaySchema.optional(),
+        reason: z.string().max(500).default(''),
+      }),
+    )
     .output(z.object({ operationId: z.string() }))
     .mutation(async ({ ctx, input }) => {
       const { services } = ctx;
-      const { planHash, reason, ...wanted } = input;
+      const { planHash, way, reason, ...wanted } = input;
       const record = { action: 'restore-cluster', target: input.cluster, reason, after: wanted };
       try {
         const request = await requestOf(services, input);
-        const start = { ...request, planHash, reason, requestedBy: principalOf(ctx).name };
+        const start = {
+          ...{ ...request, planHash, reason, requestedBy: principalOf(ctx).name },
+          ...(way ? { way } : {}),
+        };
         const started = await withAnyHost(services, input.clusterId, (host) =>
           services.links.call(host, 'startRestoreInto', start),
         );

@@ -1,4 +1,4 @@
-import type { BackupConfig } from '../contract/backup.ts';
+import type { BackupConfig, RepositoryTest } from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type {
@@ -12,6 +12,7 @@ import type { RestoreTarget } from '../contract/restore-target.ts';
 import type { Mended } from './archive-mending.ts';
 import type { WrittenPoint } from './archiving-server.ts';
 import type { RestoredData } from './cluster-restore.ts';
+import type { ProbeAnswer } from './engines/pgbackrest/probe.ts';
 import type { JobLook, JobOrder } from './job-order.ts';
 
 export type Refusable = { ok: true } | { ok: false; reason: string };
@@ -23,6 +24,8 @@ export interface BackupHost {
   describe(): Promise<BackupNodeView>;
   /** Of the primary: makes the repository of a configuration that is not agreed on yet ready. */
   prepareRepository(config: BackupConfig): Promise<Refusable>;
+  /** Whether this node can write, read and delete in a repository that is only thought of. */
+  tryRepository(test: RepositoryTest): Promise<ProbeAnswer>;
   /** Of the primary: writes a segment and waits until it has arrived. */
   proveArchiving(): Promise<Refusable>;
   /** Of the primary: a checkpoint, unless there was one since its promotion. */

@@ -1,4 +1,10 @@
-import type { BackupConfig, JobResult } from '../contract/backup.ts';
+import { rm } from 'node:fs/promises';
+import {
+  type BackupConfig,
+  backupImpactSchema,
+  type JobResult,
+  type RepositoryTest,
+} from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState, WalPosition } from '../contract/cluster-state.ts';
 import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
@@ -13,15 +19,17 @@ import { judgeHistory } from '../postgres/timeline-history.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { systemNewId } from '../shared/random.ts';
 import { type Mended, mendArchive, namesIn } from './archive-mending.ts';
 import * as server from './archiving-server.ts';
 import type { BackupHost, Refusable } from './backup-host.ts';
 import { BackupWorker, loadPerProcessor, removeLeftovers } from './backup-worker.ts';
 import { BesideNode } from './beside-node.ts';
 import { ClusterRestore, type RestoredData } from './cluster-restore.ts';
-import type { BackupEngine } from './engine.ts';
+import type { BackupEngine, EnginePlace } from './engine.ts';
 import { type ConfiguredServer, renderConfiguration } from './engines/pgbackrest/configuration.ts';
 import { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
+import { type ProbeAnswer, probeRepository } from './engines/pgbackrest/probe.ts';
 import type { JobLook, JobOrder, ServerPlace } from './job-order.ts';
 import { JobRunner } from './job-runner.ts';
 import { planRecovery } from './recovery-plan.ts';
@@ -128,6 +136,15 @@ export class BackupNode implements BackupHost {
     if (outcome.ok) return outcome;
     const { detail, hint } = outcome.failure;
     return { ok: false, reason: `${detail} ${hint}` };
+  }
+
+  async tryRepository({ repository, secrets }: RepositoryTest): Promise<ProbeAnswer> {
+    const stanza = this.state?.name ?? 'test';
+    const impact = backupImpactSchema.parse({});
+    const given = { stanza, secrets, impact, repository: { ...repository, encrypted: false } };
+    const configFile = await this.writeConfiguration(`test-${systemNewId()}`, given, []);
+    // Nobody has agreed on these secrets yet.
+    return probeRepository(this.programFor(configFile, stanza)).finally(() => rm(configFile));
   }
 
   async proveArchiving(): Promise<Refusable> {
@@ -345,23 +362,17 @@ export class BackupNode implements BackupHost {
     return this.engineWith(await this.writeConfiguration('job', config, others), config.stanza);
   }
 
-  private async writeConfiguration(
-    name: string,
-    config: BackupConfig,
-    others: ConfiguredServer[],
-  ): Promise<string> {
-    const { place } = this.options;
-    const { backupWorkDir } = filesOf(place);
-    await ensureOwnedDirectory(backupWorkDir, { osUser: place.osUser, mode: 0o700 });
+  private async writeConfiguration(name: string, config: Rendered, others: ConfiguredServer[]) {
+    const { osUser } = this.options.place;
+    const { backupWorkDir } = filesOf(this.options.place);
+    await ensureOwnedDirectory(backupWorkDir, { osUser, mode: 0o700 });
     const file = `${backupWorkDir}/${name}.conf`;
-    await writeOwnedFile(file, this.render(config, [ownServer(place), ...others]), {
-      osUser: place.osUser,
-      mode: 0o600,
-    });
+    const text = this.render(config, [ownServer(this.options.place), ...others]);
+    await writeOwnedFile(file, text, { osUser, mode: 0o600 });
     return file;
   }
 
-  private render(config: BackupConfig, servers: ConfiguredServer[]): string {
+  private render(config: Rendered, servers: ConfiguredServer[]): string {
     const { stanza, repository, secrets, impact } = config;
     const workDir = filesOf(this.options.place).backupWorkDir;
     const databaseRole = superuserRole;
@@ -369,15 +380,20 @@ export class BackupNode implements BackupHost {
   }
 
   private engineWith(configFile: string, stanza: string): BackupEngine {
-    const { place } = this.options;
-    const workDir = filesOf(place).backupWorkDir;
     const impact = this.state?.backup?.config?.impact;
     return new PgBackRestEngine({
-      ...{ program: backupProgram, configFile, workDir, stanza, osUser: place.osUser },
+      ...this.programFor(configFile, stanza),
       ...(impact ? { manners: { nice: impact.nice ?? 10, ioPriority: impact.ioPriority ?? 7 } } : {}),
     });
   }
+
+  private programFor(configFile: string, stanza: string): EnginePlace {
+    const workDir = filesOf(this.options.place).backupWorkDir;
+    return { program: backupProgram, configFile, workDir, stanza, osUser: this.options.place.osUser };
+  }
 }
+
+type Rendered = Pick<BackupConfig, 'stanza' | 'repository' | 'secrets' | 'impact'>;
 
 function ownServer(place: NodePlace): ConfiguredServer {
   return { dataDir: place.dataDir, port: place.port, socketDir: place.runDir, remote: null };

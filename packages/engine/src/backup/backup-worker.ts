@@ -228,6 +228,7 @@ function lookPlaceOf(place: NodePlace): ScratchPlace {
   return {
     ...scratchPlaceOf(place),
     dataDir: `${place.dataDir}.look`,
+    tablespaceDir: `${place.dataDir}.look-tablespaces`,
     runDir: join(dirname(place.runDir), 'look'),
     logFile: join(filesOf(place).serverStateDir, 'look.log'),
   };
@@ -238,6 +239,8 @@ function scratchPlaceOf(place: NodePlace): ScratchPlace {
   return {
     binDir: place.binDir,
     dataDir: `${place.dataDir}.scratch`,
+    tablespaceDir: `${place.dataDir}.scratch-tablespaces`,
+    livesBeside: place.dataDir,
     runDir: join(dirname(place.runDir), 'scratch'),
     logFile: join(filesOf(place).serverStateDir, 'scratch.log'),
     osUser: place.osUser,

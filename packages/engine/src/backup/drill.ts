@@ -1,4 +1,4 @@
-import { rm, statfs } from 'node:fs/promises';
+import { readdir, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DrillPolicy, DrillResult } from '../contract/backup.ts';
 import { runCommand } from '../postgres/command.ts';
@@ -50,7 +50,9 @@ export async function restoreToScratch(
   const clock = request.clock ?? systemClock;
   await removeScratch(place);
   await requireRoom(place, request.backup.databaseBytes);
-  await ensureOwnedDirectory(place.dataDir, { osUser: place.osUser, mode: 0o700 });
+  const own = { osUser: place.osUser, mode: 0o700 };
+  await ensureOwnedDirectory(place.dataDir, own);
+  if (place.tablespaceDir) await ensureOwnedDirectory(place.tablespaceDir, own);
   const begunMs = clock.monotonicMs();
   request.onStep(`restoring ${request.backup.label}`);
   await engine.restore({
@@ -60,12 +62,13 @@ export async function restoreToScratch(
     dataDir: place.dataDir,
     delta: false,
     processes: request.processes,
-    tablespaces: {},
+    tablespaceDir: place.tablespaceDir ?? null,
     onProgress: (progress) => request.onProgress(progress),
     timeoutMs: restoreDeadlineMs,
     signal: request.signal,
   });
   const restoreMs = clock.monotonicMs() - begunMs;
+  await refuseNewTablespaces(place);
   await request.beforeRecovery?.();
   request.onStep('replaying WAL');
   const { server, recovered } = await ScratchServer.recover(place, {
@@ -76,9 +79,27 @@ export async function restoreToScratch(
   return { server, recovered, restoreMs };
 }
 
-export async function removeScratch(place: Pick<ScratchPlace, 'dataDir' | 'runDir'>): Promise<void> {
-  await rm(place.dataDir, { recursive: true, force: true });
-  await rm(place.runDir, { recursive: true, force: true });
+/**
+ * A tablespace made after the backup would be made again by replay, and at its own place: the copy would write over the files
+ * of the server it lies beside.
+ */
+async function refuseNewTablespaces({ dataDir, livesBeside }: ScratchPlace): Promise<void> {
+  if (livesBeside === undefined) return;
+  const mapped = new Set(await readdir(join(dataDir, 'pg_tblspc')));
+  const unmapped = (await readdir(join(livesBeside, 'pg_tblspc'))).filter((oid) => !mapped.has(oid));
+  if (unmapped.length === 0) return;
+  throw new QuantaError(
+    'REFUSED',
+    `${unmapped.length} of the tablespaces here ${unmapped.length === 1 ? 'is' : 'are'} not in the backup: replay would write into its files`,
+    { hint: 'Make a backup now (quantadb backup now): what is restored from it has all of them.' },
+  );
+}
+
+export async function removeScratch(
+  place: Pick<ScratchPlace, 'dataDir' | 'runDir' | 'tablespaceDir'>,
+): Promise<void> {
+  for (const directory of [place.dataDir, place.runDir, place.tablespaceDir])
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
 }
 
 /**

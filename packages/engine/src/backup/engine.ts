@@ -156,7 +156,8 @@ export interface RestoreRequest {
   dataDir: string;
   delta: boolean;
   processes: number;
-  tablespaces: Record<string, string>;
+  /** Every tablespace goes below it, by its name; null: to where it was when the backup was made. */
+  tablespaceDir: string | null;
   onProgress(progress: BackupProgress): void;
   timeoutMs: number;
   signal: AbortSignal;

@@ -71,6 +71,23 @@ describe('a plan', () => {
     });
   });
 
+  it('warns of a moment of a stretch that was given up, and says what leads there', () => {
+    const at = (change: Partial<RecoveryPlanInput> = {}) => {
+      const planned = plan(time(35), change);
+      return planned.ok ? planned.plan.warnings.join() : '';
+    };
+    expect(at()).toContain('Timeline 2 went on from');
+    expect(at()).toContain('--timeline');
+    const point = (name: string, minutes: number, timeline: number) => {
+      return { name, lsn: lsn(minutes), timeline, atMs: minutes * minute, by: 'ann' };
+    };
+    const points = [point('before restore 1234', 49, 2)];
+    const isGivenUp = (position: { timeline: number }) => position.timeline === 2;
+    expect(at({ points, isGivenUp })).toContain('the point "before restore 1234"');
+    // The cluster was still on its way to there at minute 38.
+    expect(at({ points: [point('release', 38, 3)], isGivenUp })).toBe('');
+  });
+
   it('finds a position, a named point and a backup', () => {
     expect(plan({ kind: 'lsn', lsn: lsn(17), inclusive: false, timeline: null })).toMatchObject({
       plan: { label: 'B' },

@@ -6,6 +6,7 @@ import type { RestoreTarget } from '../contract/restore-target.ts';
 import { parseLsn } from '../postgres/lsn.ts';
 import { momentWords, sizeWords } from '../shared/words.ts';
 import type { RecoveryTarget, StoredBackup } from './engine.ts';
+import { givenUpAt } from './given-up.ts';
 
 /**
  * What a restore to a moment would take (pure): which backup, which timeline, which WAL, how long, and what is lost; or why
@@ -92,7 +93,8 @@ function timeTarget(
   const backup = newestBackup(input, interval, { atMs });
   if (!backup) return refuse('before_first_backup', 'No backup had ended by then.', nearestTimes(own, atMs));
   return finish(input, {
-    ...{ interval, backup, recovery: target, endLsn: null, endMs: atMs, warnings: [] },
+    ...{ interval, backup, recovery: target, endLsn: null, endMs: atMs },
+    warnings: givenUpAt(input, atMs),
   });
 }
 

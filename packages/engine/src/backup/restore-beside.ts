@@ -128,6 +128,7 @@ function besidePlaceOf(place: NodePlace): ScratchPlace {
   return {
     ...{ binDir: place.binDir, osUser: place.osUser },
     dataDir: filesOf(place).restoredDir,
+    livesBeside: place.dataDir,
     runDir: join(dirname(place.runDir), 'restored'),
     logFile: join(filesOf(place).serverStateDir, 'restored.log'),
   };

@@ -26,7 +26,9 @@ beforeAll(async () => {
   });
   await engine.createStanza();
   await sql(primary, 'CHECKPOINT');
+  await makeTablespace('apart');
   await sql(primary, 'CREATE TABLE ledger (id bigserial PRIMARY KEY, filler text)');
+  await sql(primary, 'CREATE TABLE elsewhere TABLESPACE apart AS SELECT generate_series(1, 100) AS id');
   for (const type of ['full', 'diff', 'incr'] as const) {
     await write();
     labels[type] = await backUp(type);
@@ -43,6 +45,12 @@ afterEach(async () => {
   await rm(join(cluster.directory, 'restored'), { recursive: true, force: true });
 });
 afterAll(() => cluster.cleanUp());
+
+async function makeTablespace(name: string): Promise<void> {
+  const directory = join(cluster.directory, name);
+  await ensureOwnedDirectory(directory, { osUser: cluster.osUser, mode: 0o700 });
+  await sql(primary, `CREATE TABLESPACE ${name} LOCATION '${directory}'`);
+}
 
 async function backUp(type: 'full' | 'diff' | 'incr'): Promise<string> {
   const outcome = await engine.backup({
@@ -77,11 +85,13 @@ const hashSql = "md5(string_agg(id || ':' || filler, ',' ORDER BY id))";
 
 async function restore(label: string, target: RecoveryTarget) {
   const dataDir = join(cluster.directory, 'restored/data');
+  const tablespaceDir = join(cluster.directory, 'restored/tablespaces');
   await mkdir(join(cluster.directory, 'restored'), { recursive: true });
   await ensureOwnedDirectory(join(cluster.directory, 'restored'), { osUser: cluster.osUser, mode: 0o755 });
+  await ensureOwnedDirectory(tablespaceDir, { osUser: cluster.osUser, mode: 0o700 });
   await ensureOwnedDirectory(dataDir, { osUser: cluster.osUser, mode: 0o700 });
   await engine.restore({
-    ...{ label, timeline: 2, target, dataDir, delta: false, processes: 1, tablespaces: {} },
+    ...{ label, timeline: 2, target, dataDir, delta: false, processes: 1, tablespaceDir },
     ...{ onProgress: () => undefined, timeoutMs: 60_000, signal: AbortSignal.timeout(60_000) },
   });
   const { server, recovered } = await ScratchServer.recover(
@@ -151,41 +161,49 @@ describe('a restore that cannot reach its target', () => {
 });
 
 describe('a restore drill', () => {
-  it('restores, checks every table and index and asks the user’s questions, and leaves nothing behind', async () => {
+  const drill = async (checks: { database: string; sql: string }[]) => {
     const { backups } = await engine.inventory();
     const backup = backups.find((each) => each.label === labels.incr);
     if (!backup) throw new Error('there is no backup');
+    const at = (name: string) => join(cluster.directory, 'restored', name);
     const place = {
-      ...{ binDir, dataDir: join(cluster.directory, 'restored/data'), osUser: cluster.osUser },
-      ...{
-        runDir: join(cluster.directory, 'restored/run'),
-        logFile: join(cluster.directory, 'restored/postgres.log'),
-      },
+      ...{ binDir, osUser: cluster.osUser, livesBeside: primary.place.dataDir },
+      ...{ dataDir: at('data'), tablespaceDir: at('tablespaces') },
+      ...{ runDir: at('run'), logFile: at('postgres.log') },
     };
-    await mkdir(join(cluster.directory, 'restored'), { recursive: true });
-    await ensureOwnedDirectory(join(cluster.directory, 'restored'), { osUser: cluster.osUser, mode: 0o755 });
-    const result = await runDrill(engine, place, {
-      ...{
-        backup,
-        timeline: 2,
-        target: { kind: 'latest' },
-        processes: 1,
-        signal: AbortSignal.timeout(60_000),
-      },
-      ...{ onProgress: () => undefined, onStep: () => undefined },
-      checks: [
-        { database: 'postgres', sql: 'SELECT count(*) = 700 FROM ledger' },
-        { database: 'postgres', sql: 'SELECT false' },
-        { database: 'nowhere', sql: 'SELECT true' },
-      ],
+    await mkdir(at(''), { recursive: true });
+    await ensureOwnedDirectory(at(''), { osUser: cluster.osUser, mode: 0o755 });
+    return runDrill(engine, place, {
+      ...{ backup, timeline: 2, target: { kind: 'latest' }, processes: 1, checks },
+      ...{ onProgress: () => undefined, onStep: () => undefined, signal: AbortSignal.timeout(60_000) },
     });
+  };
+
+  it('restores, checks every table and index and asks the user’s questions, and leaves nothing behind', async () => {
+    const result = await drill([
+      { database: 'postgres', sql: 'SELECT count(*) = 700 FROM ledger' },
+      { database: 'postgres', sql: 'SELECT false' },
+      { database: 'nowhere', sql: 'SELECT true' },
+      {
+        database: 'postgres',
+        sql: "SELECT count(*) = 100 AND bool_and(pg_tablespace_location(oid) LIKE '%/restored/tablespaces/apart') FROM elsewhere, pg_tablespace WHERE spcname = 'apart'",
+      },
+    ]);
     expect(result.findings.map(({ ok, detail }) => [ok, detail])).toEqual([
       [true, expect.anything()],
       [true, ''],
       [false, 'it answered false, not true'],
       [false, expect.stringContaining('does not exist')],
+      [true, ''],
     ]);
     expect(result.recoveredToMs).toBeGreaterThan(Date.now() - 600_000);
     expect(await readdir(join(cluster.directory, 'restored'))).toEqual(['postgres.log']);
+  });
+
+  it('is refused where replay would make a tablespace anew, over the files of the server beside it (I-BACKUP-5)', async () => {
+    await makeTablespace('later');
+    await sql(primary, 'CREATE TABLE precious TABLESPACE later AS SELECT 1 AS id');
+    await expect(drill([])).rejects.toThrow(/not in the backup: replay would write into its files/);
+    expect(await sql(primary, 'SELECT id FROM precious')).toEqual([{ id: 1 }]);
   });
 });

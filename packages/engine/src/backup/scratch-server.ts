@@ -22,6 +22,10 @@ export interface ScratchPlace {
   runDir: string;
   logFile: string;
   osUser: OsUser | null;
+  /** Where its tablespaces go; absent: to where they were, which only a machine that has none of them can take. */
+  tablespaceDir?: string;
+  /** The data directory of the server beside it, whose files it must not touch. */
+  livesBeside?: string;
   /** The one timeline that recovery follows, where more than its own are within reach. */
   followTimeline?: number;
 }

@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import type { BackupHost } from '../backup/backup-host.ts';
 import { jobLookSchema, jobOrderSchema } from '../backup/job-order.ts';
-import { backupConfigSchema, pointNameSchema, restorePointSchema } from '../contract/backup.ts';
+import {
+  backupConfigSchema,
+  pointNameSchema,
+  repositoryTestSchema,
+  restorePointSchema,
+} from '../contract/backup.ts';
 import { backupNodeSchema, repositoryViewSchema } from '../contract/backup-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { besideLookSchema, besideOrderSchema, inPlaceOutlookSchema } from '../contract/restore.ts';
@@ -61,6 +66,14 @@ export const backupPeerMethods = {
   /** Also what keeps it going. */
   'look-beside': { input: z.object({ ...cluster, id: z.string() }), output: besideLookSchema },
   'discard-beside': { input: z.object({ ...cluster, id: z.string() }), output: z.object({}) },
+  /** Whether that node can use a repository that somebody thinks of. */
+  'try-repository': {
+    input: z.object({ ...cluster, test: repositoryTestSchema }),
+    output: z.union([
+      z.object({ ok: z.literal(true) }),
+      z.object({ ok: z.literal(false), detail: z.string().max(2000), hint: z.string().max(1000) }),
+    ]),
+  },
   'annotate-backup': {
     input: z.object({ ...cluster, label: z.string(), notes: z.record(z.string(), z.string()) }),
     output: z.object({}),
@@ -112,6 +125,7 @@ export function backupPeerHandlers(
       await host(clusterId).beside.discard(id);
       return {};
     },
+    'try-repository': async ({ clusterId, test }) => host(clusterId).tryRepository(test),
     'annotate-backup': async ({ clusterId, label, notes }) => {
       await host(clusterId).annotate(label, notes);
       return {};

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { BackupHost } from '../backup/backup-host.ts';
+import { otherWay, wayOf } from '../backup/restore-way.ts';
 import type { RepositorySecrets } from '../contract/backup.ts';
 import {
   type Addresses,
@@ -17,7 +18,7 @@ import type {
   OperationStart,
 } from '../contract/operations.ts';
 import type { InPlaceOutlook, RestoreClusterRequest } from '../contract/restore.ts';
-import type { RestoreTarget } from '../contract/restore-target.ts';
+import type { RestoreTarget, RestoreWay } from '../contract/restore-target.ts';
 import type { Scheduled } from '../contract/schedule.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import type { Adopter } from '../postgres/adopt/adopter.ts';
@@ -85,11 +86,12 @@ export class OperationDesk {
     const body = planOf(input, request);
     // How far it is behind changes while the plan is read; what speaks against it is looked at again as it begins.
     const isMoving = request.kind === 'promote-cluster' || request.kind === 'restore-in-place';
-    const judged = isMoving ? { refusal: body.refusal } : body;
+    const way = wayIn(input);
+    const judged = isMoving ? { refusal: body.refusal, way } : body;
     const canonical = JSON.stringify({ request: withoutSecrets(request), body: judged, revision });
     const hash = createHash('sha256').update(canonical).digest('hex');
     const expiresAtMs = this.options.clock.wallMs() + planLifetimeMs;
-    return { ...body, hash, revision, expiresAtMs };
+    return { ...body, hash, revision, expiresAtMs, ...(way ? { way } : {}) };
   }
 
   /**
@@ -110,7 +112,8 @@ export class OperationDesk {
     const plan = await this.plan(request);
     if (plan.refusal) throw new QuantaError('REFUSED', plan.refusal);
     if (plan.hash !== start.planHash) {
-      throw new QuantaError('REFUSED', `the cluster ${outdatedWords}`, planAgain);
+      const words = otherWay(start.way, plan.way) ?? `the cluster ${outdatedWords}`;
+      throw new QuantaError('REFUSED', words, planAgain);
     }
     if (request.kind === 'restore-in-place' && request.confirm === null)
       throw new QuantaError('REFUSED', 'a restore in place is confirmed by the name of the cluster');
@@ -209,16 +212,22 @@ export class OperationDesk {
     start: OperationStart,
   ): Promise<{ operationId: string }> {
     await this.requireEmpty();
+    const plan = await this.plan(request);
+    if (plan.refusal) throw new QuantaError('REFUSED', plan.refusal);
     await this.refuseImpossibleRestore(request);
+    if (plan.hash !== start.planHash)
+      throw new QuantaError('REFUSED', `the host ${outdatedWords}`, planAgain);
     this.restore = request;
     return this.found(start, request, { name: request.cluster, parameters: {}, hba: [] });
   }
 
   /** Before anything is founded: the way to the target is looked for in the repository. */
-  private async refuseImpossibleRestore({ source, target }: RestoreClusterRequest): Promise<void> {
+  private async refuseImpossibleRestore({ source, target, way }: RestoreClusterRequest): Promise<void> {
     const { backups } = this.options;
     if (!backups) throw new QuantaError('REFUSED', 'a witness holds no data');
     const planned = await backups.planRestore(source, target);
+    const other = planned.ok ? otherWay(way, wayOf(planned.plan)) : null;
+    if (other) throw new QuantaError('REFUSED', other, planAgain);
     if (planned.ok) return;
     const { message, nearest } = planned.refusal;
     const words = nearest.map((each) => each.words).join(', ');
@@ -341,8 +350,14 @@ export class OperationDesk {
   }
 }
 
+function wayIn({ inPlace }: PlanInput): RestoreWay | undefined {
+  return inPlace && 'planning' in inPlace && inPlace.planning.ok ? wayOf(inPlace.planning.plan) : undefined;
+}
+
 function withoutSecrets(request: OperationRequest): unknown {
-  if (request.kind === 'restore-cluster') return { ...request, source: { ...request.source, secrets: null } };
+  // What a cluster knows beside its repository grows meanwhile; what that changes is the way.
+  if (request.kind === 'restore-cluster')
+    return { ...request, source: { ...request.source, secrets: null, known: null } };
   if (request.kind === 'configure-backup') return { ...request, secrets: request.secrets !== null };
   if (request.kind !== 'create-cluster' || !request.application) return request;
   const { role, database } = request.application;

@@ -163,7 +163,7 @@ export function configAfter(
 }
 
 /** What is not given stays: nobody has to know the passphrase to change the key of the bucket. */
-function secretsAfter(
+export function secretsAfter(
   before: RepositorySecrets | undefined,
   given: RepositorySecrets | null,
 ): RepositorySecrets {

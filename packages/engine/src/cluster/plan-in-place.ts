@@ -32,7 +32,7 @@ export function planRestoreInPlace(
   return {
     ...base,
     summary: found
-      ? `Take ${name} back, where it runs. ${planWords(found)}`
+      ? `Take ${name} back, where it runs. ${planWords(found)} It goes on as timeline ${timelineAfter(state)}, if no failover comes first.`
       : `Take ${name} back to a moment of before, where it runs.`,
     writePause:
       'none while the copy is made beside the data; then every session ends, and writes stop for the seconds it takes to put the copy in place and open it',
@@ -43,6 +43,11 @@ export function planRestoreInPlace(
     ],
     refusal: refusal ?? whyNotConfirmed(request, name),
   };
+}
+
+/** The copy opens one that is kept free for it, and the reign that begins with it the next one. */
+function timelineAfter(state: ClusterState | null): number {
+  return Math.max(0, state?.reign.timeline ?? 0, ...(state?.timelines ?? []).map(({ id }) => id)) + 2;
 }
 
 function whyNotNow(state: ClusterState): string | null {

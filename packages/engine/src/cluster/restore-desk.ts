@@ -1,5 +1,6 @@
 import type { BackupHost } from '../backup/backup-host.ts';
-import type { RepositorySecrets } from '../contract/backup.ts';
+import { otherWay, wayOf } from '../backup/restore-way.ts';
+import type { RepositorySecrets, RepositoryTest, RepositoryTested } from '../contract/backup.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { RestoreFacade } from '../contract/daemon-facade.ts';
 import type {
@@ -13,6 +14,7 @@ import type {
 } from '../contract/restore.ts';
 import { QuantaError } from '../shared/errors.ts';
 import type { Peers } from './peer-protocol.ts';
+import { tryEverywhere } from './repository-trial.ts';
 
 export interface RestoreDeskOptions {
   state(): ClusterState | null;
@@ -49,12 +51,18 @@ export class RestoreDesk implements RestoreFacade {
   }
 
   async startInto(start: RestoreIntoStart): Promise<{ operationId: string }> {
-    const { host, cluster, target, planHash, requestedBy, reason } = start;
+    const { host, cluster, target, planHash, way, requestedBy, reason } = start;
     const planning = await this.plan({ source: null, target });
     if (!planning.ok) throw new QuantaError('REFUSED', planning.refusal.message);
+    const other = otherWay(way, wayOf(planning.plan));
+    if (other) throw new QuantaError('REFUSED', other, { hint: 'Ask for the plan again and confirm it.' });
     const request = this.requestOf({ cluster, target }, planning.plan);
     const input = { request, planHash, requestedBy, reason };
     return this.options.peers.call(host, 'start', { input, deadlineMs: startDeadlineMs });
+  }
+
+  tryRepository(test: RepositoryTest): Promise<RepositoryTested> {
+    return tryEverywhere(this.options.state(), this.options.peers, test);
   }
 
   /** With what this cluster knows, so that the host finds the same way as this one. */
@@ -69,6 +77,6 @@ export class RestoreDesk implements RestoreFacade {
     const commitMs = target.kind === 'xid' ? plan.endMs : null;
     const known = { points: backup.points, commitMs };
     const source = { stanza, repository, secrets: secrets ?? backup.config.secrets, known };
-    return { kind: 'restore-cluster', cluster, source, target };
+    return { kind: 'restore-cluster', cluster, source, target, way: wayOf(plan) };
   }
 }

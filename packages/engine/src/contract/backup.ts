@@ -43,6 +43,27 @@ export const repositorySchema = z.discriminatedUnion('type', [
 ]);
 export type Repository = z.infer<typeof repositorySchema>;
 
+/** A repository that somebody thinks of: nothing is agreed on, every node tries it. */
+export const repositoryTestSchema = z.object({
+  repository: repositorySchema,
+  /** What is left out is what the cluster has agreed on. */
+  secrets: repositorySecretsSchema,
+});
+export type RepositoryTest = z.infer<typeof repositoryTestSchema>;
+
+export const repositoryTestedSchema = z.object({
+  nodes: z.array(
+    z.object({
+      node: z.string().max(100),
+      ok: z.boolean(),
+      /** What failed there, and what to do; both empty when nothing did. */
+      detail: z.string().max(2000),
+      hint: z.string().max(1000),
+    }),
+  ),
+});
+export type RepositoryTested = z.infer<typeof repositoryTestedSchema>;
+
 export const backupTypeSchema = z.enum(['full', 'diff', 'incr']);
 
 const minuteOfDay = z.number().int().min(0).max(1439);

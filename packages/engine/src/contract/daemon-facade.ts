@@ -1,3 +1,4 @@
+import type { RepositoryTest, RepositoryTested } from './backup.ts';
 import type { BackupOverview } from './backup-view.ts';
 import type { ClusterEvent, ClusterState, Operation } from './cluster-state.ts';
 import type { NodeReport } from './node-report.ts';
@@ -25,6 +26,8 @@ export interface RestoreFacade {
   planInto(request: RestoreInto): Promise<RestoreIntoPlan>;
   /** The repository's secrets go from this host to that one; nobody has to know them. */
   startInto(start: RestoreIntoStart): Promise<{ operationId: string }>;
+  /** Every data node writes, reads and deletes in a repository that is only thought of. */
+  tryRepository(test: RepositoryTest): Promise<RepositoryTested>;
 }
 
 /** What the daemon's HTTP API offers to the outside; the engine implements it. Refusals are QuantaErrors. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { repositoryTestedSchema, repositoryTestSchema } from './backup.ts';
 import { backupOverviewSchema } from './backup-view.ts';
 import {
   addressesSchema,
@@ -117,6 +118,7 @@ export const linkMethods = {
   endSession: { input: endSessionSchema, output: endedSessionSchema },
   diagnose: { input: z.object({}), output: hostDiagnosisSchema },
   replication: { input: z.object({}), output: replicationAnswerSchema },
+  tryRepository: { input: repositoryTestSchema, output: repositoryTestedSchema },
 } as const;
 export type LinkMethod = keyof typeof linkMethods;
 
@@ -134,6 +136,7 @@ export const linkCallSchema = z.object({
     'endSession',
     'diagnose',
     'replication',
+    'tryRepository',
   ]),
   input: z.unknown(),
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { operationKindSchema } from './cluster-state.ts';
+import { restoreWaySchema } from './restore-target.ts';
 
 /** What the operation will do, shown before it runs. */
 export const operationPlanSchema = z.object({
@@ -17,6 +18,8 @@ export const operationPlanSchema = z.object({
   /** SHA-256 over the canonical plan and the cluster state's revision. */
   hash: z.string(),
   revision: z.number(),
+  /** Of a restore in place; absent: nothing is restored. */
+  way: restoreWaySchema.optional(),
   expiresAtMs: z.number(),
 });
 export type OperationPlan = z.infer<typeof operationPlanSchema>;

@@ -10,6 +10,7 @@ import {
 } from './cluster-state.ts';
 import { ownDurabilityChangeSchema } from './own-durability.ts';
 import { restoreClusterSchema, restoreInPlaceSchema } from './restore.ts';
+import { restoreWaySchema } from './restore-target.ts';
 import { routerChangesSchema } from './router-settings.ts';
 import {
   restartDaemonsSchema,
@@ -128,6 +129,8 @@ export const operationStartSchema = z.object({
   request: operationRequestSchema,
   /** Of the plan that was confirmed; checked again by the decider. */
   planHash: z.string(),
+  /** Of that plan, so that a refusal can say what is different by now. */
+  way: restoreWaySchema.optional(),
   requestedBy: z.string().max(100),
   reason: z.string().max(500).default(''),
 });

@@ -25,3 +25,7 @@ export const restoreTargetSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('backup'), label: z.string().max(64) }),
 ]);
 export type RestoreTarget = z.infer<typeof restoreTargetSchema>;
+
+/** What leads to the target: a confirmed restore goes this way, or asks again. */
+export const restoreWaySchema = z.object({ label: z.string().max(64), timeline: z.number().int() });
+export type RestoreWay = z.infer<typeof restoreWaySchema>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { repositorySchema, repositorySecretsSchema, restorePointSchema } from './backup.ts';
 import { addressesSchema, nodeNameSchema } from './cluster-state.ts';
 import { operationPlanSchema } from './operation-plan.ts';
-import { restoreTargetSchema } from './restore-target.ts';
+import { restoreTargetSchema, restoreWaySchema } from './restore-target.ts';
 
 /** Restores to a moment: what is asked for, what it takes, and why it cannot be. */
 
@@ -75,6 +75,8 @@ export const restoreClusterSchema = z.object({
   cluster: nodeNameSchema,
   source: restoreSourceSchema,
   target: restoreTargetSchema,
+  /** That the plan has shown: another one is not gone without being asked. Absent: whichever there is. */
+  way: restoreWaySchema.optional(),
 });
 export type RestoreClusterRequest = z.infer<typeof restoreClusterSchema>;
 
@@ -158,6 +160,8 @@ export type RestoreIntoPlan = z.infer<typeof restoreIntoPlanSchema>;
 
 export const restoreIntoStartSchema = restoreIntoSchema.extend({
   planHash: z.string().max(100),
+  /** That the plan has shown. */
+  way: restoreWaySchema.optional(),
   requestedBy: z.string().max(100),
   reason: z.string().max(500).default(''),
 });

@@ -49,6 +49,7 @@ export class FakeEngine implements DaemonFacade {
     plan: async () => noRestore,
     planInto: async () => ({ planning: noRestore, plan: null }),
     startInto: async () => ({ operationId: 'one' }),
+    tryRepository: async () => ({ nodes: [] }),
   };
   plan = (request: OperationRequest) => this.planned(request);
 

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { wayOf } from '@quantadb/engine/backup/restore-way';
 import type { BackupJob, BackupWork } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
 import type { RestorePlanning } from '@quantadb/engine/contract/restore';
@@ -19,7 +20,7 @@ import { backupsText, endText, jobText, planningText } from '../backup-format.ts
 import { change } from '../change.ts';
 import type { Intent } from '../console-client.ts';
 import { planText } from '../format.ts';
-import { type Steering, throughConsole, throughDaemon } from '../steering.ts';
+import { type Confirmed, type Steering, throughConsole, throughDaemon } from '../steering.ts';
 import { findConsole, Target } from '../target.ts';
 import { UsageError } from '../usage-error.ts';
 import { type GlobalOptions, print } from './options.ts';
@@ -189,12 +190,12 @@ async function restore(options: GlobalOptions, own: RestoreOptions): Promise<voi
     return;
   }
   if (!options.json) process.stdout.write(`${planningText(planning)}\n\n`);
-  const request = { kind: 'restore-cluster' as const, cluster: own.into, source, target };
+  const way = wayOf(planning.plan);
+  const request = { kind: 'restore-cluster' as const, cluster: own.into, source, target, way };
   const { yes = false, json = false, reason = '' } = options;
   const steering = {
     plan: () => client.plan(request),
-    start: async (given: { planHash: string; requestedBy: string; reason: string }) =>
-      (await client.start({ request, ...given })).operationId,
+    start: async (given: Confirmed) => (await client.start({ request, ...given })).operationId,
     witnesses: async () => [client],
   };
   const operation = await change({ steering, reason, yes, json });

@@ -6,6 +6,7 @@ import { backupProgram, setRepository } from '../../postgres/archive-wrapper.ts'
 import { filesOf, superuserRole } from '../../postgres/layout.ts';
 import { ensureOwnedDirectory } from '../../postgres/owned-file.ts';
 import type { TestCluster, TestNode } from '../../postgres/testing/test-cluster.ts';
+import type { EnginePlace } from '../engine.ts';
 import { type ConfiguredServer, renderConfiguration } from '../engines/pgbackrest/configuration.ts';
 import { PgBackRestEngine } from '../engines/pgbackrest/pgbackrest-engine.ts';
 
@@ -27,8 +28,12 @@ export class TestRepository {
     this.impact = backupImpactSchema.parse({ compression: 'lz4' });
   }
 
-  static async create(cluster: TestCluster, cipherPass: string | null = null): Promise<TestRepository> {
-    const path = join(cluster.directory, 'repository');
+  static async create(
+    cluster: TestCluster,
+    cipherPass: string | null = null,
+    name = 'repository',
+  ): Promise<TestRepository> {
+    const path = join(cluster.directory, name);
     await mkdir(path, { recursive: true });
     await ensureOwnedDirectory(path, { osUser: cluster.osUser, mode: 0o750 });
     return new TestRepository(cluster, path, cipherPass);
@@ -51,13 +56,14 @@ export class TestRepository {
       databaseRole: superuserRole,
     });
     await setRepository(node.place, { configuration, stanza: testStanza });
-    return new PgBackRestEngine({
-      program: backupProgram,
-      configFile: files.repositoryConfig,
-      workDir: files.backupWorkDir,
-      stanza: testStanza,
-      osUser: this.cluster.osUser,
-    });
+    return new PgBackRestEngine(this.placeOn(node));
+  }
+
+  /** How the program is run on a node that uses this. */
+  placeOn(node: TestNode): EnginePlace {
+    const { repositoryConfig: configFile, backupWorkDir: workDir } = filesOf(node.place);
+    const { osUser } = this.cluster;
+    return { program: backupProgram, configFile, workDir, stanza: testStanza, osUser };
   }
 }
 

@@ -1,11 +1,16 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql, TestCluster, type TestNode } from '../../../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../../../shared/deadline.ts';
 import type { BackupProgress, BackupRequest } from '../../engine.ts';
 import { TestRepository } from '../../testing/test-repository.ts';
 import type { PgBackRestEngine } from './pgbackrest-engine.ts';
+import { probeRepository } from './probe.ts';
+
+const command = promisify(execFile);
 
 let cluster: TestCluster;
 let primary: TestNode;
@@ -165,6 +170,20 @@ describe('an encrypted repository in a directory', () => {
   });
 });
 
+describe('a repository that is tried before it is set', () => {
+  it('is written to, read and left as it was, or says what failed', async () => {
+    const tried = await TestRepository.create(cluster, null, 'tried');
+    await tried.use(primary);
+    expect(await probeRepository(tried.placeOn(primary))).toEqual({ ok: true });
+    expect(await readdir(tried.path)).toEqual([]);
+    await rm(tried.path, { recursive: true });
+    await writeFile(tried.path, 'in the way');
+    const answer = await probeRepository(tried.placeOn(primary));
+    expect(answer).toMatchObject({ ok: false, detail: expect.stringMatching(/^writing: /) });
+    engine = await repository.use(primary);
+  });
+});
+
 describe('a backup that cannot be made', () => {
   it('says that there is no primary', async () => {
     await primary.supervisor.stopFast(30_000);
@@ -211,7 +230,50 @@ describe('a backup that cannot be made', () => {
     await writeFile(`${stanza}.copy`, copy);
     expect(outcome).toMatchObject({ ok: false, failure: { reason: 'missing_file' } });
   });
+
+  it.runIf(process.getuid?.() === 0)(
+    'keeps its WAL while the repository is full, and loses none of it',
+    async () => {
+      const place = join(cluster.directory, 'small');
+      await mkdir(place);
+      await command('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', place]);
+      try {
+        const small = await (await TestRepository.create(cluster, null, 'small')).use(primary);
+        expect(await small.createStanza()).toEqual({ ok: true });
+        await small.proveArchiving();
+        await untilArchiving('failed_count > 0', async () => {
+          await sql(primary, 'CREATE TABLE IF NOT EXISTS noise (filler text)');
+          await sql(primary, 'INSERT INTO noise SELECT md5(random()::text) FROM generate_series(1, 100000)');
+          await sql(primary, 'SELECT pg_switch_wal()');
+        });
+        await command('mount', ['-o', 'remount,size=400m', place]);
+        await untilArchiving(
+          'archived_count > 2 AND coalesce(last_archived_time > last_failed_time, true)',
+          // An archiver that has given up for a while looks again when a segment ends.
+          () => sql(primary, "SELECT pg_logical_emit_message(false, 'test', 'x'), pg_switch_wal()"),
+        );
+        await small.proveArchiving();
+        const names = (await small.archive()).segments.map(({ name }) => name).sort();
+        const numbers = names.map((name) => Number.parseInt(name.slice(16), 16));
+        expect(numbers).toEqual(numbers.map((_, at) => (numbers[0] ?? 0) + at));
+        expect(numbers.length).toBeGreaterThan(2);
+      } finally {
+        engine = await repository.use(primary);
+        await command('umount', ['-l', place]);
+      }
+    },
+  );
 });
+
+async function untilArchiving(condition: string, meanwhile: () => Promise<unknown>): Promise<void> {
+  await sql(primary, "SELECT pg_stat_reset_shared('archiver')");
+  const look = async () => {
+    await meanwhile();
+    const [row] = await sql<{ is: boolean }>(primary, `SELECT ${condition} AS is FROM pg_stat_archiver`);
+    return row?.is === true ? true : undefined;
+  };
+  await pollUntil(look, { what: condition, timeoutMs: 60_000, intervalMs: 500 });
+}
 
 async function restart(): Promise<void> {
   const started = await primary.supervisor.startStandby({ upstream: null, deadlineMs: 30_000 });

@@ -154,9 +154,6 @@ export class PgBackRestEngine implements BackupEngine {
   }
 
   async restore(request: RestoreRequest): Promise<void> {
-    const tablespaces = Object.entries(request.tablespaces).map(
-      ([name, path]) => `--tablespace-map=${name}=${path}`,
-    );
     const result = await this.runWithProgress(request, {
       args: [
         'restore',
@@ -164,7 +161,7 @@ export class PgBackRestEngine implements BackupEngine {
         ...restoreArguments(request),
         ...(request.delta ? ['--delta'] : []),
         `--process-max=${request.processes}`,
-        ...tablespaces,
+        ...(request.tablespaceDir === null ? [] : [`--tablespace-map-all=${request.tablespaceDir}`]),
       ],
       timeoutMs: request.timeoutMs,
       signal: request.signal,

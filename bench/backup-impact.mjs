@@ -1,0 +1,170 @@
+// What a backup costs the load it runs beside: pgbench at half of what the cluster can do, in interleaved blocks with and
+// without full backups from a standby; the paired loss of transactions and of the 95th percentile, and how far the standbys
+// are behind meanwhile.
+//
+//   npm run bench -- backup-impact [pairs=8] [seconds=30] [gigabytes=2]
+//
+// A block with backups has one after the other for its whole length. Table on stderr, JSON on stdout.
+
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { backUpTo, fill, pgbench, work } from './lib/backups.mjs';
+import { intervalOf, machineLoad, median, printTable, quantiles, say } from './lib/figures.mjs';
+import { startQuantaDb } from './lib/quantadb.mjs';
+import { inWorkspace } from './lib/workspace.mjs';
+
+const [pairs = 8, seconds = 30, gigabytes = 2] = process.argv.slice(2).map(Number);
+const clients = 8;
+const scale = 10;
+const shareOfSaturation = 0.5;
+const sampleEveryMs = 500;
+
+let subject = null;
+
+const load = (seconds_) => ['-n', '-M', 'simple', '-c', String(clients), '-j', '2', '-T', String(seconds_)];
+
+async function placeOfPrimary() {
+  const { address } = (await subject.cluster.status()).nodes.find(({ role }) => role === 'primary');
+  const [host, port] = address.split(':');
+  return { host, port };
+}
+
+function tpsOf(stdout) {
+  const tps = Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
+  if (tps > 0) return tps;
+  throw new Error(`pgbench: ${stdout}`);
+}
+
+/** Transactions per second and the 95th percentile in milliseconds, by pgbench's own log of every transaction. */
+async function block(place, directory, rate) {
+  mkdirSync(directory);
+  const logging = ['-R', String(rate), '-l', '--log-prefix', join(directory, 'log')];
+  const stdout = await pgbench(place, [...load(seconds), ...logging]);
+  const took = readdirSync(directory).flatMap((name) =>
+    readFileSync(join(directory, name), 'utf8')
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => Number(line.split(' ')[2]) / 1000),
+  );
+  rmSync(directory, { recursive: true });
+  return { tps: tpsOf(stdout), p95Ms: quantiles(took).p95 };
+}
+
+/** One full backup after the other, until nobody wants another one; the last one is finished. */
+function backUpAgainAndAgain() {
+  let isWanted = true;
+  const jobs = [];
+  const loop = async () => {
+    while (isWanted) jobs.push(await work(subject.cluster, { kind: 'backup', type: 'full' }));
+  };
+  const ended = loop();
+  // It is awaited at the end; until then a failure must not count as nobody's.
+  ended.catch(() => undefined);
+  return {
+    end: async () => {
+      isWanted = false;
+      await ended;
+      return jobs;
+    },
+  };
+}
+
+async function untilBackupRuns() {
+  for (;;) {
+    const state = (await subject.cluster.host('node-1').client.state()).state;
+    if (state?.backup?.job) return;
+    await delay(100);
+  }
+}
+
+function sampleLag() {
+  const bytes = [];
+  let isOver = false;
+  const loop = async () => {
+    while (!isOver) {
+      for (const node of (await subject.cluster.status())?.nodes ?? [])
+        if (node.role === 'standby' && node.lagBytes !== null) bytes.push(node.lagBytes);
+      await delay(sampleEveryMs);
+    }
+  };
+  const ended = loop();
+  ended.catch(() => undefined);
+  return {
+    end: async () => {
+      isOver = true;
+      await ended;
+      return bytes;
+    },
+  };
+}
+
+async function measure(who, place, rate, directory) {
+  const backups = who === 'backup' ? backUpAgainAndAgain() : null;
+  if (backups) await untilBackupRuns();
+  const lag = sampleLag();
+  const figures = await block(place, directory, rate);
+  const lagBytes = await lag.end();
+  const jobs = (await backups?.end()) ?? [];
+  if (jobs.some(({ fromStandby }) => !fromStandby)) throw new Error('a backup ran on the primary');
+  return { ...figures, lagBytes, backups: jobs.length };
+}
+
+await inWorkspace(
+  async (directory) => {
+    subject = await startQuantaDb({ mode: 'quorum' });
+    await backUpTo(subject.cluster, join(directory, 'repository'));
+    const client = await subject.connect(await subject.primary());
+    const bytes = await fill(client, gigabytes);
+    await client.end();
+    const place = await placeOfPrimary();
+    await pgbench(place, ['-i', '-q', '-s', String(scale)]);
+    await subject.untilWell();
+    const saturation = tpsOf(await pgbench(place, load(Math.max(5, seconds))));
+    const rate = Math.max(1, Math.round(saturation * shareOfSaturation));
+    say(`saturated at ${Math.round(saturation)} tps: ${rate} tps are asked for`);
+    const measured = [];
+    for (let pair = 0; pair < pairs; pair += 1) {
+      const result = {};
+      for (const who of pair % 2 === 0 ? ['alone', 'backup'] : ['backup', 'alone'])
+        result[who] = await measure(who, place, rate, join(directory, `block-${pair}-${who}`));
+      measured.push({ ...result, load: machineLoad() });
+      const words = ({ tps, p95Ms }) => `${Math.round(tps)} tps, p95 ${p95Ms.toFixed(1)} ms`;
+      say(`pair ${pair + 1}: alone ${words(result.alone)}; beside backups ${words(result.backup)}`);
+    }
+    report({ bytes, saturation, rate, measured });
+  },
+  async () => subject?.stop(),
+);
+
+function report({ bytes, saturation, rate, measured }) {
+  const lossOf = (of) => {
+    const losses = measured.map(of);
+    return { median: median(losses), interval: intervalOf(losses) };
+  };
+  const tpsLoss = lossOf(({ alone, backup }) => 1 - backup.tps / alone.tps);
+  const p95Growth = lossOf(({ alone, backup }) => backup.p95Ms / alone.p95Ms - 1);
+  const lag = Object.fromEntries(
+    ['alone', 'backup'].map((who) => [who, quantiles(measured.flatMap((each) => each[who].lagBytes))]),
+  );
+  const percent = (value) => `${(value * 100).toFixed(1)} %`;
+  const row = (name, { median: middle, interval }) => [name, percent(middle), ...interval.map(percent)];
+  printTable(
+    ['paired', 'median', '2.5 %', '97.5 %'],
+    [row('loss of tps', tpsLoss), row('growth of p95', p95Growth)],
+  );
+  printTable(
+    ['lag in bytes', 'p50', 'p99', 'max'],
+    Object.entries(lag).map(([who, each]) => [who, each.p50, each.p99, each.max]),
+  );
+  const pairsTold = measured.map(({ alone, backup, load: busy }) => {
+    const of = ({ lagBytes: _, ...figures }) => figures;
+    return { alone: of(alone), backup: of(backup), load: busy };
+  });
+  console.log(
+    JSON.stringify({
+      ...{ bench: 'backup-impact', seconds, clients, scale, bytes, saturation, rate },
+      ...{ tpsLoss, p95Growth, lag, pairs: pairsTold },
+    }),
+  );
+}
