@@ -148,12 +148,12 @@ test('a repository on the witness: WAL and backups reach it, its lost server com
     cluster,
     'CREATE TABLE ledger AS SELECT i, md5(i::text) AS filler FROM generate_series(1, 20000) i',
   );
-  await withRepository();
+  const { port } = await withRepository();
   const backup = await run(cluster, { kind: 'backup', type: 'full' }, 'node-1');
   const atOnce = { state: 'done', attempt: 1, warnings: [] };
   expect(backup).toMatchObject({ ...atOnce, node: 'witness-1', fromStandby: true });
 
-  const configFile = join(cluster.host('witness-1').directory, 'state/postgres/backup/server.conf');
+  const configFile = join(cluster.host('witness-1').directory, `state/postgres/backup/server-${port}.conf`);
   const [server = 0] = await serversWith(configFile);
   process.kill(server, 'SIGKILL');
   const isBack = async () => {

@@ -14,7 +14,7 @@ import type { Refusable } from './backup-host.ts';
 import { type RemoteServer, renderServerConfiguration } from './engines/pgbackrest/configuration.ts';
 import { listens, TlsServer } from './engines/pgbackrest/tls-server.ts';
 import { Guests } from './guests.ts';
-import { endpointOf, hostRepositoryOf, ownServerOf } from './host-way.ts';
+import { endpointOf, hostRepositoryOf, type Listening, listeningOf, ownServerOf } from './host-way.ts';
 
 export interface BackupWayOptions {
   place: NodePlace;
@@ -25,26 +25,27 @@ export interface BackupWayOptions {
 /** Long enough for a configuration to be tried and agreed on; what is not agreed on is closed again. */
 const offerMs = 5 * 60_000;
 const upDeadlineMs = 8_000;
-const reachDeadlineMs = 3_000;
+const reachDeadlineMs = 2_000;
+/** A server that reads its settings anew takes no connections for a moment, or is started again. */
+const reachForMs = 6_000;
 
 /** How this host is reached by the others that take part in backups, and how it reaches them. */
 export class BackupWay {
   private readonly options: BackupWayOptions;
-  private readonly server: TlsServer;
+  /** By port: more than one only while other settings are tried. */
+  private readonly servers = new Map<number, { server: TlsServer; text: string }>();
   private state: ClusterState | null = null;
   /** What is tried before it is agreed on. */
   private offered: BackupConfig | null = null;
   private cancelOffer: Cancel = () => undefined;
   private readonly guests: Guests;
-  private used: { text: string; port: number } | null = null;
   private working: Promise<void> = Promise.resolve();
   private isEnding = false;
 
   constructor(options: BackupWayOptions) {
     this.options = options;
-    const { place, logger, clock } = options;
+    const { place, clock } = options;
     this.guests = new Guests({ place, clock, onChange: () => this.settle() });
-    this.server = new TlsServer({ program: backupProgram, osUser: place.osUser, logger, clock });
   }
 
   /** A state that is not known yet changes nothing: what runs goes on. */
@@ -62,7 +63,7 @@ export class BackupWay {
     const nobody = this.whyNobody();
     if (nobody) return { ok: false, reason: nobody };
     const { listenHost } = this.options.place;
-    if (this.used?.port !== own.port && !(await isFree({ host: listenHost, port: own.port })))
+    if (!this.servers.has(own.port) && !(await isFree({ host: listenHost, port: own.port })))
       return {
         ok: false,
         reason: `port ${own.port} is used by another program: choose another one with --port`,
@@ -75,7 +76,7 @@ export class BackupWay {
     });
     this.settle();
     await this.working;
-    return this.whyDown();
+    return this.whyDown(own.port);
   }
 
   /** Of the host that holds the repository: a host of no cluster may read it, as long as a restore may take. */
@@ -83,7 +84,8 @@ export class BackupWay {
     await this.guests.admit(reader);
     this.settle();
     await this.working;
-    return this.whyDown();
+    const port = hostRepositoryOf(this.state?.backup?.config)?.port;
+    return port === undefined ? { ok: false, reason: 'this host holds no repository' } : this.whyDown(port);
   }
 
   /** Where the repository of a configuration is reached; null: from here like any directory, or bucket. */
@@ -103,7 +105,10 @@ export class BackupWay {
    */
   async requireReached(config: BackupConfig): Promise<void> {
     const remote = this.repositoryHost(config);
-    if (!remote || (await listens(remote, reachDeadlineMs))) return;
+    if (!remote) return;
+    const isReached = async () => ((await listens(remote, reachDeadlineMs)) ? true : undefined);
+    const limits = { what: 'the repository', timeoutMs: reachForMs, intervalMs: 250 };
+    if (await pollUntil(isReached, limits).catch(() => false)) return;
     const holder = hostRepositoryOf(config)?.host;
     throw new QuantaError(
       'REFUSED',
@@ -122,22 +127,25 @@ export class BackupWay {
     return this.remote(endpointOf(this.state, member, repository));
   }
 
-  describe(): Promise<BackupServerView | null> {
-    return this.server.probe();
+  /** Of what is agreed on. */
+  async describe(): Promise<BackupServerView | null> {
+    const repository = hostRepositoryOf(this.state?.backup?.config);
+    const own = repository && this.state && ownServerOf(this.state, this.options.place.nodeName, repository);
+    return (own && (await this.servers.get(own.port)?.server.probe())) ?? null;
   }
 
   /** The host has another certificate: what runs shows it from the next connection on. */
   async useCertificate(): Promise<void> {
-    if (!this.used) return;
+    if (this.servers.size === 0) return;
     await copyCertificates(this.options.place);
-    this.server.reload();
+    for (const { server } of this.servers.values()) server.reload();
   }
 
   stop(): void {
     this.isEnding = true;
     this.cancelOffer();
     this.guests.stop();
-    this.server.stop();
+    for (const { server } of this.servers.values()) server.stop();
   }
 
   /** What others ask of the server it does as its user. */
@@ -157,51 +165,55 @@ export class BackupWay {
   }
 
   private async serve(): Promise<void> {
-    const { place } = this.options;
     const guests = await this.guests.names();
-    const wanted = this.isEnding ? null : this.wanted(guests);
+    const configs = this.configs();
+    const { nodeName } = this.options.place;
+    const wanted = this.isEnding || !this.state ? [] : listeningOf(this.state, nodeName, { configs, guests });
     const nobody = this.whyNobody();
-    if (wanted && nobody) this.options.logger.error({}, nobody);
-    if (!wanted || nobody) {
-      this.used = null;
-      this.server.use(null);
-      return;
+    if (wanted.length > 0 && nobody) this.options.logger.error({}, nobody);
+    const ports = new Set(nobody ? [] : wanted.map(({ port }) => port));
+    for (const [port, { server }] of this.servers) {
+      if (ports.has(port)) continue;
+      server.stop();
+      this.servers.delete(port);
     }
-    const { config, own } = wanted;
+    if (!nobody) for (const each of wanted) await this.run(each);
+  }
+
+  private async run({ port, stanza, clients, holding }: Listening): Promise<void> {
+    const { place, logger, clock } = this.options;
     const { backupWorkDir } = filesOf(place);
-    const configFile = `${backupWorkDir}/server.conf`;
-    const listen = { host: place.listenHost, port: own.port };
+    const listen = { host: place.listenHost, port };
     const text = renderServerConfiguration({
-      ...{ workDir: backupWorkDir, stanza: config.stanza, listen, clients: own.clients, ...this.files() },
-      repository:
-        own.gives === 'repository' ? { repository: config.repository, secrets: config.secrets } : null,
+      ...{ workDir: backupWorkDir, stanza, listen, clients, ...this.files() },
+      repository: holding && { repository: holding.repository, secrets: holding.secrets },
     });
-    if (text === this.used?.text) return;
+    const known = this.servers.get(port);
+    if (text === known?.text) return;
+    const configFile = `${backupWorkDir}/server-${port}.conf`;
     await copyCertificates(place);
     await ensureOwnedDirectory(backupWorkDir, { osUser: place.osUser, mode: 0o700 });
     await writeOwnedFile(configFile, text, { osUser: place.osUser, mode: 0o600 });
-    this.used = { text, port: own.port };
-    this.server.use({ configFile, listen });
+    const server =
+      known?.server ?? new TlsServer({ program: backupProgram, osUser: place.osUser, logger, clock });
+    this.servers.set(port, { server, text });
+    server.use({ configFile, listen });
   }
 
-  private wanted(guests: readonly string[]) {
+  /** What is agreed on, and what was offered until something at least as new is. */
+  private configs(): BackupConfig[] {
     const agreed = this.state?.backup?.config ?? null;
-    // What was offered counts until something at least as new is agreed on.
     if (this.offered && agreed && agreed.revision >= this.offered.revision) {
       this.cancelOffer();
       this.offered = null;
     }
-    const config = this.offered ?? agreed;
-    const repository = hostRepositoryOf(config);
-    if (!this.state || !config || !repository) return null;
-    const own = ownServerOf(this.state, this.options.place.nodeName, repository, guests);
-    return own && { config, own };
+    return [agreed, this.offered].filter((config) => config !== null);
   }
 
-  private async whyDown(): Promise<Refusable> {
+  private async whyDown(port: number): Promise<Refusable> {
     const isUp = async () => {
-      const seen = await this.server.probe();
-      return seen?.state === 'starting' ? undefined : seen;
+      const seen = await this.servers.get(port)?.server.probe();
+      return seen?.state === 'starting' ? undefined : (seen ?? null);
     };
     const limits = { what: 'the backup server', timeoutMs: upDeadlineMs, intervalMs: 100 };
     const seen = await pollUntil(isUp, limits).catch(() => null);

@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { repositorySchema } from '../contract/backup.ts';
+import { type BackupConfig, repositorySchema } from '../contract/backup.ts';
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
 import { demoMember, demoState } from '../testing/demo-state.ts';
-import { endpointOf, type HostRepository, ownServerOf, serversOf, whyNotHost } from './host-way.ts';
+import {
+  endpointOf,
+  type HostRepository,
+  listeningOf,
+  ownServerOf,
+  serversOf,
+  whyNotHost,
+} from './host-way.ts';
 
 const repository = repositorySchema.parse({
   type: 'host',
@@ -66,6 +73,27 @@ describe('a repository on a host', () => {
     expect(['witness-1', 'node-1', 'node-2'].map((name) => port(together, name))).toEqual([8432, 8433, 8434]);
     const { 'node-1': _gone, ...members } = together.members;
     expect(port({ ...together, members }, 'node-2')).toBe(8434);
+  });
+
+  it('I-REPOSITORY-3: other settings that are tried take nothing from those that are agreed on', () => {
+    const given = (host: string, port = 8432, path = '/backups') => {
+      const held = { ...repository, host, port, path };
+      return { stanza: 'demo', repository: held } as unknown as BackupConfig;
+    };
+    const agreed = given('node-1');
+    const of = (self: string, tried: BackupConfig, at = state()) =>
+      listeningOf(at, self, { configs: [agreed, tried], guests: [] });
+    // It moves to another host: where it is it stays, and lets the data be read from there too.
+    expect(of('node-1', given('witness-1'))).toEqual([
+      { port: 8432, stanza: 'demo', clients: ['node-2', 'node-3', 'witness-1'], holding: agreed },
+    ]);
+    expect(of('node-2', given('witness-1'))).toMatchObject([
+      { clients: ['node-1', 'witness-1'], holding: null },
+    ]);
+    // Another directory of the same host, and another port.
+    expect(of('node-1', given('node-1', 8432, '/other'))).toMatchObject([{ port: 8432, holding: agreed }]);
+    expect(of('node-1', given('node-1', 9000)).map(({ port }) => port)).toEqual([8432, 9000]);
+    expect(listeningOf(state(), 'node-1', { configs: [], guests: [] })).toEqual([]);
   });
 
   it('is on a member that is no router, whose port leaves room for those beside it', () => {

@@ -44,6 +44,41 @@ export function ownServerOf(
   return { gives: 'data', port: portOf(state, own, repository), clients: [repository.host] };
 }
 
+/** One server of this host. */
+export interface Listening {
+  port: number;
+  stanza: string;
+  clients: string[];
+  /** The settings by which it gives out a repository; null: it gives out the data of this node only. */
+  holding: BackupConfig | null;
+}
+
+/**
+ * The servers of a member, by what is agreed on and what is tried before it is. What is tried takes nothing from what is
+ * agreed on: on the same port it only adds who is answered, because what a client says of the directory counts.
+ *
+ * @param configs what is agreed on first
+ */
+export function listeningOf(
+  state: Members,
+  self: string,
+  given: { configs: readonly BackupConfig[]; guests: readonly string[] },
+): Listening[] {
+  const found = new Map<number, Listening>();
+  for (const config of given.configs) {
+    const repository = hostRepositoryOf(config);
+    const own = repository && ownServerOf(state, self, repository, given.guests);
+    if (!own) continue;
+    const known = found.get(own.port);
+    found.set(own.port, {
+      ...{ port: own.port, stanza: config.stanza },
+      clients: [...new Set([...(known?.clients ?? []), ...own.clients])].sort(),
+      holding: known?.holding ?? (own.gives === 'repository' ? config : null),
+    });
+  }
+  return [...found.values()];
+}
+
 /** Every member that serves, the host of the repository first. */
 export function serversOf(state: Members, repository: HostRepository): { member: Member; own: OwnServer }[] {
   return Object.values(state.members)

@@ -62,7 +62,7 @@ async function askAll(
     ask.members.map(async (member) => {
       try {
         const answer = await peers.call(member, ask.method, { input, deadlineMs: ask.deadlineMs });
-        return answer.ok ? null : `${member.name}: ${answer.reason}`;
+        return answer.ok ? null : `${member.name}: ${answer.reason.replace(/\.$/, '')}`;
       } catch (error) {
         return `${member.name}: ${messageOf(error)}`;
       }
@@ -71,7 +71,7 @@ async function askAll(
   const problems = refusals.filter((refusal) => refusal !== null);
   if (problems.length === 0) return;
   const repository = hostRepositoryOf(config) as HostRepository;
-  throw new QuantaError('REFUSED', problems.join('; ').slice(0, 1500), {
+  throw new QuantaError('REFUSED', `${problems.join('; ').slice(0, 1500)}.`, {
     hint:
       ask.method === 'offer-backup-way'
         ? 'Mend what they say, and ask again.'

@@ -103,7 +103,7 @@ export type RepositoryView = z.infer<typeof repositoryViewSchema>;
 export const backupServerSchema = z.object({
   state: z.enum(['starting', 'running', 'failed']),
   port: z.number().int(),
-  /** The last that it said when it ended. */
+  /** What it said last, when it has ended. */
   detail: z.string().max(1000),
 });
 export type BackupServerView = z.infer<typeof backupServerSchema>;

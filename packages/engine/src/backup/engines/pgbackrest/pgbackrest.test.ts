@@ -272,6 +272,12 @@ describe('the archive', () => {
 });
 
 describe('failures', () => {
+  it('of certificates that hosts do not take from each other is no wrong passphrase', () => {
+    const words = "unable to find hostname '10.0.0.3' in certificate common name or subject alternative names";
+    const failure = failureOf(95, `ERROR: [095]: ${words}`);
+    expect(failure).toMatchObject({ reason: 'repository_unreachable', retry: true, detail: `[095]: ${words}` });
+  });
+
   it('tell the one that a checkpoint mends from the one that time mends', () => {
     const promoted = 'P00   ERROR: [058]: WAL timeline 2 does not match pg_control timeline 1\n';
     expect(failureOf(58, promoted)).toMatchObject({ reason: 'checkpoint_needed', retry: true });
