@@ -273,9 +273,14 @@ describe('the archive', () => {
 
 describe('failures', () => {
   it('of certificates that hosts do not take from each other is no wrong passphrase', () => {
-    const words = "unable to find hostname '10.0.0.3' in certificate common name or subject alternative names";
+    const words =
+      "unable to find hostname '10.0.0.3' in certificate common name or subject alternative names";
     const failure = failureOf(95, `ERROR: [095]: ${words}`);
-    expect(failure).toMatchObject({ reason: 'repository_unreachable', retry: true, detail: `[095]: ${words}` });
+    expect(failure).toMatchObject({
+      reason: 'repository_unreachable',
+      retry: true,
+      detail: `[095]: ${words}`,
+    });
   });
 
   it('tell the one that a checkpoint mends from the one that time mends', () => {
