@@ -4,6 +4,7 @@ import { alertsRouter } from './alerts.ts';
 import { auditRouter } from './audit.ts';
 import { backupsRouter } from './backups.ts';
 import { clustersRouter } from './clusters.ts';
+import { diagnosisRouter } from './diagnosis.ts';
 import { failoversRouter } from './failovers.ts';
 import { foundingRouter } from './founding.ts';
 import { hostsRouter } from './hosts.ts';
@@ -11,6 +12,7 @@ import { router } from './init.ts';
 import { logsRouter } from './logs.ts';
 import { operationsRouter } from './operations.ts';
 import { peopleRouter, setupRouter } from './people.ts';
+import { replicationRouter } from './replication.ts';
 import { restoresRouter } from './restores.ts';
 import { sessionsRouter } from './sessions.ts';
 import { statementsRouter } from './statements.ts';
@@ -23,12 +25,14 @@ export const appRouter = router({
   audit: auditRouter,
   backups: backupsRouter,
   clusters: clustersRouter,
+  diagnosis: diagnosisRouter,
   failovers: failoversRouter,
   founding: foundingRouter,
   hosts: hostsRouter,
   logs: logsRouter,
   operations: operationsRouter,
   people: peopleRouter,
+  replication: replicationRouter,
   restores: restoresRouter,
   sessions: sessionsRouter,
   setup: setupRouter,
