@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { type CertificateFacts, readCertificate } from '@quantadb/engine/security/certificate';
+import { type CertificateFacts, lacksNames, readCertificate } from '@quantadb/engine/security/certificate';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
@@ -26,12 +26,14 @@ const retryMs = 60_000;
 
 /**
  * Keeps the certificate of this host good: once half of its life is over it asks the control plane for another one, for the same
- * key. That leaves months for a control plane that is away.
+ * key. That leaves months for a control plane that is away. One that an earlier release issued is replaced sooner.
  */
 export class CertificateKeeper {
   private readonly options: CertificateKeeperOptions;
   private nextTryMs = 0;
   private isBusy = false;
+  /** Once in a process: the control plane may be of that earlier release still. */
+  private hasAskedForNames = false;
   private read: { cert: string; untilMs: number } | null = null;
 
   constructor(options: CertificateKeeperOptions) {
@@ -51,7 +53,11 @@ export class CertificateKeeper {
     this.isBusy = true;
     this.nextTryMs = nowMs + checkEveryMs;
     try {
-      if (isRenewalDue(readCertificate(this.options.tls.cert), nowMs)) await this.renew(ask);
+      const { cert } = this.options.tls;
+      const isOld = !this.hasAskedForNames && lacksNames(cert);
+      if (!isOld && !isRenewalDue(readCertificate(cert), nowMs)) return;
+      await this.renew(ask);
+      this.hasAskedForNames ||= isOld;
     } catch (error) {
       this.nextTryMs = nowMs + retryMs;
       this.options.logger.warn({ error: messageOf(error) }, 'the certificate of this host was not renewed');

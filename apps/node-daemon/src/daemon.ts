@@ -31,7 +31,7 @@ import { HookRunner } from './hooks/hook-runner.ts';
 import { type HostConfig, loadHostConfig } from './host-config.ts';
 import { ownLogFile } from './own-log.ts';
 import { HttpsPeerCaller } from './peer-client.ts';
-import { osUserNamed } from './preflight/os-user.ts';
+import { osUserNamed, repositoryUser } from './preflight/os-user.ts';
 import { isSupervised, RealHostTools } from './real-host-tools.ts';
 import { RouterHost } from './router-host.ts';
 
@@ -59,6 +59,8 @@ interface Parts {
   database: PostgresDatabase;
   coordinator: Coordinator;
   caller: HttpsPeerCaller;
+  /** Null on a router. */
+  backups: BackupNode | null;
 }
 
 /** One host's daemon: reaper, PostgreSQL, engine and API, wired. */
@@ -125,7 +127,11 @@ export class Daemon {
     const database = new PostgresDatabase({ ...place, host: reaper, logger, disarm });
     await database.open();
     const caller = new HttpsPeerCaller({ tls });
-    const backups = config.kind === 'data' ? new BackupNode({ place, logger }) : null;
+    // A witness can hold the repository.
+    const holdsData = config.kind === 'data';
+    const backupPlace = holdsData ? place : { ...place, osUser: await repositoryUser(osUser) };
+    const backups =
+      config.kind === 'router' ? null : new BackupNode({ place: backupPlace, logger, holdsData });
     let daemon: Daemon | null = null;
     const pids = () => ({
       daemon: process.pid,
@@ -167,7 +173,7 @@ export class Daemon {
       logger,
       onFatal: (error) => void daemon?.fail(error),
     });
-    daemon = new Daemon(options, { reaper, database, coordinator, caller });
+    daemon = new Daemon(options, { reaper, database, coordinator, caller, backups });
     await daemon.open();
     return daemon;
   }
@@ -241,12 +247,13 @@ export class Daemon {
   }
 
   private async applyCertificate(tls: Tls): Promise<void> {
-    const { coordinator, caller, database } = this.parts;
+    const { coordinator, caller, database, backups } = this.parts;
     this.useCertificate(tls);
     caller.useCertificate(tls);
     coordinator.useCertificate(tls);
     if (this.options.config.kind === 'data' && (await isOwnServer(this.options.config)))
       await database.refreshCertificates();
+    await backups?.way.useCertificate();
     this.router?.useCertificate(tls);
   }
 

@@ -19,6 +19,8 @@ export interface ScheduleDraft {
 
 export interface Draft {
   place: Repository['type'];
+  /** The host that holds the repository now; named from a terminal. */
+  holder: { host: string; port: number } | null;
   path: string;
   bucket: string;
   endpoint: string;
@@ -75,13 +77,23 @@ export function draftOf(config: Config | null, timeZone: string): Draft {
 
 type PlaceDraft = Pick<
   Draft,
-  'place' | 'path' | 'bucket' | 'endpoint' | 'region' | 'uriStyle' | 'caFile' | 'verifyTls' | 'isEncrypted'
+  | 'place'
+  | 'holder'
+  | 'path'
+  | 'bucket'
+  | 'endpoint'
+  | 'region'
+  | 'uriStyle'
+  | 'caFile'
+  | 'verifyTls'
+  | 'isEncrypted'
 >;
 
 function placeOf(repository: Repository | null): PlaceDraft {
   const s3 = repository?.type === 's3' ? repository : null;
   return {
     place: repository?.type ?? 'posix',
+    holder: repository?.type === 'host' ? { host: repository.host, port: repository.port } : null,
     path: repository?.path ?? '',
     bucket: s3?.bucket ?? '',
     endpoint: s3?.endpoint ?? '',
@@ -198,7 +210,9 @@ export function newPassphrase(): string {
 
 function repositoryOf(draft: Draft): Repository {
   const { place, path, isEncrypted: encrypted } = draft;
-  if (place === 'posix') return { type: 'posix', path: path.trim(), encrypted };
+  if (place === 'host' && draft.holder)
+    return { type: 'host', ...draft.holder, path: path.trim(), encrypted };
+  if (place !== 's3') return { type: 'posix', path: path.trim(), encrypted };
   return {
     type: 's3',
     path: path.trim() || '/quantadb',
@@ -218,7 +232,7 @@ function placeProblems(draft: Draft, config: Config | null): string[] {
   const isNew = config === null || !same(repositoryOf(draft), config.repository);
   const needsPass = draft.isEncrypted && !(config?.repository.encrypted && cipherPass === '');
   return [
-    ...(place === 'posix' && !path.trim().startsWith('/') ? ['The directory is an absolute path.'] : []),
+    ...(place !== 's3' && !path.trim().startsWith('/') ? ['The directory is an absolute path.'] : []),
     ...(place === 's3' && [bucket, endpoint, region].some((each) => each.trim() === '')
       ? ['S3 needs a bucket, an endpoint and a region.']
       : []),

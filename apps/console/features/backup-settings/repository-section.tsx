@@ -28,11 +28,12 @@ export function RepositorySection({ clusterId, draft, config, onChange }: Sectio
         >
           <option value="posix">a directory that every host reaches</option>
           <option value="s3">an S3 bucket</option>
+          {draft.holder ? <option value="host">{`the disk of ${draft.holder.host}`}</option> : null}
         </SelectField>
         <TextField
-          label={draft.place === 'posix' ? 'Directory' : 'Prefix in the bucket'}
+          label={draft.place === 's3' ? 'Prefix in the bucket' : 'Directory'}
           value={draft.path}
-          placeholder={draft.place === 'posix' ? '/backups' : '/quantadb'}
+          placeholder={draft.place === 's3' ? '/quantadb' : '/backups'}
           hint={
             draft.place === 'posix'
               ? 'The same storage on every host; it belongs to the user of PostgreSQL.'

@@ -26,7 +26,27 @@ const copyingMs = 30_000;
 const oldDrillMs = 35 * 86_400_000;
 
 export function factsOf(overview: Overview, nowMs: number): Fact[] {
-  return [drill(overview, nowMs), verification(overview, nowMs), stored(overview), nextOf(overview, nowMs)];
+  return [
+    ...held(overview),
+    ...[drill(overview, nowMs), verification(overview, nowMs), stored(overview), nextOf(overview, nowMs)],
+  ];
+}
+
+/** With a repository on a host: whether it is served, and whether the data of the nodes can be read for it. */
+function held({ config, servers }: Overview): Fact[] {
+  const repository = config?.repository;
+  if (repository?.type !== 'host') return [];
+  const facts = servers.filter(({ gives, server }) => gives === 'repository' || server?.state !== 'running');
+  return facts.map(({ node, gives, server }) => {
+    const title = gives === 'repository' ? `Repository on ${node}` : `Backup server of ${node}`;
+    if (!server) return { title, tone: 'critical', text: 'does not answer' };
+    const at = gives === 'repository' ? `${repository.path}, ` : '';
+    if (server.state === 'running')
+      return { title, tone: 'good', text: `${at}served on port ${server.port}` };
+    const text =
+      server.state === 'failed' ? `does not run: ${server.detail || 'it has ended'}` : 'is starting';
+    return { title, tone: server.state === 'failed' ? 'critical' : 'working', text: `${at}${text}` };
+  });
 }
 
 export interface RecoveryPoint {

@@ -221,6 +221,9 @@ function configureCommand({
 }: Configure) {
   const options = [
     repository?.type === 'posix' ? `--path ${repository.path}` : '',
+    repository?.type === 'host'
+      ? `--host ${repository.host} --port ${repository.port} --path ${repository.path}`
+      : '',
     repository?.type === 's3'
       ? `--s3-bucket ${repository.bucket} --s3-endpoint ${repository.endpoint} --s3-region ${repository.region} --path ${repository.path}`
       : '',

@@ -77,6 +77,18 @@ describe('settings', () => {
     expect(() => configureRequest({ s3Bucket: 'b' }, {})).toThrow('--s3-endpoint');
   });
 
+  it('name the host that holds the repository, with its directory and a port of its own', () => {
+    const { repository } = configureRequest({ host: 'witness-1', path: '/backups' }, {});
+    expect(repository).toEqual({
+      ...{ type: 'host', host: 'witness-1', port: 8432, path: '/backups', encrypted: false },
+    });
+    const other = configureRequest({ host: 'witness-1', path: '/backups', port: '9000' }, {});
+    expect(other.repository).toMatchObject({ port: 9000 });
+    expect(() => configureRequest({ host: 'witness-1' }, {})).toThrow('--path');
+    expect(() => configureRequest({ path: '/backups', port: '9000' }, {})).toThrow('--host');
+    expect(() => configureRequest({ host: 'witness-1', path: '/b', port: '80' }, {})).toThrow('port');
+  });
+
   it('have schedules and drills in the words of cron, with a time zone', () => {
     expect(scheduleOf('full 30 1 * * 0 Europe/Berlin')).toEqual({
       ...{ id: 'full-30-1-x-x-0', type: 'full', cron: '30 1 * * 0', timeZone: 'Europe/Berlin' },

@@ -3,6 +3,7 @@ import {
   type BackupRequest,
   backupRequestSchemas,
   type RepositorySecrets,
+  repositorySchema,
 } from '@quantadb/engine/contract/backup';
 import { type RestoreTarget, restoreTargetSchema } from '@quantadb/engine/contract/restore-target';
 import type { z } from 'zod';
@@ -21,6 +22,8 @@ export interface RepositoryOptions {
 }
 
 export interface ConfigureOptions extends RepositoryOptions {
+  host?: string;
+  port?: string;
   schedule?: string[];
   keepFulls?: string;
   keepDays?: string;
@@ -85,6 +88,30 @@ export function repositoryOf(
   };
 }
 
+/** Of a cluster that has the host which holds it; elsewhere that repository is a directory of that host. */
+function configuredRepository(
+  own: ConfigureOptions,
+  environment: Environment,
+): BackupConfig['repository'] | null {
+  const { host, path } = own;
+  const port = numberOf('--port', own.port);
+  if (host === undefined) {
+    if (port !== undefined) throw new UsageError('--port goes with --host, which holds the repository');
+    return repositoryOf(own, environment);
+  }
+  if (own.s3Bucket !== undefined)
+    throw new UsageError('name --host or --s3-bucket: a repository is in one place');
+  if (path === undefined) throw new UsageError('--host needs --path: the directory on that host');
+  const encrypted = secretsOf(environment).cipherPass !== null;
+  return parsed(repositorySchema, {
+    type: 'host',
+    host,
+    path,
+    encrypted,
+    ...(port === undefined ? {} : { port }),
+  });
+}
+
 /**
  * What is not named in a part stays as it was.
  *
@@ -96,7 +123,7 @@ export function configureRequest(
   environment: Environment,
   before: Pick<BackupConfig, 'impact' | 'retention'> | null = null,
 ): Extract<BackupRequest, { kind: 'configure-backup' }> {
-  const repository = repositoryOf(own, environment);
+  const repository = configuredRepository(own, environment);
   const hasSecrets = Object.values(secretsOf(environment)).some((secret) => secret !== null);
   const impact = given({
     processes: numberOf('--processes', own.processes),

@@ -20,7 +20,7 @@ const overview: BackupOverview = {
     lastVerification: null,
     problem: null,
   },
-  look: null,
+  ...{ look: null, servers: [] },
   archiving: { lastWal: 'W', lastAtMs: nowMs - 5000, failingSinceMs: nowMs - 90_000, waitingSegments: 7 },
   repository: {
     ...{
@@ -70,6 +70,28 @@ describe('the list of backups', () => {
     const text = backupsText(overview, nowMs);
     expect(text).toContain('holds damaged pages; the newest full backup');
     expect(text).toContain('GAP: 3 segments of WAL are missing, W1 to W3');
+  });
+
+  it('says by which host a repository is served, and which data cannot be read for it', () => {
+    const repository = { type: 'host', host: 'w-1', port: 8432, path: '/repo', encrypted: false } as const;
+    const config = overview.config && { ...overview.config, repository };
+    const running = { state: 'running' as const, port: 8432, detail: '' };
+    const failed = { state: 'failed' as const, port: 8432, detail: 'unable to bind' };
+    const servers = [
+      { node: 'w-1', gives: 'repository' as const, server: running },
+      { node: 'node-1', gives: 'data' as const, server: running },
+      { node: 'node-2', gives: 'data' as const, server: failed },
+      { node: 'node-3', gives: 'data' as const, server: null },
+    ];
+    const [place, ...lines] = backupsText({ ...overview, config, servers }, nowMs)
+      .split('\n')
+      .slice(0, 4);
+    expect(place).toBe('Repository w-1:/repo: ok');
+    expect(lines).toEqual([
+      'The repository is served by w-1, port 8432: running.',
+      'Backups read the data of node-2, port 8432: FAILED: unable to bind.',
+      'Backups read the data of node-3: it does NOT answer.',
+    ]);
   });
 
   it('says how to begin', () => {

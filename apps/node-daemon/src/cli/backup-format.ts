@@ -9,12 +9,9 @@ export function backupsText(overview: BackupOverview, nowMs: number): string {
   const { config, repository } = overview;
   if (!config)
     return 'This cluster has no backup repository. Set one: quantadb backup configure --path <directory>';
-  const place =
-    config.repository.type === 'posix'
-      ? config.repository.path
-      : `s3://${config.repository.bucket}${config.repository.path}`;
   const head = [
-    `Repository ${place}${config.repository.encrypted ? ', encrypted' : ''}: ${overview.problem ?? repository?.detail ?? 'unknown'}`,
+    `Repository ${placeText(config.repository)}${config.repository.encrypted ? ', encrypted' : ''}: ${overview.problem ?? repository?.detail ?? 'unknown'}`,
+    ...serverLines(overview),
     ...newestLine(overview, nowMs),
     ...archivingLine(overview, nowMs),
     ...(overview.job ? [`Now: ${jobText(overview.job)}`] : []),
@@ -42,6 +39,28 @@ export function backupsText(overview: BackupOverview, nowMs: number): string {
       ),
     );
   return sections.join('\n\n');
+}
+
+function placeText(repository: NonNullable<BackupOverview['config']>['repository']): string {
+  switch (repository.type) {
+    case 'posix':
+      return repository.path;
+    case 's3':
+      return `s3://${repository.bucket}${repository.path}`;
+    case 'host':
+      return `${repository.host}:${repository.path}`;
+  }
+}
+
+/** The one of the repository in any case, those of the nodes when something is wrong with them. */
+function serverLines({ servers }: BackupOverview): string[] {
+  return servers.flatMap(({ node, gives, server }) => {
+    if (gives === 'data' && server?.state === 'running') return [];
+    const what = gives === 'repository' ? 'The repository is served by' : 'Backups read the data of';
+    if (!server) return [`${what} ${node}: it does NOT answer.`];
+    const state = server.state === 'failed' ? `FAILED: ${server.detail || 'it has ended'}` : server.state;
+    return [`${what} ${node}, port ${server.port}: ${state}.`];
+  });
 }
 
 function newestLine({ repository }: BackupOverview, nowMs: number): string[] {

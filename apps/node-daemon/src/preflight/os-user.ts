@@ -5,6 +5,8 @@ import { QuantaError } from '@quantadb/engine/shared/errors';
 
 const run = promisify(execFile);
 const lookupTimeoutMs = 5000;
+/** Made by the packages of PostgreSQL, and by that of pgBackRest. */
+const packagedUser = 'postgres';
 
 /**
  * PostgreSQL refuses to run as root, so root lends it another user.
@@ -26,4 +28,10 @@ export async function osUserNamed(name: string | null): Promise<OsUser | null> {
       hint: `Install PostgreSQL from the system's packages, which create it, or run \`adduser --system ${name}\`.`,
     });
   }
+}
+
+/** For a host that runs no PostgreSQL and may hold a repository: null when root has nobody to lend, or is not who asks. */
+export async function repositoryUser(named: OsUser | null): Promise<OsUser | null> {
+  if (named || process.getuid?.() !== 0) return named;
+  return osUserNamed(packagedUser).catch(() => null);
 }

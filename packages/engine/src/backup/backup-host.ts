@@ -13,25 +13,40 @@ import type { Mended } from './archive-mending.ts';
 import type { WrittenPoint } from './archiving-server.ts';
 import type { RestoredData } from './cluster-restore.ts';
 import type { ProbeAnswer } from './engines/pgbackrest/probe.ts';
-import type { JobLook, JobOrder } from './job-order.ts';
+import type { JobLook, JobOrder, SourceServer, Strain } from './job-order.ts';
 
 export type Refusable = { ok: true } | { ok: false; reason: string };
 
-/** What the cluster asks of a node about backups. A witness has none of it, nor has the simulator's model. */
+/** What the cluster asks of a host about backups. Routers have none of it, nor has the simulator's model. */
 export interface BackupHost {
+  /** A witness holds none: it takes part when the repository is on its disk. */
+  readonly holdsData: boolean;
+  /** How hosts reach each other. */
+  readonly way: {
+    /** Serves by a configuration that is to be agreed on, so that it can be tried first. */
+    offer(config: BackupConfig): Promise<Refusable>;
+    /** Of the host that holds the repository: a host of no cluster may restore from it. */
+    admit(reader: string): Promise<Refusable>;
+  };
   /** Makes this node archive as the cluster has agreed; called after every change of the state. */
   follow(state: ClusterState | null): void;
   describe(): Promise<BackupNodeView>;
-  /** Of the primary: makes the repository of a configuration that is not agreed on yet ready. */
-  prepareRepository(config: BackupConfig): Promise<Refusable>;
   /** Whether this node can write, read and delete in a repository that is only thought of. */
   tryRepository(test: RepositoryTest): Promise<ProbeAnswer>;
+  /**
+   * Of the primary, or of the host that holds the repository, which then reads `servers`: makes the repository of a
+   * configuration that is not agreed on yet ready.
+   */
+  prepareRepository(config: BackupConfig, servers: readonly SourceServer[]): Promise<Refusable>;
+  /** Whether the repository of a configuration that is not agreed on yet can be reached from here. */
+  tryWay(config: BackupConfig): Promise<Refusable>;
   /** Of the primary: writes a segment and waits until it has arrived. */
   proveArchiving(): Promise<Refusable>;
   /** Of the primary: a checkpoint, unless there was one since its promotion. */
   checkpointAfterPromotion(): Promise<void>;
   start(order: JobOrder): Refusable;
-  look(id: string): JobLook;
+  /** @param strain of the node that is read, when it is another one */
+  look(id: string, strain: Strain | null): JobLook;
   cancel(id: string, why: string): void;
   closeLook(): Promise<void>;
   repository(): Promise<RepositoryView>;

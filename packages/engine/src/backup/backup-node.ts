@@ -1,37 +1,30 @@
-import { rm } from 'node:fs/promises';
-import {
-  type BackupConfig,
-  backupImpactSchema,
-  type JobResult,
-  type RepositoryTest,
-} from '../contract/backup.ts';
+import type { BackupConfig, JobResult, RepositoryTest } from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState, WalPosition } from '../contract/cluster-state.ts';
 import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
-import { backupProgram, dropRepository, setRepository } from '../postgres/archive-wrapper.ts';
+import { dropRepository, setRepository } from '../postgres/archive-wrapper.ts';
 import { readControlData } from '../postgres/control-data.ts';
 import { inspectDataDirectory, supportedMajorVersion } from '../postgres/data-directory.ts';
 import { historyFileName, readHistories } from '../postgres/history-files.ts';
-import { filesOf, type NodePlace, superuserRole } from '../postgres/layout.ts';
-import { ensureOwnedDirectory, writeOwnedFile } from '../postgres/owned-file.ts';
+import { filesOf, type NodePlace } from '../postgres/layout.ts';
 import { judgeHistory } from '../postgres/timeline-history.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
-import { systemNewId } from '../shared/random.ts';
 import { type Mended, mendArchive, namesIn } from './archive-mending.ts';
 import * as server from './archiving-server.ts';
 import type { BackupHost, Refusable } from './backup-host.ts';
+import { BackupWay } from './backup-way.ts';
 import { BackupWorker, loadPerProcessor, removeLeftovers } from './backup-worker.ts';
 import { BesideNode } from './beside-node.ts';
 import { ClusterRestore, type RestoredData } from './cluster-restore.ts';
-import type { BackupEngine, EnginePlace } from './engine.ts';
-import { type ConfiguredServer, renderConfiguration } from './engines/pgbackrest/configuration.ts';
-import { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
-import { type ProbeAnswer, probeRepository } from './engines/pgbackrest/probe.ts';
-import type { JobLook, JobOrder, ServerPlace } from './job-order.ts';
+import type { BackupEngine } from './engine.ts';
+import type { ProbeAnswer } from './engines/pgbackrest/probe.ts';
+import { hostRepositoryOf } from './host-way.ts';
+import type { JobLook, JobOrder, SourceServer, Strain } from './job-order.ts';
 import { JobRunner } from './job-runner.ts';
+import { NodeEngines } from './node-engines.ts';
 import { planRecovery } from './recovery-plan.ts';
 import { type ReadingContext, RepositoryReader } from './repository-reader.ts';
 import { lookAhead } from './restore-beside.ts';
@@ -43,6 +36,8 @@ const seenMsMax = 3000;
 
 export interface BackupNodeOptions {
   place: NodePlace;
+  /** A witness has none; it takes part when the repository is on its disk. */
+  holdsData: boolean;
   logger: Logger;
   clock?: Clock;
 }
@@ -53,10 +48,13 @@ export class BackupNode implements BackupHost {
   private readonly clock: Clock;
   private readonly runner: JobRunner<JobOrder, JobResult>;
   readonly beside: BesideNode;
+  readonly holdsData: boolean;
+  readonly way: BackupWay;
+  private readonly engines: NodeEngines;
   private readonly worker: BackupWorker;
   private state: ClusterState | null = null;
-  /** `revision` of the configuration that the files hold; null until they were looked at. */
-  private written: number | null = null;
+  /** The configuration that the files hold; null until they were looked at. */
+  private written: { revision: number; text: string } | null = null;
   private writing: Promise<void> | null = null;
   private reader: { revision: number; reader: RepositoryReader } | null = null;
   private segmentBytes: number | null = null;
@@ -65,19 +63,24 @@ export class BackupNode implements BackupHost {
   constructor(options: BackupNodeOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    const { place, logger, holdsData } = options;
+    this.holdsData = holdsData;
+    this.way = new BackupWay({ place, logger, clock: this.clock });
+    const config = () => this.state?.backup?.config ?? null;
+    this.engines = new NodeEngines({ place, holdsData, way: this.way, config });
     this.worker = new BackupWorker({
       place: options.place,
       clock: this.clock,
       config: () => this.config(),
       reader: () => this.readerOf(this.config()),
       context: () => this.context(),
-      engine: (primary) => this.workingEngine(primary),
+      engine: (order) => this.engines.ofWork(this.config(), order),
       planRestore: (target) => this.planOwnRestore(target),
     });
     this.beside = new BesideNode({
       ...{ place: options.place, logger: options.logger, clock: this.clock },
       config: () => this.config(),
-      engine: () => this.workingEngine(null),
+      engine: () => this.engines.ofWork(this.config(), { primary: null }),
       plan: (target) => this.planOwnRestore(target),
     });
     this.runner = new JobRunner({
@@ -90,12 +93,20 @@ export class BackupNode implements BackupHost {
   follow(state: ClusterState | null): void {
     this.state = state;
     this.beside.follow(state);
-    const isMember = state?.members[this.options.place.nodeName] !== undefined;
+    this.way.follow(state);
+    const { nodeName } = this.options.place;
+    const isMember = state?.members[nodeName] !== undefined;
     // A host that has only just started does not know yet whether it is in a cluster: its files stay as they are.
     if (state === null && this.written === null) return;
-    const wanted = (isMember && state?.backup?.config) || null;
-    if ((wanted?.revision ?? 0) === this.written || this.writing) return;
-    this.writing = this.write(wanted)
+    const agreed = (isMember && state?.backup?.config) || null;
+    // A witness has nothing to do with a repository that is not on its own disk.
+    const wanted = this.holdsData || hostRepositoryOf(agreed)?.host === nodeName ? agreed : null;
+    // The address of the repository's host may change without the settings.
+    const text = wanted ? this.textOf(wanted) : '';
+    if (text === null) return;
+    if ((wanted?.revision ?? 0) === this.written?.revision && text === this.written.text) return;
+    if (this.writing) return;
+    this.writing = this.write(wanted, text)
       .then(
         () => true,
         (error) => {
@@ -112,24 +123,23 @@ export class BackupNode implements BackupHost {
 
   async describe(): Promise<BackupNodeView> {
     const { place } = this.options;
-    const { version, problem } = await this.engineWith(filesOf(place).repositoryConfig, '').preflight(
-      supportedMajorVersion,
-    );
+    const { version, problem } = await this.engines.ofArchive('').preflight(supportedMajorVersion);
     this.follow(this.state);
     return {
       program: version,
       problem,
       load: loadPerProcessor(),
       server: { dataDir: place.dataDir, socketDir: place.runDir, port: place.port },
-      configRevision: this.written ?? 0,
-      archiving: await server.archivingOf(place),
+      configRevision: this.written?.revision ?? 0,
+      archiving: this.holdsData ? await server.archivingOf(place) : null,
       look: this.worker.openLook(),
+      tlsServer: await this.way.describe(),
+      segmentBytes: await this.knownSegmentBytes(),
     };
   }
 
-  async prepareRepository(config: BackupConfig): Promise<Refusable> {
-    const file = await this.writeConfiguration('candidate', config, []);
-    const engine = this.engineWith(file, config.stanza);
+  async prepareRepository(config: BackupConfig, servers: readonly SourceServer[]): Promise<Refusable> {
+    const engine = await this.engines.ofCandidate(config, servers);
     const taken = await this.whyTaken(engine, config);
     if (taken) return { ok: false, reason: taken };
     const outcome = await engine.createStanza();
@@ -138,13 +148,20 @@ export class BackupNode implements BackupHost {
     return { ok: false, reason: `${detail} ${hint}` };
   }
 
-  async tryRepository({ repository, secrets }: RepositoryTest): Promise<ProbeAnswer> {
-    const stanza = this.state?.name ?? 'test';
-    const impact = backupImpactSchema.parse({});
-    const given = { stanza, secrets, impact, repository: { ...repository, encrypted: false } };
-    const configFile = await this.writeConfiguration(`test-${systemNewId()}`, given, []);
-    // Nobody has agreed on these secrets yet.
-    return probeRepository(this.programFor(configFile, stanza)).finally(() => rm(configFile));
+  tryRepository(test: RepositoryTest): Promise<ProbeAnswer> {
+    return this.engines.tryRepository(this.state?.name ?? 'test', test);
+  }
+
+  async tryWay(config: BackupConfig): Promise<Refusable> {
+    try {
+      await this.way.requireReached(config);
+      const { state, detail } = await (await this.engines.ofCandidate(config, [])).inventory();
+      // One that is not there yet can be reached all the same.
+      return state === 'broken' ? { ok: false, reason: detail } : { ok: true };
+    } catch (error) {
+      const hint = error instanceof QuantaError && error.hint ? ` ${error.hint}` : '';
+      return { ok: false, reason: `${messageOf(error)}${hint}` };
+    }
   }
 
   async proveArchiving(): Promise<Refusable> {
@@ -164,10 +181,13 @@ export class BackupNode implements BackupHost {
   }
 
   start(order: JobOrder): Refusable {
+    this.segmentBytes ??= order.segmentBytes ?? null;
+    this.worker.told(null);
     return this.runner.start(order);
   }
 
-  look(id: string): JobLook {
+  look(id: string, strain: Strain | null): JobLook {
+    if (strain) this.worker.told(strain);
     return this.runner.look(id);
   }
 
@@ -282,6 +302,7 @@ export class BackupNode implements BackupHost {
   stop(): void {
     this.runner.stop();
     this.beside.stop();
+    this.way.stop();
     void this.worker
       .closeLook()
       .catch((error) =>
@@ -310,16 +331,23 @@ export class BackupNode implements BackupHost {
     return `the repository holds ${backups.length} backups of a cluster named ${config.stanza} already: choose another place for this one`;
   }
 
-  private async write(config: BackupConfig | null): Promise<void> {
+  /** Null when it cannot be written: what the settings lack is told, and the files stay as they are. */
+  private textOf(config: BackupConfig): string | null {
+    try {
+      return this.engines.archiveConfiguration(config);
+    } catch (error) {
+      this.options.logger.error({ error: messageOf(error) }, 'the archive command could not be set up');
+      return null;
+    }
+  }
+
+  private async write(config: BackupConfig | null, text: string): Promise<void> {
     const { place } = this.options;
     // What was open for a look, or tried in a drill, ended with the daemon of before.
     if (this.written === null) await removeLeftovers(place);
     if (config === null) await dropRepository(place);
-    else {
-      const configuration = this.render(config, [ownServer(place)]);
-      await setRepository(place, { configuration, stanza: config.stanza });
-    }
-    this.written = config?.revision ?? 0;
+    else await setRepository(place, { configuration: text, stanza: config.stanza });
+    this.written = { revision: config?.revision ?? 0, text };
   }
 
   private config(): BackupConfig {
@@ -330,7 +358,18 @@ export class BackupNode implements BackupHost {
     });
   }
 
+  private async knownSegmentBytes(): Promise<number | null> {
+    if (!this.holdsData) return null;
+    try {
+      this.segmentBytes ??= (await readControlData(this.options.place)).walSegmentBytes;
+    } catch (error) {
+      this.options.logger.debug({ error: messageOf(error) }, 'there is no data yet');
+    }
+    return this.segmentBytes;
+  }
+
   private async context(): Promise<ReadingContext> {
+    await this.way.requireReached(this.config());
     this.segmentBytes ??= (await readControlData(this.options.place)).walSegmentBytes;
     return {
       config: this.config(),
@@ -346,55 +385,14 @@ export class BackupNode implements BackupHost {
     const { place } = this.options;
     const engine = this.archiveEngine();
     const workDir = filesOf(place).backupWorkDir;
-    const moments = new WalMoments(engine, { binDir: place.binDir, workDir, osUser: place.osUser });
+    const moments = this.holdsData
+      ? new WalMoments(engine, { binDir: place.binDir, workDir, osUser: place.osUser })
+      : null;
     this.reader = { revision, reader: new RepositoryReader(engine, moments) };
     return this.reader.reader;
   }
 
   private archiveEngine(): BackupEngine {
-    return this.engineWith(filesOf(this.options.place).repositoryConfig, this.config().stanza);
+    return this.engines.ofArchive(this.config().stanza);
   }
-
-  /** With the primary beside this node when its own files are to be read. */
-  private async workingEngine(primary: ServerPlace | null): Promise<BackupEngine> {
-    const config = this.config();
-    const others = primary ? [{ ...primary, remote: null }] : [];
-    return this.engineWith(await this.writeConfiguration('job', config, others), config.stanza);
-  }
-
-  private async writeConfiguration(name: string, config: Rendered, others: ConfiguredServer[]) {
-    const { osUser } = this.options.place;
-    const { backupWorkDir } = filesOf(this.options.place);
-    await ensureOwnedDirectory(backupWorkDir, { osUser, mode: 0o700 });
-    const file = `${backupWorkDir}/${name}.conf`;
-    const text = this.render(config, [ownServer(this.options.place), ...others]);
-    await writeOwnedFile(file, text, { osUser, mode: 0o600 });
-    return file;
-  }
-
-  private render(config: Rendered, servers: ConfiguredServer[]): string {
-    const { stanza, repository, secrets, impact } = config;
-    const workDir = filesOf(this.options.place).backupWorkDir;
-    const databaseRole = superuserRole;
-    return renderConfiguration({ stanza, repository, secrets, impact, workDir, servers, databaseRole });
-  }
-
-  private engineWith(configFile: string, stanza: string): BackupEngine {
-    const impact = this.state?.backup?.config?.impact;
-    return new PgBackRestEngine({
-      ...this.programFor(configFile, stanza),
-      ...(impact ? { manners: { nice: impact.nice ?? 10, ioPriority: impact.ioPriority ?? 7 } } : {}),
-    });
-  }
-
-  private programFor(configFile: string, stanza: string): EnginePlace {
-    const workDir = filesOf(this.options.place).backupWorkDir;
-    return { program: backupProgram, configFile, workDir, stanza, osUser: this.options.place.osUser };
-  }
-}
-
-type Rendered = Pick<BackupConfig, 'stanza' | 'repository' | 'secrets' | 'impact'>;
-
-function ownServer(place: NodePlace): ConfiguredServer {
-  return { dataDir: place.dataDir, port: place.port, socketDir: place.runDir, remote: null };
 }

@@ -11,7 +11,7 @@ import * as server from './archiving-server.ts';
 import { removeScratch, restoreToScratch, runDrill } from './drill.ts';
 import type { BackupEngine, BackupProgress, BackupType } from './engine.ts';
 import { type Hold, nextHold, whyHeld } from './hold-back.ts';
-import { type JobOrder, nodeNote, runNote, type ServerPlace, triggerNote } from './job-order.ts';
+import { type JobOrder, nodeNote, runNote, type Strain, triggerNote } from './job-order.ts';
 import type { JobReport } from './job-runner.ts';
 import type { ReadingContext, RepositoryReader } from './repository-reader.ts';
 import type { ScratchPlace, ScratchServer } from './scratch-server.ts';
@@ -22,7 +22,7 @@ export interface BackupWorkerOptions {
   config(): BackupConfig;
   reader(): RepositoryReader;
   context(): Promise<ReadingContext>;
-  engine(primary: ServerPlace | null): Promise<BackupEngine>;
+  engine(order: JobOrder): Promise<BackupEngine>;
   planRestore(target: RestoreTarget): Promise<RestorePlanning>;
 }
 
@@ -46,6 +46,7 @@ interface Task {
 export class BackupWorker {
   private readonly options: BackupWorkerOptions;
 
+  private strain: Strain | null = null;
   private looking: { server: ScratchServer; look: Look; cancelTimer: Cancel } | null = null;
 
   constructor(options: BackupWorkerOptions) {
@@ -53,7 +54,7 @@ export class BackupWorker {
   }
 
   async work(order: JobOrder, report: JobReport, signal: AbortSignal): Promise<JobResult> {
-    const engine = await this.options.engine(order.primary);
+    const engine = await this.options.engine(order);
     const task = { order, report, signal };
     switch (order.work.kind) {
       case 'backup':
@@ -79,13 +80,13 @@ export class BackupWorker {
         [nodeNote]: this.options.place.nodeName,
         [triggerNote]: order.scheduleId ?? order.requestedBy,
       },
-      fromStandby: order.primary !== null,
+      fromStandby: order.primary !== null || (order.servers?.length ?? 0) > 1,
       processes: this.options.config().impact.processes,
       onProgress: ({ phase, percent, bytesDone }) => {
         report.step(phase);
         report.progress({ percent, bytesDone });
       },
-      isHeld: this.holdBack(report),
+      isHeld: this.holdBack(report, order.servers !== undefined),
       timeoutMs: backupDeadlineMs,
       signal,
     });
@@ -100,16 +101,27 @@ export class BackupWorker {
     return { kind: 'backup', label, type: outcome.type, ...(await this.expireAfter(engine, task)) };
   }
 
-  /** Looked at once a second; how far the standby is behind, five times a minute. */
-  private holdBack(report: JobReport): (phase: BackupProgress['phase']) => Promise<boolean> {
+  /** How the node is that is read from another host. */
+  told(strain: Strain | null): void {
+    this.strain = strain;
+  }
+
+  /** Looked at once a second; how far the standby is behind, five times a minute, or told by the decider when it is another host. */
+  private holdBack(
+    report: JobReport,
+    isElsewhere: boolean,
+  ): (phase: BackupProgress['phase']) => Promise<boolean> {
     const { place, clock } = this.options;
     let hold: Hold = { isHeld: false, sinceMs: clock.monotonicMs() };
     let lag = { bytes: null as number | null, atMs: Number.NEGATIVE_INFINITY };
     return async (phase) => {
       const nowMs = clock.monotonicMs();
-      if (nowMs - lag.atMs >= lagEveryMs) lag = { bytes: await server.lagBytesOf(place), atMs: nowMs };
+      if (!isElsewhere && nowMs - lag.atMs >= lagEveryMs)
+        lag = { bytes: await server.lagBytesOf(place), atMs: nowMs };
       const { impact } = this.options.config();
-      const seen = { load: loadPerProcessor(), lagBytes: lag.bytes };
+      const seen = isElsewhere
+        ? { load: this.strain?.load ?? null, lagBytes: this.strain?.lagBytes ?? null }
+        : { load: loadPerProcessor(), lagBytes: lag.bytes };
       const before = hold;
       hold = nextHold(hold, impact, { ...seen, nowMs, isCopying: phase === 'copying' });
       if (hold.isHeld) report.step(`held back: ${whyHeld(impact, seen) ?? 'for a moment longer'}`);

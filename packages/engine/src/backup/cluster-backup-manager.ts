@@ -4,19 +4,18 @@ import { dataMembers } from '../cluster/membership.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
 import type { Leadership } from '../cluster/store.ts';
 import type { BackupConfig, BackupJob, BackupState, BackupWork } from '../contract/backup.ts';
-import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
-import type { ClusterState, Member } from '../contract/cluster-state.ts';
+import type { RepositoryView } from '../contract/backup-view.ts';
+import type { ClusterState } from '../contract/cluster-state.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
-import { delayMsOf, upstreamSetFor } from '../replication/apart.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { NowAndThen } from '../shared/now-and-then.ts';
 import { type NewId, systemNewId } from '../shared/random.ts';
 import { ArchiveWatch } from './archive-watch.ts';
+import { JobAssigner } from './job-assigner.ts';
 import { type JobLook, runNote } from './job-order.ts';
 import { afterFailure, decideJob, delayAfter, type JobDecision } from './job-policy.ts';
-import { type BackupCandidate, chooseNode } from './node-choice.ts';
 import { dueBackup, dueDrill } from './schedule.ts';
 
 export interface ClusterBackupManagerOptions {
@@ -46,6 +45,7 @@ export class ClusterBackupManager {
   private readonly options: ClusterBackupManagerOptions;
   private readonly clock: Clock;
   private readonly archive: ArchiveWatch;
+  private readonly assigner: JobAssigner;
   private readonly beat: NowAndThen;
   /** Since when the node of the running job has been silent, by this node's clock. */
   private silence: { jobId: string; sinceMs: number } | null = null;
@@ -57,6 +57,7 @@ export class ClusterBackupManager {
     const onError = (error: unknown) => options.logger.warn({ error: messageOf(error) }, words);
     this.beat = new NowAndThen({ everyMs, clock: this.clock, onError });
     this.archive = new ArchiveWatch({ ...options, clock: this.clock });
+    this.assigner = new JobAssigner({ ...options, clock: this.clock });
   }
 
   tick(): void {
@@ -137,7 +138,8 @@ export class ClusterBackupManager {
     const node = state.members[job.node ?? ''];
     if (!node) return null;
     try {
-      const input = { clusterId: state.clusterId, id: job.id };
+      const strain = await this.assigner.strainOf(state, job);
+      const input = { clusterId: state.clusterId, id: job.id, strain };
       return await this.options.peers.call(node, 'look-at-backup-job', { input, deadlineMs: askDeadlineMs });
     } catch (error) {
       this.options.logger.debug(
@@ -159,31 +161,19 @@ export class ClusterBackupManager {
   }
 
   private async assign(state: ClusterState, config: BackupConfig, job: BackupJob): Promise<void> {
-    const nodes = await this.describeAll(state);
-    const candidates = await this.candidatesOf(state, job.work, nodes);
-    const choice = chooseNode(candidates, config.impact);
-    const primary = state.reign.primary ?? '';
-    if (!choice.ok) {
-      const reasons = choice.refused.map(({ node, why }) => `${node}: ${why}`).join('; ');
-      return this.delay(
-        job,
-        delayAfter(1),
-        `${choice.reason}${reasons ? ` (${reasons})` : ''}`.slice(0, 1000),
-      );
-    }
-    const node = state.members[choice.node];
-    if (!node) return;
-    if (job.work.kind === 'backup') await this.checkpoint(state, primary);
+    const assignment = await this.assigner.assign(state, config, job);
+    if (!assignment.ok) return this.delay(job, delayAfter(1), assignment.reason);
+    const { node, fromStandby, others } = assignment;
+    if (job.work.kind === 'backup') await this.checkpoint(state, state.reign.primary ?? '');
     const attempt = job.attempt + 1;
-    const fromStandby = choice.fromStandby && job.work.kind === 'backup';
     const assigned = await this.options.commander.submit(
-      { kind: 'assign-backup-job', id: job.id, attempt, node: choice.node, fromStandby },
+      { kind: 'assign-backup-job', id: job.id, attempt, node: node.name, fromStandby },
       commandDeadlineMs,
     );
     if (!assigned.ok) return;
     const order = {
       ...{ id: job.id, attempt, work: job.work, requestedBy: job.requestedBy, scheduleId: job.scheduleId },
-      primary: fromStandby ? (nodes.get(primary)?.server ?? null) : null,
+      ...others,
     };
     const input = { clusterId: state.clusterId, order };
     const started = await this.options.peers.call(node, 'start-backup-job', {
@@ -205,57 +195,6 @@ export class ClusterBackupManager {
     await this.options.peers.call(member, 'checkpoint-for-backup', {
       input,
       deadlineMs: checkpointDeadlineMs,
-    });
-  }
-
-  private async describeAll(state: ClusterState): Promise<Map<string, BackupNodeView>> {
-    const members = dataMembers(state).filter((member) => member.phase === 'active');
-    const views = await Promise.all(members.map((member) => this.describe(state, member)));
-    return new Map(members.flatMap(({ name }, at) => (views[at] ? [[name, views[at]] as const] : [])));
-  }
-
-  private async describe(state: ClusterState, member: Member): Promise<BackupNodeView | null> {
-    try {
-      const input = { clusterId: state.clusterId };
-      return await this.options.peers.call(member, 'backup-node', { input, deadlineMs: askDeadlineMs });
-    } catch (error) {
-      this.options.logger.debug(
-        { node: member.name, error: messageOf(error) },
-        'a node does not describe itself',
-      );
-      return null;
-    }
-  }
-
-  private async candidatesOf(
-    state: ClusterState,
-    work: BackupWork,
-    nodes: Map<string, BackupNodeView>,
-  ): Promise<BackupCandidate[]> {
-    const reports = await this.options.monitor.reports();
-    const primary = state.members[state.reign.primary ?? ''];
-    const standbys = reports.get(primary?.name ?? '')?.standbys ?? [];
-    return dataMembers(state).map((member) => {
-      const report = reports.get(member.name);
-      const view = nodes.get(member.name);
-      const isPrimary = member.name === primary?.name;
-      const serves = isPrimary
-        ? report?.role === 'primary' && report.state === 'running'
-        : report?.state === 'streaming';
-      // A standby's backup is begun on the primary by the same process, which reaches no other machine.
-      const isFar =
-        work.kind === 'backup' && !isPrimary && member.addresses.api.host !== primary?.addresses.api.host;
-      return {
-        name: member.name,
-        isPrimary,
-        isServing: serves,
-        lagBytes: isPrimary ? 0 : (standbys.find((each) => each.name === member.name)?.lagBytes ?? null),
-        isInMaintenance: member.maintenance !== null,
-        load: view?.load ?? null,
-        problem: view
-          ? (view.problem ?? whyApart(member) ?? (isFar ? 'the primary runs on another machine' : null))
-          : 'it does not answer',
-      };
     });
   }
 
@@ -348,10 +287,4 @@ function shortened(result: JobLook['result']): JobLook['result'] {
       other: short(verification.other),
     },
   };
-}
-
-/** A backup from a standby waits until that one has replayed what the primary has just written. */
-function whyApart(member: Member): string | null {
-  if (delayMsOf(member) > 0) return 'it is delayed on purpose';
-  return upstreamSetFor(member) === null ? null : 'it streams from another standby';
 }

@@ -6,13 +6,14 @@ import type { RestoreTarget } from '../contract/restore-target.ts';
 import { backupProgram } from '../postgres/archive-wrapper.ts';
 import { readControlData } from '../postgres/control-data.ts';
 import { adoptIncoming, discardIncoming, writeMarker } from '../postgres/data-directory.ts';
+import { copyCertificates } from '../postgres/host-certificates.ts';
 import { filesOf, type NodePlace, superuserRole } from '../postgres/layout.ts';
 import { ensureOwnedDirectory, writeOwnedFile } from '../postgres/owned-file.ts';
 import { isOwnedSetting } from '../postgres/settings.ts';
 import { QuantaError } from '../shared/errors.ts';
 import { momentWords } from '../shared/words.ts';
 import { restoreToScratch } from './drill.ts';
-import { renderConfiguration } from './engines/pgbackrest/configuration.ts';
+import { type RemoteServer, renderConfiguration } from './engines/pgbackrest/configuration.ts';
 import { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
 import { planRecovery } from './recovery-plan.ts';
 import { RepositoryReader } from './repository-reader.ts';
@@ -121,19 +122,46 @@ export class ClusterRestore {
     return parametersIn(text);
   }
 
+  /** Null: it is reached from here like any directory, or bucket. */
+  private async repositoryHost(): Promise<RemoteServer | null> {
+    const { repository, reach } = this.source;
+    const { place } = this;
+    if (repository.type !== 'host' || repository.host === place.nodeName) return null;
+    if (!reach)
+      throw new QuantaError('REFUSED', `the repository is on the disk of ${repository.host}`, {
+        hint: 'Restore there, with --path, or make its directory known to this host.',
+      });
+    await copyCertificates(place);
+    const { tlsDir } = filesOf(place);
+    const files = {
+      caFile: `${tlsDir}/ca.crt`,
+      certFile: `${tlsDir}/host.crt`,
+      keyFile: `${tlsDir}/host.key`,
+    };
+    return { ...reach, ...files };
+  }
+
   private workDir(): string {
     return filesOf(this.place).backupWorkDir;
   }
 
   private async engine(): Promise<PgBackRestEngine> {
     const { place } = this;
+    const repositoryHost = await this.repositoryHost();
     const own = { osUser: place.osUser, mode: 0o700 };
     await ensureOwnedDirectory(filesOf(place).serverStateDir, { ...own, mode: 0o711 });
     await ensureOwnedDirectory(this.workDir(), own);
     const configFile = `${this.workDir()}/restore.conf`;
     const { stanza, repository, secrets } = this.source;
     const text = renderConfiguration({
-      ...{ stanza, repository, secrets, workDir: this.workDir(), databaseRole: superuserRole },
+      ...{
+        stanza,
+        repository,
+        repositoryHost,
+        secrets,
+        workDir: this.workDir(),
+        databaseRole: superuserRole,
+      },
       impact: backupImpactSchema.parse({}),
       servers: [
         { dataDir: filesOf(place).incomingDir, port: place.port, socketDir: place.runDir, remote: null },

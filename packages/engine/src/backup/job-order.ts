@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { backupWorkSchema, jobResultSchema } from '../contract/backup.ts';
+import { nodeNameSchema } from '../contract/names.ts';
 
 /** What the decider tells a node to do with the repository, and what the node says of it. */
 
@@ -8,7 +9,14 @@ export const serverPlaceSchema = z.object({
   socketDir: z.string(),
   port: z.number().int(),
 });
-export type ServerPlace = z.infer<typeof serverPlaceSchema>;
+
+/** A node whose files a backup on another host reads, or whose server begins and ends it. */
+export const sourceServerSchema = z.object({ node: nodeNameSchema, server: serverPlaceSchema });
+export type SourceServer = z.infer<typeof sourceServerSchema>;
+
+/** How the node is that a backup on another host reads; null: nobody knows. */
+export const strainSchema = z.object({ load: z.number().nullable(), lagBytes: z.number().nullable() });
+export type Strain = z.infer<typeof strainSchema>;
 
 export const jobOrderSchema = z.object({
   id: z.string().min(1).max(64),
@@ -18,6 +26,10 @@ export const jobOrderSchema = z.object({
   primary: serverPlaceSchema.nullable(),
   requestedBy: z.string().max(100),
   scheduleId: z.string().nullable(),
+  /** Of a backup on the host of the repository: the primary, then the standby that is read when there is one. Since level 7. */
+  servers: z.array(sourceServerSchema).max(2).optional(),
+  /** For a host that has no data to read it from. Since level 7. */
+  segmentBytes: z.number().int().optional(),
 });
 export type JobOrder = z.infer<typeof jobOrderSchema>;
 

@@ -6,6 +6,7 @@ import type { Archiving, BackupOverview, RepositoryView } from '../contract/back
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { hostRepositoryOf, serversOf } from './host-way.ts';
 import { drillSchedule, nextRuns } from './schedule.ts';
 
 export interface OverviewOptions {
@@ -28,10 +29,11 @@ export async function backupOverview(options: OverviewOptions): Promise<BackupOv
   const schedules = config ? [...config.schedules.filter((each) => each.enabled)] : [];
   if (config?.drills) schedules.push(drillSchedule(config.drills, drillSlot));
   const shown = config && (({ secrets: _secrets, ...rest }) => rest)(config);
-  const [job, repository, archiving] = await Promise.all([
+  const [job, repository, archiving, servers] = await Promise.all([
     backup.job ? withProgress(options, backup.job) : null,
     config ? readRepository(options) : { view: null, problem: null },
     config ? archivingOf(options) : null,
+    serversFor(options),
   ]);
   return {
     config: shown,
@@ -49,6 +51,7 @@ export async function backupOverview(options: OverviewOptions): Promise<BackupOv
     problem: repository.problem,
     archiving,
     look: backup.pastJobs.some((each) => each.result?.kind === 'look') ? await openLookOf(options) : null,
+    servers,
   };
 }
 
@@ -101,6 +104,28 @@ async function archivingOf({ state, peers, logger }: OverviewOptions): Promise<A
     logger.debug({ error: messageOf(error) }, 'the primary does not say how archiving goes');
     return null;
   }
+}
+
+/** How the servers are by which hosts reach each other; none where everybody reaches the repository by itself. */
+async function serversFor({ state, peers, logger }: OverviewOptions): Promise<BackupOverview['servers']> {
+  const repository = hostRepositoryOf(state.backup?.config);
+  if (!repository) return [];
+  const input = { clusterId: state.clusterId };
+  return Promise.all(
+    serversOf(state, repository).map(async ({ member, own }) => {
+      const told = { node: member.name, gives: own.gives };
+      try {
+        const view = await peers.call(member, 'backup-node', { input, deadlineMs: askDeadlineMs });
+        return { ...told, server: view.tlsServer ?? null };
+      } catch (error) {
+        logger.debug(
+          { node: member.name, error: messageOf(error) },
+          'a backup server could not be asked for',
+        );
+        return { ...told, server: null };
+      }
+    }),
+  );
 }
 
 /** Asked of the node that opened the last one: it may have been closed since, or have ended with its daemon. */

@@ -164,6 +164,21 @@ describe('the plan', () => {
     const none = planOf(input(demoState()), { kind: 'configure-backup', ...request, repository: null });
     expect(none.refusal).toContain('There is no repository yet');
     expect(planOf(input(demoState()), { kind: 'configure-backup', ...request }).refusal).toBeNull();
+    const held = { type: 'host', host: 'node-2', port: 8432, path: '/repo', encrypted: true } as const;
+    const onHost = { kind: 'configure-backup', ...request, repository: held } as const;
+    expect(planOf(input(demoState()), onHost).refusal).toContain('of this release');
+    const level7 = { ...demoState(), level: 7 };
+    const { refusal, warnings, summary } = planOf(input(level7), onHost);
+    expect({ refusal, summary }).toEqual({ refusal: null, summary: 'Back up to /repo on node-2.' });
+    expect(warnings.join(' ')).toMatch(/on port 8432.*also holds the data/);
+    const nobody = { ...onHost, repository: { ...held, host: 'node-9' } };
+    expect(planOf(input(level7), nobody).refusal).toContain('no member');
+    // Whoever holds it stays.
+    const config = configAfter(level7, { ...request, repository: held }) as BackupConfig;
+    const holding = done(level7, { kind: 'set-backup', config, by: 'anna' });
+    expect(planOf(input(holding), { kind: 'remove-node', node: 'node-2' }).refusal).toContain(
+      'holds the backup',
+    );
   });
 
   it('refuses a backup while one runs, and names the next step', () => {

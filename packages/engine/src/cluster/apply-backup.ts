@@ -55,7 +55,11 @@ export function assignBackupJob(draft: Draft, command: CommandOf<'assign-backup-
     ...{ state: 'running', attempt: command.attempt, node: command.node, fromStandby: command.fromStandby },
     detail: '',
   });
-  const source = job.work.kind === 'backup' && !command.fromStandby ? ', which is the primary' : '';
+  // On the host of a repository it reads another one.
+  const isThere =
+    draft.state.reign.primary === command.node || backupOf(draft).config?.repository.type !== 'host';
+  const isRead = job.work.kind === 'backup' && !command.fromStandby;
+  const source = isRead ? (isThere ? ', which is the primary' : ', and reads the primary') : '';
   draft.event(
     'info',
     'backup-started',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { BackupHost } from '../backup/backup-host.ts';
-import { jobLookSchema, jobOrderSchema } from '../backup/job-order.ts';
+import { jobLookSchema, jobOrderSchema, sourceServerSchema, strainSchema } from '../backup/job-order.ts';
 import {
   backupConfigSchema,
   pointNameSchema,
@@ -8,7 +8,7 @@ import {
   restorePointSchema,
 } from '../contract/backup.ts';
 import { backupNodeSchema, repositoryViewSchema } from '../contract/backup-view.ts';
-import type { ClusterState } from '../contract/cluster-state.ts';
+import { type ClusterState, nodeNameSchema } from '../contract/cluster-state.ts';
 import { besideLookSchema, besideOrderSchema, inPlaceOutlookSchema } from '../contract/restore.ts';
 import { restoreTargetSchema } from '../contract/restore-target.ts';
 import { QuantaError } from '../shared/errors.ts';
@@ -24,9 +24,14 @@ const refusableSchema = z.union([
 export const backupPeerMethods = {
   /** Whether backups can run there, and how its archiving goes. */
   'backup-node': { input: z.object(cluster), output: backupNodeSchema },
-  /** To the primary: make the repository of a configuration that is about to be agreed on ready. */
+  /** To the primary, or to the host that holds it: make the repository of a configuration that is about to be agreed on ready. */
   'prepare-repository': {
-    input: z.object({ ...cluster, config: backupConfigSchema }),
+    input: z.object({
+      ...cluster,
+      config: backupConfigSchema,
+      /** To the host that holds it: the primary's server. */
+      servers: z.array(sourceServerSchema).max(1).default([]),
+    }),
     output: refusableSchema,
   },
   /** To the primary: write a segment of WAL and wait until the repository has it. */
@@ -44,7 +49,10 @@ export const backupPeerMethods = {
   },
   'start-backup-job': { input: z.object({ ...cluster, order: jobOrderSchema }), output: refusableSchema },
   /** Also what keeps it going: work that nobody asks about ends. */
-  'look-at-backup-job': { input: z.object({ ...cluster, id: z.string() }), output: jobLookSchema },
+  'look-at-backup-job': {
+    input: z.object({ ...cluster, id: z.string(), strain: strainSchema.nullable().optional() }),
+    output: jobLookSchema,
+  },
   'cancel-backup-job': {
     input: z.object({ ...cluster, id: z.string(), why: z.string().max(500) }),
     output: z.object({}),
@@ -78,6 +86,15 @@ export const backupPeerMethods = {
     input: z.object({ ...cluster, label: z.string(), notes: z.record(z.string(), z.string()) }),
     output: z.object({}),
   },
+  /** To every host that takes part: serve by a configuration that is about to be agreed on, so that it can be tried. */
+  'offer-backup-way': {
+    input: z.object({ ...cluster, config: backupConfigSchema }),
+    output: refusableSchema,
+  },
+  /** To a node that has data: whether it reaches the repository of such a configuration. */
+  'try-backup-way': { input: z.object({ ...cluster, config: backupConfigSchema }), output: refusableSchema },
+  /** To the host that holds the repository: a host of no cluster is to restore from it. */
+  'admit-backup-reader': { input: z.object({ ...cluster, reader: nodeNameSchema }), output: refusableSchema },
 } as const;
 
 type Methods = typeof backupPeerMethods;
@@ -95,11 +112,12 @@ export function backupPeerHandlers(
   const host = (clusterId: string): BackupHost => {
     inCluster(clusterId);
     if (backups) return backups;
-    throw new QuantaError('REFUSED', 'a witness makes no backups');
+    throw new QuantaError('REFUSED', 'this host takes no part in backups');
   };
   return {
     'backup-node': async ({ clusterId }) => host(clusterId).describe(),
-    'prepare-repository': async ({ clusterId, config }) => host(clusterId).prepareRepository(config),
+    'prepare-repository': async ({ clusterId, config, servers }) =>
+      host(clusterId).prepareRepository(config, servers),
     'prove-archiving': async ({ clusterId }) => host(clusterId).proveArchiving(),
     'checkpoint-for-backup': async ({ clusterId }) => {
       await host(clusterId).checkpointAfterPromotion();
@@ -107,7 +125,7 @@ export function backupPeerHandlers(
     },
     'mend-archive': async ({ clusterId }) => host(clusterId).mend(),
     'start-backup-job': async ({ clusterId, order }) => host(clusterId).start(order),
-    'look-at-backup-job': async ({ clusterId, id }) => host(clusterId).look(id),
+    'look-at-backup-job': async ({ clusterId, id, strain }) => host(clusterId).look(id, strain ?? null),
     'cancel-backup-job': async ({ clusterId, id, why }) => {
       host(clusterId).cancel(id, why);
       return {};
@@ -130,5 +148,8 @@ export function backupPeerHandlers(
       await host(clusterId).annotate(label, notes);
       return {};
     },
+    'offer-backup-way': async ({ clusterId, config }) => host(clusterId).way.offer(config),
+    'try-backup-way': async ({ clusterId, config }) => host(clusterId).tryWay(config),
+    'admit-backup-reader': async ({ clusterId, reader }) => host(clusterId).way.admit(reader),
   };
 }

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import { jobWords } from './apply-backup.ts';
+import { openWay, preparation, takingPart } from './backup-way-steps.ts';
 import type { Commander } from './commander.ts';
 import { dataMembers } from './membership.ts';
 import type { StepContext, StepHandler } from './operation-runner.ts';
@@ -62,7 +63,7 @@ class BackupSteps {
   private checkHosts: StepHandler = async (context) => {
     const state = context.state();
     const versions = new Map<string, string[]>();
-    for (const member of dataMembers(state)) {
+    for (const member of takingPart(state, this.configOf(context))) {
       const node = await this.ask(context, member, 'backup-node');
       if (node.problem !== null) throw new QuantaError('REFUSED', `${member.name}: ${node.problem}`);
       versions.set(node.program, [...(versions.get(node.program) ?? []), member.name]);
@@ -77,8 +78,11 @@ class BackupSteps {
   private prepareRepository: StepHandler = async (context) => {
     const state = context.state();
     const config = this.configOf(context);
-    const prepared = await this.resources.peers.call(this.primary(context), 'prepare-repository', {
-      input: { clusterId: state.clusterId, config },
+    const asked = { peers: this.resources.peers, state, config };
+    await openWay(asked);
+    const { member, servers } = await preparation(asked, this.primary(context));
+    const prepared = await this.resources.peers.call(member, 'prepare-repository', {
+      input: { clusterId: state.clusterId, config, servers },
       deadlineMs: repositoryDeadlineMs,
     });
     if (!prepared.ok) throw new QuantaError('REFUSED', prepared.reason);
@@ -96,10 +100,11 @@ class BackupSteps {
   };
 
   private setUpArchiving: StepHandler = async (context) => {
-    const wanted = context.state().backup?.config?.revision ?? 0;
+    const config = context.state().backup?.config ?? null;
+    const wanted = config?.revision ?? 0;
     let late: string[] = [];
     const isSetUp = async () => {
-      const members = dataMembers(context.state());
+      const members = config ? takingPart(context.state(), config) : dataMembers(context.state());
       const seen = await Promise.all(members.map((member) => this.revisionOf(context, member)));
       late = members.filter((_, at) => seen[at] !== wanted).map(({ name }) => name);
       return late.length === 0 ? true : undefined;

@@ -64,7 +64,7 @@ export interface CoordinatorOptions {
   logger: Logger;
   clock?: Clock;
   newId?: NewId;
-  /** This host's part in backups; none on a witness. */
+  /** This host's part in backups; none on a router. */
   backups?: BackupHost;
   onState?(state: ClusterState | null): void;
   /** How the Raft thread is made, and where this host's small durable files are; the simulator has its own. */

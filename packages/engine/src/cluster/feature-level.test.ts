@@ -77,6 +77,10 @@ test('I-LEVEL-2: what an older daemon could not apply does not enter the log whi
   const router = (settings: RouterChanges) => ({ kind: 'set-router' as const, settings });
   expect(await submitted(level4, router({ split: true }))).toEqual({ ok: true });
   expect(await submitted(level4, router({ splitUsers: 'anna=on' }))).toMatchObject({ ok: false });
+  const config = { repository: { type: 'host' }, impact: {} };
+  const onHost = { kind: 'set-backup', config } as unknown as Command;
+  expect(await submitted({ ...demoState(), level: 6 }, onHost)).toMatchObject({ ok: false });
+  expect(await submitted({ ...demoState(), level: 7 }, onHost)).toEqual({ ok: true });
 });
 
 const reportOf = (name: string, level: number | null): [string, NodeReport] => [

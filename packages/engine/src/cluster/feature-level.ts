@@ -17,13 +17,15 @@ import type { Command } from './commands.ts';
  * their own; reads of routers are split by user, by database and by the suffix of its name; a cluster can be
  * restored in place; how gently a backup works can be set.
  * Level 6: the lease of a primary whose daemon is replaced lasts longer.
+ * Level 7: a backup repository on the disk of one of the hosts.
  */
-export const featureLevel = 6;
+export const featureLevel = 7;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
   switch (command.kind) {
     case 'set-backup': {
+      if (command.config.repository.type === 'host') return 7;
       const { nice, ioPriority } = command.config.impact;
       return nice === undefined && ioPriority === undefined ? 2 : 5;
     }

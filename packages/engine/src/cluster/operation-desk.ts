@@ -224,7 +224,7 @@ export class OperationDesk {
   /** Before anything is founded: the way to the target is looked for in the repository. */
   private async refuseImpossibleRestore({ source, target, way }: RestoreClusterRequest): Promise<void> {
     const { backups } = this.options;
-    if (!backups) throw new QuantaError('REFUSED', 'a witness holds no data');
+    if (!backups?.holdsData) throw new QuantaError('REFUSED', 'a witness holds no data');
     const planned = await backups.planRestore(source, target);
     const other = planned.ok ? otherWay(way, wayOf(planned.plan)) : null;
     if (other) throw new QuantaError('REFUSED', other, planAgain);

@@ -1,3 +1,4 @@
+import { hostRepositoryOf, whyNotHost } from '../backup/host-way.ts';
 import { drillSchedule, scheduleProblem } from '../backup/schedule.ts';
 import {
   type BackupConfig,
@@ -109,6 +110,7 @@ function planConfigure(state: ClusterState | null, base: PlanBody, request: Conf
     refusal = 'There is no repository yet: name one with --path or --s3-bucket.';
   if (!refusal && state?.reign.primary == null)
     refusal = 'There is no primary right now. See: quantadb status.';
+  if (!refusal && state) refusal = whyNoHost(state, after);
   const moves = before !== null && request.repository !== null;
   const where = after ? placeWords(after) : '';
   return {
@@ -125,6 +127,7 @@ function planConfigure(state: ClusterState | null, base: PlanBody, request: Conf
             'The directory must be the same storage on every host: a backup on one machine’s own disk is lost with it.',
           ]
         : []),
+      ...hostWarnings(state, after),
       ...(after && !after.repository.encrypted ? ['The repository is not encrypted.'] : []),
       ...(after && after.schedules.length === 0
         ? ['No schedule is set: backups are made by hand only.']
@@ -134,10 +137,42 @@ function planConfigure(state: ClusterState | null, base: PlanBody, request: Conf
   };
 }
 
+/** The cluster's level is looked at here too: a plan that could not be carried out is none. */
+function whyNoHost(state: ClusterState, config: BackupConfig | null): string | null {
+  const repository = hostRepositoryOf(config);
+  if (!repository) return null;
+  if ((state.level ?? 1) < 7)
+    return 'A repository on a host needs every daemon of the cluster to be of this release. See: quantadb status.';
+  return whyNotHost(state, repository);
+}
+
+function hostWarnings(state: ClusterState | null, config: BackupConfig | null): string[] {
+  const repository = hostRepositoryOf(config);
+  const member = repository && state?.members[repository.host];
+  if (!member) return [];
+  const others = Object.values(state.members).filter(
+    ({ name, kind }) => kind === 'data' && name !== member.name,
+  );
+  const opened = others.length === 0 ? [] : [portWords(repository.port)];
+  if (member.kind === 'witness') return opened;
+  return [
+    ...opened,
+    `${member.name} also holds the data: losing its disk costs one of the copies and every backup. A host without data is safer.`,
+  ];
+}
+
+const portWords = (port: number) =>
+  `The hosts reach each other on port ${port} (on one that shares its address with others, on a higher one).`;
+
 function placeWords({ repository }: BackupConfig): string {
-  return repository.type === 'posix'
-    ? `the directory ${repository.path}`
-    : `the bucket ${repository.bucket} at ${repository.endpoint}`;
+  switch (repository.type) {
+    case 'posix':
+      return `the directory ${repository.path}`;
+    case 's3':
+      return `the bucket ${repository.bucket} at ${repository.endpoint}`;
+    case 'host':
+      return `${repository.path} on ${repository.host}`;
+  }
 }
 
 /** The settings with what the request changes in them; null while there is no repository. */

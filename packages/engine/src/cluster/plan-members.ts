@@ -1,3 +1,4 @@
+import { hostRepositoryOf } from '../backup/host-way.ts';
 import { type ClusterState, type HostKind, type Member, usualPolicy } from '../contract/cluster-state.ts';
 import type { OperationRequest } from '../contract/operations.ts';
 import { upstreamSetFor } from '../replication/apart.ts';
@@ -102,6 +103,8 @@ export function planRemove(input: PlanInput, base: PlanBody, name: string): Plan
     refusal = `${name} is the primary. Switch over first: quantadb switchover --to <standby>.`;
   }
   refusal ??= whyLastFollower(input, name);
+  if (!refusal && hostRepositoryOf(input.state?.backup?.config)?.host === name)
+    refusal = `${name} holds the backup repository. Set another one first: quantadb backup configure.`;
   const remaining = Object.values(input.state?.members ?? {}).filter((other) => other.name !== name);
   const after = input.state && {
     ...input.state,

@@ -1,4 +1,5 @@
 import type { BackupHost } from '../backup/backup-host.ts';
+import { endpointOf, hostRepositoryOf } from '../backup/host-way.ts';
 import { otherWay, wayOf } from '../backup/restore-way.ts';
 import type { RepositorySecrets, RepositoryTest, RepositoryTested } from '../contract/backup.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
@@ -38,7 +39,7 @@ export class RestoreDesk implements RestoreFacade {
 
   async plan({ source, target }: RestoreQuestion): Promise<RestorePlanning> {
     const { backups } = this.options;
-    if (!backups) throw new QuantaError('REFUSED', 'a witness holds no data: ask another node');
+    if (!backups?.holdsData) throw new QuantaError('REFUSED', 'a witness holds no data: ask another node');
     return source ? backups.planRestore(source, target) : backups.planOwnRestore(target);
   }
 
@@ -57,6 +58,7 @@ export class RestoreDesk implements RestoreFacade {
     const other = otherWay(way, wayOf(planning.plan));
     if (other) throw new QuantaError('REFUSED', other, { hint: 'Ask for the plan again and confirm it.' });
     const request = this.requestOf({ cluster, target }, planning.plan);
+    await this.admit(host.name);
     const input = { request, planHash, requestedBy, reason };
     return this.options.peers.call(host, 'start', { input, deadlineMs: startDeadlineMs });
   }
@@ -65,18 +67,38 @@ export class RestoreDesk implements RestoreFacade {
     return tryEverywhere(this.options.state(), this.options.peers, test);
   }
 
+  /** A repository on the disk of a member gives nothing to a host that it was not told of. */
+  private async admit(reader: string): Promise<void> {
+    const state = this.options.state();
+    const repository = hostRepositoryOf(state?.backup?.config);
+    const holder = state?.members[repository?.host ?? ''];
+    if (!state || !holder) return;
+    const input = { clusterId: state.clusterId, reader };
+    const admitted = await this.options.peers.call(holder, 'admit-backup-reader', {
+      input,
+      deadlineMs: planDeadlineMs,
+    });
+    if (!admitted.ok) throw new QuantaError('REFUSED', `${holder.name}: ${admitted.reason}`);
+  }
+
   /** With what this cluster knows, so that the host finds the same way as this one. */
   private requestOf(
     { cluster, target }: Pick<RestoreInto, 'cluster' | 'target'>,
     plan: RestorePlan,
     secrets?: RepositorySecrets,
   ): RestoreClusterRequest {
-    const backup = this.options.state()?.backup;
+    const state = this.options.state();
+    const backup = state?.backup;
     if (!backup?.config) throw new QuantaError('REFUSED', 'this cluster has no backup repository');
     const { stanza, repository } = backup.config;
     const commitMs = target.kind === 'xid' ? plan.endMs : null;
     const known = { points: backup.points, commitMs };
-    const source = { stanza, repository, secrets: secrets ?? backup.config.secrets, known };
+    const held = hostRepositoryOf(backup.config);
+    const holder = state?.members[held?.host ?? ''];
+    const reach = state && held && holder ? { reach: endpointOf(state, holder, held) } : {};
+    // The host that holds a repository keeps its passphrase to itself, and opens what it gives.
+    const told = secrets ?? (held ? noSecrets : backup.config.secrets);
+    const source = { stanza, repository, secrets: told, known, ...reach };
     return { kind: 'restore-cluster', cluster, source, target, way: wayOf(plan) };
   }
 }

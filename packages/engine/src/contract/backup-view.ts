@@ -99,6 +99,15 @@ export const repositoryViewSchema = z.object({
 });
 export type RepositoryView = z.infer<typeof repositoryViewSchema>;
 
+/** The server by which other hosts reach a repository, or a backup the data of a node. */
+export const backupServerSchema = z.object({
+  state: z.enum(['starting', 'running', 'failed']),
+  port: z.number().int(),
+  /** What it said last, when it has ended. */
+  detail: z.string().max(1000),
+});
+export type BackupServerView = z.infer<typeof backupServerSchema>;
+
 /** What a node says of itself as a place where backups can run. */
 export const backupNodeSchema = z.object({
   program: z.string(),
@@ -110,6 +119,10 @@ export const backupNodeSchema = z.object({
   configRevision: z.number(),
   archiving: archivingSchema.nullable(),
   look: lookSchema.nullable(),
+  /** Null, and absent on hosts of before level 7: none is wanted here. */
+  tlsServer: backupServerSchema.nullable().optional(),
+  /** Null: it has no data. Since level 7. */
+  segmentBytes: z.number().int().nullable().optional(),
 });
 export type BackupNodeView = z.infer<typeof backupNodeSchema>;
 
@@ -130,5 +143,17 @@ export const backupOverviewSchema = z.object({
   archiving: archivingSchema.nullable(),
   /** A restored moment that is open for a look. */
   look: lookSchema.nullable(),
+  /** With a repository on a host: how the servers are by which the hosts reach each other. */
+  servers: z
+    .array(
+      z.object({
+        node: z.string(),
+        /** Whether it gives out the repository, or the data of a node. */
+        gives: z.enum(['repository', 'data']),
+        /** Null: it does not answer, or is of an earlier release. */
+        server: backupServerSchema.nullable(),
+      }),
+    )
+    .default([]),
 });
 export type BackupOverview = z.infer<typeof backupOverviewSchema>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nodeNameSchema } from './names.ts';
 import { restoreTargetSchema } from './restore-target.ts';
 
 /** What people decide about backups: where they go, when they are made, how long they are kept. */
@@ -21,6 +22,9 @@ export const repositorySecretsSchema = z.object({
 });
 export type RepositorySecrets = z.infer<typeof repositorySecretsSchema>;
 
+/** What pgBackRest's own server listens on when nobody says anything else. */
+export const usualBackupPort = 8432;
+
 export const repositorySchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('posix'),
@@ -38,6 +42,17 @@ export const repositorySchema = z.discriminatedUnion('type', [
     /** Of a private authority; null: the system's. */
     caFile: absolutePath.nullable().default(null),
     verifyTls: z.boolean().default(true),
+    encrypted: z.boolean().default(false),
+  }),
+  /** On the disk of one of the cluster's hosts; the others reach it over mutual TLS. Since level 7. */
+  z.object({
+    type: z.literal('host'),
+    /** The member that holds it: a witness, or one that has data. */
+    host: nodeNameSchema,
+    /** Of the server that runs there for it; an unprivileged user opens it. */
+    port: z.number().int().min(1024).max(65_535).default(usualBackupPort),
+    /** On that host's own disk. */
+    path: absolutePath,
     encrypted: z.boolean().default(false),
   }),
 ]);

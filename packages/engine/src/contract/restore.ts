@@ -57,6 +57,8 @@ export const restoreSourceSchema = z.object({
   stanza: z.string().regex(/^[a-z][a-z0-9-]{0,59}$/, 'lower-case letters, digits and dashes'),
   repository: repositorySchema,
   secrets: repositorySecretsSchema,
+  /** Where a repository on another host is reached, by a host that it has been told of. Since level 7. */
+  reach: z.object({ host: z.string().max(255), port: z.number().int() }).optional(),
   /** What a cluster that is alive knows beside its repository; null: nobody does. */
   known: z
     .object({

@@ -26,6 +26,14 @@ export function readCertificate(certPem: string): CertificateFacts {
   }
 }
 
+/** It has addresses that are not among its names, as those of before level 7 have: some programs look only there (pure). */
+export function lacksNames(certPem: string): boolean {
+  const parts = (new X509Certificate(certPem).subjectAltName ?? '').split(', ');
+  const addresses = parts.filter((part) => part.startsWith('IP Address:')).map((part) => part.slice(11));
+  // One of IPv6 is shown in another way than it was written.
+  return addresses.some((address) => !address.includes(':') && !parts.includes(`DNS:${address}`));
+}
+
 /** SHA-256 of a certificate, as upper-case hexadecimal pairs with colons between them. */
 export function fingerprintOf(certPem: string): string {
   return new X509Certificate(certPem).fingerprint256;

@@ -73,6 +73,8 @@ test('a host certificate names its host and addresses, and is no authority', asy
   expect(certificate.subject).toBe('CN=node-1');
   expect(certificate.checkIP('10.0.0.1')).toBe('10.0.0.1');
   expect(certificate.checkHost('db.example.com')).toBe('db.example.com');
+  // For programs that look for an address among the names.
+  expect(certificate.subjectAltName).toContain('DNS:10.0.0.1');
   expect(certificate.ca).toBe(false);
   expect(certificate.verify(new X509Certificate(authority.certPem).publicKey)).toBe(true);
   expect(fingerprintOf(issued.certPem)).toBe(certificate.fingerprint256);

@@ -121,8 +121,10 @@ function hostSubject(
     });
   }
   const names = [...new Set([options.host, ...options.addresses])];
-  const alternatives = names.map((name): x509.JsonGeneralName => {
-    return { type: isIP(name) === 0 ? 'dns' : 'ip', value: name };
+  const alternatives = names.flatMap((name): x509.JsonGeneralName[] => {
+    const asName: x509.JsonGeneralName = { type: 'dns', value: name };
+    // pgBackRest 2.45 looks for an address that it has dialled among the names only.
+    return isIP(name) === 0 ? [asName] : [{ type: 'ip', value: name }, asName];
   });
   return {
     commonName: options.host,

@@ -104,6 +104,11 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
 function addConfigure(backup: Command, configure: (own: ConfigureOptions) => Promise<void>): void {
   withRepository(backup.command('configure'))
     .description(`where backups go, when they are made, how long they stay (secrets: ${repositoryHelp})`)
+    .option(
+      '--host <node>',
+      'on the disk of this witness or node, below --path; the others reach it over TLS',
+    )
+    .option('--port <number>', 'of --host, and of every node that has data (8432)')
     .option('--schedule <text...>', 'all schedules, each like "full 30 1 * * 0 Europe/Berlin"')
     .option('--keep-fulls <number>', 'the newest so many full backups')
     .option('--keep-days <number>', 'what it takes to restore to any moment of so many days')

@@ -27,6 +27,8 @@ export interface ConfigurationInput {
   /** Owned by PostgreSQL's OS user: `lock`, `log` and `spool` lie below it. */
   workDir: string;
   repository: Repository;
+  /** Where a repository that another host holds is reached; null: this machine reaches it by itself. */
+  repositoryHost?: RemoteServer | null;
   secrets: RepositorySecrets;
   impact: BackupImpact;
   /** pg1, pg2, … The first is this host's own. None: only the repository is used. */
@@ -35,6 +37,7 @@ export interface ConfigurationInput {
 }
 
 const walDeadlineSeconds = 60;
+const protocolTimeoutSeconds = 330;
 
 export function renderConfiguration(input: ConfigurationInput): string {
   const { workDir, impact } = input;
@@ -48,14 +51,17 @@ export function renderConfiguration(input: ConfigurationInput): string {
       'log-level-file': 'off',
       'log-level-console': 'off',
       'log-timestamp': 'n',
-      ...repositoryOptions(input.repository, input.secrets),
+      ...(input.repositoryHost
+        ? // Said to its host as well: a directory that is only tried there must not be given this cluster's WAL.
+          { 'repo1-path': input.repository.path, ...hostOptions('repo1', input.repositoryHost) }
+        : repositoryOptions(input.repository, input.secrets)),
       'compress-type': impact.compression,
       'process-max': impact.processes,
       'start-fast': 'y',
       'archive-timeout': walDeadlineSeconds,
       // A process of a node that is fenced or gone must not hold up the others for the default of half an hour.
-      'protocol-timeout': 330,
-      'db-timeout': 300,
+      'protocol-timeout': protocolTimeoutSeconds,
+      'db-timeout': protocolTimeoutSeconds - 30,
       // A segment is pushed by the archiver's own child: a daemonised pusher would outlive the fencing of its node.
       'archive-async': 'n',
       // Retention is decided by the cluster, which knows holds and tiers; the program itself expires nothing unasked.
@@ -69,7 +75,10 @@ export function renderConfiguration(input: ConfigurationInput): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** What runs on a host so that others may read its files: it answers only those who show one of these names. */
+/**
+ * What runs on a host so that others may read its files: it answers only those who show one of these names. What others ask
+ * of it is done by this configuration too, so a repository's place and secrets stay on the host that holds it.
+ */
 export function renderServerConfiguration(input: {
   workDir: string;
   stanza: string;
@@ -78,6 +87,8 @@ export function renderServerConfiguration(input: {
   certFile: string;
   keyFile: string;
   clients: readonly string[];
+  /** Null: it gives out a node's data only. */
+  repository: { repository: Repository; secrets: RepositorySecrets } | null;
 }): string {
   const lines = [
     '# Written by QuantaDB and overwritten at any time.',
@@ -86,14 +97,20 @@ export function renderServerConfiguration(input: {
       'lock-path': `${input.workDir}/lock`,
       'log-path': `${input.workDir}/log`,
       'log-level-file': 'off',
-      'log-level-console': 'warn',
+      'log-level-console': 'off',
+      'log-level-stderr': 'warn',
+      ...(input.repository ? repositoryOptions(input.repository.repository, input.repository.secrets) : {}),
+      'protocol-timeout': protocolTimeoutSeconds,
+      'db-timeout': protocolTimeoutSeconds - 30,
       'tls-server-address': input.listen.host,
       'tls-server-port': input.listen.port,
       'tls-server-ca-file': input.caFile,
       'tls-server-cert-file': input.certFile,
       'tls-server-key-file': input.keyFile,
     }),
-    ...input.clients.map((name) => entry('tls-server-auth', `${name}=${input.stanza}`)),
+    ...input.clients.map((name) =>
+      entry('tls-server-auth', `${name}=${checked(input.stanza, 'the stanza')}`),
+    ),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -103,14 +120,15 @@ function repositoryOptions(
   secrets: RepositorySecrets,
 ): Record<string, string | number> {
   const common = {
-    'repo1-type': repository.type,
+    // One that is on this host's own disk is a directory to it.
+    'repo1-type': repository.type === 'host' ? 'posix' : repository.type,
     'repo1-path': repository.path,
     // Thousands of small files cost a round trip each on an object store, and an inode each elsewhere. Block incremental
     // backup is a beta here and stays off: its option may not even be named.
     'repo1-bundle': 'y',
     ...cipherOptions(repository, secrets),
   };
-  if (repository.type === 'posix') return common;
+  if (repository.type !== 's3') return common;
   return {
     ...common,
     'repo1-s3-bucket': repository.bucket,
@@ -137,28 +155,33 @@ function serverOptions(
   number: number,
   role: string,
 ): Record<string, string | number> {
-  const named = (options: Record<string, string | number>) =>
-    Object.fromEntries(Object.entries(options).map(([name, value]) => [`pg${number}-${name}`, value]));
   const { remote } = server;
   return {
-    ...named({
+    ...named(`pg${number}`, {
       path: server.dataDir,
       port: server.port,
       'socket-path': server.socketDir,
       user: role,
       database: 'postgres',
     }),
-    ...(remote
-      ? named({
-          host: remote.host,
-          'host-type': 'tls',
-          'host-port': remote.port,
-          'host-ca-file': remote.caFile,
-          'host-cert-file': remote.certFile,
-          'host-key-file': remote.keyFile,
-        })
-      : {}),
+    ...(remote ? hostOptions(`pg${number}`, remote) : {}),
   };
+}
+
+/** The passphrase of a repository that is reached so comes from its host. */
+function hostOptions(prefix: string, remote: RemoteServer): Record<string, string | number> {
+  return named(prefix, {
+    host: remote.host,
+    'host-type': 'tls',
+    'host-port': remote.port,
+    'host-ca-file': remote.caFile,
+    'host-cert-file': remote.certFile,
+    'host-key-file': remote.keyFile,
+  });
+}
+
+function named(prefix: string, options: Record<string, string | number>): Record<string, string | number> {
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [`${prefix}-${name}`, value]));
 }
 
 function required(secret: string | null, what: string): string {

@@ -52,6 +52,14 @@ const byCode: Record<number, Meaning> = {
 };
 
 const byText: [RegExp, Meaning][] = [
+  [
+    /hostname '[^']*' in certificate|certificate verify|unable to verify certificate|negotiate TLS|TLS error|access denied|unable to load (cert|key|CA) file/i,
+    {
+      reason: 'repository_unreachable',
+      hint: 'The hosts do not take each other’s certificates: see docs/operations/backups.md, "On the disk of a host".',
+      retry: true,
+    },
+  ],
   [/does not match pg_control timeline/, byCode[58] as Meaning],
   [
     /unable to find primary cluster|unable to find standby|more than one primary|no database found/i,

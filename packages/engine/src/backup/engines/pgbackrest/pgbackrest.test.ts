@@ -76,8 +76,31 @@ describe('the configuration', () => {
     const text = renderServerConfiguration({
       ...{ workDir: '/w', stanza: 'demo', listen: { host: '0.0.0.0', port: 8432 }, ...files },
       clients: ['node-1', 'node-2'],
+      repository: null,
     });
     expect(text).toContain('tls-server-auth=node-1=demo\ntls-server-auth=node-2=demo\n');
+    expect(text).not.toContain('repo1-');
+  });
+
+  it('I-REPOSITORY-2: keeps the passphrase of a repository on the host that holds it', () => {
+    const files = { caFile: '/ca', certFile: '/crt', keyFile: '/key' };
+    const repository = repositorySchema.parse({ type: 'host', host: 'w', path: '/repo', encrypted: true });
+    const secrets = repositorySecretsSchema.parse({ cipherPass: 'a passphrase' });
+    const repositoryHost = { host: '10.0.0.4', port: 8432, ...files };
+    const node = renderConfiguration({ ...posix, repository, secrets, repositoryHost });
+    expect(node).toContain(
+      'repo1-path=/repo\nrepo1-host=10.0.0.4\nrepo1-host-type=tls\nrepo1-host-port=8432\n',
+    );
+    expect(node).not.toContain('a passphrase');
+    expect(node).not.toContain('repo1-type');
+    const own = renderConfiguration({ ...posix, repository, secrets });
+    expect(own).toContain('repo1-type=posix\nrepo1-path=/repo\n');
+    expect(own).toContain('repo1-cipher-pass=a passphrase\n');
+    const server = renderServerConfiguration({
+      ...{ workDir: '/w', stanza: 'demo', listen: { host: '0.0.0.0', port: 8432 }, ...files },
+      ...{ clients: ['node-1'], repository: { repository, secrets } },
+    });
+    expect(server).toContain('repo1-cipher-pass=a passphrase\n');
   });
 });
 
@@ -249,6 +272,17 @@ describe('the archive', () => {
 });
 
 describe('failures', () => {
+  it('of certificates that hosts do not take from each other is no wrong passphrase', () => {
+    const words =
+      "unable to find hostname '10.0.0.3' in certificate common name or subject alternative names";
+    const failure = failureOf(95, `ERROR: [095]: ${words}`);
+    expect(failure).toMatchObject({
+      reason: 'repository_unreachable',
+      retry: true,
+      detail: `[095]: ${words}`,
+    });
+  });
+
   it('tell the one that a checkpoint mends from the one that time mends', () => {
     const promoted = 'P00   ERROR: [058]: WAL timeline 2 does not match pg_control timeline 1\n';
     expect(failureOf(58, promoted)).toMatchObject({ reason: 'checkpoint_needed', retry: true });
