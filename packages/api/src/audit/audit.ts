@@ -1,6 +1,11 @@
 import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
-import type { Principal } from '../people/principal.ts';
 import { type ChainBreak, chainStart, followChain, sealOf } from './chain.ts';
+
+/** A person or a token, by name. */
+export interface Actor {
+  kind: 'user' | 'token';
+  name: string;
+}
 
 export interface AuditRecord {
   action: string;
@@ -32,7 +37,7 @@ export class Audit {
     this.prisma = prisma;
   }
 
-  async write(actor: { principal: Principal | null; ip: string | null }, record: AuditRecord): Promise<void> {
+  async write(actor: { principal: Actor | null; ip: string | null }, record: AuditRecord): Promise<void> {
     const { principal, ip } = actor;
     const { before, after } = record;
     const entry = {

@@ -86,6 +86,7 @@ function clusterNamedIn(input: unknown): unknown {
 }
 
 function refusalOf(principal: Principal, clusterId: unknown): string {
+  if (principal.owesSecondFactor) return 'set up a second factor first, under /account of the console';
   const role = typeof clusterId === 'string' ? roleOn(principal, clusterId) : principal.role;
   const where = typeof clusterId === 'string' ? ' on this cluster' : '';
   return `your role${where} (${role}) does not permit this`;

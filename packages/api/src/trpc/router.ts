@@ -1,3 +1,4 @@
+import { accountRouter } from './account.ts';
 import { alertChannelsRouter } from './alert-channels.ts';
 import { alertRulesRouter } from './alert-rules.ts';
 import { alertsRouter } from './alerts.ts';
@@ -17,6 +18,7 @@ import { statementsRouter } from './statements.ts';
 import { tokensRouter } from './tokens.ts';
 
 export const appRouter = router({
+  account: accountRouter,
   alertChannels: alertChannelsRouter,
   alertRules: alertRulesRouter,
   alerts: alertsRouter,

@@ -135,6 +135,7 @@ export const personSchema = z.object({
   email: z.string(),
   role: roleSchema,
   clusterRoles: clusterRolesSchema,
+  hasSecondFactor: z.boolean(),
   createdAt: moment,
 });
 
