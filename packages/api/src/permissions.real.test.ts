@@ -176,6 +176,23 @@ describe('I-ROLE-2: a role on a single cluster', () => {
     expect((await Promise.all(statuses)).map(({ status }) => status)).toEqual([404, 404, 200]);
   });
 
+  test('decides what of the audit log is seen', async () => {
+    const clustersIn = async (as: string) => {
+      const { body } = await instance.call('GET', '/api/v1/audit?limit=200', { as });
+      return [
+        ...new Set<string | null>(body.map(({ clusterId }: { clusterId: string | null }) => clusterId)),
+      ];
+    };
+    expect(await clustersIn(limited.guest)).toEqual([shop]);
+    const careful = await clustersIn(limited.careful);
+    expect([careful.includes(shop), careful.includes(null), careful.includes(bank)]).toEqual([
+      ...[true, true, false],
+    ]);
+    expect(await clustersIn(admin)).toContain(bank);
+    const ofShop = await instance.call('GET', `/api/v1/clusters/${shop}/audit`, { as: limited.guest });
+    expect(ofShop.body.every(({ clusterId }: { clusterId: string }) => clusterId === shop)).toBe(true);
+  });
+
   test('decides what the live stream tells, also when it changes', async () => {
     const watch = (cookie: string) => {
       const heard = new Set<string>();

@@ -12,6 +12,7 @@ import { router } from './init.ts';
 import { logsRouter } from './logs.ts';
 import { operationsRouter } from './operations.ts';
 import { peopleRouter, setupRouter } from './people.ts';
+import { protectionRouter } from './protection.ts';
 import { restoresRouter } from './restores.ts';
 import { sessionsRouter } from './sessions.ts';
 import { statementsRouter } from './statements.ts';
@@ -31,6 +32,7 @@ export const appRouter = router({
   logs: logsRouter,
   operations: operationsRouter,
   people: peopleRouter,
+  protection: protectionRouter,
   restores: restoresRouter,
   sessions: sessionsRouter,
   setup: setupRouter,

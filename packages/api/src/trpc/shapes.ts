@@ -141,6 +141,8 @@ export const personSchema = z.object({
 
 export const auditEntrySchema = z.object({
   id: z.string(),
+  /** That the request named. */
+  clusterId: z.string().nullable(),
   at: moment,
   actorKind: z.string(),
   actor: z.string(),
