@@ -31,7 +31,7 @@ export function AccountPage() {
       {account.isPending ? <Loading label="Loading your account" /> : null}
       {account.error ? <Failed {...problemOf(account.error)} onRetry={() => void account.refetch()} /> : null}
       {account.data ? (
-        <div className="grid gap-4 lg:grid-cols-2">
+        <div className="grid gap-4 lg:grid-cols-3">
           <NamePanel account={account.data} />
           {account.data.hasPassword ? <PasswordPanel /> : <ProviderPanel />}
           {account.data.hasPassword ? <SecondFactorPanel {...account.data.secondFactor} /> : null}
@@ -59,7 +59,7 @@ function NamePanel({ account }: { account: Account }) {
   };
   return (
     <Panel title="Name">
-      <form onSubmit={submit} className="flex flex-col items-start gap-4">
+      <form onSubmit={submit} className="flex flex-col gap-4">
         <p className="text-ink-soft">{account.email}</p>
         <TextField
           label="Name"
@@ -98,7 +98,7 @@ function PasswordPanel() {
   };
   return (
     <Panel title="Password">
-      <form key={round} onSubmit={submit} className="flex flex-col items-start gap-4">
+      <form key={round} onSubmit={submit} className="flex flex-col gap-4">
         <TextField
           label="Present password"
           name="present"
