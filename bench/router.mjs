@@ -1,142 +1,200 @@
-// pgbench straight to PostgreSQL, through the router, and through whichever of PgBouncer and HAProxy is installed, one
-// after the other on one machine, in turns. `npm run bench -- router [seconds=4] [rounds=3] [clients=1,16,64]`.
+// pgbench straight to PostgreSQL, through the router, and through whichever of PgBouncer, HAProxy and pgpool-II is installed,
+// one after the other on one machine, in turns.
+//
+//   npm run bench -- router [seconds=4] [rounds=3] [clients=1,16,64] [workloads=select,tpcb] [protocols=simple,extended,prepared]
+//                           [split=off] [idle=1000]
+//
+// Throughput first; then latency where no route is saturated: one client, and 16 at a rate that is 30 % of what a direct
+// connection manages. Table on stderr, JSON on stdout.
 
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from '../packages/engine/dist/testing/free-port.js';
+import { machineLoad, median, printTable, say } from './lib/figures.mjs';
 import { application, startRouter, startServers } from './lib/router.mjs';
 import { inWorkspace } from './lib/workspace.mjs';
+import { openHaproxy, openPgBouncer, openPgpool } from './peers/poolers.mjs';
 
 const given = (name, usual) =>
   process.argv.find((each) => each.startsWith(`${name}=`))?.slice(name.length + 1) ?? usual;
 const seconds = Number(given('seconds', '4'));
 const rounds = Number(given('rounds', '3'));
 const clientCounts = given('clients', '1,16,64').split(',').map(Number);
-/** Of every pooler: small enough that 64 direct connections fit beside them into PostgreSQL's usual hundred. */
+const workloads = given('workloads', 'select').split(',');
+const protocols = given('protocols', 'simple,extended,prepared').split(',');
+const splits = given('split', 'off') === 'on';
+const idleCount = Number(given('idle', '1000'));
+/** Of every pooler. */
 const poolSize = 12;
+const clientsMax = Math.max(...clientCounts, 16);
+const latencyClients = 16;
+const latencyShare = 0.3;
+const scripts = { select: 'select-only', tpcb: 'tpcb-like' };
+
+/** @type {((place: object) => Promise<import('./peers/poolers.mjs').Route | null>)[]} */
+const openers = [
+  openRouter,
+  ({ servers }) => (splits ? openSplitRouter(servers) : null),
+  openPgBouncer,
+  openHaproxy,
+  (place) => openPgpool(place),
+  (place) => (splits ? openPgpool(place, true) : null),
+];
+
+/** PgBouncer before 1.21 knows no prepared statements in transaction mode. */
+const isAble = (route, protocol) => route.name !== 'pgbouncer' || protocol !== 'prepared';
 
 await inWorkspace(async (directory) => {
-  const servers = await startServers(0);
+  const servers = await startServers(splits ? 2 : 0, { max_connections: String(3 * clientsMax + 100) });
   const stops = [];
   try {
-    const { port, runDir } = servers.primary.place;
-    pgbench(port, ['-i', '-q', '-s', '10']);
+    const { port } = servers.primary.place;
+    pgbench({ port }, ['-i', '-q', '-s', '10']);
     const routes = [{ name: 'direct', port, pid: null }];
-    for (const open of [openRouter, openPgBouncer, openHaproxy]) {
-      const route = await open({ directory, servers, port, runDir });
+    for (const open of openers) {
+      const route = await open({ directory, servers, poolSize, clientsMax });
       if (!route) continue;
       routes.push(route);
       stops.push(route.stop);
     }
     const rows = [];
-    for (const protocol of ['simple', 'extended', 'prepared'])
-      for (const clients of clientCounts) rows.push(...measure(routes, { protocol, clients }));
+    const latencies = [];
+    for (const workload of workloads)
+      for (const protocol of protocols) {
+        for (const clients of clientCounts) rows.push(...measure(routes, { workload, protocol, clients }));
+        latencies.push(...measureLatency(directory, routes, { workload, protocol }, rows));
+      }
     print(rows);
-    const memory = await idleClients(routes.find(({ name }) => name === 'quantadb'));
-    process.stderr.write(`memory per idle client: ${memory.toFixed(1)} KiB\n`);
+    printLatencies(latencies);
+    const memory = await idleClients(
+      routes.find(({ name }) => name === 'quantadb'),
+      idleCount,
+    );
+    say(`memory per idle client of ${idleCount}: ${memory.toFixed(1)} KiB; one-minute load ${machineLoad()}`);
+    const how = { name: 'router', cpus: cpus().length, load: machineLoad(), seconds, rounds, splits };
     process.stdout.write(
-      `${JSON.stringify({ name: 'router', cpus: cpus().length, seconds, rounds, rows, idleClientKib: memory })}\n`,
+      `${JSON.stringify({ ...how, rows, latencies, idleCount, idleClientKib: memory })}\n`,
     );
   } finally {
-    for (const stop of stops) await stop();
+    for (const stop of stops.reverse()) await stop();
     await servers.cluster.cleanUp();
   }
 });
 
-/** @returns {Promise<{ name: string, port: number, pid: number, stop(): unknown }>} */
 async function openRouter({ servers }) {
-  return { name: 'quantadb', ...(await startRouter(servers, { poolSize })) };
+  return { name: 'quantadb', ...(await startRouter(servers, { poolSize, clientsMax: 20_000 })) };
 }
 
-async function openPgBouncer({ directory, runDir, port }) {
-  if (!isInstalled('pgbouncer')) return null;
-  const own = await freePort();
-  const users = join(directory, 'pgbouncer.users');
-  const file = join(directory, 'pgbouncer.ini');
-  writeFileSync(users, `"${application.role}" "${application.password}"\n`);
-  const settings = [
-    `[databases]\napp = host=${runDir} port=${port} dbname=app\n[pgbouncer]\nlisten_addr = 127.0.0.1`,
-    `listen_port = ${own}\nauth_type = scram-sha-256\nauth_file = ${users}\npool_mode = transaction`,
-    `default_pool_size = ${poolSize}\nmax_client_conn = 20000\nunix_socket_dir =\nlog_connections = 0\nlog_disconnections = 0`,
-  ];
-  writeFileSync(file, `${settings.join('\n')}\n`);
-  return served('pgbouncer', own, ['pgbouncer', '-q', file]);
-}
-
-async function openHaproxy({ directory, port }) {
-  if (!isInstalled('haproxy')) return null;
-  const own = await freePort();
-  const file = join(directory, 'haproxy.cfg');
-  const timeouts = 'timeout connect 5s\n timeout client 1h\n timeout server 1h';
-  writeFileSync(
-    file,
-    `global\n nbthread 1\ndefaults\n mode tcp\n ${timeouts}\nlisten pg\n bind 127.0.0.1:${own}\n server a 127.0.0.1:${port}\n`,
-  );
-  return served('haproxy', own, ['haproxy', '-f', file]);
-}
-
-/** As the user `postgres`, because PgBouncer does not run as root. */
-async function served(name, port, command) {
-  const asUser = process.getuid?.() === 0 ? ['setpriv', '--reuid=postgres', '--clear-groups'] : [];
-  const [file, ...args] = [...asUser, ...command];
-  const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-  await delay(1000);
-  return { name, port, pid: child.pid, stop: () => child.kill('SIGKILL') };
-}
-
-function isInstalled(program) {
-  return spawnSync('which', [program], { env: { PATH: `${process.env.PATH}:/usr/sbin` } }).status === 0;
+async function openSplitRouter(servers) {
+  const router = await startRouter(servers, { poolSize });
+  return { ...router, name: 'quantadb split', options: '-c quantadb.split=on' };
 }
 
 /** All routes in turns, so that a busy moment of the machine meets all of them; the median counts. */
-function measure(routes, { protocol, clients }) {
+function measure(routes, { workload, protocol, clients }) {
   const samples = routes.map(() => []);
   for (let round = 0; round < rounds; round += 1) {
     routes.forEach((route, index) => {
-      // PgBouncer before 1.21 knows no prepared statements in transaction mode.
-      if (route.name === 'pgbouncer' && protocol === 'prepared') return;
+      if (!isAble(route, protocol)) return;
       const before = cpuMs(route.pid);
-      const args = ['-n', '-S', '-M', protocol, '-c', String(clients), '-j', '1', '-T', String(seconds)];
-      const text = pgbench(route.port, args);
-      spawnSync('sleep', ['0.3']);
-      const number = (form) => Number(form.exec(text)?.[1] ?? Number.NaN);
-      const statements = number(/actually processed: (\d+)/);
+      const taken = timed(route, { workload, protocol, clients }, []);
       // A machine so busy that not even the connections were made in time says nothing.
-      if (!(statements > 0)) return;
-      samples[index].push({
-        tps: number(/tps = ([\d.]+)/),
-        latencyMs: number(/latency average = ([\d.]+)/),
-        cpuMicros: route.pid === null ? null : ((cpuMs(route.pid) - before) * 1000) / statements,
-      });
+      if (!(taken.statements > 0)) return;
+      const cpuMicros = route.pid === null ? null : ((cpuMs(route.pid) - before) * 1000) / taken.statements;
+      samples[index].push({ ...taken, cpuMicros });
     });
   }
   return routes.flatMap(({ name }, index) => {
-    const taken = samples[index].sort((left, right) => left.tps - right.tps);
-    const median = taken[Math.floor(taken.length / 2)];
-    return median ? [{ name, protocol, clients, ...median }] : [];
+    const taken = samples[index];
+    if (taken.length === 0) return [];
+    const of = (figure) => median(taken.map((each) => each[figure]));
+    const spread = taken.map(({ tps }) => Math.round(tps)).sort((left, right) => left - right);
+    const cpuMicros = taken[0].cpuMicros === null ? null : of('cpuMicros');
+    const row = { tps: of('tps'), latencyMs: of('latencyMs'), cpuMicros, tpsMin: spread[0] };
+    return [{ name, workload, protocol, clients, ...row, tpsMax: spread.at(-1) }];
   });
 }
 
-function pgbench(port, args) {
-  // Without TLS, which not every route offers: encryption would be most of what is measured.
-  const env = { ...process.env, PGPASSWORD: application.password, PGSSLMODE: 'disable' };
+function timed(route, { workload, protocol, clients }, more) {
+  const args = ['-n', '-b', scripts[workload], '-M', protocol, '-c', String(clients), '-j', '1'];
+  // Logging in counts as well, and takes its time with hundreds of them.
+  const duration = seconds + Math.floor(clients / 40);
+  const text = pgbench(route, [...args, '-T', String(duration), ...more]);
+  spawnSync('sleep', ['0.3']);
+  const number = (form) => Number(form.exec(text)?.[1] ?? Number.NaN);
+  return {
+    statements: number(/actually processed: (\d+)/),
+    tps: number(/tps = ([\d.]+)/),
+    latencyMs: number(/latency average = ([\d.]+)/),
+  };
+}
+
+/** Open loop for the sixteen: a transaction's time counts from the moment at which it was to begin. */
+function measureLatency(directory, routes, { workload, protocol }, rows) {
+  const direct = rows.filter((row) => row.name === 'direct' && row.workload === workload);
+  const fastest = Math.max(...direct.filter((row) => row.protocol === protocol).map(({ tps }) => tps));
+  const rate = Math.round(fastest * latencyShare);
+  return [
+    { clients: 1, more: [] },
+    { clients: latencyClients, more: ['-R', String(rate)] },
+  ].flatMap(({ clients, more }) => {
+    const taken = routes.map(() => []);
+    for (let round = 0; round < rounds; round += 1)
+      routes.forEach((route, index) => {
+        if (!isAble(route, protocol)) return;
+        const log = ['-l', '--log-prefix', join(directory, 'latency')];
+        timed(route, { workload, protocol, clients }, [...more, ...log]);
+        taken[index].push(percentiles(directory));
+      });
+    return routes.flatMap(({ name }, index) => {
+      const own = taken[index];
+      if (own.length === 0) return [];
+      const of = (figure) => median(own.map((each) => each[figure]));
+      const at = clients === 1 ? null : rate;
+      return [{ name, workload, protocol, clients, rate: at, p50Ms: of('p50Ms'), p99Ms: of('p99Ms') }];
+    });
+  });
+}
+
+/** Of the log that pgbench has just written: the third column is the time of a transaction in microseconds. */
+function percentiles(directory) {
+  const files = readdirSync(directory).filter((each) => each.startsWith('latency.'));
+  const times = files
+    .flatMap((file) => readFileSync(join(directory, file), 'utf8').split('\n'))
+    .flatMap((line) => (line === '' ? [] : [Number(line.split(' ')[2])]))
+    .sort((left, right) => left - right);
+  for (const file of files) rmSync(join(directory, file));
+  const at = (share) => (times[Math.floor(times.length * share)] ?? Number.NaN) / 1000;
+  return { p50Ms: at(0.5), p99Ms: at(0.99) };
+}
+
+/** Without TLS, which not every route offers: encryption would be most of what is measured. */
+function pgbench({ port, options = '' }, args) {
+  const env = {
+    ...process.env,
+    PGPASSWORD: application.password,
+    PGSSLMODE: 'disable',
+    PGOPTIONS: options,
+  };
   return execFileSync('pgbench', ['-h', '127.0.0.1', '-p', String(port), '-U', 'app', ...args, 'app'], {
-    ...{ env, encoding: 'utf8', timeout: 120_000, stdio: ['ignore', 'pipe', 'pipe'] },
+    ...{ env, encoding: 'utf8', timeout: 120_000, stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 },
   });
 }
 
+/** Of a process and of its children, those that have ended included. */
 function cpuMs(pid) {
   if (pid === null) return 0;
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+  const own = fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) * 10;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  return children.reduce((sum, child) => sum + cpuMs(Number(child)), own);
 }
 
 /** What a logged-in client that says nothing costs, in KiB of resident memory. */
-async function idleClients(route, count = 1000) {
+async function idleClients(route, count) {
   const { default: pg } = await import('pg');
   const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${route.pid}/status`, 'utf8'))?.[1]);
   const before = rss();
@@ -155,17 +213,37 @@ async function idleClients(route, count = 1000) {
   return kib;
 }
 
+function isBeside(row) {
+  return (each) =>
+    each.workload === row.workload && each.protocol === row.protocol && each.clients === row.clients;
+}
+
 function print(rows) {
-  const direct = (row) =>
-    rows.find(
-      (each) => each.name === 'direct' && each.protocol === row.protocol && each.clients === row.clients,
-    );
-  for (const row of rows) {
-    const share = (row.tps / (direct(row)?.tps ?? row.tps)).toFixed(2);
-    const cpu = row.cpuMicros === null ? '' : `${row.cpuMicros.toFixed(0)} µs of CPU each`;
-    const words = [row.protocol.padEnd(9), `${row.clients} clients`.padEnd(12), row.name.padEnd(10)];
-    process.stderr.write(
-      `${[...words, `${Math.round(row.tps)} tps`.padEnd(11), `${share} of direct`, cpu].join('  ')}\n`,
-    );
-  }
+  const heads = ['workload', 'protocol', 'clients', 'route', 'tps', 'lowest', 'highest', 'of direct'];
+  printTable(
+    [...heads, 'of PgBouncer', 'µs of CPU each'],
+    rows.map((row) => {
+      const beside = (name) => rows.filter(isBeside(row)).find((each) => each.name === name)?.tps;
+      const share = (tps) => (tps ? (row.tps / tps).toFixed(2) : null);
+      return [
+        ...[row.workload, row.protocol, row.clients, row.name, Math.round(row.tps), row.tpsMin, row.tpsMax],
+        ...[share(beside('direct')), share(beside('pgbouncer'))],
+        row.cpuMicros === null ? null : Math.round(row.cpuMicros),
+      ];
+    }),
+  );
+}
+
+function printLatencies(rows) {
+  printTable(
+    ['workload', 'protocol', 'clients', 'per s', 'route', 'p50 ms', 'added', 'p99 ms', 'added'],
+    rows.map((row) => {
+      const direct = rows.filter(isBeside(row)).find(({ name }) => name === 'direct');
+      const added = (figure) => (row[figure] - direct[figure]).toFixed(3);
+      return [
+        ...[row.workload, row.protocol, row.clients, row.rate, row.name],
+        ...[row.p50Ms.toFixed(3), added('p50Ms'), row.p99Ms.toFixed(3), added('p99Ms')],
+      ];
+    }),
+  );
 }

@@ -12,15 +12,16 @@ export const application = { role: 'app', database: 'app', password: 'secret' };
 const ignore = () => undefined;
 const silent = { debug: ignore, info: ignore, warn: ignore, error: console.error };
 
-/** @param {number} standbys how many stream from the primary */
-export async function startServers(standbys) {
+/** @param {number} standbys how many stream from the primary @param {Record<string, string>} parameters of all of them */
+export async function startServers(standbys, parameters = {}) {
   const cluster = await TestCluster.create();
   try {
-    const primary = await cluster.primary('node-1');
+    const primary = await cluster.primary('node-1', undefined, parameters);
     await createApplication(primary.place, application);
     await sql(primary, 'GRANT SELECT ON pg_catalog.pg_authid TO quantadb_replication');
     const others = [];
-    for (let i = 0; i < standbys; i += 1) others.push(await cluster.standby(`node-${i + 2}`, primary));
+    for (let i = 0; i < standbys; i += 1)
+      others.push(await cluster.standby(`node-${i + 2}`, primary, parameters));
     return { cluster, primary, standbys: others };
   } catch (error) {
     await cluster.cleanUp();

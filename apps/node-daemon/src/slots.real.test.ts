@@ -1,13 +1,16 @@
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { withFreshConnection } from '@quantadb/engine/postgres/connection';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
+import { freePort } from '@quantadb/engine/testing/free-port';
 import { expect, test } from 'vitest';
+import { PlainServer } from './testing/plain-server.ts';
+import { credentials } from './testing/real-cluster.ts';
 import { sharedCluster } from './testing/shared-cluster.ts';
 
 const names = ['node-1', 'node-2', 'node-3'];
-const shared = sharedCluster(names);
+const shared = sharedCluster(names, { routers: true });
 
 /** As the superuser, on the host itself. */
 function query<Row>(name: string, text: string): Promise<Row[]> {
@@ -160,16 +163,41 @@ function untilReady(standbys: string[]): Promise<true> {
   return pollUntil(ready, { what: 'every standby is ready', timeoutMs: 120_000, intervalMs: 500 });
 }
 
-test('I-SLOT-3, I-SLOT-4: a logical consumer sees every row in order across a switchover and the death of a primary', async () => {
+/** A server outside of the cluster that subscribes to `followed`, through whichever router answers. */
+async function subscriber(primary: string): Promise<PlainServer> {
+  const cluster = shared();
+  const { config, directory } = cluster.host('node-1');
+  const postgres = { host: '127.0.0.1', port: await freePort() };
+  const dataDir = join(directory, 'subscriber/data');
+  await mkdir(dirname(dataDir), { recursive: true });
+  const server = new PlainServer({ ...config, dataDir, addresses: { ...config.addresses, postgres } });
+  await server.create(['wal_retrieve_retry_interval = 500'], []);
+  await server.start();
+  await query(primary, 'CREATE TABLE followed (n int PRIMARY KEY)');
+  await query(primary, 'CREATE PUBLICATION shipped FOR TABLE followed');
+  await query(primary, `CREATE ROLE shipping LOGIN REPLICATION PASSWORD '${credentials.password}'`);
+  await query(primary, 'GRANT SELECT ON followed TO shipping');
+  await server.sql('CREATE TABLE followed (n int PRIMARY KEY)');
+  const ports = names.map((name) => cluster.host(name).config.router?.port).join(',');
+  const place = `host=127.0.0.1,127.0.0.1,127.0.0.1 port=${ports} dbname=postgres`;
+  const login = `user=shipping password=''${credentials.password}'' connect_timeout=5`;
+  await server.sql(`CREATE SUBSCRIPTION shipped CONNECTION '${place} ${login}' PUBLICATION shipped`);
+  return server;
+}
+
+test('I-SLOT-3, I-SLOT-4: a logical consumer sees every row in order across a switchover and the death of a primary; a SUBSCRIPTION too, through the routers', async () => {
   const cluster = shared();
   const { primary: first, standbys } = await others();
   await query(first, 'CREATE TABLE fed (n int)');
   await query(first, "SELECT pg_create_logical_replication_slot('feed', 'test_decoding')");
+  const follower = await subscriber(first);
   let last = 0;
   const feed = async (name: string, part: string) => {
     const receiver = consumer(name, part);
     const until = last + 50;
-    for (let n = last + 1; n <= until; n += 1) await query(name, `INSERT INTO fed VALUES (${n})`);
+    for (let n = last + 1; n <= until; n += 1) {
+      await query(name, `INSERT INTO fed VALUES (${n}); INSERT INTO followed VALUES (${n})`);
+    }
     const all = async () => ((await receiver.seen()).at(-1) === until ? true : undefined);
     await pollUntil(all, { what: `the rows of ${part}`, timeoutMs: 30_000, intervalMs: 200 });
     const seen = await receiver.seen();
@@ -177,6 +205,15 @@ test('I-SLOT-3, I-SLOT-4: a logical consumer sees every row in order across a sw
     const from = seen[0] ?? 0;
     expect(from).toBeLessThanOrEqual(last + 1);
     expect(seen).toEqual(Array.from({ length: until - from + 1 }, (_, index) => from + index));
+    const hasFollowed = async () =>
+      (await follower.sql('SELECT count(*), max(n) FROM followed')) === `${until}|${until}`
+        ? true
+        : undefined;
+    await pollUntil(hasFollowed, {
+      what: `the subscription has the rows of ${part}`,
+      timeoutMs: 60_000,
+      intervalMs: 200,
+    });
     last = until;
     return receiver;
   };
@@ -197,7 +234,10 @@ test('I-SLOT-3, I-SLOT-4: a logical consumer sees every row in order across a sw
   await cluster.startDaemon(heir);
   await cluster.untilHealthy();
   await query(third, "SELECT pg_drop_replication_slot('feed')");
+  await follower.sql('DROP SUBSCRIPTION shipped');
+  await follower.stop();
   for (const name of names) await untilSlot(name, 'feed', (at) => at === null);
+  for (const name of names) await untilSlot(name, 'shipped', (at) => at === null);
   const feedback = async () => {
     const settings = await Promise.all(
       names.map((name) => query<{ hot_standby_feedback: string }>(name, 'SHOW hot_standby_feedback')),

@@ -3,6 +3,7 @@
 import { ageText } from '@quantadb/ui/patterns/stale';
 import { Badge, Mark } from '@quantadb/ui/patterns/status';
 import { Button } from '@quantadb/ui/primitives/button';
+import { Words } from '@quantadb/ui/primitives/words';
 import Link from 'next/link';
 import { useNow } from '../../lib/live.tsx';
 import { useTimes } from '../../lib/time.ts';
@@ -59,10 +60,14 @@ export function AlertItem({
       {runbook ? (
         <details className="text-[0.8125rem] text-ink-soft">
           <summary className="cursor-pointer text-ink">What to do</summary>
-          <p className="mt-1">{runbook.means}</p>
+          <p className="mt-1">
+            <Words text={runbook.means} />
+          </p>
           <ul className="mt-1 list-disc pl-5">
             {runbook.look.map((line) => (
-              <li key={line}>{line}</li>
+              <li key={line}>
+                <Words text={line} />
+              </li>
             ))}
           </ul>
           <code className="mt-2 block overflow-x-auto rounded-md bg-muted-soft p-2 font-mono text-ink text-xs">

@@ -3,6 +3,7 @@
 import { Button } from '@quantadb/ui/primitives/button';
 import { Dialog } from '@quantadb/ui/primitives/dialog';
 import { CheckField, SelectField, TextField } from '@quantadb/ui/primitives/field';
+import { Words } from '@quantadb/ui/primitives/words';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { useLive } from '../../lib/live.tsx';
@@ -43,7 +44,7 @@ export function EditRule({ rule, onClose }: { rule: Rule; onClose(): void }) {
     });
   };
   return (
-    <Dialog isOpen onClose={onClose} title={rule.title} description={rule.runbook.means}>
+    <Dialog isOpen onClose={onClose} title={rule.title} description={<Words text={rule.runbook.means} />}>
       <form onSubmit={submit} className="flex flex-col gap-4">
         {rule.of === 'installation' ? null : (
           <SelectField label="For" value={scope} onChange={(event) => setScope(event.target.value)}>

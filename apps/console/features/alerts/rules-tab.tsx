@@ -5,6 +5,7 @@ import { Badge } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
 import { Button } from '@quantadb/ui/primitives/button';
 import { Panel } from '@quantadb/ui/primitives/panel';
+import { Words } from '@quantadb/ui/primitives/words';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
@@ -26,7 +27,9 @@ export function RulesTab() {
       cell: (row) => (
         <div className="whitespace-normal">
           <span className="font-medium">{row.title}</span>
-          <p className="max-w-prose text-ink-faint text-xs">{row.runbook.means}</p>
+          <p className="max-w-prose text-ink-faint text-xs">
+            <Words text={row.runbook.means} />
+          </p>
         </div>
       ),
     },
@@ -95,7 +98,9 @@ function Limits({ rule }: { rule: Rule }) {
   return (
     <ul className="text-xs">
       {lines.map((line) => (
-        <li key={line}>{line}</li>
+        <li key={line}>
+          <Words text={line} />
+        </li>
       ))}
     </ul>
   );

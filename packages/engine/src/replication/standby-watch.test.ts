@@ -63,6 +63,7 @@ describe('who keeps up with the primary', () => {
     expect(needed).toEqual([3, 5, 9]);
     for (let drop = 0; drop < 10; drop += 1) scene.watch.dropped('b');
     expect(secondsUntilWell()).toBe(301);
+    expect(scene.watch.neededMs('b')).toBe(300_000);
     scene.run(700, { b: 0 });
     expect(secondsUntilWell()).toBe(3);
   });

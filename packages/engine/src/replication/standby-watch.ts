@@ -59,8 +59,12 @@ export class StandbyWatch {
   mayEnter(name: string): boolean {
     const watched = this.watched.get(name);
     if (!watched || watched.wellSinceMs === null || !this.seen) return false;
-    const neededMs = Math.min(probationMaxMs, probationMs * 2 ** watched.drops);
-    return this.seen.atMs - watched.wellSinceMs >= neededMs;
+    return this.seen.atMs - watched.wellSinceMs >= this.neededMs(name);
+  }
+
+  /** For how long it has to keep up before it may be waited for, in ms. */
+  neededMs(name: string): number {
+    return Math.min(probationMaxMs, probationMs * 2 ** (this.watched.get(name)?.drops ?? 0));
   }
 
   isWell(name: string): boolean {

@@ -145,7 +145,8 @@ export class SynchronousReplicationManager {
       this.announced.add(name);
       this.watch.dropped(name);
       const seconds = Math.round(this.watch.silentForMs(name) / 1000);
-      const message = `${name} has confirmed nothing for ${seconds} s: writes no longer wait for it until it has caught up.`;
+      const needed = Math.round(this.watch.neededMs(name) / 1000);
+      const message = `${name} has confirmed nothing for ${seconds} s: writes no longer wait for it until it has kept up for ${needed} s (twice as long after each time).`;
       await this.options.commander.submit(
         { kind: 'note', severity: 'warning', event: 'sync-standby-dropped', node: name, message },
         commandDeadlineMs,

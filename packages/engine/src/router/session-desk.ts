@@ -134,11 +134,8 @@ export class SessionDesk {
       isSharing: () => settings().sharing,
       mayShare: (statement) => {
         const { sharing, sharedStatementMs } = settings();
-        const isQuick =
-          statement.runs >= runsBeforeSharing &&
-          statement.usualMs <= sharedStatementMs &&
-          statement.peakMs <= sharedStatementMs * peakFactor;
-        return sharing && isQuick && database.catalogue.isProvenRead(statement);
+        if (!sharing || !database.catalogue.isProvenRead(statement)) return false;
+        return statement.times.mayShare(sharedStatementMs);
       },
       isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
     };
@@ -171,7 +168,3 @@ function remembered(
 }
 
 const drainStepMs = 20;
-/** How much longer than usual it may have taken lately: a busy machine alone makes some of it. */
-const peakFactor = 4;
-/** Before that nobody knows whether it is quick. */
-const runsBeforeSharing = 3;

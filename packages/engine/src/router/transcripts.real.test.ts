@@ -76,6 +76,11 @@ function withoutNames(answer: string): string {
   return answer.replace(/prepared statement "[^"]*"/, 'prepared statement');
 }
 
+async function ask(client: RawClient, bytes: Buffer): Promise<string[]> {
+  client.send(bytes);
+  return (await client.ready()).map(textOf);
+}
+
 type Values = string[];
 const sharedStatements: [string, ...Values[]][] = [
   // Not to be worked out before it runs: when PostgreSQL plans anew is its own affair.
@@ -123,6 +128,50 @@ describe('quick reads of several clients', () => {
     const { sharedBatches, sharedStatements: all, statements } = router.counters;
     process.stdout.write(`shared: ${sharedBatches} batches, ${all} of ${statements} statements\n`);
     expect(sharedBatches).toBeGreaterThan(300);
+  });
+
+  it('share when all servers were taken before they came as well, and overtake nobody (I-ROUTER-10)', async () => {
+    const { port, router } = await fixture.router({
+      poolSize: 2,
+      sharedConnections: 1,
+      sharedStatementMs: 1000,
+    });
+    const read = query('SELECT 20 + 3');
+    const [first, second, writer, ...readers] = await Promise.all(
+      Array.from({ length: 33 }, () => RawClient.login(port, parameters)),
+    );
+    if (!first || !second || !writer) throw new Error('too few clients');
+    await ask(first, query('CREATE TABLE queued (n int)'));
+    const isShared = async () => {
+      await ask(first, read);
+      return router.counters.sharedStatements > 0 ? true : undefined;
+    };
+    await pollUntil(isShared, { what: 'it shares', timeoutMs: 10_000, intervalMs: 5 });
+    for (const holder of [first, second]) await ask(holder, query('BEGIN'));
+    const before = router.counters.sharedStatements;
+    const order: string[] = [];
+    const inTurn = async (client: RawClient, what: string, bytes: Buffer) => {
+      const answers = await ask(client, bytes);
+      order.push(what);
+      return answers;
+    };
+    const waitingNow = () => router.groups.list().reduce((sum, { waitingCount }) => sum + waitingCount, 0);
+    const waiting = async (count: number) => {
+      const isSo = async () => (waitingNow() === count ? true : undefined);
+      await pollUntil(isSo, { what: `${count} wait`, timeoutMs: 10_000, intervalMs: 5 });
+    };
+    const early = readers.slice(0, 10).map((client) => inTurn(client, 'early', read));
+    await waiting(10);
+    const written = inTurn(writer, 'write', query('INSERT INTO queued VALUES (1)'));
+    await waiting(11);
+    const late = readers.slice(10).map((client) => inTurn(client, 'late', read));
+    await waiting(31);
+    await ask(first, query('COMMIT'));
+    for (const answers of await Promise.all([...early, ...late])) expect(answers[1]).toContain('23');
+    expect((await written)[0]).toContain('INSERT 0 1');
+    expect(router.counters.sharedStatements - before).toBe(30);
+    expect(order).toEqual([...Array(10).fill('early'), 'write', ...Array(20).fill('late')]);
+    await ask(second, query('COMMIT'));
   });
 
   it('are asked again when their server is lost, or whoever is before them cancels (I-ROUTER-10)', async () => {

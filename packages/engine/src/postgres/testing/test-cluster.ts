@@ -15,6 +15,8 @@ import { DirectPostmasterHost } from './direct-host.ts';
 const run = promisify(execFile);
 export const binDir = '/usr/lib/postgresql/15/bin';
 
+const agreedByNobody = { hba: [], applyDelayMs: 0 };
+
 /** One supervised server on this machine, with everything below one directory. */
 export interface TestNode {
   place: NodePlace;
@@ -76,9 +78,14 @@ export class TestCluster {
    *
    * @param beforePromotion for a repository: the history of timeline 2 is archived at once, and never again
    */
-  async primary(name: string, beforePromotion?: (node: TestNode) => Promise<void>): Promise<TestNode> {
+  async primary(
+    name: string,
+    beforePromotion?: (node: TestNode) => Promise<void>,
+    parameters: Record<string, string> = {},
+  ): Promise<TestNode> {
     const node = await this.node(name);
     await node.supervisor.initialise();
+    await node.supervisor.applyParameters({ ...agreedByNobody, parameters });
     const started = await node.supervisor.startStandby({ upstream: null, deadlineMs: 30_000 });
     if (!started.ok) throw new Error(started.detail);
     await beforePromotion?.(node);
@@ -87,7 +94,11 @@ export class TestCluster {
   }
 
   /** A clone of `upstream` that streams from it. */
-  async standby(name: string, upstream: TestNode): Promise<TestNode> {
+  async standby(
+    name: string,
+    upstream: TestNode,
+    parameters: Record<string, string> = {},
+  ): Promise<TestNode> {
     const node = await this.node(name);
     await sql(upstream, `SELECT pg_create_physical_replication_slot('${slotNameOf(name)}', true)`);
     const target = upstreamOf(upstream, node);
@@ -99,6 +110,7 @@ export class TestCluster {
       stallMs: 60_000,
       timeoutMs: 120_000,
     });
+    await node.supervisor.applyParameters({ ...agreedByNobody, parameters });
     const started = await node.supervisor.startStandby({ upstream: target, deadlineMs: 30_000 });
     if (!started.ok) throw new Error(started.detail);
     await untilStreaming(node);

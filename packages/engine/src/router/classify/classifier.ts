@@ -1,5 +1,6 @@
 import { factsOf, noFacts, type StatementFacts } from './facts.ts';
 import { normalise, usualOptions } from './normalise.ts';
+import { StatementTimes } from './statement-times.ts';
 
 const keyLengthMax = 8192;
 const entriesMax = 20_000;
@@ -10,11 +11,8 @@ export interface Statement {
   facts: StatementFacts;
   /** It changes nothing that outlives its transaction. */
   isPlain: boolean;
-  /** Filled in by whoever measures: milliseconds, exponentially weighted; negative before the first run. */
-  usualMs: number;
-  /** The longest it has taken lately: what is slow for some values is nothing to stand behind. */
-  peakMs: number;
-  runs: number;
+  /** Filled in by whoever measures. */
+  times: StatementTimes;
   /** A replica refused it: it writes after all. */
   isRefusedByReplicas: boolean;
 }
@@ -64,5 +62,5 @@ function remember(known: Map<string, Statement>, key: string, statement: Stateme
 function statementOf(key: string, facts: StatementFacts): Statement {
   const changes = facts.settings.length > 0 || facts.resetsAll || facts.pin !== null;
   const isPlain = !changes && !facts.unpins && facts.deallocates === null;
-  return { key, facts, isPlain, usualMs: -1, peakMs: 0, runs: 0, isRefusedByReplicas: false };
+  return { key, facts, isPlain, times: new StatementTimes(), isRefusedByReplicas: false };
 }

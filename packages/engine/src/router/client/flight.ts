@@ -5,9 +5,6 @@ import type { ServerLoss } from '../server/server-user.ts';
 
 const keptBytesMax = 32 * 1024;
 const usualBytes = 512;
-const weightOfLast = 0.1;
-/** Of the longest it has taken, with every further run. */
-const peakDecay = 0.99;
 const nothing = Buffer.alloc(0);
 
 export type LossVerdict =
@@ -69,9 +66,7 @@ export class Flight {
     const { timed } = this;
     if (timed) {
       const tookMs = nowMs - (this.sharedServer?.headSinceMs ?? this.sinceMs);
-      timed.usualMs = timed.runs === 0 ? tookMs : timed.usualMs + (tookMs - timed.usualMs) * weightOfLast;
-      timed.peakMs = Math.max(tookMs, timed.peakMs * peakDecay);
-      timed.runs++;
+      timed.times.ran(tookMs, this.sharedServer !== null);
     }
     this.reset();
   }

@@ -8,6 +8,7 @@ import type { ServerUser } from '../server/server-user.ts';
 import { Conversation, isSameSettings, type SessionSettings, settingsSync } from '../server/settings-sync.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SettingsTracker } from './settings-tracker.ts';
+import type { SharedUse } from './shared-use.ts';
 import type { ToldParameters } from './told-parameters.ts';
 
 /** The session a link belongs to. */
@@ -16,6 +17,7 @@ export interface LinkOwner extends ServerUser, Waiter {
   readonly settings: SettingsTracker;
   readonly told: ToldParameters;
   readonly pin: PinReason | null;
+  readonly shared: SharedUse;
   readonly isClosed: boolean;
   readonly isWaiting: boolean;
   say(bytes: Buffer): void;
@@ -41,6 +43,7 @@ export class ServerLink {
     const wish = statement && pin === null ? context.route(statement) : null;
     if (wish !== null) context.counters.replicaReads++;
     const server = context.group.acquire(this.owner, wish);
+    if (server) this.owner.shared.waitsNoMore();
     return server !== null && this.take(server);
   }
 

@@ -270,7 +270,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
 
   denied(error: PostgresError): void {
     if (this.isClosed) return;
-    this.isWaiting = false;
+    this.waitsNoMore();
     const { isSimple } = this.postponed;
     const bytes = this.postponed.take();
     this.cursor.load(bytes, 0, bytes.length);
@@ -298,8 +298,13 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     this.waitingSinceMs = this.context.nowMs();
   }
 
-  goOn(): void {
+  private waitsNoMore(): void {
     this.isWaiting = false;
+    this.shared.waitsNoMore();
+  }
+
+  goOn(): void {
+    this.waitsNoMore();
     const bytes = this.postponed.take();
     this.wire.resume();
     if (bytes.length > 0) this.work(bytes, 0, bytes.length);

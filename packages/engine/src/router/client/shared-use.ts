@@ -4,6 +4,7 @@ import type { MessageCursor } from '../protocol/cursor.ts';
 import { expect } from '../server/expectations.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { ServerUser } from '../server/server-user.ts';
+import { isSameSettings } from '../server/settings-sync.ts';
 import type { FailedTransaction } from './failed-transaction.ts';
 import type { Flight } from './flight.ts';
 import type { SessionContext } from './session-context.ts';
@@ -39,6 +40,9 @@ export interface Sharer extends ServerUser {
 export class SharedUse {
   private readonly owner: Sharer;
   server: ServerConnection | null = null;
+  /** What it waits for could have been asked in shared use, had there been a server to share. */
+  private wouldHave = false;
+  private invitation: ServerConnection | null = null;
 
   constructor(owner: Sharer) {
     this.owner = owner;
@@ -65,22 +69,53 @@ export class SharedUse {
   claim(statement: Statement, start: number, end: number): ServerConnection | null {
     const { owner } = this;
     const { context, cursor } = owner;
+    this.wouldHave = false;
     // Whoever is moved away has to be able to ask again.
     if (owner.server !== null || owner.pin !== null || end - start > sharedBytesMax) return null;
-    if (!context.mayShare(statement)) return null;
-    const wish = context.route(statement);
-    const server = context.group.share(wish, owner.settings.current, owner.told);
+    const server = this.takeInvitation() ?? this.choose(statement);
     if (!server) return null;
     this.server = server;
     const { counters } = context;
     counters.statements++;
     counters.sharedStatements++;
-    if (wish !== null) counters.replicaReads++;
     owner.flight.asked(statement, true);
     owner.flight.keep(cursor.buffer, start, end);
     owner.flight.timeShared(statement, server.line);
     owner.hold();
     server.beginShared(owner);
+    return server;
+  }
+
+  private choose(statement: Statement): ServerConnection | null {
+    const { context, settings, told } = this.owner;
+    if (!context.mayShare(statement)) return null;
+    const wish = context.route(statement);
+    const server = context.group.share(wish, settings.current, told);
+    if (server && wish !== null) context.counters.replicaReads++;
+    this.wouldHave = server === null;
+    return server;
+  }
+
+  /** While it waits: whether it could ask here, behind others. */
+  wouldShare(server: ServerConnection): boolean {
+    const { settings, told } = this.owner;
+    return this.wouldHave && isSameSettings(server.settings, settings.current) && told.isTrueOf(server);
+  }
+
+  /** What it waits with is looked at again now, and goes to this server. */
+  invite(server: ServerConnection): void {
+    this.invitation = server;
+    this.owner.goOn();
+    this.invitation = null;
+  }
+
+  waitsNoMore(): void {
+    this.wouldHave = false;
+  }
+
+  private takeInvitation(): ServerConnection | null {
+    const server = this.invitation;
+    this.invitation = null;
     return server;
   }
 

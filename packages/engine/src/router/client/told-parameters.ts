@@ -24,7 +24,11 @@ export class ToldParameters {
   }
 
   isTrueOf(server: ServerConnection): boolean {
-    return this.text === server.reported;
+    if (this.text === server.reported) return true;
+    for (const [name, value] of server.parameters)
+      if (!untold.has(name) && this.told.get(name) !== value) return false;
+    this.text = server.reported;
+    return true;
   }
 
   /** ParameterStatus messages for whatever differs. */

@@ -115,9 +115,28 @@ export class PoolGroup {
       this.serve(server.node);
       return;
     }
+    if (this.serveTogether(server)) return;
     const waiting = this.nextFor(server.node);
-    if (waiting) this.grant(waiting, server);
+    if (waiting) waiting.granted(server);
     else pool.giveBack(server);
+  }
+
+  /**
+   * Those who have waited longest, as far as they need no server of their own: without it a pool that was full once would
+   * stay full, each of them taking a server for itself. Nobody is overtaken. @returns whether anybody took it
+   */
+  private serveTogether(server: ServerConnection): boolean {
+    const { sharedConnections, sharedDepth } = this.resources.settings();
+    const { shared } = this.pool(server.node);
+    if (shared.size >= sharedConnections) return false;
+    while (server.line.length < sharedDepth && !server.line.isShut) {
+      const queue = this.queueFor(server.node);
+      if (!queue?.next?.shared?.wouldShare(server)) break;
+      shared.add(server);
+      this.takeFrom(queue)?.shared?.invite(server);
+    }
+    if (server.line.length === 0) shared.delete(server);
+    return server.line.length > 0;
   }
 
   /** Bounded: settings that differ from client to client push the oldest out. */
@@ -227,11 +246,20 @@ export class PoolGroup {
     return made;
   }
 
+  /** Whose turn it is on this server, if anybody waits for it. */
+  private queueFor(node: string): WaitQueue | null {
+    if (node === this.openPrimary() && this.forPrimary.length > 0) return this.forPrimary;
+    const reads = this.forReads.get(node);
+    return reads && reads.length > 0 ? reads : null;
+  }
+
   private nextFor(node: string): Waiter | null {
-    const taken =
-      (node === this.openPrimary() ? this.forPrimary.take() : null) ??
-      this.forReads.get(node)?.take() ??
-      null;
+    const queue = this.queueFor(node);
+    return queue && this.takeFrom(queue);
+  }
+
+  private takeFrom(queue: WaitQueue): Waiter | null {
+    const taken = queue.take();
     if (!taken) return null;
     this.resources.counters.waitMsTotal += this.resources.nowMs() - taken.sinceMs;
     return taken.waiter;
@@ -242,15 +270,9 @@ export class PoolGroup {
     while (pool && this.waitingFor(node) > 0) {
       const server = pool.takeIdle();
       if (!server) break;
-      const waiting = this.nextFor(node);
-      if (waiting) this.grant(waiting, server);
-      else pool.giveBack(server);
+      this.release(server);
     }
     if (this.waitingFor(node) > 0) this.openWhatIsMissing(node);
-  }
-
-  private grant(waiter: Waiter, server: ServerConnection): void {
-    waiter.granted(server);
   }
 
   private waitingFor(node: string): number {

@@ -4,7 +4,16 @@ import type { ServerConnection } from '../server/server-connection.ts';
 /** Somebody who waits for a server. */
 export interface Waiter {
   granted(server: ServerConnection): void;
+  /** Of those that may not need a server of their own. */
+  readonly shared?: MayShare;
   denied(error: PostgresError): void;
+}
+
+interface MayShare {
+  /** It wants no more of this server than one statement, behind those of others or before them. */
+  wouldShare(server: ServerConnection): boolean;
+  /** Instead of `granted`: it asks there now. */
+  invite(server: ServerConnection): void;
 }
 
 interface Place {
@@ -26,6 +35,15 @@ export class WaitQueue {
     const place = { waiter, sinceMs: nowMs };
     this.places.push(place);
     this.placeOf.set(waiter, place);
+  }
+
+  get next(): Waiter | null {
+    for (;;) {
+      const place = this.places[this.first];
+      if (!place) return null;
+      if (place.waiter) return place.waiter;
+      this.forgetFirst();
+    }
   }
 
   take(): { waiter: Waiter; sinceMs: number } | null {
