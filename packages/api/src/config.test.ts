@@ -22,7 +22,13 @@ const messageOf = (environment: Record<string, string>) => {
 
 test('a console needs three variables, and believes no proxy and no provider without being told to', () => {
   expect(configFromEnvironment({ ...least, QUANTADB_TRUSTED_PROXIES: '' })).toMatchObject({
-    ...{ requestsPerMinute: 1200, previousSecret: null, trustedProxies: null, oidc: null },
+    ...{
+      requestsPerMinute: 1200,
+      previousSecret: null,
+      trustedProxies: null,
+      oidc: null,
+      metadataBackup: null,
+    },
   });
 });
 

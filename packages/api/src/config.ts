@@ -3,6 +3,7 @@ import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { z } from 'zod';
 import { parseNetworks } from './http/client-address.ts';
+import type { MetadataBackupConfig } from './metadata-backup.ts';
 import { type OidcConfig, oidcSchema } from './people/oidc-config.ts';
 
 const secretSchema = z.string().regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits');
@@ -22,6 +23,9 @@ const environmentSchema = z.object({
   QUANTADB_PUBLIC_URL: z.url(),
   QUANTADB_REQUESTS_PER_MINUTE: z.coerce.number().int().min(10).max(1_000_000).default(1200),
   QUANTADB_TRUSTED_PROXIES: networksSchema.optional(),
+  QUANTADB_METADATA_BACKUP_DIRECTORY: z.string().startsWith('/', 'must be an absolute path').optional(),
+  QUANTADB_METADATA_BACKUP_HOURS: z.coerce.number().int().min(1).max(744).default(24),
+  QUANTADB_METADATA_BACKUP_KEEP: z.coerce.number().int().min(1).max(1000).default(14),
 });
 
 /** What a console instance is started with; all instances of an installation share everything but the port. */
@@ -40,6 +44,8 @@ export interface ControlPlaneConfig {
   trustedProxies: BlockList | null;
   /** The identity provider; null: people sign in with a password only. */
   oidc: OidcConfig | null;
+  /** Where copies of the metadata go; null: it is backed up elsewhere. */
+  metadataBackup: MetadataBackupConfig | null;
   logger: Logger;
   /** Missing: every five seconds. */
   judgeAlertsEveryMs?: number;
@@ -60,8 +66,16 @@ export function configFromEnvironment(
     publicUrl: main.QUANTADB_PUBLIC_URL,
     requestsPerMinute: main.QUANTADB_REQUESTS_PER_MINUTE,
     trustedProxies: main.QUANTADB_TRUSTED_PROXIES ?? null,
+    metadataBackup: metadataBackupIn(main),
     oidc: hasOidc ? parsed(oidcSchema, set) : null,
   };
+}
+
+function metadataBackupIn(main: z.infer<typeof environmentSchema>): MetadataBackupConfig | null {
+  const directory = main.QUANTADB_METADATA_BACKUP_DIRECTORY;
+  if (directory === undefined) return null;
+  const { QUANTADB_METADATA_BACKUP_HOURS: everyHours, QUANTADB_METADATA_BACKUP_KEEP: keep } = main;
+  return { directory, everyHours, keep };
 }
 
 function parsed<Schema extends z.ZodType>(schema: Schema, set: unknown): z.infer<Schema> {

@@ -29,6 +29,7 @@ import { commonHeaders, dataPolicy } from './http/security-headers.ts';
 import { refuseProcedure } from './http/trpc-refusal.ts';
 import { AdapterPool } from './live/adapter-pool.ts';
 import { Live } from './live/live.ts';
+import { MetadataBackup } from './metadata-backup.ts';
 import { renderConsoleMetrics } from './metrics.ts';
 import { createAuth, openAuthPaths } from './people/auth.ts';
 import { OwnAccount } from './people/own-account.ts';
@@ -61,6 +62,7 @@ export class ControlPlane {
   private readonly routes: [prefix: string, handler: Handler][];
   private readonly expiry: NodeJS.Timeout;
   private readonly alerts: Alerts;
+  private readonly backup: MetadataBackup | null;
 
   private constructor(
     config: ControlPlaneConfig,
@@ -101,23 +103,11 @@ export class ControlPlane {
     });
     const enrolment = new Enrolment(prisma, keeper);
     const people = new People(prisma, auth);
-    const account = new OwnAccount(prisma, auth);
-    const secondFactor = new SecondFactor(prisma, auth);
     const stores = { samples, figures, statements };
     this.services = {
-      ...{
-        prisma,
-        people,
-        account,
-        secondFactor,
-        audit,
-        registry,
-        ...stores,
-        keeper,
-        enrolment,
-        links,
-        publicUrl,
-      },
+      ...{ prisma, people, audit, registry, ...stores, keeper, enrolment, links, publicUrl },
+      account: new OwnAccount(prisma, auth),
+      secondFactor: new SecondFactor(prisma, auth),
       provider: config.oidc && { name: config.oidc.name },
       channels: new ChannelStore(prisma, config.secret),
       alertsChanged: (clusterId) => live.changed({ clusterId: clusterId ?? '', kind: 'alerts' }),
@@ -131,6 +121,7 @@ export class ControlPlane {
     ];
     this.expiry = setInterval(() => void this.expire(), expireEveryMs);
     this.alerts = this.startAlerts();
+    this.backup = config.metadataBackup && new MetadataBackup(config.metadataBackup, config);
   }
 
   /**
@@ -173,6 +164,7 @@ export class ControlPlane {
   async close(): Promise<void> {
     clearInterval(this.expiry);
     await this.alerts.close();
+    await this.backup?.close();
     // It closes the HTTP server too, which would wait for every idle connection of a browser.
     const closed = this.sockets.close();
     this.server.closeAllConnections();
@@ -253,6 +245,7 @@ export class ControlPlane {
       figures: this.services.figures,
       statements: this.services.statements,
       sockets: this.sockets,
+      backup: this.backup,
     });
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
   }

@@ -1,3 +1,9 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pollUntil } from '@quantadb/engine/shared/deadline';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseNetworks } from './http/client-address.ts';
 import { totpCode } from './people/totp.ts';
@@ -264,3 +270,47 @@ describe('I-SECRET-1: another secret for the installation', () => {
     expect(await sealed()).toEqual(was);
   });
 });
+
+test('I-META-1: from a backup and the secret another machine goes on: people, hosts and the authority are as they were', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'metadata-'));
+  const secret = 'cd'.repeat(32);
+  const metadataBackup = { directory, everyHours: 24, keep: 2 };
+  const saving = await TestConsole.start(database, { secret, metadataBackup });
+  const dumps = async () => (await readdir(directory)).filter((name) => name.endsWith('.dump'));
+  const made = await pollUntil(async () => (await dumps())[0], {
+    what: 'a backup',
+    timeoutMs: 60_000,
+    intervalMs: 100,
+  });
+  await saving.close();
+  // The next start finds it, and makes no other before its time.
+  await (await TestConsole.start(database, { secret, metadataBackup })).close();
+  expect(await dumps()).toEqual([made]);
+  expect((await stat(join(directory, made))).mode & 0o077).toBe(0);
+
+  await database.run('CREATE DATABASE elsewhere');
+  const url = database.url.replace(/\/[^/?]*(?=$|\?)/, '/elsewhere');
+  const restore = ['--no-owner', '--exit-on-error', '--single-transaction', `--dbname=${url}`];
+  execFileSync('pg_restore', [...restore, join(directory, made)]);
+  const other = await TestConsole.start(database, { secret, databaseUrl: url });
+  try {
+    const session = await other.signIn('joe@example.com', 'a very different password');
+    expect((await other.call('GET', '/api/v1/me', { as: session })).body).toMatchObject({ role: 'viewer' });
+    const authority = 'SELECT authority_cert FROM installation';
+    const { rows } = await askAt(url, authority);
+    expect(rows).toEqual(await database.run(authority));
+  } finally {
+    await other.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+async function askAt(connectionString: string, sql: string) {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    return await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}

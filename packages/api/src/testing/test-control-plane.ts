@@ -105,7 +105,7 @@ export class TestConsole {
       secret: 'ab'.repeat(32),
       publicUrl: url,
       requestsPerMinute: 100_000,
-      ...{ previousSecret: null, trustedProxies: null, oidc: null },
+      ...{ previousSecret: null, trustedProxies: null, oidc: null, metadataBackup: null },
       logger: silentLogger,
       ...options,
     };
