@@ -19,7 +19,7 @@ import { CloneProgress } from './clone-progress.tsx';
 import { ClusterEvents } from './cluster-events.tsx';
 import { ClusterMenu } from './cluster-menu.tsx';
 import { FailoverPanel } from './failover-panel.tsx';
-import { FollowersPanel, SourcePanel } from './following.tsx';
+import { FollowersPanel, SourcePanel, shownSource } from './following.tsx';
 import { LagCharts } from './lag-charts.tsx';
 import { NetworkPanel } from './network.tsx';
 import { NoQuorum } from './no-quorum.tsx';
@@ -62,6 +62,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
         <Stale ageMs={age}>
           {status.nodes.length === 0 ? <Empty title="No nodes" /> : null}
           <Topology
+            source={status.source ? shownSource(status.source) : null}
             nodes={status.nodes.map((node) => ({
               ...node,
               tone: nodeTone(node),
@@ -76,12 +77,12 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
         </Stale>
       </Panel>
       <FollowersPanel followers={status.followers} />
-      {status.network ? <NetworkPanel network={status.network} /> : null}
+      {status.network && status.nodes.length > 1 ? <NetworkPanel network={status.network} /> : null}
       <LagCharts clusterId={clusterId} />
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <div className="flex min-w-0 flex-col gap-4">
           <Panel title="Nodes" isFlush>
-            <NodesTable clusterId={clusterId} nodes={status.nodes} ageMs={age} />
+            <NodesTable clusterId={clusterId} nodes={withSource(status)} ageMs={age} />
           </Panel>
           {status.failover ? <FailoverPanel clusterId={clusterId} failover={status.failover} /> : null}
         </div>
@@ -97,6 +98,12 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
       ) : null}
     </>
   );
+}
+
+/** The one that streams from another cluster has no upstream here. */
+function withSource({ nodes, source }: ClusterStatus): ClusterStatus['nodes'] {
+  if (!source?.isStreaming) return nodes;
+  return nodes.map((node) => (node.name === source.leader ? { ...node, streamsFrom: source.name } : node));
 }
 
 function Verdict({ status, ageMs }: { status: ClusterStatus; ageMs: number | null }) {

@@ -16,6 +16,17 @@ const sourceWords: Record<Source['state'], (name: string) => string> = {
   silent: (name) => `none of the daemons of ${name} answers`,
 };
 
+const sourceStates: Record<Source['state'], string> = {
+  open: 'takes writes',
+  'no-primary': 'no primary that takes writes',
+  silent: 'does not answer',
+};
+
+/** As the topology shows it, in the place of a primary. */
+export function shownSource({ name, state }: Source): { name: string; tone: Tone; state: string } {
+  return { name, tone: state === 'open' ? 'good' : 'critical', state: sourceStates[state] };
+}
+
 /** Of a cluster that follows another one: whom, how far behind, and the way out. */
 export function SourcePanel({ source, onChoose }: { source: Source; onChoose(intent: Intent): void }) {
   const may = useMay();

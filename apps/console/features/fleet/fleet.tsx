@@ -1,7 +1,7 @@
 'use client';
 
 import { bytesText, durationText } from '@quantadb/ui/charts/units';
-import { Stale } from '@quantadb/ui/patterns/stale';
+import { Stale, staleAfterMs } from '@quantadb/ui/patterns/stale';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Badge, Mark } from '@quantadb/ui/patterns/status';
 import { useQuery } from '@tanstack/react-query';
@@ -19,7 +19,12 @@ export function Fleet() {
   const stored = useQuery(trpc.clusters.list.queryOptions({}));
   const { clusters } = useLive();
   const nowMs = useNow(tickMs);
-  const heard = [...clusters.values()].sort((left, right) => byAttention(left.status, right.status));
+  const isSilent = ({ heardAtMs }: Heard) => nowMs - heardAtMs > staleAfterMs;
+  // One of which nothing is heard may be in any state.
+  const heard = [...clusters.values()].sort(
+    (left, right) =>
+      Number(isSilent(right)) - Number(isSilent(left)) || byAttention(left.status, right.status),
+  );
   return (
     <>
       <h1 className="font-semibold text-xl">Clusters</h1>

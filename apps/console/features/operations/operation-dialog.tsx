@@ -77,7 +77,7 @@ export function OperationDialog({
         {plan.data ? <PlanReview plan={plan.data} /> : null}
         {problem ? <Failed {...problemOf(problem)} onRetry={() => makePlan({ clusterId, intent })} /> : null}
         <TextArea
-          label={needsReason ? 'Reason (for the audit log)' : 'Reason (optional)'}
+          label={needsReason ? 'Reason (required, for the audit log)' : 'Reason (optional)'}
           value={reason}
           maxLength={500}
           onChange={(event) => setReason(event.target.value)}

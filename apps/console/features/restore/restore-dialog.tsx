@@ -72,7 +72,7 @@ export function RestoreDialog({ clusterId, wanted, onClose }: RestoreDialogProps
           onChange={(event) => setTyped(event.target.value)}
         />
         <TextArea
-          label="Reason (for the audit log)"
+          label="Reason (required, for the audit log)"
           value={reason}
           maxLength={500}
           onChange={(event) => setReason(event.target.value)}

@@ -77,7 +77,7 @@ export function EndDialog({
         ) : null}
         {end.error ? <Failed {...problemOf(end.error)} /> : null}
         <TextArea
-          label={how === 'terminate' ? 'Reason (for the audit log)' : 'Reason (optional)'}
+          label={how === 'terminate' ? 'Reason (required, for the audit log)' : 'Reason (optional)'}
           value={reason}
           maxLength={500}
           onChange={(event) => setReason(event.target.value)}

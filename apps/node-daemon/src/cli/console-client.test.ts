@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { demoStatus } from '../api/testing/api-fixture.ts';
-import { ConsoleClient } from './console-client.ts';
+import { asHeard, ConsoleClient } from './console-client.ts';
 
 const id = '00000000-0000-4000-8000-000000000001';
 const at = '2026-01-01T00:00:00.000Z';
@@ -52,4 +52,18 @@ it('a console that was named tells the status of every cluster, and who is spare
 it('it tells what has happened since an event, the newest last', async () => {
   expect((await client.events(id, 1)).map((each) => each.id)).toEqual([2, 3]);
   expect(await client.events(id, 3)).toEqual([]);
+});
+
+it('a cluster of which nothing is heard is not told as healthy', () => {
+  const cluster = {
+    id,
+    name: 'demo',
+    status: { ...demoStatus(), health: 'healthy' as const },
+    reportedAt: at,
+  };
+  const heardAtMs = Date.parse(at);
+  expect(asHeard(cluster, heardAtMs + 9000)).toBe(cluster.status);
+  const told = asHeard(cluster, heardAtMs + 42_000);
+  expect(told.health).toBe('down');
+  expect(told.verdict).toMatch(/^Nothing has been heard of it since .* \(42 s\)\. Then it was: /);
 });

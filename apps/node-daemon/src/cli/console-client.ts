@@ -164,7 +164,7 @@ export class ConsoleClient {
         const api = nodes.find((node) => node.name === name)?.api ?? '';
         return { name, state: hostStateSchema.catch('unreachable').parse(state), cluster, api };
       }),
-      clusters: clusters.map(({ status }) => status),
+      clusters: clusters.map((cluster) => asHeard(cluster, Date.now())),
     };
   }
 
@@ -303,4 +303,16 @@ export class ConsoleClient {
   private call(call: ConsoleCall): Promise<unknown> {
     return callConsole(this.address, call);
   }
+}
+
+const staleAfterMs = 10_000;
+
+/** What was said long ago is told as such (pure): a cluster of which nothing is heard is not healthy because it was. */
+export function asHeard({ status, reportedAt }: ConsoleCluster, nowMs: number): ClusterStatus {
+  const ageMs = nowMs - Date.parse(reportedAt);
+  if (ageMs < staleAfterMs) return status;
+  const since = `Nothing has been heard of it since ${reportedAt} (${Math.round(ageMs / 1000)} s).`;
+  const advice =
+    'What follows is what it last said. Ask a daemon of it directly: quantadb --node <host:port> status.';
+  return { ...status, health: 'down', verdict: `${since} Then it was: ${status.verdict}`, advice };
 }

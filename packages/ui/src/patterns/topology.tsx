@@ -24,13 +24,21 @@ export interface TopologyNode {
   href: string;
 }
 
+/** Another cluster, whose WAL comes here: nobody here takes writes, and that is as it should be. */
+export interface TopologySource {
+  name: string;
+  tone: Tone;
+  /** The state in words. */
+  state: string;
+}
+
 /** Who streams from whom: the primary on the left (above, on a phone), everybody else beside it. */
-export function Topology({ nodes }: { nodes: TopologyNode[] }) {
+export function Topology({ nodes, source }: { nodes: TopologyNode[]; source: TopologySource | null }) {
   const primary = nodes.find((node) => node.role === 'primary');
   const others = nodes.filter((node) => node !== primary);
   return (
     <div className="grid grid-cols-1 items-center gap-x-0 gap-y-3 md:grid-cols-[minmax(0,18rem)_minmax(0,1fr)]">
-      {primary ? <NodeCard node={primary} /> : <NoPrimary />}
+      {primary ? <NodeCard node={primary} /> : source ? <SourceCard source={source} /> : <NoPrimary />}
       <ul className="flex flex-col gap-3">
         {others.map((node) => (
           <li
@@ -47,6 +55,21 @@ export function Topology({ nodes }: { nodes: TopologyNode[] }) {
         ))}
       </ul>
     </div>
+  );
+}
+
+function SourceCard({ source }: { source: TopologySource }) {
+  return (
+    <article
+      aria-label={`${source.name}, followed, ${source.state}`}
+      className="rounded-lg border border-line border-dashed bg-raised p-3"
+    >
+      <p className="flex items-center gap-2 truncate font-semibold">
+        <Mark tone={source.tone} />
+        {source.name}
+      </p>
+      <p className="text-ink-soft text-xs">cluster that is followed · {source.state}</p>
+    </article>
   );
 }
 
