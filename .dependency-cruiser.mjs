@@ -40,6 +40,11 @@ const layers = [
     to: { path: '^(apps|e2e)/|^packages/(?!api/|engine/)' },
   },
   {
+    name: 'client-stands-alone',
+    from: { path: '^packages/client/', pathNot: test },
+    to: { path: '^(apps|prisma|e2e)/|^packages/(?!client/)' },
+  },
+  {
     name: 'ui-imports-react-only',
     from: { path: '^packages/ui/' },
     to: { path: '^(apps|prisma|e2e)/|^packages/(?!ui/)' },

@@ -1,5 +1,6 @@
 // What must hold of the code itself, one named check after the other.
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { checkApiDocument } from './checks/api-document.mjs';
 import { checkDeadCode, checkFormat, checkTypes } from './checks/commands.mjs';
 import { checkErrors } from './checks/errors.mjs';
 import { checkLayering } from './checks/layering.mjs';
@@ -20,6 +21,7 @@ const checks = {
   style: checkStyle,
   spec: checkSpec,
   errors: checkErrors,
+  'api document': checkApiDocument,
   lock: checkLock,
   words: checkWords,
 };

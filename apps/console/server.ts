@@ -34,6 +34,9 @@ async function main(): Promise<void> {
     server.listen(port, hostname, resolve);
   });
   logger.info({ url: config.publicUrl, port }, 'the console is up');
+  const setupUrl = await controlPlane.setupUrl();
+  if (setupUrl)
+    logger.warn({ setupUrl }, 'nobody may sign in yet: open this address to make the first administrator');
   const end = () => {
     logger.info({}, 'the console ends');
     void controlPlane.close().finally(() => process.exit(0));

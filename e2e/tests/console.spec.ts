@@ -2,6 +2,7 @@ import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import pg from 'pg';
 import { LocalSystem } from './local-system.ts';
+import { expectReplication } from './replication.ts';
 import { useSecondFactor } from './second-factor.ts';
 
 /** A person at the console of a real cluster. The tests follow each other on one system. */
@@ -63,6 +64,11 @@ test('a standby that stands still shows growing lag in bytes and in time, and re
     await system.signalServer(standby, 'SIGCONT');
   }
   await expect(legends.first()).toContainText('0 B', { timeout: 60_000 });
+});
+
+test('shows who streams from whom, how far behind each is, and what is kept for whom', async () => {
+  await expectReplication(page, system);
+  await page.goBack();
 });
 
 test('adds the spare host by click', async () => {
@@ -327,6 +333,7 @@ for (const theme of ['light', 'dark'] as const) {
       `${cluster}/failovers`,
       `${cluster}/nodes/node-1`,
       `${cluster}/metrics`,
+      `${cluster}/replication`,
       `${cluster}/sessions`,
       `${cluster}/queries`,
       `${cluster}/logs`,

@@ -2,6 +2,7 @@ import { request as httpRequest, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { backupOverviewSchema } from '@quantadb/engine/contract/backup-view';
 import { clusterEventSchema, operationSchema } from '@quantadb/engine/contract/cluster-state';
+import { hostDiagnosisSchema } from '@quantadb/engine/contract/diagnosis';
 import { type LogQuestion, logAnswerSchema } from '@quantadb/engine/contract/logs';
 import { nodeReportSchema, stateAnswerSchema } from '@quantadb/engine/contract/node-report';
 import {
@@ -92,6 +93,12 @@ export class DaemonClient {
     const query = new URLSearchParams({ ...words, limit: String(limit) });
     if (untilMs !== null) query.set('untilMs', String(untilMs));
     return this.call({ path: `/api/logs?${query}`, schema: logAnswerSchema, deadlineMs: changeDeadlineMs });
+  }
+
+  /** With the operator's certificate only. */
+  diagnosis() {
+    const schema = hostDiagnosisSchema;
+    return this.call({ path: '/api/diagnosis', schema, deadlineMs: changeDeadlineMs });
   }
 
   operations() {

@@ -1,5 +1,6 @@
 import { createSign } from 'node:crypto';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
+import type { HostDiagnosis } from '@quantadb/engine/contract/diagnosis';
 import {
   challengeSchema,
   eventsPerReportMax,
@@ -13,6 +14,7 @@ import {
 } from '@quantadb/engine/contract/link';
 import type { LogAnswer, LogQuestion } from '@quantadb/engine/contract/logs';
 import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
+import type { ReplicationAnswer } from '@quantadb/engine/contract/replication-view';
 import type { EndSession, SessionOutcome, SessionsAnswer } from '@quantadb/engine/contract/sessions';
 import type { StatementsTold } from '@quantadb/engine/contract/statements';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
@@ -34,6 +36,8 @@ export interface ConsoleLinkOptions {
     list(): Promise<SessionsAnswer>;
     end(request: EndSession): Promise<{ outcome: SessionOutcome }>;
   };
+  diagnosis(): Promise<HostDiagnosis>;
+  replication(): Promise<ReplicationAnswer>;
   logger: Logger;
   /** Told that the control plane is there, once a second; `ask` carries a request for another certificate to it. */
   onPresent(ask: (certificateRequest: string) => Promise<string>): void;
@@ -219,6 +223,10 @@ export class ConsoleLink {
         return this.options.sessions.list();
       case 'endSession':
         return this.options.sessions.end(linkMethods.endSession.input.parse(input));
+      case 'diagnose':
+        return this.options.diagnosis();
+      case 'replication':
+        return this.options.replication();
     }
   }
 }

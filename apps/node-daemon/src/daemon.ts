@@ -11,6 +11,7 @@ import { timingOf } from '@quantadb/engine/failover/timing';
 import { LogKeeper } from '@quantadb/engine/logs/log-keeper';
 import { readLog } from '@quantadb/engine/logs/log-reader';
 import { FiguresKeeper } from '@quantadb/engine/monitor/figures/figures-keeper';
+import { ReplicationDesk } from '@quantadb/engine/monitor/replication/replication-desk';
 import { SessionDesk } from '@quantadb/engine/monitor/sessions/session-desk';
 import { StatementsKeeper } from '@quantadb/engine/monitor/statements/statements-keeper';
 import { ServerAdopter } from '@quantadb/engine/postgres/adopt/adopter';
@@ -25,6 +26,7 @@ import { releaseVersion } from '@quantadb/engine/shared/version';
 import { startApi } from './api/server.ts';
 import { CertificateKeeper, type Tls } from './certificate-keeper.ts';
 import type { ConsoleLink } from './console-link.ts';
+import { describeHost } from './diagnosis/describe-host.ts';
 import { HookRunner } from './hooks/hook-runner.ts';
 import { type HostConfig, loadHostConfig } from './host-config.ts';
 import { ownLogFile } from './own-log.ts';
@@ -70,6 +72,7 @@ export class Daemon {
   private readonly certificate: CertificateKeeper;
   private readonly figures: FiguresKeeper;
   private readonly sessions: SessionDesk;
+  private readonly replication: ReplicationDesk;
   private readonly statements: StatementsKeeper;
   private useCertificate: (tls: Tls) => void = () => undefined;
   private readonly logFiles: Record<LogSource, string>;
@@ -95,6 +98,7 @@ export class Daemon {
       isRunning: () => database.pid() !== null,
     };
     this.sessions = new SessionDesk(server);
+    this.replication = new ReplicationDesk(server);
     this.statements = new StatementsKeeper({ ...server, logger });
     this.figures = new FiguresKeeper({
       ...server,
@@ -202,6 +206,7 @@ export class Daemon {
       logger,
       figures: () => this.figures.figures(),
       logs: readLogs,
+      diagnosis: (metrics) => describeHost({ facade: coordinator, config, metrics }),
       onShutdownRequested: (postgres) => void this.end(postgres, 'asked by the API'),
     });
     this.closeApi = () => api.close();
@@ -223,9 +228,12 @@ export class Daemon {
   private async openLink(url: string, logs: (question: LogQuestion) => Promise<LogAnswer>): Promise<void> {
     const { ConsoleLink } = await import('./console-link.ts');
     if (this.isEnding) return;
-    const { tls, logger } = this.options;
+    const { config, tls, logger } = this.options;
+    const facade = this.parts.coordinator;
     this.link = new ConsoleLink({
-      ...{ url, tls, logs, logger, facade: this.parts.coordinator },
+      ...{ url, tls, logs, logger, facade },
+      replication: () => this.replication.look(),
+      diagnosis: () => describeHost({ facade, config, metrics: () => facade.metrics() }),
       ...{ figures: () => this.figures.figures(), sessions: this.sessions },
       statements: () => this.statements.told(),
       onPresent: (ask) => void this.certificate.look(ask, Date.now()),

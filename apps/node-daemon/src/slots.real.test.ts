@@ -5,6 +5,9 @@ import { withFreshConnection } from '@quantadb/engine/postgres/connection';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { freePort } from '@quantadb/engine/testing/free-port';
 import { expect, test } from 'vitest';
+import { Bundle } from './diagnosis/bundle.ts';
+import { judgeDiagnosis } from './diagnosis/findings.ts';
+import { collectFromDaemons } from './diagnosis/from-daemons.ts';
 import { PlainServer } from './testing/plain-server.ts';
 import { credentials } from './testing/real-cluster.ts';
 import { sharedCluster } from './testing/shared-cluster.ts';
@@ -275,3 +278,20 @@ test('I-SLOT-4: a promotion keeps no copy of a logical slot that is not ready, a
   await pollUntil(isTold, { what: 'an event of the dropped slot', timeoutMs: 20_000, intervalMs: 200 });
   await untilSlot(primary, 'idle', (at) => at === null);
 }, 240_000);
+
+test('I-DIAG-1: of a whole cluster everything is collected, and no key of a host is in it', async () => {
+  const cluster = shared();
+  const bundle = new Bundle([]);
+  const daemons = async () => names.map((name) => ({ name, client: cluster.host(name).client }));
+  await collectFromDaemons(bundle, { daemons });
+  expect(bundle.unanswered).toEqual([]);
+  expect(bundle.clusters[0]?.hosts.map(({ name }) => name).sort()).toEqual(names);
+  const findings = judgeDiagnosis({ ...bundle, nowMs: Date.now() });
+  expect(findings.filter(({ severity }) => severity === 'critical')).toEqual([]);
+  const all = bundle.files.map(({ content }) => content.toString()).join('\n');
+  expect(all).not.toContain('PRIVATE KEY');
+  const { tls } = cluster.host('node-1').config;
+  const key = (await readFile(tls.key, 'utf8')).split('\n')[1] ?? '';
+  expect(key.length).toBeGreaterThan(20);
+  expect(all).not.toContain(key);
+});

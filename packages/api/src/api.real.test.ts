@@ -10,12 +10,14 @@ import { adminPassword, TestConsole, TestDatabase } from './testing/test-control
 
 let database: TestDatabase;
 let instance: TestConsole;
+let withoutToken: { status: number; body: { code: string } };
 const people = { viewer: '', operator: '', admin: '' };
 
 beforeAll(async () => {
   database = await TestDatabase.start();
   instance = await TestConsole.start(database);
   const admin = { name: 'Ada', email: 'admin@example.com', password: adminPassword };
+  withoutToken = await instance.call('POST', '/api/v1/setup', { body: { ...admin, token: 'guessed' } });
   await instance.call('POST', '/api/v1/setup', { body: admin });
   people.admin = await instance.signIn(admin.email);
   for (const role of ['viewer', 'operator'] as const) {
@@ -31,7 +33,8 @@ afterAll(async () => {
 });
 
 describe('sign-in', () => {
-  test('the first administrator is made once, and nobody signs up', async () => {
+  test('I-SETUP-1: the first administrator is made once, by whoever has the token; nobody signs up', async () => {
+    expect(withoutToken).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
     const body = { name: 'Eve', email: 'eve@example.com', password: adminPassword };
     expect((await instance.call('POST', '/api/v1/setup', { body })).status).toBe(409);
     expect((await instance.call('POST', '/api/auth/sign-up/email', { body })).status).toBe(404);

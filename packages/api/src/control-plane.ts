@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { setupTokenOf } from '@quantadb/engine/security/setup-token';
 import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { createPrismaClient, type PrismaClient } from '@quantadb/prisma/client';
@@ -102,7 +103,7 @@ export class ControlPlane {
       onReport: (host, report) => registry.receive(host, report),
     });
     const enrolment = new Enrolment(prisma, keeper);
-    const people = new People(prisma, auth);
+    const people = new People(prisma, auth, config.secret);
     const stores = { samples, figures, statements };
     this.services = {
       ...{ prisma, people, audit, registry, ...stores, keeper, enrolment, links, publicUrl },
@@ -158,6 +159,14 @@ export class ControlPlane {
       else response.destroy();
     });
     return true;
+  }
+
+  /** Where the first administrator is made; null: there is one. */
+  async setupUrl(): Promise<string | null> {
+    const { publicUrl, secret } = this.config;
+    if (await this.services.people.isSetUp()) return null;
+    // What follows the sign is sent to no server, and stands in no log on the way.
+    return `${new URL('/setup', publicUrl).href}#${setupTokenOf(secret)}`;
   }
 
   /** Ends everything, the HTTP server included. */

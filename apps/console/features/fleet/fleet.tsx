@@ -2,7 +2,7 @@
 
 import { bytesText, durationText } from '@quantadb/ui/charts/units';
 import { Stale, staleAfterMs } from '@quantadb/ui/patterns/stale';
-import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
+import { Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Badge, Mark } from '@quantadb/ui/patterns/status';
 import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
@@ -10,6 +10,7 @@ import { type Heard, useLive, useNow } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { AlertCount } from '../alerts/alert-count.tsx';
 import { byAttention, healthTones, healthWords } from '../cluster/words.ts';
+import { FirstSteps } from './first-steps.tsx';
 
 const tickMs = 1000;
 
@@ -32,15 +33,7 @@ export function Fleet() {
       {stored.error && heard.length === 0 ? (
         <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} />
       ) : null}
-      {stored.data?.length === 0 && heard.length === 0 ? (
-        <Empty title="No cluster yet">
-          Enrol a host under{' '}
-          <Link className="text-accent underline" href="/hosts">
-            Hosts
-          </Link>
-          , then create a cluster on it with <code className="font-mono">quantadb up</code>.
-        </Empty>
-      ) : null}
+      {stored.data?.length === 0 && heard.length === 0 ? <FirstSteps /> : null}
       <ul className="grid gap-4 md:grid-cols-2 xl:grid-cols-3">
         {heard.map((cluster) => (
           <li key={cluster.clusterId}>

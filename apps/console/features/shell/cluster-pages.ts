@@ -1,6 +1,7 @@
 /** The pages of a cluster, in the order of the bar; `path` is below `/c/[id]` (pure). */
 export const clusterPages = [
   { path: '', title: 'Overview' },
+  { path: 'replication', title: 'Replication' },
   { path: 'metrics', title: 'Metrics' },
   { path: 'sessions', title: 'Sessions' },
   { path: 'queries', title: 'Queries' },

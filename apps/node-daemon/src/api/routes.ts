@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type ClusterState, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
+import type { HostDiagnosis } from '@quantadb/engine/contract/diagnosis';
 import { type LogAnswer, type LogQuestion, logQuestionSchema } from '@quantadb/engine/contract/logs';
 import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
 import { operationRequestSchema, operationStartSchema } from '@quantadb/engine/contract/operations';
@@ -12,6 +13,7 @@ import {
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { z } from 'zod';
+import { withoutBackupSecrets } from '../diagnosis/describe-host.ts';
 import { type HttpCaller, requireLocal, requireOperator, requirePeer } from './caller.ts';
 import { clusterView, type HealthPath, healthPaths, isHealthy, type LagLimit, parseBytes } from './health.ts';
 import { HttpProblem } from './http-errors.ts';
@@ -31,6 +33,8 @@ export interface RouteOptions {
   logger: Logger;
   figures?(): NodeFiguresTold | null;
   logs?(question: LogQuestion): Promise<LogAnswer>;
+  /** Given what `/metrics` answers. */
+  diagnosis?(metrics: () => Promise<string>): Promise<HostDiagnosis>;
   onShutdownRequested(postgres: 'stop' | 'leave'): void;
 }
 
@@ -60,6 +64,10 @@ export class Routes {
     const path = url.pathname;
     // An extension's setting may be a secret.
     if (path === '/api/settings') requireOperator(caller);
+    if (path === '/api/diagnosis') {
+      requireOperator(caller);
+      return json(await this.diagnosis());
+    }
     if (path === '/api/logs') {
       // So may be what a statement that failed has in it.
       requireOperator(caller);
@@ -106,6 +114,12 @@ export class Routes {
       ...(limit === undefined ? {} : { limit: Number(limit) }),
     };
     return logs(parse(logQuestionSchema, { ...words, ...numbers }));
+  }
+
+  private async diagnosis(): Promise<HostDiagnosis> {
+    const { diagnosis } = this.options;
+    if (!diagnosis) throw new QuantaError('NOT_FOUND', 'this host tells nothing more of itself');
+    return diagnosis(() => this.metrics());
   }
 
   private async metrics(): Promise<string> {
@@ -196,13 +210,6 @@ function stateFor(caller: HttpCaller, state: ClusterState | null): ClusterState 
   if (state === null) return null;
   const shown = withoutBackupSecrets(state);
   return caller.kind === 'anybody' ? { ...shown, hba: [], parameters: {} } : shown;
-}
-
-function withoutBackupSecrets(state: ClusterState): ClusterState {
-  const { backup } = state;
-  if (!backup?.config) return state;
-  const secrets = { cipherPass: null, s3Key: null, s3KeySecret: null };
-  return { ...state, backup: { ...backup, config: { ...backup.config, secrets } } };
 }
 
 function json(value: unknown, status = 200): Answer {

@@ -28,6 +28,7 @@ export interface ApiOptions {
   /** The newest look at this host, for /metrics. */
   figures?(): NodeFiguresTold | null;
   logs?: RouteOptions['logs'];
+  diagnosis?: RouteOptions['diagnosis'];
   limits?: Partial<ApiLimits>;
   onShutdownRequested(postgres: 'stop' | 'leave'): void;
 }

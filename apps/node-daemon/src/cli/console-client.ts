@@ -273,6 +273,11 @@ export class ConsoleClient {
     return shape.parse(await this.call(call));
   }
 
+  /** Whatever a path below /api/v1 answers, for bundles that nobody reads field by field. */
+  read(path: string): Promise<unknown> {
+    return this.call({ method: 'GET', path: `/api/v1${path}` });
+  }
+
   async metrics(): Promise<string> {
     return String(await this.call({ method: 'GET', path: '/metrics' }));
   }

@@ -1,8 +1,9 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setupTokenOf } from '@quantadb/engine/security/setup-token';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { consoleUnitText, writeConsoleSettings } from './console-service.ts';
+import { consoleUnitText, setupOf, writeConsoleSettings } from './console-service.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -25,6 +26,9 @@ it('the settings of a console are written once, with a secret that only root may
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   await expect(writeConsoleSettings(path, settings)).rejects.toThrow('is there already');
   expect(await readFile(path, 'utf8')).toBe(text);
+  const token = setupTokenOf(/QUANTADB_SECRET=(\w+)/.exec(text)?.[1] ?? '');
+  expect(await setupOf(path)).toEqual({ token, url: `https://console.example.com/setup#${token}` });
+  await expect(setupOf(join(directory, 'none.env'))).rejects.toThrow('cannot be read');
 });
 
 it('the service reads the settings from their file and runs as nobody in particular', () => {

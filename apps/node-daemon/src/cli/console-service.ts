@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { access, mkdir, stat } from 'node:fs/promises';
+import { access, mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseEnv } from 'node:util';
+import { setupTokenOf } from '@quantadb/engine/security/setup-token';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { installUnit, ownCommand, quoted, removeUnit } from './systemd.ts';
@@ -84,6 +86,25 @@ export async function writeConsoleSettings(file: string, settings: ConsoleSettin
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   await writeDurably(path, settingsText(settings, randomBytes(32).toString('hex')));
   return path;
+}
+
+/**
+ * What proves to the console that whoever sets it up may read its settings.
+ *
+ * @throws QuantaError CONFIG_INVALID
+ */
+export async function setupOf(file: string): Promise<{ token: string; url: string }> {
+  const text = await readFile(resolve(file), 'utf8').catch((cause: unknown) => {
+    throw new QuantaError('CONFIG_INVALID', `${resolve(file)} cannot be read`, {
+      hint: 'Name the file that quantadb console init has written, as the user who may read it.',
+      cause,
+    });
+  });
+  const { QUANTADB_SECRET: secret, QUANTADB_PUBLIC_URL: publicUrl } = parseEnv(text);
+  if (!secret || !publicUrl || !URL.canParse(publicUrl))
+    throw new QuantaError('CONFIG_INVALID', `${resolve(file)} lacks QUANTADB_SECRET or QUANTADB_PUBLIC_URL`);
+  const token = setupTokenOf(secret);
+  return { token, url: `${new URL('/setup', publicUrl).href}#${token}` };
 }
 
 /** In the foreground; settings that the environment has already win over those of the file. */

@@ -72,12 +72,36 @@ export async function installService(file: string): Promise<string[]> {
   });
 }
 
-/** The data stays, and so does host.json. */
+/**
+ * The data stays, and so does host.json; nothing runs any more, whoever had started it.
+ *
+ * @returns what was done, and what is left to do, in sentences
+ */
 export async function uninstallService(file: string): Promise<string[]> {
   const { name } = await loadHostConfig(resolve(file));
   const unit = unitNameOf(name);
+  const client = await localDaemon(file);
+  const cluster = await client.host().then(
+    (host) => host.cluster,
+    () => null,
+  );
   await removeUnit(unit);
-  return [`${unit} is gone; the data and ${file} stay.`];
+  const isLeft = await client.node().then(
+    () => true,
+    () => false,
+  );
+  if (isLeft) await stopHost(file);
+  return [
+    `${unit} is gone; the data and ${file} stay.`,
+    ...(isLeft
+      ? ['A daemon that no service had started ran here: it was stopped too, after PostgreSQL.']
+      : []),
+    ...(cluster === null
+      ? []
+      : [
+          `${name} is still a member of ${cluster}. For good: quantadb --cluster ${cluster} node remove ${name}`,
+        ]),
+  ];
 }
 
 /** PostgreSQL stops cleanly, then the daemon ends. */

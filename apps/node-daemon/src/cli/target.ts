@@ -28,6 +28,8 @@ interface NamedDaemon {
   reader: DaemonClient;
   /** Null without the operator's certificate. */
   writer: DaemonClient | null;
+  /** Another daemon of its cluster, as well as we can prove who we are. */
+  reach(address: { host: string; port: number }): DaemonClient;
 }
 
 interface TargetParts {
@@ -130,6 +132,34 @@ export class Target {
     return [named.reader, ...(status?.nodes ?? []).map((node) => DaemonClient.plain(addressOf(node.api)))];
   }
 
+  /** Every daemon that is known here, with what proves who asks where there is such a thing. */
+  async daemons(): Promise<{ name: string; client: DaemonClient }[]> {
+    const { named } = this.parts;
+    if (!named) return this.localClients().map(({ host, client }) => ({ name: host.name, client }));
+    const own = await named.reader.host();
+    const status = await named.reader.status().catch(() => null);
+    const others = (status?.nodes ?? []).filter(({ name }) => name !== own.name);
+    return [
+      { name: own.name, client: named.writer ?? named.reader },
+      ...others.map(({ name, api }) => ({ name, client: named.reach(addressOf(api)) })),
+    ];
+  }
+
+  /** What this machine knows that nobody else is to see. */
+  secrets(): string[] {
+    const { secrets } = this.parts;
+    if (!secrets) return [];
+    const { application, metadata, console } = secrets;
+    const all = [
+      application.password,
+      metadata.password,
+      console.secret,
+      console.admin.password,
+      console.token,
+    ];
+    return all.filter((secret) => secret !== null);
+  }
+
   /**
    * The shape of `status --json`, completed by what only this machine knows.
    *
@@ -189,13 +219,16 @@ export class Target {
 }
 
 async function namedDaemon(node: string, home: string): Promise<NamedDaemon> {
+  const tls = await operatorCertificate(home);
+  const overTls = (address: { host: string; port: number }) =>
+    tls && DaemonClient.overTls({ ...address, tls });
+  const reach: NamedDaemon['reach'] = (address) => overTls(address) ?? DaemonClient.plain(address);
   if (node.endsWith('.json')) {
     const client = await localDaemon(node);
-    return { reader: client, writer: client };
+    return { reader: client, writer: client, reach };
   }
   const address = parseAddress(node);
-  const tls = await operatorCertificate(home);
-  return { reader: DaemonClient.plain(address), writer: tls && DaemonClient.overTls({ ...address, tls }) };
+  return { reader: DaemonClient.plain(address), writer: overTls(address), reach };
 }
 
 async function ask(client: DaemonClient): Promise<HostAnswer> {

@@ -1,3 +1,4 @@
+import { setupTokenOf } from '@quantadb/engine/security/setup-token';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { callConsole } from '../console-api.ts';
@@ -16,7 +17,8 @@ export async function prepareAccess(options: {
   const { url, secrets, secretsFile } = options;
   if (secrets.console.token) return secrets;
   const { email, password } = secrets.console.admin;
-  await makeFirstAdmin(url, { name: 'Administrator', email, password });
+  const token = setupTokenOf(secrets.console.secret);
+  await makeFirstAdmin(url, { name: 'Administrator', email, password, token });
   const cookie = await signIn(url, { email, password });
   const body = { name: 'command line of the local system', role: 'admin', lifetimeDays: null };
   const made = tokenAnswerSchema.parse(await postWithCookie(url, { path: '/api/v1/tokens', body, cookie }));
@@ -49,7 +51,7 @@ export async function authorityFingerprint(url: string, secrets: Secrets): Promi
 
 async function makeFirstAdmin(
   url: string,
-  person: { name: string; email: string; password: string },
+  person: { name: string; email: string; password: string; token: string },
 ): Promise<void> {
   try {
     await callConsole({ url, token: null }, { method: 'POST', path: '/api/v1/setup', body: person });

@@ -1,6 +1,8 @@
-import { randomUUID } from 'node:crypto';
+import { randomUUID, timingSafeEqual } from 'node:crypto';
+import { setupTokenOf } from '@quantadb/engine/security/setup-token';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { PrismaClient, Role } from '@quantadb/prisma/client';
+import { hashOf } from '../secrets.ts';
 import type { Auth } from './auth.ts';
 import { administratorsLock, type ClusterRole, keepOneAdmin, requireClusters } from './set-role.ts';
 
@@ -16,18 +18,26 @@ export interface NewPerson {
 export class People {
   private readonly prisma: PrismaClient;
   private readonly auth: Auth;
+  private readonly secret: string;
 
-  constructor(prisma: PrismaClient, auth: Auth) {
+  constructor(prisma: PrismaClient, auth: Auth, secret: string) {
     this.prisma = prisma;
     this.auth = auth;
+    this.secret = secret;
   }
 
   async isSetUp(): Promise<boolean> {
     return (await this.prisma.user.count()) > 0;
   }
 
-  /** @throws QuantaError REFUSED when there is somebody already */
-  async createFirstAdmin(person: Omit<NewPerson, 'role'>): Promise<{ id: string }> {
+  /** @throws QuantaError REFUSED when there is somebody already, FORBIDDEN for a wrong token */
+  async createFirstAdmin(person: Omit<NewPerson, 'role'>, token: string): Promise<{ id: string }> {
+    const isRight = timingSafeEqual(hashOf(token), hashOf(setupTokenOf(this.secret)));
+    if (!isRight && !(await this.isSetUp())) {
+      throw new QuantaError('FORBIDDEN', 'this is not the set-up token of this installation', {
+        hint: 'The log of the console has it, and on its machine: quantadb console setup-token <console.env>.',
+      });
+    }
     return this.prisma.$transaction(
       async (transaction) => {
         await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${administratorsLock})`;

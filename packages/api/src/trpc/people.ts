@@ -1,10 +1,11 @@
-import { QuantaError } from '@quantadb/engine/shared/errors';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { setRole } from '../people/set-role.ts';
 import { readPolicy, secondFactorGroups, writePolicy } from '../people/sign-in-policy.ts';
 import { principalOf, procedure, router } from './init.ts';
 import { clusterRolesSchema, personSchema, roleSchema } from './shapes.ts';
 
+const setupTokenMax = 100;
 const passwordSchema = z.string().min(10).max(128);
 const newPerson = { name: z.string().min(1).max(100), email: z.email().max(200), password: passwordSchema };
 
@@ -31,16 +32,25 @@ export const setupRouter = router({
     'POST /setup',
     'Makes the first administrator; refused when there is one',
   )
-    .input(z.object(newPerson))
+    .input(
+      z.object({
+        ...newPerson,
+        /** Told by the log of the console, and by `quantadb console setup-token`. */
+        token: z.string().max(setupTokenMax),
+      }),
+    )
     .output(z.object({ id: z.string() }))
-    .mutation(async ({ ctx, input }) => {
-      const made = await ctx.services.people.createFirstAdmin(input);
-      await ctx.services.audit.write(ctx, {
-        action: 'create-first-admin',
-        target: input.email,
-        outcome: 'done',
-      });
-      return made;
+    .mutation(async ({ ctx, input: { token, ...input } }) => {
+      const { people, audit } = ctx.services;
+      const record = { action: 'create-first-admin', target: input.email };
+      try {
+        const made = await people.createFirstAdmin(input, token);
+        await audit.write(ctx, { ...record, outcome: 'done' });
+        return made;
+      } catch (error) {
+        await audit.write(ctx, { ...record, outcome: 'refused', detail: messageOf(error) });
+        throw error;
+      }
     }),
 });
 

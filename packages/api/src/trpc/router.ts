@@ -5,6 +5,7 @@ import { alertsRouter } from './alerts.ts';
 import { auditRouter } from './audit.ts';
 import { backupsRouter } from './backups.ts';
 import { clustersRouter } from './clusters.ts';
+import { diagnosisRouter } from './diagnosis.ts';
 import { failoversRouter } from './failovers.ts';
 import { foundingRouter } from './founding.ts';
 import { hostsRouter } from './hosts.ts';
@@ -13,6 +14,7 @@ import { logsRouter } from './logs.ts';
 import { operationsRouter } from './operations.ts';
 import { peopleRouter, setupRouter } from './people.ts';
 import { protectionRouter } from './protection.ts';
+import { replicationRouter } from './replication.ts';
 import { restoresRouter } from './restores.ts';
 import { sessionsRouter } from './sessions.ts';
 import { statementsRouter } from './statements.ts';
@@ -26,6 +28,7 @@ export const appRouter = router({
   audit: auditRouter,
   backups: backupsRouter,
   clusters: clustersRouter,
+  diagnosis: diagnosisRouter,
   failovers: failoversRouter,
   founding: foundingRouter,
   hosts: hostsRouter,
@@ -33,6 +36,7 @@ export const appRouter = router({
   operations: operationsRouter,
   people: peopleRouter,
   protection: protectionRouter,
+  replication: replicationRouter,
   restores: restoresRouter,
   sessions: sessionsRouter,
   setup: setupRouter,

@@ -7,10 +7,12 @@ import {
   nodeNameSchema,
   operationSchema,
 } from './cluster-state.ts';
+import { hostDiagnosisSchema } from './diagnosis.ts';
 import { logAnswerSchema, logQuestionSchema } from './logs.ts';
 import { nodeFiguresSchema } from './node-metrics.ts';
 import { nodeReportSchema } from './node-report.ts';
 import { operationPlanSchema, operationRequestSchema, operationStartSchema } from './operations.ts';
+import { replicationAnswerSchema } from './replication-view.ts';
 import {
   restoreIntoPlanSchema,
   restoreIntoSchema,
@@ -113,6 +115,8 @@ export const linkMethods = {
   logs: { input: logQuestionSchema, output: logAnswerSchema },
   sessions: { input: z.object({}), output: sessionsAnswerSchema },
   endSession: { input: endSessionSchema, output: endedSessionSchema },
+  diagnose: { input: z.object({}), output: hostDiagnosisSchema },
+  replication: { input: z.object({}), output: replicationAnswerSchema },
 } as const;
 export type LinkMethod = keyof typeof linkMethods;
 
@@ -128,6 +132,8 @@ export const linkCallSchema = z.object({
     'logs',
     'sessions',
     'endSession',
+    'diagnose',
+    'replication',
   ]),
   input: z.unknown(),
 });

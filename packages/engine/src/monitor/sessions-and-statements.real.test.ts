@@ -5,6 +5,7 @@ import { createApplication } from '../postgres/application-role.ts';
 import { sql, TestCluster, type TestNode } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { silentLogger } from '../shared/logger.ts';
+import { ReplicationDesk } from './replication/replication-desk.ts';
 import { blockingForest } from './sessions/blocking.ts';
 import { SessionDesk } from './sessions/session-desk.ts';
 import { StatementsKeeper } from './statements/statements-keeper.ts';
@@ -139,4 +140,19 @@ test('I-STATEMENT-1: what was spent on statements is told from look to look, als
   await sql(node, 'DROP EXTENSION pg_stat_statements');
   onTestFinished(() => sql(node, 'CREATE EXTENSION pg_stat_statements').then(() => undefined));
   expect((await look()).problem).toContain('CREATE EXTENSION pg_stat_statements');
+});
+
+test('what a server sends and keeps of WAL is told; one that does not run says so', async () => {
+  const slot = "SELECT pg_create_physical_replication_slot('waiting', true)";
+  await sql(node, slot);
+  onTestFinished(async () => void (await sql(node, "SELECT pg_drop_replication_slot('waiting')")));
+  await sql(node, 'CREATE TABLE written AS SELECT generate_series(1, 20000) AS n');
+  const told = await new ReplicationDesk({ place: node.place, isRunning: () => true }).look();
+  expect(told).toMatchObject({ isStandby: false, senders: [], receiver: null, conflicts: null });
+  expect(told.slots).toMatchObject([
+    { name: 'waiting', kind: 'physical', database: null, isActive: false, walStatus: 'reserved' },
+  ]);
+  expect(told.slots[0]?.keptBytes).toBeGreaterThan(500_000);
+  const stopped = new ReplicationDesk({ place: node.place, isRunning: () => false });
+  await expect(stopped.look()).rejects.toThrow('is not running');
 });

@@ -126,9 +126,9 @@ function addConfigure(backup: Command, configure: (own: ConfigureOptions) => Pro
 function withRepository(command: Command): Command {
   return command
     .option('--path <directory>', 'the same storage on every host; with S3 the prefix in the bucket')
-    .option('--s3-bucket <name>')
-    .option('--s3-endpoint <host:port>')
-    .option('--s3-region <name>')
+    .option('--s3-bucket <name>', 'the bucket of the repository; --path is the prefix in it')
+    .option('--s3-endpoint <host:port>', 'who serves the bucket')
+    .option('--s3-region <name>', 'where the bucket is')
     .option('--s3-uri-style <style>', 'host or path')
     .option('--s3-ca-file <file>', 'of a private authority')
     .option('--no-s3-verify-tls', 'take any certificate');
@@ -165,7 +165,7 @@ function withTarget(command: Command): Command {
     .option('--latest', 'everything that has reached the repository')
     .option('--time <moment>', 'with an offset, or with --zone')
     .option('--zone <name>', 'whose clocks --time means, like Europe/Berlin')
-    .option('--lsn <position>')
+    .option('--lsn <position>', 'a position in the WAL, as 0/3000060')
     .option('--timeline <number>', 'of --lsn, to go where the cluster has not gone')
     .option('--xid <number>', 'a transaction')
     .option('--point <name>', 'a restore point')

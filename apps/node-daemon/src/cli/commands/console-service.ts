@@ -1,5 +1,11 @@
 import type { Command } from 'commander';
-import { installConsole, runConsole, uninstallConsole, writeConsoleSettings } from '../console-service.ts';
+import {
+  installConsole,
+  runConsole,
+  setupOf,
+  uninstallConsole,
+  writeConsoleSettings,
+} from '../console-service.ts';
 import { type GlobalOptions, print, wholeNumber } from './options.ts';
 
 interface InitArguments {
@@ -19,7 +25,7 @@ export function addConsoleService(program: Command, options: () => GlobalOptions
     .requiredOption('--database <url>', 'PostgreSQL that holds the console’s data')
     .requiredOption('--public-url <url>', 'how people and hosts reach the console')
     .option('--listen <address>', 'where it listens', '127.0.0.1')
-    .option('--port <port>', '', '3000')
+    .option('--port <port>', 'on which port', '3000')
     .action(async (file: string, own: InitArguments) => {
       const { database: databaseUrl, publicUrl, listen } = own;
       const port = wholeNumber('--port', own.port);
@@ -28,6 +34,13 @@ export function addConsoleService(program: Command, options: () => GlobalOptions
         `${path} is written. Keep a copy of its secret elsewhere.`,
         `Next: quantadb console install ${path}`,
       ]);
+    });
+  console
+    .command('setup-token <console.env>')
+    .description('what the page that makes the first administrator asks for')
+    .action(async (file: string) => {
+      const told = await setupOf(file);
+      print(options(), told, () => `${told.token}\n\nOpen ${told.url}`);
     });
   console
     .command('run [console.env]')

@@ -42,9 +42,9 @@ export function addHost(program: Command, options: () => GlobalOptions): void {
     .option('--address <address>', 'what other hosts dial', '127.0.0.1')
     .option('--directory <directory>', 'where everything of this host lives', '/var/lib/quantadb/host')
     .option('--data-directory <directory>', 'of a PostgreSQL server that is to be adopted')
-    .option('--postgres-port <port>', '', '5432')
-    .option('--api-port <port>', '', '7100')
-    .option('--raft-port <port>', '', '7200')
+    .option('--postgres-port <port>', 'of its PostgreSQL', '5432')
+    .option('--api-port <port>', 'of its daemon, for health, metrics and control', '7100')
+    .option('--raft-port <port>', 'where the daemons agree', '7200')
     .option('--untested', 'allow PostgreSQL versions that were not tested')
     .option(
       '--router-port <port>',
