@@ -3,6 +3,7 @@ import { expect, type Page, test } from '@playwright/test';
 import pg from 'pg';
 import { LocalSystem } from './local-system.ts';
 import { expectReplication } from './replication.ts';
+import { useSecondFactor } from './second-factor.ts';
 
 /** A person at the console of a real cluster. The tests follow each other on one system. */
 
@@ -321,6 +322,10 @@ test('what was done is in the audit log', async () => {
   await expect(page.getByRole('cell', { name: 'to try it' }).first()).toBeVisible();
 });
 
+test('a second factor is set up with an authenticator app, and asked for at sign-in', async ({ browser }) => {
+  await useSecondFactor(browser, system);
+});
+
 /** Every node has told of its machine and its PostgreSQL, and it is drawn. */
 async function expectFigures(): Promise<void> {
   const now = page.getByRole('region', { name: 'Every node now' });
@@ -361,6 +366,7 @@ for (const theme of ['light', 'dark'] as const) {
       '/audit',
       '/tokens',
       '/people',
+      '/account',
       '/api-docs',
     ]) {
       await page.goto(system.url + path);

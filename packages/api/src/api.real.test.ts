@@ -37,8 +37,9 @@ describe('sign-in', () => {
     expect(withoutToken).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
     const body = { name: 'Eve', email: 'eve@example.com', password: adminPassword };
     expect((await instance.call('POST', '/api/v1/setup', { body })).status).toBe(409);
-    expect((await instance.call('POST', '/api/auth/sign-up/email', { body })).status).toBe(400);
-    expect((await instance.call('GET', '/api/v1/setup')).body).toEqual({ isSetUp: true });
+    expect((await instance.call('POST', '/api/auth/sign-up/email', { body })).status).toBe(404);
+    const state = { isSetUp: true, provider: null };
+    expect((await instance.call('GET', '/api/v1/setup')).body).toEqual(state);
   });
 
   test('a session is an HttpOnly cookie, and ends when its person is removed', async () => {

@@ -1,42 +1,88 @@
+import type { BlockList } from 'node:net';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { z } from 'zod';
+import { parseNetworks } from './http/client-address.ts';
+import type { MetadataBackupConfig } from './metadata-backup.ts';
+import { type OidcConfig, oidcSchema } from './people/oidc-config.ts';
 
-/** What a console instance is started with; all instances of an installation share everything but the port. */
-export const controlPlaneConfigSchema = z.object({
-  /** PostgreSQL that holds the metadata. */
-  databaseUrl: z.string().min(1),
-  /** 32 random bytes in hexadecimal: encrypts the authority's key, signs sessions. Losing it means enrolling every host anew. */
-  secret: z.string().regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits'),
-  /** As people reach the console, e.g. `https://quantadb.example.com`. */
-  publicUrl: z.url(),
-  /** How many requests one person, token or address may send this console in a minute. */
-  requestsPerMinute: z.coerce.number().int().min(10).max(1_000_000).default(1200),
+const secretSchema = z.string().regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits');
+
+const networksSchema = z.string().transform((text, context) => {
+  const networks = parseNetworks(text);
+  if (networks) return networks;
+  context.addIssue({ code: 'custom', message: 'addresses and networks, e.g. 10.0.0.0/8,192.0.2.7' });
+  return z.NEVER;
 });
 
-export interface ControlPlaneConfig extends z.infer<typeof controlPlaneConfigSchema> {
+/** By variable. */
+const environmentSchema = z.object({
+  QUANTADB_DATABASE_URL: z.string().min(1),
+  QUANTADB_SECRET: secretSchema,
+  QUANTADB_SECRET_PREVIOUS: secretSchema.optional(),
+  QUANTADB_PUBLIC_URL: z.url(),
+  QUANTADB_REQUESTS_PER_MINUTE: z.coerce.number().int().min(10).max(1_000_000).default(1200),
+  QUANTADB_TRUSTED_PROXIES: networksSchema.optional(),
+  QUANTADB_METADATA_BACKUP_DIRECTORY: z.string().startsWith('/', 'must be an absolute path').optional(),
+  QUANTADB_METADATA_BACKUP_HOURS: z.coerce.number().int().min(1).max(744).default(24),
+  QUANTADB_METADATA_BACKUP_KEEP: z.coerce.number().int().min(1).max(1000).default(14),
+});
+
+/** What a console instance is started with; all instances of an installation share everything but the port. */
+export interface ControlPlaneConfig {
+  /** PostgreSQL that holds the metadata. */
+  databaseUrl: string;
+  /** 32 random bytes in hexadecimal: encrypts the authority's key, signs sessions. Losing it means enrolling every host anew. */
+  secret: string;
+  /** The secret before: what is encrypted with it is encrypted anew at the start. */
+  previousSecret: string | null;
+  /** As people reach the console, e.g. `https://quantadb.example.com`. */
+  publicUrl: string;
+  /** How many requests one person, token or address may send this console in a minute. */
+  requestsPerMinute: number;
+  /** Whose `X-Forwarded-For` is believed; null: nobody's. */
+  trustedProxies: BlockList | null;
+  /** The identity provider; null: people sign in with a password only. */
+  oidc: OidcConfig | null;
+  /** Where copies of the metadata go; null: it is backed up elsewhere. */
+  metadataBackup: MetadataBackupConfig | null;
   logger: Logger;
   /** Missing: every five seconds. */
   judgeAlertsEveryMs?: number;
 }
 
 /** @throws QuantaError CONFIG_INVALID naming the variable */
-export function configFromEnvironment(environment: NodeJS.ProcessEnv): Omit<ControlPlaneConfig, 'logger'> {
-  const parsed = controlPlaneConfigSchema.safeParse({
-    databaseUrl: environment.QUANTADB_DATABASE_URL,
-    secret: environment.QUANTADB_SECRET,
-    publicUrl: environment.QUANTADB_PUBLIC_URL,
-    requestsPerMinute: environment.QUANTADB_REQUESTS_PER_MINUTE,
-  });
-  if (parsed.success) return parsed.data;
-  const names = {
-    databaseUrl: 'QUANTADB_DATABASE_URL',
-    secret: 'QUANTADB_SECRET',
-    publicUrl: 'QUANTADB_PUBLIC_URL',
-    requestsPerMinute: 'QUANTADB_REQUESTS_PER_MINUTE',
+export function configFromEnvironment(
+  environment: Record<string, string | undefined>,
+): Omit<ControlPlaneConfig, 'logger'> {
+  // A variable that is set to nothing is one that is not set.
+  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const main = parsed(environmentSchema, set);
+  const hasOidc = Object.keys(set).some((name) => name.startsWith('QUANTADB_OIDC_'));
+  return {
+    databaseUrl: main.QUANTADB_DATABASE_URL,
+    secret: main.QUANTADB_SECRET,
+    previousSecret: main.QUANTADB_SECRET_PREVIOUS ?? null,
+    publicUrl: main.QUANTADB_PUBLIC_URL,
+    requestsPerMinute: main.QUANTADB_REQUESTS_PER_MINUTE,
+    trustedProxies: main.QUANTADB_TRUSTED_PROXIES ?? null,
+    metadataBackup: metadataBackupIn(main),
+    oidc: hasOidc ? parsed(oidcSchema, set) : null,
   };
-  const issue = parsed.error.issues[0];
-  const name = names[(issue?.path[0] ?? 'secret') as keyof typeof names];
+}
+
+function metadataBackupIn(main: z.infer<typeof environmentSchema>): MetadataBackupConfig | null {
+  const directory = main.QUANTADB_METADATA_BACKUP_DIRECTORY;
+  if (directory === undefined) return null;
+  const { QUANTADB_METADATA_BACKUP_HOURS: everyHours, QUANTADB_METADATA_BACKUP_KEEP: keep } = main;
+  return { directory, everyHours, keep };
+}
+
+function parsed<Schema extends z.ZodType>(schema: Schema, set: unknown): z.infer<Schema> {
+  const result = schema.safeParse(set);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const name = String(issue?.path[0] ?? 'QUANTADB_SECRET');
   throw new QuantaError('CONFIG_INVALID', `${name}: ${issue?.message ?? 'missing'}`, {
     hint: `Set ${name} in the environment of the console.`,
   });

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { setupTokenOf } from '@quantadb/engine/security/setup-token';
 import { messageOf } from '@quantadb/engine/shared/errors';
+import type { Logger } from '@quantadb/engine/shared/logger';
 import { createPrismaClient, type PrismaClient } from '@quantadb/prisma/client';
 import { applyMigrations } from '@quantadb/prisma/migrate';
 import { createAdapter } from '@socket.io/postgres-adapter';
@@ -19,6 +20,7 @@ import { StatementStore } from './history/statements.ts';
 import { AuthorityKeeper } from './hosts/authority.ts';
 import { Enrolment } from './hosts/enrolment.ts';
 import { HostLinks } from './hosts/host-links.ts';
+import { clientAddressHeader, clientAddressOf } from './http/client-address.ts';
 import { Gate, headerOf } from './http/gate.ts';
 import { Idempotency } from './http/idempotency.ts';
 import { openApiDocument } from './http/open-api.ts';
@@ -28,10 +30,14 @@ import { commonHeaders, dataPolicy } from './http/security-headers.ts';
 import { refuseProcedure } from './http/trpc-refusal.ts';
 import { AdapterPool } from './live/adapter-pool.ts';
 import { Live } from './live/live.ts';
+import { MetadataBackup } from './metadata-backup.ts';
 import { renderConsoleMetrics } from './metrics.ts';
-import { clientAddressHeader, createAuth } from './people/auth.ts';
+import { createAuth, openAuthPaths } from './people/auth.ts';
+import { OwnAccount } from './people/own-account.ts';
 import { People } from './people/people.ts';
 import { PrincipalFinder } from './people/principal.ts';
+import { SecondFactor } from './people/second-factor.ts';
+import { rotateAtStart } from './secret-rotation.ts';
 import type { Services } from './services.ts';
 import type { Context } from './trpc/init.ts';
 import { appRouter } from './trpc/router.ts';
@@ -57,6 +63,7 @@ export class ControlPlane {
   private readonly routes: [prefix: string, handler: Handler][];
   private readonly expiry: NodeJS.Timeout;
   private readonly alerts: Alerts;
+  private readonly backup: MetadataBackup | null;
 
   private constructor(
     config: ControlPlaneConfig,
@@ -68,23 +75,13 @@ export class ControlPlane {
     this.prisma = prisma;
     this.between = between;
     this.server = server;
-    const auth = createAuth(prisma, config);
+    const audit = new Audit(prisma);
+    const auth = createAuth(prisma, config, audit);
     this.principals = new PrincipalFinder(prisma, auth);
     const limit = new RateLimit({ burst: requestsPerMinute / 2, perSecond: requestsPerMinute / 60 });
     this.gate = new Gate({ principals: this.principals, publicUrl, limit });
-    this.idempotency = new Idempotency(prisma, config.secret);
-    // Next's own upgrade requests on the same server must be left alone.
-    this.sockets = new SocketServer(server, {
-      transports: ['websocket'],
-      destroyUpgrade: false,
-      // A page of another site must not watch with the cookies of somebody who is signed in; hosts send no origin.
-      allowRequest: ({ headers }, decide) =>
-        decide(null, headers.origin === undefined || headers.origin === new URL(publicUrl).origin),
-      maxHttpBufferSize: reportBytesMax,
-      adapter: createAdapter(between.pool, {
-        errorHandler: (error) => logger.warn({ error: error.message }, 'the adapter between consoles failed'),
-      }),
-    });
+    this.idempotency = new Idempotency(prisma, config);
+    this.sockets = createSockets(server, { between, publicUrl, logger });
     const samples = new SampleStore(prisma, logger);
     const figures = new FiguresStore(prisma, logger);
     const statements = new StatementStore(prisma, logger);
@@ -107,10 +104,12 @@ export class ControlPlane {
     });
     const enrolment = new Enrolment(prisma, keeper);
     const people = new People(prisma, auth, config.secret);
-    const audit = new Audit(prisma);
     const stores = { samples, figures, statements };
     this.services = {
       ...{ prisma, people, audit, registry, ...stores, keeper, enrolment, links, publicUrl },
+      account: new OwnAccount(prisma, auth),
+      secondFactor: new SecondFactor(prisma, auth),
+      provider: config.oidc && { name: config.oidc.name },
       channels: new ChannelStore(prisma, config.secret),
       alertsChanged: (clusterId) => live.changed({ clusterId: clusterId ?? '', kind: 'alerts' }),
     };
@@ -123,6 +122,7 @@ export class ControlPlane {
     ];
     this.expiry = setInterval(() => void this.expire(), expireEveryMs);
     this.alerts = this.startAlerts();
+    this.backup = config.metadataBackup && new MetadataBackup(config.metadataBackup, config);
   }
 
   /**
@@ -135,6 +135,8 @@ export class ControlPlane {
     if (applied.length > 0) config.logger.info({ applied }, 'the metadata schema was brought up to date');
     const prisma = createPrismaClient(config.databaseUrl);
     const between = new AdapterPool(config.databaseUrl, config.logger);
+    const { secret, previousSecret, logger } = config;
+    if (previousSecret !== null) await rotateAtStart(prisma, { secret, previous: previousSecret }, logger);
     const keeper = await AuthorityKeeper.open(prisma, config.secret);
     return new ControlPlane(config, { prisma, between, keeper, server });
   }
@@ -147,7 +149,8 @@ export class ControlPlane {
     );
     if (!route) return false;
     // Audit and rate limits believe this header, because it is overwritten on every request.
-    request.headers[clientAddressHeader] = request.socket.remoteAddress ?? 'unknown';
+    const from = { peer: request.socket.remoteAddress, forwardedFor: headerOf(request, 'x-forwarded-for') };
+    request.headers[clientAddressHeader] = clientAddressOf(from, this.config.trustedProxies);
     const headers = { ...commonHeaders(this.config.publicUrl), 'content-security-policy': dataPolicy };
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     Promise.resolve(route[1](request, response)).catch((error: unknown) => {
@@ -170,6 +173,7 @@ export class ControlPlane {
   async close(): Promise<void> {
     clearInterval(this.expiry);
     await this.alerts.close();
+    await this.backup?.close();
     // It closes the HTTP server too, which would wait for every idle connection of a browser.
     const closed = this.sockets.close();
     this.server.closeAllConnections();
@@ -194,11 +198,13 @@ export class ControlPlane {
 
   /** better-auth looks at origins itself, but not of every request. */
   private signingIn(handle: Handler): Handler {
+    const open = openAuthPaths(this.config);
     return (request, response) => {
       const error = this.gate.forgeryOf(request);
-      return error
-        ? refuseProcedure(response, { error, retryAfterSeconds: null })
-        : handle(request, response);
+      if (error) return refuseProcedure(response, { error, retryAfterSeconds: null });
+      const path = (request.url ?? '').split('?')[0]?.slice('/api/auth'.length) ?? '';
+      if (!open.includes(path)) return void response.writeHead(404).end();
+      return handle(request, response);
     };
   }
 
@@ -248,6 +254,7 @@ export class ControlPlane {
       figures: this.services.figures,
       statements: this.services.statements,
       sockets: this.sockets,
+      backup: this.backup,
     });
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
   }
@@ -271,4 +278,22 @@ export class ControlPlane {
 
 function sendJson(response: ServerResponse, value: unknown): void {
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}
+
+function createSockets(
+  server: Server,
+  { between, publicUrl, logger }: { between: AdapterPool; publicUrl: string; logger: Logger },
+): SocketServer {
+  // Next's own upgrade requests on the same server must be left alone.
+  return new SocketServer(server, {
+    transports: ['websocket'],
+    destroyUpgrade: false,
+    // A page of another site must not watch with the cookies of somebody who is signed in; hosts send no origin.
+    allowRequest: ({ headers }, decide) =>
+      decide(null, headers.origin === undefined || headers.origin === new URL(publicUrl).origin),
+    maxHttpBufferSize: reportBytesMax,
+    adapter: createAdapter(between.pool, {
+      errorHandler: (error) => logger.warn({ error: error.message }, 'the adapter between consoles failed'),
+    }),
+  });
 }

@@ -4,6 +4,7 @@ import type { ClusterRegistry } from './clusters/registry.ts';
 import type { FiguresStore } from './history/figures.ts';
 import type { SampleStore } from './history/samples.ts';
 import type { StatementStore } from './history/statements.ts';
+import type { MetadataBackup } from './metadata-backup.ts';
 
 const process = new Registry();
 collectDefaultMetrics({ register: process, prefix: 'quantadb_console_' });
@@ -14,6 +15,7 @@ export interface MetricSources {
   figures: FiguresStore;
   statements: StatementStore;
   sockets: Server;
+  backup: MetadataBackup | null;
 }
 
 const healths = ['healthy', 'degraded', 'down'] as const;
@@ -25,6 +27,7 @@ export async function renderConsoleMetrics({
   figures,
   statements,
   sockets,
+  backup,
 }: MetricSources): Promise<string> {
   const own = new Registry();
   const registers = [own];
@@ -75,5 +78,13 @@ export async function renderConsoleMetrics({
     help: 'Metric samples that could not be stored since the start',
     registers,
   }).set(samples.droppedSamples + figures.dropped + statements.dropped);
+  const backupAge = backup?.ageSeconds(Date.now()) ?? null;
+  if (backupAge !== null) {
+    new Gauge({
+      name: 'quantadb_console_metadata_backup_age_seconds',
+      help: 'Age of the newest backup of the metadata that this console has made',
+      registers,
+    }).set(backupAge);
+  }
   return `${await own.metrics()}\n${await process.metrics()}`;
 }

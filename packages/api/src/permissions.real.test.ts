@@ -118,6 +118,34 @@ describe('I-ROLE-1: who may call what', () => {
   });
 });
 
+describe('I-PROTECT-1: a protected cluster', () => {
+  const path = `/api/v1/clusters/${shop}`;
+  const protect = (as: string, body: object) => instance.call('POST', `${path}/protection`, { as, body });
+
+  test('goes back to no moment in place until an administrator takes the protection off, with a reason', async () => {
+    const reason = 'it counts';
+    expect((await protect(limited.guest, { isProtected: true, reason })).status).toBe(403);
+    expect((await protect(admin, { isProtected: true, reason })).body).toEqual({ isProtected: true });
+    const intent = { kind: 'restore-in-place', target: { kind: 'latest' }, confirm: 'shop' };
+    const ask = async () => {
+      const body = { intent, planHash: 'none', reason: 'to try it' };
+      const planned = await instance.call('POST', `${path}/operations/plan`, {
+        as: limited.guest,
+        body: { intent },
+      });
+      const started = await instance.call('POST', `${path}/operations`, { as: limited.guest, body });
+      return [planned, started].map((answer) => answer.body.detail);
+    };
+    const refusal = expect.stringMatching('shop is protected');
+    expect(await ask()).toEqual([refusal, refusal]);
+    expect((await protect(limited.guest, { isProtected: false, reason })).status).toBe(403);
+    expect((await protect(admin, { isProtected: false, reason: '' })).status).toBe(400);
+    expect((await protect(admin, { isProtected: false, reason })).status).toBe(200);
+    // No host of it is connected here: that is what is said now.
+    expect(await ask()).not.toContainEqual(refusal);
+  });
+});
+
 describe('I-ROLE-2: a role on a single cluster', () => {
   const ofClusters = procedures.filter(({ scope }) => scope === 'cluster');
 
@@ -174,6 +202,23 @@ describe('I-ROLE-2: a role on a single cluster', () => {
     const path = `/api/v1/operations/${operation}`;
     const statuses = [limited.guest, limited.careful, admin].map((as) => instance.call('GET', path, { as }));
     expect((await Promise.all(statuses)).map(({ status }) => status)).toEqual([404, 404, 200]);
+  });
+
+  test('decides what of the audit log is seen', async () => {
+    const clustersIn = async (as: string) => {
+      const { body } = await instance.call('GET', '/api/v1/audit?limit=200', { as });
+      return [
+        ...new Set<string | null>(body.map(({ clusterId }: { clusterId: string | null }) => clusterId)),
+      ];
+    };
+    expect(await clustersIn(limited.guest)).toEqual([shop]);
+    const careful = await clustersIn(limited.careful);
+    expect([careful.includes(shop), careful.includes(null), careful.includes(bank)]).toEqual([
+      ...[true, true, false],
+    ]);
+    expect(await clustersIn(admin)).toContain(bank);
+    const ofShop = await instance.call('GET', `/api/v1/clusters/${shop}/audit`, { as: limited.guest });
+    expect(ofShop.body.every(({ clusterId }: { clusterId: string }) => clusterId === shop)).toBe(true);
   });
 
   test('decides what the live stream tells, also when it changes', async () => {

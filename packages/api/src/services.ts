@@ -8,12 +8,16 @@ import type { StatementStore } from './history/statements.ts';
 import type { AuthorityKeeper } from './hosts/authority.ts';
 import type { Enrolment } from './hosts/enrolment.ts';
 import type { HostLinks } from './hosts/host-links.ts';
+import type { OwnAccount } from './people/own-account.ts';
 import type { People } from './people/people.ts';
+import type { SecondFactor } from './people/second-factor.ts';
 
 /** What procedures work with. */
 export interface Services {
   prisma: PrismaClient;
   people: People;
+  account: OwnAccount;
+  secondFactor: SecondFactor;
   audit: Audit;
   registry: ClusterRegistry;
   samples: SampleStore;
@@ -24,6 +28,8 @@ export interface Services {
   links: HostLinks;
   channels: ChannelStore;
   publicUrl: string;
+  /** The identity provider, as people know it. */
+  provider: { name: string } | null;
   /** Tells every browser to fetch alerts anew. */
   alertsChanged(clusterId: string | null): void;
 }

@@ -25,6 +25,7 @@ import { NetworkPanel } from './network.tsx';
 import { NoQuorum } from './no-quorum.tsx';
 import { NodeMenu } from './node-menu.tsx';
 import { NodesTable } from './nodes-table.tsx';
+import { Protection } from './protection.tsx';
 import { Scheduled } from './scheduled.tsx';
 import { healthTones, healthWords, nodeTone, nodeWords } from './words.ts';
 
@@ -42,6 +43,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
   return (
     <>
       <Verdict status={status} ageMs={age} />
+      <Protection clusterId={clusterId} name={status.name} />
       <ClusterAlerts clusterId={clusterId} />
       {status.noQuorum ? <NoQuorum noQuorum={status.noQuorum} /> : null}
       {status.source ? <SourcePanel source={status.source} onChoose={setIntent} /> : null}

@@ -13,6 +13,7 @@ import { type FormEvent, useState } from 'react';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { type Role, useMay } from '../shell/me.ts';
 import { ClusterRolesFields, roles } from './cluster-roles.tsx';
+import { ResetSecondFactor, SecondFactorPolicy } from './second-factor-policy.tsx';
 
 type Person = inferRouterOutputs<AppRouter>['people']['list'][number];
 
@@ -22,6 +23,7 @@ export function PeoplePage() {
   const people = useQuery(trpc.people.list.queryOptions({}));
   const [isAdding, setAdding] = useState(false);
   const [edited, setEdited] = useState<Person | null>(null);
+  const [unlocked, setUnlocked] = useState<Person | null>(null);
   const refresh = () => void people.refetch();
   const setRole = useMutation(trpc.people.setRole.mutationOptions({ onSettled: refresh }));
   const remove = useMutation(trpc.people.remove.mutationOptions({ onSettled: refresh }));
@@ -32,23 +34,17 @@ export function PeoplePage() {
     {
       key: 'role',
       header: 'Role on all clusters',
-      cell: (row) => (
-        <select
-          aria-label={`Role of ${row.email}`}
-          value={row.role}
-          onChange={(event) => setRole.mutate({ id: row.id, role: event.target.value as Role })}
-          className="rounded-md border border-line-strong bg-surface px-2 py-1"
-        >
-          {roles.map((role) => (
-            <option key={role}>{role}</option>
-          ))}
-        </select>
-      ),
+      cell: (row) => <RoleSelect person={row} onChoose={(role) => setRole.mutate({ id: row.id, role })} />,
     },
     {
       key: 'clusters',
       header: 'On single clusters',
       cell: (row) => <ClusterRolesButton person={row} onEdit={() => setEdited(row)} />,
+    },
+    {
+      key: 'second',
+      header: 'Second factor',
+      cell: (row) => <SecondFactorButton person={row} onReset={() => setUnlocked(row)} />,
     },
     {
       key: 'actions',
@@ -76,9 +72,37 @@ export function PeoplePage() {
           <Table caption="People" columns={columns} rows={people.data} keyOf={(row) => row.id} />
         ) : null}
       </Panel>
+      <SecondFactorPolicy />
+      {unlocked ? (
+        <ResetSecondFactor person={unlocked} onClose={() => setUnlocked(null)} onDone={refresh} />
+      ) : null}
       {edited ? <EditClusterRoles person={edited} onClose={() => setEdited(null)} onDone={refresh} /> : null}
       {isAdding ? <NewPerson onClose={() => setAdding(false)} onMade={refresh} /> : null}
     </>
+  );
+}
+
+function RoleSelect({ person, onChoose }: { person: Person; onChoose(role: Role): void }) {
+  return (
+    <select
+      aria-label={`Role of ${person.email}`}
+      value={person.role}
+      onChange={(event) => onChoose(event.target.value as Role)}
+      className="rounded-md border border-line-strong bg-surface px-2 py-1"
+    >
+      {roles.map((role) => (
+        <option key={role}>{role}</option>
+      ))}
+    </select>
+  );
+}
+
+function SecondFactorButton({ person, onReset }: { person: Person; onReset(): void }) {
+  if (!person.hasSecondFactor) return 'off';
+  return (
+    <Button tone="quiet" onClick={onReset}>
+      on<span className="sr-only"> for {person.email}; reset</span>
+    </Button>
   );
 }
 

@@ -10,10 +10,17 @@ interface Myself {
   /** On all clusters that are not named. */
   role: Role;
   clusterRoles: { clusterId: string; role: Role }[];
+  /** Nothing but the own account opens before one is set up. */
+  owesSecondFactor: boolean;
 }
 
 /** Who is signed in, as the server says. */
-export const Me = createContext<Myself>({ name: '', role: 'none', clusterRoles: [] });
+export const Me = createContext<Myself>({
+  name: '',
+  role: 'none',
+  clusterRoles: [],
+  owesSecondFactor: false,
+});
 
 /** What the server lets this person do; here it only decides what is offered. On a page of a cluster it is the role there that counts. */
 export function useMay() {

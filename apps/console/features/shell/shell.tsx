@@ -2,7 +2,7 @@
 
 import { Failed, Loading } from '@quantadb/ui/patterns/states';
 import { useQuery } from '@tanstack/react-query';
-import { useRouter } from 'next/navigation';
+import { usePathname, useRouter } from 'next/navigation';
 import { type ReactNode, useEffect } from 'react';
 import { LiveProvider } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
@@ -11,12 +11,17 @@ import { TopBar } from './top-bar.tsx';
 
 export function Shell({ children }: { children: ReactNode }) {
   const router = useRouter();
+  const path = usePathname();
   const trpc = useTRPC();
   const me = useQuery(trpc.people.me.queryOptions({}));
   const isRefused = (me.error as { data?: { httpStatus?: number } } | null)?.data?.httpStatus === 401;
   useEffect(() => {
     if (isRefused) router.replace('/login');
   }, [isRefused, router]);
+  const owes = me.data?.owesSecondFactor ?? false;
+  useEffect(() => {
+    if (owes && path !== '/account') router.replace('/account');
+  }, [owes, path, router]);
   if (me.error && !isRefused) return <Failed {...problemOf(me.error)} onRetry={() => void me.refetch()} />;
   if (!me.data) return <Loading label="Signing in" />;
   return (

@@ -6,10 +6,10 @@ import { classes } from '@quantadb/ui/primitives/classes';
 import { Menu } from '@quantadb/ui/primitives/menu';
 import { Clock, Moon, Sun, UserRound } from 'lucide-react';
 import Link from 'next/link';
-import { usePathname } from 'next/navigation';
+import { usePathname, useRouter } from 'next/navigation';
 import { useTheme } from 'next-themes';
 import { useContext } from 'react';
-import { authClient } from '../../lib/auth.ts';
+import { signOut } from '../../lib/auth.ts';
 import { useLive } from '../../lib/live.tsx';
 import { ZoneContext } from '../../lib/time.ts';
 import { AlertLink } from '../alerts/alert-count.tsx';
@@ -22,7 +22,7 @@ const pages = [
   { href: '/', label: 'Clusters', isFor: anybody },
   { href: '/hosts', label: 'Hosts', isFor: anybody },
   { href: '/alerts', label: 'Alerts', isFor: anybody },
-  { href: '/audit', label: 'Audit', isFor: (may: May) => may.everywhere.read },
+  { href: '/audit', label: 'Audit', isFor: anybody },
   { href: '/tokens', label: 'Tokens', isFor: (may: May) => may.makeTokens },
   { href: '/people', label: 'People', isFor: (may: May) => may.everywhere.administer },
   { href: '/api-docs', label: 'API', isFor: anybody },
@@ -36,6 +36,7 @@ const connections: Record<ReturnType<typeof useLive>['connection'], { tone: Tone
 
 export function TopBar() {
   const path = usePathname();
+  const router = useRouter();
   const may = useMay();
   const { connection } = useLive();
   const { tone, text } = connections[connection];
@@ -87,9 +88,10 @@ export function TopBar() {
               />
             }
             items={[
+              { label: 'Your account', onSelect: () => router.push('/account') },
               {
                 label: `Sign out ${may.name}`,
-                onSelect: () => void authClient.signOut().then(() => window.location.assign('/login')),
+                onSelect: () => void signOut().then((next) => window.location.assign(next)),
               },
             ]}
           />

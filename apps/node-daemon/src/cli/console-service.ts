@@ -68,6 +68,8 @@ DynamicUser=yes
 NoNewPrivileges=yes
 ProtectSystem=strict
 PrivateTmp=yes
+StateDirectory=quantadb-console
+StateDirectoryMode=0700
 
 [Install]
 WantedBy=multi-user.target

@@ -5,6 +5,8 @@ import { decrypt, deriveKey, encrypt } from '../secrets.ts';
 import { type ChannelConfig, channelConfigSchema, shownOf } from './channel-config.ts';
 
 const channelsMax = 100;
+/** What they are encrypted for. */
+export const channelsPurpose = 'alert channels';
 
 /** Channels in the metadata; what is secret of them is encrypted with the installation's secret. */
 export class ChannelStore {
@@ -13,7 +15,7 @@ export class ChannelStore {
 
   constructor(prisma: PrismaClient, secret: string) {
     this.prisma = prisma;
-    this.key = deriveKey(secret, 'alert channels');
+    this.key = deriveKey(secret, channelsPurpose);
   }
 
   /** @throws QuantaError NOT_FOUND, or CONFIG_INVALID when it was encrypted with another secret */

@@ -1,6 +1,18 @@
 import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
-import type { Principal } from '../people/principal.ts';
 import { type ChainBreak, chainStart, followChain, sealOf } from './chain.ts';
+
+/** A person or a token, by name. */
+export interface Actor {
+  kind: 'user' | 'token';
+  name: string;
+}
+
+/** Who asked, from where, and what the request was about. */
+export interface AuditSource {
+  principal: Actor | null;
+  ip: string | null;
+  clusterId?: string | null;
+}
 
 export interface AuditRecord {
   action: string;
@@ -32,8 +44,8 @@ export class Audit {
     this.prisma = prisma;
   }
 
-  async write(actor: { principal: Principal | null; ip: string | null }, record: AuditRecord): Promise<void> {
-    const { principal, ip } = actor;
+  async write(source: AuditSource, record: AuditRecord): Promise<void> {
+    const { principal, ip, clusterId = null } = source;
     const { before, after } = record;
     const entry = {
       actorKind: principal?.kind ?? 'nobody',
@@ -44,6 +56,7 @@ export class Audit {
       outcome: record.outcome,
       detail: record.detail ?? '',
       ip,
+      clusterId,
     };
     await this.prisma.$transaction(async (transaction) => {
       // One after the other, on every console: each entry is sealed with the one before it.

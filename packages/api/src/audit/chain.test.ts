@@ -4,7 +4,14 @@ import { chainStart, followChain, type SealedEntry, sealOf } from './chain.ts';
 const entry = (target: string): SealedEntry => ({
   at: new Date(1_700_000_000_000),
   ...{ actorKind: 'user', actor: 'dba@example.com', action: 'switchover', target, reason: '' },
-  ...{ before: null, after: { to: 'node-2', kind: 'switchover' }, outcome: 'started', detail: '', ip: null },
+  ...{
+    before: null,
+    after: { to: 'node-2', kind: 'switchover' },
+    outcome: 'started',
+    detail: '',
+    ip: null,
+    clusterId: null,
+  },
 });
 
 function chain(targets: string[]) {

@@ -13,17 +13,22 @@ export interface SealedEntry {
   outcome: string;
   detail: string;
   ip: string | null;
+  /** Null also of entries from before it was written down. */
+  clusterId: string | null;
 }
 
 export const chainStart = '0'.repeat(64);
 
 /** SHA-256 over the hash before and the entry, hexadecimal (pure). The database may order the keys of JSON as it likes. */
 export function sealOf(previous: string, entry: SealedEntry): string {
-  const { at, actorKind, actor, action, target, reason, before, after, outcome, detail, ip } = entry;
+  const { at, actorKind, actor, action, target, reason, before, after, outcome, detail, ip, clusterId } =
+    entry;
   const fields = [
     at.toISOString(),
     ...[actorKind, actor, action, target, reason],
     ...[before ?? null, after ?? null, outcome, detail, ip],
+    // Only where there is one: what was sealed without it stays as it is.
+    ...(clusterId === null ? [] : [clusterId]),
   ];
   return createHash('sha256')
     .update(previous)

@@ -4,7 +4,9 @@ import type { PrismaClient } from '@quantadb/prisma/client';
 import { decrypt, deriveKey, encrypt } from '../secrets.ts';
 
 /** Any number; it only has to be the same in every console instance. */
-const authorityLock = 4_716_001n;
+export const authorityLock = 4_716_001n;
+/** What its key is encrypted for. */
+export const authorityPurpose = 'authority key';
 
 /** The installation's certificate authority: made at the first start, kept encrypted in the metadata. */
 export class AuthorityKeeper {
@@ -17,7 +19,7 @@ export class AuthorityKeeper {
   }
 
   static async open(prisma: PrismaClient, secret: string): Promise<AuthorityKeeper> {
-    const key = deriveKey(secret, 'authority key');
+    const key = deriveKey(secret, authorityPurpose);
     return prisma.$transaction(async (transaction) => {
       await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${authorityLock})`;
       const known = await transaction.installation.findUnique({ where: { id: 1 } });

@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { TRPCError } from '@trpc/server';
 import { fromNodeHeaders } from 'better-auth/node';
-import { clientAddressHeader } from '../people/auth.ts';
+
 import type { Principal, PrincipalFinder } from '../people/principal.ts';
+import { clientAddressHeader } from './client-address.ts';
 import { isForged } from './origin.ts';
 import type { RateLimit } from './rate-limit.ts';
 

@@ -29,11 +29,11 @@ const answerBytesMax = 1024 * 1024;
  */
 export class Idempotency {
   private readonly prisma: PrismaClient;
-  private readonly secret: string;
+  private readonly secrets: { secret: string; previousSecret: string | null };
 
-  constructor(prisma: PrismaClient, secret: string) {
+  constructor(prisma: PrismaClient, secrets: { secret: string; previousSecret: string | null }) {
     this.prisma = prisma;
-    this.secret = secret;
+    this.secrets = secrets;
   }
 
   /**
@@ -84,15 +84,26 @@ export class Idempotency {
       });
     }
     if (row && row.status !== null && row.answer !== null) {
-      return { status: row.status, body: decrypt(row.answer, this.keyFor(key)) };
+      return { status: row.status, body: this.open(row.answer, key) };
     }
     throw new QuantaError('REFUSED', 'the answer of the first request with this key is not known', {
       hint: 'It is under way, or its console ended meanwhile: look at what has happened before you ask anew with another key.',
     });
   }
 
-  private keyFor(key: string): Buffer {
-    return deriveKey(this.secret, `idempotency ${key}`);
+  /** It may be from before the secret was changed. */
+  private open(answer: Uint8Array, key: string): string {
+    const { previousSecret } = this.secrets;
+    try {
+      return decrypt(answer, this.keyFor(key));
+    } catch (error) {
+      if (previousSecret === null) throw error;
+      return decrypt(answer, this.keyFor(key, previousSecret));
+    }
+  }
+
+  private keyFor(key: string, secret = this.secrets.secret): Buffer {
+    return deriveKey(secret, `idempotency ${key}`);
   }
 }
 

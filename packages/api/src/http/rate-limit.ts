@@ -23,6 +23,11 @@ export class RateLimit {
     this.rate = rate;
   }
 
+  /** As if he had never asked. */
+  forget(caller: string): void {
+    this.buckets.delete(caller);
+  }
+
   /** @returns after how many seconds to ask again; 0: go on */
   take(caller: string, nowMs: number): number {
     const { burst, perSecond } = this.rate;

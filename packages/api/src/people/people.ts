@@ -1,9 +1,10 @@
-import { timingSafeEqual } from 'node:crypto';
+import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { setupTokenOf } from '@quantadb/engine/security/setup-token';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { PrismaClient, Role } from '@quantadb/prisma/client';
 import { hashOf } from '../secrets.ts';
 import type { Auth } from './auth.ts';
+import { administratorsLock, type ClusterRole, keepOneAdmin, requireClusters } from './set-role.ts';
 
 export interface NewPerson {
   name: string;
@@ -12,11 +13,6 @@ export interface NewPerson {
   role: Role;
   clusterRoles?: ClusterRole[];
 }
-
-// A type, not an interface: it goes into the audit log as JSON.
-export type ClusterRole = { clusterId: string; role: Role };
-
-const firstAdminLock = 4_716_003n;
 
 /** The people who may sign in. Nobody can sign up: the first admin is made at set-up, the others by admins. */
 export class People {
@@ -44,7 +40,7 @@ export class People {
     }
     return this.prisma.$transaction(
       async (transaction) => {
-        await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${firstAdminLock})`;
+        await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${administratorsLock})`;
         if ((await transaction.user.count()) > 0) {
           throw new QuantaError('REFUSED', 'this installation has an administrator already', {
             hint: 'Sign in.',
@@ -65,44 +61,17 @@ export class People {
     }
     const { name, role, password, clusterRoles = [] } = person;
     await requireClusters(this.prisma, clusterRoles);
-    const user = await context.internalAdapter.createUser(
-      { name, email, emailVerified: true, role },
-      { method: 'email-password' },
-    );
-    await context.internalAdapter.linkAccount({
-      userId: user.id,
-      providerId: 'credential',
-      accountId: user.id,
-      password: await context.password.hash(password),
+    const id = randomUUID();
+    const hash = await context.password.hash(password);
+    const account = { id: randomUUID(), accountId: id, providerId: 'credential', password: hash };
+    await this.prisma.user.create({
+      data: {
+        ...{ id, name, email, emailVerified: true, role },
+        accounts: { create: account },
+        clusterRoles: { create: clusterRoles },
+      },
     });
-    await this.prisma.personClusterRole.createMany({
-      data: clusterRoles.map((each) => ({ ...each, userId: user.id })),
-    });
-    return { id: user.id };
-  }
-
-  /**
-   * @param roles without `clusterRoles` those on single clusters stay
-   * @throws QuantaError NOT_FOUND, REFUSED for the last administrator
-   */
-  async setRole(
-    id: string,
-    { role, clusterRoles }: { role: Role; clusterRoles?: ClusterRole[] | undefined },
-  ): Promise<{ before: { role: Role; clusterRoles: ClusterRole[] } }> {
-    return this.prisma.$transaction(async (transaction) => {
-      const include = { clusterRoles: { select: { clusterId: true, role: true } } };
-      const user = await transaction.user.findUnique({ where: { id }, include });
-      if (!user) throw new QuantaError('NOT_FOUND', 'no such person');
-      await this.keepOneAdmin(transaction, { id, staysAdmin: role === 'admin' });
-      await transaction.user.update({ where: { id }, data: { role } });
-      if (clusterRoles) {
-        await requireClusters(transaction, clusterRoles);
-        await transaction.personClusterRole.deleteMany({ where: { userId: id } });
-        const data = clusterRoles.map((each) => ({ ...each, userId: id }));
-        await transaction.personClusterRole.createMany({ data });
-      }
-      return { before: { role: user.role, clusterRoles: user.clusterRoles } };
-    });
+    return { id };
   }
 
   /** @throws QuantaError NOT_FOUND, REFUSED for the last administrator */
@@ -110,34 +79,9 @@ export class People {
     return this.prisma.$transaction(async (transaction) => {
       const user = await transaction.user.findUnique({ where: { id } });
       if (!user) throw new QuantaError('NOT_FOUND', 'no such person');
-      await this.keepOneAdmin(transaction, { id, staysAdmin: false });
+      await keepOneAdmin(transaction, { id, staysAdmin: false });
       await transaction.user.delete({ where: { id } });
       return { email: user.email };
     });
   }
-
-  private async keepOneAdmin(
-    transaction: Pick<PrismaClient, 'user' | '$executeRaw'>,
-    change: { id: string; staysAdmin: boolean },
-  ): Promise<void> {
-    await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${firstAdminLock})`;
-    if (change.staysAdmin) return;
-    const others = await transaction.user.count({ where: { role: 'admin', id: { not: change.id } } });
-    if (others === 0)
-      throw new QuantaError('REFUSED', 'this is the last administrator', {
-        hint: 'Make somebody else one first.',
-      });
-  }
-}
-
-/** @throws QuantaError NOT_FOUND naming the first one that is not there */
-export async function requireClusters(
-  prisma: Pick<PrismaClient, 'cluster'>,
-  roles: ClusterRole[],
-): Promise<void> {
-  const ids = roles.map(({ clusterId }) => clusterId);
-  const rows = await prisma.cluster.findMany({ where: { id: { in: ids } }, select: { id: true } });
-  const known = new Set(rows.map(({ id }) => id));
-  const missing = ids.find((id) => !known.has(id.toLowerCase()));
-  if (missing) throw new QuantaError('NOT_FOUND', `there is no cluster ${missing}`);
 }

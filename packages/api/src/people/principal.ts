@@ -2,6 +2,7 @@ import type { PrismaClient } from '@quantadb/prisma/client';
 import { hashOf } from '../secrets.ts';
 import type { Auth } from './auth.ts';
 import { clustersOf, type Roles } from './roles.ts';
+import { owesSecondFactor, readPolicy } from './sign-in-policy.ts';
 
 /** Who asks, as proven by a session cookie or an API token. */
 export interface Principal extends Roles {
@@ -9,6 +10,10 @@ export interface Principal extends Roles {
   id: string;
   /** As it stands in the audit log: an e-mail address, or the token's name. */
   name: string;
+  /** Null for a token. */
+  sessionId: string | null;
+  /** Until a second factor is set up there is no role, on no cluster. */
+  owesSecondFactor: boolean;
 }
 
 const useRecordedEveryMs = 60_000;
@@ -40,18 +45,37 @@ export class PrincipalFinder {
     const isStale = !found.lastUsedAt || now.getTime() - found.lastUsedAt.getTime() > useRecordedEveryMs;
     if (isStale) await this.prisma.apiToken.update({ where: { id: found.id }, data: { lastUsedAt: now } });
     const { id, name, role, clusterRoles } = found;
-    return { kind: 'token', id, name, role, clusters: clustersOf(clusterRoles) };
+    const roles = { role, clusters: clustersOf(clusterRoles) };
+    return { kind: 'token', id, name, ...roles, sessionId: null, owesSecondFactor: false };
   }
 
   private async bySession(headers: Headers): Promise<Principal | null> {
     const session = await this.auth.api.getSession({ headers });
     if (!session) return null;
-    const user = await this.prisma.user.findUnique({
-      where: { id: session.user.id },
-      include: { clusterRoles: true },
-    });
+    const [user, required] = await Promise.all([
+      this.prisma.user.findUnique({
+        where: { id: session.user.id },
+        include: { clusterRoles: true, accounts: { select: { providerId: true } } },
+      }),
+      readPolicy(this.prisma),
+    ]);
     if (!user) return null;
-    const { id, email, role, clusterRoles } = user;
-    return { kind: 'user', id, name: email, role, clusters: clustersOf(clusterRoles) };
+    await this.recordUse(session.session.id);
+    const roles: Roles = { role: user.role, clusters: clustersOf(user.clusterRoles) };
+    const hasPassword = user.accounts.some(({ providerId }) => providerId === 'credential');
+    const facts = { roles, hasPassword, hasSecondFactor: user.twoFactorEnabled };
+    const owes = owesSecondFactor(required, facts);
+    return {
+      ...{ kind: 'user', id: user.id, name: user.email, sessionId: session.session.id },
+      ...(owes ? ({ role: 'none', clusters: {} } as const) : roles),
+      owesSecondFactor: owes,
+    };
+  }
+
+  /** When a session was used last, for its owner to see. */
+  private async recordUse(sessionId: string): Promise<void> {
+    const stale = new Date(Date.now() - useRecordedEveryMs);
+    const where = { id: sessionId, OR: [{ lastSeenAt: null }, { lastSeenAt: { lt: stale } }] };
+    await this.prisma.session.updateMany({ where, data: { lastSeenAt: new Date() } });
   }
 }

@@ -10,6 +10,7 @@ import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { silentLogger } from '@quantadb/engine/shared/logger';
 import { freePort } from '@quantadb/engine/testing/free-port';
 import pg from 'pg';
+import type { ControlPlaneConfig } from '../config.ts';
 import { ControlPlane } from '../control-plane.ts';
 
 const binDir = process.env.QUANTADB_POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin';
@@ -95,9 +96,10 @@ export class TestConsole {
 
   static async start(
     database: TestDatabase,
-    options: { requestsPerMinute?: number; judgeAlertsEveryMs?: number } = {},
+    options: Partial<ControlPlaneConfig> = {},
+    wantedPort?: number,
   ): Promise<TestConsole> {
-    const port = await freePort();
+    const port = wantedPort ?? (await freePort());
     const url = `http://127.0.0.1:${port}`;
     const server = createServer();
     const config = {
@@ -105,6 +107,7 @@ export class TestConsole {
       secret,
       publicUrl: url,
       requestsPerMinute: 100_000,
+      ...{ previousSecret: null, trustedProxies: null, oidc: null, metadataBackup: null },
       logger: silentLogger,
       ...options,
     };
@@ -143,9 +146,10 @@ export class TestConsole {
     };
   }
 
-  async signIn(email: string, with_ = adminPassword): Promise<string> {
+  async signIn(email: string, with_ = adminPassword, more: Record<string, string> = {}): Promise<string> {
     const { headers } = await this.call('POST', '/api/auth/sign-in/email', {
       body: { email, password: with_ },
+      headers: more,
     });
     return headers
       .getSetCookie()

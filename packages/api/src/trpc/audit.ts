@@ -1,8 +1,20 @@
+import type { Prisma } from '@quantadb/prisma/client';
 import { z } from 'zod';
-import { procedure, router } from './init.ts';
-import { auditEntrySchema, moment } from './shapes.ts';
+import { allows, mayOn, type Roles } from '../people/roles.ts';
+import { type Context, principalOf, procedure, router } from './init.ts';
+import { auditEntrySchema, clusterIdSchema, moment } from './shapes.ts';
 
 const pageMax = 200;
+const page = {
+  before: z
+    .string()
+    .regex(/^\d{1,18}$/)
+    .optional(),
+  actor: z.string().max(200).optional(),
+  action: z.string().max(100).optional(),
+  limit: z.coerce.number().int().min(1).max(pageMax).default(50),
+};
+type Page = z.infer<z.ZodObject<typeof page>>;
 
 export const auditRouter = router({
   verify: procedure('administer', 'GET /audit/verify', 'Whether the audit log is as it was written')
@@ -22,30 +34,40 @@ export const auditRouter = router({
       return { ...verdict, brokenAt: broken && { id: String(broken.id), at: broken.at.toISOString() } };
     }),
 
-  list: procedure('read', 'GET /audit', 'Who did what, newest first')
-    .input(
-      z.object({
-        before: z.string().regex(/^\d+$/).optional(),
-        actor: z.string().max(200).optional(),
-        action: z.string().max(100).optional(),
-        limit: z.coerce.number().int().min(1).max(pageMax).default(50),
-      }),
-    )
+  list: procedure('read', 'GET /audit', 'Who did what, newest first', 'anywhere')
+    .input(z.object(page))
     .output(z.array(auditEntrySchema))
-    .query(async ({ ctx, input }) => {
-      const rows = await ctx.services.prisma.auditEntry.findMany({
-        where: {
-          ...(input.before === undefined ? {} : { id: { lt: BigInt(input.before) } }),
-          ...(input.actor === undefined ? {} : { actor: input.actor }),
-          ...(input.action === undefined ? {} : { action: input.action }),
-        },
-        orderBy: { id: 'desc' },
-        take: input.limit,
-      });
-      return rows.map(({ id, at, ip: _ip, hash: _hash, ...entry }) => ({
-        ...entry,
-        id: String(id),
-        at: at.toISOString(),
-      }));
-    }),
+    .query(({ ctx, input }) => entries(ctx, input, seenBy(principalOf(ctx)))),
+
+  ofCluster: procedure('read', 'GET /clusters/{clusterId}/audit', 'Who did what to a cluster, newest first')
+    .input(z.object({ clusterId: clusterIdSchema, ...page }))
+    .output(z.array(auditEntrySchema))
+    .query(({ ctx, input }) => entries(ctx, input, { clusterId: input.clusterId })),
 });
+
+async function entries(ctx: Context, asked: Page, seen: Prisma.AuditEntryWhereInput) {
+  const rows = await ctx.services.prisma.auditEntry.findMany({
+    where: {
+      ...(asked.before === undefined ? {} : { id: { lt: BigInt(asked.before) } }),
+      ...(asked.actor === undefined ? {} : { actor: asked.actor }),
+      ...(asked.action === undefined ? {} : { action: asked.action }),
+      AND: seen,
+    },
+    orderBy: { id: 'desc' },
+    take: asked.limit,
+  });
+  return rows.map(({ id, at, ip: _ip, hash: _hash, ...entry }) => ({
+    ...entry,
+    id: String(id),
+    at: at.toISOString(),
+  }));
+}
+
+/** What concerns all clusters is for who may read all; of single clusters, everybody sees those that he may read. */
+function seenBy(roles: Roles): Prisma.AuditEntryWhereInput {
+  const named = Object.keys(roles.clusters);
+  const readable = named.filter((id) => mayOn(roles, id, 'read'));
+  if (!allows(roles.role, 'read')) return { clusterId: { in: readable } };
+  const hidden = named.filter((id) => !mayOn(roles, id, 'read'));
+  return { OR: [{ clusterId: null }, { clusterId: { notIn: hidden } }] };
+}

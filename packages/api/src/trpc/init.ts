@@ -1,7 +1,7 @@
 import { type ErrorCode, QuantaError } from '@quantadb/engine/shared/errors';
 import { initTRPC, TRPCError } from '@trpc/server';
 import type { OpenApiMeta } from 'trpc-to-openapi';
-import { ZodError } from 'zod';
+import { ZodError, z } from 'zod';
 import type { Principal } from '../people/principal.ts';
 import { type Permission, permits, roleOn, type Scope } from '../people/roles.ts';
 import type { Services } from '../services.ts';
@@ -10,6 +10,8 @@ export interface Context {
   services: Services;
   principal: Principal | null;
   ip: string | null;
+  /** The cluster that the request names; missing before it has been looked at. */
+  clusterId?: string | null;
 }
 
 /** Every procedure says who may call it; `nobody` means that no sign-in is needed. */
@@ -70,8 +72,9 @@ const guarded = trpc.middleware(async ({ ctx, meta, next, path, getRawInput }) =
   const clusterId = clusterNamedIn(await getRawInput());
   const scope = meta?.scope ?? 'installation';
   // A procedure that forgot to say who may call it may be called by nobody.
-  if (permission && permits(principal, { permission, scope, clusterId })) return next();
-  await ctx.services.audit.write(ctx, {
+  const named = { ...ctx, clusterId: idIn(clusterId) };
+  if (permission && permits(principal, { permission, scope, clusterId })) return next({ ctx: named });
+  await ctx.services.audit.write(named, {
     action: path,
     target: typeof clusterId === 'string' ? clusterId.slice(0, 100) : '',
     outcome: 'refused',
@@ -85,7 +88,14 @@ function clusterNamedIn(input: unknown): unknown {
   return typeof input === 'object' && input !== null && 'clusterId' in input ? input.clusterId : undefined;
 }
 
+/** As PostgreSQL writes it. */
+function idIn(clusterId: unknown): string | null {
+  const parsed = z.uuid().safeParse(clusterId);
+  return parsed.success ? parsed.data.toLowerCase() : null;
+}
+
 function refusalOf(principal: Principal, clusterId: unknown): string {
+  if (principal.owesSecondFactor) return 'set up a second factor first, under /account of the console';
   const role = typeof clusterId === 'string' ? roleOn(principal, clusterId) : principal.role;
   const where = typeof clusterId === 'string' ? ' on this cluster' : '';
   return `your role${where} (${role}) does not permit this`;

@@ -4,6 +4,7 @@ import { restoreWaySchema } from '@quantadb/engine/contract/restore-target';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';
+import { refuseWhenProtected } from '../clusters/protection.ts';
 import { mayOn } from '../people/roles.ts';
 import type { Services } from '../services.ts';
 import { principalOf, procedure, router } from './init.ts';
@@ -52,6 +53,7 @@ export const operationsRouter = router({
     .input(z.object({ clusterId: clusterIdSchema, intent: intentSchema }))
     .output(operationPlanSchema)
     .mutation(async ({ ctx, input }) => {
+      await refuseWhenProtected(ctx.services.prisma, input.clusterId, input.intent);
       const request = await requestOf(ctx.services, input.intent);
       return withAnyHost(ctx.services, input.clusterId, (host) =>
         ctx.services.links.call(host, 'plan', request),
@@ -82,6 +84,7 @@ export const operationsRouter = router({
       const target = targetOf(await nameOf(services, clusterId), intent);
       const record = { action: intent.kind, target, reason, after: withoutSecrets(intent) };
       try {
+        await refuseWhenProtected(services.prisma, clusterId, intent);
         const request = await requestOf(services, intent);
         const start = { request, planHash, requestedBy, reason, ...(way ? { way } : {}) };
         const started = await withAnyHost(services, clusterId, (host) =>

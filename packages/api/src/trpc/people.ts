@@ -1,5 +1,7 @@
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
+import { setRole } from '../people/set-role.ts';
+import { readPolicy, secondFactorGroups, writePolicy } from '../people/sign-in-policy.ts';
 import { principalOf, procedure, router } from './init.ts';
 import { clusterRolesSchema, personSchema, roleSchema } from './shapes.ts';
 
@@ -7,11 +9,23 @@ const setupTokenMax = 100;
 const passwordSchema = z.string().min(10).max(128);
 const newPerson = { name: z.string().min(1).max(100), email: z.email().max(200), password: passwordSchema };
 
+/** `operators` means administrators as well. */
+const policySchema = z.object({ secondFactorFor: z.enum(secondFactorGroups) });
+
 export const setupRouter = router({
   state: procedure('nobody', 'GET /setup', 'Whether this installation has its first administrator')
     .input(z.object({}))
-    .output(z.object({ isSetUp: z.boolean() }))
-    .query(async ({ ctx }) => ({ isSetUp: await ctx.services.people.isSetUp() })),
+    .output(
+      z.object({
+        isSetUp: z.boolean(),
+        /** What people may sign in through besides a password. */
+        provider: z.object({ name: z.string() }).nullable(),
+      }),
+    )
+    .query(async ({ ctx }) => {
+      const { people, provider } = ctx.services;
+      return { isSetUp: await people.isSetUp(), provider };
+    }),
 
   createFirstAdmin: procedure(
     'nobody',
@@ -50,12 +64,14 @@ export const peopleRouter = router({
         /** On all clusters that are not named below. */
         role: roleSchema,
         clusterRoles: clusterRolesSchema,
+        /** No role counts before a second factor is set up. */
+        owesSecondFactor: z.boolean(),
       }),
     )
     .query(({ ctx }) => {
-      const { kind, name, role, clusters } = principalOf(ctx);
+      const { kind, name, role, clusters, owesSecondFactor } = principalOf(ctx);
       const clusterRoles = Object.entries(clusters).map(([clusterId, each]) => ({ clusterId, role: each }));
-      return { kind, name, role, clusterRoles };
+      return { kind, name, role, clusterRoles, owesSecondFactor };
     }),
 
   list: procedure('administer', 'GET /people', 'Everybody who may sign in')
@@ -66,8 +82,8 @@ export const peopleRouter = router({
         include: { clusterRoles: { select: { clusterId: true, role: true } } },
         orderBy: { email: 'asc' },
       });
-      return rows.map(({ id, name, email, role, clusterRoles, createdAt }) => ({
-        ...{ id, name, email, role, clusterRoles },
+      return rows.map(({ id, name, email, role, clusterRoles, createdAt, twoFactorEnabled }) => ({
+        ...{ id, name, email, role, clusterRoles, hasSecondFactor: twoFactorEnabled },
         createdAt: createdAt.toISOString(),
       }));
     }),
@@ -98,7 +114,7 @@ export const peopleRouter = router({
     )
     .output(z.object({ role: roleSchema }))
     .mutation(async ({ ctx, input }) => {
-      const { before } = await ctx.services.people.setRole(input.id, input);
+      const { before } = await setRole(ctx.services.prisma, input.id, input);
       const record = {
         action: 'set-role',
         target: input.id,
@@ -107,6 +123,37 @@ export const peopleRouter = router({
       };
       await ctx.services.audit.write(ctx, { ...record, outcome: 'done' });
       return { role: input.role };
+    }),
+
+  resetSecondFactor: procedure(
+    'administer',
+    'POST /people/{id}/reset-second-factor',
+    'For somebody who has lost telephone and backup codes; their sessions end',
+  )
+    .input(z.object({ id: z.string().max(64), reason: z.string().trim().min(3).max(500) }))
+    .output(z.object({ reset: z.literal(true) }))
+    .mutation(async ({ ctx, input }) => {
+      const { email } = await ctx.services.secondFactor.reset(input.id);
+      const record = { action: 'reset-second-factor', target: email, reason: input.reason };
+      await ctx.services.audit.write(ctx, { ...record, outcome: 'done' });
+      return { reset: true as const };
+    }),
+
+  policy: procedure('administer', 'GET /sign-in-policy', 'How people have to sign in')
+    .input(z.object({}))
+    .output(policySchema)
+    .query(async ({ ctx }) => ({ secondFactorFor: await readPolicy(ctx.services.prisma) })),
+
+  setPolicy: procedure('administer', 'POST /sign-in-policy', 'Whose password alone opens nothing')
+    .input(policySchema)
+    .output(policySchema)
+    .mutation(async ({ ctx, input }) => {
+      const { prisma, audit } = ctx.services;
+      const before = { secondFactorFor: await readPolicy(prisma) };
+      await writePolicy(prisma, { ...input, changedBy: principalOf(ctx).name });
+      const record = { action: 'set-sign-in-policy', target: 'sign-in policy', before, after: input };
+      await audit.write(ctx, { ...record, outcome: 'done' });
+      return input;
     }),
 
   remove: procedure('administer', 'DELETE /people/{id}', 'Ends somebody’s access, sessions included')

@@ -1,3 +1,4 @@
+import { accountRouter } from './account.ts';
 import { alertChannelsRouter } from './alert-channels.ts';
 import { alertRulesRouter } from './alert-rules.ts';
 import { alertsRouter } from './alerts.ts';
@@ -12,6 +13,7 @@ import { router } from './init.ts';
 import { logsRouter } from './logs.ts';
 import { operationsRouter } from './operations.ts';
 import { peopleRouter, setupRouter } from './people.ts';
+import { protectionRouter } from './protection.ts';
 import { replicationRouter } from './replication.ts';
 import { restoresRouter } from './restores.ts';
 import { sessionsRouter } from './sessions.ts';
@@ -19,6 +21,7 @@ import { statementsRouter } from './statements.ts';
 import { tokensRouter } from './tokens.ts';
 
 export const appRouter = router({
+  account: accountRouter,
   alertChannels: alertChannelsRouter,
   alertRules: alertRulesRouter,
   alerts: alertsRouter,
@@ -32,6 +35,7 @@ export const appRouter = router({
   logs: logsRouter,
   operations: operationsRouter,
   people: peopleRouter,
+  protection: protectionRouter,
   replication: replicationRouter,
   restores: restoresRouter,
   sessions: sessionsRouter,

@@ -135,11 +135,14 @@ export const personSchema = z.object({
   email: z.string(),
   role: roleSchema,
   clusterRoles: clusterRolesSchema,
+  hasSecondFactor: z.boolean(),
   createdAt: moment,
 });
 
 export const auditEntrySchema = z.object({
   id: z.string(),
+  /** That the request named. */
+  clusterId: z.string().nullable(),
   at: moment,
   actorKind: z.string(),
   actor: z.string(),

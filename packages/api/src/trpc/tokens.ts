@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
-import { requireClusters } from '../people/people.ts';
 import { allows, clustersOf, mayGrant, type Roles } from '../people/roles.ts';
+import { requireClusters } from '../people/set-role.ts';
 import { hashOf, newToken } from '../secrets.ts';
 import { principalOf, procedure, router } from './init.ts';
 import { clusterRolesSchema, roleSchema, tokenSchema } from './shapes.ts';
