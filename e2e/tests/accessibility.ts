@@ -1,0 +1,76 @@
+import AxeBuilder from '@axe-core/playwright';
+import { expect, type Page } from '@playwright/test';
+import type { LocalSystem } from './local-system.ts';
+
+/** Every page, as somebody reads it who does not see it, or does not see it well. */
+export async function expectAccessible(
+  page: Page,
+  system: LocalSystem,
+  theme: 'light' | 'dark',
+): Promise<void> {
+  await page.emulateMedia({ colorScheme: theme });
+  await page.goto(system.url);
+  await page.getByRole('heading', { name: 'demo' }).click();
+  await expect(page.getByText('Replication lag')).toBeVisible();
+  const cluster = new URL(page.url()).pathname;
+  const found: string[] = [];
+  for (const path of pathsOf(cluster)) {
+    await page.goto(system.url + path);
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+    await untilFilled(page, path);
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+    for (const { id, nodes } of serious)
+      found.push(`${path} ${id}: ${nodes.map((node) => node.html).join(' ')}`);
+  }
+  expect(found).toEqual([]);
+}
+
+function pathsOf(cluster: string): string[] {
+  return [
+    '/',
+    cluster,
+    `${cluster}/operations`,
+    `${cluster}/failovers`,
+    `${cluster}/nodes/node-1`,
+    `${cluster}/metrics`,
+    `${cluster}/replication`,
+    `${cluster}/sessions`,
+    `${cluster}/queries`,
+    `${cluster}/logs`,
+    `${cluster}/router`,
+    `${cluster}/backups`,
+    `${cluster}/backups/settings`,
+    `${cluster}/restore`,
+    `${cluster}/parameters`,
+    '/hosts',
+    '/alerts',
+    '/alerts?tab=rules',
+    '/audit',
+    '/tokens',
+    '/people',
+    '/account',
+    '/api-docs',
+  ];
+}
+
+/** What a page shows only once somebody has answered belongs to it. */
+async function untilFilled(page: Page, path: string): Promise<void> {
+  if (path.endsWith('/parameters')) await expect(page.getByLabel('Search')).toBeVisible({ timeout: 20_000 });
+  if (path.endsWith('/metrics')) await expectFigures(page);
+  if (path.endsWith('/restore'))
+    await expect(page.getByLabel('Moment to restore to')).toBeVisible({ timeout: 30_000 });
+  if (path.endsWith('/backups'))
+    await expect(page.getByText('Stored backups')).toBeVisible({ timeout: 30_000 });
+  if (path === '/api-docs') await expect(page.getByText('Error codes')).toBeVisible();
+}
+
+/** Every node has told of its machine and its PostgreSQL, and it is drawn. */
+async function expectFigures(page: Page): Promise<void> {
+  const now = page.getByRole('region', { name: 'Every node now' });
+  for (const name of ['node-1', 'node-2', 'node-3'])
+    await expect(now.getByRole('row').filter({ hasText: name })).toContainText(/%.* of .* of .* of 100/s, {
+      timeout: 20_000,
+    });
+  await expect(page.getByRole('figure', { name: 'Commits' }).locator('.recharts-line').first()).toBeVisible();
+}
