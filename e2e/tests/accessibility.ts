@@ -18,10 +18,7 @@ export async function expectAccessible(
     await page.goto(system.url + path);
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
     await untilFilled(page, path);
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-    for (const { id, nodes } of serious)
-      found.push(`${path} ${id}: ${nodes.map((node) => node.html).join(' ')}`);
+    found.push(...(await seriousViolations(page)).map((violation) => `${path} ${violation}`));
   }
   expect(found).toEqual([]);
 }
@@ -73,4 +70,12 @@ async function expectFigures(page: Page): Promise<void> {
       timeout: 20_000,
     });
   await expect(page.getByRole('figure', { name: 'Commits' }).locator('.recharts-line').first()).toBeVisible();
+}
+
+/** Of what is shown now, or of a part of it: the rule, and where it is broken. */
+export async function seriousViolations(page: Page, part = 'html'): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).include(part).analyze();
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
 }
