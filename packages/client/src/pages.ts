@@ -5,6 +5,7 @@
 export const pageFields = {
   '/alerts/history': 'resolved',
   '/audit': 'id',
+  '/clusters/{clusterId}/audit': 'id',
   '/clusters/{clusterId}/events': 'id',
   '/clusters/{clusterId}/failovers': 'startedAt',
   '/clusters/{clusterId}/operations': 'startedAt',

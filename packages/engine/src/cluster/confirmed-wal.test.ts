@@ -12,6 +12,7 @@ function host() {
     path: '/state',
     read: async (name) => content.get(name) ?? null,
     write: async (name, text) => void content.set(name, text),
+    overwrite: async (name, text) => void content.set(name, text),
     remove: async (name) => void content.delete(name),
   };
   const time = { nowMs: 0 };

@@ -63,7 +63,7 @@ export class ConfirmedWal {
     this.writing = true;
     this.writtenAtMs = nowMs;
     try {
-      await this.files.write(fileName, JSON.stringify({ version: 1, ...this.known }));
+      await this.files.overwrite(fileName, JSON.stringify({ version: 1, ...this.known }));
     } catch (error) {
       this.logger.warn({ error: messageOf(error) }, 'the confirmed position was not written down');
     } finally {

@@ -1,6 +1,7 @@
-import { open } from 'node:fs/promises';
+import { chown, stat } from 'node:fs/promises';
 import { systemClock } from '../shared/clock.ts';
 import { withDeadline } from '../shared/deadline.ts';
+import { overwriteInPlace } from '../shared/durable-file.ts';
 import { messageOf } from '../shared/errors.ts';
 import { classifyFailure, withFreshConnection } from './connection.ts';
 import { filesOf, type NodePlace } from './layout.ts';
@@ -68,14 +69,12 @@ export class Probe {
   }
 }
 
+/** In place: a disk that hangs is noticed all the same, and nobody has to wait for the file system's journal because of it. */
 async function writeAndSync(place: NodePlace): Promise<void> {
-  const file = await open(filesOf(place).probeFile, 'w', 0o600);
-  try {
-    // Readable to the server, or a base backup that copies this file would fail.
-    if (place.osUser) await file.chown(place.osUser.uid, place.osUser.gid);
-    await file.writeFile(`${systemClock.wallMs()}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  const { osUser } = place;
+  const { probeFile } = filesOf(place);
+  await overwriteInPlace(probeFile, `${systemClock.wallMs()}`);
+  // Readable to the server, or a base backup that copies this file would fail.
+  const { uid, gid } = await stat(probeFile);
+  if (osUser && (osUser.uid !== uid || osUser.gid !== gid)) await chown(probeFile, osUser.uid, osUser.gid);
 }

@@ -1,4 +1,9 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { readFile, readlink } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+/** A few milliseconds' worth. */
+const readAtOnce = 256;
 
 /** One process, named so that a reused pid is never mistaken for it. */
 export interface ProcessIdentity {
@@ -14,8 +19,22 @@ interface ProcessStat extends ProcessIdentity {
 
 /** Null when there is no such process, or only what is left of one (a zombie runs no code). */
 export async function readProcess(pid: number): Promise<ProcessStat | null> {
-  const text = await readProc(`/proc/${pid}/stat`);
-  if (text === null) return null;
+  return statOf(pid);
+}
+
+/**
+ * At once: through the pool of threads a look at some hundred processes takes tens of milliseconds, hundreds on a busy
+ * machine, while nobody takes writes. Unlike a command line, which has to be read from the memory of a process that may hang,
+ * this comes from the kernel alone.
+ */
+function statOf(pid: number): ProcessStat | null {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  }
   // The name in parentheses may itself hold spaces and parentheses; the fields follow its last one.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state = '', parentPid = ''] = fields;
@@ -47,14 +66,14 @@ export interface ReceiverCandidate extends ProcessIdentity {
  */
 export async function findReceivers(postmasterPid: number): Promise<ReceiverCandidate[]> {
   const ownTitle = await titleOf(postmasterPid);
-  const receivers: ReceiverCandidate[] = [];
-  for (const { pid, startTicks } of await childrenOf(postmasterPid)) {
-    const title = await titleOf(pid);
-    if (title === null) continue;
+  const children = await childrenOf(postmasterPid);
+  const titles = await Promise.all(children.map(({ pid }) => titleOf(pid)));
+  return children.flatMap(({ pid, startTicks }, index) => {
+    const title = titles[index] ?? null;
+    if (title === null) return [];
     const isCertain = /^postgres: (.*: )?walreceiver( |$)/.test(title);
-    if (isCertain || title === ownTitle) receivers.push({ pid, startTicks, isCertain });
-  }
-  return receivers;
+    return isCertain || title === ownTitle ? [{ pid, startTicks, isCertain }] : [];
+  });
 }
 
 /**
@@ -62,10 +81,12 @@ export async function findReceivers(postmasterPid: number): Promise<ReceiverCand
  * ends (proc(5)), and a receiver that was overlooked would go on acknowledging.
  */
 async function childrenOf(parentPid: number): Promise<ProcessStat[]> {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const children: ProcessStat[] = [];
-  for (const text of await readdir('/proc')) {
-    if (!/^\d+$/.test(text)) continue;
-    const process = await readProcess(Number(text));
+  for (const [index, pid] of pids.entries()) {
+    // Whoever else waits for this thread gets a turn.
+    if (index % readAtOnce === readAtOnce - 1) await nextTurn();
+    const process = statOf(Number(pid));
     if (process?.parentPid === parentPid) children.push(process);
   }
   return children;

@@ -105,17 +105,19 @@ export class HostDisk {
 
   /** Small durable files; `wait` suspends the caller for as long as the disk takes. */
   files(wait: (delayMs: number) => Promise<void>): StateDirectory {
+    const write = async (name: string, text: string) => {
+      const refusal = this.refusal();
+      if (refusal !== null) throw new Error(refusal);
+      await wait(this.syncMs());
+      this.world.counts.disk += 1;
+      if (this.lies && !this.undo.has(name)) this.undo.set(name, this.small.get(name) ?? null);
+      if (!this.forgets.has(name)) this.small.set(name, text);
+    };
     return {
       path: '/state',
       read: async (name) => this.small.get(name) ?? null,
-      write: async (name, text) => {
-        const refusal = this.refusal();
-        if (refusal !== null) throw new Error(refusal);
-        await wait(this.syncMs());
-        this.world.counts.disk += 1;
-        if (this.lies && !this.undo.has(name)) this.undo.set(name, this.small.get(name) ?? null);
-        if (!this.forgets.has(name)) this.small.set(name, text);
-      },
+      write,
+      overwrite: write,
       remove: async (name) => {
         this.small.delete(name);
       },
