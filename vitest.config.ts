@@ -13,7 +13,7 @@ const alias = [{ find: /^@quantadb\/engine\/(.*)$/, replacement: `${engineSource
 const saturating = 'apps/node-daemon/src/saturation.real.test.ts';
 const told = [
   ...['adoption', 'backups', 'hooks', 'membership', 'restarts', 'restore-cluster', 'standby-cluster'],
-  ...['standbys', 'upgrades', 'slots', 'rejoin', 'cold-start', 'following'],
+  ...['standbys', 'upgrades', 'rejoin', 'cold-start', 'following'],
 ];
 const works = [
   'packages/*/src/**/*.real.test.ts',
