@@ -33,7 +33,8 @@ const inPlaceBytes = 512;
  */
 export async function overwriteInPlace(path: string, text: string): Promise<void> {
   const bytes = Buffer.alloc(inPlaceBytes, ' ');
-  if (Buffer.byteLength(text) >= inPlaceBytes) throw new RangeError(`too long to be written in place: ${path}`);
+  if (Buffer.byteLength(text) >= inPlaceBytes)
+    throw new RangeError(`too long to be written in place: ${path}`);
   bytes.write(`${text}\n`, 'utf8');
   const file = await openToOverwrite(path);
   try {
