@@ -130,47 +130,79 @@ describe('quick reads of several clients', () => {
     expect(sharedBatches).toBeGreaterThan(300);
   });
 
-  it('share when all servers were taken before they came as well, and overtake nobody (I-ROUTER-10)', async () => {
+  /** Two servers, both in a transaction of somebody's; `read` was shared before. */
+  async function fullPool(read: Buffer, count: number) {
     const { port, router } = await fixture.router({
       poolSize: 2,
       sharedConnections: 1,
       sharedStatementMs: 1000,
     });
-    const read = query('SELECT 20 + 3');
-    const [first, second, writer, ...readers] = await Promise.all(
-      Array.from({ length: 33 }, () => RawClient.login(port, parameters)),
+    const [first, second, ...others] = await Promise.all(
+      Array.from({ length: 2 + count }, () => RawClient.login(port, parameters)),
     );
-    if (!first || !second || !writer) throw new Error('too few clients');
-    await ask(first, query('CREATE TABLE queued (n int)'));
+    if (!first || !second) throw new Error('too few clients');
     const isShared = async () => {
       await ask(first, read);
       return router.counters.sharedStatements > 0 ? true : undefined;
     };
     await pollUntil(isShared, { what: 'it shares', timeoutMs: 10_000, intervalMs: 5 });
     for (const holder of [first, second]) await ask(holder, query('BEGIN'));
+    const waitingNow = () => router.groups.list().reduce((sum, { waitingCount }) => sum + waitingCount, 0);
+    const untilWaiting = async (wanted: number) => {
+      const isSo = async () => (waitingNow() === wanted ? true : undefined);
+      await pollUntil(isSo, { what: `${wanted} wait`, timeoutMs: 10_000, intervalMs: 5 });
+    };
     const before = router.counters.sharedStatements;
+    return {
+      first,
+      second,
+      others,
+      untilWaiting,
+      sharedSince: () => router.counters.sharedStatements - before,
+    };
+  }
+
+  it('share when all servers were taken before they came as well, and overtake nobody (I-ROUTER-10)', async () => {
+    await (await fixture.connect(fixture.primary.place.port)).query('CREATE TABLE queued (n int)');
+    const read = query('SELECT 20 + 3');
+    const { first, second, others, untilWaiting, sharedSince } = await fullPool(read, 31);
+    const [writer, ...readers] = others;
+    if (!writer) throw new Error('too few clients');
     const order: string[] = [];
     const inTurn = async (client: RawClient, what: string, bytes: Buffer) => {
       const answers = await ask(client, bytes);
       order.push(what);
       return answers;
     };
-    const waitingNow = () => router.groups.list().reduce((sum, { waitingCount }) => sum + waitingCount, 0);
-    const waiting = async (count: number) => {
-      const isSo = async () => (waitingNow() === count ? true : undefined);
-      await pollUntil(isSo, { what: `${count} wait`, timeoutMs: 10_000, intervalMs: 5 });
-    };
     const early = readers.slice(0, 10).map((client) => inTurn(client, 'early', read));
-    await waiting(10);
+    await untilWaiting(10);
     const written = inTurn(writer, 'write', query('INSERT INTO queued VALUES (1)'));
-    await waiting(11);
+    await untilWaiting(11);
     const late = readers.slice(10).map((client) => inTurn(client, 'late', read));
-    await waiting(31);
+    await untilWaiting(31);
     await ask(first, query('COMMIT'));
     for (const answers of await Promise.all([...early, ...late])) expect(answers[1]).toContain('23');
     expect((await written)[0]).toContain('INSERT 0 1');
-    expect(router.counters.sharedStatements - before).toBe(30);
+    expect(sharedSince()).toBe(30);
     expect(order).toEqual([...Array(10).fill('early'), 'write', ...Array(20).fill('late')]);
+    await ask(second, query('COMMIT'));
+  });
+
+  it('do not when what they wait with has become something else meanwhile (I-ROUTER-10, I-ROUTER-11)', async () => {
+    const as = (kind: string, body: string) =>
+      `CREATE OR REPLACE FUNCTION counted(n int) RETURNS int ${kind} LANGUAGE plpgsql AS $$ BEGIN ${body} RETURN n; END $$`;
+    const owner = await fixture.connect(fixture.primary.place.port);
+    await owner.query('CREATE TABLE counts (n int)');
+    await owner.query(as('STABLE', ''));
+    const read = query('SELECT counted(7)');
+    const { first, second, others, untilWaiting, sharedSince } = await fullPool(read, 10);
+    const asked = others.map((client) => ask(client, read));
+    await untilWaiting(10);
+    await ask(first, query(as('VOLATILE', 'INSERT INTO counts VALUES (n);')));
+    await ask(first, query('COMMIT'));
+    for (const answers of await Promise.all(asked)) expect(answers[1]).toContain('7');
+    expect(sharedSince()).toBe(0);
+    expect((await owner.query('SELECT count(*)::int AS n FROM counts')).rows).toEqual([{ n: 10 }]);
     await ask(second, query('COMMIT'));
   });
 

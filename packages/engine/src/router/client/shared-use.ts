@@ -40,8 +40,8 @@ export interface Sharer extends ServerUser {
 export class SharedUse {
   private readonly owner: Sharer;
   server: ServerConnection | null = null;
-  /** What it waits for could have been asked in shared use, had there been a server to share. */
-  private wouldHave = false;
+  /** Waits, and could have been asked in shared use, had there been a server to share. */
+  private waiting: Statement | null = null;
   private invitation: ServerConnection | null = null;
 
   constructor(owner: Sharer) {
@@ -69,7 +69,7 @@ export class SharedUse {
   claim(statement: Statement, start: number, end: number): ServerConnection | null {
     const { owner } = this;
     const { context, cursor } = owner;
-    this.wouldHave = false;
+    this.waiting = null;
     // Whoever is moved away has to be able to ask again.
     if (owner.server !== null || owner.pin !== null || end - start > sharedBytesMax) return null;
     const server = this.takeInvitation() ?? this.choose(statement);
@@ -92,14 +92,15 @@ export class SharedUse {
     const wish = context.route(statement);
     const server = context.group.share(wish, settings.current, told);
     if (server && wish !== null) context.counters.replicaReads++;
-    this.wouldHave = server === null;
+    this.waiting = server === null ? statement : null;
     return server;
   }
 
-  /** While it waits: whether it could ask here, behind others. */
+  /** While it waits: whether it could ask here, behind others. What was proven when it came may be another thing by now. */
   wouldShare(server: ServerConnection): boolean {
-    const { settings, told } = this.owner;
-    return this.wouldHave && isSameSettings(server.settings, settings.current) && told.isTrueOf(server);
+    const { context, settings, told } = this.owner;
+    if (this.waiting === null || !context.isSharing() || !context.isProvenRead(this.waiting)) return false;
+    return isSameSettings(server.settings, settings.current) && told.isTrueOf(server);
   }
 
   /** What it waits with is looked at again now, and goes to this server. */
@@ -110,7 +111,7 @@ export class SharedUse {
   }
 
   waitsNoMore(): void {
-    this.wouldHave = false;
+    this.waiting = null;
   }
 
   private takeInvitation(): ServerConnection | null {
