@@ -1,4 +1,3 @@
-import { chown, stat } from 'node:fs/promises';
 import { systemClock } from '../shared/clock.ts';
 import { withDeadline } from '../shared/deadline.ts';
 import { overwriteInPlace } from '../shared/durable-file.ts';
@@ -61,20 +60,13 @@ export class Probe {
     if (this.isWritingFile)
       throw Object.assign(new Error('an earlier write still hangs'), { code: 'DEADLINE_EXCEEDED' });
     this.isWritingFile = true;
-    const writing = writeAndSync(this.place).finally(() => {
+    // In place: a disk that hangs is noticed all the same, and nobody waits for the file system's journal because of it. Readable to
+    // the server, or a base backup that copies the file would fail.
+    const { probeFile } = filesOf(this.place);
+    const writing = overwriteInPlace(probeFile, `${systemClock.wallMs()}`, this.place.osUser).finally(() => {
       this.isWritingFile = false;
     });
     writing.catch(() => undefined);
     await withDeadline('the probe’s write', timeoutMs, () => writing);
   }
-}
-
-/** In place: a disk that hangs is noticed all the same, and nobody has to wait for the file system's journal because of it. */
-async function writeAndSync(place: NodePlace): Promise<void> {
-  const { osUser } = place;
-  const { probeFile } = filesOf(place);
-  await overwriteInPlace(probeFile, `${systemClock.wallMs()}`);
-  // Readable to the server, or a base backup that copies this file would fail.
-  const { uid, gid } = await stat(probeFile);
-  if (osUser && (osUser.uid !== uid || osUser.gid !== gid)) await chown(probeFile, osUser.uid, osUser.gid);
 }

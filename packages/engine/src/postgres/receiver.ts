@@ -26,7 +26,7 @@ export async function endReceivers(postmasterPid: number, timeoutMs: number): Pr
         continue;
       if (sendTerm(receiver)) signalled.push(receiver);
     }
-    const lingering = await firstAlive(signalled);
+    const lingering = signalled.find(isAlive) ?? null;
     quietLooks = receivers.length === 0 && lingering === null ? quietLooks + 1 : 0;
     // Two empty looks: the first may have read /proc before a fork that was under way.
     if (quietLooks >= 2) return { ok: true, tookMs: systemClock.monotonicMs() - startMs };
@@ -40,11 +40,6 @@ export async function endReceivers(postmasterPid: number, timeoutMs: number): Pr
 
 export async function countReceivers(postmasterPid: number): Promise<number> {
   return (await findReceivers(postmasterPid)).length;
-}
-
-async function firstAlive(processes: ProcessIdentity[]): Promise<ProcessIdentity | null> {
-  for (const process of processes) if (await isAlive(process)) return process;
-  return null;
 }
 
 function sendTerm(receiver: ProcessIdentity): boolean {

@@ -114,7 +114,7 @@ export async function clearStalePidFile(place: Pick<NodePlace, 'dataDir'>): Prom
     throw error;
   }
   const pid = Number.parseInt(text.split('\n')[0] ?? '', 10);
-  if (Number.isInteger(pid) && pid > 0 && (await readProcess(pid)) !== null) {
+  if (Number.isInteger(pid) && pid > 0 && readProcess(pid) !== null) {
     if ((await workingDirectoryOf(pid)) === place.dataDir) return pid;
   }
   await rm(path, { force: true });
