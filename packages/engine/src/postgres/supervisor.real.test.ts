@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { databaseBytes, lookAtServer, serverFigures } from '../monitor/figures/server-figures.ts';
+import { pollUntil } from '../shared/deadline.ts';
 import { silentLogger } from '../shared/logger.ts';
 import { historyFileName, readHistories, strayTimelines } from './history-files.ts';
 import { slotNameOf } from './layout.ts';
@@ -47,8 +48,14 @@ async function expectFigures(primary: TestNode, standby: TestNode): Promise<void
   expect(figures.clientsMax).toBeGreaterThan(10);
   expect(figures.transactionIdAge).toBeGreaterThan(0);
   expect(await databaseBytes(primary.supervisor.pool)).toBeGreaterThan(1024 * 1024);
-  const other = await lookAtServer(standby.supervisor.pool);
-  expect(other.values.wal_bytes).toBeGreaterThan(before.values.wal_bytes ?? 0);
+  const written = now.values.wal_bytes ?? Number.POSITIVE_INFINITY;
+  // It replays a moment later.
+  const hasReplayed = async () => {
+    const seen = await lookAtServer(standby.supervisor.pool);
+    return (seen.values.wal_bytes ?? 0) >= written ? seen : undefined;
+  };
+  const limits = { what: 'the standby is where the primary was', timeoutMs: 10_000, intervalMs: 20 };
+  const other = await pollUntil(hasReplayed, limits);
   expect(serverFigures(now, other, { fromMs: 0, toMs: 1000 }).walBytesPerSecond).toBeUndefined();
 }
 
