@@ -7,16 +7,18 @@
 // Throughput first; then latency where no route is saturated: one client, and 16 at a rate that is 30 % of what a direct
 // connection manages. Table on stderr, JSON on stdout.
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { machineLoad, median, printTable, say } from './lib/figures.mjs';
 import { application, startRouter, startServers } from './lib/router.mjs';
 import { inWorkspace } from './lib/workspace.mjs';
 import { openHaproxy, openPgBouncer, openPgpool } from './peers/poolers.mjs';
 
+const execute = promisify(execFile);
 const given = (name, usual) =>
   process.argv.find((each) => each.startsWith(`${name}=`))?.slice(name.length + 1) ?? usual;
 const seconds = Number(given('seconds', '4'));
@@ -51,7 +53,7 @@ await inWorkspace(async (directory) => {
   const stops = [];
   try {
     const { port } = servers.primary.place;
-    pgbench({ port }, ['-i', '-q', '-s', '10']);
+    await pgbench({ port }, ['-i', '-q', '-s', '10']);
     const routes = [{ name: 'direct', port, pid: null }];
     for (const open of openers) {
       const route = await open({ directory, servers, poolSize, clientsMax });
@@ -63,8 +65,9 @@ await inWorkspace(async (directory) => {
     const latencies = [];
     for (const workload of workloads)
       for (const protocol of protocols) {
-        for (const clients of clientCounts) rows.push(...measure(routes, { workload, protocol, clients }));
-        latencies.push(...measureLatency(directory, routes, { workload, protocol }, rows));
+        for (const clients of clientCounts)
+          rows.push(...(await measure(routes, { workload, protocol, clients })));
+        latencies.push(...(await measureLatency(directory, routes, { workload, protocol }, rows)));
       }
     print(rows);
     printLatencies(latencies);
@@ -93,18 +96,18 @@ async function openSplitRouter(servers) {
 }
 
 /** All routes in turns, so that a busy moment of the machine meets all of them; the median counts. */
-function measure(routes, { workload, protocol, clients }) {
+async function measure(routes, { workload, protocol, clients }) {
   const samples = routes.map(() => []);
   for (let round = 0; round < rounds; round += 1) {
-    routes.forEach((route, index) => {
-      if (!isAble(route, protocol)) return;
+    for (const [index, route] of routes.entries()) {
+      if (!isAble(route, protocol)) continue;
       const before = cpuMs(route.pid);
-      const taken = timed(route, { workload, protocol, clients }, []);
+      const taken = await timed(route, { workload, protocol, clients }, []);
       // A machine so busy that not even the connections were made in time says nothing.
-      if (!(taken.statements > 0)) return;
+      if (!(taken.statements > 0)) continue;
       const cpuMicros = route.pid === null ? null : ((cpuMs(route.pid) - before) * 1000) / taken.statements;
       samples[index].push({ ...taken, cpuMicros });
-    });
+    }
   }
   return routes.flatMap(({ name }, index) => {
     const taken = samples[index];
@@ -117,12 +120,12 @@ function measure(routes, { workload, protocol, clients }) {
   });
 }
 
-function timed(route, { workload, protocol, clients }, more) {
+async function timed(route, { workload, protocol, clients }, more) {
   const args = ['-n', '-b', scripts[workload], '-M', protocol, '-c', String(clients), '-j', '1'];
   // Logging in counts as well, and takes its time with hundreds of them.
   const duration = seconds + Math.floor(clients / 40);
-  const text = pgbench(route, [...args, '-T', String(duration), ...more]);
-  spawnSync('sleep', ['0.3']);
+  const text = await pgbench(route, [...args, '-T', String(duration), ...more]);
+  await delay(300);
   const number = (form) => Number(form.exec(text)?.[1] ?? Number.NaN);
   return {
     statements: number(/actually processed: (\d+)/),
@@ -132,30 +135,32 @@ function timed(route, { workload, protocol, clients }, more) {
 }
 
 /** Open loop for the sixteen: a transaction's time counts from the moment at which it was to begin. */
-function measureLatency(directory, routes, { workload, protocol }, rows) {
+async function measureLatency(directory, routes, { workload, protocol }, rows) {
   const direct = rows.filter((row) => row.name === 'direct' && row.workload === workload);
   const fastest = Math.max(...direct.filter((row) => row.protocol === protocol).map(({ tps }) => tps));
   const rate = Math.round(fastest * latencyShare);
-  return [
+  const measured = [];
+  for (const { clients, more } of [
     { clients: 1, more: [] },
     { clients: latencyClients, more: ['-R', String(rate)] },
-  ].flatMap(({ clients, more }) => {
+  ]) {
     const taken = routes.map(() => []);
     for (let round = 0; round < rounds; round += 1)
-      routes.forEach((route, index) => {
-        if (!isAble(route, protocol)) return;
+      for (const [index, route] of routes.entries()) {
+        if (!isAble(route, protocol)) continue;
         const log = ['-l', '--log-prefix', join(directory, 'latency')];
-        timed(route, { workload, protocol, clients }, [...more, ...log]);
+        await timed(route, { workload, protocol, clients }, [...more, ...log]);
         taken[index].push(percentiles(directory));
-      });
-    return routes.flatMap(({ name }, index) => {
+      }
+    for (const [index, { name }] of routes.entries()) {
       const own = taken[index];
-      if (own.length === 0) return [];
+      if (own.length === 0) continue;
       const of = (figure) => median(own.map((each) => each[figure]));
       const at = clients === 1 ? null : rate;
-      return [{ name, workload, protocol, clients, rate: at, p50Ms: of('p50Ms'), p99Ms: of('p99Ms') }];
-    });
-  });
+      measured.push({ name, workload, protocol, clients, rate: at, p50Ms: of('p50Ms'), p99Ms: of('p99Ms') });
+    }
+  }
+  return measured;
 }
 
 /** Of the log that pgbench has just written: the third column is the time of a transaction in microseconds. */
@@ -171,16 +176,15 @@ function percentiles(directory) {
 }
 
 /** Without TLS, which not every route offers: encryption would be most of what is measured. */
-function pgbench({ port, options = '' }, args) {
+async function pgbench({ port, options = '' }, args) {
   const env = {
     ...process.env,
     PGPASSWORD: application.password,
     PGSSLMODE: 'disable',
     PGOPTIONS: options,
   };
-  return execFileSync('pgbench', ['-h', '127.0.0.1', '-p', String(port), '-U', 'app', ...args, 'app'], {
-    ...{ env, encoding: 'utf8', timeout: 120_000, stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 },
-  });
+  const command = ['-h', '127.0.0.1', '-p', String(port), '-U', 'app', ...args, 'app'];
+  return (await execute('pgbench', command, { env, timeout: 120_000, maxBuffer: 1 << 26 })).stdout;
 }
 
 /** Of a process and of its children, those that have ended included. */

@@ -71,12 +71,30 @@ function sweepDeadRuns() {
   }
 }
 
-/** @param {string} directory */
+/**
+ * With everything below them: a program may write its title over what it was started with.
+ *
+ * @param {string} directory
+ */
 function processesIn(directory) {
+  const all = allProcesses().filter(({ pid }) => pid !== process.pid);
+  const found = new Set(all.filter(({ pid }) => belongsTo(pid, directory)).map(({ pid }) => pid));
+  for (let before = -1; before < found.size; ) {
+    before = found.size;
+    for (const { pid, parent } of all) if (found.has(parent)) found.add(pid);
+  }
+  return [...found];
+}
+
+/** Those that run: what is left of a dead one until somebody asks for its end is none. */
+function allProcesses() {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => pid !== process.pid && !isDead(pid) && belongsTo(pid, directory));
+    .flatMap((name) => {
+      const stat = readProc(name, 'stat');
+      const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return stat === '' || state === 'Z' ? [] : [{ pid: Number(name), parent: Number(parent) }];
+    });
 }
 
 function belongsTo(pid, directory) {
@@ -87,11 +105,6 @@ function belongsTo(pid, directory) {
 
 function commandLineOf(pid) {
   return readProc(pid, 'cmdline');
-}
-
-function isDead(pid) {
-  const stat = readProc(pid, 'stat');
-  return stat === '' || stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
 }
 
 function readProc(pid, file) {
@@ -115,11 +128,7 @@ export function signalProcess(pid, signal) {
 
 /** The processes whose parent is `pid`: of a postmaster, everything that serves. */
 export function childrenOf(pid) {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((each) => {
-      const stat = readProc(each, 'stat');
-      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === pid;
-    });
+  return allProcesses()
+    .filter(({ parent }) => parent === pid)
+    .map((each) => each.pid);
 }
