@@ -38,21 +38,21 @@ export function completionScript(shell: Shell, program: Command): string {
   }
 }
 
-/** The words that are commands make the path; what belongs to an option is passed over. */
+/** The words that are commands make the path (which zsh has another meaning for); what belongs to an option is passed over. */
 function walkInSh(all: Completable[]): string {
   const takers = new Set(
     all.flatMap(({ options }) => options.filter((each) => each.takesValue).map(({ name }) => name)),
   );
   const paths = all.filter(({ path }) => path !== '').map(({ path }) => `'${path}'`);
-  return `  local path='' word skip=''
+  return `  local walked='' word skip=''
   for word in "\${before[@]}"; do
     if [[ -n $skip ]]; then skip=''; continue; fi
     case "$word" in
       ${[...takers].sort().join('|')}) skip=1; continue ;;
       -*) continue ;;
     esac
-    case "\${path:+$path }$word" in
-      ${paths.join('|')}) path="\${path:+$path }$word" ;;
+    case "\${walked:+$walked }$word" in
+      ${paths.join('|')}) walked="\${walked:+$walked }$word" ;;
     esac
   done
   if [[ -n $skip ]]; then return; fi`;
@@ -67,7 +67,7 @@ function bashScript(name: string, all: Completable[]): string {
 _${name}() {
   local before=("\${COMP_WORDS[@]:1:COMP_CWORD-1}") current="\${COMP_WORDS[COMP_CWORD]}" words=''
 ${walkInSh(all)}
-  case "$path" in
+  case "$walked" in
 ${cases.join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -89,7 +89,7 @@ _${name}() {
   local -a before choices
   before=("\${(@)words[2,CURRENT-1]}")
 ${walkInSh(all)}
-  case "$path" in
+  case "$walked" in
 ${cases.join('\n')}
   esac
   _describe '${name}' choices || _files
