@@ -10,6 +10,7 @@ import type { inferRouterOutputs } from '@trpc/server';
 import { type FormEvent, useContext, useState } from 'react';
 import { toast } from 'sonner';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { PasswordField } from '../people/fields.tsx';
 import { Me } from '../shell/me.ts';
 import { SecondFactorPanel } from './second-factor-panel.tsx';
 import { SessionsPanel } from './sessions-panel.tsx';
@@ -99,12 +100,9 @@ function PasswordPanel() {
   return (
     <Panel title="Password">
       <form key={round} onSubmit={submit} className="flex flex-col gap-4">
-        <TextField
+        <PasswordField
           label="Present password"
           name="present"
-          type="password"
-          autoComplete="current-password"
-          required
           error={change.error ? problemOf(change.error).message : null}
         />
         <TextField

@@ -4,11 +4,11 @@ import { Failed } from '@quantadb/ui/patterns/states';
 import { Badge } from '@quantadb/ui/patterns/status';
 import { Button } from '@quantadb/ui/primitives/button';
 import { Dialog } from '@quantadb/ui/primitives/dialog';
-import { TextField } from '@quantadb/ui/primitives/field';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { CodeField, PasswordField } from '../people/fields.tsx';
 import { BackupCodes } from './backup-codes.tsx';
 import { SetUpSecondFactor } from './set-up-second-factor.tsx';
 
@@ -74,16 +74,8 @@ function ProofForm(props: {
   };
   return (
     <form onSubmit={submit} className="flex flex-col gap-4">
-      <TextField label="Password" name="password" type="password" autoComplete="current-password" required />
-      <TextField
-        label="Code"
-        name="code"
-        autoComplete="one-time-code"
-        minLength={6}
-        maxLength={20}
-        required
-        hint={props.codeHint}
-      />
+      <PasswordField />
+      <CodeField hint={props.codeHint} />
       {props.error ? <Failed {...problemOf(props.error)} /> : null}
       <Button tone={props.isDanger ? 'danger' : 'primary'} type="submit" isBusy={props.isBusy}>
         {props.action}

@@ -7,6 +7,7 @@ import { TextField } from '@quantadb/ui/primitives/field';
 import { useMutation } from '@tanstack/react-query';
 import type { FormEvent } from 'react';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { PasswordField } from '../people/fields.tsx';
 import { BackupCodes } from './backup-codes.tsx';
 import { QrCode } from './qr-code.tsx';
 
@@ -55,14 +56,7 @@ export function SetUpSecondFactor({ onClose }: { onClose(): void }) {
           onSubmit={submitted('password', (password) => begin.mutate({ password }))}
           className="flex flex-col gap-4"
         >
-          <TextField
-            label="Password"
-            name="password"
-            type="password"
-            autoComplete="current-password"
-            required
-            autoFocus
-          />
+          <PasswordField autoFocus />
           {begin.error ? <Failed {...problemOf(begin.error)} /> : null}
           <Button tone="primary" type="submit" isBusy={begin.isPending}>
             Go on

@@ -9,6 +9,7 @@ import { useEffect, useState } from 'react';
 import { authClient, proveSecondFactor } from '../../lib/auth.ts';
 import { useTRPC } from '../../lib/trpc.ts';
 import { Entrance } from './entrance.tsx';
+import { CodeField, PasswordField } from './fields.tsx';
 import { providerProblem } from './provider-problem.ts';
 
 const tooMany = 429;
@@ -73,14 +74,7 @@ function FirstStep({ provider, onCodeNeeded }: { provider: { name: string } | nu
         </>
       ) : null}
       <TextField label="E-mail" name="email" type="email" autoComplete="username" required autoFocus />
-      <TextField
-        label="Password"
-        name="password"
-        type="password"
-        autoComplete="current-password"
-        required
-        error={problem}
-      />
+      <PasswordField error={problem} />
       <Button tone="primary" type="submit" isBusy={isBusy}>
         Sign in
       </Button>
@@ -109,16 +103,7 @@ function SecondStep({ onBack }: { onBack(): void }) {
       lead="The code that your authenticator app shows, or a backup code."
       onSubmit={(form) => void prove(form)}
     >
-      <TextField
-        label="Code"
-        name="code"
-        autoComplete="one-time-code"
-        minLength={6}
-        maxLength={20}
-        required
-        autoFocus
-        error={problem}
-      />
+      <CodeField autoFocus error={problem} />
       <Button tone="primary" type="submit" isBusy={isBusy}>
         Sign in
       </Button>
