@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { environmentOf, madeAtMs, nameAt, superfluous } from './metadata-backup.ts';
+import { environmentOf, leftBehind, madeAtMs, nameAt, superfluous } from './metadata-backup.ts';
 
 test('a backup tells by its name when it was made, and nothing else is taken for one', () => {
   const atMs = Date.UTC(2026, 10, 28, 17, 45, 12);
@@ -12,6 +12,15 @@ test('the oldest go, and nothing that is not ours', () => {
   const names = [3, 1, 2].map((day) => nameAt(Date.UTC(2026, 0, day)));
   expect(superfluous([...names, 'a.dump'], 2)).toEqual([nameAt(Date.UTC(2026, 0, 1))]);
   expect(superfluous(names, 5)).toEqual([]);
+});
+
+test('what was never finished goes too, once nobody can be at it any more', () => {
+  const nowMs = Date.UTC(2026, 0, 2);
+  const [old, recent] = [3, 1].map((hours) => `${nameAt(nowMs - hours * 3_600_000)}.partial`);
+  const names = [old, recent, nameAt(nowMs - 9 * 3_600_000), 'notes.partial'].filter(
+    (each) => each !== undefined,
+  );
+  expect(leftBehind(names, nowMs)).toEqual([old]);
 });
 
 test('the password is told where no list of processes shows it', () => {

@@ -15,6 +15,7 @@ const hourMs = 3_600_000;
 const lookEveryMs = 60_000;
 const deadlineMs = hourMs;
 const stderrBytesMax = 2000;
+const unfinished = '.partial';
 const namePattern = /^quantadb-metadata-(\d{4}-\d{2}-\d{2})T(\d{2})-(\d{2})-(\d{2})Z\.dump$/;
 /** History of figures, and what lives for minutes: large, and not needed to go on. */
 const withoutData = [
@@ -40,6 +41,14 @@ export function madeAtMs(name: string): number | null {
 export function superfluous(names: readonly string[], keep: number): string[] {
   const ours = names.filter((name) => madeAtMs(name) !== null).toSorted();
   return ours.slice(0, Math.max(0, ours.length - keep));
+}
+
+/** What a console that was killed has not finished: no dump takes longer than its deadline, here or on another console (pure). */
+export function leftBehind(names: readonly string[], nowMs: number): string[] {
+  return names.filter((name) => {
+    const beganMs = name.endsWith(unfinished) ? madeAtMs(name.slice(0, -unfinished.length)) : null;
+    return beganMs !== null && nowMs - beganMs > 2 * deadlineMs;
+  });
 }
 
 /** How a connection string is told to a program without its password being seen among the processes (pure). */
@@ -114,14 +123,15 @@ export class MetadataBackup {
     const name = nameAt(nowMs);
     await this.make(join(directory, name));
     this.lastMs = madeAtMs(name);
-    const dropped = superfluous(await readdir(directory), keep);
+    const names = await readdir(directory);
+    const dropped = [...superfluous(names, keep), ...leftBehind(names, nowMs)];
     for (const each of dropped) await rm(join(directory, each), { force: true });
     this.logger.info({ name, directory, dropped }, 'the metadata is backed up');
   }
 
   /** Under its name only when all of it is on the disk. */
   private async make(path: string): Promise<void> {
-    const partial = `${path}.partial`;
+    const partial = `${path}${unfinished}`;
     // It exists before anything is written, so that nobody else may ever read it.
     const file = await open(partial, 'w', 0o600);
     try {
