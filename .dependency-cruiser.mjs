@@ -9,6 +9,7 @@ export const pureFiles = [
   ...['state', 'apply-[a-z-]+', 'desire', 'membership', 'plan'].map((name) => `cluster/${name}`),
   ...[
     'catalogue',
+    'damage',
     'wal-lines',
     'recovery-plan',
     'retention',

@@ -2,9 +2,12 @@
 // rows has changed, each beside pgBackRest run by hand on the same server at the same moment, with the same options, into a
 // repository of its own. A ratio of 1 means that QuantaDB adds nothing.
 //
-//   npm run bench -- backup-sizes [gigabytes=5]
+//   npm run bench -- backup-sizes [gigabytes=5] [rounds=2]
 //
-// Table on stderr, JSON on stdout.
+// The second of two reads what the first has left in memory, so who is first is turned with every backup and every round: take an
+// even number of rounds. QuantaDB's time is from the request to its answer: with choosing a node, a checkpoint, the wait until the
+// WAL of the backup is archived and the removal of old backups, of which the one by hand does nothing. Table on stderr, JSON on
+// stdout.
 
 import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, readFileSync, writeFileSync } from 'node:fs';
@@ -13,15 +16,16 @@ import { promisify } from 'node:util';
 import { overview } from '../apps/node-daemon/dist/testing/backup-scene.js';
 import { RealCluster } from '../apps/node-daemon/dist/testing/real-cluster.js';
 import { backUpTo, directoryOfPostgres, fill, work } from './lib/backups.mjs';
-import { machineLoad, monotonicMs, printTable, say } from './lib/figures.mjs';
+import { machineLoad, median, monotonicMs, printTable, say } from './lib/figures.mjs';
 import { askAsSuperuser } from './lib/quantadb.mjs';
 import { inWorkspace } from './lib/workspace.mjs';
 
 const execute = promisify(execFile);
-const gigabytes = Number(process.argv[2] ?? 5);
+const [gigabytes = 5, rounds = 2] = process.argv.slice(2).map(Number);
 const names = ['node-1', 'node-2', 'node-3'];
 const stanza = 'by-hand';
 const changedShare = 0.01;
+const types = ['full', 'diff', 'incr'];
 
 let cluster = null;
 
@@ -67,6 +71,29 @@ async function ours(type) {
   return { ms, bytes: repository.backups.at(-1).repositoryBytes };
 }
 
+async function changeSome(client) {
+  await client.query(
+    `UPDATE bulk SET filler = repeat(md5(random()::text), 31) WHERE id <= (SELECT max(id) * ${changedShare} FROM bulk)`,
+  );
+}
+
+/** Medians over the rounds; of the ratios, not the ratio of medians. */
+function summaryOf(type, taken) {
+  const of = taken.filter((each) => each.type === type);
+  const middle = (what) => median(of.map(what));
+  return {
+    type,
+    quantaDb: { ms: middle(({ quantaDb }) => quantaDb.ms), bytes: middle(({ quantaDb }) => quantaDb.bytes) },
+    byHand: {
+      ms: middle(({ byHand: theirs }) => theirs.ms),
+      bytes: middle(({ byHand: theirs }) => theirs.bytes),
+    },
+    sizeRatio: middle(({ quantaDb, byHand: theirs }) => quantaDb.bytes / theirs.bytes),
+    timeRatio: middle(({ quantaDb, byHand: theirs }) => quantaDb.ms / theirs.ms),
+    load: middle(({ load }) => load),
+  };
+}
+
 await inWorkspace(
   async (directory) => {
     cluster = await RealCluster.create(names);
@@ -78,21 +105,19 @@ await inWorkspace(
     const bytes = await fill(client, gigabytes);
     const hand = await byHand(directory);
     say(`${(bytes / 1024 ** 3).toFixed(2)} GB`);
-    const rows = [];
-    for (const type of ['full', 'diff', 'incr']) {
-      if (type !== 'full')
-        await client.query(
-          `UPDATE bulk SET filler = repeat(md5(random()::text), 31) WHERE id <= (SELECT max(id) * ${changedShare} FROM bulk)`,
-        );
-      await askAsSuperuser(cluster, primary, 'CHECKPOINT');
-      const row = { type, quantaDb: await ours(type), byHand: await hand.backup(type), load: machineLoad() };
-      rows.push({
-        ...row,
-        sizeRatio: row.quantaDb.bytes / row.byHand.bytes,
-        timeRatio: row.quantaDb.ms / row.byHand.ms,
-      });
-      say(`${type}: done`);
-    }
+    const taken = [];
+    for (let round = 0; round < rounds; round += 1)
+      for (const [at, type] of types.entries()) {
+        if (type !== 'full') await changeSome(client);
+        await askAsSuperuser(cluster, primary, 'CHECKPOINT');
+        const both = { type, round, load: machineLoad() };
+        const isOursFirst = (round + at) % 2 === 0;
+        for (const who of isOursFirst ? ['quantaDb', 'byHand'] : ['byHand', 'quantaDb'])
+          both[who] = who === 'quantaDb' ? await ours(type) : await hand.backup(type);
+        taken.push(both);
+        say(`round ${round + 1}, ${type}: ${isOursFirst ? 'QuantaDB first' : 'by hand first'}`);
+      }
+    const rows = types.map((type) => summaryOf(type, taken));
     await client.end();
     const megabytes = (value) => (value / 1024 ** 2).toFixed(1);
     printTable(
@@ -102,7 +127,7 @@ await inWorkspace(
         ...[(quantaDb.ms / 1000).toFixed(1), (theirs.ms / 1000).toFixed(1), timeRatio.toFixed(2), load],
       ]),
     );
-    console.log(JSON.stringify({ bench: 'backup-sizes', bytes, changedShare, rows }));
+    console.log(JSON.stringify({ bench: 'backup-sizes', bytes, changedShare, rounds, rows, taken }));
   },
   async () => cluster?.cleanUp(),
 );

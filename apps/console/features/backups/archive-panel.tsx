@@ -1,7 +1,7 @@
 import { Status, type Tone } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
 import { Panel } from '@quantadb/ui/primitives/panel';
-import type { Repository } from './prepare.ts';
+import { gapWords, type Repository } from './prepare.ts';
 
 type Timeline = Repository['timelines'][number];
 const tones: Record<Timeline['status'], Tone> = { current: 'good', ancestor: 'good', abandoned: 'muted' };
@@ -40,15 +40,9 @@ export function ArchivePanel({ repository }: { repository: Repository }) {
   return (
     <Panel title="WAL archive" isFlush>
       <ul className="flex flex-col gap-1 p-4 text-[0.8125rem]">
-        {missing.map(({ fromWal, toWal, segments, resumesWith, timeline }) => (
-          <li key={`${timeline}-${fromWal}`}>
-            <Status tone="critical">
-              {`Gap on timeline ${timeline}: ${segments} ${segments === 1 ? 'segment' : 'segments'}, ${fromWal}${segments === 1 ? '' : ` to ${toWal}`}. ${
-                resumesWith === null
-                  ? 'Nothing after it can be restored: make a backup now.'
-                  : `Restores are possible again from the end of ${resumesWith} on.`
-              }`}
-            </Status>
+        {missing.map((gap) => (
+          <li key={`${gap.timeline}-${gap.fromWal}`}>
+            <Status tone="critical">{gapWords(gap)}</Status>
           </li>
         ))}
         {repository.conflicts.map((conflict) => (

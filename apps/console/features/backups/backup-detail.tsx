@@ -35,7 +35,7 @@ export function BackupDetail({ overview, backup, onOpen, onChoose, onClose }: Ba
   const { repository } = overview;
   const relatives = repository ? relativesOf(repository, backup) : { parents: [], children: [] };
   const facts: [string, ReactNode][] = [
-    ['State', <BackupState key="state" backup={backup} />],
+    ['State', <BackupState key="state" overview={overview} backup={backup} />],
     ['Made', `${times.moment(backup.startMs)}, in ${durationText(backup.stopMs - backup.startMs)}`],
     ['Ended', times.moment(backup.stopMs)],
     ['Database', bytesText(backup.databaseBytes)],

@@ -11,6 +11,7 @@ import Link from 'next/link';
 import { parseAsString, useQueryState } from 'nuqs';
 import { useState } from 'react';
 import { useNow } from '../../lib/live.tsx';
+import { useTimes } from '../../lib/time.ts';
 import type { Intent } from '../operations/intent.ts';
 import { OperationDialog } from '../operations/operation-dialog.tsx';
 import { RunningOperation } from '../operations/running-operation.tsx';
@@ -23,7 +24,7 @@ import { Drills } from './drills-chart.tsx';
 import { JobsTable } from './jobs-table.tsx';
 import { OpenLook } from './open-look.tsx';
 import { useBackups } from './overview.ts';
-import { factsOf, findingsOf, type Job, type Overview, staleAfterMs } from './prepare.ts';
+import { factsOf, findingsOf, type Job, type Overview, staleAfterMs, stillRestorable } from './prepare.ts';
 import { RecoveryPointPanel } from './recovery-point.tsx';
 import { RunningJob } from './running-job.tsx';
 import { SchedulesPanel } from './schedules-panel.tsx';
@@ -176,15 +177,7 @@ function Body({ clusterId, overview, onOpen, onChoose }: BodyProps) {
     <>
       {job ? <RunningJob job={job} /> : null}
       {overview.look ? <OpenLook look={overview.look} onChoose={onChoose} /> : null}
-      {findings.length > 0 ? (
-        <Panel title="Found damaged" className="border-critical">
-          <ul className="list-disc pl-5 text-[0.8125rem]">
-            {findings.slice(0, 20).map((finding) => (
-              <li key={finding}>{finding}</li>
-            ))}
-          </ul>
-        </Panel>
-      ) : null}
+      {findings.length > 0 ? <FoundDamaged overview={overview} findings={findings} /> : null}
       <div className="grid items-stretch gap-4 lg:grid-cols-2">
         <RecoveryPointPanel overview={overview} />
         <Facts overview={overview} />
@@ -206,6 +199,29 @@ function Body({ clusterId, overview, onOpen, onChoose }: BodyProps) {
       {repository ? <ArchivePanel repository={repository} /> : null}
       <JobsTable jobs={overview.pastJobs} />
     </>
+  );
+}
+
+const findingsShown = 20;
+
+/** What is damaged, and what that leaves. */
+function FoundDamaged({ overview, findings }: { overview: Overview; findings: string[] }) {
+  const times = useTimes();
+  return (
+    <Panel title="Found damaged" className="border-critical">
+      <ul className="list-disc break-words pl-5 text-[0.8125rem]">
+        {findings.slice(0, findingsShown).map((finding) => (
+          <li key={finding}>{finding}</li>
+        ))}
+        {findings.length > findingsShown ? <li>and {findings.length - findingsShown} more</li> : null}
+      </ul>
+      <h3 className="mt-3 font-medium text-[0.8125rem]">What can still be restored</h3>
+      <ul className="list-disc break-words pl-5 text-[0.8125rem]">
+        {stillRestorable(overview, times.moment).map((words) => (
+          <li key={words}>{words}</li>
+        ))}
+      </ul>
+    </Panel>
   );
 }
 

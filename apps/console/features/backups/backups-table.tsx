@@ -5,9 +5,12 @@ import { useTimes } from '../../lib/time.ts';
 import {
   holdNote,
   type Overview,
+  type Proof,
   personNote,
+  provenOf,
   type Repository,
   type StoredBackup,
+  stateOf,
   verifiedOf,
 } from './prepare.ts';
 
@@ -58,12 +61,18 @@ export function BackupsTable({
       isMinor: true,
       cell: (row) => bytesText(row.repositoryBytes),
     },
-    { key: 'state', header: 'State', cell: (row) => <BackupState backup={row} /> },
+    { key: 'state', header: 'State', cell: (row) => <BackupState overview={overview} backup={row} /> },
     {
       key: 'verified',
       header: 'Verified',
       isMinor: true,
       cell: (row) => <Verified proof={verifiedOf(overview, row.label)} />,
+    },
+    {
+      key: 'proven',
+      header: 'Proven',
+      isMinor: true,
+      cell: (row) => <Proven proof={provenOf(overview, row.label)} moment={times.moment} />,
     },
     { key: 'goes', header: 'Goes', isMinor: true, cell: (row) => goesText(row, times.moment) },
   ];
@@ -71,16 +80,21 @@ export function BackupsTable({
   return <Table caption="Backups" columns={columns} rows={rows} keyOf={(row) => row.label} />;
 }
 
-function Verified({ proof }: { proof: ReturnType<typeof verifiedOf> }) {
+function Verified({ proof }: { proof: Proof }) {
   const words = { good: 'yes', critical: 'damaged' };
   return <Status tone={proof.tone}>{words[proof.tone as keyof typeof words] ?? 'not yet'}</Status>;
 }
 
-export function BackupState({ backup }: { backup: StoredBackup }) {
-  if (backup.unusable !== null)
-    return <Status tone="critical">{`cannot be restored: ${backup.unusable}`}</Status>;
-  if (backup.hasPageErrors) return <Status tone="warning">holds damaged pages</Status>;
-  return <Status tone="good">restorable</Status>;
+/** When a drill last restored this very backup. */
+function Proven({ proof, moment }: { proof: Proof; moment(atMs: number): string }) {
+  const when = proof.atMs === null ? '' : moment(proof.atMs);
+  const words = { good: `restored ${when}`, critical: `not whole ${when}` };
+  return <Status tone={proof.tone}>{words[proof.tone as keyof typeof words] ?? proof.text}</Status>;
+}
+
+export function BackupState({ overview, backup }: { overview: Overview; backup: StoredBackup }) {
+  const { tone, text } = stateOf(overview, backup);
+  return <Status tone={tone}>{text}</Status>;
 }
 
 export function goesText({ goes }: Pick<StoredBackup, 'goes'>, moment: (atMs: number) => string): string {

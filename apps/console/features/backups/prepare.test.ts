@@ -1,9 +1,14 @@
 import { expect, test } from 'vitest';
 import {
+  factsOf,
+  gapWords,
   type Overview,
   provenOf,
   recoveryPointOf,
   relativesOf,
+  type StoredBackup,
+  stateOf,
+  stillRestorable,
   totalBytesOf,
   verifiedOf,
 } from './prepare.ts';
@@ -86,4 +91,65 @@ test('a backup knows what it needs and what needs it', () => {
   const of = (at: number) => relativesOf({ backups } as never, backups[at] as never);
   expect(of(0)).toEqual({ parents: [], children: ['B', 'C'] });
   expect(of(2)).toEqual({ parents: ['A', 'B'], children: [] });
+});
+
+test('a damaged backup is red, one of two damaged copies is a warning, and a drill that failed is not passed over', () => {
+  const found = (label: string, valid: number, problem: string) => ({
+    ...{ label, ok: false, checked: 3, valid, problems: [problem] },
+  });
+  const seen = {
+    ...{ config: null, servers: [], nextRuns: [] },
+    repository: { backups: [], intervals: [] },
+    lastVerification: {
+      endedAtMs: 1,
+      result: {
+        kind: 'verify',
+        gaps: [],
+        verification: { ok: false, backups: [found('A', 2, 'bundle/1'), found('B', 3, 'copies differ')] },
+      },
+    },
+    lastDrill: {
+      endedAtMs: nowMs - 60_000,
+      result: { kind: 'drill', drill: { restoreMs: 1, recoveryMs: 1, findings: [] } },
+    },
+    pastJobs: [
+      { work: { kind: 'drill' }, state: 'done', detail: '' },
+      { work: { kind: 'drill' }, state: 'failed', detail: 'a page is broken' },
+    ],
+  } as unknown as Overview;
+  const backup = (label: string, unusable: string | null = null) =>
+    ({ label, unusable, hasPageErrors: false }) as StoredBackup;
+  expect(stateOf(seen, backup('A'))).toEqual({ tone: 'critical', text: 'damaged: bundle/1' });
+  expect(stateOf(seen, backup('B')).tone).toBe('warning');
+  expect(stateOf(seen, backup('C')).tone).toBe('good');
+  expect(stateOf(seen, backup('C', 'gone')).text).toBe('cannot be restored: gone');
+  const facts = new Map(factsOf(seen, nowMs).map((fact) => [fact.title, fact]));
+  expect(facts.get('Last verification')).toMatchObject({ tone: 'critical' });
+  expect(facts.get('Last proven restore')).toMatchObject({
+    ...{ tone: 'critical', text: '60 s ago; the last drill failed: a page is broken' },
+  });
+});
+
+test('beside what is damaged stands what can still be restored', () => {
+  const moment = (atMs: number) => `at ${atMs}`;
+  const interval = (fromMs: number, toMs: number | null, labels: string[], isAbandoned = false) => ({
+    ...{ fromMs, toMs, labels, isAbandoned, toLsn: '0/9' },
+  });
+  const intervals = [interval(1, 5, ['A']), interval(2, 3, ['X'], true), interval(7, null, ['B', 'C'])];
+  expect(stillRestorable({ repository: { intervals } } as unknown as Overview, moment)).toEqual([
+    'any moment from at 1 to at 5, from A',
+    'any moment from at 7 to position 0/9, from B, C',
+  ]);
+  const nothing = { repository: { intervals: [] } } as unknown as Overview;
+  expect(stillRestorable(nothing, moment)).toEqual(['Nothing: make a full backup now.']);
+});
+
+test('a gap says whether its segments are gone or damaged', () => {
+  const gap = { timeline: 1, segments: 1, fromWal: 'W6', toWal: 'W6', resumesWith: 'B', damaged: ['W6'] };
+  expect(gapWords(gap as never)).toBe(
+    'Gap on timeline 1: 1 segment, W6, is there but damaged. Restores are possible again from the end of B on.',
+  );
+  expect(gapWords({ ...gap, segments: 2, toWal: 'W7', resumesWith: null } as never)).toContain(
+    '2 segments, W6 to W7, of which W6 is there but damaged. Nothing after it',
+  );
 });

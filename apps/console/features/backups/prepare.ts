@@ -116,9 +116,26 @@ function nextOf({ nextRuns }: Overview, nowMs: number): Fact {
   return { title, tone: 'good', text: `${next.what} in ${ageText(Math.max(0, next.at - nowMs))}` };
 }
 
-function drill({ lastDrill }: Overview, nowMs: number): Fact {
+/** One that has failed since the last that came to its end. */
+function failedSince({ pastJobs }: Overview, kind: 'drill' | 'verify'): Job | null {
+  const last = pastJobs.findLast(({ work, state }) => work.kind === kind && state !== 'cancelled');
+  return last?.state === 'failed' ? last : null;
+}
+
+function drill(overview: Overview, nowMs: number): Fact {
+  const { lastDrill } = overview;
   const title = 'Last proven restore';
   const result = lastDrill?.result;
+  const failure = failedSince(overview, 'drill');
+  if (failure) {
+    const before = lastDrill ? ageText(nowMs - (lastDrill.endedAtMs ?? nowMs)) : null;
+    const proven = before === null ? 'never' : `${before} ago`;
+    return {
+      title,
+      tone: 'critical',
+      text: `${proven}; the last drill failed: ${failure.detail.slice(0, 160)}`,
+    };
+  }
   if (!lastDrill || result?.kind !== 'drill') return { title, tone: 'warning', text: 'never' };
   const ageMs = nowMs - (lastDrill.endedAtMs ?? nowMs);
   const failed = result.drill.findings.filter((finding) => !finding.ok).length;
@@ -132,9 +149,12 @@ function drill({ lastDrill }: Overview, nowMs: number): Fact {
   };
 }
 
-function verification({ lastVerification }: Overview, nowMs: number): Fact {
+function verification(overview: Overview, nowMs: number): Fact {
+  const { lastVerification } = overview;
   const title = 'Last verification';
   const result = lastVerification?.result;
+  const failure = failedSince(overview, 'verify');
+  if (failure) return { title, tone: 'critical', text: `failed: ${failure.detail.slice(0, 160)}` };
   if (!lastVerification || result?.kind !== 'verify') return { title, tone: 'warning', text: 'never' };
   const ageMs = nowMs - (lastVerification.endedAtMs ?? nowMs);
   const isGood = result.verification.ok && result.gaps.length === 0;
@@ -201,15 +221,62 @@ export interface Proof {
   atMs: number | null;
 }
 
+/** Whether a backup can be restored, as far as anybody has found out. */
+export function stateOf(overview: Overview, backup: StoredBackup): Pick<Fact, 'tone' | 'text'> {
+  if (backup.unusable !== null) return { tone: 'critical', text: `cannot be restored: ${backup.unusable}` };
+  const found = verificationOf(overview, backup.label);
+  // Hosts of an earlier release offer what a verification has found damaged.
+  if (found && found.checked !== found.valid)
+    return { tone: 'critical', text: `damaged: ${found.problems.join('; ')}` };
+  if (found && !found.ok)
+    return { tone: 'warning', text: `restorable, but ${found.problems.join('; ') || 'not whole'}` };
+  if (backup.hasPageErrors) return { tone: 'warning', text: 'holds damaged pages' };
+  return { tone: 'good', text: 'restorable' };
+}
+
+/** What is left when something was found damaged or missing: the stretches of moments, and from which backups. */
+export function stillRestorable(
+  { repository }: Pick<Overview, 'repository'>,
+  moment: (atMs: number) => string,
+): string[] {
+  if (!repository) return [];
+  const own = repository.intervals.filter(({ isAbandoned }) => !isAbandoned);
+  if (own.length === 0) return ['Nothing: make a full backup now.'];
+  return own.map(({ fromMs, toMs, toLsn, labels }) => {
+    const to = toMs === null ? `position ${toLsn}` : moment(toMs);
+    const stretch = toMs === fromMs ? moment(fromMs) : `any moment from ${moment(fromMs)} to ${to}`;
+    return `${stretch}, from ${labels.slice(-3).join(', ')}${labels.length > 3 ? ` or ${labels.length - 3} older` : ''}`;
+  });
+}
+
+type Gap = Repository['gaps'][number];
+
+export function gapWords({ timeline, segments, fromWal, toWal, damaged, resumesWith }: Gap): string {
+  const isOne = segments === 1;
+  const what = `${segments} ${isOne ? 'segment' : 'segments'}, ${fromWal}${isOne ? '' : ` to ${toWal}`}`;
+  const bad =
+    damaged.length === 0
+      ? ''
+      : damaged.length === segments
+        ? `, ${isOne ? 'is' : 'are'} there but damaged`
+        : `, of which ${damaged.join(', ')} ${damaged.length === 1 ? 'is' : 'are'} there but damaged`;
+  const then =
+    resumesWith === null
+      ? 'Nothing after it can be restored: make a backup now.'
+      : `Restores are possible again from the end of ${resumesWith} on.`;
+  return `Gap on timeline ${timeline}: ${what}${bad}. ${then}`;
+}
+
+function verificationOf({ lastVerification: seen }: Overview, label: string) {
+  if (seen?.result?.kind !== 'verify') return null;
+  return seen.result.verification.backups.find((each) => each.label === label) ?? null;
+}
+
 /** Whether the files of a backup were read and compared since it was made. */
 export function verifiedOf(overview: Overview, label: string): Proof {
-  const seen = overview.lastVerification;
-  const found =
-    seen?.result?.kind === 'verify'
-      ? seen.result.verification.backups.find((each) => each.label === label)
-      : null;
+  const found = verificationOf(overview, label);
   if (!found) return { tone: 'muted', text: 'not yet', atMs: null };
-  const atMs = seen?.endedAtMs ?? null;
+  const atMs = overview.lastVerification?.endedAtMs ?? null;
   if (found.ok)
     return { tone: 'good', text: `${found.valid} of ${found.checked} files are as they were written`, atMs };
   return { tone: 'critical', text: found.problems.join('; ') || 'damaged', atMs };

@@ -12,7 +12,7 @@ const overview = {
     gaps: [
       {
         ...{ timeline: 2, fromWal: 'A', toWal: 'B', segments: 2, afterLsn: '0/5000' },
-        ...{ resumesWith: 'b', kind: 'missing' },
+        ...{ resumesWith: 'b', kind: 'missing', damaged: [] },
       },
     ],
     backups: [{ label: 'a', stopMs: 0, unusable: null }],

@@ -67,8 +67,10 @@ function stretchOf(interval: Interval & { toMs: number }): Stretch {
 function gapBetween({ repository }: Overview, before: Interval & { toMs: number }, toMs: number): Stretch {
   const gap = repository?.gaps.find((each) => each.afterLsn === before.toLsn);
   const range = gap && (gap.segments === 1 ? gap.fromWal : `${gap.fromWal} to ${gap.toWal}`);
-  const why = gap?.kind === 'expired' ? 'let go by retention' : 'missing';
-  const words = gap ? `${gap.segments} segments of WAL are ${why}: ${range}` : 'WAL of this time is missing';
+  const isDamaged = gap !== undefined && gap.damaged.length === gap.segments;
+  const why = gap?.kind === 'expired' ? 'let go by retention' : isDamaged ? 'damaged' : 'missing';
+  const count = gap?.segments === 1 ? '1 segment of WAL is' : `${gap?.segments} segments of WAL are`;
+  const words = gap ? `${count} ${why}: ${range}` : 'WAL of this time is missing';
   return { key: `gap-${before.toLsn}`, kind: 'gap', fromMs: before.toMs, toMs, words };
 }
 

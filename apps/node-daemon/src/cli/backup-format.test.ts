@@ -42,7 +42,7 @@ const overview: BackupOverview = {
     gaps: [
       {
         ...{ timeline: 2, fromWal: 'W1', toWal: 'W3', segments: 3, afterLsn: '0/2', resumesWith: null },
-        kind: 'missing',
+        ...{ kind: 'missing', damaged: [] },
       },
     ],
     backups: [

@@ -136,7 +136,11 @@ function gapLines({ gaps }: NonNullable<BackupOverview['repository']>): string[]
     .filter((gap) => gap.kind === 'missing')
     .map((gap) => {
       const then = gap.resumesWith ? `; possible again from ${gap.resumesWith} on` : '';
-      return `GAP: ${gap.segments} segments of WAL are missing, ${gap.fromWal} to ${gap.toWal}${then}`;
+      const isOne = gap.segments === 1;
+      const what = `${gap.segments} ${isOne ? 'segment' : 'segments'} of WAL ${isOne ? 'is' : 'are'}`;
+      const isDamaged = gap.damaged.length === gap.segments;
+      const where = isOne ? gap.fromWal : `${gap.fromWal} to ${gap.toWal}`;
+      return `GAP: ${what} ${isDamaged ? 'damaged' : 'missing'}, ${where}${then}`;
     });
 }
 

@@ -1,3 +1,4 @@
+import type { BackupJob } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
 import type { KnownCluster } from './known.ts';
 import { type ClusterRule, found, type Look, nothing, unknown, when } from './rule.ts';
@@ -12,6 +13,47 @@ function whereBackups(cluster: KnownCluster, look: (overview: Configured) => Loo
   const { backups } = cluster;
   if (!backups) return unknown;
   return backups.config === null ? nothing : look(backups as Configured);
+}
+
+/** What a verification, or a drill, that came to its end found to be wrong; empty when all is well. */
+function foundBy(job: BackupJob | null): string[] {
+  const result = job?.result;
+  if (result?.kind === 'drill')
+    return result.drill.findings.filter(({ ok }) => !ok).map(({ what, detail }) => `${what}: ${detail}`);
+  if (result?.kind !== 'verify') return [];
+  const { verification, gaps } = result;
+  const backups = verification.backups.flatMap(({ label, problems }) =>
+    problems.map((problem) => `${label}: ${problem}`),
+  );
+  const all = [...gaps, ...verification.wal.problems, ...backups, ...verification.other];
+  return verification.ok || all.length > 0 ? all : ['it does not say what'];
+}
+
+function firstOf(problems: string[]): string {
+  const more = problems.length > 3 ? `; and ${problems.length - 3} more` : '';
+  return `${problems.slice(0, 3).join('; ')}${more}`.slice(0, 600);
+}
+
+/** In one sentence, so that whoever is woken knows how bad it is. */
+function leftWords({ repository }: BackupOverview): string {
+  const own = repository?.intervals.filter(({ isAbandoned }) => !isAbandoned) ?? [];
+  const last = own.at(-1);
+  if (!repository || !last) return repository ? 'Nothing can be restored now.' : '';
+  const at = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  const to = last.toMs === null ? last.toLsn : at(last.toMs);
+  const older =
+    own.length > 1 ? `, and ${countWords(own.length - 1, 'older stretch', 'older stretches')}` : '';
+  return `What can still be restored: ${at(last.fromMs)} to ${to}${older}.`;
+}
+
+/** The longest pause that the schedules leave between two backups; null: nothing is scheduled. */
+function promisedPauseMs({ nextRuns }: BackupOverview): number | null {
+  const runs = nextRuns.filter(({ what, atMs }) => what !== 'drill' && atMs.length > 0);
+  // Each schedule is known for some runs ahead only: behind the end of the first that ends, some would be missing.
+  const untilMs = Math.min(...runs.map(({ atMs }) => atMs.at(-1) ?? 0));
+  const times = runs.flatMap(({ atMs }) => atMs.filter((each) => each <= untilMs)).sort((a, b) => a - b);
+  const pauses = times.slice(1).map((each, at) => each - (times[at] ?? each));
+  return pauses.length === 0 ? null : Math.max(...pauses);
 }
 
 const minute = 60_000;
@@ -129,20 +171,36 @@ export const backupRules: ClusterRule[] = [
       severity: 'warning',
       forSeconds: 3600,
     },
-    limits: { hours: { words: 'Older than', unit: 'hours', usual: 36, min: 1, max: 8760 } },
+    limits: {
+      late: { words: 'Later than scheduled by', unit: 'hours', usual: 6, min: 1, max: 8760 },
+      hours: {
+        words: 'Older than, where nothing is scheduled',
+        unit: 'hours',
+        usual: 36,
+        min: 1,
+        max: 8760,
+      },
+    },
     runbook: {
       means: 'A restore has to replay all WAL since the last backup, and needs every segment of it.',
-      look: ['Schedules: whether one is switched off, outside its window, or held back by load.'],
+      look: [
+        'Past work on the backups page: whether the last ones failed.',
+        'Schedules: whether one is switched off, outside its window, or held back by load.',
+      ],
       command: 'quantadb backup now',
     },
     look: (cluster, { nowMs, limits }) =>
-      whereBackups(cluster, ({ repository }) => {
+      whereBackups(cluster, (overview) => {
+        const { repository } = overview;
         if (!repository) return unknown;
         const good = repository.backups.filter(({ unusable }) => unusable === null);
         if (good.length === 0) return when(true, `${cluster.name} has no backup that could be restored.`);
         const ageMs = nowMs - Math.max(...good.map(({ stopMs }) => stopMs));
-        const sentence = `The newest backup of ${cluster.name} is ${timeWords(ageMs)} old.`;
-        return when(ageMs > (limits.hours ?? 0) * hour, sentence);
+        const pauseMs = promisedPauseMs(overview);
+        const limitMs = pauseMs === null ? (limits.hours ?? 0) * hour : pauseMs + (limits.late ?? 0) * hour;
+        const promise = pauseMs === null ? '' : `; one at least every ${timeWords(pauseMs)} is scheduled`;
+        const sentence = `The newest good backup of ${cluster.name} is ${timeWords(ageMs)} old${promise}.`;
+        return when(ageMs > limitMs, sentence);
       }),
   },
   {
@@ -179,6 +237,101 @@ export const backupRules: ClusterRule[] = [
   },
   {
     ...{
+      id: 'backup-damaged',
+      title: 'The repository is damaged',
+      of: 'cluster',
+      severity: 'critical',
+      forSeconds: 0,
+      limits: {},
+    },
+    runbook: {
+      means:
+        'The last verification found files that are not as they were written, or WAL is missing: not every moment can be restored. It stands until a verification finds everything whole.',
+      look: [
+        'Found damaged on the backups page: the files by name, and what can still be restored.',
+        'The disk of the repository, and who else writes there. Put files back from a copy, if there is one.',
+        'Make a full backup now: from its end on every moment is possible again.',
+      ],
+      command: 'quantadb backup now --type full',
+    },
+    look: (cluster) =>
+      whereBackups(cluster, (overview) => {
+        const { lastVerification, repository } = overview;
+        const problems = foundBy(lastVerification);
+        // After a gap that a backup follows nothing is lost any more but the moments in it.
+        const open = (repository?.gaps ?? []).filter(
+          ({ kind, resumesWith }) => kind === 'missing' && resumesWith === null,
+        );
+        const gaps = open.map(({ fromWal }) => `WAL from ${fromWal} on is missing or damaged`);
+        const all = problems.length > 0 ? problems : gaps;
+        const sentence = `The repository of ${cluster.name} is damaged: ${firstOf(all)}. ${leftWords(overview)}`;
+        return when(all.length > 0, sentence.trim());
+      }),
+  },
+  {
+    ...{
+      id: 'drill-not-whole',
+      title: 'A drill found the restored copy not whole',
+      of: 'cluster',
+      severity: 'critical',
+      forSeconds: 0,
+      limits: {},
+    },
+    runbook: {
+      means:
+        'The last drill restored the newest moment, and a check of the copy failed: the backup, or the database itself, is damaged, or a check of yours is wrong.',
+      look: [
+        'Restore drills on the backups page: which check, and what it answered.',
+        'The same check on a standby: whether the database itself is damaged.',
+      ],
+      command: 'quantadb backup verify',
+    },
+    look: (cluster) =>
+      whereBackups(cluster, ({ lastDrill }) => {
+        const problems = foundBy(lastDrill);
+        const sentence = `The last restore drill of ${cluster.name} found its copy not whole: ${firstOf(problems)}.`;
+        return when(problems.length > 0, sentence);
+      }),
+  },
+  {
+    ...{
+      id: 'backup-server-down',
+      title: 'A backup server does not run',
+      of: 'cluster',
+      severity: 'critical',
+      forSeconds: 120,
+      limits: {},
+    },
+    runbook: {
+      means:
+        'The repository is on the disk of a host, and `pgbackrest server` does not run there: no WAL arrives, and the WAL that waits fills the disk of the primary. On a node that has data it means that its data cannot be read for a backup.',
+      look: [
+        'What the server said last, on the backups page beside its host.',
+        'Whether the host runs, the package pgbackrest is installed there, and its port is free and open.',
+        'The log of the daemon on that host: it starts the server again, at most a minute later.',
+      ],
+      command: 'quantadb backup list',
+    },
+    look: (cluster) =>
+      whereBackups(cluster, ({ servers }) => {
+        const down = servers.filter(({ server }) => server === null || server.state === 'failed');
+        const findings = down.map(({ node, gives, server }) => {
+          const what = gives === 'repository' ? 'the repository' : 'its data to backups';
+          const why = server
+            ? `it has ended${server.detail ? `: ${server.detail}` : ''}`
+            : 'it does not answer';
+          return {
+            ...{ subject: node, ...(gives === 'repository' ? {} : { severity: 'warning' as const }) },
+            sentence: `The server by which ${node} gives ${what} of ${cluster.name} does not run: ${why}`,
+          };
+        });
+        // One that ends again and again is beginning now and then.
+        const begins = servers.filter(({ server }) => server?.state === 'starting');
+        return { findings, unknown: begins.map(({ node }) => node) };
+      }),
+  },
+  {
+    ...{
       id: 'restore-not-proven',
       title: 'No restore was proven lately',
       of: 'cluster',
@@ -196,7 +349,9 @@ export const backupRules: ClusterRule[] = [
       whereBackups(cluster, ({ repository, lastDrill, lastVerification }) => {
         if (!repository || repository.backups.length === 0) return nothing;
         const provenMs = Math.max(
-          ...[lastDrill, lastVerification].map((job) => (job?.state === 'done' ? (job.endedAtMs ?? 0) : 0)),
+          ...[lastDrill, lastVerification].map((job) =>
+            job?.state === 'done' && foundBy(job).length === 0 ? (job.endedAtMs ?? 0) : 0,
+          ),
         );
         const limitMs = (limits.days ?? 0) * day;
         const oldestMs = Math.min(...repository.backups.map(({ stopMs }) => stopMs));

@@ -1,3 +1,4 @@
+import { backupOverviewSchema } from '@quantadb/engine/contract/backup-view';
 import { clusterStatusSchema } from '@quantadb/engine/contract/status';
 import { describe, expect, it } from 'vitest';
 import { judge } from './judge.ts';
@@ -209,6 +210,147 @@ describe('rules', () => {
     const done = { ...failed, id: 'b', state: 'done', error: null, endedAtMs: nowMs - 500 };
     expect(firedBy(knownOf([clusterOf({}, { operations: [failed] })]))).toEqual(['operation-failed a']);
     expect(firedBy(knownOf([clusterOf({}, { operations: [done, failed] })]))).toEqual([]);
+  });
+});
+
+const hour = 3_600_000;
+
+function jobOf(kind: 'backup' | 'verify' | 'drill', parts: object = {}) {
+  const work = kind === 'backup' ? { kind, type: 'full' } : { kind };
+  return {
+    ...{ id: `${kind}-1`, work, trigger: 'schedule', scheduleId: null, requestedBy: 'x', reason: '' },
+    ...{ state: 'done', node: 'node-2', fromStandby: true, attempt: 1, notBeforeMs: 0, startedAtMs: 0 },
+    ...{ endedAtMs: nowMs - hour, detail: '', percent: null, bytesDone: null, warnings: [], result: null },
+    ...parts,
+  };
+}
+
+/** As a host tells it: all is well, with a backup of an hour ago. */
+function backupsOf(parts: Record<string, unknown> = {}, repository: Record<string, unknown> = {}) {
+  const place = { type: 'host', host: 'witness-1', path: '/backups' };
+  const backup = {
+    ...{ label: 'A', type: 'full', prior: null, references: [], startLsn: '0/1', stopLsn: '0/2' },
+    ...{ startWal: 'W', stopWal: 'W', databaseId: 1, databaseBytes: 1, copiedBytes: 1, repositoryBytes: 1 },
+    ...{ hasPageErrors: false, notes: {}, unusable: null, keptBecause: [], goes: null },
+    ...{ startMs: nowMs - 2 * hour, stopMs: nowMs - hour },
+  };
+  return backupOverviewSchema.parse({
+    config: {
+      ...{ stanza: 'demo', revision: 1, repository: place, impact: {}, schedules: [], retention: {} },
+      ...{ drills: null, archiveTimeoutSeconds: 60 },
+    },
+    ...{ job: null, pastJobs: [], points: [], nextRuns: [], lastDrill: null, lastVerification: null },
+    ...{ problem: null, look: null, servers: [] },
+    archiving: { lastWal: 'W', lastAtMs: nowMs - 1000, failingSinceMs: null, waitingSegments: 0 },
+    repository: {
+      ...{ atMs: nowMs, state: 'ok', detail: '', backups: [backup], gaps: [], timelines: [], conflicts: [] },
+      ...{ newest: { timeline: 1, lsn: '0/3', atMs: nowMs }, expiring: [] },
+      intervals: [
+        {
+          ...{ timeline: 1, fromLsn: '0/2', toLsn: '0/3', fromMs: nowMs - hour, toMs: nowMs - 1000 },
+          ...{ labels: ['A'], isAbandoned: false },
+        },
+      ],
+      ...repository,
+    },
+    ...parts,
+  });
+}
+
+const judged = (backups: ReturnType<typeof backupsOf>, standing: string[] = []) =>
+  judge(knownOf([clusterOf({}, { backups })]), nothing, new Set(standing));
+const told = (backups: ReturnType<typeof backupsOf>) =>
+  judged(backups).conditions.map(({ rule, subject, severity }) =>
+    [rule, subject, severity].filter(Boolean).join(' '),
+  );
+
+describe('rules about backups', () => {
+  it('find nothing wrong while they are made, arrive and were read', () => {
+    expect(told(backupsOf())).toEqual([]);
+  });
+
+  it('tell that the server of a repository does not run, whose data cannot be read, and wait for one that begins', () => {
+    const server = (state: string, detail = '') => ({ state, port: 8432, detail });
+    const down = backupsOf({
+      servers: [
+        { node: 'witness-1', gives: 'repository', server: server('failed', 'unable to bind') },
+        { node: 'node-1', gives: 'data', server: null },
+        { node: 'node-2', gives: 'data', server: server('running') },
+      ],
+    });
+    expect(told(down)).toEqual([
+      'backup-server-down witness-1 critical',
+      'backup-server-down node-1 warning',
+    ]);
+    expect(judged(down).conditions[0]?.sentence).toBe(
+      'The server by which witness-1 gives the repository of demo does not run: it has ended: unable to bind',
+    );
+    const begins = [{ node: 'witness-1', gives: 'repository', server: server('starting') }];
+    const { conditions, isUnknown } = judged(backupsOf({ servers: begins }));
+    expect(conditions).toEqual([]);
+    expect(isUnknown({ rule: 'backup-server-down', clusterId, subject: 'witness-1' })).toBe(true);
+  });
+
+  it('tell what a verification found, and what can still be restored', () => {
+    const verification = {
+      ...{ ok: false, wal: { checked: 9, valid: 9, problems: [] }, other: [] },
+      backups: [{ label: 'A', ok: false, checked: 3, valid: 2, problems: ['bundle/1'] }],
+    };
+    const result = { kind: 'verify', verification, gaps: [] };
+    const found = backupsOf({ lastVerification: jobOf('verify', { result }) });
+    expect(told(found)).toEqual(['backup-damaged critical']);
+    expect(judged(found).conditions[0]?.sentence).toMatch(
+      /^The repository of demo is damaged: A: bundle\/1. What can still be restored: 20\S+Z to 20\S+Z.$/,
+    );
+    const whole = { ...verification, ok: true, backups: [] };
+    const good = jobOf('verify', { result: { kind: 'verify', verification: whole, gaps: [] } });
+    expect(told(backupsOf({ lastVerification: good }))).toEqual([]);
+  });
+
+  it('tell of a gap that no backup follows, before anybody verifies', () => {
+    const gap = { timeline: 1, fromWal: 'W3', toWal: 'W3', segments: 1, afterLsn: '0/3', kind: 'missing' };
+    expect(told(backupsOf({}, { gaps: [{ ...gap, resumesWith: null }] }))).toEqual([
+      'backup-damaged critical',
+    ]);
+    expect(told(backupsOf({}, { gaps: [{ ...gap, resumesWith: 'B' }] }))).toEqual([]);
+  });
+
+  it('tell of a drill that failed, and of one whose copy was not whole', () => {
+    const failed = jobOf('drill', { state: 'failed', detail: 'no room' });
+    expect(told(backupsOf({ pastJobs: [failed] }))).toEqual(['backup-failed drill warning']);
+    const drill = {
+      ...{ label: 'A', recoveredToMs: null, databaseBytes: 1, restoreMs: 1, recoveryMs: 1, checksMs: 1 },
+      findings: [{ what: 'pg_amcheck of app', ok: false, detail: 'a row is broken' }],
+    };
+    const job = jobOf('drill', { result: { kind: 'drill', drill } });
+    expect(told(backupsOf({ pastJobs: [job], lastDrill: job }))).toEqual(['drill-not-whole critical']);
+  });
+
+  it('tell that no backup was made for longer than the schedules promise', () => {
+    const old = (ageMs: number, runs: number[][]) => {
+      const seen = backupsOf({
+        nextRuns: runs.map((atMs, at) => ({ scheduleId: `s${at}`, what: 'full', atMs })),
+      });
+      const backups = seen.repository?.backups.map((each) => ({ ...each, stopMs: nowMs - ageMs })) ?? [];
+      return told({ ...seen, repository: seen.repository && { ...seen.repository, backups } });
+    };
+    const every = (pauseMs: number, count = 5) =>
+      Array.from({ length: count }, (_, at) => nowMs + at * pauseMs);
+    const tooOld = ['backup-too-old warning'];
+    expect(old(40 * hour, [])).toEqual(tooOld);
+    expect(old(35 * hour, [])).toEqual([]);
+    expect(old(11 * hour, [every(6 * hour)])).toEqual([]);
+    expect(old(13 * hour, [every(6 * hour)])).toEqual(tooOld);
+    // Weekly alone is as promised; with a daily one beside it, it is not.
+    expect(old(100 * hour, [every(168 * hour)])).toEqual([]);
+    expect(old(100 * hour, [every(168 * hour), every(24 * hour)])).toEqual(tooOld);
+  });
+
+  it('tell that archiving fails', () => {
+    const archiving = {
+      ...{ lastWal: 'W', lastAtMs: nowMs - hour, failingSinceMs: nowMs - hour, waitingSegments: 3 },
+    };
+    expect(told(backupsOf({ archiving }))).toContain('archiving-fails critical');
   });
 });
 

@@ -14,13 +14,17 @@ import type { WalGap } from './catalogue.ts';
 const segmentsMax = 4096;
 const pushDeadlineMs = 180_000;
 
-/** The names of what a gap lacks, at most `segmentsMax` of them (pure). */
-export function namesIn(gap: Pick<WalGap, 'fromWal' | 'segments'>, segmentBytes: number): string[] {
+/** The names of what a gap lacks, at most `segmentsMax` of them (pure). What is there, and damaged, cannot be pushed over. */
+export function namesIn(
+  gap: Pick<WalGap, 'fromWal' | 'segments'> & Partial<Pick<WalGap, 'damaged'>>,
+  segmentBytes: number,
+): string[] {
   const from = parseWalFileName(gap.fromWal, segmentBytes);
   if (!from) return [];
-  return Array.from({ length: Math.min(gap.segments, segmentsMax) }, (_, at) =>
+  const names = Array.from({ length: Math.min(gap.segments, segmentsMax) }, (_, at) =>
     walFileName(from.timeline, from.startLsn + BigInt(at) * BigInt(segmentBytes), segmentBytes),
   );
+  return names.filter((name) => !gap.damaged?.some((each) => each.slice(8) === name.slice(8)));
 }
 
 export interface Mended {

@@ -19,6 +19,7 @@ import { BackupWay } from './backup-way.ts';
 import { BackupWorker, loadPerProcessor, removeLeftovers } from './backup-worker.ts';
 import { BesideNode } from './beside-node.ts';
 import { ClusterRestore, type RestoredData } from './cluster-restore.ts';
+import { lastVerificationOf } from './damage.ts';
 import type { BackupEngine } from './engine.ts';
 import type { ProbeAnswer } from './engines/pgbackrest/probe.ts';
 import { hostRepositoryOf } from './host-way.ts';
@@ -211,9 +212,7 @@ export class BackupNode implements BackupHost {
   }
 
   private async readRepository(): Promise<RepositoryView> {
-    const view = await this.readerOf(this.config()).view(await this.context());
-    const last = this.state?.backup?.pastJobs.findLast((job) => job.result?.kind === 'verify')?.result;
-    return { ...view, lastVerification: last?.kind === 'verify' ? last.verification : null };
+    return this.readerOf(this.config()).view(await this.context());
   }
 
   async mend(): Promise<Mended> {
@@ -377,6 +376,7 @@ export class BackupNode implements BackupHost {
       walKeptFrom: this.state?.backup?.walKeptFrom ?? null,
       segmentBytes: this.segmentBytes,
       nowMs: this.clock.wallMs(),
+      verified: lastVerificationOf(this.state?.backup?.pastJobs ?? []),
     };
   }
 

@@ -152,10 +152,16 @@ export class BackupWorker {
   private async verify(engine: BackupEngine, { report, signal }: Task): Promise<JobResult> {
     report.step('reading every file of the repository');
     const verification = await engine.verify(signal);
-    const { catalogue } = await this.options.reader().read(await this.options.context(), signal);
+    // What is damaged has just been named: here only what is not there at all.
+    const context = { ...(await this.options.context()), verified: null };
+    const { catalogue } = await this.options.reader().read(context, signal);
     const gaps = catalogue.gaps
       .filter((gap) => gap.kind === 'missing')
-      .map((gap) => `${gap.segments} segments are missing from ${gap.fromWal} to ${gap.toWal}`);
+      .map(({ segments, fromWal, toWal }) =>
+        segments === 1
+          ? `segment ${fromWal} is missing`
+          : `${segments} segments are missing from ${fromWal} to ${toWal}`,
+      );
     return { kind: 'verify', verification, gaps: [...gaps, ...catalogue.conflicts] };
   }
 

@@ -62,8 +62,27 @@ describe('one timeline', () => {
     expect(found.gaps).toEqual([
       {
         ...{ timeline: 1, fromWal: wal(1, 6), toWal: wal(1, 6), segments: 1, afterLsn: lsn(6, 0) },
-        ...{ resumesWith: 'B', kind: 'missing' },
+        ...{ resumesWith: 'B', kind: 'missing', damaged: [] },
       },
+    ]);
+  });
+
+  it('I-BACKUP-6: ends before a damaged segment as before a missing one, and leaves out a damaged backup', () => {
+    const found = catalogue({
+      listing: archive([1, 1, 12]),
+      backups: [backup('A', 1, 2), backup('B', 1, 5, 7), backup('C', 1, 9), backup('D', 1, 10)],
+      damage: { backups: new Map([['D', 'a file is damaged']]), segments: new Set([wal(1, 6)]) },
+    });
+    expect(found.intervals.map(({ fromLsn, toLsn, labels }) => [fromLsn, toLsn, labels])).toEqual([
+      [lsn(2, 0x100), lsn(6, 0), ['A']],
+      [lsn(9, 0x100), lsn(13, 0), ['C']],
+    ]);
+    expect(found.gaps).toMatchObject([
+      { fromWal: wal(1, 6), segments: 1, damaged: [wal(1, 6)], resumesWith: 'C' },
+    ]);
+    expect(found.unusable).toEqual([
+      { label: 'B', reason: `the WAL that was written during it is damaged: ${wal(1, 6)}` },
+      { label: 'D', reason: 'a file is damaged' },
     ]);
   });
 

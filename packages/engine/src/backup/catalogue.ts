@@ -1,4 +1,5 @@
 import { parseLsn } from '../postgres/lsn.ts';
+import { type Damage, noDamage } from './damage.ts';
 import type { ArchiveListing, StoredBackup } from './engine.ts';
 import {
   type HistoryLine,
@@ -25,6 +26,8 @@ export interface CatalogueInput {
   currentTimeline: number | null;
   /** Retention has taken away WAL before this backup on purpose. Null: all of it was to be kept. */
   walKeptFrom: string | null;
+  /** What cannot be read as it was written is as good as missing. */
+  damage?: Damage;
 }
 
 export interface Catalogue {
@@ -63,6 +66,8 @@ export interface WalGap {
   /** From the end of this backup on restores are possible again; null when none was made after it. */
   resumesWith: string | null;
   kind: 'missing' | 'expired';
+  /** Those of its segments that are there, and damaged. */
+  damaged: string[];
 }
 
 export interface RestorableInterval {
@@ -83,9 +88,12 @@ export interface RestorableInterval {
 /** The end of a backup is known to the second only. */
 const clockGrainMs = 1000;
 const lastWalMax = 4;
+/** Of a segment's name; the rest is its position. */
+const timelineDigits = 8;
 
 export function buildCatalogue(input: CatalogueInput): Catalogue {
-  const names = input.listing.segments.map((segment) => segment.name);
+  const damage = input.damage ?? noDamage;
+  const names = input.listing.segments.flatMap(({ name }) => (damage.segments.has(name) ? [] : [name]));
   const index = new SegmentIndex(names, input.segmentBytes);
   const current = input.currentTimeline ?? index.timelines().at(-1) ?? null;
   const line = current === null ? null : lineOf(current, input.histories);
@@ -101,7 +109,7 @@ export function buildCatalogue(input: CatalogueInput): Catalogue {
       .flat(),
     unusable: input.backups
       .filter((backup) => !usable.has(backup.label))
-      .map(({ label }) => ({ label, reason: reasonOf(walks, label) })),
+      .map(({ label }) => ({ label, reason: damage.backups.get(label) ?? reasonOf(walks, label) })),
     conflicts: conflictsOf(input, index),
     newest: last
       ? { timeline: pieceAt(line as WalLine, parseLsn(last.toLsn) - 1n)?.timeline ?? 0, lsn: last.toLsn }
@@ -145,11 +153,16 @@ function walk(input: CatalogueInput, index: SegmentIndex, line: WalLine): Walk {
     return { ...result, reasons: new Map(input.backups.map(({ label }) => [label, reason])) };
   }
   const last = neededUpTo(index, line);
-  const backups = input.backups.filter((backup) => isOn(line, backup)).sort(byStop);
+  const backups = input.backups
+    .filter(({ label }) => !input.damage?.backups.has(label))
+    .filter((backup) => isOn(line, backup))
+    .sort(byStop);
   for (const [at, backup] of backups.entries()) {
     const reach = reachOf(index, line, backup, last);
     if (reach.number === null) {
-      result.reasons.set(backup.label, `the WAL that was written during it is missing: ${reach.missing}`);
+      const what =
+        damagedBetween(input.damage, reach.missing, reach.missing).length > 0 ? 'damaged' : 'missing';
+      result.reasons.set(backup.label, `the WAL that was written during it is ${what}: ${reach.missing}`);
       continue;
     }
     const end = index.startOf(reach.number + 1n);
@@ -242,16 +255,27 @@ function gapAfter(found: {
   if (index.timelineFor(line, end) !== null) end -= 1n;
   const timelineAt = (at: bigint) => pieceAt(line, index.startOf(at))?.timeline ?? line.timeline;
   const keptFrom = input.backups.find((backup) => backup.label === input.walKeptFrom);
+  const fromWal = index.nameOf(timelineAt(number + 1n), number + 1n);
+  const toWal = index.nameOf(timelineAt(end), end);
   const isExpired = keptFrom !== undefined && index.numberOf(parseLsn(keptFrom.startLsn)) > end;
   return {
     timeline: timelineAt(number + 1n),
-    fromWal: index.nameOf(timelineAt(number + 1n), number + 1n),
-    toWal: index.nameOf(timelineAt(end), end),
+    fromWal,
+    toWal,
     segments: Number(end - number),
     afterLsn: lsnText(index.startOf(number + 1n)),
     resumesWith: found.later,
     kind: isExpired ? 'expired' : 'missing',
+    damaged: damagedBetween(input.damage, fromWal, toWal),
   };
+}
+
+/** By position: the segment of a fork is there under the name of a later timeline. */
+function damagedBetween(damage: Damage | undefined, fromWal: string, toWal: string): string[] {
+  const at = (name: string) => name.slice(timelineDigits);
+  return [...(damage?.segments ?? [])]
+    .filter((name) => at(name) >= at(fromWal) && at(name) <= at(toWal))
+    .sort();
 }
 
 /** Of another line only what the cluster's own does not hold anyway. */

@@ -36,6 +36,8 @@ const checkpointDeadlineMs = 30 * 60_000;
 const repositoryDeadlineMs = 120_000;
 /** Retention's reports and the like may be long; what is kept of them in the log is not. */
 const problemsMax = 20;
+/** By them the moments are left out that need a damaged segment, so more of them are kept. */
+const walProblemsMax = 200;
 
 /**
  * The decider's part in backups: begins what is due, gives it to a node, asks how it goes, and sees to it that it ends.
@@ -275,14 +277,15 @@ export class ClusterBackupManager {
 /** The log keeps the beginning of a long list of problems. */
 function shortened(result: JobLook['result']): JobLook['result'] {
   if (result?.kind !== 'verify') return result;
-  const short = (problems: string[]) => problems.slice(0, problemsMax).map((each) => each.slice(0, 400));
+  const short = (problems: string[], max = problemsMax) =>
+    problems.slice(0, max).map((each) => each.slice(0, 400));
   const { verification, gaps } = result;
   return {
     kind: 'verify',
     gaps: short(gaps),
     verification: {
       ok: verification.ok,
-      wal: { ...verification.wal, problems: short(verification.wal.problems) },
+      wal: { ...verification.wal, problems: short(verification.wal.problems, walProblemsMax) },
       backups: verification.backups.slice(-100).map((each) => ({ ...each, problems: short(each.problems) })),
       other: short(verification.other),
     },

@@ -43,7 +43,7 @@ export class ClusterRestore {
     const engine = await this.engine();
     const context = {
       config: { retention: retentionSchema.parse({}) },
-      ...{ currentTimeline: null, walKeptFrom: null, segmentBytes: usualSegmentBytes, nowMs },
+      ...{ currentTimeline: null, walKeptFrom: null, segmentBytes: usualSegmentBytes, nowMs, verified: null },
     };
     const repository = await new RepositoryReader(engine, null).view(context);
     if (repository.state !== 'ok')

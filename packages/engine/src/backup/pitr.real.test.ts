@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { retentionSchema } from '../contract/backup.ts';
@@ -7,6 +7,7 @@ import { ensureOwnedDirectory } from '../postgres/owned-file.ts';
 import { binDir, sql, TestCluster, type TestNode } from '../postgres/testing/test-cluster.ts';
 import { sleep, systemClock } from '../shared/clock.ts';
 import { restoreToScratch } from './drill.ts';
+import type { Verification } from './engine.ts';
 import type { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
 import { planRecovery } from './recovery-plan.ts';
 import { RepositoryReader } from './repository-reader.ts';
@@ -18,6 +19,9 @@ let cluster: TestCluster;
 let primary: TestNode;
 let engine: PgBackRestEngine;
 let reader: RepositoryReader;
+let archivePath = '';
+/** What the last verification found. */
+let verified: Verification | null = null;
 /** Commits, in order: when each was made, and what the table held from then on. */
 const commits: { atMs: number; rows: number; timeline: number }[] = [];
 let timeline = 2;
@@ -25,6 +29,7 @@ let timeline = 2;
 beforeAll(async () => {
   cluster = await TestCluster.create();
   const repository = await TestRepository.create(cluster);
+  archivePath = join(repository.path, 'archive/demo/15-1');
   primary = await cluster.primary('node-1', async (node) => {
     engine = await repository.use(node);
   });
@@ -89,7 +94,7 @@ async function failOver(): Promise<void> {
 function view() {
   return reader.view({
     config: { retention: retentionSchema.parse({}) },
-    ...{ currentTimeline: timeline, walKeptFrom: null, segmentBytes, nowMs: Date.now() },
+    ...{ currentTimeline: timeline, walKeptFrom: null, segmentBytes, nowMs: Date.now(), verified },
   });
 }
 
@@ -161,4 +166,34 @@ it('restores to the edges of what it offers', async () => {
   expect(await rowsAt({ kind: 'time', atMs: last, inclusive: true })).toBe(rowsBy(last));
   expect(await plan({ kind: 'time', atMs: first - 1, inclusive: true })).toMatchObject({ ok: false });
   expect(await plan({ kind: 'time', atMs: last + 1, inclusive: true })).toMatchObject({ ok: false });
+});
+
+it('I-BACKUP-6: a damaged segment ends what is offered, and the backup after it begins it again', async () => {
+  const before = (await view()).intervals.find((interval) => !interval.isAbandoned);
+  const [first = '', second = ''] = before?.labels ?? [];
+  const next = (await engine.inventory()).backups.find(({ label }) => label === second);
+  const directory = join(archivePath, '0000000400000000');
+  // Of the newest timeline, the last that is written before the second backup begins.
+  const names = (await readdir(directory)).filter((name) => /^[0-9A-F]{24}-/.test(name)).sort();
+  const damaged = names.findLast((name) => name.slice(0, 24) < (next?.startWal ?? '')) ?? '';
+  const whole = await readFile(join(directory, damaged));
+  const broken = Buffer.from(whole);
+  broken[100] = (broken[100] ?? 0) ^ 1;
+  await writeFile(join(directory, damaged), broken);
+  verified = await engine.verify();
+  expect(verified).toMatchObject({ ok: false });
+  const repository = await view();
+  const own = repository.intervals.filter((interval) => !interval.isAbandoned);
+  expect(own.map(({ labels }) => labels)).toEqual([[first], [second]]);
+  expect(repository.gaps).toMatchObject([
+    { kind: 'missing', segments: 1, damaged: [damaged.slice(0, 24)], resumesWith: second },
+  ]);
+  const lost = commits.findLast((each) => each.atMs < (next?.startMs ?? 0));
+  expect(await plan({ kind: 'time', atMs: (lost?.atMs ?? 0) + 1, inclusive: true })).toMatchObject({
+    ...{ ok: false, refusal: { reason: 'in_gap' } },
+  });
+  expect(await rowsAt({ kind: 'latest' })).toBe(commits.at(-1)?.rows);
+  await writeFile(join(directory, damaged), whole);
+  verified = await engine.verify();
+  expect((await view()).gaps).toEqual([]);
 });

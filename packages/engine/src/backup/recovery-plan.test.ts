@@ -138,7 +138,7 @@ describe('a plan', () => {
   it('says that what lies behind a gap is not in the latest moment', () => {
     const gap = {
       ...{ timeline: 3, fromWal: 'W1', toWal: 'W1', segments: 1, afterLsn: lsn(40), resumesWith: null },
-      kind: 'missing' as const,
+      ...{ kind: 'missing' as const, damaged: [] },
     };
     const planned = plan({ kind: 'latest' }, { repository: { ...repository, gaps: [gap] } });
     expect(planned.ok && planned.plan.warnings[0]).toContain('W1');

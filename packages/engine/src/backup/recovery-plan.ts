@@ -278,7 +278,9 @@ function backupsOf(
 function lastGapWarnings({ repository }: RecoveryPlanInput, interval: RestorableIntervalView): string[] {
   const gap = repository.gaps.find((each) => each.kind === 'missing' && each.afterLsn === interval.toLsn);
   return gap
-    ? [`WAL is missing from ${gap.fromWal} on: what was committed after that cannot be restored.`]
+    ? [
+        `WAL is ${gap.damaged.includes(gap.fromWal) ? 'damaged' : 'missing'} from ${gap.fromWal} on: what was committed after that cannot be restored.`,
+      ]
     : [];
 }
 

@@ -2,7 +2,8 @@ import type { BackupConfig } from '../contract/backup.ts';
 import type { RepositoryView } from '../contract/backup-view.ts';
 import { parseHistory } from '../postgres/history-files.ts';
 import { buildCatalogue, type Catalogue, type RestorableInterval } from './catalogue.ts';
-import type { ArchiveListing, BackupEngine, Inventory } from './engine.ts';
+import { damageOf } from './damage.ts';
+import type { ArchiveListing, BackupEngine, Inventory, Verification } from './engine.ts';
 import { planRetention, type RetentionPlan } from './retention.ts';
 import { reasonWords } from './retention-words.ts';
 import type { HistoryLine } from './wal-lines.ts';
@@ -24,6 +25,8 @@ export interface ReadingContext {
   walKeptFrom: string | null;
   segmentBytes: number;
   nowMs: number;
+  /** What the last verification found; null: there was none, or only what is there counts. */
+  verified: Verification | null;
 }
 
 /** Reads the repository anew and works out what it is worth. */
@@ -48,6 +51,7 @@ export class RepositoryReader {
     const histories = await this.historiesOf(listing, signal);
     const archivedAt = new Map(listing.segments.map(({ name, archivedAtMs }) => [name, archivedAtMs]));
     const newestSystem = inventory.systems.at(-1)?.id;
+    const damage = damageOf(context.verified, inventory.backups);
     const catalogue = buildCatalogue({
       listing,
       histories,
@@ -56,11 +60,13 @@ export class RepositoryReader {
       segmentBytes: context.segmentBytes,
       currentTimeline: context.currentTimeline,
       walKeptFrom: context.walKeptFrom,
+      damage,
     });
     const retention = planRetention({
       backups: inventory.backups,
       retention: context.config.retention,
       unusable: new Set(catalogue.unusable.map(({ label }) => label)),
+      damaged: new Set(damage.backups.keys()),
       nowMs: context.nowMs,
     });
     return { inventory, catalogue, retention, histories: [...histories.keys()], archivedAt };
@@ -91,7 +97,7 @@ export class RepositoryReader {
       conflicts: catalogue.conflicts,
       newest: catalogue.newest && { ...catalogue.newest, atMs: own?.toMs ?? null },
       expiring: retention.expire,
-      lastVerification: null,
+      lastVerification: context.verified,
     };
   }
 

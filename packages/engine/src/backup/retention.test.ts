@@ -51,6 +51,21 @@ describe('retention', () => {
     expect(result.keep.find(({ label }) => label === 'B')?.goes).toEqual({ kind: 'at', atMs: nowMs + day });
   });
 
+  it('I-BACKUP-4: lets what a verification says to be damaged go no earlier, and does not count it as good', () => {
+    const backups = [backup('A', 4), incr('A_1', 3.5, ['A']), backup('B', 2), backup('C', 1)];
+    const unusable = new Set(['A', 'A_1']);
+    const going = (all: StoredBackup[], damaged: ReadonlySet<string>) =>
+      expired(
+        planRetention({
+          ...{ backups: all, nowMs, unusable, damaged },
+          retention: retentionSchema.parse({ fullCount: 3 }) as BackupRetention,
+        }),
+      );
+    expect(going(backups, new Set())).toEqual(['A', 'A_1']);
+    expect(going(backups, unusable)).toEqual([]);
+    expect(going([...backups, backup('D', 0.5)], unusable)).toEqual(['A', 'A_1']);
+  });
+
   it('keeps everything of a window at its very edge', () => {
     const result = plan([backup('A', 7), backup('B', 7 - 1e-6)], { fullCount: 1, days: 7 });
     expect(expired(result)).toEqual([]);

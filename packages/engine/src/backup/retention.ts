@@ -13,6 +13,8 @@ export interface RetentionInput {
   retention: BackupRetention;
   /** Backups that cannot be restored: they keep nothing else from being counted. */
   unusable: ReadonlySet<string>;
+  /** Those of them of which a verification says so: it may be wrong, and most of their files can be had. */
+  damaged?: ReadonlySet<string>;
   nowMs: number;
 }
 
@@ -55,6 +57,7 @@ export function planRetention(input: RetentionInput): RetentionPlan {
   const recentLabels = new Set([...recent.map(({ backup }) => backup.label), newest?.label ?? '']);
   keepDependents(input.backups, recentLabels, add);
   keepUnusable({ fulls, input, recentLabels, add });
+  keepDamaged(fulls, input, add);
   keepHeld(input.backups, add);
   const kept = input.backups.filter((backup) => reasons.has(backup.label));
   const withWal = fulls.filter((backup) => recentLabels.has(backup.label));
@@ -146,6 +149,15 @@ function keepUnusable(known: {
     const isNewer = oldest === undefined || backup.stopMs >= oldest.stopMs;
     if (known.input.unusable.has(backup.label) && isNewer) known.add(backup.label, { kind: 'unusable' });
   }
+}
+
+/** What a verification says may be mistaken: it never makes a backup go earlier than it would have gone. */
+function keepDamaged(fulls: StoredBackup[], input: RetentionInput, add: Add): void {
+  if (!input.damaged || input.damaged.size === 0) return;
+  const whole = [...recentFulls(fulls, input), ...tieredFulls(fulls, input.retention)];
+  const stay = new Set(whole.map(({ backup }) => backup.label).filter((label) => input.damaged?.has(label)));
+  for (const label of stay) add(label, { kind: 'unusable' });
+  keepDependents(input.backups, stay, add);
 }
 
 function keepHeld(backups: readonly StoredBackup[], add: Add): void {

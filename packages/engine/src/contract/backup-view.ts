@@ -49,6 +49,8 @@ export const walGapSchema = z.object({
   afterLsn: z.string(),
   resumesWith: z.string().nullable(),
   kind: z.enum(['missing', 'expired']),
+  /** Those of its segments that are there, and that a verification found damaged. */
+  damaged: z.array(z.string()).default([]),
 });
 
 export const goesSchema = z.discriminatedUnion('kind', [

@@ -20,12 +20,17 @@ export class TestRepository {
   private readonly secrets: RepositorySecrets;
   private readonly impact: BackupImpact;
 
-  private constructor(cluster: TestCluster, path: string, cipherPass: string | null) {
+  private constructor(cluster: TestCluster, repository: Repository, secrets: RepositorySecrets) {
     this.cluster = cluster;
-    this.path = path;
-    this.repository = { type: 'posix', path, encrypted: cipherPass !== null };
-    this.secrets = repositorySecretsSchema.parse({ cipherPass });
+    this.path = repository.path;
+    this.repository = repository;
+    this.secrets = secrets;
     this.impact = backupImpactSchema.parse({ compression: 'lz4' });
+  }
+
+  /** One that is anywhere. */
+  static of(cluster: TestCluster, repository: Repository, secrets: RepositorySecrets): TestRepository {
+    return new TestRepository(cluster, repository, secrets);
   }
 
   static async create(
@@ -36,7 +41,8 @@ export class TestRepository {
     const path = join(cluster.directory, name);
     await mkdir(path, { recursive: true });
     await ensureOwnedDirectory(path, { osUser: cluster.osUser, mode: 0o750 });
-    return new TestRepository(cluster, path, cipherPass);
+    const repository = { type: 'posix', path, encrypted: cipherPass !== null } as const;
+    return new TestRepository(cluster, repository, repositorySecretsSchema.parse({ cipherPass }));
   }
 
   /**

@@ -51,12 +51,35 @@ const byCode: Record<number, Meaning> = {
   },
 };
 
+/** What an object store answers, by the code in its answer; the program quotes it. */
+const byStoreCode: [RegExp, string][] = [
+  [/InvalidAccessKeyId/, 'The store does not know the access key: check it.'],
+  [/SignatureDoesNotMatch/, 'The secret does not belong to the access key: check the secret.'],
+  [
+    /AuthorizationHeaderMalformed|IllegalLocationConstraint/,
+    'The store is in another region: check the region.',
+  ],
+  [
+    /NoSuchBucket/,
+    'There is no bucket of that name at this endpoint: make it, or check the name and how the bucket is written (uri style).',
+  ],
+  [
+    /AccessDenied/,
+    'The access key may not do that there: allow it to list, read, write and delete in the bucket.',
+  ],
+  [/RequestTimeTooSkewed/, 'The clock of this host differs from that of the store: set it by NTP.'],
+];
+
 const byText: [RegExp, Meaning][] = [
+  ...byStoreCode.map(([pattern, hint]): [RegExp, Meaning] => [
+    pattern,
+    { reason: 'repository_unreachable', hint, retry: true },
+  ]),
   [
     /hostname '[^']*' in certificate|certificate verify|unable to verify certificate|negotiate TLS|TLS error|access denied|unable to load (cert|key|CA) file/i,
     {
       reason: 'repository_unreachable',
-      hint: 'The hosts do not take each other’s certificates: see docs/operations/backups.md, "On the disk of a host".',
+      hint: 'The certificate that is shown there is of no authority that is trusted here, or not for that address. Of an S3 bucket: give the file of its authority (CA file). Of a repository on a host: see docs/operations/backups.md, "On the disk of a host".',
       retry: true,
     },
   ],

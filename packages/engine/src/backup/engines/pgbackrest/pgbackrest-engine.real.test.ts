@@ -5,7 +5,9 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql, TestCluster, type TestNode } from '../../../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../../../shared/deadline.ts';
+import { damageOf, noDamage } from '../../damage.ts';
 import type { BackupProgress, BackupRequest } from '../../engine.ts';
+import { testBucket } from '../../testing/test-bucket.ts';
 import { TestRepository } from '../../testing/test-repository.ts';
 import type { PgBackRestEngine } from './pgbackrest-engine.ts';
 import { probeRepository } from './probe.ts';
@@ -140,6 +142,18 @@ describe('an encrypted repository in a directory', () => {
     await writeFile(manifest, before);
     expect(verified.ok).toBe(false);
     expect(verified.backups.find((backup) => !backup.ok)?.problems.join()).toContain('backup.manifest');
+    expect(damageOf(verified, (await engine.inventory()).backups)).toEqual(noDamage);
+  });
+
+  it('turns red when a manifest and its copy are damaged, and offers that backup no more', async () => {
+    const last = (await engine.inventory()).backups.at(-1)?.label ?? '';
+    const manifest = join(repository.path, 'backup/demo', last, 'backup.manifest');
+    for (const file of [manifest, `${manifest}.copy`]) await flipBit(file);
+    const verified = await engine.verify();
+    for (const file of [manifest, `${manifest}.copy`]) await flipBit(file);
+    expect(verified.ok).toBe(false);
+    const damage = damageOf(verified, (await engine.inventory()).backups);
+    expect([...damage.backups.keys()]).toEqual([last]);
   });
 
   it('turns red when one bit of a data file or of a WAL file has flipped, and names it', async () => {
@@ -156,6 +170,9 @@ describe('an encrypted repository in a directory', () => {
     expect(verified.ok).toBe(false);
     expect(verified.wal.problems.join()).toContain(segment);
     expect(verified.backups.find((backup) => backup.label === label)?.problems.length).toBeGreaterThan(1);
+    const damage = damageOf(verified, (await engine.inventory()).backups);
+    expect(damage.backups.get(label)).toContain('damaged');
+    expect([...damage.segments]).toEqual([segment.slice(0, 24)]);
     expect((await engine.verify()).ok).toBe(true);
   });
 
@@ -181,6 +198,33 @@ describe('a repository that is tried before it is set', () => {
     const answer = await probeRepository(tried.placeOn(primary));
     expect(answer).toMatchObject({ ok: false, detail: expect.stringMatching(/^writing: /) });
     engine = await repository.use(primary);
+  });
+});
+
+describe('an S3 bucket that is tried before it is set', () => {
+  it('is written to and read, or says whether the key, its secret, the bucket or the certificate is wrong', async () => {
+    const { repository: bucket, secrets, store } = await testBucket(cluster);
+    const probe = async (change: object, other: Partial<typeof secrets> = {}) => {
+      const tried = TestRepository.of(cluster, { ...bucket, ...change }, { ...secrets, ...other });
+      await tried.use(primary);
+      return probeRepository(tried.placeOn(primary));
+    };
+    try {
+      expect(await probe({})).toEqual({ ok: true });
+      expect(store.names()).toEqual([]);
+      const hintOf = async (...given: Parameters<typeof probe>) => {
+        const answer = await probe(...given);
+        return answer.ok ? 'it works' : answer.hint;
+      };
+      expect(await hintOf({}, { s3Key: 'another' })).toContain('access key');
+      expect(await hintOf({}, { s3KeySecret: 'another' })).toContain('secret');
+      expect(await hintOf({ region: 'another' })).toContain('region');
+      expect(await hintOf({ bucket: 'another' })).toContain('no bucket of that name');
+      expect(await hintOf({ caFile: null })).toContain('authority');
+    } finally {
+      store.stop();
+      engine = await repository.use(primary);
+    }
   });
 });
 
