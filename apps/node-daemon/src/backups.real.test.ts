@@ -1,5 +1,8 @@
 import { chown, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { testBucket } from '@quantadb/engine/backup/testing/test-bucket';
+import type { RestoreTarget } from '@quantadb/engine/contract/restore-target';
+import { withFreshConnection } from '@quantadb/engine/postgres/connection';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { osUserNamed } from './preflight/os-user.ts';
@@ -8,6 +11,7 @@ import {
   configure,
   ended,
   ledger,
+  ledgerSql,
   operationEnded,
   overview,
   planned,
@@ -54,6 +58,24 @@ async function withBackup(): Promise<RealCluster> {
   );
   expect(await run(cluster, { kind: 'backup', type: 'full' })).toMatchObject({ state: 'done' });
   return cluster;
+}
+
+async function untilReached(cluster: RealCluster, target: RestoreTarget): Promise<void> {
+  const isReached = async () =>
+    (await cluster.host('node-1').client.planRestore({ source: null, target })).ok ? true : undefined;
+  const limits = { what: 'the target is in the repository', timeoutMs: 30_000, intervalMs: 250 };
+  await pollUntil(isReached, limits);
+}
+
+/** The copy that is open for a look, and what it answers. */
+async function opened(cluster: RealCluster) {
+  const { look } = await overview(cluster);
+  if (!look) throw new Error('nothing is open');
+  const place = { runDir: look.socketDir, port: look.port };
+  const options = { what: 'a look', timeoutMs: 10_000, database: 'app' };
+  const ask = <Row extends Record<string, unknown>>(text: string) =>
+    withFreshConnection(place, options, async (client) => (await client.query<Row>(text)).rows);
+  return { look, ask };
 }
 
 describe('a cluster with a backup repository', () => {
@@ -154,26 +176,11 @@ describe('a cluster with a backup repository', () => {
     const [before] = await sql<{ n: number }>(cluster, 'SELECT count(*)::int AS n FROM rows');
     await sql(cluster, 'DELETE FROM rows WHERE i % 2 = 0');
     // The point's segment has to arrive; a segment more proves that WAL goes on behind it.
-    await pollUntil(
-      async () => {
-        const seen = await cluster
-          .host('node-1')
-          .client.planRestore({ source: null, target: { kind: 'name', name } });
-        return seen.ok ? true : undefined;
-      },
-      { what: 'the point is in the repository', timeoutMs: 30_000, intervalMs: 500 },
-    );
+    await untilReached(cluster, { kind: 'name', name });
     const job = await run(cluster, { kind: 'look', target: { kind: 'name', name } });
     expect(job).toMatchObject({ state: 'done', result: { kind: 'look' } });
-    const { look } = await overview(cluster);
-    if (!look) throw new Error('nothing is open');
-    const { withFreshConnection } = await import('@quantadb/engine/postgres/connection');
-    const place = { runDir: look.socketDir, port: look.port };
-    const options = { what: 'a look', timeoutMs: 10_000, database: 'app' };
-    const found = await withFreshConnection(place, options, async (client) => {
-      return (await client.query<{ n: number }>('SELECT count(*)::int AS n FROM rows')).rows[0]?.n;
-    });
-    expect(found).toBe(before?.n);
+    const { look, ask } = await opened(cluster);
+    expect(await ask<{ n: number }>('SELECT count(*)::int AS n FROM rows')).toEqual([before]);
     await cluster.run('node-2', { kind: 'close-look' });
     expect((await overview(cluster)).look).toBeNull();
     expect(await readdir(join(cluster.host(look.node).directory, 'pg'))).not.toContain('data.look');
@@ -350,5 +357,46 @@ describe('a cluster with a backup repository', () => {
     expect(job).toMatchObject({ state: 'done', requestedBy: 'the schedule' });
     await cluster.run('node-1', configure({ schedules: [] }));
     expect((await stat(repositoryOf(cluster))).isDirectory()).toBe(true);
+  });
+
+  test('keeps WAL and backups in an S3 bucket, gives them back from there, and refuses a bucket that it cannot use', async () => {
+    const cluster = await withBackup();
+    const { repository, secrets, store } = await testBucket(cluster);
+    try {
+      const s3 = (parts: object, keys = secrets) =>
+        configure({ repository: { ...repository, ...parts }, secrets: { ...keys, cipherPass: 'kept' } });
+      const encrypted = { encrypted: true };
+      await expect(
+        cluster.run('node-1', s3(encrypted, { ...secrets, s3KeySecret: 'another' })),
+      ).rejects.toThrow(/403 \(Forbidden\).*check key, secret and region/s);
+      // Nothing of it counts: WAL and backups go on to the repository of before.
+      expect((await overview(cluster)).config?.repository.type).toBe('posix');
+      await cluster.run('node-1', s3(encrypted));
+      expect(await run(cluster, { kind: 'backup', type: 'full' })).toMatchObject({
+        state: 'done',
+        attempt: 1,
+      });
+      await sql(
+        cluster,
+        'CREATE TABLE ledger AS SELECT i, md5(i::text) AS filler FROM generate_series(1, 500) i',
+      );
+      const good = await ledger(cluster);
+      await cluster.run('node-1', { kind: 'create-restore-point', name: 'in the bucket' });
+      await sql(cluster, "UPDATE ledger SET filler = 'a mistake'");
+      const target = { kind: 'name', name: 'in the bucket' } as const;
+      await untilReached(cluster, target);
+      const job = await run(cluster, { kind: 'look', target });
+      expect(job).toMatchObject({ state: 'done' });
+      const { ask } = await opened(cluster);
+      expect(await ask(ledgerSql)).toEqual([good]);
+      await cluster.run('node-2', { kind: 'close-look' });
+      expect(await run(cluster, { kind: 'verify' })).toMatchObject({
+        ...{ state: 'done', result: { verification: { ok: true }, gaps: [] } },
+      });
+      expect(store.names().some((name) => name.startsWith('quantadb/archive/demo/'))).toBe(true);
+      expect((await overview(cluster)).repository).toMatchObject({ state: 'ok', gaps: [] });
+    } finally {
+      store.stop();
+    }
   });
 });

@@ -52,7 +52,7 @@ interface Content extends Record<string, unknown> {
   rows: number;
 }
 
-const ledgerSql =
+export const ledgerSql =
   "SELECT md5(string_agg(i || ':' || filler, ',' ORDER BY i)) AS hash, count(*)::int AS rows FROM ledger";
 
 export async function ledger(cluster: RealCluster, name?: string): Promise<Content | undefined> {

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -9,14 +10,19 @@ import {
   retentionSchema,
 } from '../contract/backup.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
+import { copyCertificates } from '../postgres/host-certificates.ts';
 import { filesOf } from '../postgres/layout.ts';
-import { renewCertificate, TestCluster, type TestNode } from '../postgres/testing/test-cluster.ts';
+import { ensureOwnedDirectory } from '../postgres/owned-file.ts';
+import { renewCertificate, sql, TestCluster, type TestNode } from '../postgres/testing/test-cluster.ts';
 import { systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { silentLogger } from '../shared/logger.ts';
 import { demoMember, demoState } from '../testing/demo-state.ts';
 import { freePort } from '../testing/free-port.ts';
 import { BackupWay } from './backup-way.ts';
+import type { RemoteServer } from './engines/pgbackrest/configuration.ts';
+import { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
+import { TestRepository } from './testing/test-repository.ts';
 
 let cluster: TestCluster;
 let node: TestNode;
@@ -34,12 +40,14 @@ afterAll(async () => {
   await cluster.cleanUp();
 });
 
+const place = { type: 'host', host: 'witness-1' } as const;
+const noSecrets = repositorySecretsSchema.parse({});
 const wayOf = () => new BackupWay({ place: node.place, logger: silentLogger, clock: systemClock });
 
 function config(change: Partial<BackupConfig> = {}): BackupConfig {
   return {
     ...{ stanza: 'demo', revision: 1, schedules: [], drills: null, archiveTimeoutSeconds: 60 },
-    repository: { type: 'host', host: 'witness-1', port, path: '/nowhere', encrypted: false },
+    repository: { ...place, port, path: '/nowhere', encrypted: false },
     secrets: repositorySecretsSchema.parse({}),
     impact: backupImpactSchema.parse({}),
     retention: retentionSchema.parse({}),
@@ -91,6 +99,43 @@ test('the server of a repository runs while that is agreed on, and shows a renew
   };
   expect(await until('the renewed certificate', renewed)).toBeTruthy();
 });
+
+test('I-REPOSITORY-4: WAL goes on to be pushed and read while the certificates of both sides are renewed', async () => {
+  const path = join(cluster.directory, 'repository');
+  await ensureOwnedDirectory(path, { osUser: cluster.osUser, mode: 0o750 });
+  way.follow(state(config({ revision: 2, repository: { ...place, port, path, encrypted: false } })));
+  const holder = TestRepository.of(cluster, { type: 'posix', path, encrypted: false }, noSecrets);
+  const primary = await cluster.primary('node-1', async (data) => {
+    await holder.use(data);
+  });
+  await copyCertificates(primary.place);
+  await sql(primary, 'CHECKPOINT');
+  // Where the repository is its place in there is made; the node itself only ever goes through the server.
+  expect(await new PgBackRestEngine(holder.placeOn(primary)).createStanza()).toEqual({ ok: true });
+  await until('the server', shown);
+  const engine = await holder.through(primary, remoteOf(primary));
+  await engine.proveArchiving();
+  for (const { place: renewed } of [node, primary]) {
+    const before = await shown();
+    await renewCertificate(cluster.directory, renewed.nodeName);
+    if (renewed === node.place) {
+      await way.useCertificate();
+      await until('the renewed certificate', async () => ((await shown()) === before ? undefined : true));
+    } else await copyCertificates(renewed);
+    await engine.proveArchiving();
+  }
+  const { segments } = await engine.archive();
+  expect(segments.length).toBeGreaterThanOrEqual(3);
+});
+
+/** How a node reaches the repository over its own certificate. */
+function remoteOf(data: TestNode): RemoteServer {
+  const { tlsDir } = filesOf(data.place);
+  const at = (name: string) => `${tlsDir}/${name}`;
+  const files = { caFile: at('ca.crt'), certFile: at('host.crt'), keyFile: at('host.key') };
+  // Of the test's certificates pgBackRest 2.45 finds names only.
+  return { host: 'localhost', port, ...files };
+}
 
 test('one that was killed is started again', async () => {
   const pid = await serverPid();

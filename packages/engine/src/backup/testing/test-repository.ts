@@ -7,7 +7,11 @@ import { filesOf, superuserRole } from '../../postgres/layout.ts';
 import { ensureOwnedDirectory } from '../../postgres/owned-file.ts';
 import type { TestCluster, TestNode } from '../../postgres/testing/test-cluster.ts';
 import type { EnginePlace } from '../engine.ts';
-import { type ConfiguredServer, renderConfiguration } from '../engines/pgbackrest/configuration.ts';
+import {
+  type ConfiguredServer,
+  type RemoteServer,
+  renderConfiguration,
+} from '../engines/pgbackrest/configuration.ts';
 import { PgBackRestEngine } from '../engines/pgbackrest/pgbackrest-engine.ts';
 
 export const testStanza = 'demo';
@@ -50,7 +54,20 @@ export class TestRepository {
    *
    * @param others further servers that a backup on this node needs: the primary, when this is a standby
    */
-  async use(node: TestNode, others: TestNode[] = []): Promise<PgBackRestEngine> {
+  use(node: TestNode, others: TestNode[] = []): Promise<PgBackRestEngine> {
+    return this.write(node, [node, ...others], null);
+  }
+
+  /** Makes the node archive here by way of the server that gives it out. */
+  through(node: TestNode, repositoryHost: RemoteServer): Promise<PgBackRestEngine> {
+    return this.write(node, [node], repositoryHost);
+  }
+
+  private async write(
+    node: TestNode,
+    servers: TestNode[],
+    repositoryHost: RemoteServer | null,
+  ): Promise<PgBackRestEngine> {
     const files = filesOf(node.place);
     const configuration = renderConfiguration({
       stanza: testStanza,
@@ -58,7 +75,8 @@ export class TestRepository {
       repository: this.repository,
       secrets: this.secrets,
       impact: this.impact,
-      servers: [node, ...others].map(serverOf),
+      servers: servers.map(serverOf),
+      repositoryHost,
       databaseRole: superuserRole,
     });
     await setRepository(node.place, { configuration, stanza: testStanza });

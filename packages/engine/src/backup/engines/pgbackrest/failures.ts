@@ -68,6 +68,11 @@ const byStoreCode: [RegExp, string][] = [
     'The access key may not do that there: allow it to list, read, write and delete in the bucket.',
   ],
   [/RequestTimeTooSkewed/, 'The clock of this host differs from that of the store: set it by NTP.'],
+  // Whether a file is there is asked without a body in the answer, so without its code.
+  [
+    /HTTP request failed with 403/,
+    'The store does not let the access key in: check key, secret and region, and that the key may list, read, write and delete in the bucket.',
+  ],
 ];
 
 const byText: [RegExp, Meaning][] = [
@@ -122,6 +127,9 @@ export function failureOf(code: number | null, log: string): EngineFailure {
   return { ...(meaning ?? { reason: 'failed', hint: 'See what the message says.', retry: true }), detail };
 }
 
+/** Of a request to an object store: long, and before the answer that says why. */
+const storeHeaders = /\*\*\* (?:Request|Response) Headers \*\*\*:.*?(?=\*\*\*|$)/g;
+
 function lastError(log: string): string {
   const lines = log.split('\n');
   const at = lines.findLastIndex((line) => /\bERROR: \[\d{3}\]/.test(line));
@@ -134,6 +142,7 @@ function lastError(log: string): string {
   return words
     .filter(Boolean)
     .join(' ')
+    .replaceAll(storeHeaders, '')
     .replaceAll(/[^\x20-\x7e]+/g, '?')
     .slice(0, 1000);
 }

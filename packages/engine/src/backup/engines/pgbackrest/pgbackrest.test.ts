@@ -298,6 +298,21 @@ describe('failures', () => {
     });
   });
 
+  it('of an object store say what it answered and what to check, without the headers', () => {
+    const log = (status: string, content: string) =>
+      `ERROR: [039]: HTTP request failed with ${status}:\n       *** Path/Query ***:\n       PUT /backups/x\n       *** Request Headers ***:\n       authorization: <redacted>\n       host: 127.0.0.1\n       *** Response Headers ***:\n       date: Sat\n${content}`;
+    const content = '       *** Response Content ***:\n       <Error><Code>NoSuchBucket</Code></Error>\n';
+    expect(failureOf(39, log('404 (Not Found)', content))).toEqual({
+      ...{ reason: 'repository_unreachable', retry: true, hint: expect.stringContaining('no bucket') },
+      detail:
+        '[039]: HTTP request failed with 404 (Not Found): *** Path/Query ***: PUT /backups/x *** Response Content ***: <Error><Code>NoSuchBucket</Code></Error>',
+    });
+    expect(failureOf(39, log('403 (Forbidden)', ''))).toMatchObject({
+      hint: expect.stringContaining('check key, secret and region'),
+      detail: expect.not.stringContaining('redacted'),
+    });
+  });
+
   it('of an unknown kind quote the program and are tried again', () => {
     const failure = failureOf(99, 'INFO: x\nERROR: [099]: strange\n       HINT: think\nINFO: command end');
     expect(failure).toEqual({
