@@ -1,8 +1,6 @@
 import { chown, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { testBucket } from '@quantadb/engine/backup/testing/test-bucket';
-import type { RestoreTarget } from '@quantadb/engine/contract/restore-target';
-import { withFreshConnection } from '@quantadb/engine/postgres/connection';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { osUserNamed } from './preflight/os-user.ts';
@@ -12,6 +10,7 @@ import {
   ended,
   ledger,
   ledgerSql,
+  opened,
   operationEnded,
   overview,
   planned,
@@ -20,6 +19,7 @@ import {
   sql,
   superuser,
   untilPlacing,
+  untilReached,
 } from './testing/backup-scene.ts';
 import type { RealCluster } from './testing/real-cluster.ts';
 import { sharedCluster } from './testing/shared-cluster.ts';
@@ -58,24 +58,6 @@ async function withBackup(): Promise<RealCluster> {
   );
   expect(await run(cluster, { kind: 'backup', type: 'full' })).toMatchObject({ state: 'done' });
   return cluster;
-}
-
-async function untilReached(cluster: RealCluster, target: RestoreTarget): Promise<void> {
-  const isReached = async () =>
-    (await cluster.host('node-1').client.planRestore({ source: null, target })).ok ? true : undefined;
-  const limits = { what: 'the target is in the repository', timeoutMs: 30_000, intervalMs: 250 };
-  await pollUntil(isReached, limits);
-}
-
-/** The copy that is open for a look, and what it answers. */
-async function opened(cluster: RealCluster) {
-  const { look } = await overview(cluster);
-  if (!look) throw new Error('nothing is open');
-  const place = { runDir: look.socketDir, port: look.port };
-  const options = { what: 'a look', timeoutMs: 10_000, database: 'app' };
-  const ask = <Row extends Record<string, unknown>>(text: string) =>
-    withFreshConnection(place, options, async (client) => (await client.query<Row>(text)).rows);
-  return { look, ask };
 }
 
 describe('a cluster with a backup repository', () => {
@@ -341,21 +323,27 @@ describe('a cluster with a backup repository', () => {
     await sql(cluster, 'DROP TABLE ledger');
   });
 
-  test('runs what is due by its schedule', async () => {
+  test('runs what is due by its schedule: a backup, and a drill whose result is shown', async () => {
     const cluster = await withBackup();
-    const schedules = [{ id: 'often', type: 'incr', cron: '* * * * *', timeZone: 'Europe/Berlin' }];
-    await cluster.run('node-1', configure({ schedules }));
-    const scheduled = async () =>
-      (await overview(cluster)).pastJobs.find(
-        (job) => job.trigger === 'schedule' && job.scheduleId === 'often',
-      );
-    const job = await pollUntil(scheduled, {
-      what: 'a scheduled backup',
-      timeoutMs: 100_000,
-      intervalMs: 500,
-    });
+    const often = { cron: '* * * * *', timeZone: 'Europe/Berlin' };
+    const drills = { ...often, checks: [{ database: 'app', sql: 'SELECT count(*) > 0 FROM rows' }] };
+    await cluster.run('node-1', configure({ schedules: [{ id: 'often', type: 'incr', ...often }], drills }));
+    const scheduled = async () => {
+      const { pastJobs, lastDrill } = await overview(cluster);
+      const job = pastJobs.find((each) => each.trigger === 'schedule' && each.scheduleId === 'often');
+      return job && lastDrill?.trigger === 'schedule' ? { job, lastDrill } : undefined;
+    };
+    const limits = { what: 'a scheduled backup and drill', timeoutMs: 100_000, intervalMs: 500 };
+    const { job, lastDrill } = await pollUntil(scheduled, limits);
     expect(job).toMatchObject({ state: 'done', requestedBy: 'the schedule' });
-    await cluster.run('node-1', configure({ schedules: [] }));
+    expect(lastDrill).toMatchObject({ state: 'done', scheduleId: 'drills', requestedBy: 'the schedule' });
+    const drill = lastDrill.result?.kind === 'drill' ? lastDrill.result.drill : null;
+    expect(drill?.findings.map(({ ok }) => ok)).toEqual([true, true]);
+    expect((drill?.restoreMs ?? 0) * (drill?.recoveryMs ?? 0)).toBeGreaterThan(0);
+    const { repository, nextRuns } = await overview(cluster);
+    expect(repository?.backups.map(({ label }) => label)).toContain(drill?.label);
+    expect(nextRuns.find(({ what }) => what === 'drill')?.atMs).toHaveLength(5);
+    await cluster.run('node-1', configure({ schedules: [], drills: 'off' }));
     expect((await stat(repositoryOf(cluster))).isDirectory()).toBe(true);
   });
 

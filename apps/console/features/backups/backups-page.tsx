@@ -208,7 +208,7 @@ const findingsShown = 20;
 function FoundDamaged({ overview, findings }: { overview: Overview; findings: string[] }) {
   const times = useTimes();
   return (
-    <Panel title="Found damaged" className="border-critical">
+    <Panel title={<Status tone="critical">Found damaged</Status>}>
       <ul className="list-disc break-words pl-5 text-[0.8125rem]">
         {findings.slice(0, findingsShown).map((finding) => (
           <li key={finding}>{finding}</li>

@@ -1,4 +1,4 @@
-import { findingsOf, type Job, jobTitle, type Overview } from './prepare.ts';
+import { findingsOf, type Job, jobTitle, type Overview, problemsText } from './prepare.ts';
 
 /** What happened to backups on each day of a month (pure). */
 
@@ -84,7 +84,7 @@ function proofs(job: Job): Entry[] {
   if ((work.kind !== 'verify' && work.kind !== 'drill') || state !== 'done' || endedAtMs === null) return [];
   const found = findingsOf(job).length;
   const good = work.kind === 'verify' ? 'verified' : 'drill';
-  const words = `${jobTitle(job)}: ${found === 0 ? 'all is well' : `${found} problems`}`;
+  const words = `${jobTitle(job)}: ${found === 0 ? 'all is well' : problemsText(found)}`;
   return [{ key: job.id, kind: found === 0 ? good : 'damaged', atMs: endedAtMs, words, label: null }];
 }
 

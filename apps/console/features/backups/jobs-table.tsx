@@ -4,7 +4,7 @@ import { Status } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useTimes } from '../../lib/time.ts';
-import { findingsOf, type Job, jobTitle, jobTone } from './prepare.ts';
+import { findingsOf, type Job, jobTitle, jobTone, problemsText } from './prepare.ts';
 
 /** What was done on the repository, the newest first. */
 export function JobsTable({ jobs }: { jobs: Job[] }) {
@@ -37,6 +37,6 @@ export function JobsTable({ jobs }: { jobs: Job[] }) {
 function stateText(job: Job): string {
   if (job.state === 'failed') return `failed: ${job.detail.slice(0, 120)}`;
   const findings = findingsOf(job).length;
-  if (findings > 0) return `${findings} problems`;
+  if (findings > 0) return problemsText(findings);
   return job.warnings[0] ? `done; ${job.warnings[0].slice(0, 120)}` : job.state;
 }

@@ -17,7 +17,10 @@ const nowMs = 1_000_000;
 const overview = (newestAgoMs: number | null, arrivedAgoMs: number | null, isFailing = false) =>
   ({
     config: { archiveTimeoutSeconds: 60 },
-    repository: { newest: { lsn: '0/1', atMs: newestAgoMs === null ? null : nowMs - newestAgoMs } },
+    repository: {
+      newest: { lsn: '0/1', atMs: newestAgoMs === null ? null : nowMs - newestAgoMs },
+      gaps: [{ kind: 'missing', resumesWith: 'B' }],
+    },
     archiving: {
       lastAtMs: arrivedAgoMs === null ? null : nowMs - arrivedAgoMs,
       failingSinceMs: isFailing ? nowMs - 1 : null,
@@ -34,6 +37,14 @@ test('it is not as agreed when archiving fails, whatever arrived before', () => 
   expect(point).toMatchObject({ tone: 'critical', ageMs: 600_000 });
   expect(point.words).toContain('10 min');
   expect(recoveryPointOf(overview(120_000, null), nowMs).tone).toBe('warning');
+});
+
+test('what arrives behind a gap that no backup follows counts for nothing', () => {
+  const cut = { ...overview(20_000, 1000) };
+  const repository = { ...cut.repository, gaps: [{ kind: 'missing', resumesWith: null }] };
+  const point = recoveryPointOf({ ...cut, repository } as unknown as Overview, nowMs);
+  expect(point).toMatchObject({ tone: 'critical', ageMs: 20_000 });
+  expect(point.words).toContain('missing or damaged');
 });
 
 test('without a complete backup, or a repository that can be read, nothing could be restored', () => {

@@ -70,8 +70,11 @@ export function recoveryPointOf(
   const base = { ageMs: null, limitMs };
   if (!repository) return { ...base, tone: 'critical', words: problem ?? 'The repository cannot be read.' };
   if (!repository.newest)
-    return { ...base, tone: 'critical', words: 'Nothing could be restored: no backup is complete.' };
-  const known = [repository.newest.atMs, archiving?.failingSinceMs === null ? archiving.lastAtMs : null];
+    return { ...base, tone: 'critical', words: 'Nothing could be restored: no backup is whole.' };
+  // What arrives behind a gap is of no use until a backup follows it.
+  const isCut = repository.gaps.some(({ kind, resumesWith }) => kind === 'missing' && resumesWith === null);
+  const arrivedMs = !isCut && archiving?.failingSinceMs === null ? archiving.lastAtMs : null;
+  const known = [repository.newest.atMs, arrivedMs];
   const ages = known.filter((each) => each !== null).map((each) => Math.max(0, nowMs - each));
   if (ages.length === 0)
     return {
@@ -80,6 +83,10 @@ export function recoveryPointOf(
       words: `Restorable up to ${repository.newest.lsn}; of when that is nobody knows.`,
     };
   const ageMs = Math.min(...ages);
+  if (isCut) {
+    const words = `WAL is missing or damaged: what was committed in the last ${ageText(ageMs)} would be lost with the hosts.`;
+    return { tone: 'critical', ageMs, limitMs, words };
+  }
   if (ageMs <= limitMs)
     return { tone: 'good', ageMs, limitMs, words: 'WAL reaches the repository as agreed.' };
   const words = `What was committed in the last ${ageText(ageMs)} would be lost with the hosts.`;
@@ -176,6 +183,10 @@ export function findingsOf(job: Job | null): string[] {
     problems.map((problem) => `${label}: ${problem}`),
   );
   return [...gaps, ...found.wal.problems, ...backups, ...found.other];
+}
+
+export function problemsText(count: number): string {
+  return count === 1 ? '1 problem' : `${count} problems`;
 }
 
 export function jobTitle(job: Pick<Job, 'work'>): string {

@@ -40,6 +40,15 @@ test('the line has every stretch, names the gap between them and what is not arc
   expect(line().stretches[1]?.words).toBe('2 segments of WAL are missing: A to B');
 });
 
+test('what lies behind a damaged segment is a gap to the end, not what is still to arrive', () => {
+  const gap = { segments: 1, fromWal: 'C', toWal: 'C', afterLsn: '0/20000', kind: 'missing', damaged: ['C'] };
+  const repository = { ...overview.repository, gaps: [gap] };
+  const cut = timeLineOf({ ...overview, repository } as unknown as Overview, events, 30_000);
+  expect(cut?.stretches.at(-1)).toMatchObject({
+    ...{ kind: 'gap', fromMs: 20_000, toMs: 30_000, words: '1 segment of WAL is damaged: C' },
+  });
+});
+
 test('a moment in a gap, or after the newest commit, is not restorable', () => {
   expect(stretchAt(line(), 4999)?.kind).toBe('restorable');
   expect(stretchAt(line(), 5000)?.kind).toBe('gap');

@@ -50,7 +50,11 @@ export function timeLineOf(overview: Overview, events: readonly PastEvent[], now
     if (next === undefined) return [good];
     return [good, gapBetween(overview, interval, next.fromMs)];
   });
-  if (last.toMs < toMs) {
+  const isCut = overview.repository?.gaps.some(
+    ({ kind, afterLsn }) => kind === 'missing' && afterLsn === last.toLsn,
+  );
+  if (last.toMs < toMs && isCut) stretches.push(gapBetween(overview, last, toMs));
+  else if (last.toMs < toMs) {
     const words = 'Nothing that was committed in this time is in the repository yet';
     stretches.push({ key: 'ahead', kind: 'not-archived', fromMs: last.toMs, toMs, words });
   }

@@ -152,7 +152,7 @@ function Track({ line, shown, place, atMs }: TrackProps) {
 
 const swatches: [Stretch['kind'], string][] = [
   ['restorable', 'can be restored'],
-  ['gap', 'gap: WAL is missing'],
+  ['gap', 'gap: WAL is missing or damaged'],
   ['not-archived', 'not in the repository yet'],
 ];
 

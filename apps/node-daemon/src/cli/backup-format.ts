@@ -65,7 +65,7 @@ function serverLines({ servers }: BackupOverview): string[] {
 
 function newestLine({ repository }: BackupOverview, nowMs: number): string[] {
   const newest = repository?.newest;
-  if (!newest) return ['Nothing can be restored yet: no backup is complete.'];
+  if (!newest) return ['Nothing can be restored now: no backup is whole.'];
   if (newest.atMs === null) return [`Restorable up to ${newest.lsn} of timeline ${newest.timeline}.`];
   return [`Restorable up to ${momentText(newest.atMs)}, ${ageText(nowMs - newest.atMs)} ago.`];
 }

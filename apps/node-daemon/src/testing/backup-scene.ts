@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { backupRequestSchemas } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
 import type { OperationRequest } from '@quantadb/engine/contract/operations';
+import type { RestoreTarget } from '@quantadb/engine/contract/restore-target';
+import { withFreshConnection } from '@quantadb/engine/postgres/connection';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import type { RealCluster } from './real-cluster.ts';
 
@@ -64,6 +66,24 @@ export async function ledger(cluster: RealCluster, name?: string): Promise<Conte
   }
 }
 
+export async function untilReached(cluster: RealCluster, target: RestoreTarget): Promise<void> {
+  const isReached = async () =>
+    (await cluster.host('node-1').client.planRestore({ source: null, target })).ok ? true : undefined;
+  const limits = { what: 'the target is in the repository', timeoutMs: 30_000, intervalMs: 250 };
+  await pollUntil(isReached, limits);
+}
+
+/** The copy that is open for a look, and what it answers. */
+export async function opened(cluster: RealCluster) {
+  const { look } = await overview(cluster);
+  if (!look) throw new Error('nothing is open');
+  const place = { runDir: look.socketDir, port: look.port };
+  const options = { what: 'a look', timeoutMs: 10_000, database: 'app' };
+  const ask = <Row extends Record<string, unknown>>(text: string) =>
+    withFreshConnection(place, options, async (client) => (await client.query<Row>(text)).rows);
+  return { look, ask };
+}
+
 /** As soon as what it takes has reached the repository. */
 export function planned(cluster: RealCluster, request: OperationRequest) {
   const able = async () => {
@@ -104,7 +124,6 @@ export function operationEnded(cluster: RealCluster, via: string, id: string) {
 
 export async function superuser(cluster: RealCluster, name: string, text: string): Promise<void> {
   const { config } = cluster.host(name);
-  const { withFreshConnection } = await import('@quantadb/engine/postgres/connection');
   const place = { runDir: join(config.runDir, 'pg'), port: cluster.portOf(name) };
   await withFreshConnection(place, { what: text, timeoutMs: 20_000 }, (client) => client.query(text));
 }

@@ -29,6 +29,18 @@ function foundBy(job: BackupJob | null): string[] {
   return verification.ok || all.length > 0 ? all : ['it does not say what'];
 }
 
+/** One of two copies is damaged, and nothing that a restore would have to do without. */
+function isCopyOnly(job: BackupJob | null): boolean {
+  const result = job?.result;
+  if (result?.kind !== 'verify') return false;
+  const { verification, gaps } = result;
+  const isCopy = (problem: string) => /its copy (differ|still can)|^the copy of /.test(problem);
+  const { wal, backups, other } = verification;
+  const areFilesWhole = backups.every(({ checked, valid }) => checked > 0 && checked === valid);
+  const problems = [...backups.flatMap((each) => each.problems), ...other];
+  return gaps.length + wal.problems.length === 0 && areFilesWhole && problems.every(isCopy);
+}
+
 function firstOf(problems: string[]): string {
   const more = problems.length > 3 ? `; and ${problems.length - 3} more` : '';
   return `${problems.slice(0, 3).join('; ')}${more}`.slice(0, 600);
@@ -264,8 +276,10 @@ export const backupRules: ClusterRule[] = [
         );
         const gaps = open.map(({ fromWal }) => `WAL from ${fromWal} on is missing or damaged`);
         const all = problems.length > 0 ? problems : gaps;
+        if (all.length === 0) return nothing;
         const sentence = `The repository of ${cluster.name} is damaged: ${firstOf(all)}. ${leftWords(overview)}`;
-        return when(all.length > 0, sentence.trim());
+        const severity = isCopyOnly(lastVerification) && open.length === 0 ? ('warning' as const) : undefined;
+        return found({ subject: '', sentence: sentence.trim(), ...(severity ? { severity } : {}) });
       }),
   },
   {

@@ -302,6 +302,11 @@ describe('rules about backups', () => {
     expect(judged(found).conditions[0]?.sentence).toMatch(
       /^The repository of demo is damaged: A: bundle\/1. What can still be restored: 20\S+Z to 20\S+Z.$/,
     );
+    const copy = { label: 'A', ok: false, checked: 3, valid: 3, problems: ['a file and its copy differ'] };
+    const copied = { kind: 'verify', verification: { ...verification, backups: [copy] }, gaps: [] };
+    expect(told(backupsOf({ lastVerification: jobOf('verify', { result: copied }) }))).toEqual([
+      'backup-damaged warning',
+    ]);
     const whole = { ...verification, ok: true, backups: [] };
     const good = jobOf('verify', { result: { kind: 'verify', verification: whole, gaps: [] } });
     expect(told(backupsOf({ lastVerification: good }))).toEqual([]);

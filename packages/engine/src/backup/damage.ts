@@ -55,8 +55,5 @@ function isWhole({ checked, valid }: Verification['backups'][number]): boolean {
 }
 
 function causeOf({ problems, checked, valid }: Verification['backups'][number]): string {
-  const count = checked - valid;
-  const named = problems.find((problem) => /[/:]/.test(problem) && !/^[a-z ]+: \d+$/.test(problem));
-  const cause = named ?? problems[0] ?? `${count} of ${checked} files`;
-  return cause.slice(0, 200);
+  return (problems[0] ?? `${checked - valid} of ${checked} files`).slice(0, 200);
 }

@@ -169,7 +169,7 @@ describe('an encrypted repository in a directory', () => {
     await flipBit(join(wal, segment));
     expect(verified.ok).toBe(false);
     expect(verified.wal.problems.join()).toContain(segment);
-    expect(verified.backups.find((backup) => backup.label === label)?.problems.length).toBeGreaterThan(1);
+    expect(verified.backups.find((backup) => backup.label === label)?.problems).toHaveLength(1);
     const damage = damageOf(verified, (await engine.inventory()).backups);
     expect(damage.backups.get(label)).toContain('damaged');
     expect([...damage.segments]).toEqual([segment.slice(0, 24)]);

@@ -186,10 +186,9 @@ describe('a verification', () => {
     ].join('\n');
     const { ok, backups, wal } = parseVerification(text, log);
     expect(ok).toBe(false);
-    expect(backups[0]?.problems).toEqual([
-      'the backup is invalid',
-      'invalid checksum: pg_data/base/5/16384.zst',
-    ]);
+    expect(backups[0]?.problems).toEqual(['invalid checksum: pg_data/base/5/16384.zst']);
+    const unnamed = parseVerification(text, '').backups[0];
+    expect(unnamed?.problems).toEqual(['it needs a file that is damaged, of a backup it is built on']);
     expect(wal.problems).toEqual(['invalid result: 000000010000000000000023-10eabd.lz4 (lz4 error)']);
   });
 

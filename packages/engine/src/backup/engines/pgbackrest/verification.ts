@@ -79,11 +79,30 @@ function addErrors(result: Verification, log: string): void {
   }
 }
 
-function judged(result: Verification): Verification {
-  const backups = result.backups.map((backup) => ({
-    ...backup,
-    ok: backup.problems.length === 0 && backup.checked === backup.valid,
-  }));
+/** The files by their names say more than how many they are; of a file of another backup the program gives no name. */
+function worded(problems: string[]): string[] {
+  const named = problems.filter((problem) => !isGeneral(problem));
+  if (named.length > 0) return named;
+  const isElsewhere = problems.includes('the backup is invalid');
+  return isElsewhere ? ['it needs a file that is damaged, of a backup it is built on'] : problems;
+}
+
+function isGeneral(problem: string): boolean {
+  return problem === 'the backup is invalid' || countedProblems(problem).length > 0;
+}
+
+function judged(found: Verification): Verification {
+  const isNamed = [found.wal, ...found.backups].some(({ problems }) => problems.length > 0);
+  const result = {
+    ...found,
+    wal: { ...found.wal, problems: worded(found.wal.problems) },
+    // Its word for all of it, when what it is about was named.
+    other: found.other.filter((each) => !isNamed || !each.startsWith('pgBackRest says: ')),
+  };
+  const backups = found.backups.map((backup) => {
+    const ok = backup.problems.length === 0 && backup.checked === backup.valid;
+    return { ...backup, ok, problems: worded(backup.problems) };
+  });
   const isWalGood = result.wal.problems.length === 0 && result.wal.checked === result.wal.valid;
   const ok = isWalGood && result.other.length === 0 && backups.every((backup) => backup.ok);
   return { ...result, backups, ok };
