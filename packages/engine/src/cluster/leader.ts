@@ -30,6 +30,8 @@ export class Leader {
   private readonly cascaded: CascadedSlots;
   private upkeepAtMs = 0;
   private cancelledNoted = 0;
+  /** Sessions that somebody has been told of. */
+  private impostorsNoted: ReadonlySet<number> = new Set();
   private lostSlots: ReadonlySet<string> = new Set();
   private appliedSet = '';
   /** A promotion whose timeline is not in the log yet: PostgreSQL must not be promoted twice. */
@@ -194,10 +196,24 @@ export class Leader {
     await commander.submit({ ...note, message }, recordDeadlineMs);
   }
 
+  /** What they confirmed counted for commits until they were ended: somebody has to know, and to rename them. */
+  private async noteImpostors(): Promise<void> {
+    const { database, commander, self } = this.options;
+    const impostors = database.observation()?.impostors ?? [];
+    const news = impostors.filter(({ pid }) => !this.impostorsNoted.has(pid));
+    this.impostorsNoted = new Set(impostors.map(({ pid }) => pid));
+    for (const { name, role } of news) {
+      const message = `A replication client of role ${role} called itself ${name}, as a node of the cluster that commits on ${self} wait for: it was ended, because what it confirms would count for that node. Give it another application_name (of a subscription: in its connection string).`;
+      const note = { kind: 'note' as const, severity: 'critical' as const, event: 'impostor', node: self };
+      await commander.submit({ ...note, message: message.slice(0, 1000) }, recordDeadlineMs);
+    }
+  }
+
   private async keep(desire: Lead): Promise<void> {
     const { database, show } = this.options;
     show({ state: 'running', detail: '' });
     this.noteConfirmed();
+    await this.noteImpostors();
     if (this.clock.monotonicMs() < this.upkeepAtMs) return;
     this.upkeepAtMs = this.clock.monotonicMs() + upkeepEveryMs;
     const state = await this.stateNow(desire);
