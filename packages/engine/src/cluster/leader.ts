@@ -1,4 +1,5 @@
 import type { ClusterState, Failover } from '../contract/cluster-state.ts';
+import { earlyStandbys } from '../failover/round.ts';
 import { compareLsn } from '../postgres/lsn.ts';
 import { confirmedLsn } from '../replication/confirmed.ts';
 import { renderSynchronous } from '../replication/synchronous.ts';
@@ -117,12 +118,15 @@ export class Leader {
 
   private async waitForStandbys(signal: AbortSignal): Promise<void> {
     const { database, timing } = this.options;
-    const set = this.options.state()?.syncSet;
-    if (!set || set.count === 0) return;
+    const state = this.options.state();
+    const set = state?.syncSet;
+    const able = this.ableToConnect(state);
+    const wanted = Math.min(set?.count ?? 0, able.length);
+    if (!set || wanted === 0) return;
     const endMs = this.clock.monotonicMs() + timing.repointDeadlineMs;
     const connected = async () => {
       const names = await database.connectedStandbys();
-      const enough = names.filter((name) => set.standbys.includes(name)).length >= set.count;
+      const enough = names.filter((name) => able.includes(name)).length >= wanted;
       return enough || this.clock.monotonicMs() >= endMs ? true : undefined;
     };
     await pollUntil(connected, {
@@ -132,6 +136,15 @@ export class Leader {
       clock: this.clock,
       signal,
     });
+  }
+
+  /** Of the synchronous set: who may stream from here before the timeline is recorded. */
+  private ableToConnect(state: ClusterState | null): string[] {
+    const standbys = state?.syncSet.standbys ?? [];
+    const { failover } = state ?? {};
+    if (!failover) return standbys;
+    const early = earlyStandbys(failover.votes, this.options.self);
+    return standbys.filter((name) => early.includes(name));
   }
 
   private async waitForLease(desire: Lead, signal: AbortSignal): Promise<void> {
