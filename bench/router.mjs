@@ -71,11 +71,10 @@ await inWorkspace(async (directory) => {
       }
     print(rows);
     printLatencies(latencies);
-    const memory = await idleClients(
-      routes.find(({ name }) => name === 'quantadb'),
-      idleCount,
-    );
-    say(`memory per idle client of ${idleCount}: ${memory.toFixed(1)} KiB; one-minute load ${machineLoad()}`);
+    const ours = routes.find(({ name }) => name === 'quantadb');
+    const memory = idleCount > 0 ? await idleClients(ours, idleCount) : null;
+    const told = memory === null ? '' : `memory per idle client of ${idleCount}: ${memory.toFixed(1)} KiB; `;
+    say(`${told}one-minute load ${machineLoad()}`);
     const how = { name: 'router', cpus: cpus().length, load: machineLoad(), seconds, rounds, splits };
     process.stdout.write(
       `${JSON.stringify({ ...how, rows, latencies, idleCount, idleClientKib: memory })}\n`,

@@ -33,6 +33,7 @@ import { ownLogFile } from './own-log.ts';
 import { HttpsPeerCaller } from './peer-client.ts';
 import { osUserNamed, repositoryUser } from './preflight/os-user.ts';
 import { isSupervised, RealHostTools } from './real-host-tools.ts';
+import { RouterAccess } from './router-access.ts';
 import { RouterHost } from './router-host.ts';
 
 export interface DaemonOptions {
@@ -71,6 +72,7 @@ export class Daemon {
   private link: ConsoleLink | null = null;
   private hooks: HookRunner | null = null;
   private router: RouterHost | null = null;
+  private routerAccess: RouterAccess | null = null;
   private readonly certificate: CertificateKeeper;
   private readonly figures: FiguresKeeper;
   private readonly sessions: SessionDesk;
@@ -169,6 +171,7 @@ export class Daemon {
       onState: (state) => {
         backups?.follow(state);
         daemon?.router?.look();
+        daemon?.routerAccess?.look();
       },
       logger,
       onFatal: (error) => void daemon?.fail(error),
@@ -219,6 +222,17 @@ export class Daemon {
     this.useCertificate = (renewed) => api.useCertificate(renewed);
     this.router = createRouter(this.options, coordinator);
     this.router?.start();
+    if (config.kind === 'data') {
+      const { port } = config.addresses.postgres ?? { port: 5432 };
+      const place = { runDir: join(config.runDir, 'pg'), port };
+      this.routerAccess = new RouterAccess({
+        self: config.name,
+        place,
+        logger,
+        state: () => coordinator.state(),
+      });
+      this.routerAccess.look();
+    }
     this.figures.start();
     this.statements.start();
     if (config.console) void this.openLink(config.console, readLogs);
@@ -264,6 +278,7 @@ export class Daemon {
     await this.logs.close();
     this.hooks?.close();
     this.link?.close();
+    this.routerAccess?.stop();
     await this.router?.stop(routerDrainMs);
     await coordinator.shutdown({ postgres });
     await this.closeApi();

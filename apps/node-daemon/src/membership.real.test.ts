@@ -42,6 +42,20 @@ test('I-MEMBER-1: the primary is not removed', async () => {
   await expect(cluster.run('node-1', { kind: 'remove-node', node: 'node-1' })).rejects.toThrow(/refused/);
 });
 
+test('I-ROUTER-14: routers on hosts of their own may look roles up, though no data host here has one', async () => {
+  const cluster = shared();
+  const { name } = await cluster.primary();
+  const place = { runDir: join(cluster.host(name).config.runDir, 'pg'), port: cluster.portOf(name) };
+  const sql = "SELECT has_table_privilege('quantadb_replication', 'pg_catalog.pg_authid', 'SELECT') AS may";
+  const ask = () =>
+    withFreshConnection(
+      place,
+      { what: sql, timeoutMs: 10_000 },
+      async (client) => (await client.query(sql)).rows,
+    );
+  await expect.poll(ask, { timeout: 10_000 }).toEqual([{ may: true }]);
+});
+
 test('a switchover goes where it was told, and loses nothing', async () => {
   const cluster = shared();
   const before = await cluster.primary();

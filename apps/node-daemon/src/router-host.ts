@@ -7,7 +7,6 @@ import {
   routerSettingsOf,
 } from '@quantadb/engine/contract/router-settings';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
-import { grantRouterAccess } from '@quantadb/engine/router/grant-access';
 import { topologyOf } from '@quantadb/engine/router/topology-of';
 import { RouterSupervisor } from '@quantadb/engine/router/worker/router-supervisor';
 import { messageOf } from '@quantadb/engine/shared/errors';
@@ -30,7 +29,6 @@ export interface RouterHostOptions {
 }
 
 const statusMs = 1_000;
-const grantRetryMs = 1_000;
 
 /** The router of this host, and what keeps it told. It runs while the host is a member of a cluster. */
 export class RouterHost {
@@ -42,8 +40,6 @@ export class RouterHost {
   private sent = '';
   private sentSettings = '';
   private seenRevision = -1;
-  private grantedEpoch = 0;
-  private grantDueMs = 0;
   private isStarted = false;
   private isEnding = false;
   private timer: NodeJS.Timeout | undefined;
@@ -118,7 +114,7 @@ export class RouterHost {
     }
   }
 
-  /** Whenever the cluster agrees on something, and now and then for what failed before. */
+  /** Whenever the cluster agrees on something. */
   look(): void {
     if (this.isEnding) return;
     const state = this.options.state();
@@ -137,14 +133,12 @@ export class RouterHost {
       this.useSettings(state);
       this.tell(state);
     }
-    void this.grantAccess(state);
   }
 
   private pause(): void {
     this.isStarted = false;
     this.sent = '';
     this.seenRevision = -1;
-    this.grantedEpoch = 0;
     void this.supervisor.stop(0);
   }
 
@@ -182,22 +176,6 @@ export class RouterHost {
     if (!seen || !agreed) return;
     this.nodes = new Map(seen.nodes.map((node) => [node.name, node]));
     this.tell(agreed);
-  }
-
-  /** Once for every reign of this node. */
-  private async grantAccess({ reign }: ClusterState): Promise<void> {
-    const { config, socketDirectory, logger } = this.options;
-    const nowMs = performance.now();
-    const isDue =
-      reign.primary === config.name && reign.epoch !== this.grantedEpoch && nowMs >= this.grantDueMs;
-    if (!isDue) return;
-    this.grantDueMs = nowMs + grantRetryMs;
-    try {
-      await grantRouterAccess({ runDir: socketDirectory, port: config.addresses.postgres?.port ?? 5432 });
-      this.grantedEpoch = reign.epoch;
-    } catch (error) {
-      logger.debug({ error: messageOf(error) }, 'the routers cannot be granted access yet');
-    }
   }
 }
 

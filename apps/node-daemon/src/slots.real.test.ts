@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { withFreshConnection } from '@quantadb/engine/postgres/connection';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { freePort } from '@quantadb/engine/testing/free-port';
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import { Bundle } from './diagnosis/bundle.ts';
 import { judgeDiagnosis } from './diagnosis/findings.ts';
@@ -81,6 +82,30 @@ test('I-SLOT-1: a slot of the user’s is on every node, follows its consumer, s
     await untilSlot(name, 'consumer', (found) => found === null);
   expect(await restartOf(standbys[0] ?? '', 'made_here')).not.toBeNull();
   await query(standbys[0] ?? '', "SELECT pg_drop_replication_slot('made_here')");
+});
+
+test('I-SYNC-11: a replication client that calls itself like a standby is ended, and somebody is told', async () => {
+  const cluster = shared();
+  const { primary, standbys } = await others();
+  const [name = ''] = standbys;
+  await query(primary, "CREATE ROLE reader LOGIN REPLICATION PASSWORD 'reads'");
+  const port = cluster.portOf(primary);
+  const place = { host: '127.0.0.1', port, user: 'reader', password: 'reads', database: 'app' };
+  const options = { application_name: name.toUpperCase(), replication: 'database' };
+  const client = new pg.Client({ ...place, ...options } as pg.ClientConfig);
+  await client.connect();
+  client.on('error', () => undefined);
+  await client.query('CREATE_REPLICATION_SLOT passing TEMPORARY LOGICAL test_decoding');
+  await expect(client.query('START_REPLICATION SLOT passing LOGICAL 0/0')).rejects.toThrow(/terminat/i);
+  const told = async () =>
+    (await cluster.host(primary).client.events(0)).find(({ kind }) => kind === 'impostor');
+  const event = await pollUntil(told, { what: 'the event', timeoutMs: 20_000, intervalMs: 100 });
+  expect(event).toMatchObject({
+    severity: 'critical',
+    message: expect.stringContaining(`called itself ${name}`),
+  });
+  await cluster.untilHealthy();
+  await query(primary, 'DROP ROLE reader');
 });
 
 test('I-SLOT-2: after a failover a standby that was away finds the WAL it needs on the new primary', async () => {

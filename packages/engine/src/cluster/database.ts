@@ -1,5 +1,6 @@
 import type { TimelineRecord, WalPosition } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
+import type { Consumer } from '../postgres/consumers.ts';
 import type { CopyProgress } from '../postgres/copy-progress.ts';
 import type { DataSwap } from '../postgres/data-swap.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
@@ -46,6 +47,8 @@ export interface Observation {
   /** For whom commits waited at this look, in PostgreSQL's words. */
   synchronousStandbyNames: string;
   standbys: NodeReport['standbys'];
+  /** Primary: consumers that PostgreSQL took for a member of the synchronous set; they are being ended. */
+  impostors: Consumer[];
   /** Parameters whose new value takes effect with the next restart. */
   pendingRestart: string[];
   /** Whose commits wait for less than the cluster promises, in words. */

@@ -1,4 +1,5 @@
 import type { ClusterState, Failover } from '../contract/cluster-state.ts';
+import { earlyStandbys } from '../failover/round.ts';
 import { compareLsn } from '../postgres/lsn.ts';
 import { confirmedLsn } from '../replication/confirmed.ts';
 import { renderSynchronous } from '../replication/synchronous.ts';
@@ -30,6 +31,8 @@ export class Leader {
   private readonly cascaded: CascadedSlots;
   private upkeepAtMs = 0;
   private cancelledNoted = 0;
+  /** Sessions that somebody has been told of. */
+  private impostorsNoted: ReadonlySet<number> = new Set();
   private lostSlots: ReadonlySet<string> = new Set();
   private appliedSet = '';
   /** A promotion whose timeline is not in the log yet: PostgreSQL must not be promoted twice. */
@@ -115,12 +118,15 @@ export class Leader {
 
   private async waitForStandbys(signal: AbortSignal): Promise<void> {
     const { database, timing } = this.options;
-    const set = this.options.state()?.syncSet;
-    if (!set || set.count === 0) return;
+    const state = this.options.state();
+    const set = state?.syncSet;
+    const able = this.ableToConnect(state);
+    const wanted = Math.min(set?.count ?? 0, able.length);
+    if (!set || wanted === 0) return;
     const endMs = this.clock.monotonicMs() + timing.repointDeadlineMs;
     const connected = async () => {
       const names = await database.connectedStandbys();
-      const enough = names.filter((name) => set.standbys.includes(name)).length >= set.count;
+      const enough = names.filter((name) => able.includes(name)).length >= wanted;
       return enough || this.clock.monotonicMs() >= endMs ? true : undefined;
     };
     await pollUntil(connected, {
@@ -130,6 +136,15 @@ export class Leader {
       clock: this.clock,
       signal,
     });
+  }
+
+  /** Of the synchronous set: who may stream from here before the timeline is recorded. */
+  private ableToConnect(state: ClusterState | null): string[] {
+    const standbys = state?.syncSet.standbys ?? [];
+    const { failover } = state ?? {};
+    if (!failover) return standbys;
+    const early = earlyStandbys(failover.votes, this.options.self);
+    return standbys.filter((name) => early.includes(name));
   }
 
   private async waitForLease(desire: Lead, signal: AbortSignal): Promise<void> {
@@ -194,10 +209,24 @@ export class Leader {
     await commander.submit({ ...note, message }, recordDeadlineMs);
   }
 
+  /** What they confirmed counted for commits until they were ended: somebody has to know, and to rename them. */
+  private async noteImpostors(): Promise<void> {
+    const { database, commander, self } = this.options;
+    const impostors = database.observation()?.impostors ?? [];
+    const news = impostors.filter(({ pid }) => !this.impostorsNoted.has(pid));
+    this.impostorsNoted = new Set(impostors.map(({ pid }) => pid));
+    for (const { name, role } of news) {
+      const message = `A replication client of role ${role} called itself ${name}, as a node of the cluster that commits on ${self} wait for: it was ended, because what it confirms would count for that node. Give it another application_name (of a subscription: in its connection string).`;
+      const note = { kind: 'note' as const, severity: 'critical' as const, event: 'impostor', node: self };
+      await commander.submit({ ...note, message: message.slice(0, 1000) }, recordDeadlineMs);
+    }
+  }
+
   private async keep(desire: Lead): Promise<void> {
     const { database, show } = this.options;
     show({ state: 'running', detail: '' });
     this.noteConfirmed();
+    await this.noteImpostors();
     if (this.clock.monotonicMs() < this.upkeepAtMs) return;
     this.upkeepAtMs = this.clock.monotonicMs() + upkeepEveryMs;
     const state = await this.stateNow(desire);

@@ -1,3 +1,4 @@
+import { impostorsIn } from '../postgres/consumers.ts';
 import { lsnDistanceBytes } from '../postgres/lsn.ts';
 import type { ServerSample } from '../postgres/sample.ts';
 import type { LagRing } from '../replication/lag.ts';
@@ -45,6 +46,7 @@ export function observationOf(
     pendingRestart: sample.pendingRestart,
     unguarded: sample.unguarded,
     cancelledWaits: known.cancelledWaits,
+    impostors: impostorsIn(sample),
     standbys: memory.complete(sample.standbys.map(withoutLag)).map((standby) => ({
       ...standby,
       lagBytes: lsn && standby.replayLsn ? Math.max(0, lsnDistanceBytes(lsn, standby.replayLsn)) : null,

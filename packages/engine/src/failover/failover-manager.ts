@@ -20,8 +20,8 @@ import { barsOf } from './bars.ts';
 import { judgeNetwork } from './connectivity.ts';
 import { type Election, elect, electorsOf } from './decide.ts';
 import { type Suspicion, suspect } from './detect.ts';
-import { granterDeadlineMs } from './lease.ts';
-import { isElecting, isGoodEnough, sealLimits, withHistories } from './round.ts';
+import { granterDeadlineMs, unconfirmedIn } from './lease.ts';
+import { graceFor, isElecting, isGoodEnough, sealLimits, withHistories } from './round.ts';
 import type { FailoverTiming } from './timing.ts';
 import { askWitnesses, networkAtSuspicion, type Witness } from './witnesses.ts';
 
@@ -50,8 +50,6 @@ export interface FailoverManagerOptions {
 const commandDeadlineMs = 3000;
 /** A blocked election is tried again this often: a node that comes back may unblock it. */
 const retryBlockedMs = 1000;
-/** Once a safe candidate is known, the others get this long to show that they hold more. */
-const graceMs = 30;
 /** The node that a person asked for is asked again for so long: nothing is lost by waiting for it but time. */
 const preferredDeadlineMs = 5000;
 const preferredRetryMs = 100;
@@ -281,12 +279,18 @@ export class FailoverManager {
     const pending = new Set(electors.filter((name) => !votes.some((vote) => vote.node === name)));
     const judge = () => this.judge({ state, failover, votes, pending });
     return new Promise((resolve) => {
-      let grace: Cancel | null = null;
+      const grace = { endMs: Number.POSITIVE_INFINITY, cancel: (() => undefined) as Cancel };
       const finish = () => resolve({ election: judge(), votes: [...votes] });
       const settle = () => {
         if (pending.size === 0) return finish();
-        if (grace || !isGoodEnough(judge()) || (preferred !== null && pending.has(preferred))) return;
-        grace = this.clock.after(graceMs, finish);
+        const election = judge();
+        if (!isGoodEnough(election) || (preferred !== null && pending.has(preferred))) return;
+        const others = [...pending].filter((name) => name !== failover.oldPrimary);
+        const waitMs = graceFor({ election, votes, pending: others, count: state.syncSet.count });
+        const endMs = this.clock.monotonicMs() + waitMs;
+        if (endMs >= grace.endMs) return;
+        grace.cancel();
+        Object.assign(grace, { endMs, cancel: this.clock.after(waitMs, finish) });
       };
       for (const name of pending) {
         void this.askElector(state, failover, name).then((vote) => {
@@ -390,10 +394,4 @@ export class FailoverManager {
   claim(failoverId: string | null): void {
     this.claimed = failoverId;
   }
-}
-
-/** What a renewal carries: for how many ms its sender has been without a confirmation. */
-function unconfirmedIn(body: string): number {
-  const unconfirmedForMs = Number(body);
-  return Number.isFinite(unconfirmedForMs) ? unconfirmedForMs : 0;
 }

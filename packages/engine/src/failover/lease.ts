@@ -21,3 +21,9 @@ export function holderDeadlineMs(sentAtMs: number, leaseMs: number): number {
 export function granterDeadlineMs(lastReceiptMs: number, leaseMs: number): number {
   return lastReceiptMs + leaseMs / (1 - clockDriftMax);
 }
+
+/** What a renewal carries: for how many ms its sender has been without a confirmation. */
+export function unconfirmedIn(body: string): number {
+  const unconfirmedForMs = Number(body);
+  return Number.isFinite(unconfirmedForMs) ? unconfirmedForMs : 0;
+}

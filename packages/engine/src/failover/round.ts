@@ -28,6 +28,35 @@ export function isGoodEnough(election: Election): boolean {
   return election.kind === 'keep' || (election.kind === 'promote' && election.vote.promotable);
 }
 
+/**
+ * Who can stream from the candidate before it has opened: a running standby that has voted, because only its vote tells that it
+ * holds no more. The others have to wait for the new timeline to be recorded.
+ */
+export function earlyStandbys(votes: readonly SealVote[], candidate: string): string[] {
+  return votes.flatMap((vote) =>
+    vote.ok && vote.promotable && !vote.livePrimary && vote.node !== candidate ? [vote.node] : [],
+  );
+}
+
+/** Once a safe candidate is known, the others get this long to show that they hold more. */
+const graceMs = 30;
+/** Without standbys that can stream at once, the first commit waits longer than this for them. */
+const standbysGraceMs = 300;
+
+/** How long to wait for more votes, from when a safe candidate is known. */
+export function graceFor(round: {
+  election: Election;
+  votes: readonly SealVote[];
+  /** Who is still to answer, the old primary apart: it streams from nobody. */
+  pending: readonly string[];
+  /** How many standbys a commit waits for. */
+  count: number;
+}): number {
+  const { election, votes, pending, count } = round;
+  if (election.kind !== 'promote' || pending.length === 0) return graceMs;
+  return earlyStandbys(votes, election.candidate).length < count ? standbysGraceMs : graceMs;
+}
+
 /** The agreed timelines, completed by what the voters' own history files prove about unrecorded ones. */
 export function withHistories(timelines: TimelineRecord[], votes: SealVote[]): TimelineRecord[] {
   const known = new Map(timelines.map((timeline) => [timeline.id, timeline]));

@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import type { Consumer } from './consumers.ts';
+import { replicationRole } from './layout.ts';
 
 export interface StandbySample {
   /** `application_name`: the standby's node name. */
@@ -29,7 +31,10 @@ export interface ServerSample {
   /** Replay waits because it is to be late, which PostgreSQL tells by what the startup process waits for. */
   isDelaying: boolean;
   synchronousStandbyNames: string;
+  /** Whoever streams as a host of the cluster. */
   standbys: StandbySample[];
+  /** Clients that receive WAL as a role of the user's, by logical replication. */
+  consumers: Consumer[];
   /** Parameters whose new value takes effect with the next restart. */
   pendingRestart: string[];
   /** Whose commits wait for less than the cluster promises, by ALTER ROLE or ALTER DATABASE, in words. */
@@ -53,7 +58,9 @@ SELECT s.recovery, pg_postmaster_start_time()::text AS started, split_part(curre
   (SELECT coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'sync', sync_state,
       'sentLsn', sent_lsn, 'writeLsn', write_lsn, 'flushLsn', flush_lsn, 'replayLsn', replay_lsn)
       ORDER BY application_name), '[]')
-    FROM pg_stat_replication) AS standbys
+    FROM pg_stat_replication WHERE usename = '${replicationRole}') AS standbys,
+  (SELECT coalesce(json_agg(json_build_object('pid', pid, 'name', lower(application_name), 'role', usename)), '[]')
+    FROM pg_stat_replication WHERE usename <> '${replicationRole}') AS consumers
 FROM (SELECT pg_is_in_recovery() AS recovery) s
 CROSS JOIN pg_control_checkpoint() c
 LEFT JOIN pg_stat_wal_receiver r ON true`;
@@ -84,6 +91,7 @@ interface SampleRow {
   sender_host: string | null;
   sender_port: number | null;
   standbys: StandbySample[];
+  consumers: Consumer[];
 }
 
 interface SettingsRow {
@@ -144,6 +152,7 @@ function sampleOf(row: SampleRow, settings: SettingsRow): ServerSample {
     isDelaying: row.delaying,
     synchronousStandbyNames: row.names,
     standbys: row.standbys,
+    consumers: row.consumers,
     pendingRestart: settings.pending,
     unguarded: settings.unguarded,
   };

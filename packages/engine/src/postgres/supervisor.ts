@@ -10,6 +10,7 @@ import { type Application, createApplication } from './application-role.ts';
 import { closeArchive, openArchive } from './archive-wrapper.ts';
 import { type CloneRequest, cloneDataDirectory } from './base-backup.ts';
 import { type ConnectFailure, classifyFailure, openPool, withFreshConnection } from './connection.ts';
+import { endConsumers, impostorsIn } from './consumers.ts';
 import { type DataDirectory, inspectDataDirectory, removeDataDirectory } from './data-directory.ts';
 import { sweepPlantedHistories } from './history-files.ts';
 import { copyCertificates, issueReceiverKey, withdrawReceiverKeys } from './host-certificates.ts';
@@ -283,7 +284,9 @@ export class PostgresSupervisor {
 
   async sample(): Promise<SampleResult> {
     try {
-      return { ok: true, sample: await this.sampler.take(this.pool) };
+      const sample = await this.sampler.take(this.pool);
+      await endConsumers(this.pool, impostorsIn(sample));
+      return { ok: true, sample };
     } catch (error) {
       return { ok: false, reason: classifyFailure(error), detail: messageOf(error) };
     }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Account, Accounts } from '../auth/account.ts';
@@ -16,6 +17,9 @@ interface RoleRow {
   groups: string[];
 }
 
+/** Whoever is not known waits for so long for a server that can be asked: a failover goes on, or the router has only just started. */
+const unknownWaitMs = 8000;
+const askAgainMs = 200;
 /** Whoever is known does not wait long for an answer that may not come. */
 const knownWaitMs = 500;
 const knownMax = 10_000;
@@ -66,15 +70,22 @@ export class ClusterAccounts implements Accounts {
     key: string,
     names: [role: string, database: string],
   ): Promise<Account | null | 'unknown'> {
-    try {
-      const [row] = await this.ask<RoleRow>(roleSql, names);
-      const account = row ? accountOf(row) : null;
-      if (this.known.size >= knownMax) this.known.clear();
-      this.known.set(key, account);
-      return account;
-    } catch (error) {
-      this.logger.warn({ error: messageOf(error) }, 'a role could not be looked up');
-      return this.known.get(key) ?? 'unknown';
+    const endMs = performance.now() + unknownWaitMs;
+    for (;;) {
+      try {
+        const [row] = await this.ask<RoleRow>(roleSql, names);
+        const account = row ? accountOf(row) : null;
+        if (this.known.size >= knownMax) this.known.clear();
+        this.known.set(key, account);
+        return account;
+      } catch (error) {
+        const known = this.known.get(key);
+        if (known !== undefined || performance.now() >= endMs) {
+          this.logger.warn({ error: messageOf(error) }, 'a role could not be looked up');
+          return known ?? 'unknown';
+        }
+      }
+      await delay(askAgainMs);
     }
   }
 }

@@ -21,6 +21,7 @@ export function modelObservation(server: PostgresServer): Observation {
     pendingRestart: [],
     unguarded: [],
     cancelledWaits: 0,
+    impostors: [],
     standbys: [...server.senders.values()].map((sender) => ({
       name: sender.standby,
       state: 'streaming',
