@@ -41,7 +41,7 @@ async function untilPainted(page: Page): Promise<void> {
   });
 }
 
-function pathsOf(cluster: string): string[] {
+export function pathsOf(cluster: string): string[] {
   return [
     '/',
     cluster,

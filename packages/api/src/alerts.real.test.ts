@@ -156,7 +156,8 @@ test('channels keep their secrets, and a test message says what came of it', asy
     rest: { ...rest, escalateChannelIds: [] },
   });
   expect(await api('GET', `/alerts/who-gets?rule=node-unreachable&cluster=${clusterId}`)).toEqual({
-    ...{ severity: 'warning', channels: ['hook'], later: [{ afterMinutes: 1, channels: ['mail'] }] },
+    ...{ isOn: true, severity: 'warning', forSeconds: 15, channels: ['hook'] },
+    ...{ later: [{ afterMinutes: 1, channels: ['mail'] }], silencedUntil: null },
   });
   got.length = 0;
 });
@@ -177,6 +178,7 @@ test('I-ALERT-8: an alert fires, and its message is signed and sent again until 
   expect(new Set(got.map(({ headers }) => headers['x-quantadb-delivery'])).size).toBe(1);
   const [alert] = await api('GET', '/alerts');
   expect(alert).toMatchObject({ subject: 'node-2', cluster: 'demo', channels: ['hook'], silencedBy: null });
+  expect(alert.later).toMatchObject([{ afterMinutes: 1, channels: ['mail'] }]);
   await expect
     .poll(() => api('GET', `/alerts/${alert.id}/deliveries`), patience)
     .toMatchObject([{ channel: 'hook', kind: 'firing', state: 'sent', attempts: 3 }]);
@@ -190,6 +192,7 @@ test('nobody acknowledges it: the second channel is told; then somebody does', a
   await api('POST', `/alerts/${alert.id}/acknowledge`, { note: 'on my way' });
   const [after] = await api('GET', '/alerts');
   expect(after.acknowledged).toMatchObject({ by: 'admin@example.com', note: 'on my way' });
+  expect(after.later).toEqual([]);
 });
 
 test('what is over is told to those who knew of it, and is history', async () => {
@@ -217,6 +220,8 @@ test('a silence keeps it quiet, though it is shown; when that ends it is told', 
   await report('unreachable');
   await expect.poll(firing, patience).toEqual(['node-unreachable']);
   expect((await api('GET', '/alerts'))[0]).toMatchObject({ silencedBy: silence.id });
+  const who = `/alerts/who-gets?rule=node-unreachable&cluster=${clusterId}`;
+  expect(await api('GET', who)).toMatchObject({ silencedUntil: endsAt });
   // Told, if at all, at the look that has made it fire: two more have passed.
   for (let look = 0; look < 2; look += 1) {
     const before = await seenAt();
@@ -251,4 +256,21 @@ test('I-ALERT-9: one console judges, and another one takes over when it is gone'
     .toEqual([]);
   expect(await holders()).toHaveLength(1);
   first = await TestConsole.start(database, often);
+});
+
+test('messages that never arrive are an alert themselves', async () => {
+  answers.push(...Array.from({ length: 12 }, () => 500));
+  await report('unreachable');
+  // Between two attempts up to ten minutes pass, here none.
+  const passes = "UPDATE alert_delivery SET next_at = now() WHERE state = 'waiting'";
+  await expect
+    .poll(async () => {
+      await database.run(passes);
+      return firing();
+    }, patience)
+    .toContain('channel-fails');
+  const alerts = (await api('GET', '/alerts')) as { rule: string; sentence: string }[];
+  expect(alerts.find(({ rule }) => rule === 'channel-fails')?.sentence).toBe(
+    '1 message through hook could not be delivered: the other side answered 500',
+  );
 });

@@ -81,11 +81,17 @@ export function AlertItem({
 
 function Facts({ alert }: { alert: FiringAlert }) {
   const times = useTimes();
-  const { acknowledged, channels } = alert;
+  const { acknowledged, channels, later } = alert;
+  const next = later.map(({ at, afterMinutes, channels: names }) => {
+    const when = at ? times.moment(at) : `${afterMinutes} min after them`;
+    return ` · ${when}, if nobody acknowledges it: ${names.join(', ') || 'nobody'}`;
+  });
   return (
     <p className="text-ink-faint text-xs">
       Since {times.moment(alert.since)} ·{' '}
       {channels.length > 0 ? `told to ${channels.join(', ')}` : 'nobody is told: no channel takes it'}
+      {alert.silencedBy && channels.length > 0 ? ' once the silence ends' : ''}
+      {next}
       {acknowledged
         ? ` · acknowledged by ${acknowledged.by}, ${times.moment(acknowledged.at)}${acknowledged.note ? `: ${acknowledged.note}` : ''}`
         : ''}

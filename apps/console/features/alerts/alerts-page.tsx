@@ -3,9 +3,11 @@
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { classes } from '@quantadb/ui/primitives/classes';
 import { Panel } from '@quantadb/ui/primitives/panel';
+import { useQuery } from '@tanstack/react-query';
+import Link from 'next/link';
 import { parseAsStringLiteral, useQueryState } from 'nuqs';
 import { useState } from 'react';
-import { problemOf } from '../../lib/trpc.ts';
+import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { AcknowledgeDialog, SilenceDialog } from './act-dialogs.tsx';
 import { AlertItem } from './alert-item.tsx';
 import { ChannelsTab } from './channels-tab.tsx';
@@ -70,7 +72,23 @@ function FiringTab() {
         </Panel>
       ) : null}
       <AlertList title={countWords(rows) || 'About to fire'} alerts={rows} />
+      <NobodyIsTold />
     </>
+  );
+}
+
+/** Somebody who looks here at night should know that nothing else would have called him. */
+function NobodyIsTold() {
+  const trpc = useTRPC();
+  const channels = useQuery(trpc.alertChannels.list.queryOptions({}));
+  if (!channels.data || channels.data.some(({ isOn }) => isOn)) return null;
+  return (
+    <p className="text-ink-soft text-xs">
+      Alerts are shown here only: no channel is on, so nobody is called.{' '}
+      <Link className="text-accent underline" href="/alerts?tab=channels">
+        Channels
+      </Link>
+    </p>
   );
 }
 

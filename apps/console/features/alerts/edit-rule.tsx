@@ -9,6 +9,7 @@ import { type FormEvent, useState } from 'react';
 import { useLive } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { fromField, toField, unitWord } from './limits.ts';
+import { WhoGets } from './who-gets.tsx';
 import { type Rule, severities } from './words.ts';
 
 /** Changes a rule for every cluster, or for one. */
@@ -57,6 +58,7 @@ export function EditRule({ rule, onClose }: { rule: Rule; onClose(): void }) {
           </SelectField>
         )}
         <Fields key={scope} rule={rule} clusterId={clusterId} />
+        <Reached rule={rule} clusterId={clusterId} />
         {set.error ? (
           <p role="alert" className="text-critical text-xs">
             {problemOf(set.error).message}
@@ -77,6 +79,15 @@ export function EditRule({ rule, onClose }: { rule: Rule; onClose(): void }) {
         </div>
       </form>
     </Dialog>
+  );
+}
+
+function Reached({ rule, clusterId }: { rule: Rule; clusterId: string | null }) {
+  return (
+    <section aria-label="Who gets this" className="rounded-md bg-muted-soft p-3">
+      <h3 className="mb-1 font-medium text-xs">Who gets this, as it is now</h3>
+      <WhoGets rule={rule.id} clusterId={clusterId} />
+    </section>
   );
 }
 

@@ -8,10 +8,12 @@ import { Panel } from '@quantadb/ui/primitives/panel';
 import { Words } from '@quantadb/ui/primitives/words';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { useLive } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { useMay } from '../shell/me.ts';
 import { EditRule } from './edit-rule.tsx';
 import { limitText } from './limits.ts';
+import { WhoGets } from './who-gets.tsx';
 import { type Rule, severityTones } from './words.ts';
 
 /** Every rule, as it holds for all clusters. */
@@ -30,6 +32,7 @@ export function RulesTab() {
           <p className="max-w-prose text-ink-faint text-xs">
             <Words text={row.runbook.means} />
           </p>
+          <Who rule={row} />
         </div>
       ),
     },
@@ -67,7 +70,7 @@ export function RulesTab() {
       cell: (row) =>
         may.administer ? (
           <Button onClick={() => setEdited(row)}>
-            Change<span className="sr-only"> {row.title}</span>…
+            Change…<span className="sr-only"> {row.title}</span>
           </Button>
         ) : null,
     },
@@ -84,6 +87,32 @@ export function RulesTab() {
   );
 }
 
+/** Asked for only when somebody wants to know. */
+function Who({ rule }: { rule: Rule }) {
+  const [isOpen, setOpen] = useState(false);
+  const { clusters } = useLive();
+  const clusterIds = rule.of === 'installation' ? [] : [...clusters.keys()];
+  return (
+    <details className="mt-1" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary className="cursor-pointer text-accent text-xs">
+        Who gets this<span className="sr-only">: {rule.title}</span>
+      </summary>
+      {isOpen ? <EachCluster rule={rule} clusterIds={clusterIds} /> : null}
+    </details>
+  );
+}
+
+function EachCluster({ rule, clusterIds }: { rule: Rule; clusterIds: string[] }) {
+  const { clusters } = useLive();
+  if (clusterIds.length === 0) return <WhoGets rule={rule.id} clusterId={null} />;
+  return clusterIds.map((id) => (
+    <div key={id} className="mt-1">
+      {clusterIds.length > 1 ? <p className="font-medium text-xs">{clusters.get(id)?.status.name}</p> : null}
+      <WhoGets rule={rule.id} clusterId={id} />
+    </div>
+  ));
+}
+
 function forAll(rule: Rule) {
   return rule.changed.find(({ clusterId }) => clusterId === null)?.settings ?? {};
 }
@@ -94,7 +123,7 @@ function Limits({ rule }: { rule: Rule }) {
     ([name, limit]) => `${limit.words} ${limitText(now.limits?.[name] ?? limit.usual, limit.unit)}`,
   );
   const forSeconds = now.forSeconds ?? rule.forSeconds;
-  if (forSeconds > 0) lines.push(`for ${limitText(forSeconds, 'seconds')}`);
+  lines.push(forSeconds > 0 ? `Told after ${limitText(forSeconds, 'seconds')}` : 'Told at once');
   return (
     <ul className="text-xs">
       {lines.map((line) => (

@@ -79,15 +79,11 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
       <FollowersPanel followers={status.followers} />
       {status.network && status.nodes.length > 1 ? <NetworkPanel network={status.network} /> : null}
       <LagCharts clusterId={clusterId} />
-      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
-        <div className="flex min-w-0 flex-col gap-4">
-          <Panel title="Nodes" isFlush>
-            <NodesTable clusterId={clusterId} nodes={withSource(status)} ageMs={age} />
-          </Panel>
-          {status.failover ? <FailoverPanel clusterId={clusterId} failover={status.failover} /> : null}
-        </div>
-        <ClusterEvents clusterId={clusterId} />
-      </div>
+      <Panel title="Nodes" isFlush>
+        <NodesTable clusterId={clusterId} nodes={withSource(status)} ageMs={age} />
+      </Panel>
+      {status.failover ? <FailoverPanel clusterId={clusterId} failover={status.failover} /> : null}
+      <ClusterEvents clusterId={clusterId} />
       {intent ? (
         <OperationDialog
           clusterId={clusterId}

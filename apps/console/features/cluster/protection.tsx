@@ -23,7 +23,7 @@ export function Protection({ clusterId, name }: { clusterId: string; name: strin
     <div className="flex flex-wrap items-center gap-2">
       {isProtected ? <Badge tone="good">protected from loss of data</Badge> : null}
       {may.administer ? (
-        <Button tone="quiet" onClick={() => setOpen(true)}>
+        <Button onClick={() => setOpen(true)}>
           {isProtected ? 'Take the protection off' : 'Protect from loss of data'}
         </Button>
       ) : null}

@@ -69,7 +69,11 @@ export function FailoversPage({ clusterId }: { clusterId: string }) {
         {failovers.error ? (
           <Failed {...problemOf(failovers.error)} onRetry={() => void failovers.refetch()} />
         ) : null}
-        {failovers.data?.length === 0 ? <Empty title="The primary has never changed" /> : null}
+        {failovers.data?.length === 0 ? (
+          <Empty title="The primary has never changed">
+            Each failover and switchover is explained here: what was seen, who could take over, what was lost.
+          </Empty>
+        ) : null}
         {failovers.data && failovers.data.length > 0 ? (
           <Table
             caption="Failovers, the newest first"

@@ -32,7 +32,10 @@ export function numberText(value: number | null): string {
 }
 
 export function shareText(value: number | null): string {
-  return value === null ? '–' : `${(value * 100).toFixed(value > 0.995 && value < 1 ? 2 : 1)} %`;
+  if (value === null) return '–';
+  // What is nearly all is not said to be all.
+  const isNearlyAll = value > 0.995 && value < 1;
+  return `${isNearlyAll ? (Math.floor(value * 10_000) / 100).toFixed(2) : (value * 100).toFixed(1)} %`;
 }
 
 export function secondsText(value: number | null): string {

@@ -19,11 +19,11 @@ const shown: Metric[] = [
 ];
 const lookBackMs = 60_000;
 const refetchMs = 5_000;
-const diskFullSoonSeconds = 24 * 3600;
-const diskFreeShareMin = 0.1;
+/** The same as in the usual alert rules, so that a mark here and an alert do not contradict each other. */
+const diskFullTold = { seconds: 24 * 3600, warning: 6 * 3600, critical: 3600 };
+const diskFreeShareMin = 0.15;
 const clientsShareMax = 0.9;
-/** PostgreSQL warns of its own at two billion less forty million. */
-const transactionIdAgeMax = 1_000_000_000;
+const transactionIdAges = { warning: 500_000_000, critical: 1_500_000_000 };
 
 type Row = ReturnType<typeof newestOf>[number];
 
@@ -108,8 +108,11 @@ function ofTotal(part: number | undefined, total: number | undefined): string {
 function Disk({ values }: { values: Row['values'] }) {
   const { diskFreeBytes, diskTotalBytes, diskFullSeconds } = values;
   const text = ofTotal(diskFreeBytes, diskTotalBytes);
-  if (diskFullSeconds !== undefined && diskFullSeconds < diskFullSoonSeconds)
-    return <Status tone="critical">{`${text}, full in ${secondsText(diskFullSeconds)}`}</Status>;
+  if (diskFullSeconds !== undefined && diskFullSeconds < diskFullTold.seconds) {
+    const words = `${text}, full in ${secondsText(diskFullSeconds)} at this rate`;
+    if (diskFullSeconds >= diskFullTold.warning) return words;
+    return <Status tone={diskFullSeconds < diskFullTold.critical ? 'critical' : 'warning'}>{words}</Status>;
+  }
   const isLow =
     diskFreeBytes !== undefined &&
     diskTotalBytes !== undefined &&
@@ -126,5 +129,7 @@ function Clients({ values: { clients, clientsMax } }: { values: Row['values'] })
 
 function TransactionIdAge({ values: { transactionIdAge } }: { values: Row['values'] }) {
   const text = numberText(transactionIdAge ?? null);
-  return (transactionIdAge ?? 0) > transactionIdAgeMax ? <Status tone="critical">{text}</Status> : text;
+  const age = transactionIdAge ?? 0;
+  if (age <= transactionIdAges.warning) return text;
+  return <Status tone={age > transactionIdAges.critical ? 'critical' : 'warning'}>{text}</Status>;
 }

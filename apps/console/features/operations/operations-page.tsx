@@ -12,6 +12,12 @@ import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import type { OperationView } from './intent.ts';
 import { operationTone } from './steps.tsx';
 
+/** Which node it was about: there are many of a kind. */
+function aboutOf({ params: { node, host, to } }: OperationView): string {
+  const about = node ?? host ?? to;
+  return typeof about === 'string' ? ` · ${about}` : '';
+}
+
 export function OperationsPage({ clusterId }: { clusterId: string }) {
   const trpc = useTRPC();
   const times = useTimes();
@@ -23,6 +29,7 @@ export function OperationsPage({ clusterId }: { clusterId: string }) {
       cell: (row) => (
         <Link className="font-medium text-accent" href={`/operations/${row.id}`}>
           {row.kind}
+          {aboutOf(row)}
         </Link>
       ),
     },

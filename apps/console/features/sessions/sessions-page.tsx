@@ -95,8 +95,12 @@ function Told({ data, filter, onEnd }: { data: Answer; filter: Chosen; onEnd(end
       <Panel isFlush title={`${rows.length} ${rows.length === 1 ? 'session' : 'sessions'}`}>
         {rows.length === 0 ? (
           <Empty
-            title={data.nodes.every(({ problem }) => problem) ? 'Nobody answers' : 'No such session now'}
-          />
+            title={data.nodes.every(({ problem }) => problem) ? 'Nobody answers' : 'No session like this now'}
+          >
+            {data.nodes.every(({ problem }) => problem)
+              ? null
+              : 'Sessions of applications are shown; the filters above leave out the others.'}
+          </Empty>
         ) : (
           <SessionsTable rows={rows} isTextHidden={data.isTextHidden} onEnd={onEnd} />
         )}

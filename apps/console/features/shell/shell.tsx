@@ -27,11 +27,18 @@ export function Shell({ children }: { children: ReactNode }) {
   return (
     <Me value={me.data}>
       <LiveProvider>
-        <a href="#content" className="sr-only focus:not-sr-only">
+        <a
+          href="#content"
+          className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-50 focus:rounded-md focus:bg-raised focus:px-3 focus:py-2 focus:shadow-lg"
+        >
           Skip to content
         </a>
         <TopBar />
-        <main id="content" className="mx-auto flex w-full max-w-[84rem] flex-col gap-4 p-4 sm:p-6">
+        <main
+          id="content"
+          tabIndex={-1}
+          className="mx-auto flex w-full max-w-[84rem] flex-col gap-4 p-4 outline-none sm:p-6"
+        >
           {children}
         </main>
       </LiveProvider>

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { nextNotice, type Route, routesFor, type Silence, silences, type ToldAlert } from './routing.ts';
+import {
+  nextNotice,
+  type Route,
+  routesFor,
+  type Silence,
+  silences,
+  type ToldAlert,
+  whoIsTold,
+} from './routing.ts';
 
 const nowMs = 1_000_000;
 const shop = '6f6a1a52-5a5e-4d1c-9d3e-0a3c3b0a7a11';
@@ -53,6 +61,39 @@ describe('who is told', () => {
     expect(at({ ...told, acknowledgedMs: nowMs }, 600_000)).toBeNull();
     expect(at({ ...told, escalatedMs: nowMs + 600_000 }, 700_000)).toBeNull();
     expect(at({ ...told, notifiedAs: 'warning' })).toEqual({ kind: 'worse', channelIds: ['pager'] });
+  });
+});
+
+describe('who would be told, before it fires', () => {
+  it('names the channels of the routes, those that come later, and the silence that ends last', () => {
+    const asked = { routes, silenced: [], nowMs };
+    expect(whoIsTold(alert, asked)).toEqual({
+      ...{
+        channelIds: ['pager'],
+        later: [{ afterMinutes: 10, channelIds: ['boss'] }],
+        silencedUntilMs: null,
+      },
+    });
+    expect(whoIsTold({ ...alert, severity: 'info' }, asked)).toMatchObject({ channelIds: [], later: [] });
+    const silenced = [
+      silence,
+      { ...silence, endsMs: nowMs + 9 },
+      { ...silence, subject: 'node-1', endsMs: nowMs + 99 },
+    ];
+    expect(whoIsTold(alert, { ...asked, silenced }).silencedUntilMs).toBe(nowMs + 9);
+    expect(whoIsTold({ ...alert, clusterId: null }, { ...asked, silenced }).silencedUntilMs).toBeNull();
+  });
+
+  it('tells the same as is told when it fires', () => {
+    const asked = { routes, silenced: [], nowMs };
+    const { channelIds, later } = whoIsTold(alert, asked);
+    expect(nextNotice(alert, asked)).toEqual({ kind: 'firing', channelIds });
+    const told = {
+      ...alert,
+      notifiedMs: nowMs - (later[0]?.afterMinutes ?? 0) * 60_000,
+      notifiedAs: 'critical' as const,
+    };
+    expect(nextNotice(told, asked)).toEqual({ kind: 'escalated', channelIds: later[0]?.channelIds });
   });
 });
 

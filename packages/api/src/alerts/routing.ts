@@ -82,3 +82,30 @@ export function nextNotice(
   const channelIds = [...new Set(due.flatMap((route) => route.escalateChannelIds))];
   return channelIds.length > 0 ? { kind: 'escalated', channelIds } : null;
 }
+
+export interface Told {
+  channelIds: string[];
+  /** While nobody acknowledges it, so many minutes after the first message; the soonest first. */
+  later: { afterMinutes: number; channelIds: string[] }[];
+  /** Until then nobody is told at all; null: it is not silenced. */
+  silencedUntilMs: number | null;
+}
+
+/** Whom an alert reaches, and when, as routes and silences are now. A silence counts when it matches the whole of it. */
+export function whoIsTold(
+  alert: Identity & { severity: string },
+  { routes, silenced, nowMs }: { routes: readonly Route[]; silenced: readonly Silence[]; nowMs: number },
+): Told {
+  const mine = routesFor(alert, routes);
+  const later = mine.flatMap(({ escalateMinutes: afterMinutes, escalateChannelIds }) =>
+    afterMinutes === null || escalateChannelIds.length === 0
+      ? []
+      : [{ afterMinutes, channelIds: [...escalateChannelIds] }],
+  );
+  const ends = silenced.filter((each) => silences(each, alert, nowMs)).map(({ endsMs }) => endsMs);
+  return {
+    channelIds: channelsOf(mine),
+    later: later.sort((left, right) => left.afterMinutes - right.afterMinutes),
+    silencedUntilMs: ends.length > 0 ? Math.max(...ends) : null,
+  };
+}

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { AlertStore } from '../alerts/alert-store.ts';
 import { channelConfigSchema } from '../alerts/channel-config.ts';
 import type { Message } from '../alerts/message.ts';
-import { channelsOf, routesFor } from '../alerts/routing.ts';
+import { whoIsTold } from '../alerts/routing.ts';
 import { severities } from '../alerts/rule.ts';
 import { effectiveRule, ruleOf } from '../alerts/rules.ts';
 import { send } from '../alerts/send.ts';
@@ -202,14 +202,20 @@ export const alertChannelsRouter = router({
   whoGets: procedure(
     'read',
     'GET /alerts/who-gets',
-    'Whom an alert of a rule would reach, for one cluster or for what is of none',
+    'Whom an alert of a rule would reach and when, for one cluster or for what is of none',
   )
     .input(z.object({ rule: z.string().max(60), cluster: clusterIdSchema.optional() }))
     .output(
       z.object({
+        isOn: z.boolean(),
         severity: z.enum(severities),
+        /** So long it must be true first. */
+        forSeconds: z.number().int(),
         channels: z.array(z.string()),
+        /** While nobody acknowledges it. */
         later: z.array(z.object({ afterMinutes: z.number().int(), channels: z.array(z.string()) })),
+        /** Nobody is told until then. */
+        silencedUntil: moment.nullable(),
       }),
     )
     .query(async ({ ctx, input }) => {
@@ -218,18 +224,25 @@ export const alertChannelsRouter = router({
       const { prisma } = ctx.services;
       const store = new AlertStore(prisma);
       const clusterId = input.cluster ?? null;
-      const [changed, routes, channels] = await Promise.all([
-        ...([store.changedRules(), store.routes()] as const),
+      const nowMs = Date.now();
+      const [changed, routes, silenced, channels] = await Promise.all([
+        ...([store.changedRules(), store.routes(), store.silences(nowMs)] as const),
         prisma.alertChannel.findMany({ where: { isOn: true }, select: { id: true, name: true } }),
       ]);
-      const { severity } = effectiveRule(rule, changed, clusterId);
-      const mine = routesFor({ severity, clusterId }, routes);
+      const { isOn, severity, forSeconds } = effectiveRule(rule, changed, clusterId);
+      const alert = { rule: rule.id, clusterId, subject: '', severity };
+      // One that is about a subject keeps only that one quiet.
+      const whole = silenced.filter(({ subject }) => subject === null);
+      const told = whoIsTold(alert, { routes, silenced: whole, nowMs });
       const namesOf = (ids: readonly string[]) =>
         channels.filter(({ id }) => ids.includes(id)).map(({ name }) => name);
-      const later = mine.flatMap(({ escalateMinutes: afterMinutes, escalateChannelIds }) =>
-        afterMinutes === null ? [] : [{ afterMinutes, channels: namesOf(escalateChannelIds) }],
-      );
-      return { severity, channels: namesOf(channelsOf(mine)), later };
+      return {
+        ...{ isOn, severity, forSeconds, channels: namesOf(told.channelIds) },
+        later: told.later.map(({ afterMinutes, channelIds }) => {
+          return { afterMinutes, channels: namesOf(channelIds) };
+        }),
+        silencedUntil: told.silencedUntilMs === null ? null : new Date(told.silencedUntilMs).toISOString(),
+      };
     }),
 });
 

@@ -3,7 +3,7 @@ import { QuantaError } from '@quantadb/engine/shared/errors';
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { AlertStore } from '../alerts/alert-store.ts';
-import { channelsOf, routesFor, silences } from '../alerts/routing.ts';
+import { silences, type Told, whoIsTold } from '../alerts/routing.ts';
 import { severities } from '../alerts/rule.ts';
 import { ruleOf } from '../alerts/rules.ts';
 import { allows, mayOn, type Permission } from '../people/roles.ts';
@@ -41,6 +41,10 @@ const firingSchema = alertSchema.extend({
   silencedBy: z.uuid().nullable(),
   /** Names of the channels that are told of it. */
   channels: z.array(z.string()),
+  /** Who is told next while nobody acknowledges it, and when; no moment: the first ones are not told yet. */
+  later: z.array(
+    z.object({ at: moment.nullable(), afterMinutes: z.number(), channels: z.array(z.string()) }),
+  ),
 });
 
 const silenceSchema = z.object({
@@ -97,12 +101,17 @@ export const alertsRouter = router({
         prisma.alertChannel.findMany({ where: { isOn: true }, select: { id: true, name: true } }),
       ]);
       const shown = visibleTo(ctx, rows).map((row) => {
-        const told = channelsOf(routesFor(row, routes));
+        const told = whoIsTold(row, { routes, silenced, nowMs });
+        const namesOf = (ids: readonly string[]) =>
+          channels.filter(({ id }) => ids.includes(id)).map(({ name }) => name);
         return {
           ...view(row),
           runbook: ruleOf(row.rule)?.runbook ?? null,
           silencedBy: silenced.find((each) => silences(each, row, nowMs))?.id ?? null,
-          channels: channels.filter(({ id }) => told.includes(id)).map(({ name }) => name),
+          channels: namesOf(told.channelIds),
+          later: toldLater(row, told.later).map(({ channelIds, ...rest }) => {
+            return { ...rest, channels: namesOf(channelIds) };
+          }),
         };
       });
       return shown.sort((left, right) => weightOf(right) - weightOf(left));
@@ -249,6 +258,16 @@ function demandOn(ctx: Context, clusterId: string | null, permission: Permission
   if (mayOnOne(ctx, clusterId, permission)) return;
   const where = clusterId === null ? 'all clusters' : 'this cluster';
   throw new TRPCError({ code: 'FORBIDDEN', message: `your role on ${where} does not permit this` });
+}
+
+/** What is still to come of it; what was acknowledged calls nobody else. */
+function toldLater({ acknowledgedAt, notifiedAt, escalatedAt }: Row, later: Told['later']) {
+  if (acknowledgedAt) return [];
+  return later.flatMap(({ afterMinutes, channelIds }) => {
+    const at = notifiedAt && new Date(notifiedAt.getTime() + afterMinutes * 60_000);
+    const isDone = at !== null && escalatedAt !== null && at <= escalatedAt;
+    return isDone ? [] : [{ at: at?.toISOString() ?? null, afterMinutes, channelIds }];
+  });
 }
 
 /** What is silent or has somebody at it comes after what nobody has seen. */

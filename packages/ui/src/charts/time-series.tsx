@@ -2,6 +2,7 @@
 
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import { seriesColour, tickLook, tooltipLook } from './look.ts';
+import { ticksUpTo } from './ticks.ts';
 
 export interface SeriesPoint {
   atMs: number;
@@ -35,6 +36,12 @@ export function TimeSeries({
   heightPx = 180,
   topMin,
 }: TimeSeriesProps) {
+  const highest = points.reduce(
+    (last, point) => series.reduce((max, name) => Math.max(max, point[name] ?? 0), last),
+    topMin,
+  );
+  // What counts bytes says so itself: "1 B", "1 B/s".
+  const ticks = ticksUpTo(highest, /\bB(\/s)?$/.test(format(1)));
   return (
     <figure aria-label={label} className="min-w-0">
       <h3 className="mb-1 font-medium text-ink-soft text-xs">{label}</h3>
@@ -56,7 +63,8 @@ export function TimeSeries({
             width={68}
             tick={tickLook}
             stroke="var(--line-strong)"
-            domain={[0, (max: number) => Math.max(max, topMin)]}
+            ticks={ticks}
+            domain={[0, ticks.at(-1) ?? 1]}
           />
           <Tooltip
             isAnimationActive={false}
