@@ -23,6 +23,7 @@ import {
 } from './testing/backup-scene.ts';
 import type { RealCluster } from './testing/real-cluster.ts';
 import { sharedCluster } from './testing/shared-cluster.ts';
+import { loseOneOfTwo } from './testing/two-repositories.ts';
 
 const names = ['node-1', 'node-2', 'node-3'];
 const shared = sharedCluster(names);
@@ -321,6 +322,10 @@ describe('a cluster with a backup repository', () => {
     await cluster.untilHealthy();
     for (const name of names) expect(await ledger(cluster, name)).toEqual(good);
     await sql(cluster, 'DROP TABLE ledger');
+  });
+
+  test('has two repositories: one that is away stops nothing, is owed, and is paid after a failover; the second restores alone (I-REPOSITORY-4, I-REPOSITORY-5, I-REPOSITORY-6)', async () => {
+    await loseOneOfTwo(await withBackup());
   });
 
   test('runs what is due by its schedule: a backup, and a drill whose result is shown', async () => {

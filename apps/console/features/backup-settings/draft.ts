@@ -14,7 +14,7 @@ export interface ScheduleDraft {
   when: When;
   isEnabled: boolean;
   /** What the form does not show stays as it is. */
-  rest: Pick<Config['schedules'][number], 'jitterMinutes' | 'window'>;
+  rest: Pick<Config['schedules'][number], 'jitterMinutes' | 'window' | 'repository'>;
 }
 
 export interface Draft {
@@ -113,8 +113,7 @@ function scheduleDraftOf({
   enabled,
   ...rest
 }: Config['schedules'][number]): ScheduleDraft {
-  const { jitterMinutes, window } = rest;
-  return { id, type, when: whenOf(cron, timeZone), isEnabled: enabled, rest: { jitterMinutes, window } };
+  return { id, type, when: whenOf(cron, timeZone), isEnabled: enabled, rest };
 }
 
 const noRest: ScheduleDraft['rest'] = { jitterMinutes: 0, window: null };

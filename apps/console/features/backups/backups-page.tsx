@@ -26,6 +26,7 @@ import { OpenLook } from './open-look.tsx';
 import { useBackups } from './overview.ts';
 import { factsOf, findingsOf, type Job, type Overview, staleAfterMs, stillRestorable } from './prepare.ts';
 import { RecoveryPointPanel } from './recovery-point.tsx';
+import { RepositoriesPanel } from './repositories-panel.tsx';
 import { RunningJob } from './running-job.tsx';
 import { SchedulesPanel } from './schedules-panel.tsx';
 
@@ -182,6 +183,7 @@ function Body({ clusterId, overview, onOpen, onChoose }: BodyProps) {
         <RecoveryPointPanel overview={overview} />
         <Facts overview={overview} />
       </div>
+      <RepositoriesPanel overview={overview} />
       <Panel title="Stored backups" isFlush>
         {repository && repository.backups.length > 0 ? (
           <BackupsTable overview={overview} repository={repository} onOpen={onOpen} />

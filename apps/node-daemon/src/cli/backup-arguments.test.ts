@@ -53,6 +53,19 @@ describe('settings', () => {
     });
   });
 
+  it('are about the first repository, unless another one is named', () => {
+    expect(configureRequest({ path: '/one', repository: '1' }, {})).not.toHaveProperty('number');
+    expect(configureRequest({ path: '/two', repository: '2' }, {})).toMatchObject({ number: 2 });
+    expect(configureRequest({ repository: '2', takeOff: true }, {})).toMatchObject({ takeOff: true });
+    expect(() => configureRequest({ takeOff: true }, {})).toThrow('--repository');
+    expect(() => configureRequest({ repository: '5' }, {})).toThrow();
+    expect(scheduleOf('full 30 1 * * 0 Europe/Berlin repository=each')).toMatchObject({
+      ...{ cron: '30 1 * * 0', timeZone: 'Europe/Berlin', repository: 'each' },
+    });
+    expect(scheduleOf('incr 30 1 * * 1-6 repository=2')).toMatchObject({ timeZone: 'UTC', repository: 2 });
+    expect(() => scheduleOf('incr 30 1 * * 1 repository=5')).toThrow('no schedule');
+  });
+
   it('leave what is not named in a part as it was', () => {
     const { impact, retention } = configureRequest(
       { processes: '2', compression: 'lz4', keepFulls: '7' },

@@ -3,6 +3,7 @@ import {
   type BackupRequest,
   backupRequestSchemas,
   type RepositorySecrets,
+  repositoryNumberSchema,
   repositorySchema,
 } from '@quantadb/engine/contract/backup';
 import { type RestoreTarget, restoreTargetSchema } from '@quantadb/engine/contract/restore-target';
@@ -38,6 +39,8 @@ export interface ConfigureOptions extends RepositoryOptions {
   archiveTimeout?: string;
   drills?: string;
   drillCheck?: string[];
+  repository?: string;
+  takeOff?: boolean;
 }
 
 export interface TargetOptions {
@@ -123,6 +126,10 @@ export function configureRequest(
   environment: Environment,
   before: Pick<BackupConfig, 'impact' | 'retention'> | null = null,
 ): Extract<BackupRequest, { kind: 'configure-backup' }> {
+  const number = repositoryNumberOf(own);
+  if (own.takeOff && number === undefined) throw new UsageError('--take-off needs --repository');
+  // Repository 1 is meant where none is named: that is what daemons of before understand.
+  const numbered = number === undefined || (number === 1 && !own.takeOff) ? {} : { number };
   const repository = configuredRepository(own, environment);
   const hasSecrets = Object.values(secretsOf(environment)).some((secret) => secret !== null);
   const impact = given({
@@ -148,20 +155,32 @@ export function configureRequest(
     schedules: own.schedule?.map(scheduleOf) ?? null,
     drills: drillsOf(own),
     archiveTimeoutSeconds: numberOf('--archive-timeout', own.archiveTimeout) ?? null,
+    ...numbered,
+    ...(own.takeOff ? { takeOff: true } : {}),
   });
 }
 
-/** `full "30 1 * * 0" Europe/Berlin`; the time zone may be left out. */
+/** Of several repositories; undefined: the first. */
+export function repositoryNumberOf(own: { repository?: string }): number | undefined {
+  const number = numberOf('--repository', own.repository);
+  return number === undefined ? undefined : parsed(repositoryNumberSchema, number);
+}
+
+/** `full "30 1 * * 0" Europe/Berlin repository=2`; the time zone may be left out, and so may the repository. */
 export function scheduleOf(text: string): Record<string, unknown> {
-  const match = /^(full|diff|incr)\s+((?:\S+\s+){4}\S+)(?:\s+([A-Za-z][\w+/-]*))?$/.exec(text.trim());
+  const match =
+    /^(full|diff|incr)\s+((?:\S+\s+){4}[^\s=]+)(?:\s+([A-Za-z][\w+/-]*))?(?:\s+repository=(each|[1-4]))?$/.exec(
+      text.trim(),
+    );
   if (!match) throw new UsageError(`"${text}" is no schedule: write "full 30 1 * * 0 Europe/Berlin"`);
-  const [, type = '', cron = '', timeZone = 'UTC'] = match;
-  const id = `${type}-${cron}`
+  const [, type = '', cron = '', timeZone = 'UTC', place] = match;
+  const id = `${type}-${cron}${place ? `-in-${place}` : ''}`
     .toLowerCase()
     .replaceAll('*', 'x')
     .replaceAll(/[^a-z0-9]+/g, '-')
     .slice(0, 40);
-  return { id: id.replace(/-+$/, ''), type, cron, timeZone };
+  const repository = place === undefined || place === 'each' ? place : Number(place);
+  return { id: id.replace(/-+$/, ''), type, cron, timeZone, ...(repository ? { repository } : {}) };
 }
 
 function drillsOf({ drills, drillCheck = [] }: ConfigureOptions): unknown {

@@ -20,7 +20,7 @@ const overview: BackupOverview = {
     lastVerification: null,
     problem: null,
   },
-  ...{ look: null, servers: [] },
+  ...{ look: null, servers: [], repositories: [] },
   archiving: { lastWal: 'W', lastAtMs: nowMs - 5000, failingSinceMs: nowMs - 90_000, waitingSegments: 7 },
   repository: {
     ...{

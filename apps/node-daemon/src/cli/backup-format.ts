@@ -10,7 +10,10 @@ export function backupsText(overview: BackupOverview, nowMs: number): string {
   if (!config)
     return 'This cluster has no backup repository. Set one: quantadb backup configure --path <directory>';
   const head = [
-    `Repository ${placeText(config.repository)}${config.repository.encrypted ? ', encrypted' : ''}: ${overview.problem ?? repository?.detail ?? 'unknown'}`,
+    overview.repositories.length > 0
+      ? `${overview.repositories.length} repositories:`
+      : `Repository ${placeText(config.repository)}${config.repository.encrypted ? ', encrypted' : ''}: ${overview.problem ?? repository?.detail ?? 'unknown'}`,
+    ...repositoryLines(overview, nowMs),
     ...serverLines(overview),
     ...newestLine(overview, nowMs),
     ...archivingLine(overview, nowMs),
@@ -50,6 +53,23 @@ function placeText(repository: NonNullable<BackupOverview['config']>['repository
     case 'host':
       return `${repository.host}:${repository.path}`;
   }
+}
+
+/** Each of several, with its place, its state, and what it is owed. */
+function repositoryLines({ config, repositories }: BackupOverview, nowMs: number): string[] {
+  if (!config) return [];
+  return repositories.map((each) => {
+    const further = config.further?.find(({ number }) => number === each.number);
+    const { owed, newest } = each;
+    const state =
+      each.problem ??
+      `${each.backups} ${each.backups === 1 ? 'backup' : 'backups'}${newest ? `, up to ${newest.atMs === null ? newest.lsn : momentText(newest.atMs)}` : ''}`;
+    const gap = each.missingSegments > 0 ? `; GAP: ${each.missingSegments} segments are missing` : '';
+    const owes = owed
+      ? `; is owed ${owed.isMore ? 'more than ' : ''}${owed.segments} segments for ${ageText(nowMs - owed.sinceMs)}`
+      : '';
+    return `  ${each.number}: ${placeText((further ?? config).repository)}: ${state.replace(/\s+/g, ' ')}${gap}${owes}`;
+  });
 }
 
 /** The one of the repository in any case, those of the nodes when something is wrong with them. */
@@ -120,14 +140,15 @@ function stateText(
 ): string {
   if (backup.unusable !== null) return `CANNOT BE RESTORED: ${backup.unusable}`;
   const damaged = backup.hasPageErrors ? 'holds damaged pages; ' : '';
-  return `${damaged}${isGoing ? 'goes with the next backup' : backup.keptBecause.join(', ')}`;
+  const place = backup.repository === undefined ? '' : `in ${backup.repository}; `;
+  return `${place}${damaged}${isGoing ? 'goes with the next backup' : backup.keptBecause.join(', ')}`;
 }
 
 function intervalLines({ intervals }: NonNullable<BackupOverview['repository']>): string[] {
   return intervals.map((each) => {
     const to = each.toMs === null ? each.toLsn : momentText(each.toMs);
     const given = each.isAbandoned ? ` (timeline ${each.timeline}, given up)` : '';
-    return `Any moment from ${momentText(each.fromMs)} to ${to}${given}`;
+    return `Any moment from ${momentText(each.fromMs)} to ${to}${given}${fromWords(each)}`;
   });
 }
 
@@ -140,8 +161,12 @@ function gapLines({ gaps }: NonNullable<BackupOverview['repository']>): string[]
       const what = `${gap.segments} ${isOne ? 'segment' : 'segments'} of WAL ${isOne ? 'is' : 'are'}`;
       const isDamaged = gap.damaged.length === gap.segments;
       const where = isOne ? gap.fromWal : `${gap.fromWal} to ${gap.toWal}`;
-      return `GAP: ${what} ${isDamaged ? 'damaged' : 'missing'}, ${where}${then}`;
+      return `GAP: ${what} ${isDamaged ? 'damaged' : 'missing'}, ${where}${then}${fromWords(gap)}`;
     });
+}
+
+function fromWords({ repository }: { repository?: number | undefined }): string {
+  return repository === undefined ? '' : `, in repository ${repository}`;
 }
 
 export function jobText(job: BackupJob): string {
@@ -169,7 +194,7 @@ export function planningText(planning: Extract<RestorePlanning, { ok: true }>): 
   const expected =
     plan.expectedMs === null ? 'unknown until a drill has measured it' : millisecondsText(plan.expectedMs);
   return [
-    `From backup ${plan.label} (${bytesText(plan.databaseBytes)}), then at most ${plan.walSegmentsMax} segments of WAL, timeline ${plan.timeline}`,
+    `From backup ${plan.label}${fromWords(plan)} (${bytesText(plan.databaseBytes)}), then at most ${plan.walSegmentsMax} segments of WAL, timeline ${plan.timeline}`,
     `Takes: ${expected}`,
     `Not in it: ${plan.lost}`,
     ...plan.warnings.map((warning) => `Warning: ${warning}`),

@@ -39,7 +39,9 @@ export function withoutBackupSecrets(state: ClusterState): ClusterState {
   const { backup } = state;
   if (!backup?.config) return state;
   const secrets = { cipherPass: null, s3Key: null, s3KeySecret: null };
-  return { ...state, backup: { ...backup, config: { ...backup.config, secrets } } };
+  const { further } = backup.config;
+  const shown = further && { further: further.map((each) => ({ ...each, secrets })) };
+  return { ...state, backup: { ...backup, config: { ...backup.config, secrets, ...shown } } };
 }
 
 /** What a hook is called with may be what proves who calls. */

@@ -5,6 +5,7 @@ import type { OperationRequest } from '@quantadb/engine/contract/operations';
 import type { RestoreTarget } from '@quantadb/engine/contract/restore-target';
 import { withFreshConnection } from '@quantadb/engine/postgres/connection';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
+import type { Client } from 'pg';
 import type { RealCluster } from './real-cluster.ts';
 
 /** What tests of backups ask of a real cluster. */
@@ -57,10 +58,14 @@ interface Content extends Record<string, unknown> {
 export const ledgerSql =
   "SELECT md5(string_agg(i || ':' || filler, ',' ORDER BY i)) AS hash, count(*)::int AS rows FROM ledger";
 
+export async function ledgerOf(client: Pick<Client, 'query'>): Promise<Content | undefined> {
+  return (await client.query<Content>(ledgerSql)).rows[0];
+}
+
 export async function ledger(cluster: RealCluster, name?: string): Promise<Content | undefined> {
   const client = await cluster.connect(name ?? (await cluster.primary()).name);
   try {
-    return (await client.query<Content>(ledgerSql)).rows[0];
+    return await ledgerOf(client);
   } finally {
     await client.end();
   }

@@ -1,5 +1,5 @@
-import type { BackupJob } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
+import { firstOf, foundBy, isCopyOnly, leftWords } from './backup-findings.ts';
 import type { KnownCluster } from './known.ts';
 import { type ClusterRule, found, type Look, nothing, unknown, when } from './rule.ts';
 import { countWords, timeWords } from './words.ts';
@@ -13,49 +13,6 @@ function whereBackups(cluster: KnownCluster, look: (overview: Configured) => Loo
   const { backups } = cluster;
   if (!backups) return unknown;
   return backups.config === null ? nothing : look(backups as Configured);
-}
-
-/** What a verification, or a drill, that came to its end found to be wrong; empty when all is well. */
-function foundBy(job: BackupJob | null): string[] {
-  const result = job?.result;
-  if (result?.kind === 'drill')
-    return result.drill.findings.filter(({ ok }) => !ok).map(({ what, detail }) => `${what}: ${detail}`);
-  if (result?.kind !== 'verify') return [];
-  const { verification, gaps } = result;
-  const backups = verification.backups.flatMap(({ label, problems }) =>
-    problems.map((problem) => `${label}: ${problem}`),
-  );
-  const all = [...gaps, ...verification.wal.problems, ...backups, ...verification.other];
-  return verification.ok || all.length > 0 ? all : ['it does not say what'];
-}
-
-/** One of two copies is damaged, and nothing that a restore would have to do without. */
-function isCopyOnly(job: BackupJob | null): boolean {
-  const result = job?.result;
-  if (result?.kind !== 'verify') return false;
-  const { verification, gaps } = result;
-  const isCopy = (problem: string) => /its copy (differ|still can)|^the copy of /.test(problem);
-  const { wal, backups, other } = verification;
-  const areFilesWhole = backups.every(({ checked, valid }) => checked > 0 && checked === valid);
-  const problems = [...backups.flatMap((each) => each.problems), ...other];
-  return gaps.length + wal.problems.length === 0 && areFilesWhole && problems.every(isCopy);
-}
-
-function firstOf(problems: string[]): string {
-  const more = problems.length > 3 ? `; and ${problems.length - 3} more` : '';
-  return `${problems.slice(0, 3).join('; ')}${more}`.slice(0, 600);
-}
-
-/** In one sentence, so that whoever is woken knows how bad it is. */
-function leftWords({ repository }: BackupOverview): string {
-  const own = repository?.intervals.filter(({ isAbandoned }) => !isAbandoned) ?? [];
-  const last = own.at(-1);
-  if (!repository || !last) return repository ? 'Nothing can be restored now.' : '';
-  const at = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
-  const to = last.toMs === null ? last.toLsn : at(last.toMs);
-  const older =
-    own.length > 1 ? `, and ${countWords(own.length - 1, 'older stretch', 'older stretches')}` : '';
-  return `What can still be restored: ${at(last.fromMs)} to ${to}${older}.`;
 }
 
 /** The longest pause that the schedules leave between two backups; null: nothing is scheduled. */
@@ -174,6 +131,38 @@ export const backupRules: ClusterRule[] = [
           ? nothing
           : when(true, `The repository of ${cluster.name} cannot be read: ${why}`);
       }),
+  },
+  {
+    ...{
+      id: 'repository-owed',
+      title: 'A repository has not got all WAL',
+      of: 'cluster',
+      severity: 'warning',
+    },
+    forSeconds: 0,
+    limits: { minutes: { words: 'Owed for', unit: 'minutes', usual: 5, min: 0, max: 10_080 } },
+    runbook: {
+      means:
+        'One of several repositories was away: the WAL meanwhile is in another one only, and is given to it when it is back. When that other one lets it go before, the one that was away has a gap.',
+      look: ['That repository: mounted, reachable, credentials valid, space left.'],
+      command: 'quantadb backup list',
+    },
+    look: (cluster, { nowMs, limits }) =>
+      whereBackups(cluster, ({ repositories = [] }) =>
+        found(
+          ...repositories.flatMap(({ number, owed }) => {
+            if (!owed || nowMs - owed.sinceMs < (limits.minutes ?? 0) * minute) return [];
+            const count = `${owed.isMore ? 'more than ' : ''}${countWords(owed.segments, 'segment', 'segments')}`;
+            const age = timeWords(nowMs - owed.sinceMs);
+            return [
+              {
+                subject: `repository ${number}`,
+                sentence: `Repository ${number} of ${cluster.name} is owed ${count} of WAL for ${age}.`,
+              },
+            ];
+          }),
+        ),
+      ),
   },
   {
     ...{

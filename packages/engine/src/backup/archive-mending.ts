@@ -1,8 +1,9 @@
-import { access, readdir } from 'node:fs/promises';
+import { access, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../postgres/command.ts';
 import { filesOf, type NodePlace } from '../postgres/layout.ts';
 import { parseWalFileName, walFileName } from '../postgres/lsn.ts';
+import { messageOf } from '../shared/errors.ts';
 import type { WalGap } from './catalogue.ts';
 
 /**
@@ -34,34 +35,66 @@ export interface Mended {
   failed: { name: string; detail: string }[];
 }
 
-/** Pushes what this host's PostgreSQL still has of the missing segments, by the same fenced script as PostgreSQL. */
+export interface Mending {
+  signal: AbortSignal;
+  /** Push to this one of several repositories only; null: as PostgreSQL does. */
+  repository: number | null;
+  /** From another repository: puts it at that place, and says where it came from; false when no other one has it. */
+  fetch?(name: string, destination: string): Promise<boolean>;
+}
+
+/**
+ * Pushes what is missing, by the same fenced script as PostgreSQL: from another repository, whose copy is the one that was
+ * archived, or what this host's PostgreSQL still has.
+ */
 export async function mendArchive(
   place: NodePlace,
   missing: readonly string[],
-  signal: AbortSignal,
+  mending: Mending,
 ): Promise<Mended> {
   const walDir = join(place.dataDir, 'pg_wal');
   const present = new Set(await readdir(walDir));
   const mended: Mended = { pushed: [], lost: [], failed: [] };
   for (const name of missing) {
-    if (!present.has(name)) {
-      mended.lost.push(name);
-      continue;
+    if (mending.signal.aborted) {
+      mended.failed.push({ name, detail: 'its turn had not come when the time was over' });
+      break;
     }
     // PostgreSQL itself is about to archive this one.
     if (await exists(join(walDir, 'archive_status', `${name}.ready`))) continue;
-    const result = await runCommand({
-      file: filesOf(place).archiveScript,
-      args: [join(walDir, name), name],
-      osUser: place.osUser,
-      timeoutMs: pushDeadlineMs,
-      signal,
-      diesWithUs: true,
-    });
-    if (result.code === 0) mended.pushed.push(name);
-    else mended.failed.push({ name, detail: result.stderr.trim().slice(-300) });
+    const copy = join(filesOf(place).backupWorkDir, name);
+    try {
+      const isFetched = (await mending.fetch?.(name, copy)) === true;
+      if (!isFetched && !present.has(name)) {
+        mended.lost.push(name);
+        continue;
+      }
+      const problem = await push(place, { path: isFetched ? copy : join(walDir, name), name }, mending);
+      if (problem === null) mended.pushed.push(name);
+      else mended.failed.push({ name, detail: problem });
+    } catch (error) {
+      mended.failed.push({ name, detail: messageOf(error).slice(-300) });
+    } finally {
+      if (mending.fetch) await rm(copy, { force: true });
+    }
   }
   return mended;
+}
+
+async function push(
+  place: NodePlace,
+  file: { path: string; name: string },
+  { repository, signal }: Mending,
+): Promise<string | null> {
+  const result = await runCommand({
+    file: filesOf(place).archiveScript,
+    args: [file.path, file.name, ...(repository === null ? [] : ['pgbackrest', String(repository)])],
+    osUser: place.osUser,
+    timeoutMs: pushDeadlineMs,
+    signal,
+    diesWithUs: true,
+  });
+  return result.code === 0 ? null : result.stderr.trim().slice(-300);
 }
 
 async function exists(path: string): Promise<boolean> {

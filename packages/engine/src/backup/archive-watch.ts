@@ -1,11 +1,12 @@
 import type { Commander } from '../cluster/commander.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
-import type { Archiving } from '../contract/backup-view.ts';
+import type { Archiving, Owed } from '../contract/backup-view.ts';
 import type { ClusterState, Member } from '../contract/cluster-state.ts';
 import type { Clock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { NowAndThen } from '../shared/now-and-then.ts';
+import { momentWords } from '../shared/words.ts';
 
 export interface ArchiveWatchOptions {
   commander: Commander;
@@ -22,7 +23,21 @@ const commandDeadlineMs = 5000;
 const failingMsMax = 60_000;
 const waitingSegmentsMax = 64;
 /** A gap that could not be closed is looked at again, less and less often: the repository may have been away. */
-const mendAgainMs = { first: 10_000, longest: 10 * 60_000 };
+const mendAgainMs = { first: 10_000, longest: 10 * 60_000, longestWhileOwing: 20_000 };
+const compareEveryMs = 5 * 60_000;
+
+interface Mending {
+  epoch: number;
+  atMs: number;
+  againMs: number;
+  rounds: number;
+  isWhole: boolean;
+}
+
+interface Several {
+  hasSeveral: boolean;
+  isOwing: boolean;
+}
 
 /** Watches that the primary's WAL reaches the repository, and closes what a failover left open. */
 export class ArchiveWatch {
@@ -31,7 +46,9 @@ export class ArchiveWatch {
   private isStuck = false;
   /** The first segment that was said to be lost: people are told once. */
   private lost: string | null = null;
-  private mended: { epoch: number; againMs: number; rounds: number; isWhole: boolean } | null = null;
+  private mended: Mending | null = null;
+  /** Repositories whose debt people were told of. */
+  private readonly owing = new Set<number>();
 
   constructor(options: ArchiveWatchOptions) {
     this.options = options;
@@ -54,7 +71,11 @@ export class ArchiveWatch {
     // It does not answer, or is no primary yet: nothing is known of its archiving, neither good nor bad.
     if (view.archiving === null) return;
     await this.judge(primary.name, view.archiving);
-    if (this.isTimeToMend(state)) await this.mend(state, primary);
+    const owed = view.owed ?? [];
+    await this.judgeOwed(primary.name, owed);
+    const hasSeveral = state.backup?.config?.further !== undefined;
+    if (this.isTimeToMend(state, { hasSeveral, isOwing: owed.length > 0 }))
+      await this.mend(state, primary, { hasSeveral, isOwing: owed.length > 0 });
   }
 
   private async judge(primary: string, archiving: Archiving): Promise<void> {
@@ -70,30 +91,52 @@ export class ArchiveWatch {
     );
   }
 
-  private isTimeToMend({ reign }: ClusterState): boolean {
-    const { mended } = this;
-    if (mended?.epoch !== reign.epoch) return true;
-    return !mended.isWhole && this.options.clock.monotonicMs() >= mended.againMs;
+  /** People are told when a debt has stood for a while, and when it is paid. */
+  private async judgeOwed(primary: string, owed: readonly Owed[]): Promise<void> {
+    const nowMs = this.options.clock.wallMs();
+    for (const debt of owed) {
+      if (this.owing.has(debt.repository) || nowMs - debt.sinceMs <= failingMsMax) continue;
+      this.owing.add(debt.repository);
+      await this.note('critical', owedWords(debt), primary);
+    }
+    for (const number of this.owing) {
+      if (owed.some(({ repository }) => repository === number)) continue;
+      this.owing.delete(number);
+      await this.note('info', `Repository ${number} is owed nothing any more.`, primary);
+    }
   }
 
-  private async mend(state: ClusterState, primary: Member): Promise<void> {
+  private isTimeToMend({ reign }: ClusterState, { hasSeveral, isOwing }: Several): boolean {
+    const { mended } = this;
+    if (mended?.epoch !== reign.epoch) return true;
+    const nowMs = this.options.clock.monotonicMs();
+    // Repositories are compared now and then, whatever has been noted.
+    if (hasSeveral && nowMs - mended.atMs >= compareEveryMs) return true;
+    return (!mended.isWhole || isOwing) && nowMs >= mended.againMs;
+  }
+
+  private async mend(state: ClusterState, primary: Member, { hasSeveral, isOwing }: Several): Promise<void> {
     const input = { clusterId: state.clusterId };
     const { pushed, lost, failed } = await this.options.peers.call(primary, 'mend-archive', {
       input,
       deadlineMs: mendDeadlineMs,
     });
     const isSame = this.mended?.epoch === state.reign.epoch;
-    const rounds = isSame ? (this.mended?.rounds ?? 0) + 1 : 0;
-    const pauseMs = Math.min(mendAgainMs.longest, mendAgainMs.first * 2 ** rounds);
+    const rounds = isSame && this.mended?.isWhole === false ? this.mended.rounds + 1 : 0;
+    const longestMs = isOwing ? mendAgainMs.longestWhileOwing : mendAgainMs.longest;
+    const pauseMs = Math.min(longestMs, mendAgainMs.first * 2 ** rounds);
+    const atMs = this.options.clock.monotonicMs();
     this.mended = {
-      ...{ epoch: state.reign.epoch, rounds, againMs: this.options.clock.monotonicMs() + pauseMs },
+      ...{ epoch: state.reign.epoch, rounds, atMs, againMs: atMs + pauseMs },
       isWhole: lost.length + failed.length === 0,
     };
     const segments = pushed.filter((name) => !name.endsWith('.history'));
     if (segments.length > 0)
       await this.note(
         'info',
-        `${primary.name} has archived ${segments.length} segments that its predecessor had not: ${segments[0]} and following.`,
+        hasSeveral
+          ? `${primary.name} has given ${segments.length} segments to repositories that had not got them: ${segments[0]} and following.`
+          : `${primary.name} has archived ${segments.length} segments that its predecessor had not: ${segments[0]} and following.`,
         primary.name,
       );
     const isNews = lost.length > 0 && this.lost !== lost[0];
@@ -101,7 +144,7 @@ export class ArchiveWatch {
     if (isNews)
       await this.note(
         'critical',
-        `${lost.length} segments of WAL are in no archive, beginning with ${lost[0]}: moments after them can only be restored from a later backup. Make one now: quantadb backup now.`,
+        `${lost.length} segments of WAL are ${hasSeveral ? 'missing in a repository, and no other has them' : 'in no archive'}, beginning with ${lost[0]}: moments after them can only be restored from a later backup. Make one now: quantadb backup now.`,
         primary.name,
       );
   }
@@ -112,6 +155,13 @@ export class ArchiveWatch {
       commandDeadlineMs,
     );
   }
+}
+
+/** What people are told of a debt (pure). */
+export function owedWords({ repository, segments, isMore, sinceMs, detail }: Owed): string {
+  const count = `${isMore ? 'more than ' : ''}${segments} ${segments === 1 ? 'segment' : 'segments'}`;
+  const why = detail ? ` (${detail.replace(/\s+/g, ' ').slice(0, 300)})` : '';
+  return `Repository ${repository} is owed ${count} of WAL since ${momentWords(sinceMs)}${why}. They are in another one, and it gets them when it is back.`;
 }
 
 /** Why archiving counts as stuck; null while it does not (pure). */

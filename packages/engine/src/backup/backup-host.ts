@@ -41,7 +41,7 @@ export interface BackupHost {
   /** Whether the repository of a configuration that is not agreed on yet can be reached from here. */
   tryWay(config: BackupConfig): Promise<Refusable>;
   /** Of the primary: writes a segment and waits until it has arrived. */
-  proveArchiving(): Promise<Refusable>;
+  proveArchiving(repository: number): Promise<Refusable>;
   /** Of the primary: a checkpoint, unless there was one since its promotion. */
   checkpointAfterPromotion(): Promise<void>;
   start(order: JobOrder): Refusable;
@@ -49,7 +49,7 @@ export interface BackupHost {
   look(id: string, strain: Strain | null): JobLook;
   cancel(id: string, why: string): void;
   closeLook(): Promise<void>;
-  repository(): Promise<RepositoryView>;
+  repository(number: number): Promise<RepositoryView>;
   /** Of the primary: pushes what a lost predecessor had not archived. */
   mend(): Promise<Mended>;
   /** Of the primary. */

@@ -1,39 +1,30 @@
 import type { BackupConfig, JobResult, RepositoryTest } from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
-import type { ClusterState, WalPosition } from '../contract/cluster-state.ts';
+import type { ClusterState } from '../contract/cluster-state.ts';
 import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
 import { dropRepository, setRepository } from '../postgres/archive-wrapper.ts';
-import { readControlData } from '../postgres/control-data.ts';
 import { inspectDataDirectory, supportedMajorVersion } from '../postgres/data-directory.ts';
-import { historyFileName, readHistories } from '../postgres/history-files.ts';
-import { filesOf, type NodePlace } from '../postgres/layout.ts';
-import { judgeHistory } from '../postgres/timeline-history.ts';
+import type { NodePlace } from '../postgres/layout.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
-import { type Mended, mendArchive, namesIn } from './archive-mending.ts';
+import type { Mended } from './archive-mending.ts';
 import * as server from './archiving-server.ts';
 import type { BackupHost, Refusable } from './backup-host.ts';
 import { BackupWay } from './backup-way.ts';
 import { BackupWorker, loadPerProcessor, removeLeftovers } from './backup-worker.ts';
 import { BesideNode } from './beside-node.ts';
 import { ClusterRestore, type RestoredData } from './cluster-restore.ts';
-import { lastVerificationOf } from './damage.ts';
 import type { BackupEngine } from './engine.ts';
 import type { ProbeAnswer } from './engines/pgbackrest/probe.ts';
 import { hostRepositoryOf } from './host-way.ts';
 import type { JobLook, JobOrder, SourceServer, Strain } from './job-order.ts';
 import { JobRunner } from './job-runner.ts';
 import { NodeEngines } from './node-engines.ts';
-import { planRecovery } from './recovery-plan.ts';
-import { type ReadingContext, RepositoryReader } from './repository-reader.ts';
+import { justArchived, NodeRepositories } from './node-repositories.ts';
+import { configFor, numbersOf } from './repositories.ts';
 import { lookAhead } from './restore-beside.ts';
-import { WalMoments } from './wal-moments.ts';
-
-const mendDeadlineMs = 10 * 60_000;
-const justArchived = 'only just archived';
-const seenMsMax = 3000;
 
 export interface BackupNodeOptions {
   place: NodePlace;
@@ -52,14 +43,12 @@ export class BackupNode implements BackupHost {
   readonly holdsData: boolean;
   readonly way: BackupWay;
   private readonly engines: NodeEngines;
+  private readonly repositories: NodeRepositories;
   private readonly worker: BackupWorker;
   private state: ClusterState | null = null;
   /** The configuration that the files hold; null until they were looked at. */
   private written: { revision: number; text: string } | null = null;
   private writing: Promise<void> | null = null;
-  private reader: { revision: number; reader: RepositoryReader } | null = null;
-  private segmentBytes: number | null = null;
-  private seen: { mark: string; atMs: number; view: Promise<RepositoryView> } | null = null;
 
   constructor(options: BackupNodeOptions) {
     this.options = options;
@@ -69,20 +58,25 @@ export class BackupNode implements BackupHost {
     this.way = new BackupWay({ place, logger, clock: this.clock });
     const config = () => this.state?.backup?.config ?? null;
     this.engines = new NodeEngines({ place, holdsData, way: this.way, config });
+    const { way, engines, clock } = this;
+    const state = () => this.state;
+    const repositories = new NodeRepositories({ place, clock, holdsData, way, engines, state });
+    this.repositories = repositories;
     this.worker = new BackupWorker({
       place: options.place,
       clock: this.clock,
-      config: () => this.config(),
-      reader: () => this.readerOf(this.config()),
-      context: () => this.context(),
-      engine: (order) => this.engines.ofWork(this.config(), order),
-      planRestore: (target) => this.planOwnRestore(target),
+      config: (number) => repositories.config(number),
+      reader: (number) => repositories.reader(number),
+      context: (number) => repositories.context(number),
+      engine: (order, number) => engines.ofWork(repositories.config(number), order),
+      planRestore: (target) => repositories.plan(target),
+      hasSeveral: () => repositories.agreed().further !== undefined,
     });
     this.beside = new BesideNode({
       ...{ place: options.place, logger: options.logger, clock: this.clock },
-      config: () => this.config(),
-      engine: () => this.engines.ofWork(this.config(), { primary: null }),
-      plan: (target) => this.planOwnRestore(target),
+      config: () => repositories.config(1),
+      engine: (number) => engines.ofWork(repositories.config(number), { primary: null }),
+      plan: (target) => repositories.plan(target),
     });
     this.runner = new JobRunner({
       logger: options.logger,
@@ -103,11 +97,12 @@ export class BackupNode implements BackupHost {
     // A witness has nothing to do with a repository that is not on its own disk.
     const wanted = this.holdsData || hostRepositoryOf(agreed)?.host === nodeName ? agreed : null;
     // The address of the repository's host may change without the settings.
-    const text = wanted ? this.textOf(wanted) : '';
-    if (text === null) return;
+    const texts = wanted ? this.textsOf(wanted) : new Map<number, string>();
+    if (texts === null) return;
+    const text = [...texts.values()].join('\n');
     if ((wanted?.revision ?? 0) === this.written?.revision && text === this.written.text) return;
     if (this.writing) return;
-    this.writing = this.write(wanted, text)
+    this.writing = this.write(wanted, { texts, text })
       .then(
         () => true,
         (error) => {
@@ -136,6 +131,7 @@ export class BackupNode implements BackupHost {
       look: this.worker.openLook(),
       tlsServer: await this.way.describe(),
       segmentBytes: await this.knownSegmentBytes(),
+      owed: this.holdsData ? await this.repositories.owed() : [],
     };
   }
 
@@ -165,11 +161,13 @@ export class BackupNode implements BackupHost {
     }
   }
 
-  async proveArchiving(): Promise<Refusable> {
+  async proveArchiving(repository: number): Promise<Refusable> {
     try {
-      await this.archiveEngine().proveArchiving();
+      await this.repositories.archiveEngine(repository).proveArchiving();
       // Timelines that began before there was a repository are followed by their histories too.
-      const { failed } = await this.mend();
+      const { failed } = await this.repositories.mend();
+      // Of several another one may be away meanwhile: whatever it lacks is given to it later.
+      if (this.repositories.agreed().further) return { ok: true };
       const [problem] = failed.filter(({ detail }) => detail !== justArchived);
       return problem ? { ok: false, reason: `${problem.name}: ${problem.detail}` } : { ok: true };
     } catch (error) {
@@ -182,7 +180,7 @@ export class BackupNode implements BackupHost {
   }
 
   start(order: JobOrder): Refusable {
-    this.segmentBytes ??= order.segmentBytes ?? null;
+    if (order.segmentBytes !== undefined) this.repositories.tellSegmentBytes(order.segmentBytes);
     this.worker.told(null);
     return this.runner.start(order);
   }
@@ -196,39 +194,12 @@ export class BackupNode implements BackupHost {
     this.runner.cancel(id, why);
   }
 
-  /** Read by everybody who looks at a page: what was read a moment ago is good enough, unless something has ended since. */
-  repository(): Promise<RepositoryView> {
-    const nowMs = this.clock.monotonicMs();
-    const { revision } = this.config();
-    const mark = `${revision} ${this.state?.reign.timeline} ${this.state?.backup?.pastJobs.at(-1)?.id}`;
-    if (this.seen && this.seen.mark === mark && nowMs - this.seen.atMs < seenMsMax) return this.seen.view;
-    const view = this.readRepository();
-    this.seen = { mark, atMs: nowMs, view };
-    // A failure is not kept: whoever asks next tries anew.
-    view.catch(() => {
-      this.seen = null;
-    });
-    return view;
+  repository(number: number): Promise<RepositoryView> {
+    return this.repositories.view(number);
   }
 
-  private async readRepository(): Promise<RepositoryView> {
-    return this.readerOf(this.config()).view(await this.context());
-  }
-
-  async mend(): Promise<Mended> {
-    const context = await this.context();
-    const { catalogue, histories: listed } = await this.readerOf(this.config()).read(context);
-    const histories = await this.missingHistories(context.currentTimeline ?? 1, listed);
-    const gaps = catalogue.gaps.filter((gap) => gap.kind === 'missing');
-    const missing = gaps.flatMap((gap) => namesIn(gap, context.segmentBytes));
-    const mended = await mendArchive(
-      this.options.place,
-      [...histories, ...missing],
-      AbortSignal.timeout(mendDeadlineMs),
-    );
-    // What was there before archiving began, or lies before the fork, can only be told once the histories are archived.
-    if (histories.length > 0) mended.failed.push({ name: histories[0] ?? '', detail: justArchived });
-    return mended;
+  mend(): Promise<Mended> {
+    return this.repositories.mend();
   }
 
   createRestorePoint(name: string): Promise<server.WrittenPoint> {
@@ -243,44 +214,20 @@ export class BackupNode implements BackupHost {
     return this.worker.closeLook();
   }
 
-  async planOwnRestore(target: RestoreTarget): Promise<RestorePlanning> {
-    const context = await this.context();
-    const repository = await this.readerOf(this.config()).view(context);
-    const backup = this.state?.backup;
-    const drill = backup?.pastJobs.findLast((job) => job.result?.kind === 'drill')?.result;
-    return planRecovery({
-      ...{
-        target,
-        repository,
-        points: backup?.points ?? [],
-        nowMs: context.nowMs,
-        segmentBytes: context.segmentBytes,
-      },
-      isGivenUp: (position) => this.isGivenUp(position),
-      commitMs: target.kind === 'xid' ? await server.commitMsOf(this.options.place, target.xid) : null,
-      lastDrill: drill?.kind === 'drill' ? drill.drill : null,
-    });
+  planOwnRestore(target: RestoreTarget): Promise<RestorePlanning> {
+    return this.repositories.plan(target);
   }
 
   async lookAhead(target: RestoreTarget) {
     const { place } = this.options;
-    const [planning, repository, archiving] = await Promise.all([
-      this.planOwnRestore(target),
-      this.repository(),
+    const planning = await this.planOwnRestore(target);
+    const [repository, archiving] = await Promise.all([
+      this.repository((planning.ok && planning.plan.repository) || 1),
       server.archivingOf(place),
     ]);
     const known = { planning, repository, points: this.state?.backup?.points ?? [] };
     const found = await lookAhead(place, known, target);
     return { ...found, archivingFailsSinceMs: archiving?.failingSinceMs ?? null };
-  }
-
-  private isGivenUp(position: WalPosition): boolean {
-    const { state } = this;
-    if (!state) return false;
-    return (
-      judgeHistory(position, { current: state.reign.timeline, timelines: state.timelines }).kind !==
-      'contained'
-    );
   }
 
   async restoreCluster(
@@ -295,7 +242,7 @@ export class BackupNode implements BackupHost {
   }
 
   annotate(label: string, notes: Record<string, string>): Promise<void> {
-    return this.archiveEngine().annotate(label, notes);
+    return this.repositories.annotate(label, notes);
   }
 
   stop(): void {
@@ -309,20 +256,15 @@ export class BackupNode implements BackupHost {
       );
   }
 
-  /** Of the current timeline and those before it: a recovery follows a timeline by them. */
-  private async missingHistories(current: number, listed: readonly number[]): Promise<string[]> {
-    const known = await readHistories(this.options.place.dataDir);
-    const line = [...(known.get(current) ?? []).map(({ timeline }) => timeline), current];
-    return line.filter((timeline) => timeline > 1 && !listed.includes(timeline)).map(historyFileName);
-  }
-
   /**
    * Two clusters that go on from the same data have the same identifier, so the program itself lets both archive under one
    * name: the histories of one would overwrite those of the other.
    */
   private async whyTaken(engine: BackupEngine, config: BackupConfig): Promise<string | null> {
     const known = this.state?.backup?.config;
-    if (known && JSON.stringify(known.repository) === JSON.stringify(config.repository)) return null;
+    const places = known ? [known, ...(known.further ?? [])] : [];
+    const own = JSON.stringify(config.repository);
+    if (places.some(({ repository }) => JSON.stringify(repository) === own)) return null;
     const { state, backups } = await engine.inventory();
     if (state === 'missing') return null;
     const { segments } = state === 'broken' ? { segments: [] } : await engine.archive();
@@ -330,69 +272,45 @@ export class BackupNode implements BackupHost {
     return `the repository holds ${backups.length} backups of a cluster named ${config.stanza} already: choose another place for this one`;
   }
 
-  /** Null when it cannot be written: what the settings lack is told, and the files stay as they are. */
-  private textOf(config: BackupConfig): string | null {
+  /** By number; null when they cannot be written: what the settings lack is told, and the files stay as they are. */
+  private textsOf(config: BackupConfig): Map<number, string> | null {
+    // A witness is only there for the one on its disk.
+    const numbers = this.holdsData ? numbersOf(config) : [1];
     try {
-      return this.engines.archiveConfiguration(config);
+      const texts = new Map<number, string>();
+      for (const number of numbers) {
+        const own = configFor(config, number);
+        if (own) texts.set(number, this.engines.archiveConfiguration(own));
+      }
+      return texts;
     } catch (error) {
       this.options.logger.error({ error: messageOf(error) }, 'the archive command could not be set up');
       return null;
     }
   }
 
-  private async write(config: BackupConfig | null, text: string): Promise<void> {
+  private async write(
+    config: BackupConfig | null,
+    { texts, text }: { texts: ReadonlyMap<number, string>; text: string },
+  ): Promise<void> {
     const { place } = this.options;
     // What was open for a look, or tried in a drill, ended with the daemon of before.
     if (this.written === null) await removeLeftovers(place);
     if (config === null) await dropRepository(place);
-    else await setRepository(place, { configuration: text, stanza: config.stanza });
+    else {
+      const further = new Map([...texts].filter(([number]) => number !== 1));
+      await setRepository(place, { configuration: texts.get(1) ?? '', stanza: config.stanza, further });
+    }
     this.written = { revision: config?.revision ?? 0, text };
-  }
-
-  private config(): BackupConfig {
-    const config = this.state?.backup?.config;
-    if (config) return config;
-    throw new QuantaError('REFUSED', 'this cluster has no backup repository', {
-      hint: 'Set one: quantadb backup configure --path <directory>.',
-    });
   }
 
   private async knownSegmentBytes(): Promise<number | null> {
     if (!this.holdsData) return null;
     try {
-      this.segmentBytes ??= (await readControlData(this.options.place)).walSegmentBytes;
+      return await this.repositories.knownSegmentBytes();
     } catch (error) {
       this.options.logger.debug({ error: messageOf(error) }, 'there is no data yet');
+      return null;
     }
-    return this.segmentBytes;
-  }
-
-  private async context(): Promise<ReadingContext> {
-    await this.way.requireReached(this.config());
-    this.segmentBytes ??= (await readControlData(this.options.place)).walSegmentBytes;
-    return {
-      config: this.config(),
-      currentTimeline: this.state?.reign.timeline ?? null,
-      walKeptFrom: this.state?.backup?.walKeptFrom ?? null,
-      segmentBytes: this.segmentBytes,
-      nowMs: this.clock.wallMs(),
-      verified: lastVerificationOf(this.state?.backup?.pastJobs ?? []),
-    };
-  }
-
-  private readerOf({ revision }: BackupConfig): RepositoryReader {
-    if (this.reader?.revision === revision) return this.reader.reader;
-    const { place } = this.options;
-    const engine = this.archiveEngine();
-    const workDir = filesOf(place).backupWorkDir;
-    const moments = this.holdsData
-      ? new WalMoments(engine, { binDir: place.binDir, workDir, osUser: place.osUser })
-      : null;
-    this.reader = { revision, reader: new RepositoryReader(engine, moments) };
-    return this.reader.reader;
-  }
-
-  private archiveEngine(): BackupEngine {
-    return this.engines.ofArchive(this.config().stanza);
   }
 }

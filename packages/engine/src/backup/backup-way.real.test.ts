@@ -100,7 +100,7 @@ test('the server of a repository runs while that is agreed on, and shows a renew
   expect(await until('the renewed certificate', renewed)).toBeTruthy();
 });
 
-test('I-REPOSITORY-4: WAL goes on to be pushed and read while the certificates of both sides are renewed', async () => {
+test('I-REPOSITORY-7: WAL goes on to be pushed and read while the certificates of both sides are renewed', async () => {
   const path = join(cluster.directory, 'repository');
   await ensureOwnedDirectory(path, { osUser: cluster.osUser, mode: 0o750 });
   way.follow(state(config({ revision: 2, repository: { ...place, port, path, encrypted: false } })));

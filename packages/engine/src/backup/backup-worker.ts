@@ -13,17 +13,20 @@ import type { BackupEngine, BackupProgress, BackupType } from './engine.ts';
 import { type Hold, nextHold, whyHeld } from './hold-back.ts';
 import { type JobOrder, nodeNote, runNote, type Strain, triggerNote } from './job-order.ts';
 import type { JobReport } from './job-runner.ts';
+import { repositoryOfWork } from './repositories.ts';
 import type { ReadingContext, RepositoryReader } from './repository-reader.ts';
 import type { ScratchPlace, ScratchServer } from './scratch-server.ts';
 
 export interface BackupWorkerOptions {
   place: NodePlace;
   clock: Clock;
-  config(): BackupConfig;
-  reader(): RepositoryReader;
-  context(): Promise<ReadingContext>;
-  engine(order: JobOrder): Promise<BackupEngine>;
+  /** Of one of the repositories, as if there was no other. */
+  config(repository: number): BackupConfig;
+  reader(repository: number): RepositoryReader;
+  context(repository: number): Promise<ReadingContext>;
+  engine(order: JobOrder, repository: number): Promise<BackupEngine>;
   planRestore(target: RestoreTarget): Promise<RestorePlanning>;
+  hasSeveral(): boolean;
 }
 
 /** Nobody remembers to close it: it goes at the end of a working day. */
@@ -40,6 +43,7 @@ interface Task {
   order: JobOrder;
   report: JobReport;
   signal: AbortSignal;
+  repository: number;
 }
 
 /** The work itself: a backup with the retention that follows it, a verification, a drill. */
@@ -54,8 +58,11 @@ export class BackupWorker {
   }
 
   async work(order: JobOrder, report: JobReport, signal: AbortSignal): Promise<JobResult> {
-    const engine = await this.options.engine(order);
-    const task = { order, report, signal };
+    const repository = repositoryOfWork(order.work);
+    const task = { order, report, signal, repository };
+    if (order.work.kind === 'look')
+      return { kind: 'look', look: await this.openScratch(order.work.target, task) };
+    const engine = await this.options.engine(order, repository);
     switch (order.work.kind) {
       case 'backup':
         return this.backUp(engine, order.work.type, task);
@@ -63,16 +70,16 @@ export class BackupWorker {
         return this.verify(engine, task);
       case 'drill':
         return this.drill(engine, task);
-      case 'look':
-        return { kind: 'look', look: await this.openScratch(engine, order.work.target, task) };
       case 'expire':
         return { kind: 'expire', ...(await this.expire(engine, task)) };
     }
   }
 
-  private async backUp(engine: BackupEngine, type: BackupType, task: Task): Promise<JobResult> {
-    const { order, report, signal } = task;
+  private async backUp(engine: BackupEngine, asked: BackupType, task: Task): Promise<JobResult> {
+    const { order, report, signal, repository } = task;
     report.step('starting');
+    const type = (await this.endsInGap(task, asked)) ? 'full' : asked;
+    if (type !== asked) report.warn('WAL is missing behind its last backup: a full backup was made instead');
     const outcome = await engine.backup({
       type,
       notes: {
@@ -81,7 +88,7 @@ export class BackupWorker {
         [triggerNote]: order.scheduleId ?? order.requestedBy,
       },
       fromStandby: order.primary !== null || (order.servers?.length ?? 0) > 1,
-      processes: this.options.config().impact.processes,
+      processes: this.options.config(repository).impact.processes,
       onProgress: ({ phase, percent, bytesDone }) => {
         report.step(phase);
         report.progress({ percent, bytesDone });
@@ -101,6 +108,15 @@ export class BackupWorker {
     return { kind: 'backup', label, type: outcome.type, ...(await this.expireAfter(engine, task)) };
   }
 
+  /** One of several repositories may have been away for longer than the others kept its WAL: it begins anew then. */
+  private async endsInGap({ repository, signal }: Task, asked: BackupType): Promise<boolean> {
+    if (asked === 'full' || !this.options.hasSeveral()) return false;
+    const { catalogue } = await this.options
+      .reader(repository)
+      .read(await this.options.context(repository), signal);
+    return catalogue.gaps.some((gap) => gap.kind === 'missing' && gap.resumesWith === null);
+  }
+
   /** How the node is that is read from another host. */
   told(strain: Strain | null): void {
     this.strain = strain;
@@ -118,7 +134,7 @@ export class BackupWorker {
       const nowMs = clock.monotonicMs();
       if (!isElsewhere && nowMs - lag.atMs >= lagEveryMs)
         lag = { bytes: await server.lagBytesOf(place), atMs: nowMs };
-      const { impact } = this.options.config();
+      const { impact } = this.options.config(1);
       const seen = isElsewhere
         ? { load: this.strain?.load ?? null, lagBytes: this.strain?.lagBytes ?? null }
         : { load: loadPerProcessor(), lagBytes: lag.bytes };
@@ -141,20 +157,21 @@ export class BackupWorker {
     }
   }
 
-  private async expire(engine: BackupEngine, { report, signal }: Task): Promise<Expired> {
+  private async expire(engine: BackupEngine, { report, signal, repository }: Task): Promise<Expired> {
     report.step('removing what retention lets go');
-    const { retention } = await this.options.reader().read(await this.options.context(), signal);
+    const { reader, context } = this.options;
+    const { retention } = await reader(repository).read(await context(repository), signal);
     const labels = retention.expire.map(({ label }) => label);
     await engine.expire({ labels, fullsWithWal: retention.fullsWithWal, signal });
     return { expired: labels, walKeptFrom: retention.walKeptFrom };
   }
 
-  private async verify(engine: BackupEngine, { report, signal }: Task): Promise<JobResult> {
+  private async verify(engine: BackupEngine, { report, signal, repository }: Task): Promise<JobResult> {
     report.step('reading every file of the repository');
     const verification = await engine.verify(signal);
     // What is damaged has just been named: here only what is not there at all.
-    const context = { ...(await this.options.context()), verified: null };
-    const { catalogue } = await this.options.reader().read(context, signal);
+    const context = { ...(await this.options.context(repository)), verified: null };
+    const { catalogue } = await this.options.reader(repository).read(context, signal);
     const gaps = catalogue.gaps
       .filter((gap) => gap.kind === 'missing')
       .map(({ segments, fromWal, toWal }) =>
@@ -165,8 +182,9 @@ export class BackupWorker {
     return { kind: 'verify', verification, gaps: [...gaps, ...catalogue.conflicts] };
   }
 
-  private async drill(engine: BackupEngine, { report, signal }: Task): Promise<JobResult> {
-    const { inventory, catalogue } = await this.options.reader().read(await this.options.context(), signal);
+  private async drill(engine: BackupEngine, { report, signal, repository }: Task): Promise<JobResult> {
+    const { reader, context } = this.options;
+    const { inventory, catalogue } = await reader(repository).read(await context(repository), signal);
     const interval = catalogue.intervals.findLast((each) => !each.isAbandoned);
     const label = interval?.labels.at(-1);
     const backup = inventory.backups.find((each) => each.label === label);
@@ -175,7 +193,7 @@ export class BackupWorker {
         hint: 'Make one: quantadb backup now.',
         details: { retry: false },
       });
-    const config = this.options.config();
+    const config = this.options.config(repository);
     const drill = await runDrill(engine, scratchPlaceOf(this.options.place), {
       backup,
       timeline: interval.timeline,
@@ -204,18 +222,21 @@ export class BackupWorker {
     await removeScratch(lookPlaceOf(this.options.place));
   }
 
-  private async openScratch(engine: BackupEngine, target: RestoreTarget, task: Task): Promise<Look> {
-    const { report, signal } = task;
+  private async openScratch(target: RestoreTarget, task: Task): Promise<Look> {
+    const { order, report, signal } = task;
     const planned = await this.options.planRestore(target);
     if (!planned.ok) throw new QuantaError('REFUSED', planned.refusal.message, { details: { retry: false } });
     const { plan } = planned;
-    const { inventory } = await this.options.reader().read(await this.options.context(), signal);
+    const { repository = 1 } = plan;
+    const { reader, context } = this.options;
+    const { inventory } = await reader(repository).read(await context(repository), signal);
+    const engine = await this.options.engine(order, repository);
     const backup = inventory.backups.find(({ label }) => label === plan.label);
     if (!backup) throw new QuantaError('NOT_FOUND', `there is no backup ${plan.label} any more`);
     await this.closeLook();
     const { server, recovered } = await restoreToScratch(engine, lookPlaceOf(this.options.place), {
       ...{ backup, timeline: plan.timeline, target: plan.recovery, signal, clock: this.options.clock },
-      processes: this.options.config().impact.processes,
+      processes: this.options.config(1).impact.processes,
       onProgress: (progress) => report.progress(progress),
       onStep: (words) => report.step(words),
     });

@@ -18,7 +18,8 @@ export interface BesideNodeOptions {
   logger: Logger;
   clock: Clock;
   config(): BackupConfig;
-  engine(): Promise<BackupEngine>;
+  /** Of the repository that the plan names. */
+  engine(repository: number): Promise<BackupEngine>;
   plan(target: RestoreTarget): Promise<RestorePlanning>;
 }
 
@@ -84,6 +85,7 @@ export class BesideNode {
   ): Promise<BesideResult> {
     const { place, config, engine, plan } = this.options;
     const planning = await plan(order.target);
-    return restoreBeside({ place, config: config(), engine: await engine(), planning }, order, control);
+    const number = (planning.ok && planning.plan.repository) || 1;
+    return restoreBeside({ place, config: config(), engine: await engine(number), planning }, order, control);
   }
 }

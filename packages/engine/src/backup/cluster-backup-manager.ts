@@ -16,6 +16,7 @@ import { ArchiveWatch } from './archive-watch.ts';
 import { JobAssigner } from './job-assigner.ts';
 import { type JobLook, runNote } from './job-order.ts';
 import { afterFailure, decideJob, delayAfter, type JobDecision } from './job-policy.ts';
+import { configFor, repositoryOfWork, schedulesOf } from './repositories.ts';
 import { dueBackup, dueDrill } from './schedule.ts';
 
 export interface ClusterBackupManagerOptions {
@@ -79,10 +80,10 @@ export class ClusterBackupManager {
 
   private async beginDue(state: ClusterState, backup: BackupState, config: BackupConfig): Promise<void> {
     const at = { nowMs: this.clock.wallMs(), clusterId: state.clusterId };
-    const due = dueBackup(config.schedules, backup, at);
+    const due = dueBackup(schedulesOf(config), backup, at);
     const drill = due ? null : dueDrill(config.drills, backup, { ...at, slot: drillSlot });
     const work: BackupWork | null = due
-      ? { kind: 'backup', type: due.type }
+      ? { kind: 'backup', type: due.type, ...(due.repository === 1 ? {} : { repository: due.repository }) }
       : drill
         ? { kind: 'drill' }
         : null;
@@ -163,7 +164,8 @@ export class ClusterBackupManager {
   }
 
   private async assign(state: ClusterState, config: BackupConfig, job: BackupJob): Promise<void> {
-    const assignment = await this.assigner.assign(state, config, job);
+    const own = configFor(config, repositoryOfWork(job.work)) ?? config;
+    const assignment = await this.assigner.assign(state, own, job);
     if (!assignment.ok) return this.delay(job, delayAfter(1), assignment.reason);
     const { node, fromStandby, others } = assignment;
     if (job.work.kind === 'backup') await this.checkpoint(state, state.reign.primary ?? '');
@@ -204,7 +206,7 @@ export class ClusterBackupManager {
   private async search(state: ClusterState, job: BackupJob): Promise<void> {
     if (job.work.kind !== 'backup')
       return this.delay(job, delayAfter(job.attempt), 'its node has forgotten it');
-    const repository = await this.repository(state);
+    const repository = await this.repository(state, repositoryOfWork(job.work));
     if (!repository) return;
     const made = repository.backups.find((backup) => backup.notes[runNote] === job.id);
     if (!made) {
@@ -221,8 +223,8 @@ export class ClusterBackupManager {
     );
   }
 
-  private async repository(state: ClusterState): Promise<RepositoryView | null> {
-    const input = { clusterId: state.clusterId };
+  private async repository(state: ClusterState, number: number): Promise<RepositoryView | null> {
+    const input = { clusterId: state.clusterId, repository: number };
     for (const member of dataMembers(state)) {
       try {
         return await this.options.peers.call(member, 'backup-repository', {

@@ -1,5 +1,6 @@
 import type { BackupJob } from '../contract/backup.ts';
 import type { StoredBackup, Verification } from './engine.ts';
+import { repositoryOfWork } from './repositories.ts';
 
 /**
  * What the last verification found to be damaged (pure). pgBackRest goes on to offer it, and a restore finds out when it is
@@ -17,9 +18,12 @@ export const noDamage: Damage = { backups: new Map(), segments: new Set() };
 /** `invalid checksum: 000000010000000000000003-<SHA-1>.lz4`, as the verification names the files of the archive. */
 const segmentInside = /\b([0-9A-F]{24})(?:\.partial)?-[0-9a-f]{40}\b/g;
 
-/** The last one that came to its end; what a failed one would have found nobody knows. */
-export function lastVerificationOf(jobs: readonly BackupJob[]): Verification | null {
-  const last = jobs.findLast(({ state, result }) => state === 'done' && result?.kind === 'verify');
+/** The last one of this repository that came to its end; what a failed one would have found nobody knows. */
+export function lastVerificationOf(jobs: readonly BackupJob[], repository = 1): Verification | null {
+  const last = jobs.findLast(
+    ({ state, result, work }) =>
+      state === 'done' && result?.kind === 'verify' && repositoryOfWork(work) === repository,
+  );
   return last?.result?.kind === 'verify' ? last.result.verification : null;
 }
 

@@ -47,12 +47,13 @@ export class JobAssigner {
 
   async assign(state: ClusterState, config: BackupConfig, job: BackupJob): Promise<Assignment> {
     const views = await this.describeAll(state);
-    const choice = chooseNode(await this.candidatesOf(state, job.work, views), config.impact);
+    const repository = hostRepositoryOf(config);
+    const work = { work: job.work, repository };
+    const choice = chooseNode(await this.candidatesOf(state, work, views), config.impact);
     if (!choice.ok) {
       const reasons = choice.refused.map(({ node, why }) => `${node}: ${why}`).join('; ');
       return { ok: false, reason: `${choice.reason}${reasons ? ` (${reasons})` : ''}`.slice(0, 1000) };
     }
-    const repository = hostRepositoryOf(config);
     if (repository && isForHost(job.work)) return this.atHost(state, { repository, job, views, choice });
     const node = state.members[choice.node];
     if (!node) return { ok: false, reason: `${choice.node} is no member any more` };
@@ -131,7 +132,7 @@ export class JobAssigner {
 
   private async candidatesOf(
     state: ClusterState,
-    work: BackupWork,
+    known: { work: BackupWork; repository: HostRepository | null },
     views: Views,
   ): Promise<BackupCandidate[]> {
     const reports = await this.options.monitor.reports();
@@ -152,7 +153,7 @@ export class JobAssigner {
         isInMaintenance: member.maintenance !== null,
         load: view?.load ?? null,
         problem: view
-          ? (view.problem ?? whyApart(member) ?? whyOutOfReach(state, { work, member, view }))
+          ? (view.problem ?? whyApart(member) ?? whyOutOfReach(state, { ...known, member, view }))
           : 'it does not answer',
       };
     });
@@ -173,10 +174,10 @@ function whyApart(member: Member): string | null {
 /** A backup is begun on the primary by the same process that reads a standby. */
 function whyOutOfReach(
   state: ClusterState,
-  { work, member, view }: { work: BackupWork; member: Member; view: BackupNodeView },
+  asked: { work: BackupWork; repository: HostRepository | null; member: Member; view: BackupNodeView },
 ): string | null {
+  const { work, repository, member, view } = asked;
   if (work.kind !== 'backup') return null;
-  const repository = hostRepositoryOf(state.backup?.config);
   if (repository) {
     // The host of the repository reads itself without any server.
     const isAsked = member.name !== repository.host && ownServerOf(state, member.name, repository) !== null;

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { type BackupConfig, backupImpactSchema, type RepositoryTest } from '../contract/backup.ts';
-import { backupProgram } from '../postgres/archive-wrapper.ts';
+import { backupProgram, furtherConfigOf } from '../postgres/archive-wrapper.ts';
 import { filesOf, type NodePlace, superuserRole } from '../postgres/layout.ts';
 import { ensureOwnedDirectory, writeOwnedFile } from '../postgres/owned-file.ts';
 import { systemNewId } from '../shared/random.ts';
@@ -32,8 +32,10 @@ export class NodeEngines {
   }
 
   /** By the configuration that the archive command goes by. */
-  ofArchive(stanza: string): BackupEngine {
-    return this.engineWith(filesOf(this.options.place).repositoryConfig, stanza);
+  ofArchive(stanza: string, number = 1): BackupEngine {
+    const { place } = this.options;
+    const file = number === 1 ? filesOf(place).repositoryConfig : furtherConfigOf(place, number);
+    return this.engineWith(file, stanza);
   }
 
   /** The text of that configuration. */

@@ -2,12 +2,14 @@ import { drillSlot } from '../cluster/apply-backup.ts';
 import { dataMembers } from '../cluster/membership.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
 import { type BackupJob, noBackups } from '../contract/backup.ts';
-import type { Archiving, BackupOverview, RepositoryView } from '../contract/backup-view.ts';
+import type { BackupNodeView, BackupOverview } from '../contract/backup-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { hostRepositoryOf, serversOf } from './host-way.ts';
+import { numbersOf, schedulesOf, withoutSecrets } from './repositories.ts';
 import { drillSchedule, nextRuns } from './schedule.ts';
+import { type ReadRepository, stateOfEach, unite } from './united.ts';
 
 export interface OverviewOptions {
   self: string;
@@ -26,17 +28,17 @@ export async function backupOverview(options: OverviewOptions): Promise<BackupOv
   const { state, nowMs } = options;
   const backup = state.backup ?? noBackups;
   const { config } = backup;
-  const schedules = config ? [...config.schedules.filter((each) => each.enabled)] : [];
+  const schedules = config ? schedulesOf(config).filter((each) => each.enabled) : [];
   if (config?.drills) schedules.push(drillSchedule(config.drills, drillSlot));
-  const shown = config && (({ secrets: _secrets, ...rest }) => rest)(config);
-  const [job, repository, archiving, servers] = await Promise.all([
+  const [job, read, onPrimary, servers] = await Promise.all([
     backup.job ? withProgress(options, backup.job) : null,
-    config ? readRepository(options) : { view: null, problem: null },
-    config ? archivingOf(options) : null,
+    config ? Promise.all(numbersOf(config).map((number) => readRepository(options, number))) : [],
+    config ? primaryOf(options) : null,
     serversFor(options),
   ]);
+  const united = config ? unite(read) : { repository: null, problem: null };
   return {
-    config: shown,
+    config: config && withoutSecrets(config),
     job,
     pastJobs: backup.pastJobs,
     points: backup.points,
@@ -47,11 +49,11 @@ export async function backupOverview(options: OverviewOptions): Promise<BackupOv
     })),
     lastDrill: lastOf(backup.pastJobs, 'drill'),
     lastVerification: lastOf(backup.pastJobs, 'verify'),
-    repository: repository.view,
-    problem: repository.problem,
-    archiving,
+    ...united,
+    archiving: onPrimary?.archiving ?? null,
     look: backup.pastJobs.some((each) => each.result?.kind === 'look') ? await openLookOf(options) : null,
     servers,
+    repositories: read.length > 1 ? stateOfEach(read, onPrimary?.owed ?? []) : [],
   };
 }
 
@@ -74,9 +76,7 @@ async function withProgress({ state, peers, logger }: OverviewOptions, job: Back
 }
 
 /** By this node if it can, else by the others in turn: all of them see the same repository. */
-async function readRepository(
-  options: OverviewOptions,
-): Promise<{ view: RepositoryView | null; problem: string | null }> {
+async function readRepository(options: OverviewOptions, number: number): Promise<ReadRepository> {
   const { state, self, peers } = options;
   const members = dataMembers(state).sort(
     (left, right) => Number(right.name === self) - Number(left.name === self),
@@ -84,22 +84,22 @@ async function readRepository(
   let problem: string | null = 'no node could be asked';
   for (const member of members) {
     try {
-      const input = { clusterId: state.clusterId };
+      const input = { clusterId: state.clusterId, repository: number };
       const view = await peers.call(member, 'backup-repository', { input, deadlineMs: readDeadlineMs });
-      return { view, problem: null };
+      return { number, view, problem: null };
     } catch (error) {
       problem = `${member.name}: ${messageOf(error)}`;
     }
   }
-  return { view: null, problem };
+  return { number, view: null, problem };
 }
 
-async function archivingOf({ state, peers, logger }: OverviewOptions): Promise<Archiving | null> {
+async function primaryOf({ state, peers, logger }: OverviewOptions): Promise<BackupNodeView | null> {
   const primary = state.members[state.reign.primary ?? ''];
   if (!primary) return null;
   try {
     const input = { clusterId: state.clusterId };
-    return (await peers.call(primary, 'backup-node', { input, deadlineMs: askDeadlineMs })).archiving;
+    return await peers.call(primary, 'backup-node', { input, deadlineMs: askDeadlineMs });
   } catch (error) {
     logger.debug({ error: messageOf(error) }, 'the primary does not say how archiving goes');
     return null;

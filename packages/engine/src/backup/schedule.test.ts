@@ -46,7 +46,7 @@ describe('what is due', () => {
   it('is a slot that has come and was not served', () => {
     expect(due([schedule()], '2026-11-27T01:29:59Z', { nightly: '2026-11-26T01:30:00Z' })).toBeNull();
     expect(due([schedule()], '2026-11-27T01:30:00Z', { nightly: '2026-11-26T01:30:00Z' })).toEqual({
-      ...{ scheduleId: 'nightly', type: 'full' },
+      ...{ scheduleId: 'nightly', type: 'full', repository: 1 },
       serves: [{ scheduleId: 'nightly', slotMs: at('2026-11-27T01:30:00Z') }],
     });
     expect(due([schedule()], '2026-11-27T09:00:00Z', { nightly: '2026-11-27T01:30:00Z' })).toBeNull();

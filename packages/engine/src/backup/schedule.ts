@@ -40,6 +40,8 @@ export interface DueBackup {
   /** The schedule whose kind of backup is made. */
   scheduleId: string;
   type: BackupType;
+  /** That it goes to. */
+  repository: number;
   /** Every slot that this one backup serves. */
   serves: { scheduleId: string; slotMs: number }[];
 }
@@ -62,11 +64,20 @@ export function dueBackup(
   due.sort((left, right) => strength[right.schedule.type] - strength[left.schedule.type]);
   const [first] = due;
   if (!first) return null;
+  const repository = repositoryOf(first.schedule);
   return {
     scheduleId: first.schedule.id,
     type: first.schedule.type,
-    serves: due.map(({ schedule, slotMs }) => ({ scheduleId: schedule.id, slotMs })),
+    repository,
+    serves: due
+      .filter(({ schedule }) => repositoryOf(schedule) === repository)
+      .map(({ schedule, slotMs }) => ({ scheduleId: schedule.id, slotMs })),
   };
+}
+
+/** Of a schedule that was taken apart by `schedulesOf`. */
+function repositoryOf({ repository }: BackupSchedule): number {
+  return typeof repository === 'number' ? repository : 1;
 }
 
 /** A drill is due like a backup is; it has a slot of its own. */

@@ -1,3 +1,4 @@
+import { configFor, numbersOf, repositoryOfWork, schedulesOf } from '../backup/repositories.ts';
 import { type BackupJob, type BackupState, noBackups } from '../contract/backup.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
@@ -18,7 +19,12 @@ export function setBackup(draft: Draft, { config, by }: CommandOf<'set-backup'>)
   const known = backup.config?.revision ?? 0;
   if (config.revision !== known + 1) return refused('the backup settings were changed meanwhile');
   backup.config = config;
-  const ids = [...config.schedules.map((schedule) => schedule.id), ...(config.drills ? [drillSlot] : [])];
+  if (backup.furtherWalKeptFrom) {
+    const numbers = numbersOf(config).map(String);
+    const kept = Object.entries(backup.furtherWalKeptFrom).filter(([number]) => numbers.includes(number));
+    backup.furtherWalKeptFrom = Object.fromEntries(kept);
+  }
+  const ids = [...schedulesOf(config).map((schedule) => schedule.id), ...(config.drills ? [drillSlot] : [])];
   // A schedule begins when it is made: slots before that are not made up for.
   backup.servedMs = Object.fromEntries(ids.map((id) => [id, backup.servedMs[id] ?? draft.atMs]));
   draft.event('info', 'backup-settings', `The backup settings were changed by ${by}.`);
@@ -28,6 +34,8 @@ export function setBackup(draft: Draft, { config, by }: CommandOf<'set-backup'>)
 export function beginBackupJob(draft: Draft, { job, serves }: CommandOf<'begin-backup-job'>): CommandResult {
   const backup = backupOf(draft);
   if (!backup.config) return refused('this cluster has no backup repository');
+  const number = repositoryOfWork(job.work);
+  if (!configFor(backup.config, number)) return refused(`this cluster has no repository ${number}`);
   if (backup.job?.id === job.id) return { ok: true };
   if (backup.job) return refused(`${jobWords(backup.job)} runs already`);
   // The backup that it restores must not be removed meanwhile.
@@ -56,8 +64,9 @@ export function assignBackupJob(draft: Draft, command: CommandOf<'assign-backup-
     detail: '',
   });
   // On the host of a repository it reads another one.
-  const isThere =
-    draft.state.reign.primary === command.node || backupOf(draft).config?.repository.type !== 'host';
+  const { config } = backupOf(draft);
+  const repository = config && configFor(config, repositoryOfWork(job.work))?.repository;
+  const isThere = draft.state.reign.primary === command.node || repository?.type !== 'host';
   const isRead = job.work.kind === 'backup' && !command.fromStandby;
   const source = isRead ? (isThere ? ', which is the primary' : ', and reads the primary') : '';
   draft.event(
@@ -98,8 +107,11 @@ export function endBackupJob(draft: Draft, command: CommandOf<'end-backup-job'>)
   const ended: BackupJob = { ...job, state, detail, warnings, result, endedAtMs: draft.atMs };
   backup.job = null;
   backup.pastJobs = remembered([...backup.pastJobs, ended], draft.state.level ?? 1);
-  if (result && 'walKeptFrom' in result && result.walKeptFrom !== null)
-    backup.walKeptFrom = result.walKeptFrom;
+  if (result && 'walKeptFrom' in result && result.walKeptFrom !== null) {
+    const number = repositoryOfWork(job.work);
+    if (number === 1) backup.walKeptFrom = result.walKeptFrom;
+    else backup.furtherWalKeptFrom = { ...backup.furtherWalKeptFrom, [number]: result.walKeptFrom };
+  }
   const { severity, words } = endWords(ended);
   draft.event(severity, 'backup-ended', words, ended.node ?? undefined);
   return { ok: true };
@@ -132,6 +144,11 @@ function backupOf(draft: Draft): BackupState {
 }
 
 export function jobWords(job: Pick<BackupJob, 'work'>): string {
+  const number = repositoryOfWork(job.work);
+  return number === 1 ? workWords(job) : `${workWords(job)} (repository ${number})`;
+}
+
+function workWords(job: Pick<BackupJob, 'work'>): string {
   switch (job.work.kind) {
     case 'backup':
       return { full: 'a full backup', diff: 'a differential backup', incr: 'an incremental backup' }[

@@ -4,6 +4,7 @@ import { jobLookSchema, jobOrderSchema, sourceServerSchema, strainSchema } from 
 import {
   backupConfigSchema,
   pointNameSchema,
+  repositoryNumberSchema,
   repositoryTestSchema,
   restorePointSchema,
 } from '../contract/backup.ts';
@@ -16,6 +17,8 @@ import { QuantaError } from '../shared/errors.ts';
 /** What daemons ask each other about backups; part of `peerMethods`. */
 
 const cluster = { clusterId: z.string() };
+/** Absent: the first. Since level 8. */
+const inRepository = { repository: repositoryNumberSchema.optional() };
 const refusableSchema = z.union([
   z.object({ ok: z.literal(true) }),
   z.object({ ok: z.literal(false), reason: z.string() }),
@@ -35,7 +38,7 @@ export const backupPeerMethods = {
     output: refusableSchema,
   },
   /** To the primary: write a segment of WAL and wait until the repository has it. */
-  'prove-archiving': { input: z.object(cluster), output: refusableSchema },
+  'prove-archiving': { input: z.object({ ...cluster, ...inRepository }), output: refusableSchema },
   /** To the primary: a checkpoint, unless there was one since the promotion. */
   'checkpoint-for-backup': { input: z.object(cluster), output: refusableSchema },
   /** To the primary: push what a lost predecessor had not archived. */
@@ -58,7 +61,7 @@ export const backupPeerMethods = {
     output: z.object({}),
   },
   'close-look': { input: z.object(cluster), output: z.object({}) },
-  'backup-repository': { input: z.object(cluster), output: repositoryViewSchema },
+  'backup-repository': { input: z.object({ ...cluster, ...inRepository }), output: repositoryViewSchema },
   /** To the primary. */
   'create-restore-point': {
     input: z.object({ ...cluster, name: pointNameSchema }),
@@ -118,7 +121,7 @@ export function backupPeerHandlers(
     'backup-node': async ({ clusterId }) => host(clusterId).describe(),
     'prepare-repository': async ({ clusterId, config, servers }) =>
       host(clusterId).prepareRepository(config, servers),
-    'prove-archiving': async ({ clusterId }) => host(clusterId).proveArchiving(),
+    'prove-archiving': async ({ clusterId, repository }) => host(clusterId).proveArchiving(repository ?? 1),
     'checkpoint-for-backup': async ({ clusterId }) => {
       await host(clusterId).checkpointAfterPromotion();
       return { ok: true };
@@ -134,7 +137,7 @@ export function backupPeerHandlers(
       await host(clusterId).closeLook();
       return {};
     },
-    'backup-repository': async ({ clusterId }) => host(clusterId).repository(),
+    'backup-repository': async ({ clusterId, repository }) => host(clusterId).repository(repository ?? 1),
     'create-restore-point': async ({ clusterId, name }) => host(clusterId).createRestorePoint(name),
     'look-ahead': async ({ clusterId, target }) => host(clusterId).lookAhead(target),
     'start-beside': async ({ clusterId, order }) => host(clusterId).beside.start(order),

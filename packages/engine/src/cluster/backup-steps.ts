@@ -1,3 +1,4 @@
+import { configFor } from '../backup/repositories.ts';
 import { holdNote, personNote } from '../backup/retention.ts';
 import type { BackupRequest, BackupWork, RepositorySecrets } from '../contract/backup.ts';
 import { backupRequestSchemas, backupWorkSchema } from '../contract/backup.ts';
@@ -63,6 +64,7 @@ class BackupSteps {
   private checkHosts: StepHandler = async (context) => {
     const state = context.state();
     const versions = new Map<string, string[]>();
+    await this.refuseWhileOwed(context);
     for (const member of takingPart(state, this.configOf(context))) {
       const node = await this.ask(context, member, 'backup-node');
       if (node.problem !== null) throw new QuantaError('REFUSED', `${member.name}: ${node.problem}`);
@@ -75,9 +77,26 @@ class BackupSteps {
     });
   };
 
+  /** What is owed to the others may be in this one alone. */
+  private async refuseWhileOwed(context: StepContext): Promise<void> {
+    const { number, takeOff } = configureRequestOf(context.operation.params);
+    if (!takeOff) return;
+    const { owed = [] } = await this.ask(context, this.primary(context), 'backup-node');
+    const other = owed.find(({ repository }) => repository !== number);
+    if (other)
+      throw new QuantaError(
+        'REFUSED',
+        `repository ${other.repository} is owed ${other.segments} segments, which may be in repository ${number} only`,
+        { hint: 'Wait until it is paid (quantadb backup list); give it another place when it is lost.' },
+      );
+  }
+
   private prepareRepository: StepHandler = async (context) => {
     const state = context.state();
-    const config = this.configOf(context);
+    const { number = 1, takeOff } = configureRequestOf(context.operation.params);
+    if (takeOff) return 'what it holds stays there';
+    const config = configFor(this.configOf(context), number);
+    if (!config) throw new QuantaError('REFUSED', `there is no repository ${number}`);
     const asked = { peers: this.resources.peers, state, config };
     await openWay(asked);
     const { member, servers } = await preparation(asked, this.primary(context));
@@ -120,7 +139,8 @@ class BackupSteps {
   };
 
   private proveArchiving: StepHandler = async (context) => {
-    const input = { clusterId: context.state().clusterId };
+    const { number = 1, takeOff } = configureRequestOf(context.operation.params);
+    const input = { clusterId: context.state().clusterId, repository: takeOff ? 1 : number };
     const primary = this.primary(context);
     const proven = await this.resources.peers.call(primary, 'prove-archiving', {
       input,
@@ -219,7 +239,8 @@ class BackupSteps {
     const request = configureRequestOf(context.operation.params);
     const config = configAfter(context.state(), { ...request, secrets: this.resources.backupSecrets() });
     if (!config) throw new QuantaError('REFUSED', 'no repository was named');
-    const { repository, secrets } = config;
+    const own = configFor(config, request.takeOff ? 1 : (request.number ?? 1));
+    const { repository, secrets } = own ?? config;
     const lacksKeys = repository.type === 's3' && (secrets.s3Key === null || secrets.s3KeySecret === null);
     if (!lacksKeys && (!repository.encrypted || secrets.cipherPass !== null)) return config;
     throw new QuantaError('REFUSED', 'the secrets of the repository are missing', {
@@ -242,9 +263,9 @@ export function workParams(work: BackupWork): Params {
   return work.kind === 'look' ? { kind: work.kind, target: JSON.stringify(work.target) } : { ...work };
 }
 
-function workOf({ kind, type, target }: Params): BackupWork {
+function workOf({ kind, type, target, repository }: Params): BackupWork {
   const given = target === undefined ? {} : { target: JSON.parse(String(target)) };
-  return backupWorkSchema.parse({ kind, type, ...given });
+  return backupWorkSchema.parse({ kind, type, repository, ...given });
 }
 
 function configureRequestOf(params: Params): ConfigureRequest {

@@ -77,10 +77,27 @@ test('I-LEVEL-2: what an older daemon could not apply does not enter the log whi
   const router = (settings: RouterChanges) => ({ kind: 'set-router' as const, settings });
   expect(await submitted(level4, router({ split: true }))).toEqual({ ok: true });
   expect(await submitted(level4, router({ splitUsers: 'anna=on' }))).toMatchObject({ ok: false });
-  const config = { repository: { type: 'host' }, impact: {} };
+  const config = { repository: { type: 'host' }, impact: {}, schedules: [] };
   const onHost = { kind: 'set-backup', config } as unknown as Command;
   expect(await submitted({ ...demoState(), level: 6 }, onHost)).toMatchObject({ ok: false });
   expect(await submitted({ ...demoState(), level: 7 }, onHost)).toEqual({ ok: true });
+  const operation = (kind: string, params: object) =>
+    ({ kind: 'begin-operation', operation: { kind, params } }) as unknown as Command;
+  const configure = (settings: object) =>
+    operation('configure-backup', { settings: JSON.stringify(settings) });
+  const several = [
+    { kind: 'set-backup', config: { ...config, further: [{ number: 2 }] } },
+    { kind: 'set-backup', config: { ...config, schedules: [{ repository: 'each' }] } },
+    { kind: 'begin-backup-job', job: { work: { kind: 'verify', repository: 2 } } },
+    operation('start-backup', { kind: 'backup', type: 'full', repository: 2 }),
+    configure({ schedules: null, number: 2 }),
+    configure({ schedules: [{ repository: 2 }] }),
+  ] as unknown as Command[];
+  for (const command of several) {
+    expect(await submitted({ ...demoState(), level: 7 }, command)).toMatchObject({ ok: false });
+    expect(await submitted({ ...demoState(), level: 8 }, command)).toEqual({ ok: true });
+  }
+  expect(await submitted({ ...demoState(), level: 7 }, configure({ schedules: null }))).toEqual({ ok: true });
 });
 
 const reportOf = (name: string, level: number | null): [string, NodeReport] => [

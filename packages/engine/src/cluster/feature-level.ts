@@ -1,8 +1,9 @@
+import type { BackupConfig } from '../contract/backup.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { NodeChange } from '../contract/operations.ts';
 import { level5RouterSettings } from '../contract/router-settings.ts';
-import type { Command } from './commands.ts';
+import type { Command, CommandOf } from './commands.ts';
 
 /**
  * Daemons of two releases in one cluster (pure). A command that an older daemon cannot apply must never reach its log: it
@@ -18,20 +19,23 @@ import type { Command } from './commands.ts';
  * restored in place; how gently a backup works can be set.
  * Level 6: the lease of a primary whose daemon is replaced lasts longer.
  * Level 7: a backup repository on the disk of one of the hosts.
+ * Level 8: several backup repositories.
  */
-export const featureLevel = 7;
+export const featureLevel = 8;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
   switch (command.kind) {
     case 'set-backup': {
+      if (namesRepository(command.config)) return 8;
       if (command.config.repository.type === 'host') return 7;
       const { nice, ioPriority } = command.config.impact;
       return nice === undefined && ioPriority === undefined ? 2 : 5;
     }
+    case 'begin-backup-job':
+      return 'repository' in command.job.work && command.job.work.repository !== undefined ? 8 : 2;
     case 'raise-level':
     case 'cancel-operation':
-    case 'begin-backup-job':
     case 'assign-backup-job':
     case 'delay-backup-job':
     case 'end-backup-job':
@@ -61,6 +65,7 @@ function levelOf(command: Command): number {
     case 'add-member':
       return command.member.kind === 'router' ? 4 : 1;
     case 'begin-operation':
+      if (isOfRepository(command.operation)) return 8;
       if (['note-backup', 'restore-in-place', 'set-own-durability'].includes(command.operation.kind))
         return 5;
       if (command.operation.kind === 'set-router') return levelOfRouter(command.operation.params);
@@ -69,6 +74,18 @@ function levelOf(command: Command): number {
     default:
       return 1;
   }
+}
+
+function namesRepository({ further, schedules }: Pick<BackupConfig, 'further' | 'schedules'>): boolean {
+  return further !== undefined || schedules.some(({ repository }) => repository !== undefined);
+}
+
+/** A decider of before would do it to the first repository: it knows no other. */
+function isOfRepository({ kind, params }: CommandOf<'begin-operation'>['operation']): boolean {
+  if (kind === 'start-backup') return params.repository !== undefined;
+  if (kind !== 'configure-backup') return false;
+  const { number, schedules } = JSON.parse(String(params.settings));
+  return number !== undefined || namesRepository({ further: undefined, schedules: schedules ?? [] });
 }
 
 function levelOfRouter(settings: object): number {

@@ -1,8 +1,10 @@
 import { hostRepositoryOf, whyNotHost } from '../backup/host-way.ts';
+import { configFor, isSamePlace, numbersOf, repositoryOfWork } from '../backup/repositories.ts';
 import { drillSchedule, scheduleProblem } from '../backup/schedule.ts';
 import {
   type BackupConfig,
   type BackupRequest,
+  type BackupWork,
   backupImpactSchema,
   type RepositorySecrets,
   repositorySecretsSchema,
@@ -40,7 +42,7 @@ export function planBackup(input: PlanInput, base: PlanBody, request: BackupRequ
       return {
         ...base,
         summary: `Begin ${jobWords({ work: request.work })}.`,
-        refusal: base.refusal ?? whyNotStart(state),
+        refusal: base.refusal ?? whyNotStart(state, request.work),
       };
     case 'cancel-backup': {
       const job = state?.backup?.job;
@@ -110,31 +112,74 @@ function planConfigure(state: ClusterState | null, base: PlanBody, request: Conf
     refusal = 'There is no repository yet: name one with --path or --s3-bucket.';
   if (!refusal && state?.reign.primary == null)
     refusal = 'There is no primary right now. See: quantadb status.';
-  if (!refusal && state) refusal = whyNoHost(state, after);
-  const moves = before !== null && request.repository !== null;
-  const where = after ? placeWords(after) : '';
+  if (!refusal && state) refusal = whyNoHost(state, after) ?? whyNotSeveral(state, request, after);
+  const number = request.number ?? 1;
+  const known = before && configFor(before, number);
+  const moves = known !== null && request.repository !== null;
+  const own = after && configFor(after, number);
+  const where = own ? placeWords(own) : '';
   return {
     ...base,
-    summary: before === null ? `Back up to ${where}.` : `Change the backup settings; backups go to ${where}.`,
+    summary: configureWords(request, { isFirst: before === null, isNew: known === null, where }),
     warnings: [
       ...(moves
         ? [
             'What the repository of before holds stays there; moments before the first backup in the new one can only be restored from it.',
           ]
         : []),
-      ...(after?.repository.type === 'posix' && Object.keys(state?.members ?? {}).length > 1
+      ...(own?.repository.type === 'posix' && Object.keys(state?.members ?? {}).length > 1
         ? [
             'The directory must be the same storage on every host: a backup on one machine’s own disk is lost with it.',
           ]
         : []),
       ...hostWarnings(state, after),
-      ...(after && !after.repository.encrypted ? ['The repository is not encrypted.'] : []),
+      ...(own && !own.repository.encrypted ? ['The repository is not encrypted.'] : []),
       ...(after && after.schedules.length === 0
         ? ['No schedule is set: backups are made by hand only.']
         : []),
     ],
     refusal,
   };
+}
+
+function configureWords(
+  { takeOff, number = 1 }: ConfigureRequest,
+  { isFirst, isNew, where }: { isFirst: boolean; isNew: boolean; where: string },
+): string {
+  if (takeOff) return `Take repository ${number} off: nothing goes there any more.`;
+  if (isFirst) return `Back up to ${where}.`;
+  if (number === 1) return `Change the backup settings; backups go to ${where}.`;
+  return isNew
+    ? `Add repository ${number}: ${where} gets all WAL from now on, and backups of its own.`
+    : `Change repository ${number}, which is ${where}.`;
+}
+
+/** What a further repository must be, and what several need. */
+function whyNotSeveral(
+  state: ClusterState,
+  { number = 1, takeOff = false, repository, schedules }: ConfigureRequest,
+  after: BackupConfig | null,
+): string | null {
+  const before = state.backup?.config ?? null;
+  const numbers = after ? numbersOf(after) : [];
+  const isAbout = number > 1 || takeOff || (schedules ?? []).some((each) => each.repository !== undefined);
+  if (isAbout && (state.level ?? 1) < 8)
+    return 'Several repositories need every daemon of the cluster to be of this release. See: quantadb status.';
+  if (takeOff && number === 1)
+    return 'Repository 1 is not taken off: give it another place, which the others fill.';
+  if (takeOff && before && !configFor(before, number)) return `There is no repository ${number}.`;
+  if (number > 1 && !before) return 'Set the first repository first.';
+  if (number > 1 && !takeOff && before && !configFor(before, number) && repository === null)
+    return `There is no repository ${number} yet: name its place with --path or --s3-bucket.`;
+  if (number > 1 && repository?.type === 'host')
+    return 'Only repository 1 is on the disk of a host: make this one a directory or a bucket.';
+  const named = (schedules ?? after?.schedules ?? []).map((each) => each.repository);
+  const unknown = named.find((each) => typeof each === 'number' && !numbers.includes(each));
+  if (unknown !== undefined)
+    return `A schedule names repository ${unknown}, which there is not: give other schedules.`;
+  const places = after ? [after.repository, ...(after.further ?? []).map((each) => each.repository)] : [];
+  const isDoubled = places.some((each, at) => places.slice(0, at).some((other) => isSamePlace(each, other)));
+  return isDoubled ? 'Two repositories would be in the same place.' : null;
 }
 
 /** The cluster's level is looked at here too: a plan that could not be carried out is none. */
@@ -181,6 +226,7 @@ export function configAfter(
   request: Omit<ConfigureRequest, 'kind'>,
 ): BackupConfig | null {
   const before = state.backup?.config ?? null;
+  if (request.takeOff || (request.number ?? 1) > 1) return before && furtherAfter(before, request);
   const repository = request.repository ?? before?.repository;
   if (!repository) return null;
   const drills = request.drills === 'off' ? null : (request.drills ?? before?.drills ?? null);
@@ -194,6 +240,36 @@ export function configAfter(
     retention: request.retention ?? before?.retention ?? retentionSchema.parse({}),
     drills,
     archiveTimeoutSeconds: request.archiveTimeoutSeconds ?? before?.archiveTimeoutSeconds ?? 60,
+    ...(before?.further ? { further: before.further } : {}),
+  };
+}
+
+/** Of a further one its place, its secrets and its retention; everything else counts for all of them. */
+function furtherAfter(before: BackupConfig, request: Omit<ConfigureRequest, 'kind'>): BackupConfig {
+  const { number = 1 } = request;
+  const { further = [], ...rest } = before;
+  const known = further.find((each) => each.number === number);
+  const others = further.filter((each) => each.number !== number);
+  const repository = request.repository ?? known?.repository;
+  const changed =
+    request.takeOff || !repository
+      ? others
+      : [
+          ...others,
+          {
+            ...{ number, repository },
+            secrets: secretsAfter(known?.secrets, request.secrets),
+            retention: request.retention ?? known?.retention ?? before.retention,
+          },
+        ].sort((left, right) => left.number - right.number);
+  return {
+    ...rest,
+    revision: before.revision + 1,
+    impact: request.impact ?? before.impact,
+    schedules: request.schedules ?? before.schedules,
+    drills: request.drills === 'off' ? null : (request.drills ?? before.drills),
+    archiveTimeoutSeconds: request.archiveTimeoutSeconds ?? before.archiveTimeoutSeconds,
+    ...(changed.length === 0 ? {} : { further: changed }),
   };
 }
 
@@ -216,10 +292,13 @@ function whyNoRepository(state: ClusterState | null): string | null {
     : 'This cluster has no backup repository. Set one: quantadb backup configure --path <directory>.';
 }
 
-function whyNotStart(state: ClusterState | null): string | null {
+function whyNotStart(state: ClusterState | null, work: BackupWork): string | null {
   const job = state?.backup?.job;
+  const config = state?.backup?.config;
+  const number = repositoryOfWork(work);
   return (
     whyNoRepository(state) ??
+    (config && !configFor(config, number) ? `There is no repository ${number}.` : null) ??
     (job ? `${jobWords(job)} runs already: wait for its end, or quantadb backup cancel.` : null)
   );
 }

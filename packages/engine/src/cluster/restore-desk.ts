@@ -1,5 +1,6 @@
 import type { BackupHost } from '../backup/backup-host.ts';
 import { endpointOf, hostRepositoryOf } from '../backup/host-way.ts';
+import { configFor } from '../backup/repositories.ts';
 import { otherWay, wayOf } from '../backup/restore-way.ts';
 import type { RepositorySecrets, RepositoryTest, RepositoryTested } from '../contract/backup.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
@@ -58,7 +59,7 @@ export class RestoreDesk implements RestoreFacade {
     const other = otherWay(way, wayOf(planning.plan));
     if (other) throw new QuantaError('REFUSED', other, { hint: 'Ask for the plan again and confirm it.' });
     const request = this.requestOf({ cluster, target }, planning.plan);
-    await this.admit(host.name);
+    if ((planning.plan.repository ?? 1) === 1) await this.admit(host.name);
     const input = { request, planHash, requestedBy, reason };
     return this.options.peers.call(host, 'start', { input, deadlineMs: startDeadlineMs });
   }
@@ -90,14 +91,16 @@ export class RestoreDesk implements RestoreFacade {
     const state = this.options.state();
     const backup = state?.backup;
     if (!backup?.config) throw new QuantaError('REFUSED', 'this cluster has no backup repository');
-    const { stanza, repository } = backup.config;
+    const config = configFor(backup.config, plan.repository ?? 1);
+    if (!config) throw new QuantaError('REFUSED', `there is no repository ${plan.repository} any more`);
+    const { stanza, repository } = config;
     const commitMs = target.kind === 'xid' ? plan.endMs : null;
     const known = { points: backup.points, commitMs };
-    const held = hostRepositoryOf(backup.config);
+    const held = hostRepositoryOf(config);
     const holder = state?.members[held?.host ?? ''];
     const reach = state && held && holder ? { reach: endpointOf(state, holder, held) } : {};
     // The host that holds a repository keeps its passphrase to itself, and opens what it gives.
-    const told = secrets ?? (held ? noSecrets : backup.config.secrets);
+    const told = secrets ?? (held ? noSecrets : config.secrets);
     const source = { stanza, repository, secrets: told, known, ...reach };
     return { kind: 'restore-cluster', cluster, source, target, way: wayOf(plan) };
   }

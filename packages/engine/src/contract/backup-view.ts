@@ -3,7 +3,9 @@ import {
   backupConfigSchema,
   backupJobSchema,
   backupTypeSchema,
+  furtherRepositorySchema,
   lookSchema,
+  repositoryNumberSchema,
   restorePointSchema,
   verificationSchema,
 } from './backup.ts';
@@ -68,6 +70,22 @@ export const archivingSchema = z.object({
 });
 export type Archiving = z.infer<typeof archivingSchema>;
 
+/** WAL that a repository has not been given, because it was away; the others have it. */
+export const owedSchema = z.object({
+  repository: repositoryNumberSchema,
+  segments: z.number().int(),
+  /** Whether there are more than are counted. */
+  isMore: z.boolean(),
+  /** Of the oldest that is still owed. */
+  sinceMs: z.number(),
+  /** Why the last payment failed; empty when none has. */
+  detail: z.string().max(1000),
+});
+export type Owed = z.infer<typeof owedSchema>;
+
+/** Where several repositories are looked at together: which one gives it. */
+const inRepository = { repository: repositoryNumberSchema.optional() };
+
 export const repositoryViewSchema = z.object({
   atMs: z.number(),
   state: z.enum(['ok', 'missing', 'empty', 'broken']),
@@ -78,10 +96,11 @@ export const repositoryViewSchema = z.object({
       unusable: z.string().nullable(),
       keptBecause: z.array(z.string()),
       goes: goesSchema.nullable(),
+      ...inRepository,
     }),
   ),
-  intervals: z.array(restorableIntervalSchema),
-  gaps: z.array(walGapSchema),
+  intervals: z.array(restorableIntervalSchema.extend(inRepository)),
+  gaps: z.array(walGapSchema.extend(inRepository)),
   timelines: z.array(
     z.object({
       timeline: z.number(),
@@ -125,12 +144,21 @@ export const backupNodeSchema = z.object({
   tlsServer: backupServerSchema.nullable().optional(),
   /** Null: it has no data. Since level 7. */
   segmentBytes: z.number().int().nullable().optional(),
+  /** Absent on hosts of before level 8. */
+  owed: z.array(owedSchema).max(4).optional(),
 });
 export type BackupNodeView = z.infer<typeof backupNodeSchema>;
 
+const shownConfigSchema = backupConfigSchema.omit({ secrets: true }).extend({
+  further: z
+    .array(furtherRepositorySchema.omit({ secrets: true }))
+    .max(3)
+    .optional(),
+});
+
 /** Everything about a cluster's backups, as one node can tell it. No secret is in it. */
 export const backupOverviewSchema = z.object({
-  config: backupConfigSchema.omit({ secrets: true }).nullable(),
+  config: shownConfigSchema.nullable(),
   /** With how far it is, when its node says so. */
   job: backupJobSchema.nullable(),
   pastJobs: z.array(backupJobSchema),
@@ -139,6 +167,7 @@ export const backupOverviewSchema = z.object({
   /** The last restore that was proven, and the last verification. */
   lastDrill: backupJobSchema.nullable(),
   lastVerification: backupJobSchema.nullable(),
+  /** With several repositories: what those that can be read give together. */
   repository: repositoryViewSchema.nullable(),
   /** Why the repository cannot be read now. */
   problem: z.string().nullable(),
@@ -156,6 +185,22 @@ export const backupOverviewSchema = z.object({
         server: backupServerSchema.nullable(),
       }),
     )
+    .default([]),
+  /** Each of them, where there are several. */
+  repositories: z
+    .array(
+      z.object({
+        number: repositoryNumberSchema,
+        /** Null: it cannot be read, and `problem` says why. */
+        state: z.enum(['ok', 'missing', 'empty', 'broken']).nullable(),
+        problem: z.string().nullable(),
+        backups: z.number().int(),
+        newest: z.object({ timeline: z.number(), lsn: z.string(), atMs: z.number().nullable() }).nullable(),
+        missingSegments: z.number().int(),
+        owed: owedSchema.nullable(),
+      }),
+    )
+    .max(4)
     .default([]),
 });
 export type BackupOverview = z.infer<typeof backupOverviewSchema>;

@@ -79,6 +79,10 @@ export const repositoryTestedSchema = z.object({
 });
 export type RepositoryTested = z.infer<typeof repositoryTestedSchema>;
 
+/** Repositories are known by their number: the first is the one that every cluster with backups has. */
+export const repositoriesMax = 4;
+export const repositoryNumberSchema = z.number().int().min(1).max(repositoriesMax);
+
 export const backupTypeSchema = z.enum(['full', 'diff', 'incr']);
 
 const minuteOfDay = z.number().int().min(0).max(1439);
@@ -95,6 +99,8 @@ export const scheduleSchema = z.object({
   /** Late starts and retries only between these minutes of the day there; null: whenever. */
   window: z.object({ fromMinute: minuteOfDay, toMinute: minuteOfDay }).nullable().default(null),
   enabled: z.boolean().default(true),
+  /** Which repository it fills, or each of them in turn; absent: the first. Since level 8. */
+  repository: z.union([repositoryNumberSchema, z.literal('each')]).optional(),
 });
 export type BackupSchedule = z.infer<typeof scheduleSchema>;
 
@@ -149,6 +155,14 @@ export const drillPolicySchema = z.object({
 });
 export type DrillPolicy = z.infer<typeof drillPolicySchema>;
 
+/** One more place for the same WAL and for backups of its own. */
+export const furtherRepositorySchema = z.object({
+  number: repositoryNumberSchema.min(2),
+  repository: repositorySchema,
+  secrets: repositorySecretsSchema,
+  retention: retentionSchema,
+});
+
 /** Everything a cluster agrees on about its backups. */
 export const backupConfigSchema = z.object({
   /** The cluster's name in the repository. */
@@ -163,18 +177,26 @@ export const backupConfigSchema = z.object({
   drills: drillPolicySchema.nullable(),
   /** A segment is archived after so long even when it is not full: what losing every node at once may cost. */
   archiveTimeoutSeconds: z.number().int().min(10).max(3600),
+  /** Beside the first one; absent where there is none. Since level 8. */
+  further: z
+    .array(furtherRepositorySchema)
+    .max(repositoriesMax - 1)
+    .optional(),
 });
 export type BackupConfig = z.infer<typeof backupConfigSchema>;
 
+/** Absent: the first. Since level 8. */
+const inRepository = { repository: repositoryNumberSchema.optional() };
+
 /** What one run is about. */
 export const backupWorkSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('backup'), type: backupTypeSchema }),
+  z.object({ kind: z.literal('backup'), type: backupTypeSchema, ...inRepository }),
   /** Every file of the repository is read and compared. */
-  z.object({ kind: z.literal('verify') }),
+  z.object({ kind: z.literal('verify'), ...inRepository }),
   /** The newest moment is restored into a scratch server and tried. */
-  z.object({ kind: z.literal('drill') }),
+  z.object({ kind: z.literal('drill'), ...inRepository }),
   /** Retention, now. */
-  z.object({ kind: z.literal('expire') }),
+  z.object({ kind: z.literal('expire'), ...inRepository }),
   /** A moment is restored into a scratch server that stays open, for people to look before they decide anything. */
   z.object({ kind: z.literal('look'), target: restoreTargetSchema }),
 ]);
@@ -285,6 +307,8 @@ export const backupStateSchema = z.object({
   points: z.array(restorePointSchema),
   /** Retention keeps WAL from this backup on. */
   walKeptFrom: z.string().nullable(),
+  /** The same of each further repository, by its number. Since level 8. */
+  furtherWalKeptFrom: z.record(z.string(), z.string()).optional(),
 });
 export type BackupState = z.infer<typeof backupStateSchema>;
 
@@ -321,6 +345,10 @@ export const backupRequestSchemas = [
       .nullable()
       .default(null),
     archiveTimeoutSeconds: z.number().int().min(10).max(3600).nullable().default(null),
+    /** Which repository, its secrets and its retention are meant; absent: the first. Since level 8. */
+    number: repositoryNumberSchema.optional(),
+    /** That one is given up; what it holds stays there. Since level 8. */
+    takeOff: z.boolean().optional(),
   }),
   z.object({ kind: z.literal('start-backup'), work: backupWorkSchema }),
   z.object({ kind: z.literal('cancel-backup') }),

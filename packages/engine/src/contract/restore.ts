@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { repositorySchema, repositorySecretsSchema, restorePointSchema } from './backup.ts';
+import {
+  repositoryNumberSchema,
+  repositorySchema,
+  repositorySecretsSchema,
+  restorePointSchema,
+} from './backup.ts';
 import { addressesSchema, nodeNameSchema } from './cluster-state.ts';
 import { operationPlanSchema } from './operation-plan.ts';
 import { restoreTargetSchema, restoreWaySchema } from './restore-target.ts';
@@ -25,6 +30,8 @@ export const restorePlanSchema = z.object({
   expectedMs: z.number().nullable(),
   lost: z.string(),
   warnings: z.array(z.string()),
+  /** Which repository it comes from; absent: the only one there is. Since level 8. */
+  repository: repositoryNumberSchema.optional(),
 });
 export type RestorePlan = z.infer<typeof restorePlanSchema>;
 

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,6 +19,7 @@ beforeEach(async () => {
     archiveClosed: file('closed'),
     repositoryConfig: file('pgbackrest.conf'),
     repositoryStanza: file('pgbackrest.stanza'),
+    repositoriesDir: file('repositories'),
   };
   await writeFile(script, renderArchiveScript(files, file('push')));
   await chmod(script, 0o700);
@@ -30,6 +31,24 @@ async function repository(pushBody: string): Promise<void> {
   await chmod(file('push'), 0o700);
   await writeFile(file('pgbackrest.stanza'), 'demo\n');
   await writeFile(file('pgbackrest.conf'), '');
+}
+
+/** Two of them; those that are listed as away refuse. Every push is written down. */
+async function twoRepositories(...away: string[]): Promise<void> {
+  const refusing = away.map((name) => `*${name}*) exit 9;;`).join(' ');
+  await repository(`case "$1" in ${refusing} esac; echo "$(basename -- "$1") $4 $5" >> '${file('seen')}'`);
+  await mkdir(file('repositories'), { recursive: true });
+  await writeFile(file('repositories/2.conf'), '');
+}
+
+const owedTo = (number: number) => readdir(file(`repositories/owed-${number}`)).catch(() => []);
+const pushes = async () => (await readFile(file('seen'), 'utf8').catch(() => '')).trim().split('\n');
+
+function archiveNamed(name: string, ...more: string[]): Promise<{ code: number | string | null }> {
+  return promisify(execFile)(script, [`pg_wal/${name}`, name, ...more]).then(
+    () => ({ code: 0 }),
+    (error: { code: number | string | null }) => ({ code: error.code }),
+  );
 }
 
 function archive(): Promise<{ code: number | string | null }> {
@@ -74,5 +93,60 @@ describe('the archive script', () => {
     expect((await ended)[0]).toBe(1);
     expect(performance.now() - closedMs).toBeLessThan(5_000);
     await expect(access(file('arrived'))).rejects.toThrow();
+  });
+});
+
+describe('the archive script with two repositories', () => {
+  it('gives each of them every segment', async () => {
+    await twoRepositories();
+    expect(await archiveNamed('0001')).toEqual({ code: 0 });
+    expect(await pushes()).toEqual([
+      'pgbackrest.conf archive-push pg_wal/0001',
+      '2.conf archive-push pg_wal/0001',
+    ]);
+    expect(await owedTo(1)).toEqual([]);
+    expect(await owedTo(2)).toEqual([]);
+  });
+
+  it('I-REPOSITORY-4: goes on when one is away, notes what that one is owed, and passes it over until it is paid', async () => {
+    await twoRepositories('/2.conf');
+    expect(await archiveNamed('0001')).toEqual({ code: 0 });
+    expect(await archiveNamed('0002')).toEqual({ code: 0 });
+    expect(await owedTo(2)).toEqual(['0001', '0002']);
+    // It is back, but what it is owed comes first.
+    await twoRepositories();
+    expect(await archiveNamed('0003')).toEqual({ code: 0 });
+    expect(await owedTo(2)).toEqual(['0001', '0002', '0003']);
+    expect((await pushes()).filter((each) => each.startsWith('2.conf'))).toEqual([]);
+    await rm(file('repositories/owed-2'), { recursive: true });
+    expect(await archiveNamed('0004')).toEqual({ code: 0 });
+    expect((await pushes()).at(-1)).toBe('2.conf archive-push pg_wal/0004');
+    expect(await owedTo(2)).toEqual([]);
+  });
+
+  it('I-REPOSITORY-4: lets PostgreSQL keep a segment that none of them has', async () => {
+    await twoRepositories('/2.conf', 'pgbackrest.conf');
+    expect(await archiveNamed('0001')).toEqual({ code: 9 });
+    expect(await owedTo(1)).toEqual([]);
+    expect(await owedTo(2)).toEqual([]);
+  });
+
+  it('I-REPOSITORY-4: gives one that is owed something the segment all the same when the other is away', async () => {
+    await twoRepositories('/2.conf');
+    await archiveNamed('0001');
+    await twoRepositories('pgbackrest.conf');
+    expect(await archiveNamed('0002')).toEqual({ code: 0 });
+    expect(await owedTo(1)).toEqual(['0002']);
+    expect(await owedTo(2)).toEqual(['0001']);
+    await twoRepositories('pgbackrest.conf', '/2.conf');
+    expect(await archiveNamed('0003')).toEqual({ code: 9 });
+  });
+
+  it('pushes to the one that is named only, and owes nobody anything by that', async () => {
+    await twoRepositories('/2.conf');
+    expect(await archiveNamed('0001', 'pgbackrest', '2')).toEqual({ code: 9 });
+    expect(await archiveNamed('0001', 'pgbackrest', '1')).toEqual({ code: 0 });
+    expect(await pushes()).toEqual(['pgbackrest.conf archive-push pg_wal/0001']);
+    expect(await owedTo(2)).toEqual([]);
   });
 });

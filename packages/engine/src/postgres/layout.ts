@@ -41,6 +41,8 @@ export interface NodeFiles {
   /** Exist while the cluster has a backup repository: the program's configuration, and whose archive it is. */
   repositoryConfig: string;
   repositoryStanza: string;
+  /** Of repositories beside the first: `<number>.conf`, and `owed-<number>` of any: WAL that it has not got. */
+  repositoriesDir: string;
   /** Locks of backups and the like. */
   backupWorkDir: string;
   /** Exists while a data directory is being received or created. */
@@ -67,6 +69,7 @@ export function filesOf(place: Pick<NodePlace, 'dataDir' | 'stateDir'>): NodeFil
     archiveClosed: join(serverStateDir, 'archive.closed'),
     repositoryConfig: join(serverStateDir, 'pgbackrest.conf'),
     repositoryStanza: join(serverStateDir, 'pgbackrest.stanza'),
+    repositoriesDir: join(serverStateDir, 'repositories'),
     backupWorkDir: join(serverStateDir, 'backup'),
     cloneMarker: join(place.stateDir, 'incoming.json'),
     settingsMemory: join(place.stateDir, 'postgres-settings.json'),

@@ -10,6 +10,7 @@ import {
   type ConfigureOptions,
   configureRequest,
   type RepositoryOptions,
+  repositoryNumberOf,
   repositoryOf,
   restoreTargetOf,
   secretsOf,
@@ -48,6 +49,7 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
   };
   backup
     .command('list')
+    .alias('status')
     .description('what there is, and which moments can be restored to')
     .action(async () => {
       const overview = await readOverview(options());
@@ -57,17 +59,19 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
     .command('now')
     .description('make one now')
     .option('--type <type>', 'full, diff or incr', 'incr')
-    .action((own: { type: string }) => {
+    .option('--repository <number>', 'of several, the one it goes to (1)')
+    .action((own: { type: string; repository?: string }) => {
       const { type } = own;
       if (type !== 'full' && type !== 'diff' && type !== 'incr')
         throw new UsageError('--type takes full, diff or incr');
-      return run({ kind: 'backup', type });
+      return run({ kind: 'backup', type, ...inRepository(own) });
     });
   for (const [kind, words] of plainWorks)
     backup
       .command(kind)
       .description(words)
-      .action(() => run({ kind }));
+      .option('--repository <number>', 'of several, the one that is meant (1)')
+      .action((own: { repository?: string }) => run({ kind, ...inRepository(own) }));
   backup
     .command('cancel')
     .description('end what runs')
@@ -94,11 +98,23 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
     .action((own: TargetOptions & { close?: boolean }) =>
       own.close ? perform({ kind: 'close-look' }) : run({ kind: 'look', target: restoreTargetOf(own) }),
     );
-  addConfigure(backup, async (own) => {
-    const before = (await readOverview(options())).config;
-    await perform(configureRequest(own, process.env, before));
-  });
+  addConfigure(backup, async (own) => perform(await configureIntent(options(), own)));
   addRestore(backup, options);
+}
+
+/** What is not named in a part stays as it was in that repository. */
+async function configureIntent(options: GlobalOptions, own: ConfigureOptions): Promise<Intent> {
+  const before = (await readOverview(options)).config;
+  const number = repositoryNumberOf(own);
+  const further = before?.further?.find((each) => each.number === number);
+  const known = before && further ? { ...before, retention: further.retention } : before;
+  return configureRequest(own, process.env, known);
+}
+
+/** Absent where the first is meant: hosts of before know no number. */
+function inRepository(own: { repository?: string }): { repository?: number } {
+  const repository = repositoryNumberOf(own);
+  return repository === undefined || repository === 1 ? {} : { repository };
 }
 
 function addConfigure(backup: Command, configure: (own: ConfigureOptions) => Promise<void>): void {
@@ -108,8 +124,13 @@ function addConfigure(backup: Command, configure: (own: ConfigureOptions) => Pro
       '--host <node>',
       'on the disk of this witness or node, below --path; the others reach it over TLS',
     )
+    .option('--repository <number>', 'one more place for the same WAL, 2 to 4; or the one that is meant (1)')
+    .option('--take-off', 'give that --repository up; what it holds stays there')
     .option('--port <number>', 'of --host, and of every node that has data (8432)')
-    .option('--schedule <text...>', 'all schedules, each like "full 30 1 * * 0 Europe/Berlin"')
+    .option(
+      '--schedule <text...>',
+      'all schedules, each like "full 30 1 * * 0 Europe/Berlin", with repository=2 or =each behind it when there are several',
+    )
     .option('--keep-fulls <number>', 'the newest so many full backups')
     .option('--keep-days <number>', 'what it takes to restore to any moment of so many days')
     .option('--keep <tiers>', 'full backups beyond that: daily=7,weekly=4,monthly=12,yearly=5')
