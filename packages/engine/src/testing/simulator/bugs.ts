@@ -203,5 +203,5 @@ export const catchingSeed: Record<string, number> = {
   'rounded-position': 12,
   'elect-without-votes': 11,
   'restart-as-primary': 1,
-  'standbys-before-electors': 3,
+  'standbys-before-electors': 102,
 };
