@@ -36,7 +36,7 @@ export function Stale({
           {ageMs === null ? 'Nothing heard yet' : `Last heard ${ageText(ageMs)} ago`}
         </p>
       ) : null}
-      <div className={classes(isStale && 'opacity-60 grayscale')}>{children}</div>
+      <div className={classes(isStale && 'grayscale')}>{children}</div>
     </div>
   );
 }
