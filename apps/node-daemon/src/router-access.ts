@@ -21,6 +21,7 @@ export class RouterAccess {
   private readonly options: RouterAccessOptions;
   private grantedEpoch = 0;
   private isGranting = false;
+  private isStopped = false;
   private retry: NodeJS.Timeout | undefined;
 
   constructor(options: RouterAccessOptions) {
@@ -31,14 +32,15 @@ export class RouterAccess {
   look(): void {
     const { self, state } = this.options;
     const reign = state()?.reign;
-    if (!reign || reign.primary !== self || reign.epoch === this.grantedEpoch || this.isGranting) return;
+    if (this.isStopped || this.isGranting) return;
+    if (!reign || reign.primary !== self || reign.epoch === this.grantedEpoch) return;
     clearTimeout(this.retry);
     void this.grant(reign.epoch);
   }
 
   stop(): void {
+    this.isStopped = true;
     clearTimeout(this.retry);
-    this.grantedEpoch = Number.POSITIVE_INFINITY;
   }
 
   private async grant(epoch: number): Promise<void> {

@@ -3,9 +3,9 @@ import { type Column, Table } from '@quantadb/ui/patterns/table';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useNow } from '../../lib/live.tsx';
 import type { Overview } from './prepare.ts';
-import { owedText, placeOfRepository, repositoryTone } from './repositories.ts';
+import { owedText, repositoryTone } from './repositories.ts';
 
-type Row = Overview['repositories'][number] & { place: string; owes: string; tone: Tone };
+type Row = Overview['repositories'][number] & { owes: string; tone: Tone };
 
 const columns: Column<Row>[] = [
   { key: 'number', header: 'Repository', cell: ({ number }) => number },
@@ -30,7 +30,6 @@ export function RepositoriesPanel({ overview }: { overview: Overview }) {
   if (!config || repositories.length === 0) return null;
   const rows = repositories.map((each) => ({
     ...each,
-    place: placeOfRepository(config, each.number),
     owes: owedText(each.owed, nowMs),
     tone: repositoryTone(each),
   }));

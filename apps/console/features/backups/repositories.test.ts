@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { owedText, repositoryTone } from './repositories.ts';
 
 const owed = { repository: 2, segments: 3, isMore: false, sinceMs: 0, detail: '' };
-const good = { number: 2, state: 'ok' as const, problem: null, backups: 1, newest: null, missingSegments: 0 };
+const found = { problem: null, backups: 1, newest: null, missingSegments: 0 };
+const good = { number: 2, place: '/two', state: 'ok' as const, ...found };
 
 describe('the list of repositories', () => {
   it('says what one of them is owed, and for how long', () => {

@@ -3,21 +3,7 @@ import { ageText, type Overview } from './prepare.ts';
 
 /** What the list of repositories says (pure). */
 
-type Config = NonNullable<Overview['config']>;
 type Each = Overview['repositories'][number];
-
-export function placeOfRepository(config: Config, number: number): string {
-  const further = config.further?.find((each) => each.number === number);
-  const { repository } = further ?? config;
-  switch (repository.type) {
-    case 'posix':
-      return repository.path;
-    case 's3':
-      return `s3://${repository.bucket}${repository.path}`;
-    case 'host':
-      return `${repository.host}:${repository.path}`;
-  }
-}
 
 export function owedText(owed: Each['owed'], nowMs: number): string {
   if (owed === null) return 'nothing';

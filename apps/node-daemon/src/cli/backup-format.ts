@@ -1,3 +1,4 @@
+import { placeOf } from '@quantadb/engine/backup/repositories';
 import type { BackupJob, Look } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
 import type { RestorePlanning } from '@quantadb/engine/contract/restore';
@@ -12,7 +13,7 @@ export function backupsText(overview: BackupOverview, nowMs: number): string {
   const head = [
     overview.repositories.length > 0
       ? `${overview.repositories.length} repositories:`
-      : `Repository ${placeText(config.repository)}${config.repository.encrypted ? ', encrypted' : ''}: ${overview.problem ?? repository?.detail ?? 'unknown'}`,
+      : `Repository ${placeOf(config.repository)}${config.repository.encrypted ? ', encrypted' : ''}: ${overview.problem ?? repository?.detail ?? 'unknown'}`,
     ...repositoryLines(overview, nowMs),
     ...serverLines(overview),
     ...newestLine(overview, nowMs),
@@ -44,22 +45,10 @@ export function backupsText(overview: BackupOverview, nowMs: number): string {
   return sections.join('\n\n');
 }
 
-function placeText(repository: NonNullable<BackupOverview['config']>['repository']): string {
-  switch (repository.type) {
-    case 'posix':
-      return repository.path;
-    case 's3':
-      return `s3://${repository.bucket}${repository.path}`;
-    case 'host':
-      return `${repository.host}:${repository.path}`;
-  }
-}
-
 /** Each of several, with its place, its state, and what it is owed. */
 function repositoryLines({ config, repositories }: BackupOverview, nowMs: number): string[] {
   if (!config) return [];
   return repositories.map((each) => {
-    const further = config.further?.find(({ number }) => number === each.number);
     const { owed, newest } = each;
     const state =
       each.problem ??
@@ -68,7 +57,7 @@ function repositoryLines({ config, repositories }: BackupOverview, nowMs: number
     const owes = owed
       ? `; is owed ${owed.isMore ? 'more than ' : ''}${owed.segments} segments for ${ageText(nowMs - owed.sinceMs)}`
       : '';
-    return `  ${each.number}: ${placeText((further ?? config).repository)}: ${state.replace(/\s+/g, ' ')}${gap}${owes}`;
+    return `  ${each.number}: ${each.place}: ${state.replace(/\s+/g, ' ')}${gap}${owes}`;
   });
 }
 

@@ -9,7 +9,7 @@ import type { Logger } from '../shared/logger.ts';
 import { hostRepositoryOf, serversOf } from './host-way.ts';
 import { numbersOf, schedulesOf, withoutSecrets } from './repositories.ts';
 import { drillSchedule, nextRuns } from './schedule.ts';
-import { type ReadRepository, stateOfEach, unite } from './united.ts';
+import { lastWord, type ReadRepository, stateOfEach, unite } from './united.ts';
 
 export interface OverviewOptions {
   self: string;
@@ -47,18 +47,14 @@ export async function backupOverview(options: OverviewOptions): Promise<BackupOv
       what: schedule.id === drillSlot ? 'drill' : schedule.type,
       atMs: nextRuns(schedule, state.clusterId, { nowMs, count: runsShown }),
     })),
-    lastDrill: lastOf(backup.pastJobs, 'drill'),
-    lastVerification: lastOf(backup.pastJobs, 'verify'),
+    lastDrill: lastWord(backup, 'drill'),
+    lastVerification: lastWord(backup, 'verify'),
     ...united,
     archiving: onPrimary?.archiving ?? null,
     look: backup.pastJobs.some((each) => each.result?.kind === 'look') ? await openLookOf(options) : null,
     servers,
-    repositories: read.length > 1 ? stateOfEach(read, onPrimary?.owed ?? []) : [],
+    repositories: config?.further ? stateOfEach(read, { config, owed: onPrimary?.owed ?? [] }) : [],
   };
-}
-
-function lastOf(jobs: readonly BackupJob[], kind: 'drill' | 'verify'): BackupJob | null {
-  return jobs.findLast((job) => job.work.kind === kind && job.state === 'done') ?? null;
 }
 
 async function withProgress({ state, peers, logger }: OverviewOptions, job: BackupJob): Promise<BackupJob> {

@@ -54,6 +54,18 @@ export function isSamePlace(left: Repository, right: Repository): boolean {
   return left.type !== 'host' || right.type !== 'host' || left.host === right.host;
 }
 
+/** Where it is, as short as people know it by. */
+export function placeOf(repository: Repository): string {
+  switch (repository.type) {
+    case 'posix':
+      return repository.path;
+    case 's3':
+      return `s3://${repository.bucket}${repository.path}`;
+    case 'host':
+      return `${repository.host}:${repository.path}`;
+  }
+}
+
 /** As it may be shown to people. */
 export function withoutSecrets({ secrets: _secrets, further, ...shown }: BackupConfig) {
   if (!further) return shown;

@@ -1,5 +1,7 @@
+import type { BackupConfig, BackupJob, BackupState } from '../contract/backup.ts';
 import type { BackupOverview, Owed, RepositoryView } from '../contract/backup-view.ts';
 import { parseLsn } from '../postgres/lsn.ts';
+import { configFor, numbersOf, placeOf, repositoryOfWork } from './repositories.ts';
 
 /** What several repositories give together (pure): one that is lost hides nothing of the others. */
 
@@ -46,10 +48,10 @@ export function unite(read: readonly ReadRepository[]): {
 /** Each by itself, for people. */
 export function stateOfEach(
   read: readonly ReadRepository[],
-  owed: readonly Owed[],
+  { config, owed }: { config: BackupConfig; owed: readonly Owed[] },
 ): BackupOverview['repositories'] {
   return read.map(({ number, view, problem }) => ({
-    number,
+    ...{ number, place: placeOf((configFor(config, number) ?? config).repository) },
     state: view?.state ?? null,
     problem: problem ?? (view && !isUsable(view) ? view.detail || `its state is ${view.state}` : null),
     backups: view?.backups.length ?? 0,
@@ -59,6 +61,23 @@ export function stateOfEach(
       .reduce((sum, { segments }) => sum + segments, 0),
     owed: owed.find(({ repository }) => repository === number) ?? null,
   }));
+}
+
+/** The last of all; but sooner one that found something wrong, while it is the last word on its repository. */
+export function lastWord(
+  { config, pastJobs }: Pick<BackupState, 'config' | 'pastJobs'>,
+  kind: 'drill' | 'verify',
+): BackupJob | null {
+  const done = pastJobs.filter((job) => job.work.kind === kind && job.state === 'done');
+  const lastWords = (config ? numbersOf(config) : []).flatMap(
+    (number) => done.findLast(({ work }) => repositoryOfWork(work) === number) ?? [],
+  );
+  return lastWords.find((job) => !isGood(job)) ?? done.at(-1) ?? null;
+}
+
+function isGood({ result }: BackupJob): boolean {
+  if (result?.kind === 'drill') return result.drill.findings.every(({ ok }) => ok);
+  return result?.kind === 'verify' && result.verification.ok && result.gaps.length === 0;
 }
 
 function isUsable({ state }: RepositoryView): boolean {

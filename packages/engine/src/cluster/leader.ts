@@ -19,6 +19,8 @@ type Steps = Failover['steps'];
 
 const recordDeadlineMs = 10_000;
 const upkeepEveryMs = 1000;
+const impostorsAgainMs = 3_600_000;
+const impostorsMax = 20;
 
 /**
  * The primary's half of the agent: take a granted reign over (PREPARE_SYNC → REPOINT → PROMOTE → RECORD_TIMELINE), and
@@ -31,8 +33,8 @@ export class Leader {
   private readonly cascaded: CascadedSlots;
   private upkeepAtMs = 0;
   private cancelledNoted = 0;
-  /** Sessions that somebody has been told of. */
-  private impostorsNoted: ReadonlySet<number> = new Set();
+  /** When somebody was told of them, by what they call themselves: one that is ended comes back every few seconds. */
+  private readonly impostorsNotedMs = new Map<string, number>();
   private lostSlots: ReadonlySet<string> = new Set();
   private appliedSet = '';
   /** A promotion whose timeline is not in the log yet: PostgreSQL must not be promoted twice. */
@@ -212,10 +214,13 @@ export class Leader {
   /** What they confirmed counted for commits until they were ended: somebody has to know, and to rename them. */
   private async noteImpostors(): Promise<void> {
     const { database, commander, self } = this.options;
-    const impostors = database.observation()?.impostors ?? [];
-    const news = impostors.filter(({ pid }) => !this.impostorsNoted.has(pid));
-    this.impostorsNoted = new Set(impostors.map(({ pid }) => pid));
-    for (const { name, role } of news) {
+    const nowMs = this.clock.monotonicMs();
+    for (const [words, atMs] of this.impostorsNotedMs)
+      if (nowMs - atMs >= impostorsAgainMs) this.impostorsNotedMs.delete(words);
+    for (const { name, role } of database.observation()?.impostors ?? []) {
+      const words = `${role} as ${name}`;
+      if (this.impostorsNotedMs.has(words) || this.impostorsNotedMs.size >= impostorsMax) continue;
+      this.impostorsNotedMs.set(words, nowMs);
       const message = `A replication client of role ${role} called itself ${name}, as a node of the cluster that commits on ${self} wait for: it was ended, because what it confirms would count for that node. Give it another application_name (of a subscription: in its connection string).`;
       const note = { kind: 'note' as const, severity: 'critical' as const, event: 'impostor', node: self };
       await commander.submit({ ...note, message: message.slice(0, 1000) }, recordDeadlineMs);

@@ -191,6 +191,7 @@ export const backupOverviewSchema = z.object({
     .array(
       z.object({
         number: repositoryNumberSchema,
+        place: z.string(),
         /** Null: it cannot be read, and `problem` says why. */
         state: z.enum(['ok', 'missing', 'empty', 'broken']).nullable(),
         problem: z.string().nullable(),

@@ -20,22 +20,16 @@ for number in \${only:-1 2 3 4}; do
   if [ ! -e "$(config_of "$number")" ]; then continue; fi
   if [ -z "$only" ] && is_owed "$number"; then
     passed="$passed $number"
-  elif push_to "$number"; then
-    arrived=yes
   else
-    code=$?
-    missed="$missed $number"
+    try "$number"
   fi
 done
 # Nobody can be owed what nobody has.
 for number in $passed; do
   if [ -n "$arrived" ]; then
     missed="$missed $number"
-  elif push_to "$number"; then
-    arrived=yes
   else
-    code=$?
-    missed="$missed $number"
+    try "$number"
   fi
 done
 if [ -e "$closed" ]; then refuse; fi
@@ -105,6 +99,15 @@ push_to() {
     sleep 0.05
   done
   wait "$push"
+}
+
+try() {
+  if push_to "$1"; then
+    arrived=yes
+  else
+    code=$?
+    missed="$missed $1"
+  fi
 }
 
 is_owed() {
