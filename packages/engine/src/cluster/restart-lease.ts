@@ -7,8 +7,10 @@ import type { Logger } from '../shared/logger.ts';
 import type { Commander } from './commander.ts';
 import type { Peers } from './peer-protocol.ts';
 
-const commandMs = 1000;
-const announceMs = 500;
+/** Long enough for a machine without a moment left; a daemon has far longer than all of these to end. */
+const commandMs = 5000;
+const renewalsMs = 1000;
+const announceMs = 2000;
 
 export interface RestartLeaseOptions {
   self: string;
@@ -43,7 +45,7 @@ export class RestartLease {
    * hears nothing takes the silence for a loss.
    */
   async prepare(): Promise<void> {
-    const { self, state, logger } = this.options;
+    const { self, state, lease, logger } = this.options;
     this.isEnding = true;
     if (state()?.reign.primary !== self) return;
     try {
@@ -54,6 +56,7 @@ export class RestartLease {
         'the lease stays as short as it is while this daemon is replaced',
       );
     }
+    await lease.fallSilent(renewalsMs);
     await this.announce();
   }
 

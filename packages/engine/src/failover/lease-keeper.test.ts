@@ -10,19 +10,24 @@ const timing = timingOf('lan');
 function keeper() {
   let nowMs = 1000;
   const armed: number[] = [];
-  const answers = { ok: true };
-  const periodic: (() => void)[] = [];
+  const answers = { ok: true, held: Promise.resolve() };
+  const periodic = new Set<() => void>();
+  const sent: number[] = [];
   const clock: Clock = {
     ...systemClock,
     monotonicMs: () => nowMs,
     every: (_, work) => {
-      periodic.push(work);
-      return () => undefined;
+      periodic.add(work);
+      return () => periodic.delete(work);
     },
   };
   const lease = new LeaseKeeper({
     ...{ timing, clock, logger: silentLogger },
-    renew: async () => (answers.ok ? { ok: true, sentAtMs: nowMs } : { ok: false, reason: 'nobody leads' }),
+    renew: async () => {
+      sent.push(nowMs);
+      await answers.held;
+      return answers.ok ? { ok: true, sentAtMs: nowMs } : { ok: false, reason: 'nobody leads' };
+    },
     arm: async (deadlineMs) => {
       armed.push(deadlineMs);
       return true;
@@ -35,7 +40,7 @@ function keeper() {
     for (const work of periodic) work();
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { lease, armed, answers, pass };
+  return { lease, armed, sent, answers, pass };
 }
 
 it('makes one renewal count for longer, and the usual ones take nothing back (I-LEASE-5)', async () => {
@@ -58,4 +63,29 @@ it('changes nothing without a confirmation, and for no other epoch (I-LEASE-5)',
   answers.ok = false;
   expect(await lease.prolong(7, timing.restartLeaseMs)).toBe(false);
   expect(lease.deadlineMs(7)).toBe(1000 + timing.leaseMs);
+});
+
+it('falls silent once what is under way is answered, and lives on by what it has (I-RESTART-4)', async () => {
+  const { lease, sent, answers, pass } = keeper();
+  lease.hold(7, 'serving');
+  await pass(0);
+  await lease.prolong(7, timing.restartLeaseMs);
+  const deadlineMs = lease.deadlineMs(7);
+  let answer = (): void => undefined;
+  answers.held = new Promise((resolve) => {
+    answer = resolve;
+  });
+  await pass(timing.renewEveryMs);
+  const count = sent.length;
+  let isSilent = false;
+  const silent = lease.fallSilent(1000).then(() => {
+    isSilent = true;
+  });
+  await pass(timing.renewEveryMs);
+  expect(isSilent).toBe(false);
+  answer();
+  await silent;
+  await pass(timing.renewEveryMs);
+  expect(sent.length).toBe(count);
+  expect(lease.deadlineMs(7)).toBe(deadlineMs);
 });

@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
+import { type Cancel, type Clock, sleep, systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { RecentExtreme } from '../shared/recent-extreme.ts';
@@ -38,7 +38,7 @@ export class LeaseKeeper {
   private lastWellMs = 0;
   private timers: Cancel[] = [];
   /** Renewals that wait for their confirmation. */
-  private inFlight = 0;
+  private readonly inFlight = new Set<Promise<void>>();
   /** When the newest confirmed renewal was sent, or since when there could have been one. */
   private confirmedAtMs = 0;
   private isProbing = false;
@@ -78,8 +78,8 @@ export class LeaseKeeper {
       this.release();
       this.epoch = epoch;
       this.confirmedAtMs = this.clock.monotonicMs();
-      this.timers.push(this.clock.every(this.options.timing.renewEveryMs, () => void this.renewOnce()));
-      void this.renewOnce();
+      this.timers.push(this.clock.every(this.options.timing.renewEveryMs, () => this.renewOnce()));
+      this.renewOnce();
     }
     if (phase === 'taking-over' || this.isProbing) return;
     this.isProbing = true;
@@ -100,6 +100,18 @@ export class LeaseKeeper {
     return true;
   }
 
+  /**
+   * Sends no more renewals, and lives on by what it has. A decider takes a renewal that arrives after the word of a restart
+   * for the restart's end, so those under way are waited for.
+   *
+   * @returns once all are answered, or after `waitMs`
+   */
+  async fallSilent(waitMs: number): Promise<void> {
+    for (const cancel of this.timers) cancel();
+    this.timers = [];
+    await Promise.race([Promise.allSettled(this.inFlight), sleep(this.clock, waitMs)]);
+  }
+
   /** Stops renewing. The reaper keeps the last deadline: letting go of a lease never prolongs anything. */
   release(): void {
     for (const cancel of this.timers) cancel();
@@ -113,11 +125,16 @@ export class LeaseKeeper {
    * A renewal does not wait for the one before it, and a late confirmation is as good as any: the deadline counts from
    * when the renewal was sent. TCP delivers late, and all at once, what a bad network has held up.
    */
-  private async renewOnce(): Promise<void> {
+  private renewOnce(): void {
     const { epoch } = this;
     const { renewEveryMs, leaseMs } = this.options.timing;
-    if (epoch === null || this.inFlight >= leaseMs / renewEveryMs || !this.isWell()) return;
-    this.inFlight += 1;
+    if (epoch === null || this.inFlight.size >= leaseMs / renewEveryMs || !this.isWell()) return;
+    const renewal = this.renew(epoch).finally(() => this.inFlight.delete(renewal));
+    this.inFlight.add(renewal);
+  }
+
+  private async renew(epoch: number): Promise<void> {
+    const { leaseMs } = this.options.timing;
     try {
       const body = String(Math.round(this.clock.monotonicMs() - this.confirmedAtMs));
       const answer = await this.options.renew({ epoch, body }, leaseMs);
@@ -126,8 +143,6 @@ export class LeaseKeeper {
       else this.options.logger.debug({ epoch, reason: answer.reason }, 'lease not renewed');
     } catch (error) {
       this.options.logger.warn({ epoch, error: messageOf(error) }, 'lease renewal failed');
-    } finally {
-      this.inFlight -= 1;
     }
   }
 
