@@ -221,14 +221,13 @@ export class RealCluster {
   async killNode(name: string): Promise<void> {
     const host = this.host(name);
     const { pids } = await host.client.node();
-    for (const pid of [host.daemon?.pid, pids.reaper, pids.postgres, ...pids.routers]) {
-      if (pid) sendKill(pid);
-    }
-    await pollUntil(async () => (host.daemon ? undefined : true), {
-      what: 'the daemon is gone',
-      timeoutMs: 5000,
-      intervalMs: 10,
-    });
+    const all = [host.daemon?.pid ?? null, pids.reaper, pids.postgres, ...pids.routers].filter(
+      (pid) => pid !== null,
+    );
+    for (const pid of all) signalTo(pid, 'SIGKILL');
+    // One that is in the middle of a flush ends only after it.
+    const gone = async () => (host.daemon || all.some((pid) => signalTo(pid, 0)) ? undefined : true);
+    await pollUntil(gone, { what: 'its processes are gone', timeoutMs: 20_000, intervalMs: 10 });
   }
 
   endpoints(names = this.dataNames()): { host: string; port: number }[] {
@@ -263,10 +262,10 @@ export class RealCluster {
   async cleanUp(writer?: SequencedWriter, unmount?: () => Promise<unknown>): Promise<void> {
     this.isOver = true;
     await writer?.stop().catch(() => undefined);
-    for (const host of this.hosts.values()) if (host.daemon?.pid) sendKill(host.daemon.pid);
+    for (const host of this.hosts.values()) if (host.daemon?.pid) signalTo(host.daemon.pid, 'SIGKILL');
     const gone = async () => {
       const pids = await processesBelow(this.directory);
-      for (const pid of pids) sendKill(pid);
+      for (const pid of pids) signalTo(pid, 'SIGKILL');
       return pids.length === 0 ? true : undefined;
     };
     await pollUntil(gone, { what: 'every process of the test is gone', timeoutMs: 20_000, intervalMs: 50 });
@@ -344,10 +343,12 @@ async function belongsTo(pid: number, directory: string): Promise<boolean> {
   return !isZombie && marks.some((mark) => mark.includes(directory));
 }
 
-function sendKill(pid: number): void {
+/** @returns whether there is such a process; 0 only asks */
+function signalTo(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(pid, 'SIGKILL');
+    return process.kill(pid, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
   }
 }

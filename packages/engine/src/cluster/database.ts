@@ -47,7 +47,7 @@ export interface Observation {
   /** For whom commits waited at this look, in PostgreSQL's words. */
   synchronousStandbyNames: string;
   standbys: NodeReport['standbys'];
-  /** Primary: consumers that PostgreSQL took for a member of the synchronous set; they are being ended. */
+  /** Primary: consumers that PostgreSQL has lately taken for a member of the synchronous set; they were ended at once. */
   impostors: Consumer[];
   /** Parameters whose new value takes effect with the next restart. */
   pendingRestart: string[];

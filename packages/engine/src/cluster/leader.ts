@@ -223,7 +223,12 @@ export class Leader {
       this.impostorsNotedMs.set(words, nowMs);
       const message = `A replication client of role ${role} called itself ${name}, as a node of the cluster that commits on ${self} wait for: it was ended, because what it confirms would count for that node. Give it another application_name (of a subscription: in its connection string).`;
       const note = { kind: 'note' as const, severity: 'critical' as const, event: 'impostor', node: self };
-      await commander.submit({ ...note, message: message.slice(0, 1000) }, recordDeadlineMs);
+      await commander
+        .submit({ ...note, message: message.slice(0, 1000) }, recordDeadlineMs)
+        .catch((error) => {
+          this.impostorsNotedMs.delete(words);
+          throw error;
+        });
     }
   }
 

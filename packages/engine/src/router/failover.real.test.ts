@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withFreshConnection } from '../postgres/connection.ts';
 import { sql } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
+import { query } from './protocol/build.ts';
 import type { QueryRouter } from './query-router.ts';
+import { RawClient } from './testing/raw-client.ts';
 import { application, RouterFixture } from './testing/router-fixture.ts';
 
 let fixture: RouterFixture;
@@ -57,9 +59,26 @@ describe('when a server is lost', () => {
     const { port } = await fixture.router();
     const client = await fixture.connect(port);
     await client.query('SET work_mem = 77777');
+    // It waits until the router knows what has been set.
+    await client.query('SELECT 1');
     await endBackends('true');
     const { rows } = await client.query('SHOW work_mem');
     expect(rows[0].work_mem).toBe('77777kB');
+  });
+
+  it('I-ROUTER-4: a change of settings that only the lost server knew of ends the session, as without a router', async () => {
+    const { port } = await fixture.router();
+    const client = await RawClient.login(port, [
+      ['user', application.role],
+      ['database', application.database],
+    ]);
+    const asks = `SELECT current_setting('work_mem'), (${slowRead})`;
+    client.send(Buffer.concat([query('SET work_mem = 77777'), query(asks)]));
+    await untilRuns('pg_class a, pg_class b');
+    await endBackends("query LIKE '%pg_class a%'");
+    const answers = await client.until(({ type }) => type === 'E');
+    expect(answers.map(({ type }) => type).join('')).toBe('CZE');
+    expect(answers.at(-1)?.body.toString()).toContain('57P01');
   });
 
   it('a read of which nothing was forwarded is asked again', async () => {

@@ -31,7 +31,8 @@ export class Flight {
   private isReadOnly = true;
   private beginsTransaction = false;
   private endsTransaction = false;
-  private isAnswered = false;
+  /** A part of what it was has been told. */
+  isAnswered = false;
   /** What other statements do may be another thing from now on. */
   redefines = false;
   /** One memory for all statements of a session, so that keeping one costs no more than copying it. */

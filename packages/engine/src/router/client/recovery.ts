@@ -1,4 +1,5 @@
 import type { CommitMark } from '../outcome/commit-mark.ts';
+import { transactionStatus } from '../protocol/codes.ts';
 import type { ServerLoss } from '../server/server-user.ts';
 import { answerLoss, canTellOutcome, tellOutcome } from './loss.ts';
 import type { Postponed } from './postponed.ts';
@@ -42,7 +43,16 @@ export class Recovery {
     if (!flight.isRead) owner.context.wrote(flight.redefines);
     const bytes = flight.bytesToRepeat;
     const mark = verdict === 'unresolved' && owner.pin === null ? flight.markOfCommit : null;
+    const isOwed = this.owesSettings(loss);
     flight.reset();
+    if (isOwed) {
+      // Going on elsewhere would be a session with other settings than its client was told of.
+      owner.fatal(
+        '57P01',
+        `the server that had just changed this session's settings is gone: ${loss.detail}`,
+      );
+      return;
+    }
     if (mark && canTellOutcome(loss.asked)) {
       this.findOut(mark, loss);
       return;
@@ -54,6 +64,12 @@ export class Recovery {
     answerLoss(owner, verdict, loss);
     // It waited for what the server would have said to something of the router's own.
     if (wasShared || (owner.isWaiting && !owner.isClosed)) owner.goOn();
+  }
+
+  /** The client was, or may have been, told of settings that only that server knew. Those of a lost transaction go with it. */
+  private owesSettings({ status }: ServerLoss): boolean {
+    const { settings, flight } = this.owner;
+    return settings.isOwed || (settings.isTouched && flight.isAnswered && status === transactionStatus.idle);
   }
 
   private findOut(mark: CommitMark, loss: ServerLoss): void {

@@ -371,6 +371,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     const { server } = this;
     if (!server) return;
     this.named.settled();
+    this.settings.settled();
     if (!this.told.isTrueOf(server)) {
       this.told.heard(server, (name) => this.settings.isGoingBack(name));
       this.lookAtParameters();

@@ -14,6 +14,8 @@ export class SettingsTracker {
   private readonly touchedNames = new Set<string>();
   private readonly resetNames = new Set<string>();
   private resetsAll = false;
+  /** The client has been told of a change that has not been asked for yet: only that server knows what it came to. */
+  isOwed = false;
   private asked: string[] = [];
   private askedResets: ReadonlySet<string> = nothing;
 
@@ -35,6 +37,11 @@ export class SettingsTracker {
 
   get isTouched(): boolean {
     return this.touchedNames.size > 0 || this.resetsAll;
+  }
+
+  /** What has been touched so far is done, and no end of a transaction takes it back. */
+  settled(): void {
+    if (this.isTouched) this.isOwed = true;
   }
 
   /** It goes back to what the client gave at its start, which the server does not know yet. */
@@ -69,6 +76,7 @@ export class SettingsTracker {
     this.current = this.askedResets.size === 0 ? found : withStart(found, this.atStart, this.askedResets);
     this.askedResets = nothing;
     this.asked = [];
+    this.isOwed = false;
   }
 }
 
