@@ -45,6 +45,8 @@ export default defineConfig({
           ],
           exclude: ['**/*.real.test.ts', '**/node_modules/**', '**/dist/**'],
           testTimeout: 30_000,
+          // They share nothing but modules, and loading those anew for each of them takes longer than most tests.
+          isolate: false,
           // Otherwise one core is left idle.
           maxWorkers: availableParallelism(),
         },

@@ -1,10 +1,11 @@
 // Everything that can be tested on this machine, in one go. The last line says how many passed and failed.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson, root } from './lib/files.mjs';
 import { endLeftovers, removeNamespaces } from './lib/leftovers.mjs';
+import { removeAbandoned, scratchDirectory } from './lib/scratch.mjs';
 import { countPlaywright, countVitest, judgeRunner, noCounts, sum } from './lib/test-counts.mjs';
 import { reportingSetupErrors, setUp } from './setup.mjs';
 
@@ -25,12 +26,12 @@ class TestRun {
   #children = new Set();
   /** @type {NodeJS.Signals | null} */
   interruptedBy = null;
-  // Short, because paths of Unix sockets below it are limited to 107 bytes; and open to the user `postgres`.
-  directory = mkdtempSync('/tmp/qt-');
+  directory = scratchDirectory();
+  /** Of those whose subject is a disk that is slow. */
+  diskDirectory = scratchDirectory({ mayBeMemory: false });
   id = `${process.pid}-${Date.now()}`;
 
   constructor() {
-    chmodSync(this.directory, 0o755);
     for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
       process.on(signal, () => this.#interrupt(signal));
     }
@@ -40,6 +41,7 @@ class TestRun {
   async all() {
     // Those of earlier runs; what this one leaves behind is a failure.
     removeNamespaces();
+    removeAbandoned();
     /** @type {Counts[]} */
     const counts = [];
     // The checks keep one core busy at a time; unit tests take what is left of the others.
@@ -56,7 +58,7 @@ class TestRun {
   #runners() {
     return [
       [this.#vitest('works', 30 * minuteMs), this.#vitest('faults', 30 * minuteMs)],
-      [this.#vitest('saturated', 10 * minuteMs)],
+      [this.#vitest('saturated', 10 * minuteMs, { isDiskBound: true })],
       existsSync(join(root, 'e2e/package.json')) ? [this.#playwright('e2e', 30 * minuteMs)] : [],
     ];
   }
@@ -66,14 +68,16 @@ class TestRun {
    * @param {number} deadlineMs
    * @returns {Runner}
    */
-  #vitest(name, deadlineMs) {
+  #vitest(name, deadlineMs, { isDiskBound = false } = {}) {
     const reporters = [
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${this.#reportFile(name)}`,
     ];
     const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', name, ...reporters];
-    return { name, args, deadlineMs, count: countVitest };
+    const { diskDirectory } = this;
+    const onDisk = { QUANTADB_TEST_DIR: diskDirectory, TMPDIR: diskDirectory };
+    return { name, args, deadlineMs, count: countVitest, ...(isDiskBound ? { environment: onDisk } : {}) };
   }
 
   /**
@@ -122,7 +126,7 @@ class TestRun {
    */
   async #spawn(args, deadlineMs, environment) {
     const marks = { QUANTADB_TEST_DIR: this.directory, QUANTADB_TEST_RUN: this.id, TMPDIR: this.directory };
-    const env = { ...process.env, ...environment, ...marks };
+    const env = { ...process.env, ...marks, ...environment };
     // A process group of its own, so that the whole of it can be ended.
     const child = spawn(process.execPath, args, {
       cwd: root,
@@ -155,9 +159,12 @@ class TestRun {
 
   /** @returns {Promise<Counts>} a process or a network that a test left behind is a failure */
   async #cleanUp() {
-    const mark = { variable: `QUANTADB_TEST_RUN=${this.id}`, directory: this.directory };
-    const leftovers = await endLeftovers(mark, leftoverGraceMs);
-    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
+    const variable = `QUANTADB_TEST_RUN=${this.id}`;
+    const leftovers = [];
+    for (const directory of [this.directory, this.diskDirectory]) {
+      leftovers.push(...(await endLeftovers({ variable, directory }, leftoverGraceMs)));
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    }
     const problems = leftovers.map(
       ({ pid, command }) => `left behind and killed: ${pid} ${command.slice(0, commandCharactersMax)}`,
     );

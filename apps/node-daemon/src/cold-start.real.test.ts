@@ -15,7 +15,7 @@ let tables = 0;
 beforeEach(async () => {
   tables += 1;
   table = `numbers_${tables}`;
-  writer = new SequencedWriter({ endpoints: shared().endpoints(names), credentials, table, pauseMs: 2 });
+  writer = new SequencedWriter({ endpoints: shared().endpoints(names), credentials, table, pauseMs: 8 });
   await writer.start();
 });
 

@@ -22,7 +22,7 @@ async function startWriter(): Promise<SequencedWriter> {
     endpoints: cluster.endpoints(names),
     credentials,
     table: 'numbers',
-    pauseMs: 2,
+    pauseMs: 8,
   });
   await writer.start();
   return writer;

@@ -171,9 +171,11 @@ describe('I-LEASE-3, I-LOSS-1, I-SEAL-2: a host goes wrong while every node is w
   });
 
   test('PostgreSQL that somebody starts by hand on a dead host is no primary', async () => {
-    const { name } = await cluster.primary();
+    const { name, pids } = await cluster.primary();
     await cluster.killNode(name);
     await expectFailover(name);
+    // PostgreSQL takes a dead process that nobody has looked after for one that runs.
+    await expect.poll(() => parentOf(pids?.postgres ?? 0), { timeout: 10_000 }).toBe(0);
     const { dataDir, binDir } = cluster.host(name).config;
     const log = join(dataDir, 'started-by-hand.log');
     const control = [join(binDir, 'pg_ctl'), '-D', dataDir, '-w', '-l', log];

@@ -43,7 +43,7 @@ test('a former primary that was killed ahead of its standbys is rewound, not clo
     endpoints: cluster.endpoints(names),
     credentials,
     table: 'numbers',
-    pauseMs: 2,
+    pauseMs: 8,
   });
   await writer.start();
   const running = writer;

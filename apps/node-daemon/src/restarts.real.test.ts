@@ -14,7 +14,7 @@ let rounds = 0;
 beforeEach(async () => {
   rounds += 1;
   const endpoints = shared().endpoints(names);
-  writer = new SequencedWriter({ endpoints, credentials, table: `numbers_${rounds}`, pauseMs: 2 });
+  writer = new SequencedWriter({ endpoints, credentials, table: `numbers_${rounds}`, pauseMs: 8 });
   await writer.start();
   await shared().until('writes', () => writer.acknowledgedCount() > 50);
 });

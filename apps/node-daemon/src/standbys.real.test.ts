@@ -17,7 +17,7 @@ let rounds = 0;
 beforeEach(async () => {
   rounds += 1;
   const table = `numbers_${rounds}`;
-  writer = new SequencedWriter({ endpoints: shared().endpoints(), credentials, table, pauseMs: 2 });
+  writer = new SequencedWriter({ endpoints: shared().endpoints(), credentials, table, pauseMs: 8 });
   await writer.start();
   await writesGoOn();
 });

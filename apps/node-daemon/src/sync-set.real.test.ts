@@ -20,7 +20,7 @@ async function startCluster(names: string[]): Promise<SequencedWriter> {
   await cluster.startAll();
   await cluster.form('node-1', ['node-2', 'node-3']);
   const endpoints = cluster.endpoints(names);
-  writer = new SequencedWriter({ endpoints, credentials, table: 'numbers', pauseMs: 2 });
+  writer = new SequencedWriter({ endpoints, credentials, table: 'numbers', pauseMs: 8 });
   await writer.start();
   return writer;
 }

@@ -30,7 +30,7 @@ afterAll(() => cluster?.cleanUp());
 beforeEach(async () => {
   rounds += 1;
   const endpoints = cluster.endpoints();
-  writer = new SequencedWriter({ endpoints, credentials, table: `numbers_${rounds}`, pauseMs: 2 });
+  writer = new SequencedWriter({ endpoints, credentials, table: `numbers_${rounds}`, pauseMs: 8 });
   await writer.start();
   await cluster.until('writes', () => writer.acknowledgedCount() > 50);
 });

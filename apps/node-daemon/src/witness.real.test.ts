@@ -21,7 +21,7 @@ let rounds = 0;
 beforeEach(async () => {
   rounds += 1;
   const endpoints = shared().endpoints(data);
-  writer = new SequencedWriter({ endpoints, credentials, table: `numbers_${rounds}`, pauseMs: 2 });
+  writer = new SequencedWriter({ endpoints, credentials, table: `numbers_${rounds}`, pauseMs: 8 });
   await writer.start();
   await writesGoOn();
 });

@@ -221,12 +221,13 @@ export class RealCluster {
   async killNode(name: string): Promise<void> {
     const host = this.host(name);
     const { pids } = await host.client.node();
-    const all = [host.daemon?.pid ?? null, pids.reaper, pids.postgres, ...pids.routers].filter(
-      (pid) => pid !== null,
-    );
-    for (const pid of all) signalTo(pid, 'SIGKILL');
+    const all = [host.daemon?.pid ?? null, pids.reaper, pids.postgres, ...pids.routers];
+    for (const pid of all) if (pid !== null) sendKill(pid);
     // One that is in the middle of a flush ends only after it.
-    const gone = async () => (host.daemon || all.some((pid) => signalTo(pid, 0)) ? undefined : true);
+    const gone = async () => {
+      const left = await Promise.all(all.map((pid) => pid !== null && isRunning(pid)));
+      return host.daemon || left.includes(true) ? undefined : true;
+    };
     await pollUntil(gone, { what: 'its processes are gone', timeoutMs: 20_000, intervalMs: 10 });
   }
 
@@ -262,10 +263,10 @@ export class RealCluster {
   async cleanUp(writer?: SequencedWriter, unmount?: () => Promise<unknown>): Promise<void> {
     this.isOver = true;
     await writer?.stop().catch(() => undefined);
-    for (const host of this.hosts.values()) if (host.daemon?.pid) signalTo(host.daemon.pid, 'SIGKILL');
+    for (const host of this.hosts.values()) if (host.daemon?.pid) sendKill(host.daemon.pid);
     const gone = async () => {
       const pids = await processesBelow(this.directory);
-      for (const pid of pids) signalTo(pid, 'SIGKILL');
+      for (const pid of pids) sendKill(pid);
       return pids.length === 0 ? true : undefined;
     };
     await pollUntil(gone, { what: 'every process of the test is gone', timeoutMs: 20_000, intervalMs: 50 });
@@ -329,6 +330,15 @@ async function processesBelow(directory: string): Promise<number[]> {
   return found.filter((pid): pid is number => pid !== null && pid !== process.pid);
 }
 
+async function isRunning(pid: number): Promise<boolean> {
+  return isAlive(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
+}
+
+/** @param stat of proc(5): one that has ended may stand there until its parent has looked */
+function isAlive(stat: string): boolean {
+  return stat !== '' && !stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
+}
+
 async function belongsTo(pid: number, directory: string): Promise<boolean> {
   const read = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
   const [stat, commandLine, environment, place] = await Promise.all([
@@ -337,18 +347,15 @@ async function belongsTo(pid: number, directory: string): Promise<boolean> {
     read('environ'),
     readlink(`/proc/${pid}/cwd`).catch(() => ''),
   ]);
-  const isZombie = stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
   // A backend writes its title over both of the others, and one that a test has stopped outlives its postmaster.
   const marks = [commandLine, environment, place];
-  return !isZombie && marks.some((mark) => mark.includes(directory));
+  return isAlive(stat) && marks.some((mark) => mark.includes(directory));
 }
 
-/** @returns whether there is such a process; 0 only asks */
-function signalTo(pid: number, signal: NodeJS.Signals | 0): boolean {
+function sendKill(pid: number): void {
   try {
-    return process.kill(pid, signal);
+    process.kill(pid, 'SIGKILL');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

@@ -8,8 +8,8 @@ import { type CheckedNode, type Credentials, connectTo } from './node-client.ts'
 
 export const checkedTable = 'checked';
 
-const retryMs = 30;
-const pauseMs = 5;
+const retryMs = 50;
+const pauseMs = 10;
 const valuesPerNode = 1_000_000_000;
 
 /**
