@@ -165,7 +165,12 @@ describe('transaction pooling', () => {
     };
     await Promise.all(clients.map(run));
     expect(router.counters.serversOpened).toBe(3);
-    expect(router.counters.preparesSaved).toBeGreaterThan(10);
+    const { preparesSaved } = router.counters;
+    // By now a server can have it from somebody else: of four clients in turn at least one meets one of the three that does.
+    for (const client of await Promise.all(Array.from({ length: 4 }, () => fixture.connect(port))))
+      await run(client, 1);
+    expect(router.counters.preparesSaved).toBeGreaterThan(preparesSaved);
+    expect(router.counters.serversOpened).toBe(3);
   });
 });
 
