@@ -166,7 +166,7 @@ describe('transaction pooling', () => {
     await Promise.all(clients.map(run));
     expect(router.counters.serversOpened).toBe(3);
     const { preparesSaved } = router.counters;
-    // By now a server can have it from somebody else: of four clients in turn at least one meets one of the three that does.
+    // There are three servers: one after the other, the fourth client at the latest meets one that has it from somebody else.
     for (const client of await Promise.all(Array.from({ length: 4 }, () => fixture.connect(port))))
       await run(client, 1);
     expect(router.counters.preparesSaved).toBeGreaterThan(preparesSaved);
