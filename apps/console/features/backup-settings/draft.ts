@@ -207,7 +207,7 @@ export function newPassphrase(): string {
   return (text.match(/.{5}/g) ?? []).join('-');
 }
 
-function repositoryOf(draft: Draft): Repository {
+export function repositoryOf(draft: Draft): Repository {
   const { place, path, isEncrypted: encrypted } = draft;
   if (place === 'host' && draft.holder)
     return { type: 'host', ...draft.holder, path: path.trim(), encrypted };
@@ -225,7 +225,7 @@ function repositoryOf(draft: Draft): Repository {
   };
 }
 
-function placeProblems(draft: Draft, config: Config | null): string[] {
+export function placeProblems(draft: Draft, config: Config | null): string[] {
   const { place, path, bucket, endpoint, region, cipherPass, cipherPassAgain, s3Key, s3KeySecret } = draft;
   const isKnown = (type: Repository['type']) => config?.repository.type === type;
   const isNew = config === null || !same(repositoryOf(draft), config.repository);
@@ -243,7 +243,7 @@ function placeProblems(draft: Draft, config: Config | null): string[] {
   ];
 }
 
-function secretsOf({
+export function secretsOf({
   cipherPass,
   s3Key,
   s3KeySecret,
@@ -273,7 +273,7 @@ function drillsOf({ hasDrills, drillWhen, checks }: Draft, config: Config | null
 }
 
 /** As JSON, with the keys in one order. */
-function same(left: unknown, right: unknown): boolean {
+export function same(left: unknown, right: unknown): boolean {
   const sorted = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(sorted);
     if (typeof value !== 'object' || value === null) return value ?? null;

@@ -16,10 +16,24 @@ type FieldsProps = Omit<SectionProps, 'clusterId'>;
 
 const kept = 'Set, and never shown again. Leave it empty to keep it.';
 
-/** Where backups go, and the secrets of that place: typed, sent, and never read back. */
-export function RepositorySection({ clusterId, draft, config, onChange }: SectionProps) {
+export function RepositorySection(props: SectionProps) {
   return (
     <Panel title="Repository">
+      <RepositoryFields {...props} number={1} />
+    </Panel>
+  );
+}
+
+/** Where backups go, and the secrets of that place: typed, sent, and never read back. */
+export function RepositoryFields({
+  clusterId,
+  draft,
+  config,
+  number,
+  onChange,
+}: SectionProps & { number: number }) {
+  return (
+    <>
       <div className="grid items-start gap-3 sm:grid-cols-2">
         <SelectField
           label="Kind of place"
@@ -44,8 +58,8 @@ export function RepositorySection({ clusterId, draft, config, onChange }: Sectio
         {draft.place === 's3' ? <S3Fields draft={draft} config={config} onChange={onChange} /> : null}
       </div>
       <Encryption draft={draft} config={config} onChange={onChange} />
-      <RepositoryTest clusterId={clusterId} draft={draft} />
-    </Panel>
+      <RepositoryTest clusterId={clusterId} draft={draft} number={number} />
+    </>
   );
 }
 

@@ -6,10 +6,19 @@ import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { type Draft, testOf } from './draft.ts';
 
 /** Every data node tries the place before anything is set: what it could not do there, and what to do about it. */
-export function RepositoryTest({ clusterId, draft }: { clusterId: string; draft: Draft }) {
+export function RepositoryTest({
+  clusterId,
+  draft,
+  number,
+}: {
+  clusterId: string;
+  draft: Draft;
+  number: number;
+}) {
   const trpc = useTRPC();
   const test = useMutation(trpc.backups.tryRepository.mutationOptions());
-  const wanted = testOf(draft);
+  const named = testOf(draft);
+  const wanted = named && { ...named, ...(number === 1 ? {} : { number }) };
   const isOfThis = JSON.stringify(test.variables) === JSON.stringify({ clusterId, ...wanted });
   const nodes = isOfThis ? (test.data?.nodes ?? []) : [];
   return (

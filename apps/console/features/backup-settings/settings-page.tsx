@@ -15,6 +15,7 @@ import { useMay } from '../shell/me.ts';
 import { type Config, changeOf, type Draft, draftOf } from './draft.ts';
 import { DrillsSection } from './drills-section.tsx';
 import { EffortSection } from './effort-section.tsx';
+import { FurtherSection } from './further-section.tsx';
 import { RepositorySection } from './repository-section.tsx';
 import { RetentionSection } from './retention-section.tsx';
 import { SchedulesSection } from './schedules-section.tsx';
@@ -40,6 +41,9 @@ export function SettingsPage({ clusterId }: { clusterId: string }) {
       {/* Another revision is another form: nobody changes what somebody else has just changed. */}
       {data && may.operate ? (
         <Form key={data.config?.revision ?? 0} clusterId={clusterId} config={data.config} />
+      ) : null}
+      {data?.config && may.operate ? (
+        <FurtherSection key={`further-${data.config.revision}`} clusterId={clusterId} config={data.config} />
       ) : null}
       <TimeZones />
     </>

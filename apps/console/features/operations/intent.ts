@@ -87,7 +87,8 @@ export function titleOf(intent: Intent): string {
     case 'cancel-operation':
       return 'Cancel the operation';
     case 'configure-backup':
-      return 'Change the backup settings';
+      if (intent.takeOff) return `Take repository ${intent.number ?? 1} off`;
+      return intent.number === undefined ? 'Change the backup settings' : `Set repository ${intent.number}`;
     case 'start-backup':
       return intent.work.kind === 'backup'
         ? `Make ${backupWords[intent.work.type]}`
@@ -218,8 +219,12 @@ function configureCommand({
   drills,
   impact,
   archiveTimeoutSeconds,
+  number,
+  takeOff,
 }: Configure) {
   const options = [
+    number === undefined ? '' : `--repository ${number}`,
+    takeOff ? '--take-off' : '',
     repository?.type === 'posix' ? `--path ${repository.path}` : '',
     repository?.type === 'host'
       ? `--host ${repository.host} --port ${repository.port} --path ${repository.path}`

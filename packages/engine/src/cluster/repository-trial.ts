@@ -1,3 +1,4 @@
+import { configFor } from '../backup/repositories.ts';
 import type { RepositoryTest, RepositoryTested } from '../contract/backup.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
@@ -11,10 +12,12 @@ const tryDeadlineMs = 16_000;
 export async function tryEverywhere(
   state: ClusterState | null,
   peers: Peers,
-  { repository, secrets }: RepositoryTest,
+  { repository, secrets, number = 1 }: RepositoryTest,
 ): Promise<RepositoryTested> {
   if (!state) throw new QuantaError('NOT_FOUND', 'the host that was asked is in no cluster');
-  const test = { repository, secrets: secretsAfter(state.backup?.config?.secrets, secrets) };
+  const config = state.backup?.config;
+  const known = config ? configFor(config, number)?.secrets : undefined;
+  const test = { repository, secrets: secretsAfter(known, secrets) };
   const input = { clusterId: state.clusterId, test };
   const members = dataMembers(state).filter(({ phase }) => phase === 'active');
   const tries = members.map(async (member) => {

@@ -58,14 +58,6 @@ export const repositorySchema = z.discriminatedUnion('type', [
 ]);
 export type Repository = z.infer<typeof repositorySchema>;
 
-/** A repository that somebody thinks of: nothing is agreed on, every node tries it. */
-export const repositoryTestSchema = z.object({
-  repository: repositorySchema,
-  /** What is left out is what the cluster has agreed on. */
-  secrets: repositorySecretsSchema,
-});
-export type RepositoryTest = z.infer<typeof repositoryTestSchema>;
-
 export const repositoryTestedSchema = z.object({
   nodes: z.array(
     z.object({
@@ -82,6 +74,16 @@ export type RepositoryTested = z.infer<typeof repositoryTestedSchema>;
 /** Repositories are known by their number: the first is the one that every cluster with backups has. */
 export const repositoriesMax = 4;
 export const repositoryNumberSchema = z.number().int().min(1).max(repositoriesMax);
+
+/** A repository that somebody thinks of: nothing is agreed on, every node tries it. */
+export const repositoryTestSchema = z.object({
+  repository: repositorySchema,
+  /** What is left out is what the cluster has agreed on for that number. */
+  secrets: repositorySecretsSchema,
+  /** Absent: the first; hosts of before level 8 know no other. */
+  number: repositoryNumberSchema.optional(),
+});
+export type RepositoryTest = z.infer<typeof repositoryTestSchema>;
 
 export const backupTypeSchema = z.enum(['full', 'diff', 'incr']);
 

@@ -1,0 +1,142 @@
+'use client';
+
+import { type Column, Table } from '@quantadb/ui/patterns/table';
+import { Button } from '@quantadb/ui/primitives/button';
+import { Dialog } from '@quantadb/ui/primitives/dialog';
+import { TextField } from '@quantadb/ui/primitives/field';
+import { Panel } from '@quantadb/ui/primitives/panel';
+import { useState } from 'react';
+import { useTimes } from '../../lib/time.ts';
+import type { Intent } from '../operations/intent.ts';
+import { OperationDialog } from '../operations/operation-dialog.tsx';
+import { type Config, type Draft, draftOf } from './draft.ts';
+import { type Further, furtherChangeOf, nextNumber, placeWords, seenFrom, takeOffOf } from './further.ts';
+import { RepositoryFields } from './repository-section.tsx';
+
+/** More places for the same WAL: each gets every segment, and restores alone. */
+export function FurtherSection({ clusterId, config }: { clusterId: string; config: Config }) {
+  const [editing, setEditing] = useState<number | null>(null);
+  const [intent, setIntent] = useState<Intent | null>(null);
+  const free = nextNumber(config);
+  const columns: Column<Further>[] = [
+    { key: 'number', header: 'Repository', cell: ({ number }) => number },
+    { key: 'place', header: 'Where', cell: ({ repository }) => placeWords(repository) },
+    {
+      key: 'keeps',
+      header: 'Full backups kept',
+      cell: ({ retention }) => retention.fullCount,
+    },
+    {
+      key: 'actions',
+      header: 'Actions',
+      cell: ({ number }) => (
+        <div className="flex flex-wrap gap-2">
+          <Button onClick={() => setEditing(number)}>Change…</Button>
+          <Button onClick={() => setIntent(takeOffOf(number))}>Take off…</Button>
+        </div>
+      ),
+    },
+  ];
+  return (
+    <Panel title="More repositories" isFlush>
+      <div className="flex flex-wrap items-center justify-between gap-3 px-4 py-3">
+        <p className="max-w-prose text-[0.8125rem] text-ink-soft">
+          Every segment of WAL goes to each of them, and each restores alone. One that is away stops nothing:
+          what it is owed is kept and paid later.
+        </p>
+        {free === null ? null : <Button onClick={() => setEditing(free)}>Add a repository…</Button>}
+      </div>
+      {config.further && config.further.length > 0 ? (
+        <Table
+          caption="Repositories beside the first one"
+          columns={columns}
+          rows={config.further}
+          keyOf={({ number }) => String(number)}
+        />
+      ) : null}
+      {editing === null || intent ? null : (
+        <FurtherDialog
+          clusterId={clusterId}
+          config={config}
+          number={editing}
+          onReview={setIntent}
+          onClose={() => setEditing(null)}
+        />
+      )}
+      {intent ? (
+        <OperationDialog
+          clusterId={clusterId}
+          intent={intent}
+          onClose={() => {
+            setIntent(null);
+            setEditing(null);
+          }}
+        />
+      ) : null}
+    </Panel>
+  );
+}
+
+function FurtherDialog({
+  clusterId,
+  config,
+  number,
+  onReview,
+  onClose,
+}: {
+  clusterId: string;
+  config: Config;
+  number: number;
+  onReview(intent: Intent): void;
+  onClose(): void;
+}) {
+  const { zone } = useTimes();
+  const known = seenFrom(config, number);
+  const [initial] = useState(() => draftOf(known, zone));
+  const [draft, setDraft] = useState<Draft>(initial);
+  const change = (changes: Partial<Draft>) => setDraft((last) => ({ ...last, ...changes }));
+  const { problems, intent } = furtherChangeOf(draft, { known, number });
+  return (
+    <Dialog
+      isOpen
+      onClose={onClose}
+      title={known ? `Repository ${number}` : `Add repository ${number}`}
+      footer={
+        <>
+          {draft !== initial && problems.length > 0 ? (
+            <p role="alert" className="mr-auto text-critical text-xs">
+              {problems.join(' ')}
+            </p>
+          ) : null}
+          <Button onClick={onClose}>Cancel</Button>
+          <Button tone="primary" disabled={!intent} onClick={() => intent && onReview(intent)}>
+            Review…
+          </Button>
+        </>
+      }
+    >
+      <RepositoryFields
+        clusterId={clusterId}
+        draft={draft}
+        config={known}
+        number={number}
+        onChange={change}
+      />
+      <div className="mt-4 grid items-start gap-3 border-line border-t pt-4 sm:grid-cols-2">
+        <TextField
+          label="Newest full backups to keep there"
+          inputMode="numeric"
+          value={draft.fullCount}
+          onChange={(event) => change({ fullCount: event.target.value })}
+        />
+        <TextField
+          label="Days to be able to restore to any moment of"
+          inputMode="numeric"
+          value={draft.days}
+          placeholder="by count only"
+          onChange={(event) => change({ days: event.target.value })}
+        />
+      </div>
+    </Dialog>
+  );
+}
