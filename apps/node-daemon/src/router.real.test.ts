@@ -3,6 +3,7 @@ import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { credentials, RealCluster } from './testing/real-cluster.ts';
+import { untilOver, untilTold } from './testing/told-alerts.ts';
 
 let cluster: RealCluster;
 const nodes = ['node-1', 'node-2', 'node-3'];
@@ -213,6 +214,22 @@ it('a router that dies is there again', async () => {
   await pollUntil(again, { what: 'the router of node-2 answers', timeoutMs: 10_000, intervalMs: 50 });
 });
 
+/** Nine open transactions and seven servers for them. */
+async function expectQueue(): Promise<void> {
+  const clients = await Promise.all(Array.from({ length: 9 }, () => connect('node-1')));
+  const begun = clients.map((client) => client.query('BEGIN; SELECT 1'));
+  const limits = { waiting: 1 };
+  const told = await untilTold(cluster, 'router-queue', { via: 'node-1', limits });
+  expect(told).toBe('2 of 10 clients of the router on node-1 of demo wait for a server.');
+  await Promise.all(
+    clients.map(async (client, index) => {
+      await begun[index];
+      await client.end();
+    }),
+  );
+  await untilOver(cluster, 'router-queue', { via: 'node-1', limits });
+}
+
 it('I-ROUTER-8: settings that the cluster agrees on reach every router, and sessions go on', async () => {
   const client = await connect('node-1');
   await cluster.run('node-1', { kind: 'set-router', settings: { poolSize: 7, split: true } });
@@ -220,6 +237,7 @@ it('I-ROUTER-8: settings that the cluster agrees on reach every router, and sess
     status.routers.every(({ traffic }) => traffic?.settings?.poolSize === 7 && traffic.settings.split);
   await cluster.until('every router follows', isSet);
   await client.query('SELECT 1');
+  await expectQueue();
   await client.end();
   const wrong = { kind: 'set-router', settings: { poolSize: 0 } } as const;
   await expect(cluster.run('node-1', wrong)).rejects.toThrow(/poolSize/);

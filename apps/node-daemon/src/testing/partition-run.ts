@@ -8,6 +8,7 @@ import { Partition } from './partition.ts';
 import type { Roles, Shape } from './partition-shapes.ts';
 import { ReadWatcher } from './read-watcher.ts';
 import { credentials, RealCluster } from './real-cluster.ts';
+import { untilOver, untilTold } from './told-alerts.ts';
 import { checkedTable, WriteChecker } from './write-checker.ts';
 
 export interface ShapeResult {
@@ -133,6 +134,18 @@ export class PartitionRun {
       readsWhileCut: this.watcher.countsSince(sinceMs),
       newPrimaries: this.watcher.primariesSince(startMs).filter((name) => name !== primary),
     };
+  }
+
+  /** A pair of nodes is parted, and the alert about it fires and ends. @returns in which words it fired */
+  async alertOfCut(): Promise<string> {
+    const { decider, standby } = await this.roles();
+    const via = { via: decider };
+    await this.partition.part(decider, standby);
+    const told = await untilTold(this.cluster, 'network-split', via);
+    await this.partition.heal();
+    await untilOver(this.cluster, 'network-split', via);
+    await this.cluster.untilHealthy();
+    return told;
   }
 
   /** I5: writes go on from now, within the deadline. */

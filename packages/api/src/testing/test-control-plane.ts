@@ -1,10 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { setupTokenOf } from '@quantadb/engine/security/setup-token';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { silentLogger } from '@quantadb/engine/shared/logger';
@@ -22,12 +23,14 @@ const secret = 'ab'.repeat(32);
 export class TestDatabase {
   readonly url: string;
   private readonly directory: string;
+  private readonly pid: number;
   private readonly end: () => Promise<void>;
 
-  private constructor(directory: string, url: string, end: () => Promise<void>) {
+  private constructor(directory: string, url: string, server: { pid: number; end: () => Promise<void> }) {
     this.directory = directory;
+    this.pid = server.pid;
     this.url = url;
-    this.end = end;
+    this.end = server.end;
   }
 
   static async start(): Promise<TestDatabase> {
@@ -60,7 +63,7 @@ export class TestDatabase {
       server.kill('SIGINT');
       await exited;
     };
-    return new TestDatabase(directory, url, end);
+    return new TestDatabase(directory, url, { pid: server.pid ?? 0, end });
   }
 
   /** As somebody who has the database's own password. */
@@ -76,6 +79,19 @@ export class TestDatabase {
     } finally {
       await client.end();
     }
+  }
+
+  /** The whole server stands still, as on a host that is out of memory or whose disk hangs. */
+  async standStill(forMs: number): Promise<void> {
+    const { stdout } = spawnSync('pgrep', ['-P', String(this.pid)], { encoding: 'utf8' });
+    const pids = [this.pid, ...stdout.split('\n').filter(Boolean).map(Number)];
+    const all = (signal: NodeJS.Signals) => {
+      // A session may have ended meanwhile.
+      for (const pid of pids) if (existsSync(`/proc/${pid}`)) process.kill(pid, signal);
+    };
+    all('SIGSTOP');
+    await delay(forMs);
+    all('SIGCONT');
   }
 
   async stop(): Promise<void> {
