@@ -220,7 +220,7 @@ async function expectQueue(): Promise<void> {
   const begun = clients.map((client) => client.query('BEGIN; SELECT 1'));
   const limits = { waiting: 1 };
   const told = await untilTold(cluster, 'router-queue', { via: 'node-1', limits });
-  expect(told).toBe('2 of 10 clients of the router on node-1 of demo wait for a server.');
+  expect(told).toMatch(/^2 of \d+ clients of the router on node-1 of demo wait for a server[.]$/);
   await Promise.all(
     clients.map(async (client, index) => {
       await begun[index];

@@ -124,9 +124,13 @@ test('it follows a failover of the source, and another node takes over when its 
   await untilArrived('dr-2', rows);
 
   // The node that streams from the source is lost; the other one goes on.
-  const lost = untilTold(cluster, 'follower-lost', { via: await sourcePrimary() });
+  // While nobody can take over, that is told of at the source.
+  const heir = cluster.host('dr-2').daemon;
+  heir?.kill('SIGSTOP');
   await cluster.killNode('dr-1');
-  expect(await lost).toBe('dr does not follow demo: it is disconnected.');
+  const lost = await untilTold(cluster, 'follower-lost', { via: await sourcePrimary() });
+  expect(lost).toBe('dr does not follow demo: it is disconnected.');
+  heir?.kill('SIGCONT');
   rows = await write(await sourcePrimary());
   await untilArrived('dr-2', rows);
   expect((await until('dr-w', 'dr-2 leads', ({ source }) => source?.leader === 'dr-2')).primary).toBeNull();

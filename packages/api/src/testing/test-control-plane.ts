@@ -17,7 +17,7 @@ import { ControlPlane } from '../control-plane.ts';
 const binDir = process.env.QUANTADB_POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin';
 const password = 'a password for tests';
 export const adminPassword = 'correct horse battery staple';
-const secret = 'ab'.repeat(32);
+export const secret = 'ab'.repeat(32);
 
 /** A PostgreSQL server of the test's own, thrown away with its directory. */
 export class TestDatabase {
@@ -100,43 +100,12 @@ export class TestDatabase {
   }
 }
 
-/** One console instance without its pages. */
-export class TestConsole {
+/** Asks a console, whichever process it is. */
+export class ConsoleClient {
   readonly url: string;
-  private readonly plane: ControlPlane;
 
-  private constructor(url: string, plane: ControlPlane) {
+  constructor(url: string) {
     this.url = url;
-    this.plane = plane;
-  }
-
-  static async start(
-    database: TestDatabase,
-    options: Partial<ControlPlaneConfig> = {},
-    wantedPort?: number,
-  ): Promise<TestConsole> {
-    const port = wantedPort ?? (await freePort());
-    const url = `http://127.0.0.1:${port}`;
-    const server = createServer();
-    const config = {
-      databaseUrl: database.url,
-      secret,
-      publicUrl: url,
-      requestsPerMinute: 100_000,
-      ...{ previousSecret: null, trustedProxies: null, oidc: null, metadataBackup: null },
-      logger: silentLogger,
-      ...options,
-    };
-    const plane = await ControlPlane.open(config, server);
-    server.on('request', (request, response) => {
-      if (!plane.handle(request, response)) response.writeHead(404).end();
-    });
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-    return new TestConsole(url, plane);
-  }
-
-  async close(): Promise<void> {
-    await this.plane.close();
   }
 
   /** One REST call; `as` is a session cookie or an API token. */
@@ -171,6 +140,45 @@ export class TestConsole {
       .getSetCookie()
       .map((cookie) => cookie.split(';')[0])
       .join('; ');
+  }
+}
+
+/** One console instance without its pages. */
+export class TestConsole extends ConsoleClient {
+  private readonly plane: ControlPlane;
+
+  private constructor(url: string, plane: ControlPlane) {
+    super(url);
+    this.plane = plane;
+  }
+
+  static async start(
+    database: TestDatabase,
+    options: Partial<ControlPlaneConfig> = {},
+    wantedPort?: number,
+  ): Promise<TestConsole> {
+    const port = wantedPort ?? (await freePort());
+    const url = `http://127.0.0.1:${port}`;
+    const server = createServer();
+    const config = {
+      databaseUrl: database.url,
+      secret,
+      publicUrl: url,
+      requestsPerMinute: 100_000,
+      ...{ previousSecret: null, trustedProxies: null, oidc: null, metadataBackup: null },
+      logger: silentLogger,
+      ...options,
+    };
+    const plane = await ControlPlane.open(config, server);
+    server.on('request', (request, response) => {
+      if (!plane.handle(request, response)) response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    return new TestConsole(url, plane);
+  }
+
+  async close(): Promise<void> {
+    await this.plane.close();
   }
 }
 

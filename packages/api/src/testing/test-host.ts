@@ -1,7 +1,7 @@
 import { createSign } from 'node:crypto';
 import { createCertificateRequest } from '@quantadb/engine/security/pki';
 import { io, type Socket } from 'socket.io-client';
-import type { TestConsole } from './test-control-plane.ts';
+import type { ConsoleClient } from './test-control-plane.ts';
 
 const place = (port: number) => ({ host: '127.0.0.1', port });
 const addresses = { raft: place(1), api: place(2), postgres: place(3) };
@@ -21,7 +21,7 @@ export class TestHost {
   }
 
   /** @param admin who makes the token: a session cookie or an API token */
-  static async enrol(at: TestConsole, admin: string, name: string): Promise<TestHost> {
+  static async enrol(at: ConsoleClient, admin: string, name: string): Promise<TestHost> {
     const { body } = await at.call('POST', '/api/v1/hosts/enrolment-tokens', { as: admin, body: {} });
     const { requestPem, keyPem } = await createCertificateRequest(name);
     const request = { token: body.token, name, kind: 'data', addresses, certificateRequest: requestPem };
@@ -29,7 +29,7 @@ export class TestHost {
     return new TestHost(name, keyPem, enrolled.body.certificate);
   }
 
-  async connect(at: TestConsole): Promise<void> {
+  async connect(at: Pick<ConsoleClient, 'url'>): Promise<void> {
     const socket = io(`${at.url}/nodes`, {
       transports: ['websocket'],
       forceNew: true,
@@ -44,6 +44,9 @@ export class TestHost {
         socket.emit('hello', hello, resolve);
       });
     });
+    socket.on('call', (_call: unknown, reply: (value: unknown) => void) =>
+      reply({ ok: false, code: 'REFUSED', message: 'it is a test' }),
+    );
     if (!answer.ok) throw new Error(`${this.name} was refused: ${answer.reason}`);
   }
 
@@ -52,11 +55,16 @@ export class TestHost {
     this.socket = null;
   }
 
-  /** As the only node of its cluster. @param clockAheadMs how far its clock is ahead of this machine's */
+  /**
+   * As the primary of its cluster, with one standby.
+   *
+   * @param clockAheadMs how far its clock is ahead of this machine's
+   * @returns up to which event the console has them; null without an answer
+   */
   async report(
     cluster: { id: string; name: string },
-    { revision = 1, clockAheadMs = 0 } = {},
-  ): Promise<void> {
+    { revision = 1, clockAheadMs = 0, events = [] as object[] } = {},
+  ): Promise<number | null> {
     const { name } = this;
     const standing = { kind: 'data', role: 'primary', state: 'running', detail: '', timeline: 1, lsn: '0/1' };
     const node = {
@@ -69,13 +77,19 @@ export class TestHost {
       ...{ ...standing, name, address: '127.0.0.1:3', postgres: null, api: 'http://127.0.0.1:2' },
       ...{ lagBytes: 0, lagMs: 0, sync: 'none', raft: 'voter', maintenance: false, clone: null },
     };
+    const standby = { ...member, name: `${name}-b`, role: 'standby', state: 'streaming' };
     const status = {
       ...{ name: cluster.name, health: 'healthy', verdict: `Revision ${revision}.`, primary: name, epoch: 1 },
       ...{ timeline: 1, durability: 'async', revision, raft: { leader: name, term: 1 }, connect: null },
-      ...{ routers: [], router: {}, nodes: [member] },
+      ...{ routers: [], router: {}, nodes: [member, standby] },
     };
-    const picture = { clusterId: cluster.id, isDecider: true, status, events: [], operations: [] };
+    const picture = { clusterId: cluster.id, isDecider: true, status, events, operations: [] };
     const host = { name, state: 'member', cluster: cluster.name, api: 'http://127.0.0.1:2' };
-    await this.socket?.timeout(answerMs).emitWithAck('report', { host, node, picture });
+    try {
+      const answer = await this.socket?.timeout(answerMs).emitWithAck('report', { host, node, picture });
+      return (answer as { eventsUpTo?: number } | undefined)?.eventsUpTo ?? null;
+    } catch {
+      return null;
+    }
   }
 }
