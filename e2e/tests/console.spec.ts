@@ -1,6 +1,7 @@
 import { expect, type Page, test } from '@playwright/test';
 import pg from 'pg';
 import { expectAccessible, seriousViolations } from './accessibility.ts';
+import { expectFired, prepareAlerts } from './alerts.ts';
 import { Keyboard } from './keyboard.ts';
 import { LocalSystem } from './local-system.ts';
 import { expectReplication } from './replication.ts';
@@ -17,6 +18,7 @@ let keyboard: Keyboard;
 test.beforeAll(async ({ browser }) => {
   test.setTimeout(240_000);
   system = await LocalSystem.start();
+  await prepareAlerts(system);
   const context = await browser.newContext({ viewport: { width: 1360, height: 900 } });
   page = await context.newPage();
   keyboard = new Keyboard(page);
@@ -77,9 +79,25 @@ test('adds the spare host with the keyboard alone', async () => {
   await keyboard.choose(add, 'spare-1');
   await expect(page.getByText('clone the primary')).toBeVisible({ timeout: 20_000 });
   await keyboard.confirm('Add spare-1', { from: add });
+  // The console dies in the middle of it, and comes back by itself; the cluster goes on meanwhile.
+  await system.killConsole();
+  await expect(page.getByText('Connection lost')).toBeVisible();
   await expect(card('spare-1')).toContainText('standby · streaming', { timeout: 90_000 });
   // The operation goes on for a moment, and a cluster runs one at a time.
   await expect(page.getByText('All operations')).toBeVisible({ timeout: 60_000 });
+});
+
+test('the operation in which the console was killed is known as it was, once', async () => {
+  const cluster = new URL(page.url()).pathname.split('/')[2];
+  const ofCluster = (what: string) => system.api('GET', `/clusters/${cluster}/${what}`);
+  const operations = (await ofCluster('operations')) as { kind: string; state: string; id: string }[];
+  const added = operations.filter(({ kind }) => kind === 'add-node');
+  expect(added.filter(({ state }) => state !== 'done')).toEqual([]);
+  expect(added).toHaveLength((await system.nodes()).length - 1);
+  const ids = ((await ofCluster('events?limit=200')) as { id: number }[])
+    .map(({ id }) => id)
+    .toSorted((a, b) => a - b);
+  expect(ids).toEqual(ids.map((_, index) => (ids[0] ?? 0) + index));
 });
 
 test('puts a node in maintenance and ends it', async () => {
@@ -322,6 +340,12 @@ test('tells of a primary that dies, and of its return', async () => {
   await expect(card(before)).toContainText('standby · streaming', { timeout: 90_000 });
 });
 
+test('the failover is told of as an alert', async () => {
+  await expectFired(system, 'failover-happened');
+  await page.getByRole('link', { name: 'Alerts', exact: true }).click();
+  await expect(page.getByText('A failover happened').first()).toBeVisible();
+});
+
 test('what was done is in the audit log', async () => {
   await page.getByRole('link', { name: 'Audit' }).click();
   await expect(page.getByRole('cell', { name: 'switchover' }).first()).toBeVisible();
@@ -334,6 +358,16 @@ test('a second factor is set up with an authenticator app, and asked for at sign
 
 test('no page has a serious accessibility violation, in either theme', async () => {
   await expectAccessible(page, system);
+});
+
+test('a disk that fills is told of', async () => {
+  await expectFired(system, 'disk-full-soon');
+  await page.goto(system.url);
+  await expect(page.getByRole('term').filter({ hasText: 'Verified backup' })).toBeVisible();
+  await page.goto(`${system.url}/tokens`);
+  await page.getByRole('button', { name: 'Revoke people' }).click();
+  await confirm('Revoke it');
+  await expect(page.getByRole('row', { name: /^people/ })).toContainText('revoked');
 });
 
 test('founds a second cluster by click, on the host that has left the first one', async () => {

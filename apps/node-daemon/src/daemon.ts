@@ -166,7 +166,10 @@ export class Daemon {
       tools,
       isSupervised: isSupervised(),
       pids,
-      router: () => daemon?.router?.report() ?? null,
+      beside: () => ({
+        router: daemon?.router?.report() ?? null,
+        troubles: [...(daemon?.router?.troubles() ?? []), ...(daemon?.hooks?.troubles() ?? [])],
+      }),
       ...(backups ? { backups } : {}),
       onState: (state) => {
         backups?.follow(state);

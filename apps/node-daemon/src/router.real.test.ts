@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
@@ -202,16 +203,33 @@ it('the router of a daemon that was killed comes back with the next one', async 
   expect((await host.client.node()).pids.routers).not.toEqual(pids.routers);
 });
 
-it('a router that dies is there again', async () => {
+/** Somebody takes the port as soon as it is free, and gives it back when that was told of. */
+async function takePortOf(node: string): Promise<void> {
+  const server = createServer();
+  const port = cluster.host(node).config.router?.port ?? 0;
+  const taken = () =>
+    new Promise<true | undefined>((resolve) => {
+      server.once('error', () => resolve(undefined));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+  await pollUntil(taken, { what: 'its port is taken', timeoutMs: 10_000, intervalMs: 5 });
+  const told = await untilTold(cluster, 'router-closed');
+  expect(told).toMatch(new RegExp(`^The router on ${node} of demo is not open: .*${port}`));
+  server.close();
+}
+
+it('a router that dies is there again, and one that cannot be opened is told of', async () => {
   const { pids } = await cluster.host('node-2').client.node();
   const [pid = 0] = pids.routers;
   process.kill(pid, 'SIGKILL');
+  await takePortOf('node-2');
   const again = async () => {
     const client = await connect('node-2').catch(() => undefined);
     await client?.end();
     return client;
   };
   await pollUntil(again, { what: 'the router of node-2 answers', timeoutMs: 10_000, intervalMs: 50 });
+  await untilOver(cluster, 'router-closed');
 });
 
 /** Nine open transactions and seven servers for them. */

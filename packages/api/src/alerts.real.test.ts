@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import pg from 'pg';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { signature } from './alerts/send.ts';
@@ -10,7 +11,9 @@ import { TestHost } from './testing/test-host.ts';
 
 const clusterId = '6f6a1a52-5a5e-4d1c-9d3e-0a3c3b0a7a11';
 const secret = 'a secret that only two know';
-const often = { judgeAlertsEveryMs: 150 };
+/** Where no directory can be. */
+const metadataBackup = { directory: '/dev/null/copies', everyHours: 1, keep: 2 };
+const often = { judgeAlertsEveryMs: 150, alertsHangMs: 1500, metadataBackup };
 const patience = { timeout: 20_000, interval: 100 };
 
 interface Got {
@@ -259,6 +262,30 @@ test('I-ALERT-9: one console judges, and another one takes over when it is gone'
   first = await TestConsole.start(database, often);
 });
 
+test('I-ALERT-9: a console whose judging hangs leaves it to another one', async () => {
+  const holder = async () =>
+    (await database.ask("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 4716004")).rows[0]
+      ?.pid;
+  const before = await holder();
+  const blocker = new pg.Client({ connectionString: database.url });
+  await blocker.connect();
+  await blocker.query('BEGIN; LOCK TABLE alert_rule IN ACCESS EXCLUSIVE MODE');
+  await expect.poll(holder, patience).not.toBe(before);
+  const age = async () => {
+    const texts = await Promise.all([first, second].map(({ url }) => fetch(`${url}/metrics`)));
+    const all = (await Promise.all(texts.map((response) => response.text()))).join('\n');
+    return Math.max(
+      ...[...all.matchAll(/^quantadb_console_alerts_judged_age_seconds (\S+)/gm)].map(([, each]) =>
+        Number(each),
+      ),
+    );
+  };
+  expect(await age()).toBeGreaterThan(1.5);
+  await blocker.query('ROLLBACK');
+  await blocker.end();
+  await expect.poll(age, patience).toBeLessThan(1);
+});
+
 test('messages that never arrive are an alert themselves', async () => {
   answers.push(...Array.from({ length: 12 }, () => 500));
   await report('unreachable');
@@ -313,7 +340,9 @@ test('a clock that is wrong, a certificate that runs out, a host and a cluster t
   expect(await untilFires('host-silent', 'shop-1')).toMatch(/^Host shop-1 has not reported for/);
 });
 
-test('a metadata database that hangs, and one that takes no history, are told of', async () => {
+test('a metadata database that hangs, one that is not backed up, and one that takes no history are told of', async () => {
+  await changeRule('metadata-backup-old', { late: 0 });
+  expect(await untilFires('metadata-backup-old', '')).toMatch(/^The metadata was never backed up; .*ENOTDIR/);
   await changeRule('metadata-slow', { ms: 150 });
   let isHanging = true;
   const hanging = (async () => {

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Server } from 'socket.io';
+import type { Alerts } from './alerts/alerts.ts';
 import type { ClusterRegistry } from './clusters/registry.ts';
 import type { FiguresStore } from './history/figures.ts';
 import type { SampleStore } from './history/samples.ts';
@@ -16,6 +17,7 @@ export interface MetricSources {
   statements: StatementStore;
   sockets: Server;
   backup: MetadataBackup | null;
+  alerts: Pick<Alerts, 'judgedAgeSeconds'>;
 }
 
 const healths = ['healthy', 'degraded', 'down'] as const;
@@ -28,6 +30,7 @@ export async function renderConsoleMetrics({
   statements,
   sockets,
   backup,
+  alerts,
 }: MetricSources): Promise<string> {
   const own = new Registry();
   const registers = [own];
@@ -78,6 +81,14 @@ export async function renderConsoleMetrics({
     help: 'Metric samples that could not be stored since the start',
     registers,
   }).set(samples.droppedSamples + figures.dropped + statements.dropped);
+  const judgedAge = alerts.judgedAgeSeconds(Date.now());
+  if (judgedAge !== null) {
+    new Gauge({
+      name: 'quantadb_console_alerts_judged_age_seconds',
+      help: 'Since this console has last judged the alerts; missing where another one does',
+      registers,
+    }).set(judgedAge);
+  }
   const backupAge = backup?.ageSeconds(Date.now()) ?? null;
   if (backupAge !== null) {
     new Gauge({
