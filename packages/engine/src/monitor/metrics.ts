@@ -69,6 +69,9 @@ export async function renderMetrics(report: NodeReport): Promise<string> {
   );
   const waits = 'Commits that gave up waiting for the standbys since the daemon came up';
   gauge('cancelled_synchronous_waits', waits, report.cancelledWaits);
+  const count = (kind: 'router' | 'hook') => report.troubles.filter((each) => each.kind === kind).length;
+  gauge('router_closed', '1 while the router of this host should be open and is not', count('router'));
+  gauge('hooks_failing', 'Hooks that were not told of the last event', count('hook'));
   stateGauge(registry, report);
   standbyGauges(registry, report);
   routerGauges(registry, report);
