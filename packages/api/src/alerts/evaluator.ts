@@ -69,7 +69,9 @@ export class Evaluator {
 
   private async look(): Promise<void> {
     const { lock, gatherer, logger, nowMs, onChange } = this.options;
+    const wasHeld = lock.held;
     if (!(await lock.holds())) return;
+    if (!wasHeld) this.judgedMs = Date.now();
     try {
       const known = await gatherer.gather(nowMs());
       const [living, changed] = await Promise.all([this.store.living(), this.store.changedRules()]);
