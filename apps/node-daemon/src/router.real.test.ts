@@ -213,8 +213,9 @@ async function takePortOf(node: string): Promise<void> {
       server.listen(port, '127.0.0.1', () => resolve(true));
     });
   await pollUntil(taken, { what: 'its port is taken', timeoutMs: 10_000, intervalMs: 5 });
-  const told = await untilTold(cluster, 'router-closed');
-  expect(told).toMatch(new RegExp(`^The router on ${node} of demo is not open: .*${port}`));
+  const why = new RegExp(`^The router on ${node} of demo is not open: .*EADDRINUSE.*${port}`);
+  // At first it is told that its process has ended.
+  await expect.poll(() => untilTold(cluster, 'router-closed'), { timeout: 20_000 }).toMatch(why);
   server.close();
 }
 
