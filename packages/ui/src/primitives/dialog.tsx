@@ -13,19 +13,20 @@ export interface DialogProps {
 
 const fields = 'input:not([disabled]), select:not([disabled]), textarea:not([disabled])';
 
-/** The place from which it was opened may be gone by now, with the row that it stood in. */
-function keepFocusOnPage(): void {
-  setTimeout(() => {
-    if (document.activeElement === document.body) document.querySelector('main')?.focus();
-  });
+/** Back to where the dialog was opened from; that may be gone by now, with the row that it stood in. */
+function giveFocusBack(opener: Element | null): void {
+  if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+  if (document.activeElement === document.body) document.querySelector('main')?.focus();
 }
 
 export function Dialog({ isOpen, onClose, title, description, children, footer }: DialogProps) {
   const content = useRef<HTMLDivElement>(null);
   const body = useRef<HTMLDivElement>(null);
+  const opener = useRef<Element | null>(null);
   // Where something is to be entered, and not on the button that closes it, which comes first.
   const focusFirst = (event: Event) => {
     event.preventDefault();
+    opener.current = document.activeElement;
     (body.current?.querySelector<HTMLElement>(fields) ?? content.current)?.focus();
   };
   return (
@@ -35,7 +36,11 @@ export function Dialog({ isOpen, onClose, title, description, children, footer }
         <Radix.Content
           ref={content}
           onOpenAutoFocus={focusFirst}
-          onCloseAutoFocus={keepFocusOnPage}
+          onCloseAutoFocus={(event) => {
+            // Radix knows only of triggers of its own.
+            event.preventDefault();
+            giveFocusBack(opener.current);
+          }}
           aria-describedby={description ? undefined : ''}
           className="fixed inset-x-0 bottom-0 z-50 flex max-h-[92dvh] flex-col rounded-t-xl border border-line bg-raised shadow-xl sm:inset-auto sm:top-1/2 sm:left-1/2 sm:w-[34rem] sm:max-w-[calc(100vw-2rem)] sm:-translate-x-1/2 sm:-translate-y-1/2 sm:rounded-xl"
         >
