@@ -294,7 +294,7 @@ test('goes back to a moment before rows were deleted, for a look, with the keybo
   expect(rows).toEqual([{ what: 'before' }]);
   const close = page.getByRole('button', { name: 'Close…' });
   await keyboard.press(close);
-  await keyboard.confirm('Close the copy that is open for a look', { from: close });
+  await keyboard.confirm('Close the copy that is open for a look');
   await expect(line).toBeHidden({ timeout: 30_000 });
 });
 
