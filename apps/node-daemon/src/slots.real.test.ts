@@ -171,7 +171,7 @@ test('a slot whose consumer is away for too long is told of', async () => {
   const keeps = untilTold(cluster, 'slot-keeps-wal', { via: primary, limits: { bytes: 4 * 1024 ** 2 } });
   const crowded = expectFullHouse(primary);
   await turnOver(primary, standbys);
-  expect(await keeps).toMatch(/^A slot on node-\d of demo keeps .* of WAL \(limit 4 MB\)/);
+  expect(await keeps).toMatch(/^A slot on node-\d of demo keeps .* of WAL \(limit 4[.]0 MB\)/);
   await crowded;
   const told = async () =>
     (await cluster.host(primary).client.events(0)).find(
