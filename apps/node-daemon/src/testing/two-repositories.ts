@@ -39,6 +39,14 @@ async function damage(repository: string): Promise<void> {
   await file.close();
 }
 
+async function expectDamageTold(cluster: RealCluster, second: string, via: string): Promise<void> {
+  await damage(second);
+  expect(await run(cluster, { kind: 'verify', repository: 2 }, via)).toMatchObject({ state: 'done' });
+  expect(await untilTold(cluster, 'backup-damaged', { via })).toMatch(
+    /^The repository of demo is damaged: .*What can/,
+  );
+}
+
 /** A second repository is added, is away over a failover, is paid, and restores alone; then it is taken off again. */
 export async function loseOneOfTwo(cluster: RealCluster): Promise<void> {
   const [first, second] = [repositoryOf(cluster), join(cluster.directory, 'second')];
@@ -102,11 +110,7 @@ export async function loseOneOfTwo(cluster: RealCluster): Promise<void> {
   );
   for (const rule of ['repository-owed', 'repository-unreadable'])
     await untilOver(cluster, rule, { via, limits: { minutes: 0 } });
-  await damage(second);
-  expect(await run(cluster, { kind: 'verify', repository: 2 }, via)).toMatchObject({ state: 'done' });
-  expect(await untilTold(cluster, 'backup-damaged', { via })).toMatch(
-    /^The repository of demo is damaged: .*What can/,
-  );
+  await expectDamageTold(cluster, second, via);
   await cluster.run('node-2', configure({ number: 2, takeOff: true }));
   expect((await overview(cluster)).repositories).toEqual([]);
   await sql(cluster, 'DROP TABLE ledger');
