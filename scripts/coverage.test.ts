@@ -40,7 +40,7 @@ it('names for every alert rule the test in which it fires by its real cause', ()
   expect(places.map(({ id }) => id).toSorted()).toEqual(rules.map(({ id }) => id).toSorted());
   // These wait until the rule, as the console has it, says what is wrong.
   const fires = (id: string) =>
-    new RegExp(`(untilTold|untilFires|expectFired|toContain|told)\\([^;]*?'${id}'`, 's');
+    new RegExp(`(untilTold|nowTold|untilFires|expectFired|toContain|told)\\([^;]*?'${id}'`, 's');
   const missing = places.filter(({ id, file }) => !fires(id).test(readFileSync(`${root}${file}`, 'utf8')));
   expect(missing).toEqual([]);
 });

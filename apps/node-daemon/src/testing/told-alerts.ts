@@ -24,6 +24,11 @@ export async function untilTold(cluster: RealCluster, rule: string, ask: Ask = {
   return pollUntil(told, { what: `${rule} is told of`, timeoutMs: ask.timeoutMs ?? 30_000, intervalMs: 50 });
 }
 
+/** What the rule says at this moment; null: nothing. */
+export async function nowTold(cluster: RealCluster, rule: string, ask: Ask = {}): Promise<string | null> {
+  return (await lookOf(cluster, rule, ask)).findings[0]?.sentence ?? null;
+}
+
 /** Until the rule knows that nothing is wrong. */
 export async function untilOver(cluster: RealCluster, rule: string, ask: Ask = {}): Promise<void> {
   const isOver = async () => {
