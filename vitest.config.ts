@@ -4,7 +4,12 @@ import { defineConfig } from 'vitest/config';
 
 const engineSource = fileURLToPath(new URL('./packages/engine/src/', import.meta.url));
 
-const alias = [{ find: /^@quantadb\/engine\/(.*)$/, replacement: `${engineSource}$1.ts` }];
+const apiSource = fileURLToPath(new URL('./packages/api/src/', import.meta.url));
+
+const alias = [
+  { find: /^@quantadb\/engine\/(.*)$/, replacement: `${engineSource}$1.ts` },
+  { find: /^@quantadb\/api\/(.*)$/, replacement: `${apiSource}$1.ts` },
+];
 
 // Unit tests sit beside the code (`x.test.ts`) and run in parallel. Tests with real PostgreSQL (`x.real.test.ts`) run in two lanes side
 // by side: `faults`, where hosts, networks and processes fail and deadlines count, one file after another; and `works`, two files at a

@@ -31,6 +31,20 @@ it('names every alert rule, and only those that there are', () => {
   expect(named.filter((id) => !ids.includes(id ?? ''))).toEqual([]);
 });
 
+it('names for every alert rule the test in which it fires by its real cause', () => {
+  const list = page.slice(page.indexOf('## What makes each rule fire'));
+  const rows = [...list.matchAll(/^\| ((?:`[a-z-]+`(?:, )?)+) \| `([^`]+)` \|/gm)];
+  const places = rows.flatMap(([, named = '', file = '']) =>
+    [...named.matchAll(/`([a-z-]+)`/g)].map(([, id = '']) => ({ id, file })),
+  );
+  expect(places.map(({ id }) => id).toSorted()).toEqual(rules.map(({ id }) => id).toSorted());
+  // These wait until the rule, as the console has it, says what is wrong.
+  const fires = (id: string) =>
+    new RegExp(`(untilTold|nowTold|untilFires|expectFired|toContain|told)\\([^;]*?'${id}'`, 's');
+  const missing = places.filter(({ id, file }) => !fires(id).test(readFileSync(`${root}${file}`, 'utf8')));
+  expect(missing).toEqual([]);
+});
+
 it('names every kind of process that PostgreSQL has', () => {
   const kinds = [
     ...[

@@ -1,6 +1,8 @@
 import { expect, type Page, test } from '@playwright/test';
 import pg from 'pg';
 import { expectAccessible, seriousViolations } from './accessibility.ts';
+import { expectFired, prepareAlerts } from './alerts.ts';
+import { Keyboard } from './keyboard.ts';
 import { LocalSystem } from './local-system.ts';
 import { expectReplication } from './replication.ts';
 import { useSecondFactor } from './second-factor.ts';
@@ -11,12 +13,15 @@ test.describe.configure({ mode: 'serial', timeout: 180_000 });
 
 let system: LocalSystem;
 let page: Page;
+let keyboard: Keyboard;
 
 test.beforeAll(async ({ browser }) => {
   test.setTimeout(240_000);
   system = await LocalSystem.start();
+  await prepareAlerts(system);
   const context = await browser.newContext({ viewport: { width: 1360, height: 900 } });
   page = await context.newPage();
+  keyboard = new Keyboard(page);
 });
 
 test.afterAll(async () => {
@@ -25,10 +30,8 @@ test.afterAll(async () => {
 });
 
 const card = (name: string) => page.getByRole('article', { name: new RegExp(`^${name},`) });
-const openMenu = (name: string) =>
-  card(name)
-    .getByRole('button', { name: `Actions for ${name}` })
-    .click();
+const menuOf = (name: string) => card(name).getByRole('button', { name: `Actions for ${name}` });
+const openMenu = (name: string) => menuOf(name).click();
 
 async function confirm(button: string, reason?: string): Promise<void> {
   const dialog = page.getByRole('dialog');
@@ -71,14 +74,30 @@ test('shows who streams from whom, how far behind each is, and what is kept for 
   await page.goBack();
 });
 
-test('adds the spare host by click', async () => {
-  await page.getByRole('button', { name: 'Add a node' }).click();
-  await page.getByRole('menuitem', { name: 'spare-1' }).click();
+test('adds the spare host with the keyboard alone', async () => {
+  const add = page.getByRole('button', { name: 'Add a node' });
+  await keyboard.choose(add, 'spare-1');
   await expect(page.getByText('clone the primary')).toBeVisible({ timeout: 20_000 });
-  await confirm('Add spare-1');
+  await keyboard.confirm('Add spare-1', { from: add });
+  // The console dies in the middle of it, and comes back by itself; the cluster goes on meanwhile.
+  await system.killConsole();
+  await expect(page.getByText('Connection lost')).toBeVisible();
   await expect(card('spare-1')).toContainText('standby · streaming', { timeout: 90_000 });
   // The operation goes on for a moment, and a cluster runs one at a time.
   await expect(page.getByText('All operations')).toBeVisible({ timeout: 60_000 });
+});
+
+test('the operation in which the console was killed is known as it was, once', async () => {
+  const cluster = new URL(page.url()).pathname.split('/')[2];
+  const ofCluster = (what: string) => system.api('GET', `/clusters/${cluster}/${what}`);
+  const operations = (await ofCluster('operations')) as { kind: string; state: string; id: string }[];
+  const added = operations.filter(({ kind }) => kind === 'add-node');
+  expect(added.filter(({ state }) => state !== 'done')).toEqual([]);
+  expect(added).toHaveLength((await system.nodes()).length - 1);
+  const ids = ((await ofCluster('events?limit=200')) as { id: number }[])
+    .map(({ id }) => id)
+    .toSorted((a, b) => a - b);
+  expect(ids).toEqual(ids.map((_, index) => (ids[0] ?? 0) + index));
 });
 
 test('puts a node in maintenance and ends it', async () => {
@@ -266,7 +285,7 @@ test('keeps WAL in a second place that is added by click, and gives it up', asyn
   await page.getByRole('link', { name: 'Backups' }).click();
 });
 
-test('goes back to a moment before rows were deleted, for a look', async () => {
+test('goes back to a moment before rows were deleted, for a look, with the keyboard alone', async () => {
   await system.sql("CREATE TABLE kept (what text); INSERT INTO kept VALUES ('before')");
   // A backup that has just ended counts from the next second on.
   await page.waitForTimeout(1500);
@@ -274,56 +293,62 @@ test('goes back to a moment before rows were deleted, for a look', async () => {
   await page.waitForTimeout(100);
   await system.sql("DELETE FROM kept; INSERT INTO kept VALUES ('after')");
   await system.command(['backup', 'point', 'after', '--yes']);
-  await page.getByRole('link', { name: 'Restore…' }).click();
+  await keyboard.press(page.getByRole('link', { name: 'Restore…' }));
   await expect(page.getByRole('slider', { name: 'Moment to restore to' })).toBeVisible({ timeout: 30_000 });
-  await page.getByLabel('Exact time').fill('2020-01-01 00:00:00Z');
-  await page.getByRole('button', { name: 'Plan the restore' }).click();
+  await keyboard.type(page.getByLabel('Exact time'), '2020-01-01 00:00:00Z');
+  const plan = page.getByRole('button', { name: 'Plan the restore' });
+  await keyboard.press(plan);
   await expect(page.getByText('That is before the first backup')).toBeVisible({ timeout: 30_000 });
-  await page.getByLabel('Exact time').fill(`${moment}Z`);
+  await keyboard.type(page.getByLabel('Exact time'), `${moment}Z`);
   const look = page.getByRole('button', { name: 'Open it for a look…' });
   await expect(async () => {
-    await page.getByRole('button', { name: 'Plan the restore' }).click();
+    await keyboard.press(plan);
     await expect(look).toBeVisible({ timeout: 5000 });
   }).toPass({ timeout: 40_000 });
-  await look.click();
-  await confirm('Restore into a scratch server for a look');
+  await keyboard.press(look);
+  await keyboard.confirm('Restore into a scratch server for a look', { from: look });
   const line = page.getByText(/^psql -h /);
   await expect(line).toBeVisible({ timeout: 90_000 });
   const [, host = '', port = '', user = ''] =
     /-h (\S+) -p (\d+) -U (\S+)/.exec((await line.textContent()) ?? '') ?? [];
   const rows = await system.askSocket({ host, port: Number(port), user }, 'SELECT what FROM kept');
   expect(rows).toEqual([{ what: 'before' }]);
-  await page.getByRole('button', { name: 'Close…' }).click();
-  await confirm('Close the copy that is open for a look');
+  const close = page.getByRole('button', { name: 'Close…' });
+  await keyboard.press(close);
+  await keyboard.confirm('Close the copy that is open for a look');
   await expect(line).toBeHidden({ timeout: 30_000 });
 });
 
 test('plans a restore in place, which only the name of the cluster confirms', async () => {
-  await page.getByLabel('Restore to', { exact: true }).selectOption('latest');
-  await page.getByRole('button', { name: 'Plan the restore' }).click();
-  await page.getByRole('button', { name: 'Take demo back…' }).click({ timeout: 40_000 });
+  await keyboard.press(page.getByLabel('Restore to', { exact: true }), 'ArrowDown');
+  await expect(page.getByLabel('Restore to', { exact: true })).toHaveValue('latest');
+  await keyboard.press(page.getByRole('button', { name: 'Plan the restore' }));
+  const back = page.getByRole('button', { name: 'Take demo back…' });
+  await expect(back).toBeVisible({ timeout: 40_000 });
+  await keyboard.press(back);
   const dialog = page.getByRole('dialog');
   await expect(dialog.getByText(/^Take demo back, where it runs\. Restore/)).toBeVisible({ timeout: 30_000 });
   const run = dialog.getByRole('button', { name: 'Take the cluster back' });
-  await dialog.getByLabel(/^Reason/).fill('to see the plan');
+  await keyboard.type(dialog.getByLabel(/^Reason/), 'to see the plan');
   await expect(run).toBeDisabled();
   expect(await seriousViolations(page, '[role=dialog]')).toEqual([]);
-  await dialog.getByLabel('Type demo to confirm').fill('demo');
+  await keyboard.type(dialog.getByLabel('Type demo to confirm'), 'demo');
   await expect(run).toBeEnabled();
-  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+  await expect(back).toBeFocused();
   await page.goto(system.url);
   await page.getByRole('heading', { name: 'demo' }).click();
 });
 
-test('switches over to the node that was chosen, for a reason', async () => {
+test('switches over to the node that was chosen, for a reason, with the keyboard alone', async () => {
   const before = (await system.primary()).name;
   const target = before === 'node-3' ? 'node-2' : 'node-3';
-  await openMenu(target);
-  await page.getByRole('menuitem', { name: 'Make it the primary…' }).click();
+  await keyboard.choose(menuOf(target), 'Make it the primary…');
   const dialog = page.getByRole('dialog');
   await expect(dialog.getByText(`Switch over from ${before}`)).toBeVisible({ timeout: 20_000 });
   await expect(dialog.getByRole('button', { name: `Make ${target} the primary` })).toBeDisabled();
-  await confirm(`Make ${target} the primary`, 'to try it');
+  await keyboard.confirm(`Make ${target} the primary`, { reason: 'to try it', from: menuOf(target) });
   await expect(card(target)).toContainText('primary', { timeout: 60_000 });
   await expect(page.getByText('Healthy. Can lose 1 more node')).toBeVisible({ timeout: 60_000 });
 });
@@ -334,6 +359,12 @@ test('tells of a primary that dies, and of its return', async () => {
   await expect(page.getByText(`${before} is unreachable`).first()).toBeVisible({ timeout: 30_000 });
   await expect(page.getByText(/is primary: epoch/).first()).toBeVisible({ timeout: 30_000 });
   await expect(card(before)).toContainText('standby · streaming', { timeout: 90_000 });
+});
+
+test('the failover is told of as an alert', async () => {
+  await expectFired(system, 'failover-happened');
+  await page.getByRole('link', { name: 'Alerts', exact: true }).click();
+  await expect(page.getByText('A failover happened').first()).toBeVisible();
 });
 
 test('what was done is in the audit log', async () => {
@@ -348,6 +379,16 @@ test('a second factor is set up with an authenticator app, and asked for at sign
 
 test('no page has a serious accessibility violation, in either theme', async () => {
   await expectAccessible(page, system);
+});
+
+test('a disk that fills is told of', async () => {
+  await expectFired(system, 'disk-full-soon');
+  await page.goto(system.url);
+  await expect(page.getByRole('term').filter({ hasText: 'Verified backup' })).toBeVisible();
+  await page.goto(`${system.url}/tokens`);
+  await page.getByRole('button', { name: 'Revoke people' }).click();
+  await confirm('Revoke it');
+  await expect(page.getByRole('row', { name: /^people/ })).toContainText('revoked');
 });
 
 test('founds a second cluster by click, on the host that has left the first one', async () => {

@@ -30,6 +30,7 @@ export class LocalSystem {
   readonly admin: { email: string; password: string };
   private readonly home: string;
   private readonly environment: NodeJS.ProcessEnv;
+  private token: string | undefined;
 
   private constructor(parts: {
     url: string;
@@ -79,6 +80,26 @@ export class LocalSystem {
   /** What a command of `quantadb` prints. */
   async command(args: string[]): Promise<string> {
     return (await run(process.execPath, [command, ...args], { env: this.environment })).stdout;
+  }
+
+  /** A request to the console's API, as an administrator. */
+  async api(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
+    this.token ??= (await this.command(['token', 'create', 'e2e', '--role', 'admin'])).trim();
+    const headers = { authorization: `Bearer ${this.token}`, 'content-type': 'application/json' };
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const response = await fetch(`${this.url}/api/v1${path}`, { method, headers, ...sent });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return JSON.parse(text);
+  }
+
+  /** SIGKILL of the console; it is started again after two seconds. */
+  async killConsole(): Promise<void> {
+    const mark = join(this.home, 'console');
+    const { stdout } = await run('pgrep', ['-f', `server[.]js ${mark}$`]);
+    const pids = stdout.split('\n').filter(Boolean).map(Number);
+    if (pids.length !== 1) throw new Error(`${pids.length} consoles run`);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
   }
 
   async nodes(): Promise<Node[]> {

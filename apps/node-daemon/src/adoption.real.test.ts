@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { PlainServer } from './testing/plain-server.ts';
 import { credentials, RealCluster } from './testing/real-cluster.ts';
+import { untilTold } from './testing/told-alerts.ts';
 
 let cluster: RealCluster | null = null;
 
@@ -53,6 +54,7 @@ test('I-ADOPT-1: a daemon, started and killed and stopped beside a server that w
 
 test('a server is adopted with its rows, its past, its settings and its roles, and grows into a cluster', async () => {
   const { cluster, server } = await withServer();
+  await server.useTransactionIds(100_000_000);
   await server.beginTimeline();
   await server.sql('CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n; GRANT SELECT ON kept TO app');
   const systemIdentifier = await server.sql('SELECT system_identifier FROM pg_control_system()');
@@ -77,6 +79,10 @@ test('a server is adopted with its rows, its past, its settings and its roles, a
 
   await cluster.addNode('node-1', 'node-2');
   await cluster.untilHealthy();
+  const old = await untilTold(cluster, 'transaction-ids', { limits: { millions: 50 } });
+  expect(old).toBe(
+    'The oldest transaction id of node-1 of shop is 100 million transactions old; writes stop before 2000 million.',
+  );
   await cluster.run('node-1', { kind: 'switchover', to: 'node-2' });
   await cluster.until(
     'the adopted server follows',

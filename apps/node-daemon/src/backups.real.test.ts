@@ -1,6 +1,5 @@
 import { chown, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { testBucket } from '@quantadb/engine/backup/testing/test-bucket';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { osUserNamed } from './preflight/os-user.ts';
@@ -8,8 +7,9 @@ import {
   begin,
   configure,
   ended,
+  expectAlertsAfterTheFirst,
+  expectAlertsBeforeTheFirst,
   ledger,
-  ledgerSql,
   opened,
   operationEnded,
   overview,
@@ -21,8 +21,10 @@ import {
   untilPlacing,
   untilReached,
 } from './testing/backup-scene.ts';
+import { keepInBucket } from './testing/in-a-bucket.ts';
 import type { RealCluster } from './testing/real-cluster.ts';
 import { sharedCluster } from './testing/shared-cluster.ts';
+import { untilOver, untilTold } from './testing/told-alerts.ts';
 import { loseOneOfTwo } from './testing/two-repositories.ts';
 
 const names = ['node-1', 'node-2', 'node-3'];
@@ -63,8 +65,10 @@ async function withBackup(): Promise<RealCluster> {
 
 describe('a cluster with a backup repository', () => {
   test('archives from its primary, and backs up from a standby', async () => {
+    expect(await untilTold(shared(), 'no-backups')).toBe('demo has no backups and archives no WAL.');
     const cluster = await backedUp();
     expect(isConfigured).toBe(true);
+    await expectAlertsBeforeTheFirst(cluster);
     await sql(
       cluster,
       "CREATE TABLE rows AS SELECT i, repeat('x', 200) AS filler FROM generate_series(1, 20000) i",
@@ -79,6 +83,7 @@ describe('a cluster with a backup repository', () => {
     expect(seen.repository?.intervals).toHaveLength(1);
     expect(seen.archiving).toMatchObject({ failingSinceMs: null });
     expect(seen.config).not.toHaveProperty('secrets');
+    await expectAlertsAfterTheFirst(cluster);
   });
 
   test('never shows the secrets of its repository', async () => {
@@ -107,6 +112,11 @@ describe('a cluster with a backup repository', () => {
       await client.end();
       await superuser(cluster, before.name, 'SELECT pg_switch_wal()');
     }
+    const atOnce = { limits: { minutes: 0 } };
+    expect(await untilTold(cluster, 'archiving-fails', atOnce)).toMatch(
+      /^Archiving of demo fails for .*segments wait/,
+    );
+    expect(await untilTold(cluster, 'recovery-point-old', atOnce)).toMatch(/is in no repository/);
     await cluster.killNode(before.name);
     await cluster.until(
       'another primary',
@@ -148,6 +158,8 @@ describe('a cluster with a backup repository', () => {
       (event) => event.kind === 'backup-ended',
     );
     expect(events.at(-1)).toMatchObject({ severity: 'critical' });
+    expect(await untilTold(cluster, 'drill-not-whole')).toContain('SELECT false');
+    await untilOver(cluster, 'backup-failed');
     const left = await readdir(join(cluster.host(job.node ?? '').directory, 'pg'));
     expect(left).not.toContain('data.scratch');
   });
@@ -298,6 +310,7 @@ describe('a cluster with a backup repository', () => {
     await cluster.killNode(lost);
     const failed = await operationEnded(cluster, via, first);
     expect(failed.state).toBe('failed');
+    expect(await untilTold(cluster, 'operation-failed', { via })).toMatch(/^demo: restore-in-place failed: /);
     await cluster.until('another primary', (status) => status.primary !== null && status.primary !== lost);
     expect(await ledger(cluster)).toEqual(bad);
     await cluster.startDaemon(lost);
@@ -318,6 +331,7 @@ describe('a cluster with a backup repository', () => {
     cluster.host(decider).daemon?.kill('SIGKILL');
     const done = await operationEnded(cluster, witness, second);
     expect(done.state).toBe('done');
+    await untilOver(cluster, 'operation-failed', { via: witness });
     await cluster.startDaemon(decider);
     await cluster.untilHealthy();
     for (const name of names) expect(await ledger(cluster, name)).toEqual(good);
@@ -355,43 +369,6 @@ describe('a cluster with a backup repository', () => {
   });
 
   test('keeps WAL and backups in an S3 bucket, gives them back from there, and refuses a bucket that it cannot use', async () => {
-    const cluster = await withBackup();
-    const { repository, secrets, store } = await testBucket(cluster);
-    try {
-      const s3 = (parts: object, keys = secrets) =>
-        configure({ repository: { ...repository, ...parts }, secrets: { ...keys, cipherPass: 'kept' } });
-      const encrypted = { encrypted: true };
-      await expect(
-        cluster.run('node-1', s3(encrypted, { ...secrets, s3KeySecret: 'another' })),
-      ).rejects.toThrow(/403 \(Forbidden\).*check key, secret and region/s);
-      // Nothing of it counts: WAL and backups go on to the repository of before.
-      expect((await overview(cluster)).config?.repository.type).toBe('posix');
-      await cluster.run('node-1', s3(encrypted));
-      expect(await run(cluster, { kind: 'backup', type: 'full' })).toMatchObject({
-        state: 'done',
-        attempt: 1,
-      });
-      await sql(
-        cluster,
-        'CREATE TABLE ledger AS SELECT i, md5(i::text) AS filler FROM generate_series(1, 500) i',
-      );
-      const good = await ledger(cluster);
-      await cluster.run('node-1', { kind: 'create-restore-point', name: 'in the bucket' });
-      await sql(cluster, "UPDATE ledger SET filler = 'a mistake'");
-      const target = { kind: 'name', name: 'in the bucket' } as const;
-      await untilReached(cluster, target);
-      const job = await run(cluster, { kind: 'look', target });
-      expect(job).toMatchObject({ state: 'done' });
-      const { ask } = await opened(cluster);
-      expect(await ask(ledgerSql)).toEqual([good]);
-      await cluster.run('node-2', { kind: 'close-look' });
-      expect(await run(cluster, { kind: 'verify' })).toMatchObject({
-        ...{ state: 'done', result: { verification: { ok: true }, gaps: [] } },
-      });
-      expect(store.names().some((name) => name.startsWith('quantadb/archive/demo/'))).toBe(true);
-      expect((await overview(cluster)).repository).toMatchObject({ state: 'ok', gaps: [] });
-    } finally {
-      store.stop();
-    }
+    await keepInBucket(await withBackup());
   });
 });

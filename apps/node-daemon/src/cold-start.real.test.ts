@@ -3,6 +3,7 @@ import { missingNumbers, SequencedWriter } from '@quantadb/engine/testing/sequen
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { credentials } from './testing/real-cluster.ts';
 import { sharedCluster } from './testing/shared-cluster.ts';
+import { untilOver, untilTold } from './testing/told-alerts.ts';
 
 /** Every host of a cluster loses its power at once, under a writer. */
 
@@ -53,12 +54,15 @@ test('I-COLD-1: all hosts die under a writer and come back, each first and each 
     await cluster.startDaemon(first);
     const alone = await cluster.until(`${first} says that it is alone`, (status) => status.noQuorum !== null);
     expect(alone.verdict).toContain(`bring back ${[second, third].sort().join(' or ')}`);
+    expect(await untilTold(cluster, 'no-quorum')).toMatch(/^demo has no majority: node-\d, node-\d do not/);
     await cluster.startDaemon(second);
     await cluster.until(`${first} and ${second} take writes again`, (status) => status.primary !== null);
     await someWrites();
+    expect(await untilTold(cluster, 'no-spare-node')).toContain(`${third} is unreachable`);
     await cluster.startDaemon(third);
     await cluster.untilHealthy();
   }
+  for (const rule of ['no-quorum', 'no-spare-node']) await untilOver(cluster, rule);
   await expectNothingLost();
 });
 
@@ -84,8 +88,11 @@ test('I-COLD-1 I-ELECT-8: while the only node that may hold the newest writes is
     status.nodes.some((node) => node.name === kept && node.state === 'read-only'),
   );
   expect(reading.nodes.find((node) => node.name === emptied)?.state).toBe('waiting');
+  expect(await untilTold(cluster, 'no-primary')).toContain(`Bring back ${primary}.`);
+  expect(await untilTold(cluster, 'standby-not-streaming')).toMatch(/receives no WAL/);
   await cluster.startDaemon(primary);
   await cluster.untilHealthy();
+  for (const rule of ['no-primary', 'standby-not-streaming']) await untilOver(cluster, rule);
   await someWrites();
   await expectNothingLost();
 });

@@ -4,6 +4,7 @@ import { BackupNode } from '@quantadb/engine/backup/backup-node';
 import { Coordinator } from '@quantadb/engine/cluster/coordinator';
 import { PostgresDatabase } from '@quantadb/engine/cluster/postgres-database';
 import type { LogAnswer, LogQuestion, LogSource } from '@quantadb/engine/contract/logs';
+import type { NodeReport } from '@quantadb/engine/contract/node-report';
 import { ReaperClient } from '@quantadb/engine/failover/reaper/client';
 import { killOrphans } from '@quantadb/engine/failover/reaper/orphans';
 import { SealStore } from '@quantadb/engine/failover/seal-store';
@@ -166,7 +167,7 @@ export class Daemon {
       tools,
       isSupervised: isSupervised(),
       pids,
-      router: () => daemon?.router?.report() ?? null,
+      beside: () => daemon?.beside() ?? { router: null, troubles: [] },
       ...(backups ? { backups } : {}),
       onState: (state) => {
         backups?.follow(state);
@@ -258,6 +259,12 @@ export class Daemon {
       statements: () => this.statements.told(),
       onPresent: (ask) => void this.certificate.look(ask, Date.now()),
     });
+  }
+
+  /** What runs on this host beside PostgreSQL. */
+  private beside(): Pick<NodeReport, 'router' | 'troubles'> {
+    const troubles = [...(this.router?.troubles() ?? []), ...(this.hooks?.troubles() ?? [])];
+    return { router: this.router?.report() ?? null, troubles };
   }
 
   private async applyCertificate(tls: Tls): Promise<void> {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LoopDisk } from './testing/loop-disk.ts';
 import type { CheckedNode } from './testing/node-client.ts';
 import { credentials, RealCluster } from './testing/real-cluster.ts';
+import { untilTold } from './testing/told-alerts.ts';
 import { WriteChecker } from './testing/write-checker.ts';
 
 const names = ['node-1', 'node-2', 'node-3'];
@@ -208,6 +209,10 @@ describe('the disk of the primary goes wrong', () => {
     const { name } = await cluster.primary();
     const disk = disks.get(name);
     if (!disk) return skip('file systems cannot be mounted here');
+    await disk.nearlyFill(60);
+    expect(await untilTold(cluster, 'disk-nearly-full')).toMatch(
+      new RegExp(`^The disk of ${name} .* 9\\d % full`),
+    );
     await fillWal(name, disk);
     await expectFailover(name);
     await disk.fill(false);

@@ -5,6 +5,7 @@ import { parseLsn, walFileName } from '@quantadb/engine/postgres/lsn';
 import type { Client } from 'pg';
 import { afterEach, expect, test } from 'vitest';
 import { sharedCluster } from './testing/shared-cluster.ts';
+import { untilTold } from './testing/told-alerts.ts';
 
 /** What keeps PostgreSQL from following a new primary, while writes may be waiting for it. */
 
@@ -56,6 +57,8 @@ test('I-FOLLOW-1: readers that hold up replay for ever on every standby keep no 
   const parameters = { max_standby_streaming_delay: '-1' };
   await cluster.run(primary, { kind: 'set-parameters', parameters });
   await holdUp(primary, standbys);
+  const late = await untilTold(cluster, 'replication-lag', { limits: { seconds: 1 } });
+  expect(late).toMatch(/^node-\d is .* behind the primary of demo/);
   await cluster.killNode(primary);
   const after = await cluster.until(
     'another primary',

@@ -3,6 +3,7 @@ import { missingNumbers, SequencedWriter } from '@quantadb/engine/testing/sequen
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { credentials } from './testing/real-cluster.ts';
 import { sharedCluster } from './testing/shared-cluster.ts';
+import { untilOver, untilTold } from './testing/told-alerts.ts';
 
 /** What restarts PostgreSQL or changes its settings, under a writer. */
 
@@ -94,11 +95,14 @@ test('I-RESTART-1: a parameter that needs a restart is pending until a rolling r
   for (const node of names) expect(await settingOn(node, 'work_mem')).toBe('7MB');
   const pending = async () => (await cluster.status())?.nodes.map((node) => node.pendingRestart);
   await expect.poll(pending, { timeout: 10_000 }).toEqual(names.map(() => ['max_connections']));
+  const told = await untilTold(cluster, 'pending-restart');
+  expect(told).toBe('node-1 of demo waits for a restart: max_connections.');
   const before = await Promise.all(names.map(pidOf));
   await cluster.run(name, { kind: 'rolling-restart' });
   const after = await cluster.untilHealthy();
   expect(after.primary).not.toBe(name);
   await expect.poll(pending, { timeout: 10_000 }).toEqual(names.map(() => []));
+  await untilOver(cluster, 'pending-restart');
   const now = await Promise.all(names.map(pidOf));
   for (const [index, pid] of now.entries()) expect(pid, names[index]).not.toBe(before[index]);
   for (const node of names) expect(await settingOn(node, 'max_connections')).toBe('120');

@@ -95,6 +95,12 @@ export class RouterHost {
     };
   }
 
+  /** While no client can come in. */
+  troubles(): NodeReport['troubles'] {
+    const { trouble } = this.supervisor;
+    return trouble ? [{ kind: 'router', name: '', ...trouble }] : [];
+  }
+
   async stop(drainMs: number): Promise<void> {
     clearInterval(this.timer);
     this.isEnding = true;

@@ -1,8 +1,10 @@
+import { createServer } from 'node:net';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { credentials, RealCluster } from './testing/real-cluster.ts';
+import { untilOver, untilTold } from './testing/told-alerts.ts';
 
 let cluster: RealCluster;
 const nodes = ['node-1', 'node-2', 'node-3'];
@@ -201,17 +203,51 @@ it('the router of a daemon that was killed comes back with the next one', async 
   expect((await host.client.node()).pids.routers).not.toEqual(pids.routers);
 });
 
-it('a router that dies is there again', async () => {
+/** Somebody takes the port as soon as it is free, and gives it back when that was told of. */
+async function takePortOf(node: string): Promise<void> {
+  const server = createServer();
+  const port = cluster.host(node).config.router?.port ?? 0;
+  const taken = () =>
+    new Promise<true | undefined>((resolve) => {
+      server.once('error', () => resolve(undefined));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+  await pollUntil(taken, { what: 'its port is taken', timeoutMs: 10_000, intervalMs: 5 });
+  const why = new RegExp(`^The router on ${node} of demo is not open: .*EADDRINUSE.*${port}`);
+  // At first it is told that its process has ended.
+  await expect.poll(() => untilTold(cluster, 'router-closed'), { timeout: 20_000 }).toMatch(why);
+  server.close();
+}
+
+it('a router that dies is there again, and one that cannot be opened is told of', async () => {
   const { pids } = await cluster.host('node-2').client.node();
   const [pid = 0] = pids.routers;
   process.kill(pid, 'SIGKILL');
+  await takePortOf('node-2');
   const again = async () => {
     const client = await connect('node-2').catch(() => undefined);
     await client?.end();
     return client;
   };
   await pollUntil(again, { what: 'the router of node-2 answers', timeoutMs: 10_000, intervalMs: 50 });
+  await untilOver(cluster, 'router-closed');
 });
+
+/** Nine open transactions and seven servers for them. */
+async function expectQueue(): Promise<void> {
+  const clients = await Promise.all(Array.from({ length: 9 }, () => connect('node-1')));
+  const begun = clients.map((client) => client.query('BEGIN; SELECT 1'));
+  const limits = { waiting: 1 };
+  const told = await untilTold(cluster, 'router-queue', { via: 'node-1', limits });
+  expect(told).toMatch(/^2 of \d+ clients of the router on node-1 of demo wait for a server[.]$/);
+  await Promise.all(
+    clients.map(async (client, index) => {
+      await begun[index];
+      await client.end();
+    }),
+  );
+  await untilOver(cluster, 'router-queue', { via: 'node-1', limits });
+}
 
 it('I-ROUTER-8: settings that the cluster agrees on reach every router, and sessions go on', async () => {
   const client = await connect('node-1');
@@ -220,6 +256,7 @@ it('I-ROUTER-8: settings that the cluster agrees on reach every router, and sess
     status.routers.every(({ traffic }) => traffic?.settings?.poolSize === 7 && traffic.settings.split);
   await cluster.until('every router follows', isSet);
   await client.query('SELECT 1');
+  await expectQueue();
   await client.end();
   const wrong = { kind: 'set-router', settings: { poolSize: 0 } } as const;
   await expect(cluster.run('node-1', wrong)).rejects.toThrow(/poolSize/);

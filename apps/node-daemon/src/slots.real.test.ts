@@ -12,6 +12,7 @@ import { collectFromDaemons } from './diagnosis/from-daemons.ts';
 import { PlainServer } from './testing/plain-server.ts';
 import { credentials } from './testing/real-cluster.ts';
 import { sharedCluster } from './testing/shared-cluster.ts';
+import { untilTold } from './testing/told-alerts.ts';
 
 const names = ['node-1', 'node-2', 'node-3'];
 const shared = sharedCluster(names, { routers: true });
@@ -135,6 +136,25 @@ test('I-SLOT-2: after a failover a standby that was away finds the WAL it needs 
   await cluster.untilHealthy();
 });
 
+/** Thirty sessions, the first of which has forgotten to end its transaction. */
+async function expectFullHouse(node: string): Promise<void> {
+  const cluster = shared();
+  const sessions = await Promise.all(Array.from({ length: 30 }, () => cluster.connect(node)));
+  await sessions[0]?.query('BEGIN; SELECT count(*) FROM pg_class');
+  const told = (rule: string, limits: Record<string, number>) =>
+    untilTold(cluster, rule, { via: node, limits });
+  const [many, long, little] = await Promise.all([
+    told('connections-used-up', { used: 25 }),
+    told('long-transaction', { minutes: 1 / 60 }),
+    // All that is in use is the cause; how little is left is the machine's own affair.
+    told('memory-low', { available: 100 }),
+  ]);
+  expect(many).toMatch(new RegExp(`^${node} of demo has 3\\d of 100 possible sessions`));
+  expect(long).toContain('1 session hold one open and do nothing');
+  expect(little).toMatch(/ memory left\.$/);
+  await Promise.all(sessions.map((session) => session.end()));
+}
+
 test('a slot whose consumer is away for too long is told of', async () => {
   const cluster = shared();
   const { primary, standbys } = await others();
@@ -148,7 +168,11 @@ test('a slot whose consumer is away for too long is told of', async () => {
     },
   });
   await query(primary, "SELECT pg_create_physical_replication_slot('absent', true)");
+  const keeps = untilTold(cluster, 'slot-keeps-wal', { via: primary, limits: { bytes: 4 * 1024 ** 2 } });
+  const crowded = expectFullHouse(primary);
   await turnOver(primary, standbys);
+  expect(await keeps).toMatch(/^A slot on node-\d of demo keeps .* of WAL \(limit 4[.]0 MB\)/);
+  await crowded;
   const told = async () =>
     (await cluster.host(primary).client.events(0)).find(
       ({ message }) => message.includes('slot absent') && message.includes('of no more use'),

@@ -3,6 +3,7 @@ import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { credentials, RealCluster } from './testing/real-cluster.ts';
+import { untilOver, untilTold } from './testing/told-alerts.ts';
 
 let cluster: RealCluster;
 /** That were acknowledged by the source. */
@@ -123,17 +124,35 @@ test('it follows a failover of the source, and another node takes over when its 
   await untilArrived('dr-2', rows);
 
   // The node that streams from the source is lost; the other one goes on.
+  // While nobody can take over, that is told of at the source.
+  const heir = cluster.host('dr-2').daemon;
+  heir?.kill('SIGSTOP');
   await cluster.killNode('dr-1');
+  const lost = await untilTold(cluster, 'follower-lost', { via: await sourcePrimary() });
+  expect(lost).toBe('dr does not follow demo: it is disconnected.');
+  heir?.kill('SIGCONT');
   rows = await write(await sourcePrimary());
   await untilArrived('dr-2', rows);
   expect((await until('dr-w', 'dr-2 leads', ({ source }) => source?.leader === 'dr-2')).primary).toBeNull();
   await cluster.startDaemon('dr-1');
   await untilArrived('dr-1', rows);
   await until('dr-2', 'whole again', (status) => status.health === 'healthy');
+  await untilOver(cluster, 'follower-lost', { via: await sourcePrimary() });
+
+  // It goes on following with its other voters gone, but nobody could take that over.
+  const others = ['dr-1', 'dr-w'].map((name) => cluster.host(name).daemon);
+  for (const daemon of others) daemon?.kill('SIGSTOP');
+  const alone = await untilTold(cluster, 'no-decider', { via: 'dr-2' });
+  expect(alone).toMatch(/^dr follows demo and has no Raft leader/);
+  for (const daemon of others) daemon?.kill('SIGCONT');
+  await untilOver(cluster, 'no-decider', { via: 'dr-2' });
 });
 
 test('when the source is lost a person makes it a usual cluster, with everything that had arrived (I-DR-7)', async () => {
   for (const name of ['node-1', 'node-2']) await cluster.killNode(name);
+  expect(await untilTold(cluster, 'source-lost', { via: 'dr-2' })).toBe(
+    'dr receives nothing from demo (silent).',
+  );
   await cluster.run('dr-2', { kind: 'promote-cluster', insist: false });
   const promoted = await until('dr-2', 'it is a usual cluster', (status) => status.health === 'healthy');
   expect(promoted.source).toBeNull();

@@ -4,6 +4,7 @@ import { systemClock } from '@quantadb/engine/shared/clock';
 import { missingNumbers, SequencedWriter } from '@quantadb/engine/testing/sequenced-writer';
 import { afterEach, expect, test } from 'vitest';
 import { credentials, RealCluster } from './testing/real-cluster.ts';
+import { untilOver, untilTold } from './testing/told-alerts.ts';
 
 const three = ['node-1', 'node-2', 'node-3'];
 const five = [...three, 'node-4', 'node-5'];
@@ -142,9 +143,14 @@ test('an available cluster drops a dead standby, says so, writes on, and takes i
   await expect.poll(shrunk, { timeout: 30_000 }).toEqual([]);
   const alone = running.acknowledgedCount();
   await cluster.until('the primary writes alone', () => running.acknowledgedCount() > alone + 50);
+  const told = await untilTold(cluster, 'primary-alone', { via: 'node-1' });
+  expect(told).toBe(
+    'demo promises quorum, and its primary confirms writes alone: of 2 standbys none is waited for.',
+  );
   process.kill(stopped, 'SIGCONT');
   await cluster.startDaemon('node-3');
   await untilSet(['node-2', 'node-3'], 1);
+  await untilOver(cluster, 'primary-alone');
   const { acknowledged } = await running.stop();
   await expectAllThere(acknowledged);
 });

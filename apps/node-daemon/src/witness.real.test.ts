@@ -10,6 +10,7 @@ import { osUserNamed } from './preflight/os-user.ts';
 import { configure, ledger, overview, run, sql } from './testing/backup-scene.ts';
 import { credentials } from './testing/real-cluster.ts';
 import { sharedCluster } from './testing/shared-cluster.ts';
+import { untilOver, untilTold } from './testing/told-alerts.ts';
 
 /** Two data nodes and a witness: each is lost in turn, under a writer. */
 
@@ -69,8 +70,10 @@ test('the standby is lost: strict writes wait for it, and are told so', async ()
   await cluster.killNode(standby);
   const blocked = await cluster.until('writes are blocked', ({ verdict }) => /blocked/.test(verdict));
   expect(blocked).toMatchObject({ primary: name, verdict: expect.stringContaining(`1 of ${standby}`) });
+  expect(await untilTold(cluster, 'writes-blocked')).toContain('Writes are blocked rather than risked');
   await cluster.startDaemon(standby);
   await writesGoOn();
+  await untilOver(cluster, 'writes-blocked');
   await expectNothingLost();
 });
 
@@ -82,8 +85,12 @@ test('the witness is lost: writes go on, and it comes back', async () => {
     nodes.some((node) => node.name === 'witness-1' && node.state === 'unreachable'),
   );
   await writesGoOn();
+  expect(await untilTold(cluster, 'node-unreachable')).toMatch(
+    /^witness-1 \(witness\) of demo does not answer/,
+  );
   expect((await cluster.status(name))?.primary).toBe(name);
   await cluster.startDaemon('witness-1');
+  await untilOver(cluster, 'node-unreachable');
   await expectNothingLost();
 });
 
@@ -155,7 +162,12 @@ test('a repository on the witness: WAL and backups reach it, its lost server com
 
   const configFile = join(cluster.host('witness-1').directory, `state/postgres/backup/server-${port}.conf`);
   const [server = 0] = await serversWith(configFile);
+  // Nobody starts it again for as long as its daemon stands still.
+  cluster.host('witness-1').daemon?.kill('SIGSTOP');
   process.kill(server, 'SIGKILL');
+  const down = await untilTold(cluster, 'backup-server-down', { via: 'node-1' });
+  expect(down).toMatch(/^The server by which witness-1 gives the repository of demo does not run/);
+  cluster.host('witness-1').daemon?.kill('SIGCONT');
   const isBack = async () => {
     const [first] = (await overview(cluster, 'node-1')).servers;
     const [now] = await serversWith(configFile);
@@ -163,6 +175,7 @@ test('a repository on the witness: WAL and backups reach it, its lost server com
   };
   const limits = { what: 'the server is back', timeoutMs: 20_000, intervalMs: 250 };
   expect(await pollUntil(isBack, limits)).toMatchObject({ node: 'witness-1', gives: 'repository' });
+  await untilOver(cluster, 'backup-server-down', { via: 'node-1' });
 
   await sql(cluster, "UPDATE ledger SET filler = 'changed' WHERE i % 7 = 0");
   await cluster.run('node-1', { kind: 'create-restore-point', name: 'after the change' });

@@ -1,15 +1,19 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import pg from 'pg';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { signature } from './alerts/send.ts';
 import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
+import { TestHost } from './testing/test-host.ts';
 
 /** Alerts of one cluster, judged by one of two consoles, told to real servers. */
 
 const clusterId = '6f6a1a52-5a5e-4d1c-9d3e-0a3c3b0a7a11';
 const secret = 'a secret that only two know';
-const often = { judgeAlertsEveryMs: 150 };
+/** Where no directory can be. */
+const metadataBackup = { directory: '/dev/null/copies', everyHours: 1, keep: 2 };
+const often = { judgeAlertsEveryMs: 150, alertsHangMs: 1500, metadataBackup };
 const patience = { timeout: 20_000, interval: 100 };
 
 interface Got {
@@ -258,6 +262,30 @@ test('I-ALERT-9: one console judges, and another one takes over when it is gone'
   first = await TestConsole.start(database, often);
 });
 
+test('I-ALERT-9: a console whose judging hangs leaves it to another one', async () => {
+  const holder = async () =>
+    (await database.ask("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 4716004")).rows[0]
+      ?.pid;
+  const before = await holder();
+  const blocker = new pg.Client({ connectionString: database.url });
+  await blocker.connect();
+  await blocker.query('BEGIN; LOCK TABLE alert_rule IN ACCESS EXCLUSIVE MODE');
+  await expect.poll(holder, patience).not.toBe(before);
+  const age = async () => {
+    const texts = await Promise.all([first, second].map(({ url }) => fetch(`${url}/metrics`)));
+    const all = (await Promise.all(texts.map((response) => response.text()))).join('\n');
+    return Math.max(
+      ...[...all.matchAll(/^quantadb_console_alerts_judged_age_seconds (\S+)/gm)].map(([, each]) =>
+        Number(each),
+      ),
+    );
+  };
+  expect(await age()).toBeGreaterThan(1.5);
+  await blocker.query('ROLLBACK');
+  await blocker.end();
+  await expect.poll(age, patience).toBeLessThan(1);
+});
+
 test('messages that never arrive are an alert themselves', async () => {
   answers.push(...Array.from({ length: 12 }, () => 500));
   await report('unreachable');
@@ -273,4 +301,65 @@ test('messages that never arrive are an alert themselves', async () => {
   expect(alerts.find(({ rule }) => rule === 'channel-fails')?.sentence).toBe(
     '1 message through hook could not be delivered: the other side answered 500',
   );
+});
+
+/** Told of at once, with these limits. */
+async function changeRule(rule: string, limits: Record<string, number>): Promise<void> {
+  await api('POST', `/alerts/rules/${rule}`, { cluster: null, settings: { forSeconds: 0, limits } });
+}
+
+async function untilFires(rule: string, subject: string): Promise<string> {
+  const found = async () => {
+    const alerts = (await api('GET', '/alerts')) as { rule: string; subject: string; sentence: string }[];
+    return alerts.find((alert) => alert.rule === rule && alert.subject === subject)?.sentence;
+  };
+  await expect.poll(found, { ...patience, message: rule }).toBeTypeOf('string');
+  return (await found()) ?? '';
+}
+
+test('a clock that is wrong, a certificate that runs out, a host and a cluster that fall silent are told of', async () => {
+  const shop = { id: '0195a5a4-0000-7000-8000-000000000003', name: 'shop' };
+  await changeRule('clock-differs', {});
+  // It was issued for less than that.
+  await changeRule('certificate-expires', { days: 3650 });
+  const host = await TestHost.enrol(first, admin, 'shop-1');
+  await host.connect(first);
+  await host.report(shop, { clockAheadMs: 90_000 });
+  // The first report of a cluster makes it known, the second is one of its host.
+  await host.report(shop, { clockAheadMs: 90_000, revision: 2 });
+  expect(await untilFires('clock-differs', 'shop-1')).toMatch(/^The clock of host shop-1 is .* ahead of/);
+  expect(await untilFires('certificate-expires', 'shop-1')).toMatch(/host shop-1 expires in/);
+  host.close();
+  // Minutes of silence, gone by at once.
+  const passes = "UPDATE cluster SET reported_at = reported_at - interval '31 s' WHERE id = $1";
+  await database.run(passes, [shop.id]);
+  expect(await untilFires('cluster-silent', '')).toMatch(/^No host of shop has reported for/);
+  // While its cluster is heard of.
+  await database.run("UPDATE cluster SET reported_at = now() + interval '1 hour' WHERE id = $1", [shop.id]);
+  await database.run("UPDATE host SET last_seen_at = last_seen_at - interval '121 s' WHERE name = 'shop-1'");
+  expect(await untilFires('host-silent', 'shop-1')).toMatch(/^Host shop-1 has not reported for/);
+});
+
+test('a metadata database that hangs, one that is not backed up, and one that takes no history are told of', async () => {
+  await changeRule('metadata-backup-old', { late: 0 });
+  expect(await untilFires('metadata-backup-old', '')).toMatch(/^The metadata was never backed up; .*ENOTDIR/);
+  await changeRule('metadata-slow', { ms: 150 });
+  let isHanging = true;
+  const hanging = (async () => {
+    while (isHanging) await database.standStill(300);
+  })();
+  expect(await untilFires('metadata-slow', '')).toMatch(/^The metadata database needed \d{3,} ms/);
+  isHanging = false;
+  await hanging;
+  await database.run(`CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE 'no space left on device' USING ERRCODE = 'disk_full'; END $$`);
+  await database.run(
+    'CREATE TRIGGER no_space BEFORE INSERT ON metric_sample FOR EACH STATEMENT EXECUTE FUNCTION no_space()',
+  );
+  const host = await TestHost.enrol(first, admin, 'shop-2');
+  await host.connect(first);
+  await host.report({ id: '0195a5a4-0000-7000-8000-000000000004', name: 'mall' });
+  await host.report({ id: '0195a5a4-0000-7000-8000-000000000004', name: 'mall' }, { revision: 2 });
+  expect(await untilFires('history-lost', '')).toMatch(/^\d+ rows? of history were dropped/);
+  host.close();
 });

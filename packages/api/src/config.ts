@@ -49,6 +49,8 @@ export interface ControlPlaneConfig {
   logger: Logger;
   /** Missing: every five seconds. */
   judgeAlertsEveryMs?: number;
+  /** Missing: a minute. */
+  alertsHangMs?: number;
 }
 
 /** @throws QuantaError CONFIG_INVALID naming the variable */

@@ -48,6 +48,7 @@ const bodyBytesMax = 1024 * 1024;
 const reportBytesMax = 4 * 1024 * 1024;
 const expireEveryMs = 60_000;
 const judgeAlertsEveryMs = 5000;
+const alertsHangMs = 60_000;
 
 /** The control plane on one HTTP server: tRPC, REST, sign-in, live stream, hosts, metrics. */
 export class ControlPlane {
@@ -121,8 +122,8 @@ export class ControlPlane {
       ['/metrics', (_request, response) => this.sendMetrics(response)],
     ];
     this.expiry = setInterval(() => void this.expire(), expireEveryMs);
-    this.alerts = this.startAlerts();
     this.backup = config.metadataBackup && new MetadataBackup(config.metadataBackup, config);
+    this.alerts = this.startAlerts();
   }
 
   /**
@@ -188,7 +189,9 @@ export class ControlPlane {
   private startAlerts(): Alerts {
     const { databaseUrl, publicUrl, logger } = this.config;
     return new Alerts({
-      ...{ databaseUrl, publicUrl, logger, sources: this.services, channels: this.services.channels },
+      ...{ databaseUrl, publicUrl, logger, channels: this.services.channels },
+      sources: { ...this.services, metadataBackup: this.backup },
+      hangMs: this.config.alertsHangMs ?? alertsHangMs,
       everyMs: this.config.judgeAlertsEveryMs ?? judgeAlertsEveryMs,
       onChange: (clusterIds) => {
         for (const clusterId of clusterIds) this.services.alertsChanged(clusterId);
@@ -255,6 +258,7 @@ export class ControlPlane {
       statements: this.services.statements,
       sockets: this.sockets,
       backup: this.backup,
+      alerts: this.alerts,
     });
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
   }

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
+import type { KnownInstallation } from './alerts/known.ts';
 
 export interface MetadataBackupConfig {
   /** On another machine, or a disk of its own. */
@@ -78,6 +79,8 @@ export class MetadataBackup {
   private readonly ended = new AbortController();
   private running: Promise<void> | null = null;
   private lastMs: number | null = null;
+  private readonly startedMs = Date.now();
+  private problem: string | null = null;
 
   constructor(
     config: MetadataBackupConfig,
@@ -95,6 +98,15 @@ export class MetadataBackup {
     return this.lastMs === null ? null : (nowMs - this.lastMs) / 1000;
   }
 
+  /** For the rule that tells of one that is late. */
+  standing(nowMs: number): KnownInstallation['metadataBackup'] {
+    const { lastMs, problem } = this;
+    const { everyHours } = this.config;
+    const dueMs = lastMs === null ? this.startedMs : lastMs + everyHours * hourMs;
+    const ageMs = lastMs === null ? null : nowMs - lastMs;
+    return { everyHours, ageMs, problem, overdueMs: Math.max(0, nowMs - dueMs) };
+  }
+
   async close(): Promise<void> {
     clearInterval(this.timer);
     this.ended.abort();
@@ -103,9 +115,13 @@ export class MetadataBackup {
 
   private look(): void {
     this.running ??= this.makeWhenDue()
+      .then(() => {
+        this.problem = null;
+      })
       .catch((error: unknown) => {
         if (this.ended.signal.aborted) return;
         const { directory } = this.config;
+        this.problem = messageOf(error);
         this.logger.error({ directory, error: messageOf(error) }, 'the metadata could not be backed up');
       })
       .finally(() => {

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Server } from 'socket.io';
+import type { Alerts } from './alerts/alerts.ts';
 import type { ClusterRegistry } from './clusters/registry.ts';
 import type { FiguresStore } from './history/figures.ts';
 import type { SampleStore } from './history/samples.ts';
@@ -16,6 +17,7 @@ export interface MetricSources {
   statements: StatementStore;
   sockets: Server;
   backup: MetadataBackup | null;
+  alerts: Pick<Alerts, 'judgedAgeSeconds'>;
 }
 
 const healths = ['healthy', 'degraded', 'down'] as const;
@@ -28,6 +30,7 @@ export async function renderConsoleMetrics({
   statements,
   sockets,
   backup,
+  alerts,
 }: MetricSources): Promise<string> {
   const own = new Registry();
   const registers = [own];
@@ -78,13 +81,24 @@ export async function renderConsoleMetrics({
     help: 'Metric samples that could not be stored since the start',
     registers,
   }).set(samples.droppedSamples + figures.dropped + statements.dropped);
-  const backupAge = backup?.ageSeconds(Date.now()) ?? null;
-  if (backupAge !== null) {
-    new Gauge({
-      name: 'quantadb_console_metadata_backup_age_seconds',
-      help: 'Age of the newest backup of the metadata that this console has made',
-      registers,
-    }).set(backupAge);
-  }
+  ages(own, { backup, alerts });
   return `${await own.metrics()}\n${await process.metrics()}`;
+}
+
+/** How long ago this console has last done what it does now and then; missing where it does not. */
+function ages(own: Registry, { backup, alerts }: Pick<MetricSources, 'backup' | 'alerts'>): void {
+  const nowMs = Date.now();
+  const age = (name: string, help: string, seconds: number | null) => {
+    if (seconds !== null) new Gauge({ name, help, registers: [own] }).set(seconds);
+  };
+  age(
+    'quantadb_console_alerts_judged_age_seconds',
+    'Since this console has last judged the alerts; missing where another one does',
+    alerts.judgedAgeSeconds(nowMs),
+  );
+  age(
+    'quantadb_console_metadata_backup_age_seconds',
+    'Age of the newest backup of the metadata that this console has made',
+    backup?.ageSeconds(nowMs) ?? null,
+  );
 }

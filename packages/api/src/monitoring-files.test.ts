@@ -72,7 +72,7 @@ async function exported(): Promise<Set<string>> {
     registry: { list: async () => [{ clusterId: 'c', name: 'demo', status, reportedAtMs: 1 }] },
     ...{ samples: { droppedSamples: 0 }, figures: { dropped: 0 }, statements: { dropped: 0 } },
     sockets: { of: () => ({ sockets: new Map() }) },
-    backup: { ageSeconds: () => 1 },
+    ...{ backup: { ageSeconds: () => 1 }, alerts: { judgedAgeSeconds: () => 1 } },
   } as unknown as MetricSources;
   const rendered = `${await renderMetrics(report)}\n${await renderConsoleMetrics(sources)}`;
   const named = [...rendered.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1] ?? '');

@@ -37,7 +37,7 @@ export function Fleet() {
       <ul className="grid gap-4 md:grid-cols-2 xl:grid-cols-3">
         {heard.map((cluster) => (
           <li key={cluster.clusterId}>
-            <ClusterCard cluster={cluster} ageMs={nowMs - cluster.heardAtMs} />
+            <ClusterCard cluster={cluster} ageMs={nowMs - cluster.heardAtMs} nowMs={nowMs} />
           </li>
         ))}
       </ul>
@@ -45,7 +45,16 @@ export function Fleet() {
   );
 }
 
-function ClusterCard({ cluster, ageMs }: { cluster: Heard; ageMs: number }) {
+/** When somebody has last seen that the backups can be restored. */
+function provenWords(backups: Heard['status']['backups'], nowMs: number): string {
+  if (!backups) return '–';
+  if (!backups.isSetUp) return 'no backups';
+  return backups.provenAtMs === null
+    ? 'never'
+    : `${durationText(Math.max(0, nowMs - backups.provenAtMs))} ago`;
+}
+
+function ClusterCard({ cluster, ageMs, nowMs }: { cluster: Heard; ageMs: number; nowMs: number }) {
   const { status } = cluster;
   const standbys = status.nodes.filter((node) => node.role === 'standby');
   const worst = standbys.reduce<(typeof standbys)[number] | null>(
@@ -56,6 +65,7 @@ function ClusterCard({ cluster, ageMs }: { cluster: Heard; ageMs: number }) {
     ['Primary', status.primary ?? 'none'],
     ['Nodes', `${status.nodes.length}`],
     ['Durability', status.durability],
+    ['Verified backup', provenWords(status.backups, nowMs)],
     ['Worst lag', worst ? `${bytesText(worst.lagBytes)} · ${durationText(worst.lagMs)}` : '–'],
   ];
   return (

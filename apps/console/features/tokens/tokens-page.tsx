@@ -29,8 +29,8 @@ export function TokensPage() {
   const times = useTimes();
   const tokens = useQuery(trpc.tokens.list.queryOptions({}));
   const [isMaking, setMaking] = useState(false);
+  const [revoked, setRevoked] = useState<Token | null>(null);
   const refresh = () => void tokens.refetch();
-  const revoke = useMutation(trpc.tokens.revoke.mutationOptions({ onSettled: refresh }));
   const columns: Column<Token>[] = [
     {
       key: 'name',
@@ -68,7 +68,7 @@ export function TokensPage() {
       header: '',
       cell: (row) =>
         row.revokedAt ? null : (
-          <Button tone="danger" onClick={() => revoke.mutate({ id: row.id })}>
+          <Button tone="danger" onClick={() => setRevoked(row)}>
             Revoke<span className="sr-only"> {row.name}</span>
           </Button>
         ),
@@ -84,14 +84,49 @@ export function TokensPage() {
       >
         {tokens.isPending ? <Loading label="Loading tokens" /> : null}
         {tokens.error ? <Failed {...problemOf(tokens.error)} onRetry={refresh} /> : null}
-        {revoke.error ? <Failed {...problemOf(revoke.error)} /> : null}
         {tokens.data?.length === 0 ? <Empty title="No token yet" /> : null}
         {tokens.data && tokens.data.length > 0 ? (
           <Table caption="API tokens" columns={columns} rows={tokens.data} keyOf={(row) => row.id} />
         ) : null}
       </Panel>
+      {revoked ? <RevokeToken token={revoked} onClose={() => setRevoked(null)} onDone={refresh} /> : null}
       {isMaking ? <NewToken onClose={() => setMaking(false)} onMade={refresh} /> : null}
     </>
+  );
+}
+
+/** It cannot be taken back: what uses the token stops at once. */
+function RevokeToken({ token, onClose, onDone }: { token: Token; onClose(): void; onDone(): void }) {
+  const trpc = useTRPC();
+  const times = useTimes();
+  const revoke = useMutation(
+    trpc.tokens.revoke.mutationOptions({
+      onSuccess: () => {
+        onDone();
+        onClose();
+      },
+    }),
+  );
+  const used = token.lastUsedAt
+    ? `It was last used ${times.moment(token.lastUsedAt)}.`
+    : 'It was never used.';
+  return (
+    <Dialog
+      isOpen
+      onClose={onClose}
+      title={`Revoke ${token.name}`}
+      footer={
+        <>
+          <Button onClick={onClose}>Keep it</Button>
+          <Button tone="danger" isBusy={revoke.isPending} onClick={() => revoke.mutate({ id: token.id })}>
+            Revoke it
+          </Button>
+        </>
+      }
+    >
+      <p>Whatever uses it is refused from now on, and a revoked token never counts again. {used}</p>
+      {revoke.error ? <Failed {...problemOf(revoke.error)} /> : null}
+    </Dialog>
   );
 }
 

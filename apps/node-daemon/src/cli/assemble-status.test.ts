@@ -35,6 +35,7 @@ function node(name: string, index: number): NodeStatus {
     postgresVersion: '15.18',
     daemonVersion: '0.1.0',
     pendingRestart: [],
+    troubles: [],
     clone: null,
   };
 }
@@ -62,6 +63,7 @@ function cluster(revision: number, verdict: string): ClusterStatus {
     source: null,
     followers: [],
     failover: null,
+    backups: null,
   };
 }
 

@@ -60,6 +60,7 @@ test('the verdict comes first, then the nodes, then how to connect', () => {
         source: null,
         followers: [],
         failover: null,
+        backups: null,
       },
     ],
   };

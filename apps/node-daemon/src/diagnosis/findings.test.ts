@@ -24,7 +24,7 @@ function host(
 }
 
 function cluster(change: Partial<ClusterFacts> = {}, status: Partial<ClusterStatus> = {}): ClusterFacts {
-  const node = { name: 'node-1', state: 'running', detail: '', pendingRestart: [] };
+  const node = { name: 'node-1', state: 'running', detail: '', pendingRestart: [], troubles: [] };
   const healthy = {
     ...{ name: 'demo', health: 'healthy', verdict: 'Healthy.', advice: null, noQuorum: null, network: null },
     ...{ spare: { nodes: 1, isPrimaryAlone: false }, nodes: [node], ...status },
@@ -53,8 +53,14 @@ test('what was not answered is a finding: nothing is called well that was not lo
 test('the worst comes first, and everything has a next step', () => {
   const nodes = [
     { name: 'node-1', state: 'running', detail: '', pendingRestart: ['shared_buffers'] },
-    { name: 'node-2', state: 'unreachable', detail: 'its daemon does not answer', pendingRestart: [] },
-    { name: 'node-3', state: 'waiting', detail: 'its WAL is not proven', pendingRestart: [] },
+    {
+      name: 'node-2',
+      state: 'unreachable',
+      detail: 'its daemon does not answer',
+      pendingRestart: [],
+      troubles: [],
+    },
+    { name: 'node-3', state: 'waiting', detail: 'its WAL is not proven', pendingRestart: [], troubles: [] },
   ] as unknown as ClusterStatus['nodes'];
   const findings = judge([
     cluster(

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Trouble } from '@quantadb/engine/contract/status';
 import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Hook } from '../host-config.ts';
@@ -17,6 +18,8 @@ export interface HookRunnerOptions {
 
 const lookEveryMs = 200;
 const waitingMax = 100;
+const nameMax = 300;
+const detailMax = 1000;
 const usualRetryAfterMs = [1000, 4000, 15_000, 60_000];
 
 /**
@@ -29,6 +32,8 @@ export class HookRunner {
   private readonly timer: NodeJS.Timeout | null;
   private readonly queues = new Map<Hook, (HookEvent & { at: string })[]>();
   private readonly stopped = new AbortController();
+  /** Of each hook that could not be told of the last event, from the first one that it was not told of. */
+  private readonly failing = new Map<Hook, Trouble>();
 
   constructor(options: HookRunnerOptions) {
     this.options = options;
@@ -39,6 +44,11 @@ export class HookRunner {
   close(): void {
     if (this.timer) clearInterval(this.timer);
     this.stopped.abort();
+  }
+
+  /** Until a hook is told of something again. */
+  troubles(): Trouble[] {
+    return [...this.failing.values()];
   }
 
   private look(): void {
@@ -63,7 +73,7 @@ export class HookRunner {
     if (waiting.length <= waitingMax) return;
     // The oldest but the one that is under way.
     waiting.splice(1, 1);
-    this.options.onFailure(`${nameOf(hook)} is too slow: an event was dropped`);
+    this.failed(hook, 'it is too slow: an event was dropped');
   }
 
   private async work(hook: Hook): Promise<void> {
@@ -76,11 +86,12 @@ export class HookRunner {
   }
 
   private async tell(hook: Hook, event: HookEvent & { at: string }): Promise<void> {
-    const { logger, onFailure, retryAfterMs = usualRetryAfterMs } = this.options;
+    const { logger, retryAfterMs = usualRetryAfterMs } = this.options;
     const pauses = 'post' in hook ? retryAfterMs : [];
     for (let attempt = 0; !this.stopped.signal.aborted; attempt += 1) {
       try {
         await deliver(hook, event);
+        this.failing.delete(hook);
         logger.info({ hook: nameOf(hook), event: event.event }, 'a hook was told');
         return;
       } catch (error) {
@@ -90,12 +101,19 @@ export class HookRunner {
           'a hook was not told',
         );
         if (pauseMs === undefined) {
-          onFailure(`${nameOf(hook)} was not told of ${event.event}: ${messageOf(error)}`);
+          this.failed(hook, `it was not told of ${event.event}: ${messageOf(error)}`);
           return;
         }
         await this.pause(pauseMs);
       }
     }
+  }
+
+  private failed(hook: Hook, detail: string): void {
+    const sinceMs = this.failing.get(hook)?.sinceMs ?? Date.now();
+    const cut = detail.slice(0, detailMax);
+    this.failing.set(hook, { kind: 'hook', name: nameOf(hook).slice(0, nameMax), detail: cut, sinceMs });
+    this.options.onFailure(`${nameOf(hook)}: ${detail}`);
   }
 
   private pause(ms: number): Promise<void> {

@@ -6,7 +6,9 @@ import type { RestoreTarget } from '@quantadb/engine/contract/restore-target';
 import { withFreshConnection } from '@quantadb/engine/postgres/connection';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import type { Client } from 'pg';
+import { expect } from 'vitest';
 import type { RealCluster } from './real-cluster.ts';
+import { untilOver, untilTold } from './told-alerts.ts';
 
 /** What tests of backups ask of a real cluster. */
 
@@ -131,4 +133,19 @@ export async function superuser(cluster: RealCluster, name: string, text: string
   const { config } = cluster.host(name);
   const place = { runDir: join(config.runDir, 'pg'), port: cluster.portOf(name) };
   await withFreshConnection(place, { what: text, timeoutMs: 20_000 }, (client) => client.query(text));
+}
+
+/** Backups were set up just now, and nobody has made one. */
+export async function expectAlertsBeforeTheFirst(cluster: RealCluster): Promise<void> {
+  await untilOver(cluster, 'no-backups');
+  expect(await untilTold(cluster, 'backup-too-old')).toBe('demo has no backup that could be restored.');
+  expect(await run(cluster, { kind: 'drill' })).toMatchObject({ state: 'failed' });
+  expect(await untilTold(cluster, 'backup-failed')).toMatch(/^The last drill of demo failed.*: there is no/);
+}
+
+/** One was made, and nobody has tried to restore it. */
+export async function expectAlertsAfterTheFirst(cluster: RealCluster): Promise<void> {
+  await untilOver(cluster, 'backup-too-old');
+  const unproven = await untilTold(cluster, 'restore-not-proven', { limits: { days: 0 } });
+  expect(unproven).toContain('has proven the backups of demo in 0 days (last: never)');
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -44,6 +44,13 @@ export class LoopDisk {
     if (!isFull) return rm(ballast, { force: true });
     await writeFile(ballast, '');
     await run('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=1M']).catch(() => undefined);
+  }
+
+  /** Leaves little of it, which is more than what a server needs for its next minutes. */
+  async nearlyFill(leftMb: number): Promise<void> {
+    const { bavail, bsize } = await statfs(this.directory);
+    const megabytes = Math.floor((bavail * bsize) / 1024 ** 2) - leftMb;
+    await run('fallocate', ['-l', `${Math.max(1, megabytes)}M`, `${this.directory}/ballast`]);
   }
 
   /** The processes on it have to be gone. */

@@ -8,6 +8,7 @@ import { Partition } from './partition.ts';
 import type { Roles, Shape } from './partition-shapes.ts';
 import { ReadWatcher } from './read-watcher.ts';
 import { credentials, RealCluster } from './real-cluster.ts';
+import { nowTold } from './told-alerts.ts';
 import { checkedTable, WriteChecker } from './write-checker.ts';
 
 export interface ShapeResult {
@@ -20,6 +21,8 @@ export interface ShapeResult {
   readsWhileCut: Record<string, number>;
   /** Other nodes than the primary of before that have acted as one while the network was cut. */
   newPrimaries: string[];
+  /** What the alert about the network says at the end of the cut; null: nothing. */
+  alert: string | null;
   /** The longest time without an acknowledged row: while the network was cut, and until everything was well again. */
   withoutWritesMs: { cut: number; all: number };
   healthyAfterMs: number;
@@ -81,6 +84,7 @@ export class PartitionRun {
     const startMs = systemClock.monotonicMs();
     await shape.apply(this.partition, before);
     const figures = await this.whileCut(shape, before.primary, startMs);
+    const alert = await nowTold(this.cluster, 'network-split', { via: before.decider });
     const healMs = systemClock.monotonicMs();
     await this.partition.heal();
     const healed = await this.cluster.untilHealthy();
@@ -94,6 +98,7 @@ export class PartitionRun {
       primaryBefore: before.primary,
       primaryAfter: healed.primary ?? 'nobody',
       ...figures,
+      alert,
       withoutWritesMs: {
         cut: Math.round(acknowledgements.longestPauseMs(startMs, healMs)),
         all: Math.round(acknowledgements.longestPauseMs(startMs, endMs)),

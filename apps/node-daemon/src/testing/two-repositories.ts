@@ -1,4 +1,4 @@
-import { chown, mkdir, rename } from 'node:fs/promises';
+import { chown, mkdir, open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
 import { withFreshConnection } from '@quantadb/engine/postgres/connection';
@@ -7,6 +7,7 @@ import { expect } from 'vitest';
 import { osUserNamed } from '../preflight/os-user.ts';
 import { configure, ledger, ledgerOf, overview, repositoryOf, run, sql, superuser } from './backup-scene.ts';
 import type { RealCluster } from './real-cluster.ts';
+import { untilOver, untilTold } from './told-alerts.ts';
 
 type Seen = { seen: BackupOverview; own: BackupOverview['repositories'][number] | undefined };
 
@@ -23,6 +24,27 @@ async function until(
     return holds(now) ? now : undefined;
   };
   return pollUntil(look, { what, timeoutMs: 90_000, intervalMs: 500 });
+}
+
+/** One byte of a stored file is another one, as on a disk that rots. */
+async function damage(repository: string): Promise<void> {
+  const directory = join(repository, 'backup/demo');
+  const label = (await readdir(directory)).find((name) => /^\d{8}-\d{6}F$/.test(name)) ?? '';
+  const [bundle = ''] = await readdir(join(directory, label, 'bundle'));
+  const file = await open(join(directory, label, 'bundle', bundle), 'r+');
+  const { size } = await file.stat();
+  const byte = Buffer.alloc(1);
+  await file.read(byte, 0, 1, Math.floor(size / 2));
+  await file.write(Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, Math.floor(size / 2));
+  await file.close();
+}
+
+async function expectDamageTold(cluster: RealCluster, second: string, via: string): Promise<void> {
+  await damage(second);
+  expect(await run(cluster, { kind: 'verify', repository: 2 }, via)).toMatchObject({ state: 'done' });
+  expect(await untilTold(cluster, 'backup-damaged', { via })).toMatch(
+    /^The repository of demo is damaged: .*What can/,
+  );
 }
 
 /** A second repository is added, is away over a failover, is paid, and restores alone; then it is taken off again. */
@@ -48,6 +70,9 @@ export async function loseOneOfTwo(cluster: RealCluster): Promise<void> {
   expect(owing.own?.problem).not.toBeNull();
   expect(owing.seen.archiving).toMatchObject({ failingSinceMs: null, waitingSegments: 0 });
   expect(owing.seen.repository?.state).toBe('ok');
+  expect(await untilTold(cluster, 'repository-owed', { limits: { minutes: 0 } })).toContain(
+    'Repository 2 of demo is owed',
+  );
 
   // Whoever is the next primary knows nothing of the debt.
   await cluster.killNode(before);
@@ -72,6 +97,7 @@ export async function loseOneOfTwo(cluster: RealCluster): Promise<void> {
   expect(await run(cluster, { kind: 'look', target }, via)).toMatchObject({ state: 'done' });
   const { look, problem } = await overview(cluster, via);
   expect(problem).toMatch(/repository 1/);
+  expect(await untilTold(cluster, 'repository-unreadable', { via })).toContain('cannot be read');
   const place = { runDir: look?.socketDir ?? '', port: look?.port ?? 0 };
   const options = { what: 'a look', timeoutMs: 10_000, database: 'app' };
   const found = await withFreshConnection(place, options, (client) => ledgerOf(client));
@@ -82,6 +108,9 @@ export async function loseOneOfTwo(cluster: RealCluster): Promise<void> {
   await until(cluster, 'nothing is owed', via, ({ seen }) =>
     seen.repositories.every(({ owed }) => owed === null),
   );
+  for (const rule of ['repository-owed', 'repository-unreadable'])
+    await untilOver(cluster, rule, { via, limits: { minutes: 0 } });
+  await expectDamageTold(cluster, second, via);
   await cluster.run('node-2', configure({ number: 2, takeOff: true }));
   expect((await overview(cluster)).repositories).toEqual([]);
   await sql(cluster, 'DROP TABLE ledger');

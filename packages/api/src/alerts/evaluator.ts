@@ -34,6 +34,8 @@ export class Evaluator {
   private readonly store: AlertStore;
   private running: Promise<void> | null = null;
   private tidiedMs = 0;
+  private beganMs: number | null = null;
+  private judgedMs = Date.now();
 
   constructor(options: EvaluatorOptions) {
     this.options = options;
@@ -42,10 +44,22 @@ export class Evaluator {
 
   /** One look; a second call meanwhile waits for the first. */
   tick(): Promise<void> {
+    this.beganMs ??= Date.now();
     this.running ??= this.look().finally(() => {
       this.running = null;
+      this.beganMs = null;
     });
     return this.running;
+  }
+
+  /** How long the look under way has taken; 0 without one. */
+  lookingForMs(nowMs: number): number {
+    return this.beganMs === null ? 0 : nowMs - this.beganMs;
+  }
+
+  /** Since the end of the last look, or the start. */
+  sinceJudgedMs(nowMs: number): number {
+    return nowMs - this.judgedMs;
   }
 
   /** Ends with the look under way. */
@@ -55,7 +69,9 @@ export class Evaluator {
 
   private async look(): Promise<void> {
     const { lock, gatherer, logger, nowMs, onChange } = this.options;
+    const wasHeld = lock.held;
     if (!(await lock.holds())) return;
+    if (!wasHeld) this.judgedMs = Date.now();
     try {
       const known = await gatherer.gather(nowMs());
       const [living, changed] = await Promise.all([this.store.living(), this.store.changedRules()]);
@@ -67,6 +83,7 @@ export class Evaluator {
       const seen = changes.filter(({ kind }) => kind !== 'seen').map(({ alert }) => alert.clusterId ?? '');
       if (seen.length + told.length > 0) onChange([...new Set([...seen, ...told])]);
       await this.tidy(known.nowMs);
+      this.judgedMs = Date.now();
     } catch (error) {
       logger.warn({ error: messageOf(error) }, 'the alerts could not be judged');
     }

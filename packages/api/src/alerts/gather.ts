@@ -4,10 +4,13 @@ import { clusterStatusSchema, type FailoverView } from '@quantadb/engine/contrac
 import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { withAnyHost } from '../clusters/any-host.ts';
+import type { MetadataBackup } from '../metadata-backup.ts';
 import type { Services } from '../services.ts';
 import type { Known, KnownCluster, KnownInstallation } from './known.ts';
 
-type Sources = Pick<Services, 'prisma' | 'registry' | 'figures' | 'samples' | 'links'>;
+export type Sources = Pick<Services, 'prisma' | 'registry' | 'figures' | 'samples' | 'links'> & {
+  metadataBackup: Pick<MetadataBackup, 'standing'> | null;
+};
 
 const figuresFreshMs = 30_000;
 const backupsEveryMs = 60_000;
@@ -122,7 +125,8 @@ export class Gatherer {
       const rows = failed.filter((row) => row.channel.name === channel);
       return { channel, messages: rows.length, lastError: rows[0]?.error ?? '' };
     });
-    return { databaseMs, rowsDropped, failedChannels };
+    const metadataBackup = this.sources.metadataBackup?.standing(nowMs) ?? null;
+    return { databaseMs, rowsDropped, failedChannels, metadataBackup };
   }
 
   private backupsOf(clusterId: string, nowMs: number): BackupOverview | null {

@@ -46,6 +46,16 @@ export interface KnownInstallation {
   databaseMs: number;
   /** Rows of history that could not be stored in the last minutes. */
   rowsDropped: number;
+  /** Of the console that judges; null: it makes no backups of the metadata. */
+  metadataBackup: {
+    everyHours: number;
+    /** Since the newest one; null: there is none. */
+    ageMs: number | null;
+    /** Since another one should have been made. */
+    overdueMs: number;
+    /** Why the last attempt failed. */
+    problem: string | null;
+  } | null;
   /** Channels with messages that were given up lately. */
   failedChannels: { channel: string; messages: number; lastError: string }[];
 }

@@ -163,7 +163,7 @@ export const clusterRules: ClusterRule[] = [
     limits: {},
     runbook: {
       means:
-        'There is a primary, but no Raft leader is known: if the primary is lost now, nobody takes over until one is elected.',
+        'No Raft leader is known: if the node that takes writes, or that follows the source, is lost now, nobody takes over until one is elected.',
       look: [
         'Whether a majority of the voters runs.',
         'Raft figures of the nodes: slow disks delay elections.',
@@ -172,11 +172,11 @@ export const clusterRules: ClusterRule[] = [
     },
     look: (cluster) =>
       fresh(cluster, () => {
-        const isMissing = cluster.status.raft.leader === null && hasPrimary(cluster);
-        return when(
-          isMissing,
-          `${cluster.name} has a primary and no Raft leader (term ${cluster.status.raft.term}).`,
-        );
+        const { raft, source } = cluster.status;
+        if (raft.leader !== null || !(source || hasPrimary(cluster))) return nothing;
+        // A primary has none for as long as its lease lasts; a cluster that follows another one can go on so for days.
+        const does = source ? `follows ${source.name}` : 'has a primary';
+        return when(true, `${cluster.name} ${does} and has no Raft leader (term ${raft.term}).`);
       }),
   },
   {

@@ -132,6 +132,27 @@ export const installationRules: InstallationRule[] = [
         : nothing,
   },
   {
+    ...{ id: 'metadata-backup-old', title: 'The metadata is not backed up', of: 'installation' },
+    ...{ severity: 'warning', forSeconds: 0 },
+    limits: { late: { words: 'Later than configured by', unit: 'hours', usual: 6, min: 0, max: 8760 } },
+    runbook: {
+      means:
+        'The console makes no copy of its people, hosts and certificate authority any more: what changed since the last one would be lost with the metadata database.',
+      look: [
+        'What the last attempt said: the sentence, and the log of the console.',
+        'The directory: mounted, writable, space left. The client programs of PostgreSQL: at least as new as the server.',
+      ],
+      command: 'ls -l "$QUANTADB_METADATA_BACKUP_DIRECTORY"   # on the host of the console',
+    },
+    look: ({ metadataBackup }, { limits }) => {
+      if (!metadataBackup || metadataBackup.overdueMs <= (limits.late ?? 0) * 3_600_000) return nothing;
+      const { ageMs, everyHours, problem } = metadataBackup;
+      const last = ageMs === null ? 'was never backed up' : `was last backed up ${timeWords(ageMs)} ago`;
+      const every = `one every ${countWords(everyHours, 'hour')} is configured`;
+      return about('', `The metadata ${last}; ${every}${problem ? `: ${problem}` : ''}.`);
+    },
+  },
+  {
     ...{
       id: 'channel-fails',
       title: 'Messages do not arrive',

@@ -95,6 +95,44 @@ export const nodeRules: ClusterRule[] = [
       eachNode(cluster, (node) => (isMeantLate(node) ? null : lagSentence(cluster, node, question))),
   },
   {
+    ...{ id: 'router-closed', title: 'A router is not open', of: 'cluster', severity: 'critical' },
+    ...{ forSeconds: 15, limits: {} },
+    runbook: {
+      means:
+        'The router of a host should be open and is not: applications that use its address cannot connect.',
+      look: [
+        'The reason: a port that somebody else has taken, a certificate, memory.',
+        'Until then applications reach the cluster through the routers of the other hosts.',
+      ],
+      command: 'ss -ltnp; journalctl -u quantadb -n 50   # on that host',
+    },
+    look: (cluster) =>
+      eachNode(cluster, ({ name, troubles }) => {
+        const trouble = troubles.find(({ kind }) => kind === 'router');
+        return trouble ? `The router on ${name} of ${cluster.name} is not open: ${trouble.detail}.` : null;
+      }),
+  },
+  {
+    ...{ id: 'hook-fails', title: 'A hook fails', of: 'cluster', severity: 'warning', forSeconds: 0 },
+    limits: { shown: { words: 'Shown for', unit: 'hours', usual: 24, min: 1, max: 720 } },
+    runbook: {
+      means:
+        'A program or an address that is to be told of changes was not: what it does (a virtual address, a message) was not done. It stands until the hook is told of something again.',
+      look: [
+        'What it said: the sentence, and the log of the daemon.',
+        'That it belongs to root and nobody else may write it; that the address answers with 2xx.',
+      ],
+      command: 'quantadb logs <node> --search hook',
+    },
+    look: (cluster, { nowMs, limits }) =>
+      eachNode(cluster, ({ name, troubles }) => {
+        const shownMs = (limits.shown ?? 0) * 3_600_000;
+        const lately = troubles.filter(({ kind, sinceMs }) => kind === 'hook' && nowMs - sinceMs < shownMs);
+        const words = lately.map(({ name: hook, detail }) => `${hook}: ${detail}`).join('; ');
+        return words === '' ? null : `On ${name} of ${cluster.name} a hook fails: ${words}.`;
+      }),
+  },
+  {
     ...{
       id: 'pending-restart',
       title: 'A restart is pending',

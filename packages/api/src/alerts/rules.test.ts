@@ -52,7 +52,7 @@ function clusterOf(parts: Record<string, unknown> = {}, rest: Partial<KnownClust
 function knownOf(clusters: KnownCluster[], parts: Partial<Known> = {}): Known {
   return {
     ...{ nowMs, clusters, hosts: [] },
-    installation: { databaseMs: 2, rowsDropped: 0, failedChannels: [] },
+    installation: { databaseMs: 2, rowsDropped: 0, failedChannels: [], metadataBackup: null },
     ...parts,
   };
 }

@@ -1,10 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { setupTokenOf } from '@quantadb/engine/security/setup-token';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { silentLogger } from '@quantadb/engine/shared/logger';
@@ -16,18 +17,20 @@ import { ControlPlane } from '../control-plane.ts';
 const binDir = process.env.QUANTADB_POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin';
 const password = 'a password for tests';
 export const adminPassword = 'correct horse battery staple';
-const secret = 'ab'.repeat(32);
+export const secret = 'ab'.repeat(32);
 
 /** A PostgreSQL server of the test's own, thrown away with its directory. */
 export class TestDatabase {
   readonly url: string;
   private readonly directory: string;
+  private readonly pid: number;
   private readonly end: () => Promise<void>;
 
-  private constructor(directory: string, url: string, end: () => Promise<void>) {
+  private constructor(directory: string, url: string, server: { pid: number; end: () => Promise<void> }) {
     this.directory = directory;
+    this.pid = server.pid;
     this.url = url;
-    this.end = end;
+    this.end = server.end;
   }
 
   static async start(): Promise<TestDatabase> {
@@ -60,7 +63,7 @@ export class TestDatabase {
       server.kill('SIGINT');
       await exited;
     };
-    return new TestDatabase(directory, url, end);
+    return new TestDatabase(directory, url, { pid: server.pid ?? 0, end });
   }
 
   /** As somebody who has the database's own password. */
@@ -78,49 +81,31 @@ export class TestDatabase {
     }
   }
 
+  /** The whole server stands still, as on a host that is out of memory or whose disk hangs. */
+  async standStill(forMs: number): Promise<void> {
+    const { stdout } = spawnSync('pgrep', ['-P', String(this.pid)], { encoding: 'utf8' });
+    const pids = [this.pid, ...stdout.split('\n').filter(Boolean).map(Number)];
+    const all = (signal: NodeJS.Signals) => {
+      // A session may have ended meanwhile.
+      for (const pid of pids) if (existsSync(`/proc/${pid}`)) process.kill(pid, signal);
+    };
+    all('SIGSTOP');
+    await delay(forMs);
+    all('SIGCONT');
+  }
+
   async stop(): Promise<void> {
     await this.end();
     await rm(this.directory, { recursive: true, force: true });
   }
 }
 
-/** One console instance without its pages. */
-export class TestConsole {
+/** Asks a console, whichever process it is. */
+export class ConsoleClient {
   readonly url: string;
-  private readonly plane: ControlPlane;
 
-  private constructor(url: string, plane: ControlPlane) {
+  constructor(url: string) {
     this.url = url;
-    this.plane = plane;
-  }
-
-  static async start(
-    database: TestDatabase,
-    options: Partial<ControlPlaneConfig> = {},
-    wantedPort?: number,
-  ): Promise<TestConsole> {
-    const port = wantedPort ?? (await freePort());
-    const url = `http://127.0.0.1:${port}`;
-    const server = createServer();
-    const config = {
-      databaseUrl: database.url,
-      secret,
-      publicUrl: url,
-      requestsPerMinute: 100_000,
-      ...{ previousSecret: null, trustedProxies: null, oidc: null, metadataBackup: null },
-      logger: silentLogger,
-      ...options,
-    };
-    const plane = await ControlPlane.open(config, server);
-    server.on('request', (request, response) => {
-      if (!plane.handle(request, response)) response.writeHead(404).end();
-    });
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-    return new TestConsole(url, plane);
-  }
-
-  async close(): Promise<void> {
-    await this.plane.close();
   }
 
   /** One REST call; `as` is a session cookie or an API token. */
@@ -155,6 +140,45 @@ export class TestConsole {
       .getSetCookie()
       .map((cookie) => cookie.split(';')[0])
       .join('; ');
+  }
+}
+
+/** One console instance without its pages. */
+export class TestConsole extends ConsoleClient {
+  private readonly plane: ControlPlane;
+
+  private constructor(url: string, plane: ControlPlane) {
+    super(url);
+    this.plane = plane;
+  }
+
+  static async start(
+    database: TestDatabase,
+    options: Partial<ControlPlaneConfig> = {},
+    wantedPort?: number,
+  ): Promise<TestConsole> {
+    const port = wantedPort ?? (await freePort());
+    const url = `http://127.0.0.1:${port}`;
+    const server = createServer();
+    const config = {
+      databaseUrl: database.url,
+      secret,
+      publicUrl: url,
+      requestsPerMinute: 100_000,
+      ...{ previousSecret: null, trustedProxies: null, oidc: null, metadataBackup: null },
+      logger: silentLogger,
+      ...options,
+    };
+    const plane = await ControlPlane.open(config, server);
+    server.on('request', (request, response) => {
+      if (!plane.handle(request, response)) response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    return new TestConsole(url, plane);
+  }
+
+  async close(): Promise<void> {
+    await this.plane.close();
   }
 }
 

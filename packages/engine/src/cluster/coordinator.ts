@@ -60,7 +60,7 @@ export interface CoordinatorOptions {
   seal: SealStore;
   arm(deadlineMs: number): Promise<boolean>;
   pids(): NodeReport['pids'];
-  router?(): NodeReport['router'];
+  beside?(): Pick<NodeReport, 'router' | 'troubles'>;
   logger: Logger;
   clock?: Clock;
   newId?: NewId;
@@ -233,7 +233,7 @@ export class Coordinator implements DaemonFacade {
       certificateUntilMs: this.options.certificateUntilMs?.() ?? null,
       raft: this.group.raftStatus(),
       pids: this.options.pids(),
-      router: this.options.router?.() ?? null,
+      ...(this.options.beside?.() ?? { router: null, troubles: [] }),
     });
   }
 

@@ -33,6 +33,7 @@ function report(number: number, more: Partial<NodeReport> = {}): NodeReport {
     standbys: [],
     clone: null,
     pendingRestart: [],
+    troubles: [],
     configuration: null,
     certificateUntilMs: null,
     featureLevel: 2,

@@ -38,6 +38,7 @@ export interface ReportInput {
   raft: RaftStatus | null;
   pids: NodeReport['pids'];
   router: NodeReport['router'];
+  troubles: NodeReport['troubles'];
 }
 
 export function buildReport(input: ReportInput): NodeReport {
@@ -91,6 +92,7 @@ export function buildReport(input: ReportInput): NodeReport {
     pids: input.pids,
     dataDir: input.dataDir,
     router: input.router,
+    troubles: input.troubles,
   };
 }
 

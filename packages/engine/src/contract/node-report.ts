@@ -8,7 +8,7 @@ import {
 } from './cluster-state.ts';
 import { contactsSchema } from './network.ts';
 import { routerTrafficSchema } from './router-settings.ts';
-import { nodeRoleSchema, nodeStateSchema } from './status.ts';
+import { nodeRoleSchema, nodeStateSchema, troubleSchema } from './status.ts';
 
 /** What a data node can still do without a primary. */
 export const degradedSchema = z.object({
@@ -114,6 +114,8 @@ export const nodeReportSchema = z.object({
     .extend({ address: z.object({ host: z.string(), port: z.number().int() }) })
     .nullable()
     .default(null),
+  /** Of the router that should be open, and of hooks. */
+  troubles: z.array(troubleSchema).default([]),
 });
 export type NodeReport = z.infer<typeof nodeReportSchema>;
 

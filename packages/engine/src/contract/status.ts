@@ -39,6 +39,16 @@ export const wellStates: ReadonlySet<NodeState> = new Set([
 export const nodeStateSchema = z.enum(nodeStates);
 export type NodeState = z.infer<typeof nodeStateSchema>;
 
+/** What runs beside PostgreSQL on a host and does not do its work. */
+export const troubleSchema = z.object({
+  kind: z.enum(['router', 'hook']),
+  /** Which hook; empty where there is only one. */
+  name: z.string().max(300),
+  detail: z.string().max(1000),
+  sinceMs: z.number(),
+});
+export type Trouble = z.infer<typeof troubleSchema>;
+
 export const nodeStatusSchema = z.object({
   name: z.string(),
   kind: hostKindSchema,
@@ -63,6 +73,8 @@ export const nodeStatusSchema = z.object({
   policy: nodePolicySchema.default(usualPolicy),
   /** What a person has set for it, in a word or two each. */
   notes: z.array(z.string()).default([]),
+  /** Older releases say nothing of it. */
+  troubles: z.array(troubleSchema).default([]),
   /** Of the running PostgreSQL, and of QuantaDB's daemon. */
   postgresVersion: z.string().nullable().default(null),
   daemonVersion: z.string().nullable().default(null),
@@ -160,6 +172,15 @@ export const clusterStatusSchema = z.object({
       nodes: z.number().int().min(0),
       /** The primary alone acknowledges writes. */
       isPrimaryAlone: z.boolean(),
+    })
+    .nullable()
+    .default(null),
+  /** Null from older releases. */
+  backups: z
+    .object({
+      isSetUp: z.boolean(),
+      /** When a drill or a verification last found them whole; null: never, as far as is remembered. */
+      provenAtMs: z.number().nullable(),
     })
     .nullable()
     .default(null),

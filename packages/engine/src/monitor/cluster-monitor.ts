@@ -1,3 +1,4 @@
+import { backupStanding } from '../backup/proven.ts';
 import { rowOf } from '../cluster/contacts.ts';
 import { followersIn } from '../cluster/followers.ts';
 import { memberByRaftId, voteAdvice, zoneAdvice } from '../cluster/membership.ts';
@@ -108,6 +109,7 @@ export class ClusterMonitor {
       epoch: state.reign.epoch,
       timeline: state.reign.timeline,
       durability: state.durability.mode,
+      backups: backupStanding(state),
       revision: state.revision,
       raft: { leader: leader?.name ?? null, term },
       connect: null,
@@ -158,6 +160,7 @@ export class ClusterMonitor {
       streamsFrom: report?.streamsFrom ?? null,
       policy: member.policy,
       notes: [...nodeNotes(member), ...slotNotes(report?.slotsNotReady)],
+      troubles: report?.troubles ?? [],
       postgresVersion: report?.postgresVersion ?? null,
       daemonVersion: report?.version ?? null,
       pendingRestart: report?.pendingRestart ?? [],

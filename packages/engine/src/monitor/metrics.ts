@@ -62,13 +62,14 @@ export async function renderMetrics(report: NodeReport): Promise<string> {
     'Least time that was left on the lease at a renewal in the last half minute',
     seconds(leaseRemainingMsMin),
   );
-  gauge(
-    'certificate_expires_timestamp_seconds',
-    'Until when the certificate of this host is good',
-    seconds(report.certificateUntilMs),
-  );
+  const until = 'Until when the certificate of this host is good';
+  gauge('certificate_expires_timestamp_seconds', until, seconds(report.certificateUntilMs));
   const waits = 'Commits that gave up waiting for the standbys since the daemon came up';
   gauge('cancelled_synchronous_waits', waits, report.cancelledWaits);
+  const { troubles } = report;
+  const countOf = (wanted: string) => troubles.filter(({ kind }) => kind === wanted).length;
+  gauge('router_closed', '1 while the router of this host should be open and is not', countOf('router'));
+  gauge('hooks_failing', 'Hooks that were not told of the last event', countOf('hook'));
   stateGauge(registry, report);
   standbyGauges(registry, report);
   routerGauges(registry, report);

@@ -29,6 +29,7 @@ function node(number: number, more: Partial<NodeStatus> = {}): NodeStatus {
     postgresVersion: '15.18',
     daemonVersion: '0.1.0',
     pendingRestart: [],
+    troubles: [],
     clone: null,
     ...more,
   };

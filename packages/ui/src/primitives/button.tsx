@@ -1,4 +1,4 @@
-import type { ButtonHTMLAttributes, ReactNode } from 'react';
+import type { ButtonHTMLAttributes, MouseEvent, ReactNode } from 'react';
 import { classes } from './classes.tsx';
 
 export type ButtonTone = 'primary' | 'plain' | 'quiet' | 'danger';
@@ -13,19 +13,24 @@ const tones: Record<ButtonTone, string> = {
 export interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   tone?: ButtonTone;
   icon?: ReactNode;
-  /** Shows that the click was taken; further ones do nothing. */
+  /** Shows that the click was taken; further ones do nothing, and the focus stays where it is. */
   isBusy?: boolean;
 }
 
 export function Button({ tone = 'plain', icon, isBusy = false, children, className, ...rest }: ButtonProps) {
+  const click = (event: MouseEvent<HTMLButtonElement>) => {
+    if (isBusy) event.preventDefault();
+    else rest.onClick?.(event);
+  };
   return (
     <button
       type="button"
       {...rest}
+      onClick={click}
       aria-busy={isBusy || undefined}
-      disabled={rest.disabled || isBusy}
+      aria-disabled={isBusy || undefined}
       className={classes(
-        'inline-flex min-h-8 items-center justify-center gap-1.5 whitespace-nowrap rounded-md border px-3 py-1 font-medium text-[0.8125rem] transition-colors disabled:cursor-not-allowed disabled:opacity-50',
+        'inline-flex min-h-8 items-center justify-center gap-1.5 whitespace-nowrap rounded-md border px-3 py-1 font-medium text-[0.8125rem] transition-colors disabled:cursor-not-allowed disabled:opacity-50 aria-disabled:cursor-not-allowed aria-disabled:opacity-50',
         tones[tone],
         className,
       )}

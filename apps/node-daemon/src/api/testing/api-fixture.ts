@@ -98,6 +98,7 @@ export function demoReport(parts: Partial<NodeReport> = {}): NodeReport {
     standbys: [],
     clone: null,
     pendingRestart: [],
+    troubles: [],
     configuration: null,
     certificateUntilMs: null,
     featureLevel: 2,
@@ -138,6 +139,7 @@ export function demoStatus(parts: Partial<NodeStatus> = {}): ClusterStatus {
     postgresVersion: '15.18',
     daemonVersion: '0.1.0',
     pendingRestart: [],
+    troubles: [],
     clone: null,
     ...parts,
   };
@@ -163,6 +165,7 @@ export function demoStatus(parts: Partial<NodeStatus> = {}): ClusterStatus {
     source: null,
     followers: [],
     failover: null,
+    backups: null,
   };
 }
 

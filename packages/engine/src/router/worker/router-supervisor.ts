@@ -50,6 +50,7 @@ export class RouterSupervisor {
   private isStopping = false;
   private last: WorkerReport | null = null;
   private isListening = false;
+  private closedWhy: { detail: string; sinceMs: number } | null = null;
 
   constructor(options: RouterSupervisorOptions) {
     this.options = options;
@@ -89,8 +90,14 @@ export class RouterSupervisor {
     return this.isListening ? this.last : null;
   }
 
+  /** Why no client can come in, and since when; null while one can, and while the worker is starting. */
+  get trouble(): { detail: string; sinceMs: number } | null {
+    return this.closedWhy;
+  }
+
   async stop(drainMs: number): Promise<void> {
     this.isStopping = true;
+    this.closedWhy = null;
     if (this.timer) clearTimeout(this.timer);
     if (this.watch) clearInterval(this.watch);
     const { child } = this;
@@ -141,9 +148,11 @@ export class RouterSupervisor {
     switch (said.data.kind) {
       case 'listening':
         this.isListening = true;
+        this.closedWhy = null;
         this.options.logger.info({ port: said.data.port, pid: child.pid }, 'the router is open');
         return;
       case 'failed':
+        this.closedWhy = { sinceMs: Date.now(), ...this.closedWhy, detail: said.data.reason };
         this.options.logger.error({ reason: said.data.reason }, 'the router cannot be opened');
         return;
       case 'report':
@@ -160,6 +169,8 @@ export class RouterSupervisor {
     this.isListening = false;
     this.last = null;
     if (this.isStopping) return;
+    const detail = `its process ended (${end.signal ?? `code ${end.code}`}) and is started again`;
+    this.closedWhy ??= { detail, sinceMs: Date.now() };
     if (this.timer) clearTimeout(this.timer);
     const livedMs = Date.now() - this.startedAtMs;
     this.failures = livedMs > wellAfterMs ? 0 : this.failures + 1;
