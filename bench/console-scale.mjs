@@ -77,6 +77,7 @@ async function measure({ plane, directory, clusters, hosts, person }) {
   viewers.send({ look: { ...look, seconds: warmUpSeconds, isQuiet: true } });
   await isWarm;
   say(`measuring for ${seconds} s`);
+  if (given.profile) process.kill(usageOf(directory).pid, 'SIGUSR2');
   viewers.send({ forget: true });
   reports.forget();
   const [before, countsBefore, fromMs] = [usageOf(directory), { ...reports.counts() }, performance.now()];
@@ -167,7 +168,10 @@ function show({ measured, usage, reports, freshMs, kilobytesPerSecond }) {
 let plane = null;
 await inWorkspace(
   async (directory) => {
-    if (given.profile) process.env.NODE_OPTIONS = `--cpu-prof --cpu-prof-dir=${given.profile}`;
+    if (given.profile) {
+      process.env.QUANTADB_PROFILE_DIR = given.profile;
+      process.env.NODE_OPTIONS = `--import ${new URL('./lib/profile.mjs', import.meta.url).href}`;
+    }
     plane = await startControlPlane(directory);
     delete process.env.NODE_OPTIONS;
     const person = await firstPerson(plane);

@@ -91,7 +91,13 @@ export function usageOf(directory) {
   const sum = (each) => each.reduce((total, { seconds }) => total + seconds, 0);
   const memory = readFileSync(`/proc/${consoles[0].pid}/status`, 'utf8');
   const megabytes = Number(/VmRSS:\s+(\d+)/.exec(memory)?.[1]) / 1024;
-  return { consoleSeconds: sum(consoles), postgresSeconds: sum(servers), megabytes: Math.round(megabytes) };
+  const [{ pid }] = consoles;
+  return {
+    pid,
+    consoleSeconds: sum(consoles),
+    postgresSeconds: sum(servers),
+    megabytes: Math.round(megabytes),
+  };
 }
 
 /** Also of threads and of what comes of them later. */

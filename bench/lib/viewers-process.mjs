@@ -77,8 +77,8 @@ async function watch({ url, cookie, clusters, beganMs }) {
     const told = status.nodes.find(({ role, lagMs }) => role === 'standby' && lagMs !== null)?.lagMs;
     if (told !== undefined) into.push(Date.now() - beganMs - told);
   };
-  const fleet = open({ fleet: true, clusterId: null });
-  const one = open({ fleet: false, clusterId: shown.id });
+  const fleet = open({ fleet: true, clusterIds: [] });
+  const one = open({ fleet: false, clusterIds: [shown.id] });
   for (const [name, socket] of Object.entries({ fleet, cluster: one })) {
     socket.on('connect', () => {
       socket.io.engine.on('packet', ({ data }) => {

@@ -6,7 +6,7 @@ import { Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Badge, Mark } from '@quantadb/ui/patterns/status';
 import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
-import { type Heard, useLive, useNow } from '../../lib/live.tsx';
+import { type HeardBriefly, useFleet, useNow } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { AlertCount } from '../alerts/alert-count.tsx';
 import { byAttention, healthTones, healthWords } from '../cluster/words.ts';
@@ -18,9 +18,9 @@ const tickMs = 1000;
 export function Fleet() {
   const trpc = useTRPC();
   const stored = useQuery(trpc.clusters.list.queryOptions({}));
-  const { clusters } = useLive();
+  const clusters = useFleet();
   const nowMs = useNow(tickMs);
-  const isSilent = ({ heardAtMs }: Heard) => nowMs - heardAtMs > staleAfterMs;
+  const isSilent = ({ heardAtMs }: HeardBriefly) => nowMs - heardAtMs > staleAfterMs;
   // One of which nothing is heard may be in any state.
   const heard = [...clusters.values()].sort(
     (left, right) =>
@@ -45,7 +45,7 @@ export function Fleet() {
   );
 }
 
-function ClusterCard({ cluster, ageMs }: { cluster: Heard; ageMs: number }) {
+function ClusterCard({ cluster, ageMs }: { cluster: HeardBriefly; ageMs: number }) {
   const { status } = cluster;
   const standbys = status.nodes.filter((node) => node.role === 'standby');
   const worst = standbys.reduce<(typeof standbys)[number] | null>(

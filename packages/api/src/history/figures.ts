@@ -129,11 +129,13 @@ export class FiguresStore {
   private async write(rows: FiguresRow[]): Promise<void> {
     for (const { atMs } of rows) await this.table.ensureDay(atMs);
     const values = rows.map(({ clusterId, node, atMs, figures }) => {
-      const array = nodeMetricNames.map((name) => figures[name] ?? null);
-      return sql.sql`(${clusterId}::uuid, ${node}, ${new Date(atMs)}, ${array}::float8[])`;
+      const told = nodeMetricNames.map((name) => figures[name] ?? null);
+      return { cluster_id: clusterId, node, at: new Date(atMs), figures: told };
     });
     await this.prisma.$executeRaw`
-      INSERT INTO node_figures (cluster_id, node, at, figures) VALUES ${sql.join(values)} ON CONFLICT DO NOTHING`;
+      INSERT INTO node_figures
+      SELECT * FROM json_populate_recordset(NULL::node_figures, ${JSON.stringify(values)}::json)
+      ON CONFLICT DO NOTHING`;
   }
 }
 

@@ -10,11 +10,13 @@ import { appRouter } from '../trpc/router.ts';
 import { callerOf, type Gate, headerOf } from './gate.ts';
 import type { Idempotency, KeyedRequest } from './idempotency.ts';
 import { problemOf } from './problem.ts';
+import type { StatusAnswers } from './status-answers.ts';
 
 export interface RestOptions {
   gate: Gate;
   idempotency: Idempotency;
   publicUrl: string;
+  answers: StatusAnswers;
   createContext(request: IncomingMessage): Context;
   onError(failure: { error: TRPCError; path: string | undefined }): void;
 }
@@ -22,6 +24,8 @@ export interface RestOptions {
 interface Answer {
   status: number;
   body: string;
+  /** In the place of `body`, when the answer was there already. */
+  bytes?: Buffer;
   error: TRPCError | null;
   headers?: Record<string, string>;
 }
@@ -62,6 +66,8 @@ export class Rest {
         const headers = { 'retry-after': String(retryAfterSeconds) };
         return { status: 0, body: '', error, ...(retryAfterSeconds === null ? {} : { headers }) };
       }
+      const bytes = await this.options.answers.rest(request, admission.principal);
+      if (bytes) return { status: 200, body: '', bytes, error: null };
       const key = headerOf(request, 'idempotency-key');
       const body = withBody.has(request.method ?? '') ? await readBody(request) : null;
       if (body) Object.assign(request, { body: parsed(body) });
@@ -125,7 +131,8 @@ class Collected extends EventEmitter {
 }
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-  const { status, body, headers = {} } = answer;
+  const { status, headers = {} } = answer;
+  const body = answer.bytes ?? answer.body;
   const type = status >= 400 ? 'application/problem+json' : 'application/json';
   const common = { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'private, no-cache' };
   if (request.method !== 'GET' || status !== 200) {
