@@ -68,6 +68,12 @@ export class ClusterRegistry {
     return this.options.keeper.list();
   }
 
+  /** Without those that another release has stored, in a form that this one does not know. */
+  async listUnderstood(): Promise<LiveStatus[]> {
+    const all = await this.list();
+    return all.filter(({ clusterId }) => this.options.keeper.board.isUnderstood(clusterId));
+  }
+
   find(clusterId: string): Promise<LiveStatus | null> {
     return this.options.keeper.find(clusterId.toLowerCase());
   }

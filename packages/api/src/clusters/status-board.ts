@@ -119,6 +119,10 @@ export class StatusBoard {
     return this.order.has(clusterId) ? (this.cards.get(clusterId)?.live ?? null) : null;
   }
 
+  isUnderstood(clusterId: string): boolean {
+    return this.cards.get(clusterId)?.isUnderstood ?? false;
+  }
+
   /** The API's answer about one cluster in bytes; null: it is not known, or not understood. */
   answerOf(clusterId: string): Buffer | null {
     const card = this.cards.get(clusterId);
