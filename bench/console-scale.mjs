@@ -12,7 +12,7 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { enrol, firstPerson, pinTo, startControlPlane, usageOf } from './lib/control-plane.mjs';
 import { machineLoad, printTable, quantiles, say } from './lib/figures.mjs';
-import { processesOf } from './lib/processes.mjs';
+import { processesOf, secondsOf } from './lib/processes.mjs';
 import { clustersOf } from './lib/told-fleet.mjs';
 import { inWorkspace } from './lib/workspace.mjs';
 
@@ -80,11 +80,14 @@ async function measure({ plane, directory, clusters, hosts, person }) {
   if (given.profile) process.kill(usageOf(directory).pid, 'SIGUSR2');
   viewers.send({ forget: true });
   reports.forget();
+  const own = [fleet.pid, viewers.pid];
+  const ownBefore = secondsOf(own);
   const [before, countsBefore, fromMs] = [usageOf(directory), { ...reports.counts() }, performance.now()];
   const isDone = heard(viewers, (message) => message.measured);
   viewers.send({ look: { ...look, seconds } });
   const { measured } = await isDone;
   const [after, passed] = [usageOf(directory), (performance.now() - fromMs) / 1000];
+  const ownSeconds = secondsOf(own) - ownBefore;
   const isTold = heard(viewers, (message) => message.freshMs);
   viewers.send({ tell: true });
   const { freshMs, bytes } = await isTold;
@@ -96,6 +99,7 @@ async function measure({ plane, directory, clusters, hosts, person }) {
       consoleCpu: round((after.consoleSeconds - before.consoleSeconds) / passed, 3),
       postgresCpu: round((after.postgresSeconds - before.postgresSeconds) / passed, 3),
       megabytes: after.megabytes,
+      simulationCpu: round(ownSeconds / passed, 3),
     },
     reports: {
       perSecond: round((sums.answered - countsBefore.answered) / passed),
@@ -144,9 +148,9 @@ function show({ measured, usage, reports, freshMs, kilobytesPerSecond }) {
       seen('report, until it was answered', reports.answeredInMs),
     ],
   );
-  const { consoleCpu, postgresCpu, megabytes } = usage;
+  const { consoleCpu, postgresCpu, megabytes, simulationCpu } = usage;
   say(
-    `console ${consoleCpu} s of CPU per second and ${megabytes} MB, its PostgreSQL ${postgresCpu}; ${reports.perSecond} reports per second, ` +
+    `console ${consoleCpu} s of CPU per second and ${megabytes} MB, its PostgreSQL ${postgresCpu}, the simulation ${simulationCpu}; ${reports.perSecond} reports per second, ` +
       `${reports.lost} lost; kB per second to a browser with all clusters ${kilobytesPerSecond.fleet}, with one ${kilobytesPerSecond.cluster}; load ${machineLoad()}`,
   );
   const result = {

@@ -50,7 +50,7 @@ class Link {
     try {
       const report = this.told.report(Date.now());
       const answer = await this.socket.timeout(answerMs).emitWithAck('report', report);
-      if (report.picture) this.told.eventsUpTo = answer.eventsUpTo;
+      this.told.confirmed(answer.eventsUpTo);
       counts.answered += 1;
       answeredInMs.push(performance.now() - beganMs);
     } catch {

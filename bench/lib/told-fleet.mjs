@@ -41,6 +41,12 @@ export class ToldHost {
     this.eventsUpTo = null;
   }
 
+  /** @param {number} eventsUpTo as the console answered: operations that have ended are not told again */
+  confirmed(eventsUpTo) {
+    this.eventsUpTo = eventsUpTo;
+    if (this.told.picture) this.told.picture.operations = [];
+  }
+
   /** @param {number} nowMs what is measured: it is told as the lag of every standby, in ms since the beginning */
   report(nowMs) {
     const { told } = this;

@@ -237,8 +237,8 @@ export class ControlPlane {
     return async (request, response) => {
       const admission = await this.gate.admit(request);
       if (!admission.ok) return refuseProcedure(response, admission);
-      const text = await this.answers.procedure(request, admission.principal);
-      if (text) return sendText(response, text);
+      const parts = await this.answers.procedure(request, admission.principal);
+      if (parts) return sendParts(response, parts);
       // The adapter wants to see paths without the prefix it is mounted under.
       request.url = `/${(request.url ?? '').slice(prefix.length)}`;
       return handle(request, response);
@@ -303,8 +303,12 @@ function sendJson(response: ServerResponse, value: unknown): void {
 }
 
 /** As tRPC's own adapter answers. */
-function sendText(response: ServerResponse, text: Buffer): void {
-  response.writeHead(200, { 'content-type': 'application/json', vary: 'trpc-accept, accept' }).end(text);
+function sendParts(response: ServerResponse, parts: Buffer[]): void {
+  const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+  const headers = { 'content-type': 'application/json', vary: 'trpc-accept, accept' };
+  response.writeHead(200, { ...headers, 'content-length': bytes });
+  for (const part of parts) response.write(part);
+  response.end();
 }
 
 function createSockets(

@@ -33,12 +33,12 @@ beforeEach(() => {
 
 const asked = (url: string, method = 'GET', headers = {}) => ({ url, method, headers }) as IncomingMessage;
 const rest = async (url: string, roles: Parameters<StatusAnswers['rest']>[1], method = 'GET') => {
-  const bytes = await answers.rest(asked(`/api/v1${url}`, method), roles);
-  return bytes && JSON.parse(String(bytes));
+  const answer = await answers.rest(asked(`/api/v1${url}`, method), roles);
+  return answer && JSON.parse(String(answer.bytes));
 };
 const procedure = async (path: string, roles: Parameters<StatusAnswers['rest']>[1], headers = {}) => {
-  const bytes = await answers.procedure(asked(`/api/trpc/${path}`, 'GET', headers), roles);
-  return bytes && JSON.parse(String(bytes));
+  const parts = await answers.procedure(asked(`/api/trpc/${path}`, 'GET', headers), roles);
+  return parts && JSON.parse(parts.join(''));
 };
 const input = (value: unknown) => `input=${encodeURIComponent(JSON.stringify(value))}`;
 

@@ -1,10 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import type { StatusKeeper } from '../clusters/status-keeper.ts';
 import { mayOn, permits, type Roles } from '../people/roles.ts';
+import { etagOf } from './etag.ts';
+
+/** An answer's bytes, and the ETag of them, made when it is asked for. */
+export interface StatusAnswer {
+  bytes: Buffer;
+  etag(): string;
+}
 
 /** How all clusters are, or one of them. */
 type Question = { of: 'all' } | { of: 'one'; clusterId: string };
 
+/** An answer about many clusters is the same for so long. */
+const sameForMs = 200;
+const manyBytes = 100_000;
 const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 const restOne = new RegExp(`^/api/v1/clusters/(${uuid})$`);
 const inputOne = new RegExp(`^\\{"clusterId":"(${uuid})"\\}$`);
@@ -18,28 +28,29 @@ const [resultBegin, resultEnd] = [Buffer.from('{"result":{"data":'), Buffer.from
  */
 export class StatusAnswers {
   private readonly keeper: StatusKeeper;
+  /** Answers about many clusters, by the roles of who gets them; none is older than a moment. */
+  private readonly made = new Map<string, { answer: StatusAnswer; untilMs: number; of: number }>();
 
   constructor(keeper: StatusKeeper) {
     this.keeper = keeper;
   }
 
   /** @returns null: let the procedure answer */
-  async rest(request: IncomingMessage, principal: Roles | null): Promise<Buffer | null> {
+  async rest(request: IncomingMessage, principal: Roles | null): Promise<StatusAnswer | null> {
     const question = request.method === 'GET' ? askedByRest(request.url ?? '') : null;
     return question && principal ? this.answer(question, principal) : null;
   }
 
   /** tRPC's answer to a query that comes alone. @returns null: let the procedure answer */
-  async procedure(request: IncomingMessage, principal: Roles | null): Promise<Buffer | null> {
+  async procedure(request: IncomingMessage, principal: Roles | null): Promise<Buffer[] | null> {
     const asked = request.method === 'GET' ? askedByProcedure(request) : null;
-    if (!asked || !principal) return null;
-    const data = await this.answer(asked.question, principal);
-    if (!data) return null;
-    const result = [resultBegin, data, resultEnd];
-    return Buffer.concat(asked.isBatch ? [open, ...result, close] : result);
+    const data = asked && principal ? await this.answer(asked.question, principal) : null;
+    if (!asked || !data) return null;
+    const result = [resultBegin, data.bytes, resultEnd];
+    return asked.isBatch ? [open, ...result, close] : result;
   }
 
-  private async answer(question: Question, roles: Roles): Promise<Buffer | null> {
+  private async answer(question: Question, roles: Roles): Promise<StatusAnswer | null> {
     switch (question.of) {
       case 'all':
         return this.all(roles);
@@ -48,23 +59,48 @@ export class StatusAnswers {
     }
   }
 
-  private async all(roles: Roles): Promise<Buffer | null> {
+  /** Those with the same roles get the same bytes for a moment: of many clusters they are megabytes. */
+  private async all(roles: Roles): Promise<StatusAnswer | null> {
     if (!permits(roles, { permission: 'read', scope: 'anywhere', clusterId: undefined })) return null;
-    const seen = (await this.keeper.list()).filter(({ clusterId }) => mayOn(roles, clusterId, 'read'));
+    const clusters = await this.keeper.list();
+    const nowMs = performance.now();
+    for (const [who, { untilMs }] of this.made) if (untilMs <= nowMs) this.made.delete(who);
+    const who = JSON.stringify([roles.role, roles.clusters]);
+    const last = this.made.get(who);
+    if (last?.of === clusters.length) return last.answer;
+    const answer = this.written(clusters.filter(({ clusterId }) => mayOn(roles, clusterId, 'read')));
+    const isMany = answer && answer.bytes.length > manyBytes;
+    if (isMany) this.made.set(who, { answer, untilMs: nowMs + sameForMs, of: clusters.length });
+    return answer;
+  }
+
+  private written(clusters: readonly { clusterId: string }[]): StatusAnswer | null {
     const parts: Buffer[] = [];
-    for (const { clusterId } of seen) {
+    for (const { clusterId } of clusters) {
       const answer = this.keeper.board.answerOf(clusterId);
       if (!answer) return null;
       parts.push(parts.length === 0 ? open : comma, answer);
     }
-    return parts.length === 0 ? Buffer.concat([open, close]) : Buffer.concat([...parts, close]);
+    return answerOf(parts.length === 0 ? Buffer.concat([open, close]) : Buffer.concat([...parts, close]));
   }
 
-  private async one(clusterId: string, roles: Roles): Promise<Buffer | null> {
+  private async one(clusterId: string, roles: Roles): Promise<StatusAnswer | null> {
     if (!permits(roles, { permission: 'read', scope: 'cluster', clusterId })) return null;
     const found = await this.keeper.find(clusterId);
-    return found && this.keeper.board.answerOf(clusterId);
+    const bytes = found && this.keeper.board.answerOf(clusterId);
+    return bytes && answerOf(bytes);
   }
+}
+
+function answerOf(bytes: Buffer): StatusAnswer {
+  let tag: string | null = null;
+  return {
+    bytes,
+    etag: () => {
+      tag ??= etagOf(bytes);
+      return tag;
+    },
+  };
 }
 
 function askedByRest(url: string): Question | null {
