@@ -6,7 +6,7 @@ export const rhythms = [
   { name: 'often', ticks: 1 },
   { name: 'seldom', ticks: 10 },
 ] as const;
-export type Rhythm = (typeof rhythms)[number]['name'];
+type Rhythm = (typeof rhythms)[number]['name'];
 
 const prefix = 'hears ';
 
