@@ -22,6 +22,14 @@ function all() {
     });
 }
 
+/** CPU seconds that these have used until now. */
+export function secondsOf(pids) {
+  const wanted = new Set(pids);
+  return all()
+    .filter(({ pid }) => wanted.has(pid))
+    .reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
 /** Those that name the directory, and all that descend from them. */
 export function processesOf(directory) {
   const found = all();

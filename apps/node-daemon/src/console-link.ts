@@ -22,6 +22,7 @@ import type { Logger } from '@quantadb/engine/shared/logger';
 import { releaseVersion } from '@quantadb/engine/shared/version';
 import { io, type Socket } from 'socket.io-client';
 import { UntoldFailovers } from './untold-failovers.ts';
+import { UntoldOperations } from './untold-operations.ts';
 
 export interface ConsoleLinkOptions {
   /** Where the control plane is, e.g. `https://quantadb.example.com`. */
@@ -66,6 +67,7 @@ export class ConsoleLink {
   private figuresToldMs = 0;
   private statementsToldMs = 0;
   private readonly untoldFailovers = new UntoldFailovers();
+  private readonly untoldOperations = new UntoldOperations();
 
   constructor(options: ConsoleLinkOptions) {
     this.options = options;
@@ -84,6 +86,7 @@ export class ConsoleLink {
       this.isWelcome = false;
       this.eventsUpTo = null;
       this.untoldFailovers.forget();
+      this.untoldOperations.forget();
       // After a refusal the library leaves it to us to try again.
       if (reason === 'io server disconnect') setTimeout(() => this.socket.connect(), reconnectMaxMs);
     });
@@ -135,6 +138,7 @@ export class ConsoleLink {
   private noteTold(picture: Picture, eventsUpTo: number): void {
     this.eventsUpTo = eventsUpTo;
     this.untoldFailovers.confirmed(picture.failovers);
+    this.untoldOperations.confirmed(picture.operations);
   }
 
   /** @throws QuantaError REFUSED with the reason, PROTOCOL_VIOLATION; Error after the deadline */
@@ -163,7 +167,7 @@ export class ConsoleLink {
     if (!status || !node.cluster) return { ...base, picture: null };
     const { eventsUpTo } = this;
     const events = eventsUpTo === null ? [] : facade.events(eventsUpTo).slice(0, eventsPerReportMax);
-    const operations = facade.operations().slice(-recentOperations);
+    const operations = this.untoldOperations.of(facade.operations().slice(-recentOperations));
     const state = facade.state();
     const failovers = state ? this.untoldFailovers.of(state) : [];
     const picture = { clusterId: node.cluster.id, isDecider, status, events, operations, failovers };

@@ -8,11 +8,13 @@ import { createAdapter } from '@socket.io/postgres-adapter';
 import type { TRPCError } from '@trpc/server';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { toNodeHandler } from 'better-auth/node';
+import type { Pool } from 'pg';
 import { Server as SocketServer } from 'socket.io';
 import { Alerts } from './alerts/alerts.ts';
 import { ChannelStore } from './alerts/channel-store.ts';
 import { Audit } from './audit/audit.ts';
 import { ClusterRegistry } from './clusters/registry.ts';
+import { StatusKeeper } from './clusters/status-keeper.ts';
 import type { ControlPlaneConfig } from './config.ts';
 import { FiguresStore } from './history/figures.ts';
 import { SampleStore } from './history/samples.ts';
@@ -20,6 +22,7 @@ import { StatementStore } from './history/statements.ts';
 import { AuthorityKeeper } from './hosts/authority.ts';
 import { Enrolment } from './hosts/enrolment.ts';
 import { HostLinks } from './hosts/host-links.ts';
+import { HostPresence } from './hosts/host-presence.ts';
 import { clientAddressHeader, clientAddressOf } from './http/client-address.ts';
 import { Gate, headerOf } from './http/gate.ts';
 import { Idempotency } from './http/idempotency.ts';
@@ -27,10 +30,12 @@ import { openApiDocument } from './http/open-api.ts';
 import { RateLimit } from './http/rate-limit.ts';
 import { Rest } from './http/rest.ts';
 import { commonHeaders, dataPolicy } from './http/security-headers.ts';
+import { StatusAnswers } from './http/status-answers.ts';
 import { refuseProcedure } from './http/trpc-refusal.ts';
 import { AdapterPool } from './live/adapter-pool.ts';
 import { Live } from './live/live.ts';
 import { MetadataBackup } from './metadata-backup.ts';
+import { createMetadataPool } from './metadata-pool.ts';
 import { renderConsoleMetrics } from './metrics.ts';
 import { createAuth, openAuthPaths } from './people/auth.ts';
 import { OwnAccount } from './people/own-account.ts';
@@ -58,6 +63,11 @@ export class ControlPlane {
   private readonly server: Server;
   private readonly sockets: SocketServer;
   private readonly services: Services;
+  private readonly pool: Pool;
+  private readonly keeper: StatusKeeper;
+  private readonly presence: HostPresence;
+  private readonly live: Live;
+  private readonly answers: StatusAnswers;
   private readonly principals: PrincipalFinder;
   private readonly gate: Gate;
   private readonly idempotency: Idempotency;
@@ -86,16 +96,20 @@ export class ControlPlane {
     const samples = new SampleStore(prisma, logger);
     const figures = new FiguresStore(prisma, logger);
     const statements = new StatementStore(prisma, logger);
-    const registry: ClusterRegistry = new ClusterRegistry({
-      prisma,
+    this.pool = createMetadataPool(config.databaseUrl, logger);
+    this.keeper = new StatusKeeper({ pool: this.pool, logger, onNews: (status) => this.live.status(status) });
+    this.presence = new HostPresence(this.pool, logger);
+    const registry = new ClusterRegistry({
+      ...{ prisma, keeper: this.keeper, presence: this.presence },
       samples,
       figures,
       statements,
-      onStatus: (status) => live.status(status),
-      onHistory: (what) => live.changed(what),
+      onStatus: (status) => this.live.status(status),
+      onHistory: (what) => this.live.changed(what),
     });
     const namespace = this.sockets.of('/live');
-    const live = new Live({ namespace, principals: this.principals, registry, logger });
+    this.live = new Live({ namespace, principals: this.principals, registry, logger });
+    this.answers = new StatusAnswers(this.keeper);
     const links = new HostLinks({
       namespace: this.sockets.of('/nodes'),
       prisma,
@@ -112,7 +126,7 @@ export class ControlPlane {
       secondFactor: new SecondFactor(prisma, auth),
       provider: config.oidc && { name: config.oidc.name },
       channels: new ChannelStore(prisma, config.secret),
-      alertsChanged: (clusterId) => live.changed({ clusterId: clusterId ?? '', kind: 'alerts' }),
+      alertsChanged: (clusterId) => this.live.changed({ clusterId: clusterId ?? '', kind: 'alerts' }),
     };
     this.routes = [
       ['/api/auth/', this.signingIn(toNodeHandler(auth))],
@@ -179,10 +193,14 @@ export class ControlPlane {
     const closed = this.sockets.close();
     this.server.closeAllConnections();
     await closed;
+    this.live.close();
+    await this.keeper.close();
+    await this.presence.close();
     await this.services.samples.close();
     await this.services.figures.close();
     await this.services.statements.close();
     await this.prisma.$disconnect();
+    await this.pool.end();
     await this.between.close();
   }
 
@@ -222,6 +240,8 @@ export class ControlPlane {
     return async (request, response) => {
       const admission = await this.gate.admit(request);
       if (!admission.ok) return refuseProcedure(response, admission);
+      const parts = await this.answers.procedure(request, admission.principal);
+      if (parts) return sendParts(response, parts);
       // The adapter wants to see paths without the prefix it is mounted under.
       request.url = `/${(request.url ?? '').slice(prefix.length)}`;
       return handle(request, response);
@@ -231,6 +251,7 @@ export class ControlPlane {
   private rest(): Handler {
     const rest = new Rest({
       ...{ gate: this.gate, idempotency: this.idempotency, publicUrl: this.config.publicUrl },
+      answers: this.answers,
       createContext: (request) => this.contextOf(request),
       onError: ({ error, path }) => this.logFailure(error, path),
     });
@@ -257,6 +278,7 @@ export class ControlPlane {
       figures: this.services.figures,
       statements: this.services.statements,
       sockets: this.sockets,
+      ...{ keeper: this.keeper, links: this.services.links, live: this.live },
       backup: this.backup,
       alerts: this.alerts,
     });
@@ -282,6 +304,15 @@ export class ControlPlane {
 
 function sendJson(response: ServerResponse, value: unknown): void {
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}
+
+/** As tRPC's own adapter answers. */
+function sendParts(response: ServerResponse, parts: Buffer[]): void {
+  const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+  const headers = { 'content-type': 'application/json', vary: 'trpc-accept, accept' };
+  response.writeHead(200, { ...headers, 'content-length': bytes });
+  for (const part of parts) response.write(part);
+  response.end();
 }
 
 function createSockets(

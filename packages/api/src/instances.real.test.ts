@@ -209,6 +209,40 @@ test('an older report, through whichever console, never replaces a newer one', a
   expect(body.status.revision).toBe(8);
 });
 
+test('I-BOARD-4: what is answered from memory is what the procedure answers', async () => {
+  const ask = async (path: string, input: unknown) =>
+    (
+      await first.call('GET', `/api/trpc/${path}input=${encodeURIComponent(JSON.stringify(input))}`, {
+        as: admin,
+      })
+    ).body;
+  // Two questions in one request go through the procedures.
+  const all = await ask('clusters.list,clusters.get?batch=1&', { 0: {}, 1: { clusterId } });
+  expect([await ask('clusters.list?', {}), await ask('clusters.get?', { clusterId })]).toEqual(all);
+  const { body: listed } = await first.call('GET', '/api/v1/clusters', { as: admin });
+  expect(listed).toEqual(all[0].result.data);
+  const { body, headers } = await first.call('GET', `/api/v1/clusters/${clusterId}`, { as: admin });
+  expect(body).toEqual(all[1].result.data);
+  const known = { 'if-none-match': headers.get('etag') ?? '' };
+  const again = await first.call('GET', `/api/v1/clusters/${clusterId}`, { as: admin, headers: known });
+  expect(again.status).toBe(304);
+});
+
+test('I-BOARD-2: a status that the metadata does not take keeps no other one from being stored', async () => {
+  const { socket } = await connectHost(second);
+  const { picture, ...rest } = report(8);
+  const tell = (id: string, name: string, verdict: string) => {
+    const told = { ...picture, clusterId: id, status: { ...picture.status, name, verdict } };
+    return socket.timeout(3000).emitWithAck('report', { ...rest, picture: told });
+  };
+  // PostgreSQL's JSON has no zero byte, and a host may say one.
+  await tell('0195a5a4-0000-7000-8000-00000000000d', 'odd', 'a\u0000b');
+  await tell(clusterId, 'demo', 'Stored.');
+  const shown = async () =>
+    (await first.call('GET', `/api/v1/clusters/${clusterId}`, { as: admin })).body.status.verdict;
+  await expect.poll(shown, { timeout: 15_000 }).toBe('Stored.');
+});
+
 test('I-EXPLAIN-1: a failover is kept as it was explained, and one that is over is not opened again', async () => {
   const { socket } = await connectHost(second);
   const begun = {

@@ -2,9 +2,12 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Server } from 'socket.io';
 import type { Alerts } from './alerts/alerts.ts';
 import type { ClusterRegistry } from './clusters/registry.ts';
+import type { StatusKeeper } from './clusters/status-keeper.ts';
 import type { FiguresStore } from './history/figures.ts';
 import type { SampleStore } from './history/samples.ts';
 import type { StatementStore } from './history/statements.ts';
+import type { HostLinks } from './hosts/host-links.ts';
+import type { Live } from './live/live.ts';
 import type { MetadataBackup } from './metadata-backup.ts';
 
 const process = new Registry();
@@ -16,6 +19,9 @@ export interface MetricSources {
   figures: FiguresStore;
   statements: StatementStore;
   sockets: Server;
+  keeper: StatusKeeper;
+  links: HostLinks;
+  live: Live;
   backup: MetadataBackup | null;
   alerts: Pick<Alerts, 'judgedAgeSeconds'>;
 }
@@ -23,15 +29,8 @@ export interface MetricSources {
 const healths = ['healthy', 'degraded', 'down'] as const;
 
 /** Prometheus text of one console instance: what it knows of the clusters, and of itself. */
-export async function renderConsoleMetrics({
-  registry,
-  samples,
-  figures,
-  statements,
-  sockets,
-  backup,
-  alerts,
-}: MetricSources): Promise<string> {
+export async function renderConsoleMetrics(sources: MetricSources): Promise<string> {
+  const { registry, samples, figures, statements, sockets } = sources;
   const own = new Registry();
   const registers = [own];
   const health = new Gauge({
@@ -58,7 +57,7 @@ export async function renderConsoleMetrics({
     labelNames: ['cluster', 'node'],
     registers,
   });
-  for (const { name, status, reportedAtMs } of await registry.list()) {
+  for (const { name, status, reportedAtMs } of await registry.listUnderstood()) {
     for (const each of healths) health.set({ cluster: name, health: each }, status.health === each ? 1 : 0);
     age.set({ cluster: name }, (Date.now() - reportedAtMs) / 1000);
     for (const node of status.nodes.filter((each) => each.role === 'standby')) {
@@ -81,7 +80,8 @@ export async function renderConsoleMetrics({
     help: 'Metric samples that could not be stored since the start',
     registers,
   }).set(samples.droppedSamples + figures.dropped + statements.dropped);
-  ages(own, { backup, alerts });
+  keepsUp(sources, own);
+  ages(own, sources);
   return `${await own.metrics()}\n${await process.metrics()}`;
 }
 
@@ -101,4 +101,30 @@ function ages(own: Registry, { backup, alerts }: Pick<MetricSources, 'backup' | 
     'Age of the newest backup of the metadata that this console has made',
     backup?.ageSeconds(nowMs) ?? null,
   );
+}
+
+/** Whether this console does what comes to it as fast as it comes. */
+function keepsUp({ keeper, links, live }: MetricSources, register: Registry): void {
+  const registers = [register];
+  const { taken, skipped } = links.reports;
+  new Gauge({
+    name: 'quantadb_console_reports_taken',
+    help: 'Reports of hosts that this console has answered since its start',
+    registers,
+  }).set(taken);
+  new Gauge({
+    name: 'quantadb_console_reports_skipped',
+    help: 'Reports left out since the start, because the one before from the same host was not answered yet',
+    registers,
+  }).set(skipped);
+  new Gauge({
+    name: 'quantadb_console_status_stores_failed',
+    help: 'Times since the start that the newest statuses could not be stored in the metadata',
+    registers,
+  }).set(keeper.storesFailed);
+  new Gauge({
+    name: 'quantadb_console_browsers_behind',
+    help: 'Browsers that do not read as fast as they are told, and get nothing until they have caught up',
+    registers,
+  }).set(live.behind);
 }

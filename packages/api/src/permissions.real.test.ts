@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { io } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LiveStatus } from './clusters/registry.ts';
+import type { BriefStatus, LiveStatus } from './clusters/live-status.ts';
+import type { Watch } from './live/live.ts';
 import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
 import { appRouter } from './trpc/router.ts';
 
@@ -222,18 +223,26 @@ describe('I-ROLE-2: a role on a single cluster', () => {
   });
 
   test('decides what the live stream tells, also when it changes', async () => {
-    const watch = (cookie: string) => {
-      const heard = new Set<string>();
+    const watch = (cookie: string, what: Watch | null) => {
+      const [heard, brief] = [new Set<string>(), new Set<string>()];
       const options = { transports: ['websocket'], extraHeaders: { cookie }, reconnection: false };
       const socket = io(`${instance.url}/live`, options);
+      if (what) socket.on('connect', () => socket.emit('watch', what));
       socket.on('status', ({ name }: LiveStatus) => heard.add(name));
-      return { socket, heard };
+      socket.on('fleet', ({ clusters }: { clusters: BriefStatus[] }) => {
+        for (const { name } of clusters) brief.add(name);
+      });
+      return { socket, heard, brief };
     };
-    const watchers = [limited.guest, limited.careful, admin].map(watch);
-    await expect
-      .poll(() => watchers.map(({ heard }) => [...heard].sort()))
-      .toEqual([...[['shop'], ['shop'], ['bank', 'shop']]]);
-    for (const { socket } of watchers) socket.close();
+    const people = [limited.guest, limited.careful, admin];
+    const seen = [['shop'], ['shop'], ['bank', 'shop']];
+    // Who does not say what he shows hears of everything in full.
+    const all = people.map((cookie) => watch(cookie, null));
+    await expect.poll(() => all.map(({ heard }) => [...heard].sort())).toEqual(seen);
+    const some = people.map((cookie) => watch(cookie, { fleet: true, clusterIds: [bank] }));
+    await expect.poll(() => some.map(({ brief }) => [...brief].sort())).toEqual(seen);
+    await expect.poll(() => some.map(({ heard }) => [...heard])).toEqual([[], [], ['bank']]);
+    for (const { socket } of [...all, ...some]) socket.close();
   });
 
   test('is given and taken by administrators, and stands in the audit log', async () => {

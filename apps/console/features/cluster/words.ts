@@ -51,8 +51,10 @@ export function someOfWords(names: readonly string[], needed: number): string {
 
 const healthOrder: Record<ClusterStatus['health'], number> = { down: 0, degraded: 1, healthy: 2 };
 
+type Named = Pick<ClusterStatus, 'name' | 'health'>;
+
 /** What needs attention comes first; among equals by name. */
-export function byAttention(left: ClusterStatus, right: ClusterStatus): number {
+export function byAttention(left: Named, right: Named): number {
   return healthOrder[left.health] - healthOrder[right.health] || left.name.localeCompare(right.name);
 }
 

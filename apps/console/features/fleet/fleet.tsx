@@ -6,7 +6,7 @@ import { Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Badge, Mark } from '@quantadb/ui/patterns/status';
 import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
-import { type Heard, useLive, useNow } from '../../lib/live.tsx';
+import { type HeardBriefly, useFleet, useNow } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { AlertCount } from '../alerts/alert-count.tsx';
 import { byAttention, healthTones, healthWords } from '../cluster/words.ts';
@@ -18,9 +18,9 @@ const tickMs = 1000;
 export function Fleet() {
   const trpc = useTRPC();
   const stored = useQuery(trpc.clusters.list.queryOptions({}));
-  const { clusters } = useLive();
+  const clusters = useFleet();
   const nowMs = useNow(tickMs);
-  const isSilent = ({ heardAtMs }: Heard) => nowMs - heardAtMs > staleAfterMs;
+  const isSilent = ({ heardAtMs }: HeardBriefly) => nowMs - heardAtMs > staleAfterMs;
   // One of which nothing is heard may be in any state.
   const heard = [...clusters.values()].sort(
     (left, right) =>
@@ -46,7 +46,7 @@ export function Fleet() {
 }
 
 /** When somebody has last seen that the backups can be restored. */
-function provenWords(backups: Heard['status']['backups'], nowMs: number): string {
+function provenWords(backups: HeardBriefly['status']['backups'], nowMs: number): string {
   if (!backups) return '–';
   if (!backups.isSetUp) return 'no backups';
   return backups.provenAtMs === null
@@ -54,7 +54,15 @@ function provenWords(backups: Heard['status']['backups'], nowMs: number): string
     : `${durationText(Math.max(0, nowMs - backups.provenAtMs))} ago`;
 }
 
-function ClusterCard({ cluster, ageMs, nowMs }: { cluster: Heard; ageMs: number; nowMs: number }) {
+function ClusterCard({
+  cluster,
+  ageMs,
+  nowMs,
+}: {
+  cluster: HeardBriefly;
+  ageMs: number;
+  nowMs: number;
+}) {
   const { status } = cluster;
   const standbys = status.nodes.filter((node) => node.role === 'standby');
   const worst = standbys.reduce<(typeof standbys)[number] | null>(

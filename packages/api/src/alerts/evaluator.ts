@@ -5,7 +5,7 @@ import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
 import { AlertStore } from './alert-store.ts';
 import type { Gatherer } from './gather.ts';
 import type { InstanceLock } from './instance-lock.ts';
-import { identityOf, judge } from './judge.ts';
+import { identityOf, judgeInTurns } from './judge.ts';
 import type { Known } from './known.ts';
 import type { Message } from './message.ts';
 import { type NoticeKind, nextNotice, type ToldAlert } from './routing.ts';
@@ -76,7 +76,7 @@ export class Evaluator {
       const known = await gatherer.gather(nowMs());
       const [living, changed] = await Promise.all([this.store.living(), this.store.changedRules()]);
       const standing = new Set(living.filter(({ state }) => state === 'firing').map(identityOf));
-      const judgement = judge(known, changed, standing);
+      const judgement = await judgeInTurns(known, changed, standing);
       const changes = nextAlerts(living, judgement, { nowMs: known.nowMs, newId: randomUUID });
       await this.write(known, changes);
       const told = await this.tell(known);

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
-import { clusterStatusSchema, type FailoverView } from '@quantadb/engine/contract/status';
+import type { FailoverView } from '@quantadb/engine/contract/status';
 import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { withAnyHost } from '../clusters/any-host.ts';
@@ -55,7 +55,7 @@ export class Gatherer {
   private async clusters(nowMs: number): Promise<KnownCluster[]> {
     const { prisma, registry, figures } = this.sources;
     const [list, looks, failovers, operations] = await Promise.all([
-      registry.list(),
+      registry.listUnderstood(),
       figures.latest(nowMs - figuresFreshMs),
       prisma.failover.findMany({
         where: { kind: 'failover', startedAt: { gt: new Date(nowMs - 7 * day) } },
@@ -73,34 +73,20 @@ export class Gatherer {
       list.map(({ clusterId }) => clusterId),
       nowMs,
     );
-    return list.flatMap(({ clusterId, name, status, reportedAtMs }) => {
-      // It may have been stored by another release.
-      const parsed = clusterStatusSchema.safeParse(status);
-      if (!parsed.success) return [];
-      const ofThis = <Row extends { clusterId: string }>(row: Row) => row.clusterId === clusterId;
-      return {
-        ...{ clusterId, name, status: parsed.data, ageMs: nowMs - reportedAtMs },
-        figures: new Map(looks.filter(ofThis).map((look) => [look.node, look.figures])),
-        backups: this.backupsOf(clusterId, nowMs),
-        failovers: failovers.filter(ofThis).map(({ id, view, newPrimary, startedAt }) => {
-          const { reason, dataLoss } = view as unknown as FailoverView;
-          return {
-            id,
-            reason,
-            newPrimary,
-            mayHaveLost: dataLoss?.possible ?? false,
-            startedAtMs: startedAt.getTime(),
-          };
-        }),
-        operations: operations.filter(ofThis).map(({ id, kind, state, error, endedAt }) => ({
-          id,
-          kind,
-          state,
-          error,
-          endedAtMs: endedAt?.getTime() ?? 0,
-        })),
-      };
-    });
+    const [looksOf, failoversOf, operationsOf] = [grouped(looks), grouped(failovers), grouped(operations)];
+    return list.map(({ clusterId, name, status, reportedAtMs }) => ({
+      ...{ clusterId, name, status, ageMs: nowMs - reportedAtMs },
+      figures: new Map(looksOf(clusterId).map((look) => [look.node, look.figures])),
+      backups: this.backupsOf(clusterId, nowMs),
+      failovers: failoversOf(clusterId).map(({ id, view, newPrimary, startedAt }) => {
+        const { reason, dataLoss } = view as unknown as FailoverView;
+        const mayHaveLost = dataLoss?.possible ?? false;
+        return { id, reason, newPrimary, mayHaveLost, startedAtMs: startedAt.getTime() };
+      }),
+      operations: operationsOf(clusterId).map(({ id, kind, state, error, endedAt }) => {
+        return { id, kind, state, error, endedAtMs: endedAt?.getTime() ?? 0 };
+      }),
+    }));
   }
 
   private async installation(nowMs: number): Promise<KnownInstallation> {
@@ -160,4 +146,15 @@ export class Gatherer {
       this.logger.debug({ clusterId, error: messageOf(error) }, 'no host told of the backups');
     }
   }
+}
+
+/** Once for all clusters: there may be hundreds of them, and thousands of rows. */
+function grouped<Row extends { clusterId: string }>(rows: readonly Row[]): (clusterId: string) => Row[] {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const group = groups.get(row.clusterId);
+    if (group) group.push(row);
+    else groups.set(row.clusterId, [row]);
+  }
+  return (clusterId) => groups.get(clusterId) ?? [];
 }

@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Known } from './known.ts';
-import type { Finding, Look, Question, Severity } from './rule.ts';
+import type { Finding, Look, Question, Rule, Severity } from './rule.ts';
 import { type ChangedRules, effectiveRule, rules } from './rules.ts';
 
 /** Every rule asked about everything that is known (pure). */
@@ -26,47 +27,89 @@ export function identityOf({ rule, clusterId, subject }: Identity): string {
   return JSON.stringify([rule, clusterId, subject]);
 }
 
+type Effect = Pick<Condition, 'severity' | 'forSeconds'>;
+
 interface Asked {
   clusterId: string | null;
   findings: Finding[];
   unknown: Look['unknown'];
 }
 
-/** @param standing identities of the alerts that fire now */
-export function judge(known: Known, changed: ChangedRules, standing: ReadonlySet<string>): Judgement {
-  const conditions: Condition[] = [];
-  const notKnown = new Map<string, Look['unknown']>();
+/** What is known, what was changed of the rules, and the identities of the alerts that fire now. */
+type Case = [known: Known, changed: ChangedRules, standing: ReadonlySet<string>];
+
+export function judge(...about: Case): Judgement {
+  const judging = new Judging(...about);
+  for (const rule of rules) judging.ask(rule);
+  return judging.judgement();
+}
+
+/** Of hundreds of clusters all rules together take long: whoever waits for this process gets his turn after each of them. */
+export async function judgeInTurns(...about: Case): Promise<Judgement> {
+  const judging = new Judging(...about);
   for (const rule of rules) {
+    judging.ask(rule);
+    await nextTurn();
+  }
+  return judging.judgement();
+}
+
+class Judging {
+  private readonly known: Known;
+  private readonly changed: ChangedRules;
+  private readonly standing: ReadonlySet<string>;
+  private readonly conditions: Condition[] = [];
+  /** By rule and cluster. */
+  private readonly notKnown = new Map<string, Map<string | null, Look['unknown']>>();
+
+  constructor(...[known, changed, standing]: Case) {
+    this.known = known;
+    this.changed = changed;
+    this.standing = standing;
+  }
+
+  ask(rule: Rule): void {
+    const { known } = this;
+    const own = this.changed.get(rule.id);
+    const forAll = effectiveRule(rule, this.changed, null);
+    const effective = (clusterId: string | null) =>
+      clusterId !== null && own?.has(clusterId) ? effectiveRule(rule, this.changed, clusterId) : forAll;
     const questionFor = (clusterId: string | null): Question => ({
       nowMs: known.nowMs,
-      limits: effectiveRule(rule, changed, clusterId).limits,
-      stands: (subject) => standing.has(identityOf({ rule: rule.id, clusterId, subject })),
+      limits: effective(clusterId).limits,
+      stands: (subject) => this.standing.has(identityOf({ rule: rule.id, clusterId, subject })),
     });
-    const asked: Asked[] = [];
-    const isOn = (clusterId: string | null) => effectiveRule(rule, changed, clusterId).isOn;
-    if (rule.of === 'cluster')
+    const isOn = (clusterId: string | null) => effective(clusterId).isOn;
+    const take = (clusterId: string | null, look: Look) =>
+      this.take(rule.id, { clusterId, ...look }, effective(clusterId));
+    if (rule.of === 'cluster') {
       for (const cluster of known.clusters.filter((each) => isOn(each.clusterId)))
-        asked.push({ clusterId: cluster.clusterId, ...rule.look(cluster, questionFor(cluster.clusterId)) });
-    else if (rule.of === 'host')
+        take(cluster.clusterId, rule.look(cluster, questionFor(cluster.clusterId)));
+    } else if (rule.of === 'host') {
       for (const host of known.hosts.filter((each) => isOn(each.clusterId)))
-        asked.push({
-          clusterId: host.clusterId,
-          ...rule.look(host, { ...questionFor(host.clusterId), known }),
-        });
-    else if (isOn(null)) asked.push({ clusterId: null, ...rule.look(known.installation, questionFor(null)) });
-    for (const { clusterId, findings, unknown } of asked) {
-      const { severity, forSeconds } = effectiveRule(rule, changed, clusterId);
-      // A host's answer is about that host alone: the others' are added to it.
-      const key = JSON.stringify([rule.id, clusterId]);
-      const before = notKnown.get(key) ?? [];
-      notKnown.set(key, unknown === 'all' || before === 'all' ? 'all' : [...before, ...unknown]);
-      for (const finding of findings)
-        conditions.push({ severity, ...finding, rule: rule.id, clusterId, forSeconds });
-    }
+        take(host.clusterId, rule.look(host, { ...questionFor(host.clusterId), known }));
+    } else if (isOn(null)) take(null, rule.look(known.installation, questionFor(null)));
   }
-  const isUnknown = ({ rule, clusterId, subject }: Identity) => {
-    const what = notKnown.get(JSON.stringify([rule, clusterId]));
-    return what === 'all' || (what?.includes(subject) ?? false);
-  };
-  return { conditions, isUnknown };
+
+  judgement(): Judgement {
+    const isUnknown = ({ rule, clusterId, subject }: Identity) => {
+      const what = this.notKnown.get(rule)?.get(clusterId);
+      return what === 'all' || (what?.includes(subject) ?? false);
+    };
+    return { conditions: this.conditions, isUnknown };
+  }
+
+  private take(
+    rule: string,
+    { clusterId, findings, unknown }: Asked,
+    { severity, forSeconds }: Effect,
+  ): void {
+    // A host's answer is about that host alone: the others' are added to it.
+    const ofRule = this.notKnown.get(rule) ?? new Map<string | null, Look['unknown']>();
+    this.notKnown.set(rule, ofRule);
+    const before = ofRule.get(clusterId) ?? [];
+    ofRule.set(clusterId, unknown === 'all' || before === 'all' ? 'all' : [...before, ...unknown]);
+    for (const finding of findings)
+      this.conditions.push({ severity, ...finding, rule, clusterId, forSeconds });
+  }
 }

@@ -31,11 +31,11 @@ export const hostRules: HostRule[] = [
       command: 'journalctl -u quantadb -n 50   # on that host',
     },
     look: ({ name, lastSeenMs, clusterId }, { nowMs, limits, known }) => {
-      const cluster = known.clusters.find((each) => each.clusterId === clusterId);
       const silence = (limits.seconds ?? 0) * 1000;
+      if (lastSeenMs === null || nowMs - lastSeenMs <= silence) return nothing;
+      const cluster = known.clusters.find((each) => each.clusterId === clusterId);
       // When nobody of its cluster reports, that is one alert and not one for every host.
-      if (lastSeenMs === null || nowMs - lastSeenMs <= silence || (cluster && cluster.ageMs > 30_000))
-        return nothing;
+      if (cluster && cluster.ageMs > 30_000) return nothing;
       return about(name, `Host ${name} has not reported for ${timeWords(nowMs - lastSeenMs)}.`);
     },
   },

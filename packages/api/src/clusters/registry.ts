@@ -1,11 +1,15 @@
 import type { HostReport, ReportAnswer } from '@quantadb/engine/contract/link';
 import type { NodeReport } from '@quantadb/engine/contract/node-report';
-import { type ClusterStatus, endedFailoverStates, type NodeStatus } from '@quantadb/engine/contract/status';
+import { endedFailoverStates, type NodeStatus } from '@quantadb/engine/contract/status';
 import { parseLsn } from '@quantadb/engine/postgres/lsn';
+import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { PrismaClient } from '@quantadb/prisma/client';
 import type { FiguresStore } from '../history/figures.ts';
 import type { MetricSample, SampleStore } from '../history/samples.ts';
 import type { StatementStore } from '../history/statements.ts';
+import type { HostPresence } from '../hosts/host-presence.ts';
+import type { LiveStatus } from './live-status.ts';
+import type { StatusKeeper } from './status-keeper.ts';
 
 type Picture = NonNullable<HostReport['picture']>;
 
@@ -13,6 +17,8 @@ export type HistoryKind = 'events' | 'operations' | 'failovers' | 'alerts';
 
 export interface RegistryOptions {
   prisma: PrismaClient;
+  keeper: StatusKeeper;
+  presence: HostPresence;
   samples: SampleStore;
   figures: FiguresStore;
   statements: StatementStore;
@@ -21,17 +27,6 @@ export interface RegistryOptions {
   onHistory(what: { clusterId: string; kind: HistoryKind }): void;
 }
 
-/** A cluster's last known status with its age's beginning, as browsers get it. */
-export interface LiveStatus {
-  clusterId: string;
-  name: string;
-  status: ClusterStatus;
-  reportedAtMs: number;
-  /** How old it was when it was sent, by the server's clock; missing: fresh. */
-  ageMs?: number;
-}
-
-const hostSeenEveryMs = 10_000;
 /** A status of a node that knows no decider only counts when no decider has reported for this long. */
 const deciderSilenceMs = 3000;
 /** A cluster that nobody has spoken for in this time does not hold its name. */
@@ -42,7 +37,6 @@ const ago = (ms: number) => new Date(Date.now() - ms);
 export class ClusterRegistry {
   private readonly options: RegistryOptions;
   private readonly statementsSeenMs = new Map<string, number>();
-  private readonly hostSeenMs = new Map<string, number>();
   private readonly eventsUpTo = new Map<string, number>();
   private readonly deciderSeenMs = new Map<string, number>();
   private readonly operationsKey = new Map<string, string>();
@@ -53,14 +47,14 @@ export class ClusterRegistry {
   }
 
   async receive(host: string, report: HostReport): Promise<ReportAnswer> {
-    await this.noteHost(host, report.node);
+    this.options.presence.note(host, report.node, Date.now());
     this.noteFigures(report);
     this.noteStatements(report);
     const { picture } = report;
     if (!picture) return { eventsUpTo: 0 };
-    await this.ensureCluster(picture);
+    if (!this.eventsUpTo.has(picture.clusterId)) await this.meet(picture);
     if (this.mayReport(picture)) {
-      await this.storeStatus(picture);
+      this.tell(picture);
       this.options.samples.add(samplesOf(picture, report.node));
     }
     await this.storeEvents(picture);
@@ -70,16 +64,25 @@ export class ClusterRegistry {
   }
 
   /** A cluster that no host belongs to any more is over: its history stays, and nobody looks at its last status. */
-  async list(): Promise<LiveStatus[]> {
-    // The first report makes the row, a later one says who belongs to it.
-    const isNew = { createdAt: { gte: ago(hostSeenEveryMs) } };
-    const where = { OR: [{ hosts: { some: { revokedAt: null } } }, isNew] };
-    const rows = await this.options.prisma.cluster.findMany({ where, orderBy: { name: 'asc' } });
-    return rows.flatMap((row) => {
-      if (!row.status || !row.reportedAt) return [];
-      const status = row.status as unknown as ClusterStatus;
-      return [{ clusterId: row.id, name: row.name, status, reportedAtMs: row.reportedAt.getTime() }];
-    });
+  list(): Promise<LiveStatus[]> {
+    return this.options.keeper.list();
+  }
+
+  /** Without those that another release has stored, in a form that this one does not know. */
+  async listUnderstood(): Promise<LiveStatus[]> {
+    const all = await this.list();
+    return all.filter(({ clusterId }) => this.options.keeper.board.isUnderstood(clusterId));
+  }
+
+  find(clusterId: string): Promise<LiveStatus | null> {
+    return this.options.keeper.find(clusterId.toLowerCase());
+  }
+
+  /** @throws QuantaError NOT_FOUND */
+  async get(clusterId: string): Promise<LiveStatus> {
+    const found = await this.find(clusterId);
+    if (found) return found;
+    throw new QuantaError('NOT_FOUND', 'no such cluster');
   }
 
   /** A host of the cluster that a request can be sent to; any of them forwards it to the decider. */
@@ -117,28 +120,16 @@ export class ClusterRegistry {
     return nowMs - (this.deciderSeenMs.get(picture.clusterId) ?? 0) > deciderSilenceMs;
   }
 
-  private async noteHost(host: string, { cluster, atMs }: NodeReport): Promise<void> {
-    const clusterId = cluster?.id ?? null;
-    const key = `${host}/${clusterId}`;
-    const nowMs = Date.now();
-    if (nowMs - (this.hostSeenMs.get(key) ?? 0) < hostSeenEveryMs) return;
-    // A host may report a cluster before the row of that cluster exists; the next report repairs it.
-    const known =
-      clusterId === null ? null : await this.options.prisma.cluster.findUnique({ where: { id: clusterId } });
-    const data = { lastSeenAt: new Date(nowMs), clusterId: known?.id ?? null, clockAheadMs: atMs - nowMs };
-    await this.options.prisma.host.update({ where: { name: host }, data });
-    if (known || clusterId === null) this.hostSeenMs.set(key, nowMs);
-  }
-
-  private async ensureCluster(picture: Picture): Promise<void> {
-    if (this.eventsUpTo.has(picture.clusterId)) return;
-    const { clusterId: id, status } = picture;
+  /** The first report of a cluster to this console: there is a row for it afterwards, and what is stored of it is known. */
+  private async meet({ clusterId: id, status }: Picture): Promise<void> {
     const name = await this.freeName(id, status.name);
     await this.options.prisma.cluster.upsert({ where: { id }, create: { id, name }, update: { name } });
     const newest = await this.options.prisma.clusterEvent.aggregate({
       where: { clusterId: id },
       _max: { id: true },
     });
+    this.options.keeper.expectChange();
+    await this.options.keeper.refresh();
     this.eventsUpTo.set(id, newest._max.id ?? 0);
   }
 
@@ -159,16 +150,10 @@ export class ClusterRegistry {
     return wanted;
   }
 
-  private async storeStatus(picture: Picture): Promise<void> {
-    const { clusterId: id, status } = picture;
-    const reportedAt = new Date();
-    // A report that was overtaken by a newer one, through another console instance, must not win.
-    const { count } = await this.options.prisma.cluster.updateMany({
-      where: { id, revision: { lte: BigInt(status.revision) } },
-      data: { status: status as object, revision: BigInt(status.revision), reportedAt },
-    });
-    if (count === 0) return;
-    this.options.onStatus({ clusterId: id, name: status.name, status, reportedAtMs: reportedAt.getTime() });
+  /** A report that was overtaken by a newer one, through another console instance, must not win. */
+  private tell({ clusterId, status }: Picture): void {
+    const live = this.options.keeper.hear(clusterId, status);
+    if (live) this.options.onStatus(live);
   }
 
   private async storeEvents(picture: Picture): Promise<void> {

@@ -18,6 +18,12 @@ export interface FiguresRow {
   figures: NodeFiguresTold['figures'];
 }
 
+interface Look {
+  clusterId: string;
+  node: string;
+  figures: NodeFigures;
+}
+
 export interface FiguresBucket {
   node: string;
   atMs: number;
@@ -45,6 +51,8 @@ export class FiguresStore {
   private readonly table: DailyTable;
   private readonly queue: WriteQueue<FiguresRow>;
   private rolledUpToMs = 0;
+  /** The last look of each node that has told one here lately. */
+  private readonly told = new Map<string, FiguresRow>();
 
   constructor(prisma: PrismaClient, logger: Logger) {
     this.prisma = prisma;
@@ -57,6 +65,7 @@ export class FiguresStore {
   }
 
   add(row: FiguresRow): void {
+    this.told.set(`${row.clusterId} ${row.node}`, row);
     this.queue.add([row]);
   }
 
@@ -91,22 +100,31 @@ export class FiguresStore {
     return rows.map(({ bucket, ...row }) => ({ ...row, atMs: bucket.getTime() }));
   }
 
-  /** The last look of every node since then. */
-  async latest(sinceMs: number): Promise<{ clusterId: string; node: string; figures: NodeFigures }[]> {
+  /** The last look of every node since then: as it was told here, or as another console has stored it. */
+  async latest(sinceMs: number): Promise<Look[]> {
+    this.forgetUntil(sinceMs);
     const rows = await this.prisma.$queryRaw<
       { cluster_id: string; node: string; figures: (number | null)[] }[]
     >`
       SELECT DISTINCT ON (cluster_id, node) cluster_id, node, figures FROM node_figures
-      WHERE at > ${new Date(sinceMs)} ORDER BY cluster_id, node, at DESC`;
-    return rows.map(({ cluster_id: clusterId, node, figures: told }) => {
+      WHERE at > ${new Date(sinceMs)} AND cluster_id::text || ' ' || node <> ALL (${[...this.told.keys()]}::text[])
+      ORDER BY cluster_id, node, at DESC`;
+    const stored = rows.map(({ cluster_id: clusterId, node, figures: told }) => {
       const figures: NodeFigures = {};
       for (const [at, name] of nodeMetricNames.entries()) figures[name] = told[at] ?? undefined;
       return { clusterId, node, figures };
     });
+    const here = [...this.told.values()].map(({ clusterId, node, figures }) => ({
+      clusterId,
+      node,
+      figures,
+    }));
+    return [...here, ...stored];
   }
 
   /** Makes the five minutes of what has come since, and forgets what is too old. Runs in one console instance at a time. */
   async tidy(nowMs: number): Promise<string[]> {
+    this.forgetUntil(nowMs - lateMs);
     const done = await inOneInstance(this.prisma, async (transaction) => {
       const upToMs = Math.floor((nowMs - lateMs) / rollupMs) * rollupMs;
       if (upToMs <= this.rolledUpToMs) return null;
@@ -126,14 +144,20 @@ export class FiguresStore {
     return done?.expired ?? [];
   }
 
+  private forgetUntil(atMs: number): void {
+    for (const [key, row] of this.told) if (row.atMs <= atMs) this.told.delete(key);
+  }
+
   private async write(rows: FiguresRow[]): Promise<void> {
     for (const { atMs } of rows) await this.table.ensureDay(atMs);
     const values = rows.map(({ clusterId, node, atMs, figures }) => {
-      const array = nodeMetricNames.map((name) => figures[name] ?? null);
-      return sql.sql`(${clusterId}::uuid, ${node}, ${new Date(atMs)}, ${array}::float8[])`;
+      const told = nodeMetricNames.map((name) => figures[name] ?? null);
+      return { cluster_id: clusterId, node, at: new Date(atMs), figures: told };
     });
     await this.prisma.$executeRaw`
-      INSERT INTO node_figures (cluster_id, node, at, figures) VALUES ${sql.join(values)} ON CONFLICT DO NOTHING`;
+      INSERT INTO node_figures
+      SELECT * FROM json_populate_recordset(NULL::node_figures, ${JSON.stringify(values)}::json)
+      ON CONFLICT DO NOTHING`;
   }
 }
 

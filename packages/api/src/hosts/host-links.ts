@@ -40,10 +40,17 @@ const callDeadlineMs = 20_000;
  */
 export class HostLinks {
   private readonly options: HostLinksOptions;
+  private taken = 0;
+  private skipped = 0;
 
   constructor(options: HostLinksOptions) {
     this.options = options;
     options.namespace.on('connection', (socket) => this.greet(socket));
+  }
+
+  /** Reports since the start: answered ones, and those left out because the one before from that host was not answered yet. */
+  get reports(): { taken: number; skipped: number } {
+    return { taken: this.taken, skipped: this.skipped };
   }
 
   /**
@@ -145,20 +152,34 @@ export class HostLinks {
     socket.on('renew', (raw: unknown, answer: unknown) => {
       void this.renew(name, raw).then((outcome) => reply(answer, outcome));
     });
+    let isBusy = false;
     socket.on('report', (raw: unknown, answer: unknown) => {
-      const report = hostReportSchema.safeParse(raw);
-      if (!report.success) {
-        this.options.logger.warn({ host: name, error: report.error.message }, 'a report was not understood');
+      // A host waits for its answer, or gives it up after seconds: what it tells meanwhile would only queue up, and the next
+      // report is newer.
+      if (isBusy) {
+        this.skipped += 1;
         return;
       }
-      if (report.data.node.name !== name) return;
-      this.options
-        .onReport(name, report.data)
-        .then((ack) => reply(answer, ack))
-        .catch((error: unknown) =>
-          this.options.logger.warn({ host: name, error: messageOf(error) }, 'a report was not stored'),
-        );
+      isBusy = true;
+      void this.take(name, raw, answer).finally(() => {
+        isBusy = false;
+      });
     });
+  }
+
+  private async take(name: string, raw: unknown, answer: unknown): Promise<void> {
+    const report = hostReportSchema.safeParse(raw);
+    if (!report.success) {
+      this.options.logger.warn({ host: name, error: report.error.message }, 'a report was not understood');
+      return;
+    }
+    if (report.data.node.name !== name) return;
+    try {
+      reply(answer, await this.options.onReport(name, report.data));
+      this.taken += 1;
+    } catch (error) {
+      this.options.logger.warn({ host: name, error: messageOf(error) }, 'a report was not stored');
+    }
   }
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { QuantaError } from '@quantadb/engine/shared/errors';
@@ -7,14 +6,17 @@ import { createOpenApiNodeHttpHandler } from 'trpc-to-openapi';
 import type { Context } from '../trpc/init.ts';
 import { trpcCodes } from '../trpc/init.ts';
 import { appRouter } from '../trpc/router.ts';
+import { etagOf } from './etag.ts';
 import { callerOf, type Gate, headerOf } from './gate.ts';
 import type { Idempotency, KeyedRequest } from './idempotency.ts';
 import { problemOf } from './problem.ts';
+import type { StatusAnswer, StatusAnswers } from './status-answers.ts';
 
 export interface RestOptions {
   gate: Gate;
   idempotency: Idempotency;
   publicUrl: string;
+  answers: StatusAnswers;
   createContext(request: IncomingMessage): Context;
   onError(failure: { error: TRPCError; path: string | undefined }): void;
 }
@@ -22,6 +24,8 @@ export interface RestOptions {
 interface Answer {
   status: number;
   body: string;
+  /** In the place of `body`, when the answer was there already. */
+  made?: StatusAnswer;
   error: TRPCError | null;
   headers?: Record<string, string>;
 }
@@ -62,6 +66,8 @@ export class Rest {
         const headers = { 'retry-after': String(retryAfterSeconds) };
         return { status: 0, body: '', error, ...(retryAfterSeconds === null ? {} : { headers }) };
       }
+      const made = await this.options.answers.rest(request, admission.principal);
+      if (made) return { status: 200, body: '', made, error: null };
       const key = headerOf(request, 'idempotency-key');
       const body = withBody.has(request.method ?? '') ? await readBody(request) : null;
       if (body) Object.assign(request, { body: parsed(body) });
@@ -125,14 +131,15 @@ class Collected extends EventEmitter {
 }
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-  const { status, body, headers = {} } = answer;
+  const { status, headers = {} } = answer;
+  const body = answer.made?.bytes ?? answer.body;
   const type = status >= 400 ? 'application/problem+json' : 'application/json';
   const common = { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'private, no-cache' };
   if (request.method !== 'GET' || status !== 200) {
     response.writeHead(status, { ...common, ...headers }).end(status === 204 ? undefined : body);
     return;
   }
-  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
+  const etag = answer.made?.etag() ?? etagOf(answer.body);
   const known = headerOf(request, 'if-none-match')
     ?.split(',')
     .map((tag) => tag.trim().replace(/^W\//, ''));

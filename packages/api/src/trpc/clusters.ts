@@ -9,7 +9,7 @@ import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';
 import { withoutPrivate } from '../clusters/private-settings.ts';
-import type { LiveStatus } from '../clusters/registry.ts';
+import { clusterView } from '../clusters/status-board.ts';
 import { mayOn } from '../people/roles.ts';
 import { principalOf, procedure, router } from './init.ts';
 import { clusterIdSchema, clusterSchema, eventSchema, moment } from './shapes.ts';
@@ -19,28 +19,20 @@ const pageMax = 200;
 const valuesSchema = z.array(z.number().nullable());
 const settingValue = z.union([z.string(), z.number(), z.boolean()]);
 
-function view({ clusterId, name, status, reportedAtMs }: LiveStatus) {
-  return { id: clusterId, name, status, reportedAt: new Date(reportedAtMs).toISOString() };
-}
-
 export const clustersRouter = router({
   list: procedure('read', 'GET /clusters', 'Every cluster as it last reported itself', 'anywhere')
     .input(z.object({}))
     .output(z.array(clusterSchema))
     .query(async ({ ctx }) => {
       const all = await ctx.services.registry.list();
-      return all.filter(({ clusterId }) => mayOn(principalOf(ctx), clusterId, 'read')).map(view);
+      return all.filter(({ clusterId }) => mayOn(principalOf(ctx), clusterId, 'read')).map(clusterView);
     }),
 
   get: procedure('read', 'GET /clusters/{clusterId}', 'One cluster as it last reported itself')
     .input(z.object({ clusterId: clusterIdSchema }))
     .output(clusterSchema)
     .query(async ({ ctx, input }) => {
-      const found = (await ctx.services.registry.list()).find(
-        (cluster) => cluster.clusterId === input.clusterId,
-      );
-      if (!found) throw new QuantaError('NOT_FOUND', 'no such cluster');
-      return view(found);
+      return clusterView(await ctx.services.registry.get(input.clusterId));
     }),
 
   router: procedure(
@@ -60,10 +52,9 @@ export const clustersRouter = router({
       ),
     )
     .query(async ({ ctx, input }) => {
-      const found = (await ctx.services.registry.list()).find((each) => each.clusterId === input.clusterId);
-      if (!found) throw new QuantaError('NOT_FOUND', 'no such cluster');
+      const { status } = await ctx.services.registry.get(input.clusterId);
       return routerSettingNames.map((name) => ({
-        ...{ name, usual: usualRouterSettings[name], agreed: found.status.router[name] ?? null },
+        ...{ name, usual: usualRouterSettings[name], agreed: status.router[name] ?? null },
         choices: routerChoices[name]?.slice() ?? null,
       }));
     }),

@@ -84,6 +84,7 @@ export const hostReportSchema = z.object({
       isDecider: z.boolean(),
       status: clusterStatusSchema,
       events: z.array(clusterEventSchema).max(eventsPerReportMax),
+      /** Those under way, and lately ended ones that this connection has not told yet; an older daemon tells of them every time. */
       operations: z.array(operationSchema).max(100),
       /** Those under way, and ended ones that this connection has not told yet, the oldest first. */
       failovers: z.array(failoverViewSchema).max(failoversPerReportMax).default([]),

@@ -1,0 +1,78 @@
+import type { ClusterStatus } from '@quantadb/engine/contract/status';
+import { expect, test } from 'vitest';
+import { StatusBoard, type StoredStatus } from './status-board.ts';
+
+const status = (revision: number, name = 'demo') =>
+  ({ name, revision, nodes: [] }) as unknown as ClusterStatus;
+const row = (clusterId: string, revision: number, reportedAtMs: number | null, name = clusterId) => {
+  return { clusterId, name, revision, reportedAtMs };
+};
+const stored = (clusterId: string, revision: number, reportedAtMs: number): StoredStatus => {
+  return {
+    ...row(clusterId, revision, reportedAtMs),
+    status: status(revision, clusterId),
+    isUnderstood: true,
+  };
+};
+const revisions = (board: StatusBoard) => board.list().map(({ name, status: told }) => [name, told.revision]);
+
+test('I-BOARD-1: an older report never takes the place of a newer one, whoever heard it', () => {
+  const board = new StatusBoard();
+  expect(board.hear('a', status(7), 1000)).toMatchObject({ reportedAtMs: 1000 });
+  expect(board.hear('a', status(6), 2000)).toBeNull();
+  // Another console has heard more, and then a late report comes to this one.
+  expect(board.learn([row('a', 8, 1500)], 2000)).toEqual(['a']);
+  expect(board.take([stored('a', 8, 1500)], 2000)).toHaveLength(1);
+  expect(board.hear('a', status(7), 2500)).toBeNull();
+  // What was loaded is older than what was heard while it was loaded.
+  board.hear('a', status(9), 3000);
+  expect(board.take([stored('a', 8, 1500)], 3000)).toEqual([]);
+  expect(revisions(board)).toEqual([['a', 9]]);
+});
+
+test('I-BOARD-1: of the same revision the later report counts, and after a silence whatever another console has stored', () => {
+  const board = new StatusBoard();
+  board.hear('a', status(7), 10_000);
+  expect(board.learn([row('a', 7, 10_000)], 10_100)).toEqual([]);
+  // As stored before, by a clock that is behind: this console hears the cluster itself.
+  expect(board.learn([row('a', 7, 9000)], 10_500)).toEqual([]);
+  expect(board.learn([row('a', 7, 9000)], 14_000)).toEqual(['a']);
+  expect(board.learn([row('a', 7, 11_000)], 10_500)).toEqual(['a']);
+});
+
+test('I-BOARD-2: of each cluster only the newest status waits to be stored', () => {
+  const board = new StatusBoard();
+  for (const at of [1, 2, 3]) board.hear('a', status(at), at);
+  board.hear('b', status(1), 3);
+  const waiting = board.unstored();
+  expect(waiting.map(({ clusterId, revision }) => [clusterId, revision])).toEqual([
+    ['a', 3],
+    ['b', 1],
+  ]);
+  // What comes while they are stored waits for the next time.
+  board.hear('a', status(4), 4);
+  board.noteStored(waiting);
+  expect(board.unstored().map(({ clusterId, revision }) => [clusterId, revision])).toEqual([['a', 4]]);
+});
+
+test('shows the clusters that there are, under the names that they have now', () => {
+  const board = new StatusBoard();
+  board.hear('a', status(1), 1000);
+  board.hear('b', status(1), 1000);
+  expect(board.list()).toEqual([]);
+  board.learn([row('b', 1, 1000, 'bank'), row('a', 1, 1000, 'demo~a'), row('c', 0, null)], 1000);
+  expect(revisions(board)).toEqual([
+    ['bank', 1],
+    ['demo~a', 1],
+  ]);
+  expect(JSON.parse(String(board.answerOf('a')))).toMatchObject({ id: 'a', name: 'demo~a' });
+  board.learn([row('b', 1, 1000, 'bank')], 1100);
+  expect([board.find('a'), board.find('b')?.name]).toEqual([null, 'bank']);
+});
+
+test('what this release does not understand is left to whoever checks it', () => {
+  const board = new StatusBoard();
+  board.learn([row('a', 1, 1000)], 1000);
+  board.take([{ ...stored('a', 1, 1000), isUnderstood: false }], 1000);
+  expect([board.list().length, board.answerOf('a')]).toEqual([1, null]);
+});

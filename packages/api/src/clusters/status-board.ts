@@ -1,0 +1,149 @@
+import type { ClusterStatus } from '@quantadb/engine/contract/status';
+import type { LiveStatus } from './live-status.ts';
+
+/** A cluster as the metadata names it: without its status, which is much longer. */
+export interface DirectoryRow {
+  clusterId: string;
+  name: string;
+  revision: number;
+  /** When the stored status was reported, by the clock of the console that heard it; null: there is none. */
+  reportedAtMs: number | null;
+}
+
+export interface StoredStatus extends DirectoryRow {
+  status: ClusterStatus;
+  /** Whether this release understands it: another one may have stored it. */
+  isUnderstood: boolean;
+}
+
+/** What is to be stored, and under which revision. */
+export interface UnstoredStatus {
+  clusterId: string;
+  revision: number;
+  reportedAtMs: number;
+  text: string;
+}
+
+interface Card {
+  live: LiveStatus;
+  revision: number;
+  isUnderstood: boolean;
+  isStored: boolean;
+  /** When a host of this console told it last; null: it came from the metadata. */
+  heardAtMs: number | null;
+  /** The status as JSON, made once. */
+  text: string | null;
+  /** What the API answers about this cluster, made once. */
+  answer: Buffer | null;
+}
+
+/** For so long after its last report through this console a cluster counts as one of this console's. */
+const ownForMs = 3000;
+
+/**
+ * The newest status of every cluster, in memory: from reports to this console at once, from those to others as the metadata has
+ * it. Of two the one with the higher revision counts, of the same revision the later one.
+ */
+export class StatusBoard {
+  private readonly cards = new Map<string, Card>();
+  /** Those that are there, in the order of their names. */
+  private order = new Set<string>();
+
+  /** A report to this console. @returns what it has become; null: a newer one is known */
+  hear(clusterId: string, status: ClusterStatus, nowMs: number): LiveStatus | null {
+    const last = this.cards.get(clusterId);
+    if (last && last.revision > status.revision) return null;
+    const live = { clusterId, name: last?.live.name ?? status.name, status, reportedAtMs: nowMs };
+    this.cards.set(clusterId, {
+      ...{ live, revision: status.revision, isUnderstood: true, isStored: false, heardAtMs: nowMs },
+      ...{ text: null, answer: null },
+    });
+    return live;
+  }
+
+  /** Those that wait to be stored; as many as there are clusters at most, each in its newest state. */
+  unstored(): UnstoredStatus[] {
+    const waiting = [...this.cards.values()].filter(({ isStored }) => !isStored);
+    return waiting.map((card) => {
+      card.text ??= JSON.stringify(card.live.status);
+      const { clusterId, reportedAtMs } = card.live;
+      return { clusterId, revision: card.revision, reportedAtMs, text: card.text };
+    });
+  }
+
+  /** What was reported meanwhile still waits. */
+  noteStored(stored: UnstoredStatus[]): void {
+    for (const { clusterId, reportedAtMs } of stored) {
+      const card = this.cards.get(clusterId);
+      if (card?.live.reportedAtMs === reportedAtMs) card.isStored = true;
+    }
+  }
+
+  /**
+   * Takes over which clusters there are, in this order, and their names.
+   *
+   * @returns whose status is to be loaded: another console has stored a newer one
+   */
+  learn(rows: DirectoryRow[], nowMs: number): string[] {
+    this.order = new Set(rows.map(({ clusterId }) => clusterId));
+    // One that is over is forgotten, unless it was heard just now and its row is only about to come.
+    for (const [clusterId, { heardAtMs }] of this.cards)
+      if (!this.order.has(clusterId) && nowMs - (heardAtMs ?? 0) > ownForMs) this.cards.delete(clusterId);
+    for (const { clusterId, name } of rows) {
+      const card = this.cards.get(clusterId);
+      if (!card || card.live.name === name) continue;
+      card.live = { ...card.live, name };
+      card.answer = null;
+    }
+    return rows.filter((row) => this.isNews(row, nowMs)).map(({ clusterId }) => clusterId);
+  }
+
+  /** @returns those that are news, also after what has been heard while they were loaded */
+  take(rows: StoredStatus[], nowMs: number): LiveStatus[] {
+    return rows.flatMap((row) => {
+      const { clusterId, name, revision, reportedAtMs, status, isUnderstood } = row;
+      if (reportedAtMs === null || !this.isNews(row, nowMs)) return [];
+      const live = { clusterId, name, status, reportedAtMs };
+      const rest = { isStored: true, heardAtMs: null, text: null, answer: null };
+      this.cards.set(clusterId, { live, revision, isUnderstood, ...rest });
+      return live;
+    });
+  }
+
+  /** As the directory has them: in the order of their names. */
+  list(): LiveStatus[] {
+    return [...this.order].flatMap((clusterId) => this.cards.get(clusterId)?.live ?? []);
+  }
+
+  find(clusterId: string): LiveStatus | null {
+    return this.order.has(clusterId) ? (this.cards.get(clusterId)?.live ?? null) : null;
+  }
+
+  isUnderstood(clusterId: string): boolean {
+    return this.cards.get(clusterId)?.isUnderstood ?? false;
+  }
+
+  /** The API's answer about one cluster in bytes; null: it is not known, or not understood. */
+  answerOf(clusterId: string): Buffer | null {
+    const card = this.cards.get(clusterId);
+    if (!card?.isUnderstood) return null;
+    card.answer ??= Buffer.from(JSON.stringify(clusterView(card.live)));
+    return card.answer;
+  }
+
+  private isNews({ clusterId, revision, reportedAtMs }: DirectoryRow, nowMs: number): boolean {
+    if (reportedAtMs === null) return false;
+    const card = this.cards.get(clusterId);
+    if (!card || revision > card.revision) return true;
+    const { live, heardAtMs } = card;
+    if (revision < card.revision || reportedAtMs === live.reportedAtMs) return false;
+    // Clocks of two consoles differ: who has heard nothing himself for a while believes whatever is stored.
+    const isOwn = heardAtMs !== null && nowMs - heardAtMs <= ownForMs;
+    return reportedAtMs > live.reportedAtMs || !isOwn;
+  }
+}
+
+/** A cluster as the API answers. */
+export function clusterView({ clusterId, name, status, reportedAtMs }: LiveStatus) {
+  return { id: clusterId, name, status, reportedAt: new Date(reportedAtMs).toISOString() };
+}
