@@ -57,7 +57,7 @@ export async function renderConsoleMetrics(sources: MetricSources): Promise<stri
     labelNames: ['cluster', 'node'],
     registers,
   });
-  for (const { name, status, reportedAtMs } of await registry.listUnderstood()) {
+  for (const { name, status, reportedAtMs } of await registry.list()) {
     for (const each of healths) health.set({ cluster: name, health: each }, status.health === each ? 1 : 0);
     age.set({ cluster: name }, (Date.now() - reportedAtMs) / 1000);
     for (const node of status.nodes.filter((each) => each.role === 'standby')) {

@@ -72,6 +72,7 @@ async function exported(): Promise<Set<string>> {
     registry: { list: async () => [{ clusterId: 'c', name: 'demo', status, reportedAtMs: 1 }] },
     ...{ samples: { droppedSamples: 0 }, figures: { dropped: 0 }, statements: { dropped: 0 } },
     sockets: { of: () => ({ sockets: new Map() }) },
+    ...{ keeper: { storesFailed: 0 }, links: { reports: { taken: 0, skipped: 0 } }, live: { behind: 0 } },
     ...{ backup: { ageSeconds: () => 1 }, alerts: { judgedAgeSeconds: () => 1 } },
   } as unknown as MetricSources;
   const rendered = `${await renderMetrics(report)}\n${await renderConsoleMetrics(sources)}`;

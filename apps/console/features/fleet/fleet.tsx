@@ -54,15 +54,7 @@ function provenWords(backups: HeardBriefly['status']['backups'], nowMs: number):
     : `${durationText(Math.max(0, nowMs - backups.provenAtMs))} ago`;
 }
 
-function ClusterCard({
-  cluster,
-  ageMs,
-  nowMs,
-}: {
-  cluster: HeardBriefly;
-  ageMs: number;
-  nowMs: number;
-}) {
+function ClusterCard({ cluster, ageMs, nowMs }: { cluster: HeardBriefly; ageMs: number; nowMs: number }) {
   const { status } = cluster;
   const standbys = status.nodes.filter((node) => node.role === 'standby');
   const worst = standbys.reduce<(typeof standbys)[number] | null>(

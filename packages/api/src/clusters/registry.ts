@@ -122,6 +122,8 @@ export class ClusterRegistry {
 
   /** The first report of a cluster to this console: there is a row for it afterwards, and what is stored of it is known. */
   private async meet({ clusterId: id, status }: Picture): Promise<void> {
+    // A cluster whose last host has come to this one holds its name no more.
+    await this.options.presence.settled();
     const name = await this.freeName(id, status.name);
     await this.options.prisma.cluster.upsert({ where: { id }, create: { id, name }, update: { name } });
     const newest = await this.options.prisma.clusterEvent.aggregate({

@@ -47,10 +47,15 @@ export class HostPresence {
     this.waiting.set(host, { host, clusterId, seenAtMs: nowMs, clockAheadMs: atMs - nowMs });
   }
 
-  async close(): Promise<void> {
-    clearInterval(this.timer);
+  /** @returns when everything noted until now is stored, or could not be */
+  async settled(): Promise<void> {
     await this.storing;
     await this.store();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.settled();
   }
 
   private async store(): Promise<void> {
