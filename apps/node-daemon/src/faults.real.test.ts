@@ -209,9 +209,9 @@ describe('the disk of the primary goes wrong', () => {
     const { name } = await cluster.primary();
     const disk = disks.get(name);
     if (!disk) return skip('file systems cannot be mounted here');
-    await disk.nearlyFill(60);
+    await disk.nearlyFill(80);
     expect(await untilTold(cluster, 'disk-nearly-full')).toMatch(
-      new RegExp(`^The disk of ${name} .* 9\\d % full`),
+      new RegExp(`^The disk of ${name} .* [89]\\d % full`),
     );
     await fillWal(name, disk);
     await expectFailover(name);
