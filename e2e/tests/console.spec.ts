@@ -6,6 +6,7 @@ import { Keyboard } from './keyboard.ts';
 import { LocalSystem } from './local-system.ts';
 import { expectReplication } from './replication.ts';
 import { useSecondFactor } from './second-factor.ts';
+import { addAndTakeOffRepository } from './second-repository.ts';
 
 /** A person at the console of a real cluster. The tests follow each other on one system. */
 
@@ -264,26 +265,8 @@ test('sets up backups by click, makes one and sees it arrive', async () => {
   expect(await page.content()).not.toContain(passphrase);
 });
 
-test('keeps WAL in a second place that is added by click, and gives it up', async () => {
-  await page.getByRole('link', { name: 'Settings' }).click();
-  const far = page.getByRole('row').filter({ hasText: '/far' });
-  await page.getByRole('button', { name: 'Add a repository…' }).click();
-  const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('Directory').fill(await system.directoryForPostgres('far'));
-  await dialog.getByLabel('Encrypt the repository').uncheck();
-  await dialog.getByRole('button', { name: 'Test from every node' }).click();
-  await expect(dialog.getByText(/^node-\d: writes, reads and deletes$/)).toHaveCount(3, { timeout: 30_000 });
-  await dialog.getByRole('button', { name: 'Review…' }).click();
-  await confirm('Set repository 2');
-  await expect(far).toBeVisible({ timeout: 60_000 });
-  await page.getByRole('link', { name: 'Backups' }).click();
-  await expect(far).toContainText('good', { timeout: 30_000 });
-  await page.getByRole('link', { name: 'Settings' }).click();
-  await page.getByRole('button', { name: 'Take off…' }).click();
-  await confirm('Take repository 2 off');
-  await expect(far).toHaveCount(0, { timeout: 60_000 });
-  await page.getByRole('link', { name: 'Backups' }).click();
-});
+test('keeps WAL in a second place that is added by click, and gives it up', () =>
+  addAndTakeOffRepository(page, { directory: () => system.directoryForPostgres('far'), confirm }));
 
 test('goes back to a moment before rows were deleted, for a look, with the keyboard alone', async () => {
   await system.sql("CREATE TABLE kept (what text); INSERT INTO kept VALUES ('before')");
