@@ -27,8 +27,10 @@ export class HttpsPeerCaller implements PeerCaller {
    * @throws QuantaError PEER_UNREACHABLE, DEADLINE_EXCEEDED, PROTOCOL_VIOLATION, or what the peer refused with
    */
   async call(peer: Peer, method: string, body: unknown, deadlineMs: number): Promise<unknown> {
+    if (deadlineMs <= 0)
+      throw new QuantaError('DEADLINE_EXCEEDED', `no time was left to ask ${peer.name} for ${method}`);
     // What is left of a deadline has a fraction, which Node refuses.
-    const signal = AbortSignal.timeout(Math.max(1, Math.ceil(deadlineMs)));
+    const signal = AbortSignal.timeout(Math.ceil(deadlineMs));
     const call = { method, text: JSON.stringify(body), signal };
     try {
       return resultOf(await this.send(peer, call), peer.name);
