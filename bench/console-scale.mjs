@@ -99,6 +99,7 @@ async function measure({ plane, directory, clusters, hosts, person }) {
       consoleCpu: round((after.consoleSeconds - before.consoleSeconds) / passed, 3),
       postgresCpu: round((after.postgresSeconds - before.postgresSeconds) / passed, 3),
       megabytes: after.megabytes,
+      waitedForCore: round((after.waitedSeconds - before.waitedSeconds) / passed, 3),
       simulationCpu: round(ownSeconds / passed, 3),
     },
     reports: {
@@ -148,9 +149,9 @@ function show({ measured, usage, reports, freshMs, kilobytesPerSecond }) {
       seen('report, until it was answered', reports.answeredInMs),
     ],
   );
-  const { consoleCpu, postgresCpu, megabytes, simulationCpu } = usage;
+  const { consoleCpu, postgresCpu, megabytes, simulationCpu, waitedForCore } = usage;
   say(
-    `console ${consoleCpu} s of CPU per second and ${megabytes} MB, its PostgreSQL ${postgresCpu}, the simulation ${simulationCpu}; ${reports.perSecond} reports per second, ` +
+    `console ${consoleCpu} s of CPU per second (ready without a core for ${waitedForCore}) and ${megabytes} MB, its PostgreSQL ${postgresCpu}, the simulation ${simulationCpu}; ${reports.perSecond} reports per second, ` +
       `${reports.lost} lost; kB per second to a browser with all clusters ${kilobytesPerSecond.fleet}, with one ${kilobytesPerSecond.cluster}; load ${machineLoad()}`,
   );
   const result = {

@@ -92,11 +92,14 @@ export function usageOf(directory) {
   const memory = readFileSync(`/proc/${consoles[0].pid}/status`, 'utf8');
   const megabytes = Number(/VmRSS:\s+(\d+)/.exec(memory)?.[1]) / 1024;
   const [{ pid }] = consoles;
+  // Nanoseconds that its first thread was ready and had no core: what others on this machine took from it.
+  const [, waited] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ').map(Number);
   return {
     pid,
     consoleSeconds: sum(consoles),
     postgresSeconds: sum(servers),
     megabytes: Math.round(megabytes),
+    waitedSeconds: waited / 1e9,
   };
 }
 
