@@ -125,27 +125,36 @@ test('it follows a failover of the source, and another node takes over when its 
 
   // The node that streams from the source is lost; the other one goes on.
   // While nobody can take over, that is told of at the source.
-  const heir = cluster.host('dr-2').daemon;
-  heir?.kill('SIGSTOP');
-  await cluster.killNode('dr-1');
-  const lost = await untilTold(cluster, 'follower-lost', { via: await sourcePrimary() });
+  const { source } = await until('dr-w', 'somebody leads', (status) => Boolean(status.source?.leader));
+  const leader = source?.leader ?? '';
+  const heir = leader === 'dr-1' ? 'dr-2' : 'dr-1';
+  const via = await sourcePrimary();
+  // A new primary knows of those only that it has seen.
+  await until(via, 'it has seen who follows', ({ followers }) =>
+    followers.some(({ state }) => state === 'streaming'),
+  );
+  const { daemon } = cluster.host(heir);
+  daemon?.kill('SIGSTOP');
+  await cluster.killNode(leader);
+  const lost = await untilTold(cluster, 'follower-lost', { via });
   expect(lost).toBe('dr does not follow demo: it is disconnected.');
-  heir?.kill('SIGCONT');
+  daemon?.kill('SIGCONT');
   rows = await write(await sourcePrimary());
-  await untilArrived('dr-2', rows);
-  expect((await until('dr-w', 'dr-2 leads', ({ source }) => source?.leader === 'dr-2')).primary).toBeNull();
-  await cluster.startDaemon('dr-1');
-  await untilArrived('dr-1', rows);
-  await until('dr-2', 'whole again', (status) => status.health === 'healthy');
-  await untilOver(cluster, 'follower-lost', { via: await sourcePrimary() });
+  await untilArrived(heir, rows);
+  const taken = await until('dr-w', 'the heir leads', (status) => status.source?.leader === heir);
+  expect(taken.primary).toBeNull();
+  await cluster.startDaemon(leader);
+  await untilArrived(leader, rows);
+  await until(heir, 'whole again', (status) => status.health === 'healthy');
+  await untilOver(cluster, 'follower-lost', { via });
 
   // It goes on following with its other voters gone, but nobody could take that over.
-  const others = ['dr-1', 'dr-w'].map((name) => cluster.host(name).daemon);
-  for (const daemon of others) daemon?.kill('SIGSTOP');
-  const alone = await untilTold(cluster, 'no-decider', { via: 'dr-2' });
+  const others = [leader, 'dr-w'].map((name) => cluster.host(name).daemon);
+  for (const each of others) each?.kill('SIGSTOP');
+  const alone = await untilTold(cluster, 'no-decider', { via: heir });
   expect(alone).toMatch(/^dr follows demo and has no Raft leader/);
-  for (const daemon of others) daemon?.kill('SIGCONT');
-  await untilOver(cluster, 'no-decider', { via: 'dr-2' });
+  for (const each of others) each?.kill('SIGCONT');
+  await untilOver(cluster, 'no-decider', { via: heir });
 });
 
 test('when the source is lost a person makes it a usual cluster, with everything that had arrived (I-DR-7)', async () => {
