@@ -2,9 +2,9 @@
 // its own and tells what a real one tells (clusters of three and five). Requests for the status of all clusters and of one, over
 // REST and tRPC, come at a fixed rate and count from when they were due; two browsers say how old a lag is when they hear it.
 //
-//   npm run bench -- console-scale [nodes=1000] [seconds=60] [rate=50] [profile=<directory>]
+//   npm run bench -- console-scale [nodes=1000] [seconds=60] [rate=50] [database=0] [profile=<directory>]
 //
-// The console and its PostgreSQL have one core, the hosts and viewers another one. The first ten seconds do not count. Table on
+// The console has core 0, the hosts and viewers core 1, its PostgreSQL the one that `database` names. The first ten seconds do not count. Table on
 // stderr, JSON on stdout; fails when a request did or the 99th percentile is 100 ms or more. `profile` keeps a CPU profile of the console.
 
 import { fork } from 'node:child_process';
@@ -21,6 +21,8 @@ const [nodes, seconds, rate] = [given.nodes ?? 1000, given.seconds ?? 60, given.
 const warmUpSeconds = 10;
 const readyMs = 300_000;
 const limitMs = 100;
+/** Beside the console, or beside what reports to it. */
+const databaseCore = Number(given.database ?? 0);
 const hasCores = cpus().length > 1;
 
 function child(name) {
@@ -186,8 +188,15 @@ await inWorkspace(
       plane,
       clusters.flatMap((cluster) => cluster.nodes),
     );
-    const pids = processesOf(directory).map(({ pid }) => pid);
-    if (hasCores) pinTo(0, pids);
+    const all = processesOf(directory);
+    const isServer = ({ command }) => !command.includes('server.js');
+    const pidsOf = (fits) => all.filter(fits).map(({ pid }) => pid);
+    if (hasCores)
+      pinTo(
+        0,
+        pidsOf((each) => !isServer(each)),
+      );
+    if (hasCores) pinTo(databaseCore, pidsOf(isServer));
     show(await measure({ plane, directory, clusters, hosts, person }));
   },
   async () => plane?.stop(),
