@@ -37,6 +37,16 @@ async function untilSplit(client: pg.Client): Promise<void> {
   });
 }
 
+/** What has been made on the primary is there on the standby, too. */
+async function untilReplayed(): Promise<void> {
+  const [written] = await sql<{ lsn: string }>(fixture.primary, 'SELECT pg_current_wal_lsn()::text AS lsn');
+  const has = async () => {
+    const behind = `SELECT pg_last_wal_replay_lsn() >= '${written?.lsn}' AS has`;
+    return (await sql<{ has: boolean }>(standby, behind))[0]?.has || undefined;
+  };
+  await pollUntil(has, { what: 'the standby has replayed it', timeoutMs: 10_000, intervalMs: 10 });
+}
+
 describe('splitting reads from writes', () => {
   it('is off until somebody asks for it', async () => {
     const client = await fixture.connect(port);
@@ -94,6 +104,7 @@ describe('splitting reads from writes', () => {
   it('asks the primary what a standby refuses, and remembers', async () => {
     const owner = await fixture.connect(port);
     await owner.query('CREATE UNLOGGED TABLE fleeting AS SELECT 1 AS n');
+    await untilReplayed();
     const client = await split('eventual');
     await untilSplit(client);
     const before = router.counters.retried;
@@ -125,9 +136,10 @@ describe('splitting reads from writes', () => {
       CREATE TABLE guarded AS SELECT 1 AS a;
       CREATE POLICY who ON guarded USING (writes(a) = 1);
       CREATE FUNCTION "substring"(held, int, int) RETURNS int VOLATILE LANGUAGE sql AS 'SELECT 1'`);
+    await untilReplayed();
     await untilSplit(client);
     await pollUntil(async () => ((await standbyOf('FROM plain')) === 'on' ? true : undefined), {
-      ...{ what: 'the standby has them', timeoutMs: 10_000, intervalMs: 20 },
+      ...{ what: 'the catalogue is known', timeoutMs: 10_000, intervalMs: 20 },
     });
     const writing = [
       ...['FROM numbered', 'FROM behind', 'FROM locked', 'FROM guarded', 'FROM held WHERE 1 ## 2 = 1'],
