@@ -53,6 +53,11 @@ test('I-BOARD-2: of each cluster only the newest status waits to be stored', () 
   board.hear('a', status(4), 4);
   board.noteStored(waiting);
   expect(board.unstored().map(({ clusterId, revision }) => [clusterId, revision])).toEqual([['a', 4]]);
+  // Also in the same millisecond.
+  const again = board.unstored();
+  board.hear('a', status(5), 4);
+  board.noteStored(again);
+  expect(board.unstored().map(({ revision }) => revision)).toEqual([5]);
 });
 
 test('shows the clusters that there are, under the names that they have now', () => {

@@ -73,9 +73,10 @@ export class StatusBoard {
 
   /** What was reported meanwhile still waits. */
   noteStored(stored: UnstoredStatus[]): void {
-    for (const { clusterId, reportedAtMs } of stored) {
+    for (const { clusterId, text } of stored) {
       const card = this.cards.get(clusterId);
-      if (card?.live.reportedAtMs === reportedAtMs) card.isStored = true;
+      // Two reports may come in one millisecond; the text is made anew for each.
+      if (card?.text === text) card.isStored = true;
     }
   }
 
