@@ -4,6 +4,7 @@ import { expectAccessible, seriousViolations } from './accessibility.ts';
 import { expectFired, prepareAlerts } from './alerts.ts';
 import { Keyboard } from './keyboard.ts';
 import { LocalSystem } from './local-system.ts';
+import { loseAndRestoreConsole } from './lost-control-plane.ts';
 import { expectReplication } from './replication.ts';
 import { useSecondFactor } from './second-factor.ts';
 import { addAndTakeOffRepository } from './second-repository.ts';
@@ -396,4 +397,10 @@ test('founds a second cluster by click, on the host that has left the first one'
   await page.goto(system.url);
   await page.getByRole('heading', { name: 'shop' }).click({ timeout: 60_000 });
   await expect(card('spare-1')).toContainText('primary', { timeout: 60_000 });
+});
+
+test('I-META-1: the machine of the console is lost; from a copy and the secret another one goes on with every host', async ({
+  browser,
+}) => {
+  await loseAndRestoreConsole(browser, system);
 });
