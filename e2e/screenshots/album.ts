@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Browser, expect, type Page } from '@playwright/test';
+import { type Browser, type BrowserContext, expect, type Page } from '@playwright/test';
 
 /** Pictures of pages: bright, dark and on a phone, in `screenshots/`. */
 
@@ -41,9 +41,13 @@ export class Album {
     await mkdir(directory, { recursive: true });
     for (const { name, width, height, colorScheme } of looks) {
       if (wanted && !wanted.includes(name)) continue;
-      const context = await browser.newContext({ viewport: { width, height }, colorScheme });
+      const storageState = person ? await signedIn(browser, url, person) : undefined;
+      const context = await browser.newContext({
+        viewport: { width, height },
+        colorScheme,
+        ...(storageState ? { storageState } : {}),
+      });
       const page = await context.newPage();
-      if (person) await signIn(page, url, person);
       await walk(new Album(page, url, name));
       await context.close();
     }
@@ -76,18 +80,37 @@ export class Album {
   /** A dialog of a page: what is done to open it, and then it is left again. */
   async dialog(path: string, name: string, begin: (page: Page) => Promise<void>): Promise<void> {
     await this.open(path);
-    await begin(this.page);
-    await this.page.waitForTimeout(settleMs);
-    await this.asItStands(name);
+    try {
+      await begin(this.page);
+      await this.page.waitForTimeout(settleMs);
+      await this.asItStands(name);
+    } catch (error) {
+      console.log(
+        `no picture ${name} (${this.look}): ${error instanceof Error ? error.message.split('\n')[0] : ''}`,
+      );
+    }
   }
 }
 
-async function signIn(page: Page, url: string, { email, password }: Person): Promise<void> {
+type State = Awaited<ReturnType<BrowserContext['storageState']>>;
+const states = new Map<string, State>();
+
+/** Once for every person: who signs in again and again is held up. */
+async function signedIn(browser: Browser, url: string, { email, password }: Person): Promise<State> {
+  const key = `${email} ${url}`;
+  const known = states.get(key);
+  if (known) return known;
+  const context = await browser.newContext();
+  const page = await context.newPage();
   await page.goto(`${url}/login`);
   await page.getByLabel('E-mail').fill(email);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Clusters');
+  const state = await context.storageState();
+  states.set(key, state);
+  await context.close();
+  return state;
 }
 
 /** `/c/<id>/nodes/node-1` of a known cluster as `cluster-nodes-node-1`. */

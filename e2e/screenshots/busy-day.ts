@@ -12,6 +12,7 @@ const password = 'a password for tests';
 /** Statements of an application, through a router, until it is ended; and one session that another one waits for. */
 export class Application {
   private readonly clients: pg.Client[] = [];
+  private pool: pg.Pool | null = null;
   private isEnded = false;
 
   static async start(system: LocalSystem): Promise<Application> {
@@ -22,8 +23,10 @@ export class Application {
     );
     await system.sql("INSERT INTO load SELECT n, repeat('x', 500) FROM generate_series(1, 50000) n");
     const [cluster] = (await system.status()).clusters;
-    const client = await application.connect(cluster?.connect ?? '');
-    void application.work(client);
+    const pool = new pg.Pool({ connectionString: cluster?.connect ?? '', application_name: 'shop', max: 2 });
+    pool.on('error', () => undefined);
+    application.pool = pool;
+    void application.work(pool);
     return application;
   }
 
@@ -37,7 +40,7 @@ export class Application {
 
   async end(): Promise<void> {
     this.isEnded = true;
-    await Promise.allSettled(this.clients.map((client) => client.end()));
+    await Promise.allSettled([this.pool?.end(), ...this.clients.map((client) => client.end())]);
   }
 
   private async connect(connectionString: string): Promise<pg.Client> {
@@ -48,7 +51,7 @@ export class Application {
     return client;
   }
 
-  private async work(client: pg.Client): Promise<void> {
+  private async work(pool: pg.Pool): Promise<void> {
     const statements = [
       'INSERT INTO orders (customer, at) VALUES (floor(random() * 1000), now())',
       'SELECT * FROM orders WHERE customer = 7 ORDER BY at DESC LIMIT 10',
@@ -56,7 +59,7 @@ export class Application {
       'UPDATE orders SET at = now() WHERE id = 1',
     ];
     while (!this.isEnded) {
-      for (const sql of statements) await client.query(sql).catch(() => undefined);
+      for (const sql of statements) await pool.query(sql).catch(() => undefined);
       await delay(50);
     }
   }
@@ -118,12 +121,20 @@ export class Warnings {
     const never = { escalateMinutes: null, escalateChannelIds: [] };
     const urgent = { name: 'wake somebody', severities: ['critical'], clusterIds: [clusterId] };
     const escalated = { channelIds: [chat.id], escalateMinutes: 15, escalateChannelIds: [pager.id] };
-    const rest = { name: 'everything else', severities: [], clusterIds: [], channelIds: [chat.id], ...never };
+    const every = ['critical', 'warning', 'info'];
+    const rest = {
+      name: 'everything else',
+      severities: every,
+      clusterIds: [],
+      channelIds: [chat.id],
+      ...never,
+    };
     await system.api('POST', '/alerts/routes', { routes: [{ ...urgent, ...escalated }], rest });
     const set = (rule: string, limits: object, cluster: string | null = null) =>
       system.api('POST', `/alerts/rules/${rule}`, { cluster, settings: { forSeconds: 0, limits } });
     await set('memory-low', { available: 95 });
-    await set('disk-nearly-full', { used: 1, critical: 2 });
+    await set('disk-nearly-full', { used: 1, critical: 99 });
+    await set('long-transaction', { minutes: 1 });
     await set('connections-used-up', { used: 1 }, clusterId);
     const endsAt = new Date(Date.now() + 7_200_000).toISOString();
     const reason = 'the machines get more memory tonight';
@@ -148,7 +159,7 @@ export async function liveThroughThings(system: LocalSystem): Promise<void> {
     .poll(async () => (await system.status()).clusters[0]?.primary, { timeout: 30_000 })
     .not.toBe(former);
   await expect.poll(async () => (await system.node(former)).state, { timeout: 90_000 }).toBe('streaming');
-  const standby = (await system.nodes()).find(({ role }) => role === 'standby')?.name ?? '';
+  const standby = (await system.nodes()).findLast(({ role }) => role === 'standby')?.name ?? '';
   const at = new Date(Date.now() + 3_600_000).toISOString().slice(0, 16);
   await system.command(['node', 'restart', standby, '--at', at, '--reason', 'at night', '--yes']);
   await system.command(['maintenance', 'on', standby, '--reason', 'a new disk', '--yes']);

@@ -30,3 +30,10 @@ export function countWords(alerts: readonly FiringAlert[]): string {
     .map(([severity, count]) => `${count} ${severity}`)
     .join(', ');
 }
+
+/** Those that nobody has acknowledged or silenced (pure). */
+export function needingSomebody<Alert extends Pick<FiringAlert, 'acknowledged' | 'silencedBy'>>(
+  alerts: readonly Alert[],
+): Alert[] {
+  return alerts.filter(({ acknowledged, silencedBy }) => !acknowledged && !silencedBy);
+}

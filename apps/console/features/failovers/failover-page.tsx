@@ -19,6 +19,7 @@ import {
   markdownOf,
   type Phase,
   phasesOf,
+  shortWordsOf,
   summaryOf,
   withoutWritesMs,
   wordsOf,
@@ -72,7 +73,7 @@ function Head({ failover, clusterName }: { failover: FailoverView; clusterName: 
         <h1 className="flex flex-wrap items-center gap-2 font-semibold text-xl">
           {failover.kind === 'switchover' ? 'Switchover' : 'Failover'} {failover.oldPrimary ?? 'nobody'} →{' '}
           {failover.candidate ?? 'not decided'}
-          <Badge tone={failoverTone(failover.state)}>{failover.state}</Badge>
+          <Badge tone={failoverTone(failover.state)}>{shortWordsOf(failover.state)}</Badge>
         </h1>
         <p className="mt-1 text-base">{summaryOf(failover)}</p>
       </div>
@@ -124,6 +125,9 @@ function stepOf(failover: FailoverView, phase: Phase, index: number) {
   };
 }
 
+/** A word does not fit into less of the bar. */
+const labelShareMin = 0.12;
+
 /** Where the time went; read out by the list below it. */
 function PhaseBar({ phases }: { phases: Phase[] }) {
   const timed = phases.filter((phase) => (phase.tookMs ?? 0) > 0);
@@ -138,7 +142,7 @@ function PhaseBar({ phases }: { phases: Phase[] }) {
           className={`${at % 2 === 0 ? 'bg-accent-soft' : 'bg-muted-soft'} min-w-0 truncate px-1.5 py-1.5 text-ink-soft text-xs`}
           style={{ flexGrow: phase.tookMs ?? 0, flexBasis: 0 }}
         >
-          {phase.state}
+          {(phase.tookMs ?? 0) / wholeMs >= labelShareMin ? shortWordsOf(phase.state) : ''}
         </div>
       ))}
     </div>

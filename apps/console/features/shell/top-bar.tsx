@@ -67,14 +67,15 @@ export function TopBar() {
             </Link>
           ))}
         </nav>
-        <div className="ml-auto flex items-center gap-1">
+        <div className="ml-auto flex items-center gap-1 max-sm:[&_button]:px-2">
           <AlertLink />
           <span
             role="status"
-            className="inline-flex items-center gap-1.5 rounded-full bg-muted-soft px-2.5 py-0.5 text-ink-soft text-xs"
+            className="inline-flex items-center gap-1.5 rounded-full bg-muted-soft px-2 py-0.5 text-ink-soft text-xs sm:px-2.5"
           >
             <Mark tone={tone} />
-            {text}
+            {/* On a phone only what is not as usual is said. */}
+            <span className={connection === 'live' ? 'max-sm:sr-only' : undefined}>{text}</span>
           </span>
           <CommandPalette mainPages={mine} />
           <ZoneToggle />

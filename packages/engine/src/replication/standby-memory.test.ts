@@ -34,7 +34,7 @@ test('a cluster that follows stays while it is away, whoever is a member, until 
   expect(memory.complete([])).toEqual([]);
 });
 
-test('a cluster for which WAL is kept is missed by a primary that has never seen it', () => {
+test('I-DR-8: a cluster for which WAL is kept is missed by a primary that has never seen it', () => {
   const memory = new StandbyMemory();
   const expected = followersOfSlots(['node_2', 'standby_cluster_dr_west', 'a_consumer']);
   expect(expected).toEqual(['cluster:dr-west']);
