@@ -27,7 +27,7 @@ const kindWords: Partial<Record<string, string>> = {
   'create-restore-point': 'Set a restore point',
   'hold-backup': 'Hold a backup',
   'note-backup': 'Note on a backup',
-  'schedule-operation': 'Schedule something',
+  'schedule-operation': 'Schedule for later',
   'unschedule-operation': 'Take back what was scheduled',
   'retry-operation': 'Go on from a failed step',
   'cancel-operation': 'Cancel an operation',

@@ -45,7 +45,7 @@ export function TopBar() {
     href === '/' ? path === '/' || path.startsWith('/c/') : path.startsWith(href);
   return (
     <header className="sticky top-0 z-30 border-line border-b bg-surface">
-      <div className="mx-auto flex w-full max-w-[84rem] flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2 sm:px-6">
+      <div className="mx-auto flex w-full max-w-[84rem] flex-wrap items-center gap-x-2 gap-y-1 px-4 py-2 sm:gap-x-4 sm:px-6">
         <Link href="/" className="font-semibold">
           QuantaDB
         </Link>

@@ -22,10 +22,9 @@ export interface TableProps<Row> {
 const onPhone = {
   whole: 'max-sm:block',
   row: 'max-sm:block max-sm:py-2',
-  cell: 'max-sm:relative max-sm:block max-sm:py-1 max-sm:pr-4 max-sm:pl-32 max-sm:empty:hidden max-sm:[overflow-wrap:anywhere]',
+  cell: 'max-sm:relative max-sm:block max-sm:min-h-7 max-sm:overflow-hidden max-sm:py-1 max-sm:empty:hidden max-sm:[overflow-wrap:anywhere]',
   label:
-    'max-sm:before:absolute max-sm:before:left-4 max-sm:before:w-26 max-sm:before:truncate max-sm:before:text-ink-faint max-sm:before:text-xs max-sm:before:leading-5 max-sm:before:content-[attr(data-label)]',
-  head: 'max-sm:pl-4',
+    'max-sm:pl-32 max-sm:before:absolute max-sm:before:left-4 max-sm:before:w-26 max-sm:before:truncate max-sm:before:text-ink-faint max-sm:before:text-xs max-sm:before:leading-5 max-sm:before:content-[attr(data-label)]',
 };
 
 /** One table for all lists. Its caption is for screen readers; the panel around it has the visible title. */
@@ -65,8 +64,8 @@ export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
                   className={classes(
                     'px-4 py-2 align-middle sm:first:whitespace-nowrap',
                     onPhone.cell,
-                    at === 0 || column.header === '' ? onPhone.head : onPhone.label,
-                    column.isNumeric && 'whitespace-nowrap tabular-nums sm:text-right',
+                    at > 0 && column.header !== '' && onPhone.label,
+                    column.isNumeric && 'tabular-nums sm:whitespace-nowrap sm:text-right',
                     column.isMinor && 'hidden md:table-cell',
                   )}
                 >
