@@ -8,7 +8,7 @@ import { Button } from '@quantadb/ui/primitives/button';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
 import { Copy } from 'lucide-react';
-import { toast } from 'sonner';
+import { copyText } from '../../lib/copy.ts';
 import { useCluster } from '../../lib/live.tsx';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
@@ -59,14 +59,6 @@ export function FailoverPage({ clusterId, failoverId }: { clusterId: string; fai
 }
 
 function Head({ failover, clusterName }: { failover: FailoverView; clusterName: string }) {
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(markdownOf(clusterName, failover));
-      toast.success('Copied as Markdown');
-    } catch {
-      toast.error('The browser does not permit copying', { description: 'It needs https or localhost.' });
-    }
-  };
   return (
     <div className="flex flex-wrap items-center justify-between gap-3">
       <div>
@@ -77,7 +69,10 @@ function Head({ failover, clusterName }: { failover: FailoverView; clusterName: 
         </h1>
         <p className="mt-1 text-base">{summaryOf(failover)}</p>
       </div>
-      <Button icon={<Copy size={14} aria-hidden />} onClick={() => void copy()}>
+      <Button
+        icon={<Copy size={14} aria-hidden />}
+        onClick={() => void copyText(markdownOf(clusterName, failover))}
+      >
         Copy as Markdown
       </Button>
     </div>

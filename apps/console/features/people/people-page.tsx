@@ -14,7 +14,7 @@ import { useLive } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { type Role, useMay } from '../shell/me.ts';
 import { ChangeRole, RemovePerson } from './change-dialogs.tsx';
-import { ClusterRolesFields, roles } from './cluster-roles.tsx';
+import { ClusterRolesFields, RoleOptions, roles } from './cluster-roles.tsx';
 import { ResetSecondFactor, SecondFactorPolicy } from './second-factor-policy.tsx';
 
 type Person = inferRouterOutputs<AppRouter>['people']['list'][number];
@@ -200,9 +200,7 @@ function NewPerson({ onClose, onMade }: { onClose(): void; onMade(): void }) {
           autoComplete="new-password"
         />
         <SelectField label="Role" name="role" defaultValue="viewer">
-          {roles.map((role) => (
-            <option key={role}>{role}</option>
-          ))}
+          <RoleOptions />
         </SelectField>
         <Button tone="primary" type="submit" isBusy={create.isPending}>
           Add
