@@ -5,7 +5,7 @@ import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseNetworks } from './http/client-address.ts';
-import { restoreInto } from './metadata-restore.ts';
+import { backUpNow, restoreInto } from './metadata-restore.ts';
 import { totpCode } from './people/totp.ts';
 import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
 
@@ -302,6 +302,8 @@ test('I-META-1: from a backup and the secret another machine goes on: people, ho
     const authority = 'SELECT authority_cert FROM installation';
     const { rows } = await askAt(url, authority);
     expect(rows).toEqual(await database.run(authority));
+    // By hand as on schedule: whole, under a name that tells its moment, and nobody else's to read.
+    expect((await stat(await backUpNow(url, directory))).mode & 0o077).toBe(0);
   } finally {
     await other.close();
     await rm(directory, { recursive: true, force: true });

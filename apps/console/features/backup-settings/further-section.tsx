@@ -31,11 +31,7 @@ export function FurtherSection({
   const columns: Column<Further>[] = [
     { key: 'number', header: 'Repository', cell: ({ number }) => number },
     { key: 'place', header: 'Where', cell: ({ number }) => placeOf(number) },
-    {
-      key: 'keeps',
-      header: 'Full backups kept',
-      cell: ({ retention }) => retention.fullCount,
-    },
+    { key: 'keeps', header: 'Full backups kept', cell: ({ retention }) => retention.fullCount },
     {
       key: 'actions',
       header: 'Actions',

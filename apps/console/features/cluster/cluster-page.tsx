@@ -43,9 +43,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
   const age = ageMs ?? (stored.data ? Date.now() - Date.parse(stored.data.reportedAt) : null);
   // What goes on now stands on top; what is over, among what has happened.
   const isChanging = status.failover !== null && !endedStates.has(status.failover.state);
-  const failover = status.failover ? (
-    <FailoverPanel clusterId={clusterId} failover={status.failover} />
-  ) : null;
+  const failover = status.failover && <FailoverPanel clusterId={clusterId} failover={status.failover} />;
   return (
     <>
       <Verdict status={status} ageMs={age} />
