@@ -1,113 +1,153 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type Browser, expect, type Page, test } from '@playwright/test';
-import { pathsOf } from '../tests/accessibility.ts';
+import { expect, test } from '@playwright/test';
 import { LocalSystem } from '../tests/local-system.ts';
+import { OtherMachine } from '../tests/other-machine.ts';
+import { type Known, knownIn, pathsOf, pathsWithoutCluster } from '../tests/routes.ts';
+import { Album, nameOf } from './album.ts';
+import { Application, hirePeople, liveThroughThings, Warnings } from './busy-day.ts';
 
-/** Every page of a real system as it looks: bright, dark and on a phone; when all is well, and when a server stands still. */
+/** Every page of a real system as it looks, in the states that people meet it in. */
 
-const directory = fileURLToPath(new URL('../../screenshots/', import.meta.url));
-const wanted = process.env.QUANTADB_LOOKS?.split(',');
-const looks = [
-  { name: 'light', width: 1360, height: 900, colorScheme: 'light' },
-  { name: 'dark', width: 1360, height: 900, colorScheme: 'dark' },
-  { name: 'phone', width: 360, height: 740, colorScheme: 'light' },
-] as const;
-/** Charts and answers of hosts come after the page. */
-const settleMs = 1500;
-const alertTabs = ['firing', 'history', 'rules', 'silences', 'channels'];
+const provider = {
+  QUANTADB_OIDC_ISSUER: 'http://127.0.0.1:9',
+  QUANTADB_OIDC_CLIENT_ID: 'quantadb',
+  QUANTADB_OIDC_CLIENT_SECRET: 'a secret of the client',
+  QUANTADB_OIDC_NAME: 'Example Corp',
+};
 
 let system: LocalSystem;
+let application: Application;
+let warnings: Warnings;
+let known: Known;
 
-test.beforeAll(async () => {
-  test.setTimeout(300_000);
-  system = await LocalSystem.start();
-  await mkdir(directory, { recursive: true });
+test.beforeAll(async ({ browser }) => {
+  test.setTimeout(600_000);
+  system = await LocalSystem.start(provider);
+  application = await Application.start(system);
+  await liveThroughThings(system);
+  known = await knownIn(system);
+  await hirePeople(browser, system, known.id);
+  warnings = await Warnings.raise(system, known.id);
+  await application.blockSomebody(system);
 });
 
 test.afterAll(async () => {
+  warnings?.end();
+  await application?.end();
   await system?.stop();
 });
 
-test('all is well', async ({ browser }) => {
-  await system.sql('CREATE TABLE IF NOT EXISTS load (n int, filler text)');
-  await system.sql("INSERT INTO load SELECT n, repeat('x', 500) FROM generate_series(1, 50000) n");
-  const repository = await system.directoryForPostgres('backups');
-  await system.command(['backup', 'configure', '--path', repository, '--yes']);
-  await system.command(['backup', 'now', '--yes']);
-  await inEveryLook(browser, async (page, look) => {
-    const cluster = await clusterPath(page);
-    const alerts = alertTabs.map((tab) => `/alerts?tab=${tab}`);
-    const failovers = `${cluster}/failovers`;
-    await page.goto(system.url + failovers);
-    const first = page.getByRole('row').getByRole('link').first();
-    await first.waitFor({ timeout: 5000 }).catch(() => undefined);
-    const below = (await first.count()) > 0 ? [(await first.getAttribute('href')) ?? failovers] : [];
-    for (const path of [...new Set([...pathsOf(cluster), ...alerts, ...below])])
-      await picture(page, { path, cluster, name: `well-${look}` });
+const asAdmin = () => ({ url: system.url, person: system.admin });
+
+test('whoever is not signed in', async ({ browser }) => {
+  await Album.inEveryLook(browser, { url: system.url, person: null }, async (album) => {
+    await album.picture('/login', 'login');
+    await album.picture('/login?error=email_not_verified', 'login-refused');
+    await album.page.getByLabel('E-mail').fill('kim@example.com');
+    await album.page.getByLabel('Password').fill('a password for tests');
+    await album.page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await expect(album.page.getByLabel('Code')).toBeVisible();
+    await album.asItStands('login-second-factor');
   });
 });
 
-test('a standby stands still', async ({ browser }) => {
-  const standby = (await system.nodes()).find(({ role }) => role === 'standby')?.name ?? '';
-  const { daemon } = (await system.node(standby)).pids;
-  await system.signalServer(standby, 'SIGSTOP');
-  if (daemon) process.kill(daemon, 'SIGSTOP');
+test('every page on a busy day', async ({ browser }) => {
+  await Album.inEveryLook(browser, asAdmin(), async (album) => {
+    for (const path of pathsOf(known)) await album.picture(path, nameOf(path, { ...known }));
+  });
+});
+
+test('what is asked before something is done', async ({ browser }) => {
+  const cluster = `/c/${known.id}`;
+  await Album.inEveryLook(browser, asAdmin(), async (album) => {
+    const click = (name: string | RegExp) => album.page.getByRole('button', { name }).first().click();
+    const menu = async (name: string, item: string) => {
+      await click(name);
+      await album.page.getByRole('menuitem', { name: item }).click();
+    };
+    const standby = (await system.nodes()).find(({ role }) => role === 'standby')?.name ?? '';
+    await album.dialog(cluster, 'dialog-menu', () => click(`Actions for ${standby}`));
+    await album.dialog(cluster, 'dialog-switchover', () =>
+      menu(`Actions for ${standby}`, 'Make it the primary…'),
+    );
+    await album.dialog(cluster, 'dialog-add-node', () => menu('Add a node', 'spare-1'));
+    await album.dialog(cluster, 'dialog-remove', () =>
+      menu(`Actions for ${standby}`, 'Remove from the cluster…'),
+    );
+    await album.dialog('/hosts', 'dialog-enrol', () => click('Enrol a host'));
+    await album.dialog('/hosts', 'dialog-found', () => click('Found a cluster…'));
+    await album.dialog('/alerts?tab=channels', 'dialog-channel', () => click('New channel…'));
+    await album.dialog('/people', 'dialog-person', () => click('Add somebody'));
+    await album.dialog('/tokens', 'dialog-token', () => click('New token'));
+    await album.dialog('/', 'dialog-palette', () => album.page.keyboard.press('Control+K'));
+  });
+});
+
+test('a second factor is owed', async ({ browser }) => {
+  await system.api('POST', '/sign-in-policy', { secondFactorFor: 'operators' });
+  const grace = { email: 'grace@example.com', password: 'a password for tests' };
+  await Album.inEveryLook(browser, { url: system.url, person: null }, async (album) => {
+    await album.open('/login');
+    await album.page.getByLabel('E-mail').fill(grace.email);
+    await album.page.getByLabel('Password').fill(grace.password);
+    await album.page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await expect(album.page.getByRole('heading', { level: 1 })).toHaveText('Your account');
+    await album.asItStands('account-owes', true);
+  });
+  await system.api('POST', '/sign-in-policy', { secondFactorFor: 'nobody' });
+});
+
+test('the console stands still, and so does what is shown', async ({ browser }) => {
+  await Album.inEveryLook(browser, asAdmin(), async (album) => {
+    await album.open(`/c/${known.id}`);
+    await system.signalConsole('SIGSTOP');
+    try {
+      await album.page.waitForTimeout(13_000);
+      await album.asItStands('stale-cluster', true);
+    } finally {
+      await system.signalConsole('SIGCONT');
+    }
+  });
+});
+
+test('two of three hosts stand still', async ({ browser }) => {
+  const still = (await system.nodes()).filter(({ role }) => role !== 'primary').slice(0, 2);
+  const daemons = still.flatMap(({ pids }) => (pids.daemon ? [pids.daemon] : []));
+  for (const { name } of still) await system.signalServer(name, 'SIGSTOP');
+  for (const pid of daemons) process.kill(pid, 'SIGSTOP');
   try {
-    await inEveryLook(browser, async (page, look) => {
-      const cluster = await clusterPath(page);
-      await page.goto(`${system.url}/alerts`);
-      await expect(page.getByRole('heading', { name: 'A node does not answer' })).toBeVisible({
+    await Album.inEveryLook(browser, asAdmin(), async (album) => {
+      await album.open('/alerts');
+      await expect(album.page.getByRole('heading', { name: 'A node does not answer' }).first()).toBeVisible({
         timeout: 90_000,
       });
-      const touched = ['', '/replication', '/metrics', `/nodes/${standby}`, '/router', '/logs', '/backups'];
-      for (const path of ['/', '/alerts', '/hosts', ...touched.map((below) => cluster + below)])
-        await picture(page, { path, cluster, name: `still-${look}` });
+      for (const path of pathsOf(known)) {
+        const isTouched = path === '/' || path === '/alerts' || path === '/hosts' || path.startsWith('/c/');
+        if (isTouched) await album.picture(path, `still-${nameOf(path, { ...known })}`);
+      }
     });
   } finally {
-    if (daemon) process.kill(daemon, 'SIGCONT');
-    await system.signalServer(standby, 'SIGCONT');
+    for (const pid of daemons) process.kill(pid, 'SIGCONT');
+    for (const { name } of still) await system.signalServer(name, 'SIGCONT');
   }
 });
 
-async function inEveryLook(browser: Browser, walk: (page: Page, look: string) => Promise<void>) {
-  for (const { name, width, height, colorScheme } of looks) {
-    if (wanted && !wanted.includes(name)) continue;
-    const context = await browser.newContext({ viewport: { width, height }, colorScheme });
-    const page = await context.newPage();
-    await page.goto(system.url);
-    await expect(page.getByLabel('E-mail')).toBeVisible();
-    await page.screenshot({ path: join(directory, `login-${name}.png`) });
-    await page.getByLabel('E-mail').fill(system.admin.email);
-    await page.getByLabel('Password').fill(system.admin.password);
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Clusters');
-    await walk(page, name);
-    await context.close();
+test('an installation that has just begun', async ({ browser }) => {
+  const machine = await OtherMachine.prepare(system, { name: 'beginning' });
+  try {
+    await machine.startConsole();
+    const { url } = machine;
+    const setup = new URL(await machine.setupUrl());
+    await Album.inEveryLook(browser, { url, person: null }, async (album) => {
+      await album.picture(setup.pathname + setup.hash, 'setup');
+    });
+    const person = { name: 'Ada', email: 'ada@example.com', password: 'a password for tests' };
+    const body = JSON.stringify({ ...person, token: setup.hash.slice(1) });
+    const headers = { 'content-type': 'application/json', origin: url };
+    expect((await fetch(`${url}/api/v1/setup`, { method: 'POST', headers, body })).status).toBe(200);
+    await Album.inEveryLook(browser, { url, person }, async (album) => {
+      for (const path of pathsWithoutCluster()) await album.picture(path, `empty-${nameOf(path, {})}`);
+    });
+  } finally {
+    await machine.stop();
   }
-}
-
-async function clusterPath(page: Page): Promise<string> {
-  await page.goto(system.url);
-  await page.getByRole('heading', { name: 'demo' }).click();
-  await page.waitForURL(/\/c\//);
-  return new URL(page.url()).pathname;
-}
-
-/** The whole page, also what is below the fold; a page that is wider than the screen is told of. */
-async function picture(
-  page: Page,
-  { path, cluster, name }: { path: string; cluster: string; name: string },
-): Promise<void> {
-  await page.goto(system.url + path);
-  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
-  await page.waitForTimeout(settleMs);
-  const words = path
-    .replace(cluster, 'cluster')
-    .replace(/^\/$/, 'fleet')
-    .replace(/[^\w]+/g, '-');
-  await page.screenshot({ path: join(directory, `${words.replace(/^-/, '')}-${name}.png`), fullPage: true });
-  const isWide = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
-  if (isWide) console.log(`wider than the screen: ${path} (${name})`);
-}
+});

@@ -1,6 +1,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page } from '@playwright/test';
 import type { LocalSystem } from './local-system.ts';
+import { knownIn, pathsOf } from './routes.ts';
 
 /** A theme changes colours and nothing else: everything is looked at in the light one, the contrast in the dark one, too. */
 const themes = [
@@ -10,12 +11,8 @@ const themes = [
 
 /** Every page, as somebody reads it who does not see it, or does not see it well. */
 export async function expectAccessible(page: Page, system: LocalSystem): Promise<void> {
-  await page.goto(system.url);
-  await page.getByRole('heading', { name: 'demo' }).click();
-  await expect(page.getByText('Replication lag')).toBeVisible();
-  const cluster = new URL(page.url()).pathname;
   const found: string[] = [];
-  for (const path of pathsOf(cluster)) {
+  for (const path of pathsOf(await knownIn(system))) {
     await page.emulateMedia({ colorScheme: 'light' });
     await page.goto(system.url + path);
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
@@ -39,34 +36,6 @@ async function untilPainted(page: Page): Promise<void> {
       .filter(({ effect }) => effect?.getTiming().iterations !== Infinity);
     await Promise.allSettled(passing.map(({ finished }) => finished));
   });
-}
-
-export function pathsOf(cluster: string): string[] {
-  return [
-    '/',
-    cluster,
-    `${cluster}/operations`,
-    `${cluster}/failovers`,
-    `${cluster}/nodes/node-1`,
-    `${cluster}/metrics`,
-    `${cluster}/replication`,
-    `${cluster}/sessions`,
-    `${cluster}/queries`,
-    `${cluster}/logs`,
-    `${cluster}/router`,
-    `${cluster}/backups`,
-    `${cluster}/backups/settings`,
-    `${cluster}/restore`,
-    `${cluster}/parameters`,
-    '/hosts',
-    '/alerts',
-    '/alerts?tab=rules',
-    '/audit',
-    '/tokens',
-    '/people',
-    '/account',
-    '/api-docs',
-  ];
 }
 
 /** What a page shows only once somebody has answered belongs to it. */

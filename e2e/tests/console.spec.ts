@@ -2,8 +2,10 @@ import { expect, type Page, test } from '@playwright/test';
 import pg from 'pg';
 import { expectAccessible, seriousViolations } from './accessibility.ts';
 import { expectFired, prepareAlerts } from './alerts.ts';
+import { foundSecondCluster } from './found-cluster.ts';
 import { Keyboard } from './keyboard.ts';
 import { LocalSystem } from './local-system.ts';
+import { loseAndRestoreConsole } from './lost-control-plane.ts';
 import { expectReplication } from './replication.ts';
 import { useSecondFactor } from './second-factor.ts';
 import { addAndTakeOffRepository } from './second-repository.ts';
@@ -374,26 +376,11 @@ test('a disk that fills is told of', async () => {
   await expect(page.getByRole('row', { name: /^people/ })).toContainText('revoked');
 });
 
-test('founds a second cluster by click, on the host that has left the first one', async () => {
-  await page.goto(system.url);
-  await page.getByRole('heading', { name: 'demo' }).click();
-  await openMenu('spare-1');
-  await page.getByRole('menuitem', { name: 'Remove from the cluster…' }).click();
-  await confirm('Remove spare-1', 'for another cluster');
-  await expect(card('spare-1')).toBeHidden({ timeout: 60_000 });
-  await page.getByRole('link', { name: 'Hosts' }).click();
-  const found = page.getByRole('button', { name: 'Found a cluster…' });
-  await expect(found).toBeVisible({ timeout: 60_000 });
-  await found.click();
-  const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('Name of the cluster').fill('shop');
-  await dialog.getByLabel('Role of the application').fill('shop');
-  await dialog.getByRole('button', { name: 'Plan' }).click();
-  await expect(dialog.getByText('Create cluster shop on spare-1')).toBeVisible({ timeout: 20_000 });
-  await dialog.getByRole('button', { name: 'Found the cluster' }).click();
-  await expect(dialog.getByText('The password of shop is shown this once')).toBeVisible({ timeout: 20_000 });
-  await dialog.getByRole('button', { name: 'Close' }).last().click();
-  await page.goto(system.url);
-  await page.getByRole('heading', { name: 'shop' }).click({ timeout: 60_000 });
-  await expect(card('spare-1')).toContainText('primary', { timeout: 60_000 });
+test('founds a second cluster by click, on the host that has left the first one', () =>
+  foundSecondCluster(page, { url: system.url, host: 'spare-1', confirm, openMenu, card }));
+
+test('I-META-1: the machine of the console is lost; from a copy and the secret another one goes on with every host', async ({
+  browser,
+}) => {
+  await loseAndRestoreConsole(browser, system);
 });

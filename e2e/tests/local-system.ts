@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,8 @@ import pg from 'pg';
 const run = promisify(execFile);
 const command = fileURLToPath(new URL('../../apps/node-daemon/bin/quantadb.mjs', import.meta.url));
 const upDeadlineMs = 180_000;
+/** Of the ports, from the first one on (README). */
+const metadataOffset = 9;
 
 interface Node {
   name: string;
@@ -28,6 +30,8 @@ interface Status {
 export class LocalSystem {
   readonly url: string;
   readonly admin: { email: string; password: string };
+  /** What another console needs to go on with its metadata. */
+  readonly metadata: { databaseUrl: string; secret: string };
   private readonly home: string;
   private readonly environment: NodeJS.ProcessEnv;
   private token: string | undefined;
@@ -35,25 +39,34 @@ export class LocalSystem {
   private constructor(parts: {
     url: string;
     admin: { email: string; password: string };
+    metadata: { databaseUrl: string; secret: string };
     home: string;
     environment: NodeJS.ProcessEnv;
   }) {
     this.url = parts.url;
     this.admin = parts.admin;
+    this.metadata = parts.metadata;
     this.home = parts.home;
     this.environment = parts.environment;
   }
 
-  static async start(): Promise<LocalSystem> {
+  /** @param settings of the console, beside those that it has */
+  static async start(settings: Record<string, string> = {}): Promise<LocalSystem> {
     const home = await mkdtemp(join(process.env.QUANTADB_TEST_DIR ?? tmpdir(), 'e2e-'));
     await chmod(home, 0o755);
     const base = await freeBase();
-    const environment = { ...process.env, QUANTADB_HOME: home, QUANTADB_PORT_BASE: String(base) };
+    const places = { QUANTADB_HOME: home, QUANTADB_PORT_BASE: String(base) };
+    const environment = { ...process.env, ...settings, ...places };
     await run(process.execPath, [command, 'up'], { env: environment, timeout: upDeadlineMs });
     const secrets = JSON.parse(await readFile(join(home, 'secrets.json'), 'utf8'));
+    const { password } = secrets.metadata;
     return new LocalSystem({
       url: `http://127.0.0.1:${base}`,
       admin: secrets.console.admin,
+      metadata: {
+        databaseUrl: `postgres://quantadb:${password}@127.0.0.1:${base + metadataOffset}/postgres`,
+        secret: secrets.console.secret,
+      },
       home,
       environment,
     });
@@ -82,8 +95,13 @@ export class LocalSystem {
     return (await run(process.execPath, [command, ...args], { env: this.environment })).stdout;
   }
 
+  /** A command that goes on until it is ended. */
+  spawn(args: string[]): ChildProcess {
+    return spawn(process.execPath, [command, ...args], { env: this.environment, stdio: 'ignore' });
+  }
+
   /** A request to the console's API, as an administrator. */
-  async api(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
+  async api(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
     this.token ??= (await this.command(['token', 'create', 'e2e', '--role', 'admin'])).trim();
     const headers = { authorization: `Bearer ${this.token}`, 'content-type': 'application/json' };
     const sent = body === undefined ? {} : { body: JSON.stringify(body) };
@@ -95,11 +113,29 @@ export class LocalSystem {
 
   /** SIGKILL of the console; it is started again after two seconds. */
   async killConsole(): Promise<void> {
+    await this.signalConsole('SIGKILL');
+  }
+
+  async signalConsole(signal: NodeJS.Signals): Promise<void> {
     const mark = join(this.home, 'console');
     const { stdout } = await run('pgrep', ['-f', `server[.]js ${mark}$`]);
     const pids = stdout.split('\n').filter(Boolean).map(Number);
     if (pids.length !== 1) throw new Error(`${pids.length} consoles run`);
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    for (const pid of pids) process.kill(pid, signal);
+  }
+
+  /** The console, its database and both of their directories are gone, as with their machine; nobody starts them again. */
+  async loseControlPlane(): Promise<{ recover(): void }> {
+    const { pid } = JSON.parse(await readFile(join(this.home, 'lock'), 'utf8')) as { pid: number };
+    const [postmaster = ''] = (await readFile(join(this.home, 'metadata/data/postmaster.pid'), 'utf8')).split(
+      '\n',
+    );
+    process.kill(pid, 'SIGSTOP');
+    await this.killConsole();
+    process.kill(Number(postmaster), 'SIGKILL');
+    for (const name of ['metadata', 'console'])
+      await rm(join(this.home, name), { recursive: true, force: true, maxRetries: 5 });
+    return { recover: () => process.kill(pid, 'SIGCONT') };
   }
 
   async nodes(): Promise<Node[]> {

@@ -15,7 +15,7 @@ export async function useSecondFactor(browser: Browser, system: LocalSystem): Pr
     await kim.goto(`${system.url}/login`);
     await kim.getByLabel('E-mail').fill(person.email);
     await kim.getByLabel('Password').fill(person.password);
-    await kim.getByRole('button', { name: 'Sign in' }).click();
+    await kim.getByRole('button', { name: 'Sign in', exact: true }).click();
   };
   await signIn();
   await expect(kim.getByRole('heading', { name: 'demo' })).toBeVisible();
@@ -36,7 +36,7 @@ export async function useSecondFactor(browser: Browser, system: LocalSystem): Pr
   await expect(kim).toHaveURL(/\/login$/);
   await signIn();
   await kim.getByLabel('Code').fill(codeNow(key));
-  await kim.getByRole('button', { name: 'Sign in' }).click();
+  await kim.getByRole('button', { name: 'Sign in', exact: true }).click();
   await expect(kim.getByRole('heading', { name: 'demo' })).toBeVisible();
   await context.close();
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { environmentOf, leftBehind, madeAtMs, nameAt, superfluous } from './metadata-backup.ts';
+import { leftBehind, superfluous } from './metadata-backup.ts';
+import { environmentOf, madeAtMs, nameAt } from './metadata-copy.ts';
 
 test('a backup tells by its name when it was made, and nothing else is taken for one', () => {
   const atMs = Date.UTC(2026, 10, 28, 17, 45, 12);

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseNetworks } from './http/client-address.ts';
+import { backUpNow, restoreInto } from './metadata-restore.ts';
 import { totpCode } from './people/totp.ts';
 import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
 
@@ -290,8 +290,11 @@ test('I-META-1: from a backup and the secret another machine goes on: people, ho
 
   await database.run('CREATE DATABASE elsewhere');
   const url = database.url.replace(/\/[^/?]*(?=$|\?)/, '/elsewhere');
-  const restore = ['--no-owner', '--exit-on-error', '--single-transaction', `--dbname=${url}`];
-  execFileSync('pg_restore', [...restore, join(directory, made)]);
+  const copy = join(directory, made);
+  const lost = { databaseUrl: url, secret: 'ee'.repeat(32) };
+  // Whoever has another secret is told so, and has nothing to restore again: the file of settings is what is wrong.
+  await expect(restoreInto(lost, copy)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  await expect(restoreInto({ ...lost, secret }, copy)).rejects.toMatchObject({ code: 'REFUSED' });
   const other = await TestConsole.start(database, { secret, databaseUrl: url });
   try {
     const session = await other.signIn('joe@example.com', 'a very different password');
@@ -299,6 +302,8 @@ test('I-META-1: from a backup and the secret another machine goes on: people, ho
     const authority = 'SELECT authority_cert FROM installation';
     const { rows } = await askAt(url, authority);
     expect(rows).toEqual(await database.run(authority));
+    // By hand as on schedule: whole, under a name that tells its moment, and nobody else's to read.
+    expect((await stat(await backUpNow(url, directory))).mode & 0o077).toBe(0);
   } finally {
     await other.close();
     await rm(directory, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 'use client';
 
-import { Badge } from '@quantadb/ui/patterns/status';
+import { Badge, Count } from '@quantadb/ui/patterns/status';
 import Link from 'next/link';
 import { useFiringAlerts } from './use-alerts.ts';
 import { countBySeverity, severityTones } from './words.ts';
@@ -26,10 +26,14 @@ export function AlertCount({ clusterId }: { clusterId?: string }) {
 /** In the bar of every page. */
 export function AlertLink() {
   const { data = [] } = useFiringAlerts();
-  if (countBySeverity(data).length === 0) return null;
+  const counts = countBySeverity(data);
+  if (counts.length === 0) return null;
   return (
-    <Link href="/alerts">
-      <AlertCount /> <span className="sr-only">alerts fire</span>
+    <Link href="/alerts" className="inline-flex items-center gap-1">
+      {counts.map(([severity, count]) => (
+        <Count key={severity} tone={severityTones[severity]} count={count} of={severity} />
+      ))}
+      <span className="sr-only">alerts fire</span>
     </Link>
   );
 }

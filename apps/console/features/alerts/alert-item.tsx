@@ -89,7 +89,7 @@ function Facts({ alert }: { alert: FiringAlert }) {
   return (
     <p className="text-ink-faint text-xs">
       Since {times.moment(alert.since)} ·{' '}
-      {channels.length > 0 ? `told to ${channels.join(', ')}` : 'nobody is told: no channel takes it'}
+      {channels.length > 0 ? `told to ${channels.join(', ')}` : 'nobody is told: no route takes it'}
       {alert.silencedBy && channels.length > 0 ? ' once the silence ends' : ''}
       {next}
       {acknowledged

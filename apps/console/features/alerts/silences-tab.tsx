@@ -27,9 +27,11 @@ export function SilencesTab() {
       onSettled: () => void queries.invalidateQueries({ queryKey: trpc.alerts.pathKey() }),
     }),
   );
+  const rules = useQuery(trpc.alertRules.list.queryOptions({}));
+  const titleOf = (rule: string) => rules.data?.find(({ id }) => id === rule)?.title ?? rule;
   const what = ({ rule, subject, clusterId }: Silence) =>
     [
-      rule ?? 'every rule',
+      rule === null ? 'Every rule' : titleOf(rule),
       subject ? `of ${subject}` : null,
       clusterId ? `in ${clusters.get(clusterId)?.status.name ?? clusterId}` : null,
     ]

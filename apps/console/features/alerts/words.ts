@@ -30,3 +30,12 @@ export function countWords(alerts: readonly FiringAlert[]): string {
     .map(([severity, count]) => `${count} ${severity}`)
     .join(', ');
 }
+
+/** Those that nobody has acknowledged or silenced: of every rule one, before there is a second one of any (pure). */
+export function needingSomebody<Alert extends Pick<FiringAlert, 'rule' | 'acknowledged' | 'silencedBy'>>(
+  alerts: readonly Alert[],
+): Alert[] {
+  const open = alerts.filter(({ acknowledged, silencedBy }) => !acknowledged && !silencedBy);
+  const isFirst = ({ rule }: Alert, at: number) => open.findIndex((each) => each.rule === rule) === at;
+  return [...open.filter(isFirst), ...open.filter((alert, at) => !isFirst(alert, at))];
+}

@@ -3,29 +3,35 @@
 import { type Column, Table } from '@quantadb/ui/patterns/table';
 import { Button } from '@quantadb/ui/primitives/button';
 import { Dialog } from '@quantadb/ui/primitives/dialog';
-import { TextField } from '@quantadb/ui/primitives/field';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
+import type { Overview } from '../backups/prepare.ts';
 import type { Intent } from '../operations/intent.ts';
 import { OperationDialog } from '../operations/operation-dialog.tsx';
 import { type Config, type Draft, draftOf } from './draft.ts';
-import { type Further, furtherChangeOf, nextNumber, placeWords, seenFrom, takeOffOf } from './further.ts';
+import { type Further, furtherChangeOf, nextNumber, seenFrom, takeOffOf } from './further.ts';
 import { RepositoryFields } from './repository-section.tsx';
+import { RetentionFields } from './retention-section.tsx';
 
 /** More places for the same WAL: each gets every segment, and restores alone. */
-export function FurtherSection({ clusterId, config }: { clusterId: string; config: Config }) {
+export function FurtherSection({
+  clusterId,
+  config,
+  repositories,
+}: {
+  clusterId: string;
+  config: Config;
+  repositories: Overview['repositories'];
+}) {
+  const placeOf = (wanted: number) => repositories.find(({ number }) => number === wanted)?.place ?? '';
   const [editing, setEditing] = useState<number | null>(null);
   const [intent, setIntent] = useState<Intent | null>(null);
   const free = nextNumber(config);
   const columns: Column<Further>[] = [
     { key: 'number', header: 'Repository', cell: ({ number }) => number },
-    { key: 'place', header: 'Where', cell: ({ repository }) => placeWords(repository) },
-    {
-      key: 'keeps',
-      header: 'Full backups kept',
-      cell: ({ retention }) => retention.fullCount,
-    },
+    { key: 'place', header: 'Where', cell: ({ number }) => placeOf(number) },
+    { key: 'keeps', header: 'Full backups kept', cell: ({ retention }) => retention.fullCount },
     {
       key: 'actions',
       header: 'Actions',
@@ -122,20 +128,8 @@ function FurtherDialog({
         number={number}
         onChange={change}
       />
-      <div className="mt-4 grid items-start gap-3 border-line border-t pt-4 sm:grid-cols-2">
-        <TextField
-          label="Newest full backups to keep there"
-          inputMode="numeric"
-          value={draft.fullCount}
-          onChange={(event) => change({ fullCount: event.target.value })}
-        />
-        <TextField
-          label="Days to be able to restore to any moment of"
-          inputMode="numeric"
-          value={draft.days}
-          placeholder="by count only"
-          onChange={(event) => change({ days: event.target.value })}
-        />
+      <div className="mt-4 border-line border-t pt-4">
+        <RetentionFields draft={draft} onChange={change} />
       </div>
     </Dialog>
   );

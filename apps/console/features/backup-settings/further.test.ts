@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Config, type Draft, draftOf } from './draft.ts';
-import { furtherChangeOf, nextNumber, placeWords, seenFrom, takeOffOf } from './further.ts';
+import { furtherChangeOf, nextNumber, seenFrom, takeOffOf } from './further.ts';
 
 const retention = { fullCount: 4, days: null, tiers: { daily: 0, weekly: 0, monthly: 0, yearly: 0 } };
 const second = {
@@ -46,5 +46,4 @@ test('a new one needs a place and, encrypted, a passphrase', () => {
 
 test('taking one off names it and nothing else', () => {
   expect(takeOffOf(2)).toMatchObject({ number: 2, takeOff: true, repository: null, retention: null });
-  expect(placeWords(second.repository)).toBe('the directory /far');
 });

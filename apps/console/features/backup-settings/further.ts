@@ -61,10 +61,3 @@ export function takeOffOf(number: number): ConfigureIntent {
   const nothing = { repository: null, secrets: null, retention: null };
   return { kind: 'configure-backup', ...untouched, ...nothing, number, takeOff: true };
 }
-
-export function placeWords(repository: Config['repository']): string {
-  if (repository.type === 's3') return `the bucket ${repository.bucket} at ${repository.endpoint}`;
-  return repository.type === 'host'
-    ? `${repository.path} on the disk of ${repository.host}`
-    : `the directory ${repository.path}`;
-}

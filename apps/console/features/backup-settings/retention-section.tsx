@@ -25,10 +25,10 @@ const tierWords: Record<Tier, string> = {
   ...{ daily: 'Daily', weekly: 'Weekly', monthly: 'Monthly', yearly: 'Yearly' },
 };
 
-/** How long backups stay, and what the rules would do to those there are. */
-export function RetentionSection({ clusterId, draft, config, onChange }: SectionProps) {
+/** How long backups stay in one repository. */
+export function RetentionFields({ draft, onChange }: Pick<SectionProps, 'draft' | 'onChange'>) {
   return (
-    <Panel title="Retention">
+    <>
       <div className="grid items-start gap-3 sm:grid-cols-2">
         <TextField
           label="Newest full backups to keep"
@@ -60,6 +60,15 @@ export function RetentionSection({ clusterId, draft, config, onChange }: Section
         Beyond those: the newest full backup of so many days, weeks, months and years. The newest good full
         backup always stays, and so does whatever is held.
       </p>
+    </>
+  );
+}
+
+/** How long backups stay, and what the rules would do to those there are. */
+export function RetentionSection({ clusterId, draft, config, onChange }: SectionProps) {
+  return (
+    <Panel title="Retention">
+      <RetentionFields draft={draft} onChange={onChange} />
       {config ? <Preview clusterId={clusterId} draft={draft} /> : null}
     </Panel>
   );

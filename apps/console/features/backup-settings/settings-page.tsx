@@ -43,7 +43,12 @@ export function SettingsPage({ clusterId }: { clusterId: string }) {
         <Form key={data.config?.revision ?? 0} clusterId={clusterId} config={data.config} />
       ) : null}
       {data?.config && may.operate ? (
-        <FurtherSection key={`further-${data.config.revision}`} clusterId={clusterId} config={data.config} />
+        <FurtherSection
+          key={`further-${data.config.revision}`}
+          clusterId={clusterId}
+          config={data.config}
+          repositories={data.repositories}
+        />
       ) : null}
       <TimeZones />
     </>

@@ -11,6 +11,7 @@ import { useState } from 'react';
 import { useCluster } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { ClusterAlerts } from '../alerts/cluster-alerts.tsx';
+import { endedStates } from '../failovers/explain.ts';
 import type { Intent } from '../operations/intent.ts';
 import { OperationDialog } from '../operations/operation-dialog.tsx';
 import { RunningOperation } from '../operations/running-operation.tsx';
@@ -40,12 +41,15 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
     return <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} />;
   if (!status) return <Loading label="Loading the cluster" />;
   const age = ageMs ?? (stored.data ? Date.now() - Date.parse(stored.data.reportedAt) : null);
+  // What goes on now stands on top; what is over, among what has happened.
+  const isChanging = status.failover !== null && !endedStates.has(status.failover.state);
+  const failover = status.failover && <FailoverPanel clusterId={clusterId} failover={status.failover} />;
   return (
     <>
       <Verdict status={status} ageMs={age} />
-      <Protection clusterId={clusterId} name={status.name} />
-      <ClusterAlerts clusterId={clusterId} />
       {status.noQuorum ? <NoQuorum noQuorum={status.noQuorum} /> : null}
+      {isChanging ? failover : null}
+      <ClusterAlerts clusterId={clusterId} />
       {status.source ? <SourcePanel source={status.source} onChoose={setIntent} /> : null}
       <RunningOperation clusterId={clusterId} />
       <Scheduled entries={status.scheduled} onChoose={setIntent} />
@@ -82,8 +86,9 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
       <Panel title="Nodes" isFlush>
         <NodesTable clusterId={clusterId} nodes={withSource(status)} ageMs={age} />
       </Panel>
-      {status.failover ? <FailoverPanel clusterId={clusterId} failover={status.failover} /> : null}
+      {isChanging ? null : failover}
       <ClusterEvents clusterId={clusterId} />
+      <Protection clusterId={clusterId} name={status.name} />
       {intent ? (
         <OperationDialog
           clusterId={clusterId}

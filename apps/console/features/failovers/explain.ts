@@ -22,6 +22,26 @@ const stateWords: Record<State, string> = {
   ABANDONED: 'Given up',
 };
 
+const shortWords: Record<State, string> = {
+  SEAL: 'votes',
+  COLLECT: 'votes',
+  NO_SAFE_CANDIDATE: 'nobody can take over',
+  GRANT: 'grant',
+  PREPARE_SYNC: 'preparation',
+  REPOINT: 'repointing',
+  PROMOTE: 'promotion',
+  RECORD_TIMELINE: 'record',
+  OPEN_ROUTING: 'routing',
+  REJOIN: 'bringing everybody back',
+  DONE: 'done',
+  ABANDONED: 'given up',
+};
+
+/** In a word or two; of what is not known yet, its own name. */
+export function shortWordsOf(state: string): string {
+  return (shortWords as Partial<Record<string, string>>)[state] ?? state.toLowerCase();
+}
+
 export function wordsOf(state: State): string {
   return stateWords[state];
 }

@@ -8,7 +8,7 @@ import { Button } from '@quantadb/ui/primitives/button';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
 import { Copy } from 'lucide-react';
-import { toast } from 'sonner';
+import { copyText } from '../../lib/copy.ts';
 import { useCluster } from '../../lib/live.tsx';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
@@ -19,6 +19,7 @@ import {
   markdownOf,
   type Phase,
   phasesOf,
+  shortWordsOf,
   summaryOf,
   withoutWritesMs,
   wordsOf,
@@ -58,25 +59,20 @@ export function FailoverPage({ clusterId, failoverId }: { clusterId: string; fai
 }
 
 function Head({ failover, clusterName }: { failover: FailoverView; clusterName: string }) {
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(markdownOf(clusterName, failover));
-      toast.success('Copied as Markdown');
-    } catch {
-      toast.error('The browser does not permit copying', { description: 'It needs https or localhost.' });
-    }
-  };
   return (
     <div className="flex flex-wrap items-center justify-between gap-3">
       <div>
         <h1 className="flex flex-wrap items-center gap-2 font-semibold text-xl">
           {failover.kind === 'switchover' ? 'Switchover' : 'Failover'} {failover.oldPrimary ?? 'nobody'} →{' '}
           {failover.candidate ?? 'not decided'}
-          <Badge tone={failoverTone(failover.state)}>{failover.state}</Badge>
+          <Badge tone={failoverTone(failover.state)}>{shortWordsOf(failover.state)}</Badge>
         </h1>
         <p className="mt-1 text-base">{summaryOf(failover)}</p>
       </div>
-      <Button icon={<Copy size={14} aria-hidden />} onClick={() => void copy()}>
+      <Button
+        icon={<Copy size={14} aria-hidden />}
+        onClick={() => void copyText(markdownOf(clusterName, failover))}
+      >
         Copy as Markdown
       </Button>
     </div>
@@ -124,6 +120,9 @@ function stepOf(failover: FailoverView, phase: Phase, index: number) {
   };
 }
 
+/** A word does not fit into less of the bar. */
+const labelShareMin = 0.12;
+
 /** Where the time went; read out by the list below it. */
 function PhaseBar({ phases }: { phases: Phase[] }) {
   const timed = phases.filter((phase) => (phase.tookMs ?? 0) > 0);
@@ -138,7 +137,7 @@ function PhaseBar({ phases }: { phases: Phase[] }) {
           className={`${at % 2 === 0 ? 'bg-accent-soft' : 'bg-muted-soft'} min-w-0 truncate px-1.5 py-1.5 text-ink-soft text-xs`}
           style={{ flexGrow: phase.tookMs ?? 0, flexBasis: 0 }}
         >
-          {phase.state}
+          {(phase.tookMs ?? 0) / wholeMs >= labelShareMin ? shortWordsOf(phase.state) : ''}
         </div>
       ))}
     </div>

@@ -11,6 +11,7 @@ import type { inferRouterOutputs } from '@trpc/server';
 import Link from 'next/link';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { shortWordsOf } from './explain.ts';
 import { failoverTone } from './tones.ts';
 
 type Row = inferRouterOutputs<AppRouter>['failovers']['list'][number];
@@ -37,7 +38,7 @@ export function FailoversPage({ clusterId }: { clusterId: string }) {
     {
       key: 'state',
       header: 'State',
-      cell: (row) => <Status tone={failoverTone(row.state)}>{row.state}</Status>,
+      cell: (row) => <Status tone={failoverTone(row.state)}>{shortWordsOf(row.state)}</Status>,
     },
     {
       key: 'loss',

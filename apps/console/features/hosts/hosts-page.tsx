@@ -13,6 +13,7 @@ import { Plus } from 'lucide-react';
 import { useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { Copyable } from '../shell/copyable.tsx';
 import { useMay } from '../shell/me.ts';
 import { FoundCluster } from './found-cluster.tsx';
 
@@ -57,9 +58,9 @@ export function HostsPage() {
           title="Enrol a host"
           description="Run this on the machine. The token lets one host in, once, within the hour."
         >
-          <pre className="whitespace-pre-wrap break-all rounded-md bg-muted-soft p-3 font-mono text-xs">
-            {`quantadb host enroll ${window.location.origin} --token ${token.data.token} --fingerprint ${token.data.authorityFingerprint}`}
-          </pre>
+          <Copyable
+            text={`quantadb host enroll ${window.location.origin} --token ${token.data.token} --fingerprint ${token.data.authorityFingerprint}`}
+          />
         </Dialog>
       ) : null}
     </>

@@ -70,7 +70,6 @@ export function OperationDialog({
       <div className="flex flex-col gap-4">
         <MaintenanceEnd intent={intent} onChange={setIntent} />
         <ApplyDelay intent={intent} onChange={setIntent} />
-        <BeginsAt wanted={wanted} onChange={setIntent} />
         <Confirmation {...{ intent, word, typed, onChange: setIntent, onType: setTyped }} />
         {plan.isPending ? <Loading label="Planning" /> : null}
         {plan.data ? <PlanReview plan={plan.data} /> : null}
@@ -81,6 +80,7 @@ export function OperationDialog({
           maxLength={500}
           onChange={(event) => setReason(event.target.value)}
         />
+        <BeginsAt wanted={wanted} onChange={setIntent} />
         <CommandLine text={commandOf(intent)} />
       </div>
     </Dialog>

@@ -10,6 +10,7 @@ import { useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { type Intent, type OperationView, titleOf } from './intent.ts';
+import { wordsOfOperation } from './kinds.ts';
 import { OperationDialog } from './operation-dialog.tsx';
 import { operationTone, Steps } from './steps.tsx';
 
@@ -27,7 +28,7 @@ export function OperationPage({ id }: { id: string }) {
   if (!operation.data && operation.error && operation.failureCount > 3)
     return <Failed {...problemOf(operation.error)} onRetry={() => void operation.refetch()} />;
   if (!operation.data) return <Loading label="Loading the operation" />;
-  const { kind, state, cluster, clusterId, requestedBy, reason, startedAt, endedAt, error } = operation.data;
+  const { state, cluster, clusterId, requestedBy, reason, startedAt, endedAt, error } = operation.data;
   return (
     <>
       <div>
@@ -40,7 +41,7 @@ export function OperationPage({ id }: { id: string }) {
             operations
           </Link>
         </p>
-        <h1 className="font-semibold text-xl">{kind}</h1>
+        <h1 className="font-semibold text-xl">{wordsOfOperation(operation.data)}</h1>
         <p className="flex flex-wrap gap-x-3 text-ink-soft">
           <Status tone={operationTone(state)}>{state}</Status>
           <span>by {requestedBy}</span>

@@ -10,13 +10,8 @@ import Link from 'next/link';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import type { OperationView } from './intent.ts';
+import { wordsOfOperation } from './kinds.ts';
 import { operationTone } from './steps.tsx';
-
-/** Which node it was about: there are many of a kind. */
-function aboutOf({ params: { node, host, to } }: OperationView): string {
-  const about = node ?? host ?? to;
-  return typeof about === 'string' ? ` · ${about}` : '';
-}
 
 export function OperationsPage({ clusterId }: { clusterId: string }) {
   const trpc = useTRPC();
@@ -28,8 +23,7 @@ export function OperationsPage({ clusterId }: { clusterId: string }) {
       header: 'Operation',
       cell: (row) => (
         <Link className="font-medium text-accent" href={`/operations/${row.id}`}>
-          {row.kind}
-          {aboutOf(row)}
+          {wordsOfOperation(row)}
         </Link>
       ),
     },

@@ -4,6 +4,7 @@ import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useTRPC } from '../../lib/trpc.ts';
+import { wordsOfOperation } from './kinds.ts';
 import { Steps } from './steps.tsx';
 
 const refetchMs = 1000;
@@ -27,7 +28,7 @@ export function RunningOperation({ clusterId }: { clusterId: string }) {
   }
   return (
     <Panel
-      title={`${latest.kind} runs, started by ${latest.requestedBy}`}
+      title={`${wordsOfOperation(latest)}: runs, started by ${latest.requestedBy}`}
       actions={
         <Link className="text-accent text-xs underline" href={`/operations/${latest.id}`}>
           Details

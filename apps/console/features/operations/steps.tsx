@@ -1,7 +1,9 @@
 import { durationText } from '@quantadb/ui/charts/units';
 import type { Tone } from '@quantadb/ui/patterns/status';
 import { Timeline } from '@quantadb/ui/patterns/timeline';
+import { useTimes } from '../../lib/time.ts';
 import type { OperationView } from './intent.ts';
+import { withMoments } from './kinds.ts';
 
 const tones: Record<OperationView['steps'][number]['state'], Tone> = {
   pending: 'muted',
@@ -18,6 +20,7 @@ export function operationTone(state: string): Tone {
 }
 
 export function Steps({ operation }: { operation: OperationView }) {
+  const times = useTimes();
   return (
     <Timeline
       label="Steps"
@@ -25,7 +28,7 @@ export function Steps({ operation }: { operation: OperationView }) {
         key: step.name,
         tone: tones[step.state],
         title: step.name,
-        detail: step.detail || step.state,
+        detail: withMoments(step.detail, times.moment) || step.state,
         ...(step.startedAtMs !== null && step.endedAtMs !== null
           ? { aside: durationText(step.endedAtMs - step.startedAtMs) }
           : {}),

@@ -11,6 +11,22 @@ export interface ClusterRole {
 }
 
 export const roles: Role[] = ['none', 'viewer', 'operator', 'admin'];
+const meanings: Record<Role, string> = {
+  none: 'none: only what is given on single clusters',
+  viewer: 'viewer: reads',
+  operator: 'operator: runs operations',
+  admin: 'admin: everything',
+};
+
+/** Of a field, with what each of them may. */
+export function RoleOptions() {
+  return roles.map((role) => (
+    <option key={role} value={role}>
+      {meanings[role]}
+    </option>
+  ));
+}
+
 const asOnAll = 'as on all clusters';
 
 /** A role on every cluster there is, which counts there instead of the one on all. */

@@ -10,9 +10,11 @@ import { Panel } from '@quantadb/ui/primitives/panel';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import type { inferRouterOutputs } from '@trpc/server';
 import { type FormEvent, useState } from 'react';
+import { useLive } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { type Role, useMay } from '../shell/me.ts';
-import { ClusterRolesFields, roles } from './cluster-roles.tsx';
+import { ChangeRole, RemovePerson } from './change-dialogs.tsx';
+import { ClusterRolesFields, RoleOptions, roles } from './cluster-roles.tsx';
 import { ResetSecondFactor, SecondFactorPolicy } from './second-factor-policy.tsx';
 
 type Person = inferRouterOutputs<AppRouter>['people']['list'][number];
@@ -25,16 +27,19 @@ export function PeoplePage() {
   const [edited, setEdited] = useState<Person | null>(null);
   const [unlocked, setUnlocked] = useState<Person | null>(null);
   const refresh = () => void people.refetch();
-  const setRole = useMutation(trpc.people.setRole.mutationOptions({ onSettled: refresh }));
-  const remove = useMutation(trpc.people.remove.mutationOptions({ onSettled: refresh }));
-  const problem = setRole.error ?? remove.error;
+  const [promoted, setPromoted] = useState<{ person: Person; role: Role } | null>(null);
+  const [removed, setRemoved] = useState<Person | null>(null);
   const columns: Column<Person>[] = [
-    { key: 'name', header: 'Name', cell: (row) => <span className="font-medium">{row.name}</span> },
+    {
+      key: 'name',
+      header: 'Name',
+      cell: (row) => <span className="whitespace-normal font-medium">{row.name}</span>,
+    },
     { key: 'email', header: 'E-mail', cell: (row) => row.email },
     {
       key: 'role',
       header: 'Role on all clusters',
-      cell: (row) => <RoleSelect person={row} onChoose={(role) => setRole.mutate({ id: row.id, role })} />,
+      cell: (row) => <RoleSelect person={row} onChoose={(role) => setPromoted({ person: row, role })} />,
     },
     {
       key: 'clusters',
@@ -51,8 +56,8 @@ export function PeoplePage() {
       header: '',
       cell: (row) =>
         row.email === may.name ? null : (
-          <Button tone="danger" onClick={() => remove.mutate({ id: row.id })}>
-            Remove<span className="sr-only"> {row.email}</span>
+          <Button tone="danger" onClick={() => setRemoved(row)}>
+            Remove…<span className="sr-only"> {row.email}</span>
           </Button>
         ),
     },
@@ -67,7 +72,6 @@ export function PeoplePage() {
       >
         {people.isPending ? <Loading label="Loading people" /> : null}
         {people.error ? <Failed {...problemOf(people.error)} onRetry={refresh} /> : null}
-        {problem ? <Failed {...problemOf(problem)} /> : null}
         {people.data ? (
           <Table caption="People" columns={columns} rows={people.data} keyOf={(row) => row.id} />
         ) : null}
@@ -76,6 +80,8 @@ export function PeoplePage() {
       {unlocked ? (
         <ResetSecondFactor person={unlocked} onClose={() => setUnlocked(null)} onDone={refresh} />
       ) : null}
+      {promoted ? <ChangeRole {...promoted} onClose={() => setPromoted(null)} onDone={refresh} /> : null}
+      {removed ? <RemovePerson person={removed} onClose={() => setRemoved(null)} onDone={refresh} /> : null}
       {edited ? <EditClusterRoles person={edited} onClose={() => setEdited(null)} onDone={refresh} /> : null}
       {isAdding ? <NewPerson onClose={() => setAdding(false)} onMade={refresh} /> : null}
     </>
@@ -100,17 +106,21 @@ function RoleSelect({ person, onChoose }: { person: Person; onChoose(role: Role)
 function SecondFactorButton({ person, onReset }: { person: Person; onReset(): void }) {
   if (!person.hasSecondFactor) return 'off';
   return (
-    <Button tone="quiet" onClick={onReset}>
-      on<span className="sr-only"> for {person.email}; reset</span>
+    <Button tone="quiet" className="-ml-3" onClick={onReset}>
+      on; reset…<span className="sr-only"> for {person.email}</span>
     </Button>
   );
 }
 
 function ClusterRolesButton({ person, onEdit }: { person: Person; onEdit(): void }) {
+  const { clusters } = useLive();
+  const own = person.clusterRoles.map(
+    ({ clusterId, role }) => `${clusters.get(clusterId)?.status.name ?? 'a cluster'}: ${role}`,
+  );
   if (person.role === 'admin') return 'as on all';
   return (
-    <Button tone="quiet" onClick={onEdit}>
-      {person.clusterRoles.length === 0 ? 'as on all' : `${person.clusterRoles.length} of their own`}
+    <Button tone="quiet" className="-ml-3 whitespace-normal text-left" onClick={onEdit}>
+      {own.length === 0 ? 'as on all' : own.join(', ')}
       <span className="sr-only"> for {person.email}; change</span>
     </Button>
   );
@@ -190,9 +200,7 @@ function NewPerson({ onClose, onMade }: { onClose(): void; onMade(): void }) {
           autoComplete="new-password"
         />
         <SelectField label="Role" name="role" defaultValue="viewer">
-          {roles.map((role) => (
-            <option key={role}>{role}</option>
-          ))}
+          <RoleOptions />
         </SelectField>
         <Button tone="primary" type="submit" isBusy={create.isPending}>
           Add

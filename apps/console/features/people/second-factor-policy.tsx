@@ -8,8 +8,9 @@ import { SelectField, TextField } from '@quantadb/ui/primitives/field';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { inferRouterOutputs } from '@trpc/server';
-import type { FormEvent } from 'react';
+import { type FormEvent, useState } from 'react';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { Question } from './change-dialogs.tsx';
 
 type Policy = inferRouterOutputs<AppRouter>['people']['policy'];
 
@@ -26,11 +27,15 @@ export function SecondFactorPolicy() {
   const policy = useQuery(trpc.people.policy.queryOptions({}));
   const set = useMutation(
     trpc.people.setPolicy.mutationOptions({
-      // It may count for whoever changed it.
-      onSettled: () => void queries.invalidateQueries(),
+      onSuccess: () => {
+        setChosen(null);
+        // It may count for whoever changed it.
+        void queries.invalidateQueries();
+      },
     }),
   );
-  const problem = policy.error ?? set.error;
+  const [chosen, setChosen] = useState<Policy['secondFactorFor'] | null>(null);
+  const problem = policy.error;
   return (
     <Panel title="Second factor">
       {problem ? <Failed {...problemOf(problem)} /> : null}
@@ -40,9 +45,7 @@ export function SecondFactorPolicy() {
           hint="A role on a single cluster counts as well. Whoever must have one and has none sets it up before anything else opens."
           className="max-w-xs"
           value={policy.data.secondFactorFor}
-          onChange={(event) =>
-            set.mutate({ secondFactorFor: event.target.value as Policy['secondFactorFor'] })
-          }
+          onChange={(event) => setChosen(event.target.value as Policy['secondFactorFor'])}
         >
           {Object.entries(words).map(([value, text]) => (
             <option key={value} value={value}>
@@ -50,6 +53,21 @@ export function SecondFactorPolicy() {
             </option>
           ))}
         </SelectField>
+      ) : null}
+      {chosen ? (
+        <Question
+          title={`Ask ${words[chosen]} for a second factor`}
+          text={
+            chosen === 'nobody'
+              ? 'Whoever has one is asked for it as before; nobody has to have one.'
+              : 'Whoever of them has none, you too, gets nothing else of the console than the page that sets it up, from now on and in sessions that are open.'
+          }
+          action="Change it"
+          error={set.error}
+          isBusy={set.isPending}
+          onClose={() => setChosen(null)}
+          onConfirm={() => set.mutate({ secondFactorFor: chosen })}
+        />
       ) : null}
     </Panel>
   );

@@ -23,13 +23,13 @@ export function QueriesTable({ answer, onOpen }: { answer: Answer; onOpen(statem
     { key: 'rows', header: 'Rows', isNumeric: true, isMinor: true, cell: (row) => numberText(row.rows) },
     {
       key: 'blocks',
-      header: 'Read, found',
+      header: 'Read',
       isNumeric: true,
       isMinor: true,
       cell: (row) => (
         <>
           {bytesText(row.blocksRead * blockBytes)}
-          <span className="block text-ink-faint text-xs">{shareText(blocksHitShare(row))} found</span>
+          <span className="block text-ink-faint text-xs">{shareText(blocksHitShare(row))} in buffers</span>
         </>
       ),
     },

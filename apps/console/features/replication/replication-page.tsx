@@ -65,7 +65,7 @@ function Flows(props: {
         <Stale ageMs={ageMs}>
           {graph.places.length === 0 ? <Empty title="No node holds data" /> : null}
           <GraphView clusterId={clusterId} graph={graph} />
-          {graph.places.length > 0 && graph.flows.length === 0 ? (
+          {status.primary !== null && graph.places.length > 0 && graph.flows.length === 0 ? (
             <p className="mt-3 text-ink-soft text-sm">No standby: what is written is on one node only.</p>
           ) : null}
         </Stale>

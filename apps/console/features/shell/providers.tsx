@@ -2,10 +2,11 @@
 
 import type { AppRouter } from '@quantadb/api/client-types';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { createTRPCClient, httpBatchLink } from '@trpc/client';
+import { createTRPCClient, httpBatchLink, httpLink, splitLink } from '@trpc/client';
 import { ThemeProvider } from 'next-themes';
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { Toaster } from 'sonner';
+import { asksHosts } from '../../lib/slow-questions.ts';
 import { type Zone, ZoneContext } from '../../lib/time.ts';
 import { TRPCProvider } from '../../lib/trpc.ts';
 
@@ -23,7 +24,15 @@ export function Providers({ nonce, children }: { nonce: string | undefined; chil
     () => new QueryClient({ defaultOptions: { queries: { staleTime: freshForMs, retry: retryable } } }),
   );
   const [client] = useState(() =>
-    createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: '/api/trpc' })] }),
+    createTRPCClient<AppRouter>({
+      links: [
+        splitLink({
+          condition: ({ path }) => asksHosts(path),
+          true: httpLink({ url: '/api/trpc' }),
+          false: httpBatchLink({ url: '/api/trpc' }),
+        }),
+      ],
+    }),
   );
   const [zone, setZone] = useState<Zone>('local');
   useEffect(() => {

@@ -45,7 +45,7 @@ export function TopBar() {
     href === '/' ? path === '/' || path.startsWith('/c/') : path.startsWith(href);
   return (
     <header className="sticky top-0 z-30 border-line border-b bg-surface">
-      <div className="mx-auto flex w-full max-w-[84rem] flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2 sm:px-6">
+      <div className="mx-auto flex w-full max-w-[84rem] flex-wrap items-center gap-x-2 gap-y-1 px-4 py-2 sm:gap-x-4 sm:px-6">
         <Link href="/" className="font-semibold">
           QuantaDB
         </Link>
@@ -67,14 +67,15 @@ export function TopBar() {
             </Link>
           ))}
         </nav>
-        <div className="ml-auto flex items-center gap-1">
+        <div className="ml-auto flex items-center gap-1 max-sm:[&_button]:px-2">
           <AlertLink />
           <span
             role="status"
-            className="inline-flex items-center gap-1.5 rounded-full bg-muted-soft px-2.5 py-0.5 text-ink-soft text-xs"
+            className="inline-flex items-center gap-1.5 rounded-full bg-muted-soft px-2 py-0.5 text-ink-soft text-xs sm:px-2.5"
           >
             <Mark tone={tone} />
-            {text}
+            {/* On a phone only what is not as usual is said. */}
+            <span className={connection === 'live' ? 'max-sm:sr-only' : undefined}>{text}</span>
           </span>
           <CommandPalette mainPages={mine} />
           <ZoneToggle />

@@ -13,7 +13,8 @@ import type { inferRouterOutputs } from '@trpc/server';
 import { type FormEvent, useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
-import { type ClusterRole, ClusterRolesFields } from '../people/cluster-roles.tsx';
+import { type ClusterRole, ClusterRolesFields, RoleOptions } from '../people/cluster-roles.tsx';
+import { Copyable } from '../shell/copyable.tsx';
 import type { Role } from '../shell/me.ts';
 
 type Token = inferRouterOutputs<AppRouter>['tokens']['list'][number];
@@ -150,9 +151,7 @@ function NewToken({ onClose, onMade }: { onClose(): void; onMade(): void }) {
       {create.data ? (
         <div className="flex flex-col gap-2">
           <p>Copy it now: it is not shown again.</p>
-          <pre className="whitespace-pre-wrap break-all rounded-md bg-muted-soft p-3 font-mono text-xs">
-            {create.data.token}
-          </pre>
+          <Copyable text={create.data.token} />
         </div>
       ) : (
         <form onSubmit={submit} className="flex flex-col gap-4">
@@ -164,10 +163,7 @@ function NewToken({ onClose, onMade }: { onClose(): void; onMade(): void }) {
             error={create.error ? problemOf(create.error).message : null}
           />
           <SelectField label="Role" name="role" defaultValue="viewer">
-            <option value="none">none: only what it has on single clusters</option>
-            <option value="viewer">viewer: reads</option>
-            <option value="operator">operator: runs operations</option>
-            <option value="admin">admin: everything</option>
+            <RoleOptions />
           </SelectField>
           <SelectField label="Expires after" name="days" defaultValue="90">
             <option value="7">7 days</option>

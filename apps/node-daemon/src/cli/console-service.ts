@@ -41,6 +41,10 @@ QUANTADB_PUBLIC_URL=${publicUrl}
 QUANTADB_CONSOLE_LISTEN=${listen}
 QUANTADB_CONSOLE_PORT=${port}
 
+# Copies of the database above, made by the console itself: on another machine, or a disk of its own. Without them the
+# loss of this machine is the loss of people, roles and the authority that hosts trust (docs/operations/disaster-recovery.md).
+#QUANTADB_METADATA_BACKUP_DIRECTORY=/var/lib/quantadb-console/copies
+
 # debug, info, warn or error
 QUANTADB_LOG_LEVEL=info
 `;

@@ -290,7 +290,11 @@ export const clusterRules: ClusterRule[] = [
     limits: { lag: { words: 'Or behind by more than', unit: 'seconds', usual: 300, min: 1, max: 86_400 } },
     runbook: {
       means: 'Another cluster that follows this one is not connected or far behind. WAL is kept for it here.',
-      look: ['Whether the other cluster runs.', 'How much WAL its slot keeps on this primary.'],
+      look: [
+        'Whether the other cluster runs.',
+        'How much WAL its slot keeps on this primary.',
+        'When it is gone for good: drop its slot `standby_cluster_…` on the primary, and the alert ends.',
+      ],
       command: 'quantadb status',
     },
     look: (cluster, { limits, stands }) =>

@@ -1,6 +1,7 @@
 import { type Consumer, impostorsIn } from '../postgres/consumers.ts';
 import { lsnDistanceBytes } from '../postgres/lsn.ts';
 import type { ServerSample } from '../postgres/sample.ts';
+import { followersOfSlots } from '../replication/follower-slots.ts';
 import type { LagRing } from '../replication/lag.ts';
 import type { StandbyMemory } from '../replication/standby-memory.ts';
 import type { Observation } from './database.ts';
@@ -49,6 +50,7 @@ export function observationOf(
 ): Observation {
   const { lsn } = sample;
   const { atMs, lag, memory } = known;
+  const expected = sample.isInRecovery ? [] : followersOfSlots(sample.slots);
   return {
     inRecovery: sample.isInRecovery,
     version: sample.version,
@@ -65,7 +67,7 @@ export function observationOf(
     unguarded: sample.unguarded,
     cancelledWaits: known.cancelledWaits,
     impostors: known.impostors.look(sample, atMs),
-    standbys: memory.complete(sample.standbys.map(withoutLag)).map((standby) => ({
+    standbys: memory.complete(sample.standbys.map(withoutLag), expected).map((standby) => ({
       ...standby,
       lagBytes: lsn && standby.replayLsn ? Math.max(0, lsnDistanceBytes(lsn, standby.replayLsn)) : null,
       lagMs: lsn && standby.replayLsn ? lag.lagMs(standby.replayLsn, { lsn, atMs }) : null,

@@ -39,6 +39,8 @@ export interface ServerSample {
   pendingRestart: string[];
   /** Whose commits wait for less than the cluster promises, by ALTER ROLE or ALTER DATABASE, in words. */
   unguarded: string[];
+  /** Physical slots, by name; the copies of the primary's on a standby, too. */
+  slots: string[];
 }
 
 // CASE evaluates only the branch it takes, so each function is called only where it is allowed.
@@ -67,7 +69,9 @@ LEFT JOIN pg_stat_wal_receiver r ON true`;
 
 // PostgreSQL makes hundreds of rows to answer this one.
 const settingsSql = `
-SELECT (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart) AS pending,
+SELECT (SELECT coalesce(json_agg(slot_name ORDER BY slot_name), '[]') FROM pg_replication_slots
+    WHERE slot_type = 'physical' AND NOT temporary) AS slots,
+  (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart) AS pending,
   (SELECT coalesce(json_agg(concat_ws(' in ', role.rolname, 'database ' || base.datname) || ' (' || setting || ')'), '[]')
     FROM pg_db_role_setting own CROSS JOIN unnest(own.setconfig) setting
     LEFT JOIN pg_roles role ON role.oid = own.setrole LEFT JOIN pg_database base ON base.oid = own.setdatabase
@@ -97,6 +101,7 @@ interface SampleRow {
 interface SettingsRow {
   pending: string[];
   unguarded: string[];
+  slots: string[];
 }
 
 /** Looks at one server again and again; what changes seldom and costs much is asked for about once a second. */
@@ -155,5 +160,6 @@ function sampleOf(row: SampleRow, settings: SettingsRow): ServerSample {
     consumers: row.consumers,
     pendingRestart: settings.pending,
     unguarded: settings.unguarded,
+    slots: settings.slots,
   };
 }

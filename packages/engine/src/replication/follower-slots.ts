@@ -20,6 +20,13 @@ export function followerOf(applicationName: string): string | null {
   return applicationName.startsWith(namePrefix) ? applicationName.slice(namePrefix.length) : null;
 }
 
+/** The clusters for which slots are kept, as they show themselves here; a name of a cluster has no underscores (pure). */
+export function followersOfSlots(slots: readonly string[]): string[] {
+  return slots
+    .filter((slot) => slot.startsWith(slotPrefix))
+    .map((slot) => followerNameOf(slot.slice(slotPrefix.length).replaceAll('_', '-')));
+}
+
 function slotOf(cluster: string): string {
   return `${slotPrefix}${cluster.replaceAll('-', '_')}`;
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { followersOfSlots } from './follower-slots.ts';
 import { StandbyMemory } from './standby-memory.ts';
 
 const standby = (name: string, replayLsn: string | null, state = 'streaming') => ({
@@ -31,4 +32,17 @@ test('a cluster that follows stays while it is away, whoever is a member, until 
   expect(memory.complete([]).map(({ name }) => name)).toEqual(['cluster:dr']);
   memory.leave('cluster:dr');
   expect(memory.complete([])).toEqual([]);
+});
+
+test('I-DR-8: a cluster for which WAL is kept is missed by a primary that has never seen it', () => {
+  const memory = new StandbyMemory();
+  const expected = followersOfSlots(['node_2', 'standby_cluster_dr_west', 'a_consumer']);
+  expect(expected).toEqual(['cluster:dr-west']);
+  const never = { ...standby('cluster:dr-west', null, 'disconnected'), sync: 'async' };
+  expect(memory.complete([standby('node-2', '0/10')], expected)).toEqual([standby('node-2', '0/10'), never]);
+  // Once it has come it is told of as it is, and then as it was.
+  const come = standby('cluster:dr-west', '0/10');
+  expect(memory.complete([come], expected)).toContainEqual(come);
+  const gone = { ...come, state: 'disconnected', sync: 'async' };
+  expect(memory.complete([], expected)).toContainEqual(gone);
 });

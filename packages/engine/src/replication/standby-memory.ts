@@ -10,14 +10,22 @@ type Standby = Omit<NodeReport['standbys'][number], 'lagBytes' | 'lagMs'>;
 export class StandbyMemory {
   private readonly last = new Map<string, Standby>();
 
-  /** The connected ones as they are, and after them the others as they were, marked `disconnected`. */
-  complete(connected: Standby[]): Standby[] {
+  /**
+   * The connected ones as they are, and after them the others as they were, marked `disconnected`.
+   *
+   * @param expected for whom WAL is kept: a primary that has just begun has seen nobody, and somebody may have been lost with the one before
+   */
+  complete(connected: Standby[], expected: readonly string[] = []): Standby[] {
     for (const standby of connected) if (standby.replayLsn !== null) this.last.set(standby.name, standby);
     const names = new Set(connected.map((standby) => standby.name));
     const missing = [...this.last.values()].filter((standby) => !names.has(standby.name));
+    const never = expected.filter((name) => !names.has(name) && !this.last.has(name));
+    const unknown = { writeLsn: null, flushLsn: null, replayLsn: null };
     return [
       ...connected,
-      ...missing.map((standby) => ({ ...standby, state: 'disconnected', sync: 'async' })),
+      ...[...missing, ...never.map((name) => ({ name, ...unknown }))].map((standby) => ({
+        ...{ ...standby, state: 'disconnected', sync: 'async' },
+      })),
     ];
   }
 

@@ -66,3 +66,21 @@ export function Badge({ tone, children }: { tone: Tone; children: string }) {
     </span>
   );
 }
+
+/** How many of a kind; on a phone the shape and the number alone are seen. */
+export function Count({ tone, count, of }: { tone: Tone; count: number; of: string }) {
+  return (
+    <span
+      className={classes(
+        'inline-flex items-center gap-1 whitespace-nowrap rounded px-1.5 py-0.5 font-medium text-[0.6875rem]',
+        fills[tone],
+      )}
+    >
+      <span className="sm:hidden">
+        <Mark tone={tone} />
+      </span>
+      {count}
+      <span className="max-sm:sr-only"> {of}</span>
+    </span>
+  );
+}

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { backUpMetadata, restoredText, restoreMetadata } from '../console-metadata.ts';
 import {
   installConsole,
   runConsole,
@@ -54,4 +55,23 @@ export function addConsoleService(program: Command, options: () => GlobalOptions
     .command('uninstall')
     .description('stop the console and remove the service; its data stays')
     .action(async () => tell(await uninstallConsole()));
+  console
+    .command('backup <console.env>')
+    .description('copy the console’s own database now: people, hosts, the authority, the audit log')
+    .option('--to <directory>', 'where (default: QUANTADB_METADATA_BACKUP_DIRECTORY of the settings)')
+    .action(async (file: string, own: { to?: string }) => {
+      const written = await backUpMetadata(file, own.to);
+      print(
+        options(),
+        { file: written },
+        () => `${written}\nKeep QUANTADB_SECRET elsewhere: the copy needs it.`,
+      );
+    });
+  console
+    .command('restore <console.env> <copy>')
+    .description('put such a copy into the empty database of the settings, after the console was lost')
+    .action(async (file: string, copy: string) => {
+      const restored = await restoreMetadata(file, copy);
+      print(options(), restored, () => restoredText(restored));
+    });
 }

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { needingSomebody } from './words.ts';
+
+const open = { acknowledged: null, silencedBy: null };
+
+test('alerts that somebody is at, or that are silenced, are left out, and no rule hides another one', () => {
+  const full = ['a', 'b'].map((subject) => ({ ...open, rule: 'disk-nearly-full', subject }));
+  const lag = { ...open, rule: 'replication-lag', subject: 'a' };
+  const known = { ...lag, acknowledged: { at: '', by: 'kim', note: '' } };
+  expect(needingSomebody([...full, known, { ...lag, silencedBy: 'kim' } as never, lag])).toEqual([
+    full[0],
+    lag,
+    full[1],
+  ]);
+});

@@ -1,0 +1,56 @@
+import type { OperationView } from './intent.ts';
+
+/** What operations are called in lists and headings (pure). */
+
+const kindWords: Partial<Record<string, string>> = {
+  'create-cluster': 'Create the cluster',
+  'adopt-server': 'Adopt a server',
+  'add-node': 'Add a node',
+  'remove-node': 'Remove a node',
+  'replace-node': 'Replace a node',
+  switchover: 'Switch over',
+  'set-maintenance': 'Maintenance',
+  'set-durability': 'Change the durability',
+  'set-own-durability': 'Change the durability of a role or database',
+  'restart-node': 'Restart PostgreSQL',
+  'rolling-restart': 'Restart every node',
+  'upgrade-postgres': 'Upgrade PostgreSQL',
+  'restart-daemons': 'Replace the daemons',
+  'reinitialise-node': 'Clone a node anew',
+  'set-parameters': 'Change parameters',
+  'set-router': 'Change the routers',
+  'set-node': 'Set a node',
+  'configure-backup': 'Change the backup settings',
+  'start-backup': 'Work on the repository',
+  'cancel-backup': 'Cancel work on the repository',
+  'close-look': 'Close a copy that was open for a look',
+  'create-restore-point': 'Set a restore point',
+  'hold-backup': 'Hold a backup',
+  'note-backup': 'Note on a backup',
+  'schedule-operation': 'Schedule for later',
+  'unschedule-operation': 'Take back what was scheduled',
+  'retry-operation': 'Go on from a failed step',
+  'cancel-operation': 'Cancel an operation',
+  'restore-cluster': 'Restore into a new cluster',
+  'restore-in-place': 'Take the cluster back to a moment',
+  'create-standby-cluster': 'Follow another cluster',
+  'promote-cluster': 'Promote the cluster',
+};
+
+/** With the node that it was about: there are many of a kind. */
+export function wordsOfOperation({
+  kind,
+  params: { node, host, to },
+}: Pick<OperationView, 'kind' | 'params'>): string {
+  const about = node ?? host ?? to;
+  // A newer daemon may do what this console has no words for.
+  const words = kindWords[kind] ?? kind;
+  return typeof about === 'string' ? `${words} · ${about}` : words;
+}
+
+const moments = /\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z/g;
+
+/** A sentence of a cluster, whose moments are UTC, in the time that the console shows. */
+export function withMoments(text: string, momentOf: (at: string) => string): string {
+  return text.replace(moments, momentOf);
+}
