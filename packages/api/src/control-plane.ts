@@ -8,7 +8,6 @@ import { createAdapter } from '@socket.io/postgres-adapter';
 import type { TRPCError } from '@trpc/server';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { toNodeHandler } from 'better-auth/node';
-import type { Pool } from 'pg';
 import { Server as SocketServer } from 'socket.io';
 import { Alerts } from './alerts/alerts.ts';
 import { ChannelStore } from './alerts/channel-store.ts';
@@ -35,7 +34,7 @@ import { refuseProcedure } from './http/trpc-refusal.ts';
 import { AdapterPool } from './live/adapter-pool.ts';
 import { Live } from './live/live.ts';
 import { MetadataBackup } from './metadata-backup.ts';
-import { createMetadataPool } from './metadata-pool.ts';
+import { createMetadataPools, type MetadataPools } from './metadata-pool.ts';
 import { renderConsoleMetrics } from './metrics.ts';
 import { createAuth, openAuthPaths } from './people/auth.ts';
 import { OwnAccount } from './people/own-account.ts';
@@ -63,7 +62,7 @@ export class ControlPlane {
   private readonly server: Server;
   private readonly sockets: SocketServer;
   private readonly services: Services;
-  private readonly pool: Pool;
+  private readonly pools: MetadataPools;
   private readonly keeper: StatusKeeper;
   private readonly presence: HostPresence;
   private readonly live: Live;
@@ -88,17 +87,18 @@ export class ControlPlane {
     this.server = server;
     const audit = new Audit(prisma);
     const auth = createAuth(prisma, config, audit);
-    this.principals = new PrincipalFinder(prisma, auth);
+    const pools = createMetadataPools(config.databaseUrl, logger);
+    this.pools = pools;
+    this.principals = new PrincipalFinder(prisma, auth, pools.questions);
     const limit = new RateLimit({ burst: requestsPerMinute / 2, perSecond: requestsPerMinute / 60 });
     this.gate = new Gate({ principals: this.principals, publicUrl, limit });
     this.idempotency = new Idempotency(prisma, config);
     this.sockets = createSockets(server, { between, publicUrl, logger });
-    const samples = new SampleStore(prisma, logger);
-    const figures = new FiguresStore(prisma, logger);
-    const statements = new StatementStore(prisma, logger);
-    this.pool = createMetadataPool(config.databaseUrl, logger);
-    this.keeper = new StatusKeeper({ pool: this.pool, logger, onNews: (status) => this.live.status(status) });
-    this.presence = new HostPresence(this.pool, logger);
+    const samples = new SampleStore(prisma, pools, logger);
+    const figures = new FiguresStore(prisma, pools, logger);
+    const statements = new StatementStore(prisma, pools, logger);
+    this.keeper = new StatusKeeper({ pools, logger, onNews: (status) => this.live.status(status) });
+    this.presence = new HostPresence(pools.bulk, logger);
     const registry = new ClusterRegistry({
       ...{ prisma, keeper: this.keeper, presence: this.presence },
       samples,
@@ -200,7 +200,7 @@ export class ControlPlane {
     await this.services.figures.close();
     await this.services.statements.close();
     await this.prisma.$disconnect();
-    await this.pool.end();
+    await Promise.all([this.pools.questions.end(), this.pools.bulk.end()]);
     await this.between.close();
   }
 
@@ -208,7 +208,7 @@ export class ControlPlane {
     const { databaseUrl, publicUrl, logger } = this.config;
     return new Alerts({
       ...{ databaseUrl, publicUrl, logger, channels: this.services.channels },
-      sources: { ...this.services, metadataBackup: this.backup },
+      sources: { ...this.services, metadataBackup: this.backup, questions: this.pools.questions },
       hangMs: this.config.alertsHangMs ?? alertsHangMs,
       everyMs: this.config.judgeAlertsEveryMs ?? judgeAlertsEveryMs,
       onChange: (clusterIds) => {

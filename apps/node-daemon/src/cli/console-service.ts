@@ -6,6 +6,7 @@ import { parseEnv } from 'node:util';
 import { setupTokenOf } from '@quantadb/engine/security/setup-token';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { QuantaError } from '@quantadb/engine/shared/errors';
+import { consoleNodeOption } from '../console-memory.ts';
 import { installUnit, ownCommand, quoted, removeUnit } from './systemd.ts';
 
 /** The console as a service of systemd. Its settings are environment variables, kept in one commented file. */
@@ -58,7 +59,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=simple
 EnvironmentFile=${file.replaceAll('%', '%%')}
-Environment=NODE_ENV=production NEXT_TELEMETRY_DISABLED=1
+Environment=NODE_ENV=production NEXT_TELEMETRY_DISABLED=1 NODE_OPTIONS=${consoleNodeOption}
 ExecStart=${command.map(quoted).join(' ')} console run
 Restart=always
 RestartSec=2
