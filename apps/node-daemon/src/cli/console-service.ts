@@ -42,6 +42,10 @@ QUANTADB_PUBLIC_URL=${publicUrl}
 QUANTADB_CONSOLE_LISTEN=${listen}
 QUANTADB_CONSOLE_PORT=${port}
 
+# How many requests a person or a token may send in a minute: those that only read, and those that change something.
+QUANTADB_READS_PER_MINUTE=12000
+QUANTADB_REQUESTS_PER_MINUTE=1200
+
 # debug, info, warn or error
 QUANTADB_LOG_LEVEL=info
 `;

@@ -5,13 +5,15 @@ import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Pool } from 'pg';
 import { withAnyHost } from '../clusters/any-host.ts';
+import type { DroppedRows } from '../history/dropped-rows.ts';
 import type { MetadataBackup } from '../metadata-backup.ts';
 import type { Services } from '../services.ts';
 import type { Known, KnownCluster, KnownInstallation } from './known.ts';
 
-export type Sources = Pick<Services, 'prisma' | 'registry' | 'figures' | 'samples' | 'links'> & {
+export type Sources = Pick<Services, 'prisma' | 'registry' | 'figures' | 'links'> & {
   metadataBackup: Pick<MetadataBackup, 'standing'> | null;
   questions: Pool;
+  dropped: Pick<DroppedRows, 'everywhere'>;
 };
 
 interface HostRow {
@@ -26,7 +28,6 @@ const figuresFreshMs = 30_000;
 const backupsEveryMs = 60_000;
 const backupsFreshMs = 10 * 60_000;
 const backupsAtOnce = 4;
-const droppedWithinMs = 5 * 60_000;
 const failedWithinMs = 3_600_000;
 const day = 24 * 3_600_000;
 const rowsMax = 500;
@@ -43,7 +44,6 @@ export class Gatherer {
   private readonly backups = new Map<string, { overview: BackupOverview | null; atMs: number }>();
   private readonly askedMs = new Map<string, number>();
   private asking = 0;
-  private readonly dropped: { atMs: number; rows: number }[] = [];
 
   constructor(sources: Sources, logger: Logger) {
     this.sources = sources;
@@ -104,13 +104,10 @@ export class Gatherer {
   }
 
   private async installation(nowMs: number): Promise<KnownInstallation> {
-    const { prisma, samples, figures } = this.sources;
+    const { prisma, dropped } = this.sources;
     const beganMs = performance.now();
     await prisma.$queryRaw`SELECT 1`;
     const databaseMs = performance.now() - beganMs;
-    this.dropped.push({ atMs: nowMs, rows: samples.droppedSamples + figures.dropped });
-    while ((this.dropped[0]?.atMs ?? nowMs) < nowMs - droppedWithinMs) this.dropped.shift();
-    const rowsDropped = (this.dropped.at(-1)?.rows ?? 0) - (this.dropped[0]?.rows ?? 0);
     const failed = await prisma.alertDelivery.findMany({
       where: {
         ...{ state: 'failed', kind: { not: 'test' }, endedAt: { gt: new Date(nowMs - failedWithinMs) } },
@@ -126,7 +123,7 @@ export class Gatherer {
       return { channel, messages: rows.length, lastError: rows[0]?.error ?? '' };
     });
     const metadataBackup = this.sources.metadataBackup?.standing(nowMs) ?? null;
-    return { databaseMs, rowsDropped, failedChannels, metadataBackup };
+    return { databaseMs, rowsDropped: dropped.everywhere(nowMs), failedChannels, metadataBackup };
   }
 
   private backupsOf(clusterId: string, nowMs: number): BackupOverview | null {
