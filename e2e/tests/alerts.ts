@@ -7,7 +7,7 @@ const run = promisify(execFile);
 
 /** Before anything happens: a disk that fills at all is to be told of at once. What fills it stays there for minutes. */
 export async function prepareAlerts(system: LocalSystem): Promise<void> {
-  const settings = { forSeconds: 0, limits: { hours: 720 } };
+  const settings = { forSeconds: 0, limits: { hours: 720, minutes: 3 } };
   await system.api('POST', '/alerts/rules/disk-full-soon', { cluster: null, settings });
   await run('fallocate', [
     '-l',

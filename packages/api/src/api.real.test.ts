@@ -6,6 +6,7 @@ import { createPrismaClient } from '@quantadb/prisma/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FiguresStore } from './history/figures.ts';
 import { StatementStore } from './history/statements.ts';
+import { createMetadataPools } from './metadata-pool.ts';
 import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
 
 let database: TestDatabase;
@@ -173,7 +174,8 @@ test('two consoles start at once on an empty database and share it', async () =>
 
 test('I-FIGURE-3: figures are kept as they came, and in five minutes for longer', async () => {
   const prisma = createPrismaClient(database.url);
-  const store = new FiguresStore(prisma, silentLogger);
+  const pools = createMetadataPools(database.url, silentLogger);
+  const store = new FiguresStore(prisma, pools, silentLogger);
   const clusterId = randomUUID();
   // Two stretches of five minutes, long enough ago to be finished, in one bucket of a week's picture.
   const bucketMs = 2_100_000;
@@ -199,7 +201,7 @@ test('I-FIGURE-3: figures are kept as they came, and in five minutes for longer'
     await store.read(clusterId, ['active'], { ...narrow, fromMs: beganMs - 7 * 86_400_000 }),
   ).toHaveLength(1);
   await store.close();
-  await prisma.$disconnect();
+  await Promise.all([prisma.$disconnect(), pools.questions.end(), pools.bulk.end()]);
   const path = `/api/v1/clusters/${clusterId}/figures?from=${iso(beganMs)}&to=${iso(Date.now())}&names=`;
   expect((await instance.call('GET', `${path}active,nothing`, { as: people.viewer })).status).toBe(400);
   expect((await instance.call('GET', `${path}active,clients`, { as: people.viewer })).body).toEqual({
@@ -209,7 +211,8 @@ test('I-FIGURE-3: figures are kept as they came, and in five minutes for longer'
 
 test('I-STATEMENT-2: statements add up over a range, in the order that is asked for, and are forgotten after a week', async () => {
   const prisma = createPrismaClient(database.url);
-  const store = new StatementStore(prisma, silentLogger);
+  const pools = createMetadataPools(database.url, silentLogger);
+  const store = new StatementStore(prisma, pools, silentLogger);
   const clusterId = randomUUID();
   const beganMs = Math.floor((Date.now() - 3_600_000) / 60_000) * 60_000;
   const figures = (calls: number, totalMs: number) => ({
@@ -256,7 +259,7 @@ test('I-STATEMENT-2: statements add up over a range, in the order that is asked 
   await store.tidy(Date.now() + 9 * 86_400_000);
   expect((await store.top(range, { order: 'totalMs', limit: 50 })).statements).toEqual([]);
   await store.close();
-  await prisma.$disconnect();
+  await Promise.all([prisma.$disconnect(), pools.questions.end(), pools.bulk.end()]);
 });
 
 function iso(atMs: number): string {

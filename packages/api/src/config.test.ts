@@ -24,6 +24,7 @@ test('a console needs three variables, and believes no proxy and no provider wit
   expect(configFromEnvironment({ ...least, QUANTADB_TRUSTED_PROXIES: '' })).toMatchObject({
     ...{
       requestsPerMinute: 1200,
+      readsPerMinute: 12_000,
       previousSecret: null,
       trustedProxies: null,
       oidc: null,

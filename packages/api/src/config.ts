@@ -8,6 +8,8 @@ import { type OidcConfig, oidcSchema } from './people/oidc-config.ts';
 
 const secretSchema = z.string().regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits');
 
+const requestsSchema = z.coerce.number().int().min(10).max(1_000_000);
+
 const networksSchema = z.string().transform((text, context) => {
   const networks = parseNetworks(text);
   if (networks) return networks;
@@ -21,7 +23,8 @@ const environmentSchema = z.object({
   QUANTADB_SECRET: secretSchema,
   QUANTADB_SECRET_PREVIOUS: secretSchema.optional(),
   QUANTADB_PUBLIC_URL: z.url(),
-  QUANTADB_REQUESTS_PER_MINUTE: z.coerce.number().int().min(10).max(1_000_000).default(1200),
+  QUANTADB_REQUESTS_PER_MINUTE: requestsSchema.default(1200),
+  QUANTADB_READS_PER_MINUTE: requestsSchema.default(12_000),
   QUANTADB_TRUSTED_PROXIES: networksSchema.optional(),
   QUANTADB_METADATA_BACKUP_DIRECTORY: z.string().startsWith('/', 'must be an absolute path').optional(),
   QUANTADB_METADATA_BACKUP_HOURS: z.coerce.number().int().min(1).max(744).default(24),
@@ -38,8 +41,10 @@ export interface ControlPlaneConfig {
   previousSecret: string | null;
   /** As people reach the console, e.g. `https://quantadb.example.com`. */
   publicUrl: string;
-  /** How many requests one person, token or address may send this console in a minute. */
+  /** How many requests that change something one person or token may send this console in a minute, and any that an address may without either. */
   requestsPerMinute: number;
+  /** How many that only read, of a person or token; they are counted apart. */
+  readsPerMinute: number;
   /** Whose `X-Forwarded-For` is believed; null: nobody's. */
   trustedProxies: BlockList | null;
   /** The identity provider; null: people sign in with a password only. */
@@ -67,6 +72,7 @@ export function configFromEnvironment(
     previousSecret: main.QUANTADB_SECRET_PREVIOUS ?? null,
     publicUrl: main.QUANTADB_PUBLIC_URL,
     requestsPerMinute: main.QUANTADB_REQUESTS_PER_MINUTE,
+    readsPerMinute: main.QUANTADB_READS_PER_MINUTE,
     trustedProxies: main.QUANTADB_TRUSTED_PROXIES ?? null,
     metadataBackup: metadataBackupIn(main),
     oidc: hasOidc ? parsed(oidcSchema, set) : null,

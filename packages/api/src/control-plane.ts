@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { setupTokenOf } from '@quantadb/engine/security/setup-token';
 import { messageOf } from '@quantadb/engine/shared/errors';
@@ -8,7 +9,6 @@ import { createAdapter } from '@socket.io/postgres-adapter';
 import type { TRPCError } from '@trpc/server';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { toNodeHandler } from 'better-auth/node';
-import type { Pool } from 'pg';
 import { Server as SocketServer } from 'socket.io';
 import { Alerts } from './alerts/alerts.ts';
 import { ChannelStore } from './alerts/channel-store.ts';
@@ -16,6 +16,7 @@ import { Audit } from './audit/audit.ts';
 import { ClusterRegistry } from './clusters/registry.ts';
 import { StatusKeeper } from './clusters/status-keeper.ts';
 import type { ControlPlaneConfig } from './config.ts';
+import { DroppedRows } from './history/dropped-rows.ts';
 import { FiguresStore } from './history/figures.ts';
 import { SampleStore } from './history/samples.ts';
 import { StatementStore } from './history/statements.ts';
@@ -27,7 +28,7 @@ import { clientAddressHeader, clientAddressOf } from './http/client-address.ts';
 import { Gate, headerOf } from './http/gate.ts';
 import { Idempotency } from './http/idempotency.ts';
 import { openApiDocument } from './http/open-api.ts';
-import { RateLimit } from './http/rate-limit.ts';
+import { RateLimit, rateOf } from './http/rate-limit.ts';
 import { Rest } from './http/rest.ts';
 import { commonHeaders, dataPolicy } from './http/security-headers.ts';
 import { StatusAnswers } from './http/status-answers.ts';
@@ -35,7 +36,7 @@ import { refuseProcedure } from './http/trpc-refusal.ts';
 import { AdapterPool } from './live/adapter-pool.ts';
 import { Live } from './live/live.ts';
 import { MetadataBackup } from './metadata-backup.ts';
-import { createMetadataPool } from './metadata-pool.ts';
+import { createMetadataPools, type MetadataPools } from './metadata-pool.ts';
 import { renderConsoleMetrics } from './metrics.ts';
 import { createAuth, openAuthPaths } from './people/auth.ts';
 import { OwnAccount } from './people/own-account.ts';
@@ -53,6 +54,9 @@ const bodyBytesMax = 1024 * 1024;
 const reportBytesMax = 4 * 1024 * 1024;
 const expireEveryMs = 60_000;
 const judgeAlertsEveryMs = 5000;
+const tellDroppedEveryMs = 5000;
+/** Between consoles, through the adapter. */
+const droppedEvent = 'rows dropped';
 const alertsHangMs = 60_000;
 
 /** The control plane on one HTTP server: tRPC, REST, sign-in, live stream, hosts, metrics. */
@@ -63,7 +67,7 @@ export class ControlPlane {
   private readonly server: Server;
   private readonly sockets: SocketServer;
   private readonly services: Services;
-  private readonly pool: Pool;
+  private readonly pools: MetadataPools;
   private readonly keeper: StatusKeeper;
   private readonly presence: HostPresence;
   private readonly live: Live;
@@ -72,7 +76,8 @@ export class ControlPlane {
   private readonly gate: Gate;
   private readonly idempotency: Idempotency;
   private readonly routes: [prefix: string, handler: Handler][];
-  private readonly expiry: NodeJS.Timeout;
+  private readonly timers: NodeJS.Timeout[];
+  private readonly dropped = new DroppedRows(randomUUID());
   private readonly alerts: Alerts;
   private readonly backup: MetadataBackup | null;
 
@@ -81,24 +86,28 @@ export class ControlPlane {
     parts: { prisma: PrismaClient; between: AdapterPool; keeper: AuthorityKeeper; server: Server },
   ) {
     const { prisma, between, keeper, server } = parts;
-    const { logger, publicUrl, requestsPerMinute } = config;
+    const { logger, publicUrl, requestsPerMinute, readsPerMinute } = config;
     this.config = config;
     this.prisma = prisma;
     this.between = between;
     this.server = server;
     const audit = new Audit(prisma);
     const auth = createAuth(prisma, config, audit);
-    this.principals = new PrincipalFinder(prisma, auth);
-    const limit = new RateLimit({ burst: requestsPerMinute / 2, perSecond: requestsPerMinute / 60 });
-    this.gate = new Gate({ principals: this.principals, publicUrl, limit });
+    const pools = createMetadataPools(config.databaseUrl, logger);
+    this.pools = pools;
+    this.principals = new PrincipalFinder(prisma, auth, pools.questions);
+    this.gate = new Gate({
+      ...{ principals: this.principals, publicUrl },
+      reads: new RateLimit(rateOf(readsPerMinute)),
+      others: new RateLimit(rateOf(requestsPerMinute)),
+    });
     this.idempotency = new Idempotency(prisma, config);
     this.sockets = createSockets(server, { between, publicUrl, logger });
-    const samples = new SampleStore(prisma, logger);
-    const figures = new FiguresStore(prisma, logger);
-    const statements = new StatementStore(prisma, logger);
-    this.pool = createMetadataPool(config.databaseUrl, logger);
-    this.keeper = new StatusKeeper({ pool: this.pool, logger, onNews: (status) => this.live.status(status) });
-    this.presence = new HostPresence(this.pool, logger);
+    const samples = new SampleStore(prisma, pools, logger);
+    const figures = new FiguresStore(prisma, pools, logger);
+    const statements = new StatementStore(prisma, pools, logger);
+    this.keeper = new StatusKeeper({ pools, logger, onNews: (status) => this.live.status(status) });
+    this.presence = new HostPresence(pools.bulk, logger);
     const registry = new ClusterRegistry({
       ...{ prisma, keeper: this.keeper, presence: this.presence },
       samples,
@@ -135,7 +144,11 @@ export class ControlPlane {
       ['/api/v1/', this.rest()],
       ['/metrics', (_request, response) => this.sendMetrics(response)],
     ];
-    this.expiry = setInterval(() => void this.expire(), expireEveryMs);
+    this.timers = [
+      setInterval(() => void this.expire(), expireEveryMs),
+      setInterval(() => this.tellDropped(), tellDroppedEveryMs),
+    ];
+    this.sockets.on(droppedEvent, (raw: unknown) => this.dropped.hear(raw, Date.now()));
     this.backup = config.metadataBackup && new MetadataBackup(config.metadataBackup, config);
     this.alerts = this.startAlerts();
   }
@@ -186,7 +199,7 @@ export class ControlPlane {
 
   /** Ends everything, the HTTP server included. */
   async close(): Promise<void> {
-    clearInterval(this.expiry);
+    for (const timer of this.timers) clearInterval(timer);
     await this.alerts.close();
     await this.backup?.close();
     // It closes the HTTP server too, which would wait for every idle connection of a browser.
@@ -200,7 +213,7 @@ export class ControlPlane {
     await this.services.figures.close();
     await this.services.statements.close();
     await this.prisma.$disconnect();
-    await this.pool.end();
+    await Promise.all([this.pools.questions.end(), this.pools.bulk.end()]);
     await this.between.close();
   }
 
@@ -208,13 +221,26 @@ export class ControlPlane {
     const { databaseUrl, publicUrl, logger } = this.config;
     return new Alerts({
       ...{ databaseUrl, publicUrl, logger, channels: this.services.channels },
-      sources: { ...this.services, metadataBackup: this.backup },
+      sources: {
+        ...this.services,
+        metadataBackup: this.backup,
+        questions: this.pools.questions,
+        dropped: this.dropped,
+      },
       hangMs: this.config.alertsHangMs ?? alertsHangMs,
       everyMs: this.config.judgeAlertsEveryMs ?? judgeAlertsEveryMs,
       onChange: (clusterIds) => {
         for (const clusterId of clusterIds) this.services.alertsChanged(clusterId);
       },
     });
+  }
+
+  /** Whichever console judges the alerts has to know. */
+  private tellDropped(): void {
+    const { samples, figures, statements } = this.services;
+    this.dropped.count(samples.droppedSamples + figures.dropped + statements.dropped, Date.now());
+    const news = this.dropped.news();
+    if (news) this.sockets.serverSideEmit(droppedEvent, news);
   }
 
   /** better-auth looks at origins itself, but not of every request. */

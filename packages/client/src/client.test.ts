@@ -87,6 +87,28 @@ test('pages are read as they are needed, until one is not full', async () => {
   expect(asked).toEqual([null, '5', '2']);
 });
 
+test('pages in the order of a moment go on behind the last element, also among several of one moment', async () => {
+  const asked: unknown[] = [];
+  const startedAt = '2026-11-29T03:00:00.000Z';
+  const client = await clientOf((request, response) => {
+    const { searchParams } = new URL(request.url ?? '', 'http://x');
+    const [before, beforeId] = ['before', 'beforeId'].map((name) => searchParams.get(name));
+    asked.push([before, beforeId]);
+    const left = ['c', 'b', 'a'].filter((id) => beforeId === null || beforeId === undefined || id < beforeId);
+    response
+      .setHeader('content-type', 'application/json')
+      .end(json(left.slice(0, 2).map((id) => ({ id, startedAt }))));
+  });
+  const params = { path: { clusterId: 'c' }, query: { limit: 2 } };
+  const ids = [];
+  for await (const { id } of client.pages('/clusters/{clusterId}/operations', { params })) ids.push(id);
+  expect(ids).toEqual(['c', 'b', 'a']);
+  expect(asked).toEqual([
+    [null, null],
+    [startedAt, 'b'],
+  ]);
+});
+
 test('every list of the API that has pages can be read through', () => {
   const document = JSON.parse(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8')) as {
     paths: Record<string, { get?: { parameters?: { name: string }[] } }>;

@@ -1,6 +1,6 @@
 import createClient from 'openapi-fetch';
 import type { paths } from './generated/api.ts';
-import { type PagedPath, pageFields, pagesOf } from './pages.ts';
+import { type PagedPath, type PageQuery, pageFields, pagesOf } from './pages.ts';
 import { ProblemError, problemOf, UnreachableError } from './problem.ts';
 import type {
   AnswerOf,
@@ -96,14 +96,14 @@ export class QuantaClient {
   ): AsyncGenerator<ElementOf<P>> {
     const given = (init ?? {}) as AnyInit;
     const limit = Number(given.params?.query?.limit ?? pageSize);
-    const read = (before: unknown) => {
-      const query = { ...given.params?.query, limit, ...(before === undefined ? {} : { before }) };
+    const read = (page: PageQuery) => {
+      const query = { ...given.params?.query, limit, ...page };
       return this.send('get', path, { ...given, params: { ...given.params, query } });
     };
     return pagesOf({
       field: pageFields[path],
       limit,
-      read: read as (before: unknown) => Promise<ElementOf<P>[]>,
+      read: read as (page: PageQuery) => Promise<ElementOf<P>[]>,
     });
   }
 

@@ -12,25 +12,33 @@ export const pageFields = {
 } as const;
 export type PagedPath = keyof typeof pageFields;
 
+/** What asks for the page after an element. */
+export interface PageQuery {
+  before?: unknown;
+  beforeId?: unknown;
+}
+
 /**
  * Every element of a list, page after page, the newest first.
  *
- * @param read one page; `before` is undefined for the first
+ * @param read one page; nothing is asked for beside it for the first
  */
 export async function* pagesOf<T>(options: {
   field: string;
   limit: number;
-  read(before: unknown): Promise<T[]>;
+  read(query: PageQuery): Promise<T[]>;
 }): AsyncGenerator<T, void, undefined> {
-  let before: unknown;
+  let query: PageQuery = {};
   for (;;) {
-    const page = await options.read(before);
+    const page = await options.read(query);
     yield* page;
     const last = page.at(-1);
     if (last === undefined || page.length < options.limit) return;
-    const next = (last as Record<string, unknown>)[options.field];
+    const { [options.field]: before, id } = last as Record<string, unknown>;
+    const isSame = before === query.before && (options.field === 'id' || id === query.beforeId);
     // A list that does not move on would be read for ever.
-    if (next === undefined || next === null || next === before) return;
-    before = next;
+    if (before === undefined || before === null || isSame) return;
+    // Of several of one moment the id says how far the page has come.
+    query = options.field === 'id' ? { before } : { before, beforeId: id };
   }
 }

@@ -24,9 +24,12 @@ export function HistoryTab() {
   const history = useInfiniteQuery({
     queryKey: trpc.alerts.history.pathKey(),
     queryFn: ({ pageParam }) =>
-      client.alerts.history.query({ limit: pageSize, ...(pageParam ? { before: pageParam } : {}) }),
-    initialPageParam: '',
-    getNextPageParam: (page: Past[]) => (page.length === pageSize ? page.at(-1)?.resolved : undefined),
+      client.alerts.history.query({ limit: pageSize, ...pageParam }),
+    initialPageParam: {},
+    getNextPageParam: (page: Past[]) => {
+      const last = page.length === pageSize ? page.at(-1) : undefined;
+      return last?.resolved ? { before: last.resolved, beforeId: last.id } : undefined;
+    },
   });
   const columns: Column<Past>[] = [
     { key: 'at', header: 'From', cell: (row) => times.moment(row.firing ?? row.since) },

@@ -6,6 +6,7 @@ import { parseEnv } from 'node:util';
 import { setupTokenOf } from '@quantadb/engine/security/setup-token';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { QuantaError } from '@quantadb/engine/shared/errors';
+import { consoleNodeOption } from '../console-memory.ts';
 import { installUnit, ownCommand, quoted, removeUnit } from './systemd.ts';
 
 /** The console as a service of systemd. Its settings are environment variables, kept in one commented file. */
@@ -45,6 +46,10 @@ QUANTADB_CONSOLE_PORT=${port}
 # loss of this machine is the loss of people, roles and the authority that hosts trust (docs/operations/disaster-recovery.md).
 #QUANTADB_METADATA_BACKUP_DIRECTORY=/var/lib/quantadb-console/copies
 
+# How many requests a person or a token may send in a minute: those that only read, and those that change something.
+QUANTADB_READS_PER_MINUTE=12000
+QUANTADB_REQUESTS_PER_MINUTE=1200
+
 # debug, info, warn or error
 QUANTADB_LOG_LEVEL=info
 `;
@@ -62,7 +67,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=simple
 EnvironmentFile=${file.replaceAll('%', '%%')}
-Environment=NODE_ENV=production NEXT_TELEMETRY_DISABLED=1
+Environment=NODE_ENV=production NEXT_TELEMETRY_DISABLED=1 NODE_OPTIONS=${consoleNodeOption}
 ExecStart=${command.map(quoted).join(' ')} console run
 Restart=always
 RestartSec=2

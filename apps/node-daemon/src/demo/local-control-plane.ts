@@ -6,6 +6,7 @@ import { ensureOwnedDirectory, writeOwnedFile } from '@quantadb/engine/postgres/
 import type { OsUser } from '@quantadb/engine/postgres/postmaster-host';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { messageOf } from '@quantadb/engine/shared/errors';
+import { consoleNodeOption } from '../console-memory.ts';
 import { type DemoPorts, demoPaths } from './layout.ts';
 import { endProcess, postmasterOf, processesWith } from './leftovers.ts';
 import { ManagedProcess } from './managed-process.ts';
@@ -59,7 +60,7 @@ export class LocalControlPlane {
       name: 'console',
       file: process.execPath,
       // The directory is an argument so that a left-over console can be recognised as this home's.
-      args: [serverFile, this.consoleDirectory],
+      args: [consoleNodeOption, serverFile, this.consoleDirectory],
       env: {
         ...process.env,
         NODE_ENV: 'production',

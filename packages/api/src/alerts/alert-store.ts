@@ -10,6 +10,13 @@ type AlertRow = Prisma.AlertGetPayload<object>;
 const historyMsMax = 90 * 24 * 3_600_000;
 const historyRowsMax = 20_000;
 const testsKeptMs = 7 * 24 * 3_600_000;
+const seenAtOnceMax = 100;
+/** Of a large outage there are thousands that go on, every few seconds. */
+const seenSql = `
+  UPDATE alert a SET severity = t.severity, sentence = t.sentence, since_at = t."sinceAt", seen_at = t."seenAt"
+  FROM json_to_recordset($1::json)
+    AS t (id uuid, severity text, sentence text, "sinceAt" timestamptz, "seenAt" timestamptz)
+  WHERE a.id = t.id`;
 /** Alerts that live at once; what is beyond them waits until some are over. */
 export const livingMax = 5000;
 
@@ -58,7 +65,12 @@ export class AlertStore {
     changes: readonly Change[],
     { clusterNames, nowMs }: { clusterNames: ReadonlyMap<string, string>; nowMs: number },
   ): Promise<void> {
+    await this.goOn(
+      transaction,
+      changes.flatMap(({ kind, alert }) => (kind === 'seen' ? alert : [])),
+    );
     for (const { kind, alert } of changes) {
+      if (kind === 'seen') continue;
       const where = { id: alert.id };
       if (kind === 'dropped') await transaction.alert.deleteMany({ where });
       else if (kind === 'resolved')
@@ -70,8 +82,7 @@ export class AlertStore {
         const data = rowOf(alert);
         const cluster = alert.clusterId === null ? null : (clusterNames.get(alert.clusterId) ?? null);
         // Another console may have written the same alert a moment before it lost the lock.
-        if (kind === 'seen') await transaction.alert.updateMany({ where, data });
-        else await this.begin(transaction, { ...where, ...data, cluster });
+        await this.begin(transaction, { ...where, ...data, cluster });
       }
     }
   }
@@ -86,6 +97,14 @@ export class AlertStore {
     await this.prisma.$executeRaw`
       DELETE FROM alert WHERE id IN (
         SELECT id FROM alert WHERE state = 'resolved' ORDER BY resolved_at DESC OFFSET ${historyRowsMax})`;
+  }
+
+  private async goOn(transaction: Transaction, alerts: readonly Change['alert'][]): Promise<void> {
+    for (let first = 0; first < alerts.length; first += seenAtOnceMax) {
+      const part = alerts.slice(first, first + seenAtOnceMax);
+      const rows = part.map((alert) => ({ id: alert.id, ...rowOf(alert) }));
+      await transaction.$executeRawUnsafe(seenSql, JSON.stringify(rows));
+    }
   }
 
   private async begin(

@@ -3,27 +3,39 @@ import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
 import type { FailoverView } from '@quantadb/engine/contract/status';
 import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
+import type { Pool } from 'pg';
 import { withAnyHost } from '../clusters/any-host.ts';
+import type { DroppedRows } from '../history/dropped-rows.ts';
 import type { MetadataBackup } from '../metadata-backup.ts';
 import type { Services } from '../services.ts';
 import type { Known, KnownCluster, KnownInstallation } from './known.ts';
 
-export type Sources = Pick<Services, 'prisma' | 'registry' | 'figures' | 'samples' | 'links'> & {
+export type Sources = Pick<Services, 'prisma' | 'registry' | 'figures' | 'links'> & {
   metadataBackup: Pick<MetadataBackup, 'standing'> | null;
+  questions: Pool;
+  dropped: Pick<DroppedRows, 'everywhere'>;
 };
+
+interface HostRow {
+  name: string;
+  clusterId: string | null;
+  certificateUntil: Date;
+  lastSeenAt: Date | null;
+  clockAheadMs: number | null;
+}
 
 const figuresFreshMs = 30_000;
 const backupsEveryMs = 60_000;
 const backupsFreshMs = 10 * 60_000;
 const backupsAtOnce = 4;
-const droppedWithinMs = 5 * 60_000;
 const failedWithinMs = 3_600_000;
 const day = 24 * 3_600_000;
 const rowsMax = 500;
-const hostColumns = {
-  ...{ name: true, clusterId: true, certExpiresAt: true, nextExpiresAt: true },
-  ...{ lastSeenAt: true, clockAheadMs: true },
-} as const;
+/** Straight to PostgreSQL, and without their addresses: a thousand hosts would take longer to read than everything else. */
+const hostsSql = `
+  SELECT name, cluster_id AS "clusterId", greatest(cert_expires_at, next_expires_at) AS "certificateUntil",
+         last_seen_at AS "lastSeenAt", clock_ahead_ms AS "clockAheadMs"
+  FROM host WHERE revoked_at IS NULL`;
 
 /** Brings together what is known. Backups are asked of the clusters now and then, and nobody waits for the answers. */
 export class Gatherer {
@@ -32,7 +44,6 @@ export class Gatherer {
   private readonly backups = new Map<string, { overview: BackupOverview | null; atMs: number }>();
   private readonly askedMs = new Map<string, number>();
   private asking = 0;
-  private readonly dropped: { atMs: number; rows: number }[] = [];
 
   constructor(sources: Sources, logger: Logger) {
     this.sources = sources;
@@ -40,18 +51,16 @@ export class Gatherer {
   }
 
   async gather(nowMs: number): Promise<Known> {
-    const { prisma } = this.sources;
     const [clusters, hosts, installation] = await Promise.all([
       this.clusters(nowMs),
-      // Without their addresses: of a thousand hosts those take longer to read than everything else.
-      prisma.host.findMany({ where: { revokedAt: null }, select: hostColumns }),
+      this.sources.questions.query<HostRow>(hostsSql),
       this.installation(nowMs),
     ]);
     return {
       ...{ nowMs, clusters, installation },
-      hosts: hosts.map(({ name, clusterId, certExpiresAt, nextExpiresAt, lastSeenAt, clockAheadMs }) => ({
+      hosts: hosts.rows.map(({ name, clusterId, certificateUntil, lastSeenAt, clockAheadMs }) => ({
         ...{ name, clusterId, clockAheadMs },
-        certificateUntilMs: Math.max(certExpiresAt.getTime(), nextExpiresAt?.getTime() ?? 0),
+        certificateUntilMs: certificateUntil.getTime(),
         lastSeenMs: lastSeenAt?.getTime() ?? null,
       })),
     };
@@ -95,13 +104,10 @@ export class Gatherer {
   }
 
   private async installation(nowMs: number): Promise<KnownInstallation> {
-    const { prisma, samples, figures } = this.sources;
+    const { prisma, dropped } = this.sources;
     const beganMs = performance.now();
     await prisma.$queryRaw`SELECT 1`;
     const databaseMs = performance.now() - beganMs;
-    this.dropped.push({ atMs: nowMs, rows: samples.droppedSamples + figures.dropped });
-    while ((this.dropped[0]?.atMs ?? nowMs) < nowMs - droppedWithinMs) this.dropped.shift();
-    const rowsDropped = (this.dropped.at(-1)?.rows ?? 0) - (this.dropped[0]?.rows ?? 0);
     const failed = await prisma.alertDelivery.findMany({
       where: {
         ...{ state: 'failed', kind: { not: 'test' }, endedAt: { gt: new Date(nowMs - failedWithinMs) } },
@@ -117,7 +123,7 @@ export class Gatherer {
       return { channel, messages: rows.length, lastError: rows[0]?.error ?? '' };
     });
     const metadataBackup = this.sources.metadataBackup?.standing(nowMs) ?? null;
-    return { databaseMs, rowsDropped, failedChannels, metadataBackup };
+    return { databaseMs, rowsDropped: dropped.everywhere(nowMs), failedChannels, metadataBackup };
   }
 
   private backupsOf(clusterId: string, nowMs: number): BackupOverview | null {

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Known } from './known.ts';
 import type { Finding, Look, Question, Rule, Severity } from './rule.ts';
@@ -38,18 +39,24 @@ interface Asked {
 /** What is known, what was changed of the rules, and the identities of the alerts that fire now. */
 type Case = [known: Known, changed: ChangedRules, standing: ReadonlySet<string>];
 
+/** For so long it is judged in one go. */
+const turnMsMax = 3;
+
 export function judge(...about: Case): Judgement {
   const judging = new Judging(...about);
-  for (const rule of rules) judging.ask(rule);
+  for (const look of judging.looks()) look();
   return judging.judgement();
 }
 
-/** Of hundreds of clusters all rules together take long: whoever waits for this process gets his turn after each of them. */
+/** Of hundreds of clusters all rules together take long: whoever waits for this process gets his turn every few milliseconds. */
 export async function judgeInTurns(...about: Case): Promise<Judgement> {
   const judging = new Judging(...about);
-  for (const rule of rules) {
-    judging.ask(rule);
+  let untilMs = performance.now() + turnMsMax;
+  for (const look of judging.looks()) {
+    look();
+    if (performance.now() < untilMs) continue;
     await nextTurn();
+    untilMs = performance.now() + turnMsMax;
   }
   return judging.judgement();
 }
@@ -68,7 +75,12 @@ class Judging {
     this.standing = standing;
   }
 
-  ask(rule: Rule): void {
+  /** Every rule about everything it is about, one at a time. */
+  *looks(): Generator<() => void> {
+    for (const rule of rules) yield* this.looksOf(rule);
+  }
+
+  private *looksOf(rule: Rule): Generator<() => void> {
     const { known } = this;
     const own = this.changed.get(rule.id);
     const forAll = effectiveRule(rule, this.changed, null);
@@ -84,11 +96,11 @@ class Judging {
       this.take(rule.id, { clusterId, ...look }, effective(clusterId));
     if (rule.of === 'cluster') {
       for (const cluster of known.clusters.filter((each) => isOn(each.clusterId)))
-        take(cluster.clusterId, rule.look(cluster, questionFor(cluster.clusterId)));
+        yield () => take(cluster.clusterId, rule.look(cluster, questionFor(cluster.clusterId)));
     } else if (rule.of === 'host') {
       for (const host of known.hosts.filter((each) => isOn(each.clusterId)))
-        take(host.clusterId, rule.look(host, { ...questionFor(host.clusterId), known }));
-    } else if (isOn(null)) take(null, rule.look(known.installation, questionFor(null)));
+        yield () => take(host.clusterId, rule.look(host, { ...questionFor(host.clusterId), known }));
+    } else if (isOn(null)) yield () => take(null, rule.look(known.installation, questionFor(null)));
   }
 
   judgement(): Judgement {

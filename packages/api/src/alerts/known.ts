@@ -44,7 +44,7 @@ export interface KnownHost {
 export interface KnownInstallation {
   /** How long the metadata database took to answer. */
   databaseMs: number;
-  /** Rows of history that could not be stored in the last minutes. */
+  /** Rows of history that could not be stored in the last minutes, by whichever console. */
   rowsDropped: number;
   /** Of the console that judges; null: it makes no backups of the metadata. */
   metadataBackup: {

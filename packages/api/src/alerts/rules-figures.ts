@@ -50,6 +50,7 @@ export const figureRules: ClusterRule[] = [
     limits: {
       hours: { words: 'Full within', unit: 'hours', usual: 6, min: 0.1, max: 720 },
       critical: { words: 'Critical within', unit: 'hours', usual: 1, min: 0.1, max: 720 },
+      minutes: { words: 'Watched for at least', unit: 'minutes', usual: 10, min: 3, max: 14 },
     },
     runbook: {
       means:
@@ -60,9 +61,11 @@ export const figureRules: ClusterRule[] = [
       ],
       command: 'df -h; du -xsh <data directory>/* | sort -h   # on that host',
     },
-    look: eachFigures(({ diskFullSeconds, diskFreeBytes }, { limits, where, isOn }) => {
+    look: eachFigures((figures, { limits, where, isOn }) => {
+      const { diskFullSeconds, diskFreeBytes } = figures;
       if (diskFullSeconds === undefined || !isUnder(diskFullSeconds, (limits.hours ?? 0) * 3600, isOn))
         return null;
+      if (!isWatchedLongEnough(figures, limits.minutes ?? 0)) return null;
       const free = diskFreeBytes === undefined ? '' : ` (${bytesWords(diskFreeBytes)} free now)`;
       const sentence = `The disk of ${where} will be full in ${timeWords(diskFullSeconds * 1000)}${free}.`;
       return worse(sentence, diskFullSeconds < (limits.critical ?? 0) * 3600);
@@ -247,6 +250,18 @@ export const figureRules: ClusterRule[] = [
     }),
   },
 ];
+
+/**
+ * Filling a new system, or any burst of minutes, would end in an alarm if it went on for hours. What is full within three times
+ * as long as it was watched cannot wait to be seen for longer. An older release does not say how long it has watched.
+ */
+function isWatchedLongEnough(
+  { diskFullSeconds = 0, diskTrendSeconds }: NodeFigures,
+  minutes: number,
+): boolean {
+  if (diskTrendSeconds === undefined || diskTrendSeconds >= minutes * 60) return true;
+  return diskFullSeconds <= 3 * diskTrendSeconds;
+}
 
 function worse(sentence: string, isWorse: boolean): Wrong {
   return isWorse ? { sentence, severity: 'critical' } : { sentence };

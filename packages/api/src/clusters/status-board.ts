@@ -61,13 +61,18 @@ export class StatusBoard {
     return live;
   }
 
-  /** Those that wait to be stored; as many as there are clusters at most, each in its newest state. */
-  unstored(): UnstoredStatus[] {
-    const waiting = [...this.cards.values()].filter(({ isStored }) => !isStored);
-    return waiting.map((card) => {
-      card.text ??= JSON.stringify(card.live.status);
-      const { clusterId, reportedAtMs } = card.live;
-      return { clusterId, revision: card.revision, reportedAtMs, text: card.text };
+  /** The ids of those that wait to be stored; as many as there are clusters at most. */
+  waiting(): string[] {
+    return [...this.cards].filter(([, { isStored }]) => !isStored).map(([clusterId]) => clusterId);
+  }
+
+  /** Of these clusters those that wait to be stored, each in its newest state. */
+  unstored(clusterIds = this.waiting()): UnstoredStatus[] {
+    return clusterIds.flatMap((clusterId) => {
+      const card = this.cards.get(clusterId);
+      if (!card || card.isStored) return [];
+      const { revision, live } = card;
+      return { clusterId, revision, reportedAtMs: live.reportedAtMs, text: textOf(card) };
     });
   }
 
@@ -128,7 +133,7 @@ export class StatusBoard {
   answerOf(clusterId: string): Buffer | null {
     const card = this.cards.get(clusterId);
     if (!card?.isUnderstood) return null;
-    card.answer ??= Buffer.from(JSON.stringify(clusterView(card.live)));
+    card.answer ??= Buffer.from(viewText(card.live, textOf(card)));
     return card.answer;
   }
 
@@ -142,6 +147,17 @@ export class StatusBoard {
     const isOwn = heardAtMs !== null && nowMs - heardAtMs <= ownForMs;
     return reportedAtMs > live.reportedAtMs || !isOwn;
   }
+}
+
+function textOf(card: Card): string {
+  card.text ??= JSON.stringify(card.live.status);
+  return card.text;
+}
+
+/** `clusterView` as JSON, around a status that is JSON already. */
+function viewText({ clusterId, name, reportedAtMs }: LiveStatus, status: string): string {
+  const [id, named] = [clusterId, name].map((each) => JSON.stringify(each));
+  return `{"id":${id},"name":${named},"status":${status},"reportedAt":"${new Date(reportedAtMs).toISOString()}"}`;
 }
 
 /** A cluster as the API answers. */

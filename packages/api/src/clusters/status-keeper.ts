@@ -1,12 +1,12 @@
 import { type ClusterStatus, clusterStatusSchema } from '@quantadb/engine/contract/status';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
-import type { Pool } from 'pg';
+import { isDataError, type MetadataPools } from '../metadata-pool.ts';
 import type { LiveStatus } from './live-status.ts';
 import { type DirectoryRow, StatusBoard, type StoredStatus, type UnstoredStatus } from './status-board.ts';
 
 export interface StatusKeeperOptions {
-  pool: Pool;
+  pools: MetadataPools;
   logger: Logger;
   /** A status that another console has heard. */
   onNews(live: LiveStatus): void;
@@ -29,20 +29,23 @@ const loadSql = `
   SELECT c.id AS "clusterId", c.name, c.revision::float8 AS revision, c.status,
          (extract(epoch FROM c.reported_at) * 1000)::float8 AS "reportedAtMs"
   FROM cluster c WHERE c.id = ANY ($1::uuid[]) AND c.status IS NOT NULL AND c.reported_at IS NOT NULL`;
+/** A status of five nodes is ten kilobytes: everybody else waits while so many are written out. */
+const storedAtOnceMax = 25;
 /** In one order, so that two consoles do not wait for each other in a circle. */
-const storeSql = `
+const storeSql = (count: number) => `
   WITH told AS MATERIALIZED (
     SELECT c.id, t.revision, t.reported_at, t.status
-    FROM json_to_recordset($1::json) AS t (id uuid, revision bigint, reported_at timestamptz, status jsonb)
+    FROM (VALUES ${Array.from({ length: count }, (_, at) => valuesAt(4 * at)).join(', ')})
+      AS t (id, revision, reported_at, status)
     JOIN cluster c ON c.id = t.id ORDER BY c.id FOR UPDATE OF c
   )
   UPDATE cluster c SET status = told.status, revision = told.revision, reported_at = told.reported_at
   FROM told WHERE c.id = told.id AND c.revision <= told.revision`;
-/** PostgreSQL's class of errors in the data itself: a zero byte in a text, for one. */
-const isDataError = (error: unknown) => /^22/.test((error as { code?: string }).code ?? '');
+const valuesAt = (at: number) =>
+  `($${at + 1}::uuid, $${at + 2}::bigint, $${at + 3}::timestamptz, $${at + 4}::jsonb)`;
 
 /**
- * Keeps the board and the metadata alike: what was reported here is stored twice a second in one statement, however many clusters
+ * Keeps the board and the metadata alike: what was reported here is stored twice a second in few statements, however many clusters
  * there are; what was reported elsewhere is read when somebody asks. Of a cluster that waits to be stored only the newest status
  * waits, so a slow database costs age, and no memory.
  */
@@ -122,19 +125,21 @@ export class StatusKeeper {
 
   private async read(): Promise<void> {
     const [beganMs, changes] = [performance.now(), this.changes];
-    const { rows } = await this.options.pool.query<DirectoryRow>(directorySql);
+    const { questions } = this.options.pools;
+    const { rows } = await questions.query<DirectoryRow>({ name: 'directory', text: directorySql });
     const wanted = this.board.learn(rows, Date.now());
     if (wanted.length > 0) {
-      const loaded = await this.options.pool.query<DirectoryRow & { status: unknown }>(loadSql, [wanted]);
+      const loaded = await questions.query<DirectoryRow & { status: unknown }>(loadSql, [wanted]);
       for (const live of this.board.take(loaded.rows.map(understood), Date.now())) this.options.onNews(live);
     }
     if (changes === this.changes) this.refreshedAtMs = beganMs;
   }
 
   private async write(): Promise<void> {
-    const waiting = this.board.unstored();
+    const waiting = this.board.waiting();
     try {
-      await this.writeAll(waiting);
+      for (let first = 0; first < waiting.length; first += storedAtOnceMax)
+        await this.writeAll(this.board.unstored(waiting.slice(first, first + storedAtOnceMax)));
     } catch (error) {
       this.failed += 1;
       const about = { error: messageOf(error), clusters: waiting.length };
@@ -147,8 +152,9 @@ export class StatusKeeper {
     const [first] = waiting;
     if (!first) return;
     try {
-      // Joined as text: each status is JSON already.
-      await this.options.pool.query(storeSql, [`[${waiting.map(rowOf).join(',')}]`]);
+      const count = waiting.length;
+      const values = waiting.flatMap(valuesOf);
+      await this.options.pools.bulk.query({ name: `statuses ${count}`, text: storeSql(count), values });
     } catch (error) {
       if (!isDataError(error)) throw error;
       if (waiting.length > 1) {
@@ -166,8 +172,8 @@ export class StatusKeeper {
   }
 }
 
-function rowOf({ clusterId, revision, reportedAtMs, text }: UnstoredStatus): string {
-  return `{"id":"${clusterId}","revision":${revision},"reported_at":"${new Date(reportedAtMs).toISOString()}","status":${text}}`;
+function valuesOf({ clusterId, revision, reportedAtMs, text }: UnstoredStatus): (string | number)[] {
+  return [clusterId, revision, new Date(reportedAtMs).toISOString(), text];
 }
 
 /** Another release may have stored it; what it did not know has its usual value. */

@@ -13,10 +13,15 @@ export class DailyTable {
     this.name = name;
   }
 
-  async ensureDay(atMs: number): Promise<void> {
-    const partition = this.partitionOf(atMs);
+  /** That the rows of these moments have a place. */
+  async ensureDays(rows: readonly { atMs: number }[]): Promise<void> {
+    const days = new Set(rows.map(({ atMs }) => Math.floor(atMs / dayMs) * dayMs));
+    for (const startMs of days) await this.ensureDay(startMs);
+  }
+
+  private async ensureDay(startMs: number): Promise<void> {
+    const partition = this.partitionOf(startMs);
     if (this.known.has(partition)) return;
-    const startMs = Math.floor(atMs / dayMs) * dayMs;
     const [from, to] = [startMs, startMs + dayMs].map((ms) => new Date(ms).toISOString());
     await this.prisma.$executeRawUnsafe(
       `CREATE TABLE IF NOT EXISTS ${partition} PARTITION OF ${this.name} FOR VALUES FROM ('${from}') TO ('${to}')`,

@@ -7,6 +7,7 @@ import {
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { PrismaClient } from '@quantadb/prisma/client';
 import { Prisma as sql } from '@quantadb/prisma/client';
+import type { MetadataPools } from '../metadata-pool.ts';
 import { DailyTable, dayMs } from './daily-table.ts';
 import { inOneInstance } from './retention.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -44,18 +45,30 @@ const rollupFirstMs = 2 * 3_600_000;
 const bucketsMax = 300;
 /** Wider ranges are drawn from the five minutes. */
 const rawRangeMsMax = 6 * 3_600_000;
+const insert = {
+  name: 'figures',
+  text: `
+    INSERT INTO node_figures SELECT * FROM json_populate_recordset(NULL::node_figures, $1::json)
+    ON CONFLICT DO NOTHING`,
+};
+const latestSql = `
+  SELECT DISTINCT ON (cluster_id, node) cluster_id AS "clusterId", node, figures FROM node_figures
+  WHERE at > $1 AND cluster_id::text || ' ' || node <> ALL ($2::text[])
+  ORDER BY cluster_id, node, at DESC`;
 
 /** What nodes tell of themselves over time: as it came for two days, in five minutes for a month. */
 export class FiguresStore {
   private readonly prisma: PrismaClient;
+  private readonly pools: MetadataPools;
   private readonly table: DailyTable;
   private readonly queue: WriteQueue<FiguresRow>;
   private rolledUpToMs = 0;
   /** The last look of each node that has told one here lately. */
   private readonly told = new Map<string, FiguresRow>();
 
-  constructor(prisma: PrismaClient, logger: Logger) {
+  constructor(prisma: PrismaClient, pools: MetadataPools, logger: Logger) {
     this.prisma = prisma;
+    this.pools = pools;
     this.table = new DailyTable(prisma, 'node_figures');
     this.queue = new WriteQueue({ what: 'figures of nodes', logger, write: (rows) => this.write(rows) });
   }
@@ -103,13 +116,12 @@ export class FiguresStore {
   /** The last look of every node since then: as it was told here, or as another console has stored it. */
   async latest(sinceMs: number): Promise<Look[]> {
     this.forgetUntil(sinceMs);
-    const rows = await this.prisma.$queryRaw<
-      { cluster_id: string; node: string; figures: (number | null)[] }[]
-    >`
-      SELECT DISTINCT ON (cluster_id, node) cluster_id, node, figures FROM node_figures
-      WHERE at > ${new Date(sinceMs)} AND cluster_id::text || ' ' || node <> ALL (${[...this.told.keys()]}::text[])
-      ORDER BY cluster_id, node, at DESC`;
-    const stored = rows.map(({ cluster_id: clusterId, node, figures: told }) => {
+    const { rows } = await this.pools.questions.query<{
+      clusterId: string;
+      node: string;
+      figures: (number | null)[];
+    }>(latestSql, [new Date(sinceMs), [...this.told.keys()]]);
+    const stored = rows.map(({ clusterId, node, figures: told }) => {
       const figures: NodeFigures = {};
       for (const [at, name] of nodeMetricNames.entries()) figures[name] = told[at] ?? undefined;
       return { clusterId, node, figures };
@@ -149,15 +161,12 @@ export class FiguresStore {
   }
 
   private async write(rows: FiguresRow[]): Promise<void> {
-    for (const { atMs } of rows) await this.table.ensureDay(atMs);
+    await this.table.ensureDays(rows);
     const values = rows.map(({ clusterId, node, atMs, figures }) => {
       const told = nodeMetricNames.map((name) => figures[name] ?? null);
       return { cluster_id: clusterId, node, at: new Date(atMs), figures: told };
     });
-    await this.prisma.$executeRaw`
-      INSERT INTO node_figures
-      SELECT * FROM json_populate_recordset(NULL::node_figures, ${JSON.stringify(values)}::json)
-      ON CONFLICT DO NOTHING`;
+    await this.pools.bulk.query({ ...insert, values: [JSON.stringify(values)] });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { PrismaClient } from '@quantadb/prisma/client';
+import type { MetadataPools } from '../metadata-pool.ts';
 import { DailyTable, dayMs } from './daily-table.ts';
 import { inOneInstance } from './retention.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -30,15 +31,24 @@ export interface LagBucket {
 
 export const sampleRetentionDays = 1;
 const bucketsMax = 300;
+/** As one value: of a thousand nodes each second the parameters alone would cost more than everything else. */
+const insert = {
+  name: 'samples',
+  text: `
+    INSERT INTO metric_sample SELECT * FROM json_populate_recordset(NULL::metric_sample, $1::json)
+    ON CONFLICT DO NOTHING`,
+};
 
 /** One row per node and second: what the decider saw of replication. */
 export class SampleStore {
   private readonly prisma: PrismaClient;
+  private readonly pools: MetadataPools;
   private readonly table: DailyTable;
   private readonly queue: WriteQueue<MetricSample>;
 
-  constructor(prisma: PrismaClient, logger: Logger) {
+  constructor(prisma: PrismaClient, pools: MetadataPools, logger: Logger) {
     this.prisma = prisma;
+    this.pools = pools;
     this.table = new DailyTable(prisma, 'metric_sample');
     this.queue = new WriteQueue({ what: 'metric samples', logger, write: (rows) => this.write(rows) });
   }
@@ -90,12 +100,8 @@ export class SampleStore {
   }
 
   private async write(batch: MetricSample[]): Promise<void> {
-    for (const sample of batch) await this.table.ensureDay(sample.atMs);
-    // As one value: of a thousand nodes each second the parameters alone would cost more than everything else.
-    await this.prisma.$executeRaw`
-      INSERT INTO metric_sample
-      SELECT * FROM json_populate_recordset(NULL::metric_sample, ${JSON.stringify(batch.map(rowOf))}::json)
-      ON CONFLICT DO NOTHING`;
+    await this.table.ensureDays(batch);
+    await this.pools.bulk.query({ ...insert, values: [JSON.stringify(batch.map(rowOf))] });
   }
 }
 

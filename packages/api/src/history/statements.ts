@@ -7,6 +7,7 @@ import {
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { PrismaClient } from '@quantadb/prisma/client';
 import { Prisma as sql } from '@quantadb/prisma/client';
+import type { MetadataPools } from '../metadata-pool.ts';
 import { DailyTable, dayMs } from './daily-table.ts';
 import { inOneInstance } from './retention.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -43,6 +44,8 @@ const bucketMs = 60_000;
 /** Of a cluster; those seen last stay. */
 const textsMax = 20_000;
 const textsTidiedEveryMs = 3_600_000;
+/** Each has up to fifty statements with their texts. */
+const rowsAtOnce = 5;
 
 const columns: Record<StatementFigure, string> = {
   calls: 'calls',
@@ -56,18 +59,42 @@ const columns: Record<StatementFigure, string> = {
 export const statementOrders = [...statementFigureNames, 'meanMs'] as const;
 export type StatementOrder = (typeof statementOrders)[number];
 const mean = 'sum(total_ms) / greatest(sum(calls), 1)';
+const insertFigures = {
+  name: 'statement figures',
+  text: `
+    INSERT INTO statement_figures SELECT * FROM json_populate_recordset(NULL::statement_figures, $1::json)
+    ON CONFLICT DO NOTHING`,
+};
+const insertTexts = {
+  name: 'statement texts',
+  text: `
+    INSERT INTO statement_text AS known
+    SELECT * FROM json_populate_recordset(NULL::statement_text, $1::json) ORDER BY 1, 2
+    ON CONFLICT (cluster_id, query_id) DO UPDATE SET seen_at = excluded.seen_at
+    WHERE known.seen_at < excluded.seen_at - interval '1 hour'`,
+};
+const insertSources = {
+  name: 'statement sources',
+  text: `
+    INSERT INTO statement_source
+    SELECT * FROM json_populate_recordset(NULL::statement_source, $1::json) ORDER BY 1, 2
+    ON CONFLICT (cluster_id, node) DO UPDATE SET at = excluded.at, problem = excluded.problem`,
+};
 
 /** What nodes tell of their statements, at the grain of a minute for a week; texts once. */
 export class StatementStore {
   private readonly prisma: PrismaClient;
+  private readonly pools: MetadataPools;
   private readonly table: DailyTable;
   private readonly queue: WriteQueue<StatementsRow>;
   private textsTidiedMs = 0;
 
-  constructor(prisma: PrismaClient, logger: Logger) {
+  constructor(prisma: PrismaClient, pools: MetadataPools, logger: Logger) {
     this.prisma = prisma;
+    this.pools = pools;
     this.table = new DailyTable(prisma, 'statement_figures');
-    this.queue = new WriteQueue({ what: 'figures of statements', logger, write: (rows) => this.write(rows) });
+    const write = (rows: StatementsRow[]) => this.write(rows);
+    this.queue = new WriteQueue({ what: 'figures of statements', logger, rowsAtOnce, write });
   }
 
   get dropped(): number {
@@ -152,30 +179,18 @@ export class StatementStore {
   }
 
   private async write(rows: StatementsRow[]): Promise<void> {
-    for (const { atMs } of rows) await this.table.ensureDay(atMs);
+    const { bulk } = this.pools;
+    await this.table.ensureDays(rows);
     // As one value each: a minute of many nodes has more of them than a statement may have parameters.
     const figures = rows.flatMap(figureRows);
-    if (figures.length > 0)
-      await this.prisma.$executeRaw`
-        INSERT INTO statement_figures
-        SELECT * FROM jsonb_populate_recordset(NULL::statement_figures, ${JSON.stringify(figures)}::jsonb)
-        ON CONFLICT DO NOTHING`;
+    if (figures.length > 0) await bulk.query({ ...insertFigures, values: [JSON.stringify(figures)] });
     const texts = new Map(rows.flatMap(textRows).map((row) => [`${row.cluster_id} ${row.query_id}`, row]));
-    if (texts.size > 0)
-      await this.prisma.$executeRaw`
-        INSERT INTO statement_text AS known
-        SELECT * FROM jsonb_populate_recordset(NULL::statement_text, ${JSON.stringify([...texts.values()])}::jsonb)
-        ORDER BY 1, 2
-        ON CONFLICT (cluster_id, query_id) DO UPDATE SET seen_at = excluded.seen_at
-        WHERE known.seen_at < excluded.seen_at - interval '1 hour'`;
+    if (texts.size > 0) await bulk.query({ ...insertTexts, values: [JSON.stringify([...texts.values()])] });
     const newest = new Map(rows.map((row) => [`${row.clusterId} ${row.node}`, row]));
     const sources = [...newest.values()].map(({ clusterId, node, atMs, problem }) => {
       return { cluster_id: clusterId, node, at: new Date(atMs), problem };
     });
-    await this.prisma.$executeRaw`
-      INSERT INTO statement_source
-      SELECT * FROM jsonb_populate_recordset(NULL::statement_source, ${JSON.stringify(sources)}::jsonb) ORDER BY 1, 2
-      ON CONFLICT (cluster_id, node) DO UPDATE SET at = excluded.at, problem = excluded.problem`;
+    await bulk.query({ ...insertSources, values: [JSON.stringify(sources)] });
   }
 }
 

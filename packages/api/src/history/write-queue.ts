@@ -1,21 +1,34 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
+import { isDataError } from '../metadata-pool.ts';
 
 const flushEveryMs = 1000;
 const queueMax = 20_000;
+/** A row is some hundred bytes of JSON, and everybody else waits while they are written out. */
+const rowsAtOnceMax = 100;
+
+export interface WriteQueueOptions<Row> {
+  what: string;
+  logger: Logger;
+  /** One statement's worth; missing: a hundred. */
+  rowsAtOnce?: number;
+  write(rows: Row[]): Promise<unknown>;
+}
 
 /**
- * Rows of history are collected for a second and written in one statement, so that a thousand nodes cost one round trip. When
- * the database does not keep up the oldest rows are dropped: live values never wait for history.
+ * Rows of history are collected for a second and written in few statements, so that a thousand nodes cost few round trips, and
+ * nobody who asks this console waits for more than a part of them. When the database does not keep up the oldest rows are
+ * dropped: live values never wait for history.
  */
 export class WriteQueue<Row> {
-  private readonly options: { what: string; logger: Logger; write(rows: Row[]): Promise<unknown> };
+  private readonly options: WriteQueueOptions<Row>;
   private readonly timer: NodeJS.Timeout;
   private queue: Row[] = [];
   private writing: Promise<void> | null = null;
   private lost = 0;
 
-  constructor(options: { what: string; logger: Logger; write(rows: Row[]): Promise<unknown> }) {
+  constructor(options: WriteQueueOptions<Row>) {
     this.options = options;
     this.timer = setInterval(() => void this.flush(), flushEveryMs);
   }
@@ -47,14 +60,30 @@ export class WriteQueue<Row> {
 
   private async write(): Promise<void> {
     const rows = this.queue;
-    if (rows.length === 0) return;
     this.queue = [];
+    const atOnce = this.options.rowsAtOnce ?? rowsAtOnceMax;
+    for (let first = 0; first < rows.length; first += atOnce) {
+      if (first > 0) await nextTurn();
+      const isReachable = await this.writePart(rows.slice(first, first + atOnce));
+      // The others would wait as long in vain, and what comes meanwhile with them.
+      if (!isReachable) return this.lose(rows.length - first - atOnce);
+    }
+  }
+
+  /** @returns false when the database cannot be written to: that is not about these rows */
+  private async writePart(rows: Row[]): Promise<boolean> {
     const { what, logger, write } = this.options;
     try {
       await write(rows);
+      return true;
     } catch (error) {
-      this.lost += rows.length;
+      this.lose(rows.length);
       logger.warn({ error: messageOf(error), rows: rows.length }, `${what} were not stored`);
+      return isDataError(error);
     }
+  }
+
+  private lose(rows: number): void {
+    this.lost += Math.max(0, rows);
   }
 }

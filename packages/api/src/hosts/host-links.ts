@@ -19,6 +19,7 @@ import type { z } from 'zod';
 import type { AuthorityKeeper } from './authority.ts';
 import { proveHost } from './host-proof.ts';
 import { admitCertificate, renewCertificate } from './renewal.ts';
+import { ReportQueue } from './report-queue.ts';
 
 export interface HostLinksOptions {
   namespace: Namespace;
@@ -40,6 +41,9 @@ const callDeadlineMs = 20_000;
  */
 export class HostLinks {
   private readonly options: HostLinksOptions;
+  private readonly waiting = new ReportQueue((host, told) => this.begin(host, told));
+  /** Whose report is being stored. */
+  private readonly busy = new Set<string>();
   private taken = 0;
   private skipped = 0;
 
@@ -152,19 +156,19 @@ export class HostLinks {
     socket.on('renew', (raw: unknown, answer: unknown) => {
       void this.renew(name, raw).then((outcome) => reply(answer, outcome));
     });
-    let isBusy = false;
-    socket.on('report', (raw: unknown, answer: unknown) => {
-      // A host waits for its answer, or gives it up after seconds: what it tells meanwhile would only queue up, and the next
-      // report is newer.
-      if (isBusy) {
-        this.skipped += 1;
-        return;
-      }
-      isBusy = true;
-      void this.take(name, raw, answer).finally(() => {
-        isBusy = false;
-      });
+    socket.on('report', (report: unknown, answer: unknown) => {
+      if (this.waiting.add(name, { report, answer })) this.skipped += 1;
     });
+  }
+
+  /** A host waits for its answer, or gives it up after seconds: what it tells while one is stored would only queue up. */
+  private begin(name: string, { report, answer }: { report: unknown; answer: unknown }): void {
+    if (this.busy.has(name)) {
+      this.skipped += 1;
+      return;
+    }
+    this.busy.add(name);
+    void this.take(name, report, answer).finally(() => this.busy.delete(name));
   }
 
   private async take(name: string, raw: unknown, answer: unknown): Promise<void> {

@@ -11,6 +11,11 @@ interface Bucket {
 
 const callersMax = 10_000;
 
+/** Half of a minute's worth may come at once. */
+export function rateOf(perMinute: number): Rate {
+  return { burst: perMinute / 2, perSecond: perMinute / 60 };
+}
+
 /**
  * Token buckets of callers, in this console's memory (pure but for what it remembers). Of more callers than it can remember the one
  * that was silent longest is forgotten: he has a full bucket by then, or soon.

@@ -1,4 +1,5 @@
-import type { PrismaClient } from '@quantadb/prisma/client';
+import type { PrismaClient, Role } from '@quantadb/prisma/client';
+import type { Pool } from 'pg';
 import { hashOf } from '../secrets.ts';
 import type { Auth } from './auth.ts';
 import { clustersOf, type Roles } from './roles.ts';
@@ -18,14 +19,35 @@ export interface Principal extends Roles {
 
 const useRecordedEveryMs = 60_000;
 
+interface TokenRow {
+  id: string;
+  name: string;
+  role: Role;
+  expiresAt: Date | null;
+  lastUsedAt: Date | null;
+  clusters: Record<string, Role>;
+}
+
+/** Asked for every request of a program, so that a token that is revoked is refused at once. */
+const tokenQuestion = {
+  name: 'token',
+  text: `
+    SELECT t.id, t.name, t.role, t.expires_at AS "expiresAt", t.last_used_at AS "lastUsedAt",
+      coalesce((SELECT json_object_agg(r.cluster_id, r.role) FROM token_cluster_role r WHERE r.token_id = t.id), '{}') AS clusters
+    FROM api_token t WHERE t.hash = $1 AND t.revoked_at IS NULL`,
+};
+
 /** Finds out who asks. Null for nobody, a wrong, an expired and a revoked token alike. */
 export class PrincipalFinder {
   private readonly prisma: PrismaClient;
   private readonly auth: Auth;
+  private readonly questions: Pool;
 
-  constructor(prisma: PrismaClient, auth: Auth) {
+  /** @param questions straight to PostgreSQL, which costs a tenth of the way through Prisma */
+  constructor(prisma: PrismaClient, auth: Auth, questions: Pool) {
     this.prisma = prisma;
     this.auth = auth;
+    this.questions = questions;
   }
 
   async find(headers: Headers): Promise<Principal | null> {
@@ -36,17 +58,14 @@ export class PrincipalFinder {
   }
 
   private async byToken(token: string): Promise<Principal | null> {
-    const found = await this.prisma.apiToken.findUnique({
-      where: { hash: hashOf(token) },
-      include: { clusterRoles: true },
-    });
+    const { rows } = await this.questions.query<TokenRow>({ ...tokenQuestion, values: [hashOf(token)] });
+    const [found] = rows;
     const now = new Date();
-    if (!found || found.revokedAt || (found.expiresAt && found.expiresAt <= now)) return null;
+    if (!found || (found.expiresAt && found.expiresAt <= now)) return null;
     const isStale = !found.lastUsedAt || now.getTime() - found.lastUsedAt.getTime() > useRecordedEveryMs;
     if (isStale) await this.prisma.apiToken.update({ where: { id: found.id }, data: { lastUsedAt: now } });
-    const { id, name, role, clusterRoles } = found;
-    const roles = { role, clusters: clustersOf(clusterRoles) };
-    return { kind: 'token', id, name, ...roles, sessionId: null, owesSecondFactor: false };
+    const { id, name, role, clusters } = found;
+    return { kind: 'token', id, name, role, clusters, sessionId: null, owesSecondFactor: false };
   }
 
   private async bySession(headers: Headers): Promise<Principal | null> {

@@ -165,6 +165,7 @@ export class TestConsole extends ConsoleClient {
       secret,
       publicUrl: url,
       requestsPerMinute: 100_000,
+      readsPerMinute: 100_000,
       ...{ previousSecret: null, trustedProxies: null, oidc: null, metadataBackup: null },
       logger: silentLogger,
       ...options,

@@ -9,9 +9,9 @@ import { ruleOf } from '../alerts/rules.ts';
 import { allows, mayOn, type Permission } from '../people/roles.ts';
 import type { Services } from '../services.ts';
 import { type Context, principalOf, procedure, router } from './init.ts';
+import { olderThan, pageByMoment, seenBy } from './page.ts';
 import { clusterIdSchema, moment } from './shapes.ts';
 
-const pageMax = 200;
 const livingShownMax = 1000;
 const silenceMsMax = 366 * 24 * 3_600_000;
 const noteSchema = z.string().trim().max(500);
@@ -121,24 +121,25 @@ export const alertsRouter = router({
     .input(
       z.object({
         cluster: clusterIdSchema.optional(),
-        /** Only those that ended before this moment: `resolved` of the last one of the page before. */
-        before: moment.optional(),
-        limit: z.coerce.number().int().min(1).max(pageMax).default(50),
+        /** By `resolved`. */
+        ...pageByMoment(z.uuid()),
       }),
     )
     .output(z.array(alertSchema))
     .query(async ({ ctx, input }) => {
-      const { cluster: clusterId, before, limit } = input;
+      const { cluster: clusterId, limit } = input;
       const rows = await ctx.services.prisma.alert.findMany({
         where: {
           state: 'resolved',
           ...(clusterId === undefined ? {} : { clusterId }),
-          ...(before === undefined ? {} : { resolvedAt: { lt: new Date(before) } }),
+          ...olderThan(input, (resolvedAt) => ({ resolvedAt })),
+          // Not left out afterwards: a page with fewer than were asked for is the last one.
+          AND: seenBy(principalOf(ctx)),
         },
-        orderBy: { resolvedAt: 'desc' },
+        orderBy: [{ resolvedAt: 'desc' }, { id: 'desc' }],
         take: limit,
       });
-      return visibleTo(ctx, rows).map(view);
+      return rows.map(view);
     }),
 
   acknowledge: procedure(

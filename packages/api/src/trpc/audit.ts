@@ -1,10 +1,9 @@
 import type { Prisma } from '@quantadb/prisma/client';
 import { z } from 'zod';
-import { allows, mayOn, type Roles } from '../people/roles.ts';
 import { type Context, principalOf, procedure, router } from './init.ts';
+import { limitSchema, seenBy } from './page.ts';
 import { auditEntrySchema, clusterIdSchema, moment } from './shapes.ts';
 
-const pageMax = 200;
 const page = {
   before: z
     .string()
@@ -12,7 +11,7 @@ const page = {
     .optional(),
   actor: z.string().max(200).optional(),
   action: z.string().max(100).optional(),
-  limit: z.coerce.number().int().min(1).max(pageMax).default(50),
+  limit: limitSchema,
 };
 type Page = z.infer<z.ZodObject<typeof page>>;
 
@@ -61,13 +60,4 @@ async function entries(ctx: Context, asked: Page, seen: Prisma.AuditEntryWhereIn
     id: String(id),
     at: at.toISOString(),
   }));
-}
-
-/** What concerns all clusters is for who may read all; of single clusters, everybody sees those that he may read. */
-function seenBy(roles: Roles): Prisma.AuditEntryWhereInput {
-  const named = Object.keys(roles.clusters);
-  const readable = named.filter((id) => mayOn(roles, id, 'read'));
-  if (!allows(roles.role, 'read')) return { clusterId: { in: readable } };
-  const hidden = named.filter((id) => !mayOn(roles, id, 'read'));
-  return { OR: [{ clusterId: null }, { clusterId: { notIn: hidden } }] };
 }

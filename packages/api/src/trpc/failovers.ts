@@ -2,9 +2,8 @@ import { type FailoverView, failoverViewSchema } from '@quantadb/engine/contract
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { procedure, router } from './init.ts';
+import { olderThan, pageByMoment } from './page.ts';
 import { clusterIdSchema, moment } from './shapes.ts';
-
-const pageMax = 200;
 
 const failoverRowSchema = z.object({
   id: z.string(),
@@ -28,17 +27,16 @@ export const failoversRouter = router({
     .input(
       z.object({
         clusterId: clusterIdSchema,
-        /** Only those that began before this moment: `startedAt` of the last one of the page before. */
-        before: moment.optional(),
-        limit: z.coerce.number().int().min(1).max(pageMax).default(50),
+        /** By `startedAt`. */
+        ...pageByMoment(z.string().max(100)),
       }),
     )
     .output(z.array(failoverRowSchema))
     .query(async ({ ctx, input }) => {
-      const { clusterId, before, limit } = input;
+      const { clusterId, limit } = input;
       const rows = await ctx.services.prisma.failover.findMany({
-        where: { clusterId, ...(before === undefined ? {} : { startedAt: { lt: new Date(before) } }) },
-        orderBy: { startedAt: 'desc' },
+        where: { clusterId, ...olderThan(input, (startedAt) => ({ startedAt })) },
+        orderBy: [{ startedAt: 'desc' }, { id: 'desc' }],
         take: limit,
       });
       return rows.map(({ id, kind, state, oldPrimary, newPrimary, startedAt, endedAt, view }) => {

@@ -8,27 +8,24 @@ import { refuseWhenProtected } from '../clusters/protection.ts';
 import { mayOn } from '../people/roles.ts';
 import type { Services } from '../services.ts';
 import { principalOf, procedure, router } from './init.ts';
-import { clusterIdSchema, type Intent, intentSchema, moment, operationViewSchema } from './shapes.ts';
-
-const pageMax = 200;
+import { olderThan, pageByMoment } from './page.ts';
+import { clusterIdSchema, type Intent, intentSchema, operationViewSchema } from './shapes.ts';
 
 export const operationsRouter = router({
   list: procedure('read', 'GET /clusters/{clusterId}/operations', 'Operations of a cluster, newest first')
     .input(
       z.object({
         clusterId: clusterIdSchema,
-        /** Only those that began before this moment: `startedAt` of the last one of the page before. */
-        before: moment.optional(),
-        limit: z.coerce.number().int().min(1).max(pageMax).default(50),
+        /** By `startedAt`. */
+        ...pageByMoment(z.uuid()),
       }),
     )
     .output(z.array(operationViewSchema))
     .query(async ({ ctx, input }) => {
-      const before = input.before === undefined ? undefined : new Date(input.before);
       const rows = await ctx.services.prisma.operation.findMany({
-        where: { clusterId: input.clusterId, ...(before === undefined ? {} : { startedAt: { lt: before } }) },
+        where: { clusterId: input.clusterId, ...olderThan(input, (startedAt) => ({ startedAt })) },
         include: { cluster: { select: { name: true } } },
-        orderBy: { startedAt: 'desc' },
+        orderBy: [{ startedAt: 'desc' }, { id: 'desc' }],
         take: input.limit,
       });
       return rows.map(view);

@@ -36,6 +36,7 @@ export const nodeMetrics = {
   routerWaiting: 'Its clients that wait for a server',
   routerStatementsPerSecond: 'Statements that it has answered',
   routerStandbyReadsPerSecond: 'Those of them that standbys have answered',
+  diskTrendSeconds: 'How long the filling of the disk was watched to tell when it will be full',
 } as const;
 
 export type NodeMetric = keyof typeof nodeMetrics;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { cpuOf, hostFigures, memoryOf, withLook } from './host-figures.ts';
-import { ratePerSecond, secondsUntilFull, shareOf } from './rates.ts';
+import { ratePerSecond, secondsUntilFull, secondsWatched, shareOf } from './rates.ts';
 import { type ServerLook, serverFigures } from './server-figures.ts';
 
 const interval = { fromMs: 1000, toMs: 6000 };
@@ -58,6 +58,11 @@ describe('I-FIGURE-2: when a volume is full is told only where it fills', () => 
   it('forgets what is too old', () => {
     const host = { cpu: null, memory: null, disk: { totalBytes: 9, freeBytes: 5 }, load: 0 };
     expect(withLook([at(0, 1), at(500, 2)], host, 900_000)).toEqual([at(500, 2), at(900, 5)]);
+  });
+
+  it('says for how long it has watched', () => {
+    expect(secondsWatched([at(0, 9), at(100, 8), at(190, 7)])).toBe(190);
+    expect([secondsWatched([]), secondsWatched([at(0, 9)])]).toEqual([undefined, undefined]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import type { NodeFigures } from '../../contract/node-metrics.ts';
-import { type FreeSpace, grown, secondsUntilFull, shareOf, trendMsMax } from './rates.ts';
+import { type FreeSpace, grown, secondsUntilFull, secondsWatched, shareOf, trendMsMax } from './rates.ts';
 
 /** What the machine has and uses: Linux's /proc (proc(5)), and the volume of the data directory. */
 
@@ -58,6 +58,7 @@ export function hostFigures(before: HostLook | null, now: HostLook, free: readon
     diskTotalBytes: disk?.totalBytes,
     diskFreeBytes: disk?.freeBytes,
     diskFullSeconds: secondsUntilFull(free),
+    diskTrendSeconds: secondsWatched(free),
   };
 }
 

@@ -33,7 +33,7 @@ export interface FreeSpace {
 
 /** A minute's burst is no trend. */
 const trendMsMin = 180_000;
-export const trendMsMax = 10 * 60_000;
+export const trendMsMax = 15 * 60_000;
 /** Less is the coming and going of temporary files and WAL segments. */
 const shrinkBytesMin = 32 * 1024 * 1024;
 
@@ -41,14 +41,22 @@ const shrinkBytesMin = 32 * 1024 * 1024;
  * When a volume is full if it goes on filling as it did, by the line through the first and the last look. Undefined while it
  * does not fill, or has not been looked at for long enough.
  *
- * @param looks oldest first, of the last ten minutes
+ * @param looks oldest first, of the last quarter of an hour
  * @returns seconds from the last look
  */
 export function secondsUntilFull(looks: readonly FreeSpace[]): number | undefined {
   const [first] = looks;
   const last = looks.at(-1);
   if (!first || !last || last.atMs - first.atMs < trendMsMin) return undefined;
+  // Loading data into a new system for three minutes is a trend too: how long it was watched is told beside it.
   const shrunk = first.bytes - last.bytes;
   if (shrunk < shrinkBytesMin) return undefined;
   return last.bytes / (shrunk / ((last.atMs - first.atMs) / 1000));
+}
+
+/** How long the looks are apart that `secondsUntilFull` goes by; undefined without two. */
+export function secondsWatched(looks: readonly FreeSpace[]): number | undefined {
+  const [first] = looks;
+  const last = looks.at(-1);
+  return first && last && first !== last ? (last.atMs - first.atMs) / 1000 : undefined;
 }
