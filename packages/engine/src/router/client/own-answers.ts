@@ -1,15 +1,9 @@
 import type { Statement } from '../classify/classifier.ts';
-import { commandComplete, type PostgresError, readyForQuery } from '../protocol/build.ts';
-import { transactionStatus } from '../protocol/codes.ts';
+import { commandComplete, readyForQuery } from '../protocol/build.ts';
+import { frontend, transactionStatus } from '../protocol/codes.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { Flight } from './flight.ts';
 import type { SessionView } from './session-view.ts';
-
-export const canceled: PostgresError = {
-  severity: 'ERROR',
-  sqlState: '57014',
-  message: 'canceling statement due to user request',
-};
 
 /** Simple queries that the router answers itself, because only it knows what they are about. */
 
@@ -32,6 +26,14 @@ export function deallocateHere(session: SessionView, { facts }: Statement): bool
   session.say(commandComplete('DEALLOCATE'));
   session.say(readyForQuery(status));
   return true;
+}
+
+/** Of a loss that came between two messages: what comes next is answered with it. */
+export function payError(session: SessionView, type: number): true {
+  const error = session.owedError;
+  session.owedError = null;
+  const isEnd = type === frontend.query || type === frontend.sync || type === frontend.functionCall;
+  return error ? session.refuse(error, isEnd) : true;
 }
 
 /** Read-only transaction; temporary or unlogged table; something that recovery does not allow. */

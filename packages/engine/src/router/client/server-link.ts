@@ -6,6 +6,7 @@ import { transactionStatus } from '../protocol/codes.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { ServerUser } from '../server/server-user.ts';
 import { Conversation, isSameSettings, type SessionSettings, settingsSync } from '../server/settings-sync.ts';
+import type { Flight } from './flight.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SettingsTracker } from './settings-tracker.ts';
 import type { SharedUse } from './shared-use.ts';
@@ -18,6 +19,7 @@ export interface LinkOwner extends ServerUser, Waiter {
   readonly told: ToldParameters;
   readonly pin: PinReason | null;
   readonly shared: SharedUse;
+  readonly flight: Flight;
   readonly isClosed: boolean;
   readonly isWaiting: boolean;
   say(bytes: Buffer): void;
@@ -122,7 +124,8 @@ export class ServerLink {
     server.detach();
     const { context, pin } = owner;
     if (server.isAsked || server.isDoomed || server.expected.needsSync || isMessageCut) {
-      context.cancel(server);
+      // The commit of somebody who has gone waits for standbys all the same: stopped, it would be seen by others before them.
+      if (!owner.flight.mayBeCommitting(server.status)) context.cancel(server);
       server.destroy();
       return;
     }

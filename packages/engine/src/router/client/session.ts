@@ -9,13 +9,14 @@ import { frontendRules } from '../protocol/limits.ts';
 import { expect } from '../server/expectations.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { PreparedItem, ServerLoss } from '../server/server-user.ts';
+import { cancelWhatRuns } from './cancelling.ts';
 import { CommitWatch } from './commit-watch.ts';
 import { ExtendedProtocol } from './extended.ts';
 import { FailedTransaction } from './failed-transaction.ts';
 import { Flight } from './flight.ts';
 import { NamedStatements } from './named-statements.ts';
 import { noteStatement } from './note-statement.ts';
-import { answerInFailedTransaction, canceled, deallocateHere, isWrongServer } from './own-answers.ts';
+import { answerInFailedTransaction, deallocateHere, isWrongServer, payError } from './own-answers.ts';
 import { Pin } from './pin.ts';
 import { Postponed } from './postponed.ts';
 import { Recovery } from './recovery.ts';
@@ -49,6 +50,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   waitingSinceMs = 0;
   /** After an error of the router's own in the extended protocol: up to the next Sync. */
   isSkipping = false;
+  owedError: PostgresError | null = null;
   transactions = 0;
   readonly pinned: Pin;
   readonly link = new ServerLink(this);
@@ -150,6 +152,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
       return true;
     }
     this.isStreamIgnored = false;
+    if (this.owedError !== null && type !== frontend.terminate) return payError(this, type);
     if (this.isIgnored && type !== frontend.sync && type !== frontend.terminate) return this.ignore();
     switch (type) {
       case frontend.query:
@@ -280,17 +283,9 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (rest) this.work(rest, 0, rest.length);
   }
 
-  /** A cancel request. What waits for a server is answered here; nothing runs for it anywhere else then. */
+  /** A cancel request. */
   cancel(): void {
-    if (this.shared.cancel() || this.recovery.isFindingOut) return;
-    const { server } = this;
-    if (this.isWaiting && !server) {
-      this.context.group.abandon(this);
-      this.denied(canceled);
-      return;
-    }
-    // Without anything asked the request came too late, and must hit nobody else.
-    if (server?.isAsked) this.context.cancel(server);
+    if (!this.recovery.isFindingOut) cancelWhatRuns(this);
   }
 
   hold(): void {
@@ -328,7 +323,8 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (this.wire.unsentBytes > unsentBytesMax) this.server?.wire.pause();
   }
 
-  failed(_sqlState: string): void {
+  failed(sqlState: string): void {
+    if (sqlState === '08007') this.context.counters.unresolved++;
     this.pinned.failed();
     this.flight.failed();
   }

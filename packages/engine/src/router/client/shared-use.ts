@@ -24,13 +24,6 @@ export interface Sharer extends ServerUser {
   readonly server: ServerConnection | null;
   hold(): void;
   goOn(): void;
-  lost(loss: {
-    status: number;
-    isAsked: boolean;
-    asked: number[];
-    isCutMessage: boolean;
-    detail: string;
-  }): void;
 }
 
 /**
