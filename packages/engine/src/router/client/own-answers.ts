@@ -46,13 +46,12 @@ export function isWrongServer(
   server: ServerConnection | null,
   { flight, isPrimary, sqlState }: { flight: Flight; isPrimary: boolean; sqlState: string },
 ): boolean {
-  if (!server || server.status !== transactionStatus.idle || !flight.canRepeat) return false;
+  if (!server) return false;
   // PostgreSQL says that it is a standby, whatever the topology says: not to be asked again before that is settled.
-  if (isPrimary) {
-    const isMistaken = sqlState === '25006' && server.parameters.get('in_hot_standby') === 'on';
-    if (isMistaken) server.isDoomed = true;
-    return isMistaken;
-  }
+  const isMistaken = isPrimary && sqlState === '25006' && server.parameters.get('in_hot_standby') === 'on';
+  if (isMistaken) server.isDoomed = true;
+  if (server.status !== transactionStatus.idle || !flight.canRepeat) return false;
+  if (isPrimary) return isMistaken;
   const isRefusal = refusalsOfReplicas.has(sqlState);
   if (isRefusal) flight.refusedByReplica();
   return isRefusal || sqlState === conflictWithRecovery;

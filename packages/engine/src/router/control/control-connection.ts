@@ -18,6 +18,7 @@ export class ControlConnection {
   private readonly address: ServerAddress;
   private readonly tls: () => ControlTls;
   private client: pg.Client | null = null;
+  private connects = 0;
   private connecting: Promise<pg.Client> | null = null;
   private retryAtMs = 0;
   private isClosed = false;
@@ -39,6 +40,11 @@ export class ControlConnection {
       this.drop(client);
       throw error;
     }
+  }
+
+  /** Its number; null: there is none open. */
+  get session(): number | null {
+    return this.client === null ? null : this.connects;
   }
 
   close(): void {
@@ -65,6 +71,7 @@ export class ControlConnection {
       keepAlive: true,
     });
     client.on('error', () => this.drop(client));
+    client.on('end', () => this.drop(client));
     try {
       await client.connect();
     } catch (error) {
@@ -73,6 +80,7 @@ export class ControlConnection {
     }
     if (this.isClosed) this.drop(client);
     this.client = client;
+    this.connects++;
     return client;
   }
 

@@ -349,7 +349,7 @@ export class PoolGroup {
 }
 
 /** Too many connections, starting up, shutting down, recovering. */
-function isTemporary(sqlState: string): boolean {
+export function isTemporary(sqlState: string): boolean {
   return sqlState.startsWith('53') || sqlState.startsWith('57P');
 }
 

@@ -31,9 +31,14 @@ export class WaitQueue {
     return this.placeOf.size;
   }
 
-  add(waiter: Waiter, nowMs: number): void {
-    const place = { waiter, sinceMs: nowMs };
-    this.places.push(place);
+  /** @param sinceMs before others' for who has waited elsewhere: they are behind it then, and its deadline before theirs */
+  add(waiter: Waiter, sinceMs: number): void {
+    const place = { waiter, sinceMs };
+    const { places } = this;
+    let at = places.length;
+    while (at > this.first && (places[at - 1]?.sinceMs ?? 0) > sinceMs) at--;
+    if (at === places.length) places.push(place);
+    else places.splice(at, 0, place);
     this.placeOf.set(waiter, place);
   }
 
@@ -79,7 +84,8 @@ export class WaitQueue {
   }
 
   oldestSinceMs(): number | null {
-    for (const { sinceMs } of this.placeOf.values()) return sinceMs;
+    for (let at = this.first; at < this.places.length; at++)
+      if (this.places[at]?.waiter) return this.places[at]?.sinceMs ?? null;
     return null;
   }
 
