@@ -9,7 +9,7 @@ import {
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
 import { topologyOf } from '@quantadb/engine/router/topology-of';
 import { RouterSupervisor } from '@quantadb/engine/router/worker/router-supervisor';
-import { messageOf } from '@quantadb/engine/shared/errors';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Tls } from './certificate-keeper.ts';
 import type { HostConfig } from './host-config.ts';
@@ -26,9 +26,14 @@ export interface RouterHostOptions {
   socketDirectory: string;
   state(): ClusterState | null;
   status(): Promise<ClusterStatus | null>;
+  /** Of the cluster, proven by a majority; null: by none. @throws NOT_FOUND when the leader is of an older release */
+  provenEpoch(deadlineMs: number): Promise<number | null>;
 }
 
 const statusMs = 1_000;
+/** What was seen longer ago than this says nothing of how far standbys lag. */
+const seenMaxMs = 5_000;
+const proofDeadlineMs = 1_500;
 
 /** The router of this host, and what keeps it told. It runs while the host is a member of a cluster. */
 export class RouterHost {
@@ -42,6 +47,7 @@ export class RouterHost {
   private seenRevision = -1;
   private isStarted = false;
   private isEnding = false;
+  private seenAtMs = performance.now();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(options: RouterHostOptions) {
@@ -56,6 +62,7 @@ export class RouterHost {
       listen: { host: router.listenHost ?? config.listenHost, port: router.port },
       settings: routerSettingsOf(router.settings),
       onReload: () => void this.reload(),
+      askEpoch: () => this.askEpoch(),
     });
   }
 
@@ -101,10 +108,18 @@ export class RouterHost {
     return trouble ? [{ kind: 'router', name: '', ...trouble }] : [];
   }
 
+  /** Answers when the port is free; transactions have until the deadline, also when this process has ended before. */
   async stop(drainMs: number): Promise<void> {
     clearInterval(this.timer);
     this.isEnding = true;
-    await this.supervisor.stop(drainMs);
+    await this.supervisor.stop(drainMs, 'closed');
+  }
+
+  private askEpoch(): Promise<number | null | 'unsupported'> {
+    return this.options.provenEpoch(proofDeadlineMs).catch((error: unknown) => {
+      if (error instanceof QuantaError && error.code === 'NOT_FOUND') return 'unsupported';
+      throw error;
+    });
   }
 
   /** Only the settings: another port takes a restart of the daemon. */
@@ -162,11 +177,12 @@ export class RouterHost {
     if (!isFirst) this.options.logger.info({}, 'the router has new settings');
   }
 
-  private tell(state: ClusterState): void {
+  private tell(state: ClusterState, isSeenAnew = false): void {
     const { config, socketDirectory } = this.options;
     const topology = topologyOf({ state, nodes: this.nodes, self: config.name, socketDirectory });
     const text = JSON.stringify(topology);
-    if (text === this.sent) return;
+    // Told again although it has not changed: that it is still true is news as well.
+    if (text === this.sent && !isSeenAnew) return;
     this.sent = text;
     this.supervisor.useTopology(topology);
   }
@@ -179,9 +195,12 @@ export class RouterHost {
       return null;
     });
     const agreed = state();
-    if (!seen || !agreed) return;
-    this.nodes = new Map(seen.nodes.map((node) => [node.name, node]));
-    this.tell(agreed);
+    if (!agreed || this.isEnding) return;
+    if (seen) {
+      this.seenAtMs = performance.now();
+      this.nodes = new Map(seen.nodes.map((node) => [node.name, node]));
+    } else if (performance.now() - this.seenAtMs > seenMaxMs) this.nodes = new Map();
+    this.tell(agreed, seen !== null);
   }
 }
 

@@ -26,6 +26,7 @@ import { Wire } from './net/wire.ts';
 import { CommitOutcomes } from './outcome/commit-outcomes.ts';
 import { Groups } from './pool/groups.ts';
 import { errorResponse } from './protocol/build.ts';
+import { type AskEpoch, EpochProof } from './reads/epoch-proof.ts';
 import { HealthMonitor } from './reads/health-monitor.ts';
 import { LoadBalancer } from './reads/load-balancer.ts';
 import { WriteClock } from './reads/write-clock.ts';
@@ -43,6 +44,10 @@ export interface QueryRouterOptions {
   /** RELOAD: have the settings read again, and handed in by `useSettings`. */
   reload?(): void;
   clock?: Clock;
+  /** Asks a majority of the cluster for its epoch; missing: there is no cluster beside the topology. */
+  askEpoch?: AskEpoch;
+  /** A topology that was not told again for so long says nothing of how far servers lag; null: it is told when it changes. */
+  topologyMaxAgeMs?: number | null;
 }
 
 const sweepMs = 100;
@@ -67,6 +72,8 @@ export class QueryRouter {
   private readonly monitor: HealthMonitor;
   private settings: RouterSettings;
   private topology: RouterTopology = noTopology;
+  private toldTopology = '';
+  private toldAtMs = 0;
   private tls: ControlTls;
   private clientTls: ClientTls;
   private serverTls: SecureContext;
@@ -104,6 +111,10 @@ export class QueryRouter {
     const busyOn = (node: string) => this.groups.busyOn(node);
     this.desk = new SessionDesk({
       reads: { balancer, monitor: this.monitor, clock, topology, busyOn },
+      epochs: new EpochProof({
+        ...{ logger, nowMs, topology },
+        ask: options.askEpoch ?? (() => Promise.resolve('unsupported')),
+      }),
       outcomes: new CommitOutcomes({ control: this.outcomeControl, logger, nowMs, topology }),
       ...{ groups: this.groups, databases, counters: this.counters, nowMs, logger },
       settings: () => this.settings,
@@ -133,7 +144,10 @@ export class QueryRouter {
     this.server.on('error', (error) =>
       this.options.logger.error({ error: error.message }, 'the listener failed'),
     );
-    const stopSweep = this.clock.every(sweepMs, () => this.groups.sweep());
+    const stopSweep = this.clock.every(sweepMs, () => {
+      this.forgetOldLag();
+      this.groups.sweep();
+    });
     const stopAsking = this.monitor.start(this.clock);
     const stopRelieving = this.relieveShared();
     this.stopSweeping = () => {
@@ -160,11 +174,24 @@ export class QueryRouter {
   useTopology(topology: RouterTopology): void {
     const isSameCluster = topology.cluster === this.topology.cluster;
     if (isSameCluster && topology.epoch < this.topology.epoch) return;
+    this.toldAtMs = performance.now();
+    const text = JSON.stringify(topology);
+    if (text === this.toldTopology) return;
+    this.toldTopology = text;
     this.topology = topology;
     this.control.use(topology);
     this.outcomeControl.use(topology);
     this.groups.topologyChanged();
     this.replication.topologyChanged();
+  }
+
+  /** A daemon that hangs, or sees the others no more, does not say so. */
+  private forgetOldLag(): void {
+    const maxAgeMs = this.options.topologyMaxAgeMs ?? null;
+    if (maxAgeMs === null || performance.now() - this.toldAtMs < maxAgeMs || this.toldTopology === '') return;
+    this.toldTopology = '';
+    const nodes = this.topology.nodes.map((node) => ({ ...node, lagBytes: null, lagMs: null }));
+    this.topology = { ...this.topology, nodes };
   }
 
   useSettings(settings: RouterSettings): void {
@@ -178,10 +205,15 @@ export class QueryRouter {
     this.serverTls = serverTlsOf(tls);
   }
 
-  /** Takes no more clients, lets transactions end until the deadline, then tells everybody goodbye. */
-  async stop(drainMs: number): Promise<void> {
+  /**
+   * Takes no more clients, lets transactions end until the deadline, then tells everybody goodbye.
+   *
+   * @param closed told at once: the port is free
+   */
+  async stop(drainMs: number, closed: () => void = () => undefined): Promise<void> {
     this.isStopping = true;
     this.server.close();
+    closed();
     for (const login of [...this.logins]) login.shutDown();
     this.replication.closeAll();
     await this.desk.drain(drainMs, this.clock);

@@ -13,6 +13,7 @@ import type { CommitOutcomes } from './outcome/commit-outcomes.ts';
 import type { Groups } from './pool/groups.ts';
 import { backendKeyData, parameterStatus, readyForQuery } from './protocol/build.ts';
 import { transactionStatus } from './protocol/codes.ts';
+import type { EpochProof } from './reads/epoch-proof.ts';
 import { ReadPolicy, type ReadPolicyOptions } from './reads/read-policy.ts';
 import type { ServerConnection } from './server/server-connection.ts';
 
@@ -22,6 +23,7 @@ export interface SessionDeskOptions {
   counters: Counters;
   logger: Logger;
   outcomes: CommitOutcomes;
+  epochs: EpochProof;
   nowMs(): number;
   settings(): RouterSettings;
   reads: Pick<ReadPolicyOptions, 'balancer' | 'monitor' | 'clock' | 'topology' | 'busyOn'>;
@@ -112,11 +114,12 @@ export class SessionDesk {
         bySuffix: options.splitBySuffix,
       }),
     );
+    const consistency = () => options.consistency ?? settings().consistency;
     const policy = new ReadPolicy({
       ...reads,
       settings,
       isSplit: () => split().isOn,
-      consistency: () => options.consistency ?? settings().consistency,
+      consistency,
       isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
     });
     return {
@@ -131,10 +134,14 @@ export class SessionDesk {
         policy.wrote();
       },
       isPrimary: (node) => this.options.reads.topology().primary === node,
+      isStrong: () => consistency() === 'strong',
+      proveReign: () => this.options.epochs.prove(settings().queueTimeoutMs),
       isSharing: () => settings().sharing,
       mayShare: (statement) => {
         const { sharing, sharedStatementMs } = settings();
-        if (!sharing || !database.catalogue.isProvenRead(statement)) return false;
+        // What shares a server does so at once; a strong read waits for its proof first.
+        if (!sharing || consistency() === 'strong' || !database.catalogue.isProvenRead(statement))
+          return false;
         return statement.times.mayShare(sharedStatementMs);
       },
       isProvenRead: (statement) => database.catalogue.isProvenRead(statement),

@@ -7,6 +7,7 @@ import type { ServerConnection } from '../server/server-connection.ts';
 import type { ServerUser } from '../server/server-user.ts';
 import { Conversation, isSameSettings, type SessionSettings, settingsSync } from '../server/settings-sync.ts';
 import type { Flight } from './flight.ts';
+import type { ReignCheck } from './reign-check.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SettingsTracker } from './settings-tracker.ts';
 import type { SharedUse } from './shared-use.ts';
@@ -20,6 +21,7 @@ export interface LinkOwner extends ServerUser, Waiter {
   readonly pin: PinReason | null;
   readonly shared: SharedUse;
   readonly flight: Flight;
+  readonly reign: ReignCheck;
   readonly isClosed: boolean;
   readonly isWaiting: boolean;
   say(bytes: Buffer): void;
@@ -40,6 +42,7 @@ export class ServerLink {
 
   /** @returns whether there is one, ready for this session's statements */
   need(statement: Statement | null): boolean {
+    if (!this.owner.reign.mayPass(this.server)) return false;
     if (this.server) return true;
     const { context, pin } = this.owner;
     const wish = statement && pin === null ? context.route(statement) : null;

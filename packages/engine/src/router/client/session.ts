@@ -20,6 +20,7 @@ import { answerInFailedTransaction, deallocateHere, isWrongServer, payError } fr
 import { Pin } from './pin.ts';
 import { Postponed } from './postponed.ts';
 import { Recovery } from './recovery.ts';
+import { ReignCheck } from './reign-check.ts';
 import { type LinkOwner, ServerLink } from './server-link.ts';
 import type { SessionContext, SessionOptions } from './session-context.ts';
 import type { SessionView } from './session-view.ts';
@@ -54,6 +55,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   transactions = 0;
   readonly pinned: Pin;
   readonly link = new ServerLink(this);
+  readonly reign: ReignCheck = new ReignCheck(this);
   readonly shared = new SharedUse(this);
   readonly commits = new CommitWatch(this);
   private readonly extended = new ExtendedProtocol(this);
@@ -274,6 +276,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   denied(error: PostgresError): void {
     if (this.isClosed) return;
     this.waitsNoMore();
+    this.reign.ended();
     const { isSimple } = this.postponed;
     const bytes = this.postponed.take();
     this.cursor.load(bytes, 0, bytes.length);
@@ -354,6 +357,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
 
   settled(status: number): void {
     if (status !== transactionStatus.idle) return;
+    this.reign.ended();
     this.transactions++;
     this.context.counters.transactions++;
     const { flight, context } = this;
@@ -385,6 +389,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   }
 
   lost(loss: ServerLoss): void {
+    this.reign.ended();
     this.recovery.lost(loss);
   }
 

@@ -8,6 +8,9 @@ import { routerTopologySchema } from '../topology.ts';
 const settingsSchema = toldRouterSettingsSchema.transform((told) => routerSettingsOf(told));
 const tlsSchema = z.object({ ca: z.string(), cert: z.string(), key: z.string() });
 
+/** Of the cluster, proven by a majority; null: by none. */
+const epochSchema = z.union([z.number().int(), z.null(), z.literal('unsupported')]);
+
 export const toWorkerSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('start'),
@@ -19,11 +22,14 @@ export const toWorkerSchema = z.discriminatedUnion('kind', [
     logLevel: z.string(),
     /** Beside standard output; null from a daemon of the former release. */
     logFile: z.string().nullable().default(null),
+    /** It tells again each second what it has observed, and answers questions; one of the former release does neither. */
+    isAttentive: z.boolean().default(false),
   }),
   z.object({ kind: z.literal('topology'), topology: routerTopologySchema }),
   z.object({ kind: z.literal('settings'), settings: settingsSchema }),
   z.object({ kind: z.literal('certificate'), tls: tlsSchema }),
   z.object({ kind: z.literal('stop'), drainMs: z.number().int() }),
+  z.object({ kind: z.literal('epoch'), id: z.number().int(), epoch: epochSchema }),
 ]);
 export type ToWorker = z.infer<typeof toWorkerSchema>;
 
@@ -45,5 +51,8 @@ export const fromWorkerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('failed'), reason: z.string() }),
   z.object({ kind: z.literal('report'), report: workerReportSchema }),
   z.object({ kind: z.literal('reload') }),
+  /** The port is free: whoever comes next may have it, while transactions end here. */
+  z.object({ kind: z.literal('closed') }),
+  z.object({ kind: z.literal('ask-epoch'), id: z.number().int() }),
 ]);
 export type FromWorker = z.infer<typeof fromWorkerSchema>;

@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { RouterSettings } from '../../contract/router-settings.ts';
+import { messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { ControlTls } from '../control/control-connection.ts';
+import type { AskEpoch } from '../reads/epoch-proof.ts';
 import type { RouterTopology } from '../topology.ts';
 import { fromWorkerSchema, type ToWorker, type WorkerReport } from './messages.ts';
 
@@ -20,6 +22,8 @@ export interface RouterSupervisorOptions {
   logFile: string | null;
   /** Somebody wants the settings to be read again. */
   onReload(): void;
+  /** Asks a majority of the cluster for its epoch. @throws when it cannot be asked */
+  askEpoch: AskEpoch;
 }
 
 /**
@@ -50,6 +54,7 @@ export class RouterSupervisor {
   private isStopping = false;
   private last: WorkerReport | null = null;
   private isListening = false;
+  private portFreed: () => void = () => undefined;
   private closedWhy: { detail: string; sinceMs: number } | null = null;
 
   constructor(options: RouterSupervisorOptions) {
@@ -95,7 +100,12 @@ export class RouterSupervisor {
     return this.closedWhy;
   }
 
-  async stop(drainMs: number): Promise<void> {
+  /**
+   * Ends the worker, transactions first.
+   *
+   * @param until `closed`: its port is free, and it goes on by itself until its transactions have ended
+   */
+  async stop(drainMs: number, until: 'ended' | 'closed' = 'ended'): Promise<void> {
     this.isStopping = true;
     this.closedWhy = null;
     if (this.timer) clearTimeout(this.timer);
@@ -103,11 +113,18 @@ export class RouterSupervisor {
     const { child } = this;
     this.topology = null;
     if (!child) return;
-    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    const ended = new Promise<void>((resolve) => {
+      child.once('exit', () => resolve());
+      if (until === 'closed') this.portFreed = resolve;
+    });
     this.tell({ kind: 'stop', drainMs });
-    const killer = setTimeout(() => child.kill('SIGKILL'), drainMs + stopGraceMs);
+    const graceMs = until === 'closed' ? stopGraceMs : drainMs + stopGraceMs;
+    const killer = setTimeout(() => child.kill('SIGKILL'), graceMs);
     await ended;
     clearTimeout(killer);
+    // Nothing of it keeps this process from ending; it drains, and hears that it is alone.
+    child.unref();
+    child.channel?.unref();
   }
 
   private spawn(): void {
@@ -130,7 +147,7 @@ export class RouterSupervisor {
       this.options.logger.error({ error: error.message }, 'the router worker cannot be started'),
     );
     child.once('exit', (code, signal) => this.ended(child, { code, signal }));
-    const log = { logLevel, logFile };
+    const log = { logLevel, logFile, isAttentive: true };
     this.tell({ kind: 'start', listen, settings, tls: this.tls, topology: this.topology, name, ...log });
   }
 
@@ -158,9 +175,23 @@ export class RouterSupervisor {
       case 'report':
         this.last = said.data.report;
         return;
+      case 'ask-epoch':
+        void this.answerEpoch(child, said.data.id);
+        return;
+      case 'closed':
+        this.portFreed();
+        return;
       case 'reload':
         this.options.onReload();
     }
+  }
+
+  private async answerEpoch(child: ChildProcess, id: number): Promise<void> {
+    const epoch = await this.options.askEpoch().catch((error: unknown) => {
+      this.options.logger.debug({ error: messageOf(error) }, 'the epoch could not be proven');
+      return null;
+    });
+    if (child === this.child) this.tell({ kind: 'epoch', id, epoch });
   }
 
   private ended(child: ChildProcess, end: { code: number | null; signal: string | null }): void {

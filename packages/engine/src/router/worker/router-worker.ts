@@ -2,6 +2,7 @@ import { messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { QueryRouter } from '../query-router.ts';
 import { type FromWorker, type ToWorker, toWorkerSchema, type WorkerReport } from './messages.ts';
+import { Questions } from './questions.ts';
 
 export interface WorkerHost {
   tell(message: FromWorker): void;
@@ -13,6 +14,9 @@ const reportMs = 1_000;
 /** While transactions are to end, somebody waits for the news that they have. */
 const drainReportMs = 20;
 const orphanDrainMs = 10_000;
+const askDeadlineMs = 2_000;
+/** The daemon tells what it sees each second; what it saw longer ago than this says nothing of how far standbys lag. */
+const topologyMaxAgeMs = 5_000;
 
 /** The router's process: a QueryRouter that does what its daemon says. */
 export class RouterWorker {
@@ -20,6 +24,7 @@ export class RouterWorker {
   private router: QueryRouter | null = null;
   private isEnding = false;
   private drainWatch: NodeJS.Timeout | null = null;
+  private readonly questions = new Questions<number | null | 'unsupported'>(askDeadlineMs);
 
   constructor(host: WorkerHost) {
     this.host = host;
@@ -47,6 +52,9 @@ export class RouterWorker {
       case 'certificate':
         this.router?.useCertificate(said.tls);
         return;
+      case 'epoch':
+        this.questions.answered(said.id, said.epoch);
+        return;
       case 'stop':
         await this.end(said.drainMs);
     }
@@ -66,6 +74,8 @@ export class RouterWorker {
       tls: said.tls,
       logger,
       reload: () => this.host.tell({ kind: 'reload' }),
+      askEpoch: () => (said.isAttentive ? this.askEpoch() : Promise.resolve('unsupported')),
+      topologyMaxAgeMs: said.isAttentive ? topologyMaxAgeMs : null,
     });
     this.router = router;
     if (said.topology) router.useTopology(said.topology);
@@ -79,6 +89,10 @@ export class RouterWorker {
     this.report();
     setInterval(() => this.report(), reportMs).unref();
     this.watchDrain();
+  }
+
+  private askEpoch(): Promise<number | null | 'unsupported'> {
+    return this.questions.ask((id) => this.host.tell({ kind: 'ask-epoch', id }), null);
   }
 
   private watchDrain(): void {
@@ -95,7 +109,7 @@ export class RouterWorker {
   private async end(drainMs: number): Promise<void> {
     if (this.isEnding) return;
     this.isEnding = true;
-    await this.router?.stop(drainMs);
+    await this.router?.stop(drainMs, () => this.host.tell({ kind: 'closed' }));
     this.host.exit(0);
   }
 }
