@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { addressesSchema, hostKindSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import { ownRouterSettingsSchema } from '@quantadb/engine/contract/router-settings';
+import { workersMax } from '@quantadb/engine/router/worker/crew-questions';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { applyEdits, modify, type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
@@ -54,6 +55,8 @@ export const hostConfigSchema = z.object({
       /** Null: `listenHost`. */
       listenHost: z.string().min(1).nullable().default(null),
       settings: ownRouterSettingsSchema.default({}),
+      /** Processes behind the port. */
+      workers: z.number().int().min(1).max(workersMax).default(1),
     })
     .nullable()
     .default(null),

@@ -8,7 +8,7 @@ import {
 } from '@quantadb/engine/contract/router-settings';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
 import { topologyOf } from '@quantadb/engine/router/topology-of';
-import { RouterSupervisor } from '@quantadb/engine/router/worker/router-supervisor';
+import { RouterCrew } from '@quantadb/engine/router/worker/router-crew';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Tls } from './certificate-keeper.ts';
@@ -38,7 +38,7 @@ const proofDeadlineMs = 1_500;
 /** The router of this host, and what keeps it told. It runs while the host is a member of a cluster. */
 export class RouterHost {
   private readonly options: RouterHostOptions;
-  private readonly supervisor: RouterSupervisor;
+  private readonly crew: RouterCrew;
   private nodes: Parameters<typeof topologyOf>[0]['nodes'] = new Map();
   /** Of this host alone; they stand whatever the cluster agrees on. */
   private own: OwnRouterSettings;
@@ -54,7 +54,8 @@ export class RouterHost {
     this.options = options;
     const { config, router, tls, logger } = options;
     this.own = router.settings;
-    this.supervisor = new RouterSupervisor({
+    this.crew = new RouterCrew({
+      workers: router.workers,
       ...{ tls, logger, name: config.name, logLevel: config.logLevel },
       logFile: ownLogFile(config.stateDir),
       program: programFile,
@@ -76,15 +77,15 @@ export class RouterHost {
   }
 
   useCertificate(tls: Tls): void {
-    this.supervisor.useCertificate(tls);
+    this.crew.useCertificate(tls);
   }
 
   get pids(): number[] {
-    return this.supervisor.pids;
+    return this.crew.pids;
   }
 
   report(): NodeReport['router'] {
-    const { report } = this.supervisor;
+    const { report } = this.crew;
     const { config, router } = this.options;
     if (!report) return null;
     const { clients, busy, waiting, isDraining, servers, counters } = report;
@@ -104,7 +105,7 @@ export class RouterHost {
 
   /** While no client can come in. */
   troubles(): NodeReport['troubles'] {
-    const { trouble } = this.supervisor;
+    const { trouble } = this.crew;
     return trouble ? [{ kind: 'router', name: '', ...trouble }] : [];
   }
 
@@ -112,7 +113,7 @@ export class RouterHost {
   async stop(drainMs: number): Promise<void> {
     clearInterval(this.timer);
     this.isEnding = true;
-    await this.supervisor.stop(drainMs, 'closed');
+    await this.crew.stop(drainMs, 'closed');
   }
 
   private askEpoch(): Promise<number | null | 'unsupported'> {
@@ -147,7 +148,7 @@ export class RouterHost {
     }
     if (!this.isStarted) {
       this.isStarted = true;
-      this.supervisor.start();
+      this.crew.start();
     }
     if (state.revision !== this.seenRevision) {
       this.seenRevision = state.revision;
@@ -160,7 +161,7 @@ export class RouterHost {
     this.isStarted = false;
     this.sent = '';
     this.seenRevision = -1;
-    void this.supervisor.stop(0);
+    void this.crew.stop(0);
   }
 
   private settingsNow(state: ClusterState | null): RouterSettings {
@@ -173,7 +174,7 @@ export class RouterHost {
     if (text === this.sentSettings) return;
     const isFirst = this.sentSettings === '';
     this.sentSettings = text;
-    this.supervisor.useSettings(settings);
+    this.crew.useSettings(settings);
     if (!isFirst) this.options.logger.info({}, 'the router has new settings');
   }
 
@@ -184,7 +185,7 @@ export class RouterHost {
     // Told again although it has not changed: that it is still true is news as well.
     if (text === this.sent && !isSeenAnew) return;
     this.sent = text;
-    this.supervisor.useTopology(topology);
+    this.crew.useTopology(topology);
   }
 
   /** Lag and health are observed, not agreed on. */

@@ -19,7 +19,7 @@ const worker = new RouterWorker({
   },
 });
 
-process.on('message', (message) => void worker.heard(message));
+process.on('message', (message, handle) => void worker.heard(message, handle));
 process.on('disconnect', () => void worker.orphaned());
 // The terminal's Ctrl-C reaches every process of its group; only the daemon decides what it means.
 process.on('SIGINT', () => undefined);

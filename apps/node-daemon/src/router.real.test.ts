@@ -1,5 +1,6 @@
-import { createServer } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
+import { buildCancelRequest } from '@quantadb/engine/router/protocol/startup';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -84,6 +85,15 @@ async function commit(client: pg.Client, id: number, isOver: () => boolean) {
     if (code !== 'done') await client.query('ROLLBACK').catch(() => undefined);
   }
   return told;
+}
+
+/** As drivers ask for it: over a connection of its own. */
+async function cancel(node: string, processId: number, secret: number): Promise<void> {
+  const key = Buffer.alloc(4);
+  key.writeInt32BE(secret);
+  const socket = createConnection({ host: '127.0.0.1', port: cluster.host(node).config.router?.port ?? 0 });
+  socket.end(buildCancelRequest(processId, key));
+  await new Promise((resolve) => socket.on('close', resolve).resume());
 }
 
 async function under(work: () => Promise<void>): Promise<Told[]> {
@@ -181,6 +191,69 @@ it('after the loss of a primary clients hear what happened to what they asked, a
   process.stdout.write(`${[...new Set(errors)].slice(0, 5).join('\n')}\n`);
   expect(strange).toEqual([]);
   await cluster.untilHealthy();
+});
+
+it('I-ROUTER-17: a worker that dies takes only its own clients with it, and all of them are shown and cancelled as one router', async () => {
+  const { pids } = await cluster.host(edge).client.node();
+  expect(pids.routers).toHaveLength(2);
+  const clients = await Promise.all(
+    Array.from({ length: 40 }, async () => {
+      const client = await connect(edge);
+      const { processID = 0 } = client as unknown as { processID: number };
+      return {
+        client,
+        worker: processID >> 24,
+        isAlive: () =>
+          client.query('SELECT 1').then(
+            () => true,
+            () => false,
+          ),
+      };
+    }),
+  );
+  // Who gets which connection is the kernel's choice: all with one worker hardly ever.
+  const workers = [0, 1].map((worker) => clients.filter((each) => each.worker === worker));
+  process.stdout.write(`clients by worker: ${workers.map(({ length }) => length).join(', ')}\n`);
+  expect(workers.every(({ length }) => length > 0)).toBe(true);
+  const sleeps = workers.map(([one]) =>
+    one?.client.query('SELECT pg_sleep(20)').catch((error) => error.code),
+  );
+  for (const [one] of workers) {
+    // Whichever worker takes the request.
+    const { processID, secretKey } = one?.client as unknown as { processID: number; secretKey: number };
+    await cancel(edge, processID, secretKey);
+  }
+  expect(await Promise.all(sleeps)).toEqual(['57014', '57014']);
+  const known = await cluster.until('both report', ({ routers }) =>
+    routers.some(({ node, traffic }) => node === edge && (traffic?.clients ?? 0) >= 40),
+  );
+  expect(known.routers.find(({ node }) => node === edge)?.traffic?.counters.cancels).toBeGreaterThanOrEqual(
+    2,
+  );
+  const [first = 0] = pids.routers;
+  process.kill(first, 'SIGKILL');
+  const newcomers = await Promise.all(Array.from({ length: 10 }, () => connect(edge)));
+  const alive = await Promise.all(clients.map(async (each) => ({ ...each, is: await each.isAlive() })));
+  expect(alive.filter(({ is }) => is).map(({ worker }) => worker)).toEqual(workers[1]?.map(() => 1));
+  await Promise.all([...newcomers, ...clients.map(({ client }) => client)].map((client) => client.end()));
+});
+
+it('a transaction outlives the daemon in whose router it began, while the next one takes clients', async () => {
+  const host = cluster.host('node-3');
+  const client = await connect('node-3');
+  await client.query('BEGIN');
+  await client.query('INSERT INTO kept (client, n) VALUES (-2, 0)');
+  host.daemon?.kill('SIGTERM');
+  await pollUntil(async () => host.daemon?.exitCode !== null || undefined, {
+    ...{ what: 'the daemon of node-3 has ended', timeoutMs: 10_000, intervalMs: 20 },
+  });
+  await cluster.startDaemon('node-3');
+  const next = await pollUntil(() => connect('node-3').catch(() => undefined), {
+    ...{ what: 'the next router of node-3 answers', timeoutMs: 8_000, intervalMs: 20 },
+  });
+  await client.query('COMMIT');
+  expect((await next.query('SELECT 1 FROM kept WHERE client = -2')).rows).toHaveLength(1);
+  await next.end();
 });
 
 it('the router of a daemon that was killed comes back with the next one', async () => {

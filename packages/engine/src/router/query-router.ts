@@ -7,6 +7,8 @@ import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import { systemRandom } from '../shared/random.ts';
 import { AdminSession, adminDatabase } from './admin/admin-session.ts';
+import { placed } from './admin/crew-tables.ts';
+import { type ViewInput, view } from './admin/views.ts';
 import { channelBindingOf } from './auth/channel-binding.ts';
 import { judgeLogin } from './auth/host-based.ts';
 import {
@@ -34,9 +36,13 @@ import { ReplicationDesk } from './replication-desk.ts';
 import { type Cancellable, sendCancel } from './server/cancel.ts';
 import { SessionDesk } from './session-desk.ts';
 import { noTopology, type RouterTopology } from './topology.ts';
+import { type CrewAnswer, type CrewPlace, type CrewQuestion, workerOf } from './worker/crew-questions.ts';
 
 export interface QueryRouterOptions {
-  listen: { host: string; port: number };
+  /** `handle`: of a socket that is bound already, and that other processes listen on too. */
+  listen: { host: string; port: number; handle?: unknown };
+  /** Missing: nobody else is behind this router's port. */
+  crew?: Crew;
   settings: RouterSettings;
   /** The host's certificate: towards clients, towards servers, and for the router's own questions. */
   tls: ControlTls;
@@ -48,6 +54,12 @@ export interface QueryRouterOptions {
   askEpoch?: AskEpoch;
   /** A topology that was not told again for so long says nothing of how far servers lag; null: it is told when it changes. */
   topologyMaxAgeMs?: number | null;
+}
+
+/** The workers that share this router's port, of which this is one. */
+export interface Crew extends CrewPlace {
+  /** @returns what each of the others says; nothing of one that does not answer in time */
+  askOthers(question: CrewQuestion): Promise<CrewAnswer[]>;
 }
 
 const sweepMs = 100;
@@ -62,6 +74,7 @@ export class QueryRouter {
   readonly desk: SessionDesk;
   readonly replication: ReplicationDesk;
   private readonly options: QueryRouterOptions;
+  private readonly crew: Crew;
   private readonly clock: Clock;
   private readonly server: net.Server;
   private readonly control: ControlConnections;
@@ -82,6 +95,7 @@ export class QueryRouter {
 
   constructor(options: QueryRouterOptions) {
     this.options = options;
+    this.crew = options.crew ?? nobodyElse;
     this.clock = options.clock ?? systemClock;
     this.settings = options.settings;
     this.tls = options.tls;
@@ -119,8 +133,10 @@ export class QueryRouter {
       ...{ groups: this.groups, databases, counters: this.counters, nowMs, logger },
       settings: () => this.settings,
       cancel: (server) => this.cancel(server),
+      place: this.crew,
     });
     this.replication = new ReplicationDesk({
+      place: this.crew,
       ...{ nowMs, topology, settings: () => this.settings, cancel: (server) => this.cancel(server) },
       tls: () => this.serverTls,
       hostTls: () => createSecureContext({ ...this.tls, minVersion: 'TLSv1.2' }),
@@ -133,13 +149,16 @@ export class QueryRouter {
 
   /** Opens the port. @returns the port it is */
   async start(): Promise<number> {
-    const { host, port } = this.options.listen;
+    const { host, port, handle } = this.options.listen;
+    const backlog = 1024;
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen({ host, port, backlog: 1024 }, () => {
+      const isOpen = () => {
         this.server.off('error', reject);
         resolve();
-      });
+      };
+      if (handle === undefined) this.server.listen({ host, port, backlog }, isOpen);
+      else this.server.listen(handle, backlog, isOpen);
     });
     this.server.on('error', (error) =>
       this.options.logger.error({ error: error.message }, 'the listener failed'),
@@ -263,21 +282,50 @@ export class QueryRouter {
     }
     const session = new AdminSession({
       ...{ wire, isOperator: account.isSuperuser, reload: this.options.reload ?? null },
-      pause: (database) => this.groups.pause(database),
-      resume: (database) => this.groups.resume(database),
-      look: () => ({
-        ...{
-          groups: this.groups,
-          counters: this.counters,
-          topology: this.topology,
-          nowMs: performance.now(),
-        },
-        sessions: this.desk.sessions.values(),
-        replication: this.replication.list(),
-        readiness: (node) => this.monitor.readiness(node),
-      }),
+      ask: async (question) => [this.answer(question), ...(await this.crew.askOthers(question))],
     });
     session.start(rest);
+  }
+
+  /** What another worker of this router wants to know of this one, or to be done here too. */
+  answer(question: CrewQuestion): CrewAnswer {
+    switch (question.what) {
+      case 'show':
+        return placed(question.subject, view(question.subject, this.look()), this.crew);
+      case 'pause':
+        this.groups.pause(question.database);
+        return null;
+      case 'resume':
+        this.groups.resume(question.database);
+        return null;
+      case 'busy':
+        return this.desk.busyIn(question.database);
+      case 'cancel':
+        this.cancelHere(question.processId, Buffer.from(question.secret, 'hex'));
+        return null;
+    }
+  }
+
+  private look(): ViewInput {
+    const { groups, counters, topology } = this;
+    return {
+      ...{ groups, counters, topology, nowMs: performance.now() },
+      sessions: this.desk.sessions.values(),
+      replication: this.replication.list(),
+      readiness: (node) => this.monitor.readiness(node),
+    };
+  }
+
+  private cancelHere(processId: number, secret: Buffer): void {
+    this.desk.cancel(processId, secret);
+    this.replication.cancel(processId, secret);
+  }
+
+  private cancelRequested(processId: number, secret: Buffer): void {
+    const owner = workerOf(processId);
+    if (owner === this.crew.index) this.cancelHere(processId, secret);
+    else if (owner < this.crew.count)
+      void this.crew.askOthers({ what: 'cancel', processId, secret: secret.toString('hex') });
   }
 
   private whyRefused(options: StartupOptions, { account, ...connection }: LoginConnection): string | null {
@@ -303,15 +351,14 @@ export class QueryRouter {
       findAccount: (user, database) => this.accounts.find(user, database),
       suffixOf: (database) => (database === adminDatabase ? null : readSuffix(database, this.settings)),
       whyRefused: (options, connection) => this.whyRefused(options, connection),
-      cancelRequested: (processId, secret) => {
-        this.desk.cancel(processId, secret);
-        this.replication.cancel(processId, secret);
-      },
+      cancelRequested: (processId, secret) => this.cancelRequested(processId, secret),
       loggedIn: (login: LoggedIn) => this.loggedIn(login),
       ended: (login) => this.logins.delete(login),
     };
   }
 }
+
+const nobodyElse: Crew = { index: 0, count: 1, askOthers: () => Promise.resolve([]) };
 
 function clientTlsOf(tls: ControlTls): ClientTls {
   const context = createSecureContext({ ...tls, minVersion: 'TLSv1.2' });

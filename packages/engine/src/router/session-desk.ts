@@ -16,6 +16,7 @@ import { transactionStatus } from './protocol/codes.ts';
 import type { EpochProof } from './reads/epoch-proof.ts';
 import { ReadPolicy, type ReadPolicyOptions } from './reads/read-policy.ts';
 import type { ServerConnection } from './server/server-connection.ts';
+import { type CrewPlace, idsOf } from './worker/crew-questions.ts';
 
 export interface SessionDeskOptions {
   groups: Groups;
@@ -28,6 +29,7 @@ export interface SessionDeskOptions {
   settings(): RouterSettings;
   reads: Pick<ReadPolicyOptions, 'balancer' | 'monitor' | 'clock' | 'topology' | 'busyOn'>;
   cancel(server: ServerConnection): void;
+  place: CrewPlace;
 }
 
 /** Cancel keys of protocol 3.0 have four bytes; newer ones may be as long as they like. */
@@ -53,6 +55,12 @@ export class SessionDesk {
       ready: (parameters, rest) => this.begin(login, parameters, rest),
     });
     welcome.start();
+  }
+
+  /** @returns how many have a transaction under way */
+  busyIn(database: string | null): number {
+    const isIn = (session: ClientSession) => database === null || session.context.group.database === database;
+    return [...this.sessions.values()].filter((session) => session.isBusy && isIn(session)).length;
   }
 
   /** @param secret as the client got it */
@@ -150,9 +158,10 @@ export class SessionDesk {
 
   /** Positive, and not one that is in use: clients may show it as a process id. */
   private newId(): number {
+    const { first, count } = idsOf(this.options.place);
     for (;;) {
-      const id = this.nextId;
-      this.nextId = this.nextId >= 0x7fffffff ? 1 : this.nextId + 1;
+      const id = first + this.nextId;
+      this.nextId = this.nextId + 1 >= count ? 1 : this.nextId + 1;
       if (!this.sessions.has(id)) return id;
     }
   }

@@ -1,11 +1,13 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
 import type { RouterSettings } from '../../contract/router-settings.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { ControlTls } from '../control/control-connection.ts';
 import type { AskEpoch } from '../reads/epoch-proof.ts';
 import type { RouterTopology } from '../topology.ts';
+import type { CrewAnswer, CrewPlace, CrewQuestion } from './crew-questions.ts';
 import { fromWorkerSchema, type ToWorker, type WorkerReport } from './messages.ts';
+import { Questions } from './questions.ts';
 
 export interface RouterSupervisorOptions {
   /** The worker's compiled program. */
@@ -24,6 +26,12 @@ export interface RouterSupervisorOptions {
   onReload(): void;
   /** Asks a majority of the cluster for its epoch. @throws when it cannot be asked */
   askEpoch: AskEpoch;
+  /** Which of the workers of this router it keeps. */
+  place: CrewPlace;
+  /** With several: the socket they all listen on. */
+  handle(): unknown;
+  /** What the others say. */
+  askOthers(question: CrewQuestion): Promise<CrewAnswer[]>;
 }
 
 /**
@@ -38,10 +46,13 @@ const wellAfterMs = 30_000;
 const stopGraceMs = 3_000;
 /** A worker that says nothing for this long hangs. */
 const silenceMaxMs = 15_000;
+/** Less than whoever asked waits for all answers together. */
+const answerDeadlineMs = 1_000;
 
 /** Keeps one router worker running: a process of its own, so that the daemon's work never delays a statement. */
 export class RouterSupervisor {
   private readonly options: RouterSupervisorOptions;
+  private readonly questions = new Questions<CrewAnswer | undefined>(answerDeadlineMs);
   private tls: ControlTls;
   private settings: RouterSettings;
   private topology: RouterTopology | null = null;
@@ -147,8 +158,11 @@ export class RouterSupervisor {
       this.options.logger.error({ error: error.message }, 'the router worker cannot be started'),
     );
     child.once('exit', (code, signal) => this.ended(child, { code, signal }));
-    const log = { logLevel, logFile, isAttentive: true };
-    this.tell({ kind: 'start', listen, settings, tls: this.tls, topology: this.topology, name, ...log });
+    const log = { logLevel, logFile, isAttentive: true, place: this.options.place };
+    this.tell(
+      { kind: 'start', listen, settings, tls: this.tls, topology: this.topology, name, ...log },
+      this.options.handle(),
+    );
   }
 
   private heard(child: ChildProcess, message: unknown): void {
@@ -178,12 +192,32 @@ export class RouterSupervisor {
       case 'ask-epoch':
         void this.answerEpoch(child, said.data.id);
         return;
+      case 'ask-others':
+        void this.answerForOthers(child, said.data);
+        return;
+      case 'answer':
+        this.questions.answered(said.data.id, said.data.answer);
+        return;
       case 'closed':
         this.portFreed();
         return;
       case 'reload':
         this.options.onReload();
     }
+  }
+
+  /** @returns undefined when it does not answer in time */
+  ask(question: CrewQuestion): Promise<CrewAnswer | undefined> {
+    if (!this.isListening) return Promise.resolve(undefined);
+    return this.questions.ask((id) => this.tell({ kind: 'question', id, question }), undefined);
+  }
+
+  private async answerForOthers(
+    child: ChildProcess,
+    { id, question }: { id: number; question: CrewQuestion },
+  ): Promise<void> {
+    const answers = await this.options.askOthers(question);
+    if (child === this.child) this.tell({ kind: 'answers', id, answers });
   }
 
   private async answerEpoch(child: ChildProcess, id: number): Promise<void> {
@@ -219,8 +253,8 @@ export class RouterSupervisor {
     this.child.kill('SIGKILL');
   }
 
-  private tell(message: ToWorker): void {
+  private tell(message: ToWorker, handle?: unknown): void {
     // A worker that is ending does not hear it; the next one gets all of it at its start.
-    this.child?.send(message, () => undefined);
+    this.child?.send(message, handle as SendHandle | undefined, () => undefined);
   }
 }

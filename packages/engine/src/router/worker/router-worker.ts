@@ -1,6 +1,7 @@
 import { messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { QueryRouter } from '../query-router.ts';
+import type { CrewAnswer, CrewQuestion } from './crew-questions.ts';
 import { type FromWorker, type ToWorker, toWorkerSchema, type WorkerReport } from './messages.ts';
 import { Questions } from './questions.ts';
 
@@ -24,13 +25,15 @@ export class RouterWorker {
   private router: QueryRouter | null = null;
   private isEnding = false;
   private drainWatch: NodeJS.Timeout | null = null;
+  private readonly othersQuestions = new Questions<CrewAnswer[]>(askDeadlineMs);
   private readonly questions = new Questions<number | null | 'unsupported'>(askDeadlineMs);
 
   constructor(host: WorkerHost) {
     this.host = host;
   }
 
-  async heard(message: unknown): Promise<void> {
+  /** @param handle of a port that is shared with other workers */
+  async heard(message: unknown, handle?: unknown): Promise<void> {
     const parsed = toWorkerSchema.safeParse(message);
     if (!parsed.success) {
       this.host.tell({ kind: 'failed', reason: `not understood: ${parsed.error.message}` });
@@ -39,7 +42,7 @@ export class RouterWorker {
     const said: ToWorker = parsed.data;
     switch (said.kind) {
       case 'start':
-        await this.start(said);
+        await this.start(said, handle);
         return;
       case 'topology':
         this.router?.useTopology(said.topology);
@@ -51,6 +54,12 @@ export class RouterWorker {
         return;
       case 'certificate':
         this.router?.useCertificate(said.tls);
+        return;
+      case 'question':
+        this.host.tell({ kind: 'answer', id: said.id, answer: this.router?.answer(said.question) ?? null });
+        return;
+      case 'answers':
+        this.othersQuestions.answered(said.id, said.answers);
         return;
       case 'epoch':
         this.questions.answered(said.id, said.epoch);
@@ -65,11 +74,12 @@ export class RouterWorker {
     await this.end(orphanDrainMs);
   }
 
-  private async start(said: ToWorker & { kind: 'start' }): Promise<void> {
+  private async start(said: ToWorker & { kind: 'start' }, handle: unknown): Promise<void> {
     if (this.router) return;
     const logger = this.host.createLogger(said);
     const router = new QueryRouter({
-      listen: said.listen,
+      listen: { ...said.listen, handle: said.place.count > 1 ? handle : undefined },
+      crew: { ...said.place, askOthers: (question) => this.askOthers(question) },
       settings: said.settings,
       tls: said.tls,
       logger,
@@ -93,6 +103,10 @@ export class RouterWorker {
 
   private askEpoch(): Promise<number | null | 'unsupported'> {
     return this.questions.ask((id) => this.host.tell({ kind: 'ask-epoch', id }), null);
+  }
+
+  private askOthers(question: CrewQuestion): Promise<CrewAnswer[]> {
+    return this.othersQuestions.ask((id) => this.host.tell({ kind: 'ask-others', id, question }), []);
   }
 
   private watchDrain(): void {
