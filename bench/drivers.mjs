@@ -4,7 +4,7 @@
 // (user, password and database `app`, `secret`, `app`, or as the environment says). Prints a table for docs/router.md.
 
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -36,9 +36,7 @@ const drivers = {
   JDBC: java,
   psql,
   pgbench,
-  'pgx (Go)': async () => {
-    throw new NotHere('go');
-  },
+  'pgx (Go)': pgx,
 };
 
 await inWorkspace(async (directory) => {
@@ -142,6 +140,29 @@ async function java(env) {
   const isHere = existsSync(jdbc) && (await run('java', ['-version']).catch(() => null));
   if (!isHere) throw new NotHere('java with its driver');
   return outputOf('java', ['-cp', jdbc, join(scripts, 'Jdbc.java')], env);
+}
+
+/** Fetched for the occasion too. The newest that Debian's Go understands. */
+async function pgx({ directory, ...env }) {
+  const home = join(directory, 'pgx');
+  mkdirSync(home, { recursive: true });
+  copyFileSync(join(scripts, 'pgx.go'), join(home, 'main.go'));
+  const goEnv = {
+    ...env,
+    GOPATH: join(home, 'go'),
+    GOCACHE: join(home, 'cache'),
+    GOFLAGS: '-mod=mod -modcacherw',
+  };
+  const go = (...args) => run('go', args, { cwd: home, env: goEnv, timeout: deadlineMs });
+  try {
+    await go('mod', 'init', 'drivers');
+    await go('get', 'github.com/jackc/pgx/v5@v5.5.5');
+    await go('build', '-o', 'driver', '.');
+  } catch (error) {
+    process.stderr.write(`${error.stderr ?? error.message}\n`);
+    throw new NotHere('go, or the proxy of its modules,');
+  }
+  return outputOf(join(home, 'driver'), [], { ...env, directory });
 }
 
 async function psql(env) {

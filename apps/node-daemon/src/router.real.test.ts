@@ -218,9 +218,18 @@ it('I-ROUTER-17: a worker that dies takes only its own clients with it, and all 
   const sleeps = workers.map(([one]) =>
     one?.client.query('SELECT pg_sleep(20)').catch((error) => error.code),
   );
+  const watcher = await connect('node-1');
+  const asleep = async () => {
+    const running = "query = 'SELECT pg_sleep(20)' AND state = 'active'";
+    const { rows } = await watcher.query(`SELECT 1 FROM pg_stat_activity WHERE ${running}`);
+    return rows.length === 2 || undefined;
+  };
+  await pollUntil(asleep, { what: 'both sleep', timeoutMs: 5000, intervalMs: 10 });
+  await watcher.end();
   for (const [one] of workers) {
+    if (!one) continue;
     // Whichever worker takes the request.
-    const { processID, secretKey } = one?.client as unknown as { processID: number; secretKey: number };
+    const { processID, secretKey } = one.client as unknown as { processID: number; secretKey: number };
     await cancel(edge, processID, secretKey);
   }
   expect(await Promise.all(sleeps)).toEqual(['57014', '57014']);

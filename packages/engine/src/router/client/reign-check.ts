@@ -1,17 +1,27 @@
+import type { PostgresError } from '../protocol/build.ts';
 import { transactionStatus } from '../protocol/codes.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
-import type { LinkOwner } from './server-link.ts';
+import type { SessionContext } from './session-context.ts';
+
+interface ReignCheckOwner {
+  readonly context: SessionContext;
+  readonly isClosed: boolean;
+  readonly isWaiting: boolean;
+  hold(): void;
+  goOn(): void;
+  denied(error: PostgresError): void;
+}
 
 /**
  * Before anything of a session with `strong` consistency begins, a majority confirms that the router knows the cluster's epoch:
  * else the primary it is about to ask may be a former one that is cut off, and what others have written since would be missing.
  */
 export class ReignCheck {
-  private readonly owner: LinkOwner;
+  private readonly owner: ReignCheckOwner;
   private isProven = false;
   private turn = 0;
 
-  constructor(owner: LinkOwner) {
+  constructor(owner: ReignCheckOwner) {
     this.owner = owner;
   }
 
@@ -45,8 +55,8 @@ function isBeginning(server: ServerConnection | null): boolean {
   return server.status === transactionStatus.idle && server.outstanding === 0 && !server.expected.needsSync;
 }
 
-const unproven = {
+const unproven: PostgresError = {
   severity: 'ERROR',
   sqlState: '57P03',
   message: 'no majority of the cluster has confirmed who is primary, as strong consistency asks for',
-} as const;
+};
