@@ -4,7 +4,7 @@
 // (user, password and database `app`, `secret`, `app`, or as the environment says). Prints a table for docs/router.md.
 
 import { execFile } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -20,6 +20,7 @@ const deadlineMs = 180_000;
 /** As Debian has it: another one that comes first in PATH has none of Debian's modules. */
 const python = '/usr/bin/python3';
 const jdbc = '/usr/share/java/postgresql.jar';
+const gocode = '/usr/share/gocode/src/github.com/jackc/pgx/v4';
 
 class NotHere extends Error {}
 
@@ -142,27 +143,21 @@ async function java(env) {
   return outputOf('java', ['-cp', jdbc, join(scripts, 'Jdbc.java')], env);
 }
 
-/** Fetched for the occasion too. The newest that Debian's Go understands. */
+/** As Debian has it. */
 async function pgx({ directory, ...env }) {
-  const home = join(directory, 'pgx');
-  mkdirSync(home, { recursive: true });
-  copyFileSync(join(scripts, 'pgx.go'), join(home, 'main.go'));
-  const goEnv = {
-    ...env,
-    GOPATH: join(home, 'go'),
-    GOCACHE: join(home, 'cache'),
-    GOFLAGS: '-mod=mod -modcacherw',
-  };
-  const go = (...args) => run('go', args, { cwd: home, env: goEnv, timeout: deadlineMs });
-  try {
-    await go('mod', 'init', 'drivers');
-    await go('get', 'github.com/jackc/pgx/v5@v5.5.5');
-    await go('build', '-o', 'driver', '.');
-  } catch (error) {
-    process.stderr.write(`${error.stderr ?? error.message}\n`);
-    throw new NotHere('go, or the proxy of its modules,');
-  }
-  return outputOf(join(home, 'driver'), [], { ...env, directory });
+  const goEnv = { ...env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: join(directory, 'go') };
+  const isHere = existsSync(gocode) && (await run('go', ['version']).catch(() => null));
+  if (!isHere) throw new NotHere('go with its driver');
+  const program = join(directory, 'pgx');
+  await run('go', ['build', '-o', program, join(scripts, 'pgx.go')], { env: goEnv, timeout: deadlineMs });
+  await outputOf(program, [], { ...env, directory });
+  const { stdout } = await run('dpkg-query', [
+    '-W',
+    '-f',
+    '$' + '{Version}',
+    'golang-github-jackc-pgx-v4-dev',
+  ]);
+  return stdout.replace(/-.*/, '');
 }
 
 async function psql(env) {

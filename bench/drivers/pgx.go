@@ -1,16 +1,15 @@
-// pgx with its cache of prepared statements, batches in a pipeline, COPY and portals. The last line is the driver's version.
+// pgx with its caches of prepared and of described statements and without any, batches, COPY.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"runtime/debug"
 	"sync"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgconn"
+	"github.com/jackc/pgconn/stmtcache"
+	"github.com/jackc/pgx/v4"
 )
 
 func check(err error) {
@@ -70,34 +69,46 @@ func batches(ctx context.Context, conn *pgx.Conn) {
 	equal(codeOf(conn.SendBatch(ctx, broken).Close()), "22012")
 }
 
+func open(ctx context.Context, mode int) *pgx.Conn {
+	config, err := pgx.ParseConfig("sslmode=disable")
+	check(err)
+	config.BuildStatementCache = func(conn *pgconn.PgConn) stmtcache.Cache {
+		return stmtcache.New(conn, mode, 32)
+	}
+	if mode < 0 {
+		config.BuildStatementCache = nil
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	check(err)
+	return conn
+}
+
 func work(n int) {
 	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, "sslmode=disable")
-	check(err)
-	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, "SET search_path = 'public'")
-	check(err)
-	who := fmt.Sprintf("pgx %d", n)
-	transactions(ctx, conn, who)
-	batches(ctx, conn)
-	rows := [][]any{}
-	for i := 0; i < 1000; i++ {
-		rows = append(rows, []any{who + " copied", int32(i), "é€"})
-	}
-	copied, err := conn.CopyFrom(ctx, pgx.Identifier{"driver_rows"}, []string{"who", "n", "value"}, pgx.CopyFromRows(rows))
-	check(err)
-	equal(copied, 1000)
-	modes := []pgx.QueryExecMode{
-		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec,
-		pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
-	}
-	for _, mode := range modes {
-		var count int
-		text := "SELECT count(*) FROM driver_rows WHERE who = $1"
-		check(conn.QueryRow(ctx, text, mode, who).Scan(&count))
-		equal(count, 15)
-		check(conn.QueryRow(ctx, text, mode, "broken").Scan(&count))
-		equal(count, 0)
+	for _, mode := range []int{stmtcache.ModePrepare, stmtcache.ModeDescribe, -1} {
+		conn := open(ctx, mode)
+		_, err := conn.Exec(ctx, "SET search_path = 'public'")
+		check(err)
+		who := fmt.Sprintf("pgx %d %d", n, mode)
+		transactions(ctx, conn, who)
+		batches(ctx, conn)
+		rows := [][]interface{}{}
+		for i := 0; i < 1000; i++ {
+			rows = append(rows, []interface{}{who + " copied", int32(i), "é€"})
+		}
+		names := []string{"who", "n", "value"}
+		copied, err := conn.CopyFrom(ctx, pgx.Identifier{"driver_rows"}, names, pgx.CopyFromRows(rows))
+		check(err)
+		equal(copied, 1000)
+		for _, isSimple := range []pgx.QuerySimpleProtocol{true, false} {
+			var count int
+			text := "SELECT count(*) FROM driver_rows WHERE who = $1"
+			check(conn.QueryRow(ctx, text, isSimple, who).Scan(&count))
+			equal(count, 15)
+			check(conn.QueryRow(ctx, text, isSimple, "broken").Scan(&count))
+			equal(count, 0)
+		}
+		check(conn.Close(ctx))
 	}
 }
 
@@ -112,10 +123,4 @@ func main() {
 		}()
 	}
 	everybody.Wait()
-	info, _ := debug.ReadBuildInfo()
-	for _, module := range info.Deps {
-		if module.Path == "github.com/jackc/pgx/v5" {
-			fmt.Fprintln(os.Stdout, module.Version[1:])
-		}
-	}
 }

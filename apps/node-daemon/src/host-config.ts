@@ -118,7 +118,7 @@ const meanings: Record<keyof HostConfig, string> = {
   hooks:
     'Programs and addresses that are told of "role-change", "failover-end" and "operation-end": see docs/operations/hooks.md.',
   router:
-    'Its port, and what differs from the usual settings (docs/router.md); null: no router on this host.',
+    'Its port, how many processes serve it, and what differs from the usual settings (docs/router.md); null: no router on this host.',
 };
 
 /** The file as people find it: every setting with what it means. */

@@ -5,7 +5,7 @@ import type { ControlTls } from '../control/control-connection.ts';
 import type { RouterTopology } from '../topology.ts';
 import type { CrewAnswer, CrewQuestion } from './crew-questions.ts';
 import type { WorkerReport } from './messages.ts';
-import { RouterSupervisor, type RouterSupervisorOptions } from './router-supervisor.ts';
+import { addedUp, RouterSupervisor, type RouterSupervisorOptions } from './router-supervisor.ts';
 
 export interface RouterCrewOptions extends Omit<RouterSupervisorOptions, 'place' | 'handle' | 'askOthers'> {
   /** Processes behind the port, each for connections of its own. */
@@ -129,10 +129,7 @@ export function shareOf(settings: RouterSettings, workers: number): RouterSettin
 /** (pure) */
 export function sumOf(reports: readonly WorkerReport[]): WorkerReport {
   const sum = (of: (report: WorkerReport) => number) => reports.reduce((total, each) => total + of(each), 0);
-  const counters: Record<string, number> = {};
-  for (const report of reports)
-    for (const [name, value] of Object.entries(report.counters))
-      counters[name] = (counters[name] ?? 0) + value;
+  const counters = addedUp(...reports.map((report) => report.counters));
   return {
     ...{ clients: sum(({ clients }) => clients), busy: sum(({ busy }) => busy) },
     ...{ waiting: sum(({ waiting }) => waiting), servers: sum(({ servers }) => servers), counters },

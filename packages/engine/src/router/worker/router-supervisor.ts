@@ -64,6 +64,8 @@ export class RouterSupervisor {
   private watch: NodeJS.Timeout | null = null;
   private isStopping = false;
   private last: WorkerReport | null = null;
+  /** What workers before the present one have counted. */
+  private past: Record<string, number> = {};
   private isListening = false;
   private portFreed: () => void = () => undefined;
   private closedWhy: { detail: string; sinceMs: number } | null = null;
@@ -103,7 +105,8 @@ export class RouterSupervisor {
 
   /** What the worker said last; null while none is ready for clients. */
   get report(): WorkerReport | null {
-    return this.isListening ? this.last : null;
+    if (!this.isListening || !this.last) return null;
+    return { ...this.last, counters: addedUp(this.past, this.last.counters) };
   }
 
   /** Why no client can come in, and since when; null while one can, and while the worker is starting. */
@@ -232,6 +235,8 @@ export class RouterSupervisor {
     if (child !== this.child) return;
     this.child = null;
     this.isListening = false;
+    // What is counted only grows, whoever counts.
+    this.past = addedUp(this.past, this.last?.counters ?? {});
     this.last = null;
     if (this.isStopping) return;
     const detail = `its process ended (${end.signal ?? `code ${end.code}`}) and is started again`;
@@ -257,4 +262,12 @@ export class RouterSupervisor {
     // A worker that is ending does not hear it; the next one gets all of it at its start.
     this.child?.send(message, handle as SendHandle | undefined, () => undefined);
   }
+}
+
+/** (pure) */
+export function addedUp(...all: readonly Record<string, number>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const counters of all)
+    for (const [name, value] of Object.entries(counters)) sums[name] = (sums[name] ?? 0) + value;
+  return sums;
 }
