@@ -29,6 +29,8 @@ export interface LinkOwner extends ServerUser, Waiter {
   hold(): void;
   goOn(): void;
   denied(error: PostgresError): void;
+  /** The session ends with it. */
+  fatal(sqlState: string, message: string): void;
 }
 
 /** Which server a session has, how it gets one with its own settings, and how it gives it back. */
@@ -108,11 +110,30 @@ export class ServerLink {
     }
     const conversation = new Conversation(({ rows, error, isLost }) => {
       if (isLost) return;
-      settings.answered(error ? null : (rows[0] ?? null));
+      if (error) {
+        this.settingsUnknown(server, error);
+        return;
+      }
+      settings.answered(rows[0] ?? null);
       server.settings = settings.onServer;
       if (!owner.isClosed && this.server === server) this.settingsKnown(server);
     });
     server.runInternal(question, conversation);
+  }
+
+  /** A timeout, or a cancel request that came late. Whoever had this server next would have what was set, and this session not. */
+  private settingsUnknown(server: ServerConnection, error: { sqlState: string; message: string }): void {
+    const { owner } = this;
+    server.isDoomed = true;
+    owner.settings.answered(null);
+    if (owner.isClosed || this.server !== server) return;
+    // What one may not read one could not set.
+    if (error.sqlState !== notPermitted) {
+      owner.fatal('57P01', `the settings of this session cannot be read back: ${error.message}`);
+      return;
+    }
+    if (owner.pin === null && server.outstanding === 0) this.giveBack(server);
+    if (owner.isWaiting) owner.goOn();
   }
 
   /**
@@ -184,3 +205,4 @@ export class ServerLink {
 }
 
 const noSettings: SessionSettings = new Map();
+const notPermitted = '42501';
