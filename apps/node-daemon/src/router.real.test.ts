@@ -347,6 +347,27 @@ it('I-ROUTER-8: settings that the cluster agrees on reach every router, and sess
   expect(router).toEqual({});
 });
 
+it('I-ROUTER-16: through every router strong reads are confirmed by whichever node leads, and wait when no majority can', async () => {
+  const strong = '-c quantadb.consistency=strong';
+  const clients = await Promise.all([...nodes, edge].map((node) => connect(node, strong)));
+  for (const client of clients) expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  const { primary } = await cluster.untilHealthy();
+  const others = nodes.filter((node) => node !== primary);
+  const stop = (signal: NodeJS.Signals) => others.forEach((node) => cluster.host(node).daemon?.kill(signal));
+  const [client] = clients.slice(nodes.indexOf(primary ?? ''));
+  stop('SIGSTOP');
+  let isAnswered = false;
+  const waiting = client?.query('SELECT 1').then(() => {
+    isAnswered = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(isAnswered).toBe(false);
+  stop('SIGCONT');
+  await waiting;
+  await Promise.all(clients.map((each) => each.end()));
+  await cluster.untilHealthy();
+});
+
 it('I-ROUTER-7: a host that only routes has no vote and no data, and nothing waits for it', async () => {
   const { nodes: seen, advice } = await cluster.untilHealthy();
   const shown = {

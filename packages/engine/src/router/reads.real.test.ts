@@ -190,6 +190,16 @@ describe('splitting reads from writes', () => {
     expect(router.counters.replicaReads - reads).toBeGreaterThan(0);
   });
 
+  it('what is to be serializable is asked of the primary, for standbys refuse it', async () => {
+    const client = await split('eventual');
+    await untilSplit(client);
+    await client.query('SET default_transaction_isolation = serializable');
+    expect(await isStandby(client)).toBe(false);
+    await client.query('BEGIN READ ONLY');
+    expect(await isStandby(client)).toBe(false);
+    await client.query('COMMIT');
+  });
+
   it('strong ones begin when the epoch is confirmed, cancelled or not, also on a server of their own (I-ROUTER-16)', async () => {
     let confirmed: number | null = 2;
     const made = await fixture.router({ queueTimeoutMs: 300 }, { askEpoch: async () => confirmed });

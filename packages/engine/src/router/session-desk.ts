@@ -16,6 +16,7 @@ import { transactionStatus } from './protocol/codes.ts';
 import type { EpochProof } from './reads/epoch-proof.ts';
 import { ReadPolicy, type ReadPolicyOptions } from './reads/read-policy.ts';
 import type { ServerConnection } from './server/server-connection.ts';
+import type { SessionSettings } from './server/settings-sync.ts';
 import { type CrewPlace, idsOf } from './worker/crew-questions.ts';
 
 export interface SessionDeskOptions {
@@ -136,7 +137,7 @@ export class SessionDesk {
       isSessionPooling: settings().pooling === 'session',
       outcomes: options.findsOutcomes ? this.options.outcomes : null,
       waitMaxMs: () => settings().queueTimeoutMs,
-      route: (statement) => policy.route(statement),
+      route: (statement, own) => (isSerializable(own) && !this.isFollowing ? null : policy.route(statement)),
       wrote: (redefines) => {
         if (redefines) database.catalogue.changed();
         policy.wrote();
@@ -156,6 +157,10 @@ export class SessionDesk {
     };
   }
 
+  private get isFollowing(): boolean {
+    return this.options.reads.topology().follows !== null;
+  }
+
   /** Positive, and not one that is in use: clients may show it as a process id. */
   private newId(): number {
     const { first, count } = idsOf(this.options.place);
@@ -165,6 +170,11 @@ export class SessionDesk {
       if (!this.sessions.has(id)) return id;
     }
   }
+}
+
+/** No standby has such transactions. In a cluster that follows another one PostgreSQL says so itself. */
+function isSerializable(settings: SessionSettings): boolean {
+  return settings.get('default_transaction_isolation') === 'serializable';
 }
 
 /** Asked for every statement, worked out once for settings that stay. */

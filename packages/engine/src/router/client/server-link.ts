@@ -47,7 +47,7 @@ export class ServerLink {
     if (!this.owner.reign.mayPass(this.server)) return false;
     if (this.server) return true;
     const { context, pin } = this.owner;
-    const wish = statement && pin === null ? context.route(statement) : null;
+    const wish = statement && pin === null ? context.route(statement, this.owner.settings.current) : null;
     if (wish !== null) context.counters.replicaReads++;
     const server = context.group.acquire(this.owner, wish);
     if (server) this.owner.shared.waitsNoMore();

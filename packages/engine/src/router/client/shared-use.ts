@@ -82,7 +82,7 @@ export class SharedUse {
   private choose(statement: Statement): ServerConnection | null {
     const { context, settings, told } = this.owner;
     if (!context.mayShare(statement)) return null;
-    const wish = context.route(statement);
+    const wish = context.route(statement, settings.current);
     const server = context.group.share(wish, settings.current, told);
     if (server && wish !== null) context.counters.replicaReads++;
     this.waiting = server === null ? statement : null;
