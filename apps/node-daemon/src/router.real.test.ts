@@ -353,7 +353,9 @@ it('I-ROUTER-16: through every router strong reads are confirmed by whichever no
   for (const client of clients) expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   const { primary } = await cluster.untilHealthy();
   const others = nodes.filter((node) => node !== primary);
-  const stop = (signal: NodeJS.Signals) => others.forEach((node) => cluster.host(node).daemon?.kill(signal));
+  const stop = (signal: NodeJS.Signals) => {
+    for (const node of others) cluster.host(node).daemon?.kill(signal);
+  };
   const [client] = clients.slice(nodes.indexOf(primary ?? ''));
   stop('SIGSTOP');
   let isAnswered = false;
