@@ -57,7 +57,7 @@ export async function startRouter({ primary, standbys }, settings) {
   };
   crew.useTopology(topology);
   // As a daemon does: lag that was told of long ago is not believed.
-  const again = setInterval(() => crew.useTopology(topology), 1000);
+  const again = setInterval(() => crew.useTopology(topology), 1000).unref();
   crew.start();
   const isUp = async () => crew.report ?? undefined;
   await pollUntil(isUp, { what: 'the router tells of itself', timeoutMs: 20_000, intervalMs: 50 });
