@@ -9,6 +9,8 @@ export interface ControlTls {
 }
 
 const retryMs = 500;
+/** Of all connections of this process: whoever has another number has another connection. */
+let connects = 0;
 
 /**
  * The router's own connection to one server: as the replication role, proven by the host's certificate. It asks for what
@@ -18,7 +20,7 @@ export class ControlConnection {
   private readonly address: ServerAddress;
   private readonly tls: () => ControlTls;
   private client: pg.Client | null = null;
-  private connects = 0;
+  private opened: number | null = null;
   private connecting: Promise<pg.Client> | null = null;
   private retryAtMs = 0;
   private isClosed = false;
@@ -44,7 +46,7 @@ export class ControlConnection {
 
   /** Its number; null: there is none open. */
   get session(): number | null {
-    return this.client === null ? null : this.connects;
+    return this.client === null ? null : this.opened;
   }
 
   close(): void {
@@ -80,7 +82,7 @@ export class ControlConnection {
     }
     if (this.isClosed) this.drop(client);
     this.client = client;
-    this.connects++;
+    this.opened = ++connects;
     return client;
   }
 
