@@ -217,7 +217,10 @@ describe('while there is no primary', () => {
     const order: number[] = [];
     const answers = clients.map((client, index) => client.query('SELECT 1').then(() => order.push(index)));
     const newcomer = fixture.connect(port, { application_name: 'late' });
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    const noticed = new Promise((resolve) => clients[1]?.on('notice', resolve));
+    expect(await noticed).toMatchObject({
+      message: expect.stringMatching(/waits for the primary: .* no primary/),
+    });
     expect(order).toEqual([]);
     router.useTopology(fixture.topology({ epoch: 2 }));
     await Promise.all([...answers, newcomer]);

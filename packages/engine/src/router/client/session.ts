@@ -9,13 +9,13 @@ import { frontendRules } from '../protocol/limits.ts';
 import { expect } from '../server/expectations.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { PreparedItem, ServerLoss } from '../server/server-user.ts';
-import { cancelWhatRuns } from './cancelling.ts';
 import { CommitWatch } from './commit-watch.ts';
 import { ExtendedProtocol } from './extended.ts';
 import { FailedTransaction } from './failed-transaction.ts';
 import { Flight } from './flight.ts';
 import { NamedStatements } from './named-statements.ts';
 import { noteStatement } from './note-statement.ts';
+import { cancelWhatRuns, tellWaiting } from './out-of-turn.ts';
 import { answerInFailedTransaction, deallocateHere, isWrongServer, payError } from './own-answers.ts';
 import { Pin } from './pin.ts';
 import { Postponed } from './postponed.ts';
@@ -60,6 +60,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   readonly commits = new CommitWatch(this);
   private readonly extended = new ExtendedProtocol(this);
   readonly postponed = new Postponed();
+  readonly keptWaiting = (why: string): void => tellWaiting(this, why);
   private readonly recovery = new Recovery(this);
   private isStreamIgnored = false;
   /** Its server has only to read the rest of a message: the data of a COPY that has failed. */

@@ -14,3 +14,12 @@ it('who has waited in another queue keeps its place and its deadline', () => {
   expect(queue.take()).toEqual({ waiter: late, sinceMs: 30 });
   expect(queue.length).toBe(0);
 });
+
+it('who has waited for long is told why, once', () => {
+  const queue = new WaitQueue();
+  const [early, late] = [waiter(), waiter()];
+  queue.add(early, 10);
+  queue.add(late, 30);
+  expect([queue.takeUntold(20), queue.takeUntold(20), queue.takeUntold(30)]).toEqual([[early], [], [late]]);
+  expect(queue.length).toBe(2);
+});

@@ -7,6 +7,8 @@ export interface Waiter {
   /** Of those that may not need a server of their own. */
   readonly shared?: MayShare;
   denied(error: PostgresError): void;
+  /** Why it waits so long. */
+  keptWaiting?(why: string): void;
 }
 
 interface MayShare {
@@ -19,6 +21,7 @@ interface MayShare {
 interface Place {
   waiter: Waiter | null;
   sinceMs: number;
+  isTold?: boolean;
 }
 
 /** First come, first served; bounded by whoever fills it. */
@@ -81,6 +84,19 @@ export class WaitQueue {
       this.placeOf.delete(place.waiter);
       old.push(place.waiter);
     }
+  }
+
+  /** Whoever waits since before `sinceMs` and was not among those of an earlier call. */
+  takeUntold(sinceMs: number): Waiter[] {
+    const untold: Waiter[] = [];
+    for (let at = this.first; at < this.places.length; at++) {
+      const place = this.places[at];
+      if (!place || place.sinceMs > sinceMs) break;
+      if (!place.waiter || place.isTold) continue;
+      place.isTold = true;
+      untold.push(place.waiter);
+    }
+    return untold;
   }
 
   oldestSinceMs(): number | null {

@@ -1,4 +1,4 @@
-import type { PostgresError } from '../protocol/build.ts';
+import { noticeResponse, type PostgresError } from '../protocol/build.ts';
 import type { SessionSettings } from '../server/settings-sync.ts';
 import type { LinkOwner } from './server-link.ts';
 import type { SessionView } from './session-view.ts';
@@ -26,7 +26,19 @@ export function cancelWhatRuns(session: SessionView & LinkOwner): void {
   context.cancel(server);
 }
 
+/** Why it waits so long for a server. */
+export function tellWaiting(session: SessionView, why: string): void {
+  const { settings, wire } = session;
+  if (hidesNotices(settings.current)) return;
+  session.say(noticeResponse(`this waits for the primary: ${why}`));
+  wire.flush();
+}
+
 /** What PostgreSQL would warn of is not heard by the router either. */
 function hidesWarnings(settings: SessionSettings): boolean {
   return ['error', 'fatal', 'panic'].includes(settings.get('client_min_messages') ?? '');
+}
+
+function hidesNotices(settings: SessionSettings): boolean {
+  return hidesWarnings(settings) || settings.get('client_min_messages') === 'warning';
 }
