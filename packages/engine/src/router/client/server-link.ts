@@ -196,8 +196,14 @@ export class ServerLink {
   private bringSettings(server: ServerConnection): void {
     const wanted = this.owner.settings.current;
     const conversation = new Conversation(({ error, isLost }) => {
-      if (isLost) return;
-      if (!error) server.settings = wanted;
+      if (isLost || this.owner.isClosed) return;
+      if (error) {
+        // It would go on with other settings than its client was told of.
+        server.isDoomed = true;
+        this.owner.fatal('57P01', `the settings of this session cannot be restored: ${error.message}`);
+        return;
+      }
+      server.settings = wanted;
       if (this.owner.isWaiting && this.server === server) this.owner.goOn();
     });
     server.runInternal(settingsSync(server.settings, wanted), conversation);
