@@ -20,6 +20,7 @@ const deadlineMs = 180_000;
 /** As Debian has it: another one that comes first in PATH has none of Debian's modules. */
 const python = '/usr/bin/python3';
 const jdbc = '/usr/share/java/postgresql.jar';
+const gocode = '/usr/share/gocode/src/github.com/jackc/pgx/v4';
 
 class NotHere extends Error {}
 
@@ -36,9 +37,7 @@ const drivers = {
   JDBC: java,
   psql,
   pgbench,
-  'pgx (Go)': async () => {
-    throw new NotHere('go');
-  },
+  'pgx (Go)': pgx,
 };
 
 await inWorkspace(async (directory) => {
@@ -142,6 +141,23 @@ async function java(env) {
   const isHere = existsSync(jdbc) && (await run('java', ['-version']).catch(() => null));
   if (!isHere) throw new NotHere('java with its driver');
   return outputOf('java', ['-cp', jdbc, join(scripts, 'Jdbc.java')], env);
+}
+
+/** As Debian has it. */
+async function pgx({ directory, ...env }) {
+  const goEnv = { ...env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: join(directory, 'go') };
+  const isHere = existsSync(gocode) && (await run('go', ['version']).catch(() => null));
+  if (!isHere) throw new NotHere('go with its driver');
+  const program = join(directory, 'pgx');
+  await run('go', ['build', '-o', program, join(scripts, 'pgx.go')], { env: goEnv, timeout: deadlineMs });
+  await outputOf(program, [], { ...env, directory });
+  const { stdout } = await run('dpkg-query', [
+    '-W',
+    '-f',
+    '$' + '{Version}',
+    'golang-github-jackc-pgx-v4-dev',
+  ]);
+  return stdout.replace(/-.*/, '');
 }
 
 async function psql(env) {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { routerSettingsOf } from '../../packages/engine/dist/contract/router-settings.js';
 import { createApplication } from '../../packages/engine/dist/postgres/application-role.js';
 import { sql, TestCluster } from '../../packages/engine/dist/postgres/testing/test-cluster.js';
-import { RouterSupervisor } from '../../packages/engine/dist/router/worker/router-supervisor.js';
+import { RouterCrew } from '../../packages/engine/dist/router/worker/router-crew.js';
 import { pollUntil } from '../../packages/engine/dist/shared/deadline.js';
 import { freePort } from '../../packages/engine/dist/testing/free-port.js';
 
@@ -34,14 +34,15 @@ export async function startRouter({ primary, standbys }, settings) {
   const { tls, runDir } = primary.place;
   const read = (path) => readFileSync(path, 'utf8');
   const port = await freePort();
-  const supervisor = new RouterSupervisor({
+  const crew = new RouterCrew({
+    ...{ workers: 1, askEpoch: async () => 1 },
     ...{ name: 'bench', mark: runDir, logger: silent, logLevel: 'warn', onReload: ignore },
     program: new URL('../../apps/node-daemon/dist/router-worker.js', import.meta.url).pathname,
     listen: { host: '127.0.0.1', port },
     settings: routerSettingsOf(settings),
     tls: { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key) },
   });
-  supervisor.useTopology({
+  const topology = {
     ...{ cluster: 'bench', epoch: 1, timeline: 2, primary: 'node-1', follows: null, drain: null, hba: [] },
     nodes: [primary, ...standbys].map(({ place }) => ({
       ...{
@@ -53,16 +54,22 @@ export async function startRouter({ primary, standbys }, settings) {
       },
       ...{ isReadable: place !== primary.place, lagBytes: 0, lagMs: 0 },
     })),
-  });
-  supervisor.start();
-  const isUp = async () => supervisor.report ?? undefined;
+  };
+  crew.useTopology(topology);
+  // As a daemon does: lag that was told of long ago is not believed.
+  const again = setInterval(() => crew.useTopology(topology), 1000).unref();
+  crew.start();
+  const isUp = async () => crew.report ?? undefined;
   await pollUntil(isUp, { what: 'the router tells of itself', timeoutMs: 20_000, intervalMs: 50 });
-  const [pid] = supervisor.pids;
+  const [pid] = crew.pids;
   return {
     ...{ port, pid },
-    counters: () => supervisor.report?.counters ?? {},
-    set: (changed) => supervisor.useSettings(routerSettingsOf(settings, changed)),
-    stop: () => supervisor.stop(0),
+    counters: () => crew.report?.counters ?? {},
+    set: (changed) => crew.useSettings(routerSettingsOf(settings, changed)),
+    stop: () => {
+      clearInterval(again);
+      return crew.stop(0);
+    },
   };
 }
 

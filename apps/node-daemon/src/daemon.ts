@@ -51,8 +51,8 @@ type PostgresEnd = 'stop' | 'leave';
 
 const answerMs = 100;
 const orphansDeadlineMs = 20_000;
-/** Clients of this host's router find the others' after it. */
-const routerDrainMs = 2_000;
+/** For transactions that go on in this host's router: it ends by itself, while the next daemon's has the port. */
+const routerDrainMs = 10_000;
 const shutdownDeadlineMs = 50_000;
 
 /** What the parts of a daemon hold on to; each is closed in the opposite order of its opening. */
@@ -374,6 +374,7 @@ function createRouter(options: DaemonOptions, coordinator: Coordinator): RouterH
     socketDirectory: join(config.runDir, 'pg'),
     state: () => coordinator.state(),
     status: () => coordinator.clusterStatus(),
+    provenEpoch: (deadlineMs) => coordinator.provenEpoch(deadlineMs),
   });
 }
 

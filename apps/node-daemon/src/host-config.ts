@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { addressesSchema, hostKindSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import { ownRouterSettingsSchema } from '@quantadb/engine/contract/router-settings';
+import { workersMax } from '@quantadb/engine/router/worker/crew-questions';
 import { writeDurably } from '@quantadb/engine/shared/durable-file';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { applyEdits, modify, type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
@@ -54,6 +55,8 @@ export const hostConfigSchema = z.object({
       /** Null: `listenHost`. */
       listenHost: z.string().min(1).nullable().default(null),
       settings: ownRouterSettingsSchema.default({}),
+      /** Processes behind the port. */
+      workers: z.number().int().min(1).max(workersMax).default(1),
     })
     .nullable()
     .default(null),
@@ -115,7 +118,7 @@ const meanings: Record<keyof HostConfig, string> = {
   hooks:
     'Programs and addresses that are told of "role-change", "failover-end" and "operation-end": see docs/operations/hooks.md.',
   router:
-    'Its port, and what differs from the usual settings (docs/router.md); null: no router on this host.',
+    'Its port, how many processes serve it, and what differs from the usual settings (docs/router.md); null: no router on this host.',
 };
 
 /** The file as people find it: every setting with what it means. */

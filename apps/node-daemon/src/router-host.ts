@@ -8,8 +8,8 @@ import {
 } from '@quantadb/engine/contract/router-settings';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
 import { topologyOf } from '@quantadb/engine/router/topology-of';
-import { RouterSupervisor } from '@quantadb/engine/router/worker/router-supervisor';
-import { messageOf } from '@quantadb/engine/shared/errors';
+import { RouterCrew } from '@quantadb/engine/router/worker/router-crew';
+import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Tls } from './certificate-keeper.ts';
 import type { HostConfig } from './host-config.ts';
@@ -26,14 +26,19 @@ export interface RouterHostOptions {
   socketDirectory: string;
   state(): ClusterState | null;
   status(): Promise<ClusterStatus | null>;
+  /** Of the cluster, proven by a majority; null: by none. @throws NOT_FOUND when the leader is of an older release */
+  provenEpoch(deadlineMs: number): Promise<number | null>;
 }
 
 const statusMs = 1_000;
+/** What was seen longer ago than this says nothing of how far standbys lag. */
+const seenMaxMs = 5_000;
+const proofDeadlineMs = 1_500;
 
 /** The router of this host, and what keeps it told. It runs while the host is a member of a cluster. */
 export class RouterHost {
   private readonly options: RouterHostOptions;
-  private readonly supervisor: RouterSupervisor;
+  private readonly crew: RouterCrew;
   private nodes: Parameters<typeof topologyOf>[0]['nodes'] = new Map();
   /** Of this host alone; they stand whatever the cluster agrees on. */
   private own: OwnRouterSettings;
@@ -42,13 +47,15 @@ export class RouterHost {
   private seenRevision = -1;
   private isStarted = false;
   private isEnding = false;
+  private seenAtMs = performance.now();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(options: RouterHostOptions) {
     this.options = options;
     const { config, router, tls, logger } = options;
     this.own = router.settings;
-    this.supervisor = new RouterSupervisor({
+    this.crew = new RouterCrew({
+      workers: router.workers,
       ...{ tls, logger, name: config.name, logLevel: config.logLevel },
       logFile: ownLogFile(config.stateDir),
       program: programFile,
@@ -56,6 +63,7 @@ export class RouterHost {
       listen: { host: router.listenHost ?? config.listenHost, port: router.port },
       settings: routerSettingsOf(router.settings),
       onReload: () => void this.reload(),
+      askEpoch: () => this.askEpoch(),
     });
   }
 
@@ -69,15 +77,15 @@ export class RouterHost {
   }
 
   useCertificate(tls: Tls): void {
-    this.supervisor.useCertificate(tls);
+    this.crew.useCertificate(tls);
   }
 
   get pids(): number[] {
-    return this.supervisor.pids;
+    return this.crew.pids;
   }
 
   report(): NodeReport['router'] {
-    const { report } = this.supervisor;
+    const { report } = this.crew;
     const { config, router } = this.options;
     if (!report) return null;
     const { clients, busy, waiting, isDraining, servers, counters } = report;
@@ -97,14 +105,22 @@ export class RouterHost {
 
   /** While no client can come in. */
   troubles(): NodeReport['troubles'] {
-    const { trouble } = this.supervisor;
+    const { trouble } = this.crew;
     return trouble ? [{ kind: 'router', name: '', ...trouble }] : [];
   }
 
+  /** Answers when the port is free; transactions have until the deadline, also when this process has ended before. */
   async stop(drainMs: number): Promise<void> {
     clearInterval(this.timer);
     this.isEnding = true;
-    await this.supervisor.stop(drainMs);
+    await this.crew.stop(drainMs, 'closed');
+  }
+
+  private askEpoch(): Promise<number | null | 'unsupported'> {
+    return this.options.provenEpoch(proofDeadlineMs).catch((error: unknown) => {
+      if (error instanceof QuantaError && error.code === 'NOT_FOUND') return 'unsupported';
+      throw error;
+    });
   }
 
   /** Only the settings: another port takes a restart of the daemon. */
@@ -132,7 +148,7 @@ export class RouterHost {
     }
     if (!this.isStarted) {
       this.isStarted = true;
-      this.supervisor.start();
+      this.crew.start();
     }
     if (state.revision !== this.seenRevision) {
       this.seenRevision = state.revision;
@@ -145,7 +161,7 @@ export class RouterHost {
     this.isStarted = false;
     this.sent = '';
     this.seenRevision = -1;
-    void this.supervisor.stop(0);
+    void this.crew.stop(0);
   }
 
   private settingsNow(state: ClusterState | null): RouterSettings {
@@ -158,17 +174,18 @@ export class RouterHost {
     if (text === this.sentSettings) return;
     const isFirst = this.sentSettings === '';
     this.sentSettings = text;
-    this.supervisor.useSettings(settings);
+    this.crew.useSettings(settings);
     if (!isFirst) this.options.logger.info({}, 'the router has new settings');
   }
 
-  private tell(state: ClusterState): void {
+  private tell(state: ClusterState, isSeenAnew = false): void {
     const { config, socketDirectory } = this.options;
     const topology = topologyOf({ state, nodes: this.nodes, self: config.name, socketDirectory });
     const text = JSON.stringify(topology);
-    if (text === this.sent) return;
+    // Told again although it has not changed: that it is still true is news as well.
+    if (text === this.sent && !isSeenAnew) return;
     this.sent = text;
-    this.supervisor.useTopology(topology);
+    this.crew.useTopology(topology);
   }
 
   /** Lag and health are observed, not agreed on. */
@@ -179,9 +196,12 @@ export class RouterHost {
       return null;
     });
     const agreed = state();
-    if (!seen || !agreed) return;
-    this.nodes = new Map(seen.nodes.map((node) => [node.name, node]));
-    this.tell(agreed);
+    if (!agreed || this.isEnding) return;
+    if (seen) {
+      this.seenAtMs = performance.now();
+      this.nodes = new Map(seen.nodes.map((node) => [node.name, node]));
+    } else if (performance.now() - this.seenAtMs > seenMaxMs) this.nodes = new Map();
+    this.tell(agreed, seen !== null);
   }
 }
 

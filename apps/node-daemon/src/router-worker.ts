@@ -19,7 +19,9 @@ const worker = new RouterWorker({
   },
 });
 
-process.on('message', (message) => void worker.heard(message));
+// It may outlive whoever reads this, and goes on all the same.
+process.stdout.on('error', () => undefined);
+process.on('message', (message, handle) => void worker.heard(message, handle));
 process.on('disconnect', () => void worker.orphaned());
 // The terminal's Ctrl-C reaches every process of its group; only the daemon decides what it means.
 process.on('SIGINT', () => undefined);

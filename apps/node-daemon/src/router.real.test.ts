@@ -1,5 +1,6 @@
-import { createServer } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
+import { buildCancelRequest } from '@quantadb/engine/router/protocol/startup';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -84,6 +85,15 @@ async function commit(client: pg.Client, id: number, isOver: () => boolean) {
     if (code !== 'done') await client.query('ROLLBACK').catch(() => undefined);
   }
   return told;
+}
+
+/** As drivers ask for it: over a connection of its own. */
+async function cancel(node: string, processId: number, secret: number): Promise<void> {
+  const key = Buffer.alloc(4);
+  key.writeInt32BE(secret);
+  const socket = createConnection({ host: '127.0.0.1', port: cluster.host(node).config.router?.port ?? 0 });
+  socket.end(buildCancelRequest(processId, key));
+  await new Promise((resolve) => socket.on('close', resolve).resume());
 }
 
 async function under(work: () => Promise<void>): Promise<Told[]> {
@@ -183,6 +193,75 @@ it('after the loss of a primary clients hear what happened to what they asked, a
   await cluster.untilHealthy();
 });
 
+it('I-ROUTER-17: a worker that dies takes only its own clients with it, and all of them are shown and cancelled as one router', async () => {
+  const { pids } = await cluster.host(edge).client.node();
+  expect(pids.routers).toHaveLength(2);
+  const clients: { client: pg.Client; worker: number; isAlive(): Promise<boolean> }[] = [];
+  // One after the other: a worker takes all that have come by the time it looks.
+  while (clients.length < 40) {
+    const client = await connect(edge);
+    const { processID } = client as unknown as { processID: number };
+    const isAlive = () =>
+      client.query('SELECT 1').then(
+        () => true,
+        () => false,
+      );
+    clients.push({ client, worker: processID >> 24, isAlive });
+  }
+  // Who gets which connection is the kernel's choice: all with one worker hardly ever.
+  const workers = [0, 1].map((worker) => clients.filter((each) => each.worker === worker));
+  process.stdout.write(`clients by worker: ${workers.map(({ length }) => length).join(', ')}\n`);
+  expect(workers.every(({ length }) => length > 0)).toBe(true);
+  const sleeps = workers.map(([one]) =>
+    one?.client.query('SELECT pg_sleep(20)').catch((error) => error.code),
+  );
+  const watcher = await connect('node-1');
+  const asleep = async () => {
+    const running = "query = 'SELECT pg_sleep(20)' AND state = 'active'";
+    const { rows } = await watcher.query(`SELECT 1 FROM pg_stat_activity WHERE ${running}`);
+    return rows.length === 2 || undefined;
+  };
+  await pollUntil(asleep, { what: 'both sleep', timeoutMs: 5000, intervalMs: 10 });
+  await watcher.end();
+  for (const [one] of workers) {
+    if (!one) continue;
+    // Whichever worker takes the request.
+    const { processID, secretKey } = one.client as unknown as { processID: number; secretKey: number };
+    await cancel(edge, processID, secretKey);
+  }
+  expect(await Promise.all(sleeps)).toEqual(['57014', '57014']);
+  const known = await cluster.until('both report', ({ routers }) =>
+    routers.some(({ node, traffic }) => node === edge && (traffic?.clients ?? 0) >= 40),
+  );
+  expect(known.routers.find(({ node }) => node === edge)?.traffic?.counters.cancels).toBeGreaterThanOrEqual(
+    2,
+  );
+  const [first = 0] = pids.routers;
+  process.kill(first, 'SIGKILL');
+  const newcomers = await Promise.all(Array.from({ length: 10 }, () => connect(edge)));
+  const alive = await Promise.all(clients.map(async (each) => ({ ...each, is: await each.isAlive() })));
+  expect(alive.filter(({ is }) => is).map(({ worker }) => worker)).toEqual(workers[1]?.map(() => 1));
+  await Promise.all([...newcomers, ...clients.map(({ client }) => client)].map((client) => client.end()));
+});
+
+it('a transaction outlives the daemon in whose router it began, while the next one takes clients', async () => {
+  const host = cluster.host('node-3');
+  const client = await connect('node-3');
+  await client.query('BEGIN');
+  await client.query('INSERT INTO kept (client, n) VALUES (-2, 0)');
+  host.daemon?.kill('SIGTERM');
+  await pollUntil(async () => host.daemon?.exitCode !== null || undefined, {
+    ...{ what: 'the daemon of node-3 has ended', timeoutMs: 10_000, intervalMs: 20 },
+  });
+  await cluster.startDaemon('node-3');
+  const next = await pollUntil(() => connect('node-3').catch(() => undefined), {
+    ...{ what: 'the next router of node-3 answers', timeoutMs: 8_000, intervalMs: 20 },
+  });
+  await client.query('COMMIT');
+  expect((await next.query('SELECT 1 FROM kept WHERE client = -2')).rows).toHaveLength(1);
+  await next.end();
+});
+
 it('the router of a daemon that was killed comes back with the next one', async () => {
   const host = cluster.host('node-3');
   const { pids } = await host.client.node();
@@ -263,6 +342,29 @@ it('I-ROUTER-8: settings that the cluster agrees on reach every router, and sess
   await cluster.run('node-1', { kind: 'set-router', settings: { poolSize: null, split: null } });
   const { router } = await cluster.until('taken back', ({ router }) => Object.keys(router).length === 0);
   expect(router).toEqual({});
+});
+
+it('I-ROUTER-16: through every router strong reads are confirmed by whichever node leads, and wait when no majority can', async () => {
+  const strong = '-c quantadb.consistency=strong';
+  const clients = await Promise.all([...nodes, edge].map((node) => connect(node, strong)));
+  for (const client of clients) expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  const { primary } = await cluster.untilHealthy();
+  const others = nodes.filter((node) => node !== primary);
+  const stop = (signal: NodeJS.Signals) => {
+    for (const node of others) cluster.host(node).daemon?.kill(signal);
+  };
+  const [client] = clients.slice(nodes.indexOf(primary ?? ''));
+  stop('SIGSTOP');
+  let isAnswered = false;
+  const waiting = client?.query('SELECT 1').then(() => {
+    isAnswered = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(isAnswered).toBe(false);
+  stop('SIGCONT');
+  await waiting;
+  await Promise.all(clients.map((each) => each.end()));
+  await cluster.untilHealthy();
 });
 
 it('I-ROUTER-7: a host that only routes has no vote and no data, and nothing waits for it', async () => {

@@ -69,7 +69,8 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
       timing: 'lan',
       logLevel: 'info',
       hooks: [],
-      router: ports.router === null ? null : { port: ports.router, listenHost: null, settings: {} },
+      router:
+        ports.router === null ? null : { port: ports.router, listenHost: null, settings: {}, workers: 1 },
     },
     stateDir: join(directory, 'state'),
     dataDir: options.dataDirectory ? resolve(options.dataDirectory) : join(directory, 'postgres/data'),

@@ -141,7 +141,7 @@ function hostConfig(
 /** One for every host the cluster is made of; the spare one has none. */
 function routerOf(ports: DemoPorts, name: DemoHost): HostConfig['router'] {
   const port = ports.routers[demoHosts.indexOf(name)];
-  return port === undefined ? null : { port, listenHost: null, settings: {} };
+  return port === undefined ? null : { port, listenHost: null, settings: {}, workers: 1 };
 }
 
 /** The certificate is written last: it is only there when all of the identity is. */

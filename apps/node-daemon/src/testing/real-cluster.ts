@@ -312,7 +312,7 @@ export class RealCluster {
       console: null,
       router:
         kind === 'router' || (this.hasRouters && kind === 'data')
-          ? { port: await freePort(), listenHost: null, settings: {} }
+          ? { port: await freePort(), listenHost: null, settings: {}, workers: kind === 'router' ? 2 : 1 }
           : null,
       logLevel: process.env.QUANTADB_TEST_LOG === 'debug' ? 'debug' : 'info',
       hooks: this.hooks,

@@ -35,6 +35,7 @@ import {
   type PeerInput,
   Peers,
 } from './peer-protocol.ts';
+import { provenEpoch } from './proven-epoch.ts';
 import { RaftGroup } from './raft-group.ts';
 import { buildReport } from './report.ts';
 import { RestartLease } from './restart-lease.ts';
@@ -253,6 +254,7 @@ export class Coordinator implements DaemonFacade {
   }
 
   state = (): ClusterState | null => this.group.state();
+  provenEpoch = (deadlineMs: number) => provenEpoch(this.group, this.peers, deadlineMs);
 
   host(): HostStatus {
     const { name, addresses } = this.options.self;
@@ -318,11 +320,8 @@ export class Coordinator implements DaemonFacade {
         reason: `${this.options.dataDir} holds data already; move it away by hand if it is not needed`,
       };
     }
-    await this.group.join({
-      clusterId: input.clusterId,
-      clusterName: input.clusterName,
-      raftId: input.raftId,
-    });
+    const { clusterId, clusterName, raftId } = input;
+    await this.group.join({ clusterId, clusterName, raftId });
     this.agent.resume();
     return { ok: true };
   }

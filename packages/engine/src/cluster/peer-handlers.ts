@@ -37,6 +37,7 @@ export interface PeerHandlerResources {
 }
 
 const submitDeadlineMs = 5000;
+const proofDeadlineMs = 1000;
 /** Less than whoever asks waits for the answer: that the primary is silent is an answer too. */
 const hearDeadlineMs = 350;
 
@@ -103,6 +104,10 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
     submit: async ({ clusterId, command }) => {
       inCluster(clusterId);
       return group.submit(command, submitDeadlineMs);
+    },
+    'prove-epoch': async ({ clusterId }) => {
+      inCluster(clusterId);
+      return { epoch: await group.provenEpoch(proofDeadlineMs) };
     },
     seal: async ({ clusterId, epoch, failoverId, patienceMs }) => {
       inCluster(clusterId);

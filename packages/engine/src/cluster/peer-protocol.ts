@@ -65,6 +65,11 @@ export const peerMethods = {
   contacts: { input: z.object({}), output: z.object({ contacts: contactsSchema }) },
   /** Put a command into the log; only the leader does. */
   submit: { input: z.object({ clusterId: z.string(), command: commandSchema }), output: resultSchema },
+  /** Of the leader: the epoch of the log at a moment after the call, proven by a majority; null when it cannot be proven. */
+  'prove-epoch': {
+    input: z.object({ clusterId: z.string() }),
+    output: z.object({ epoch: z.number().int().nullable() }),
+  },
   /** Promise an epoch, stop receiving WAL, and say where the local WAL ends. */
   seal: {
     /** `patienceMs`: how long the answer may take where nobody's writes wait for it; missing: as an election takes. */

@@ -134,6 +134,14 @@ export class RaftGroup implements ConsensusStore {
     return this.machine.state();
   }
 
+  /** The epoch of the log at a moment after the call, proven by a majority; null where this node does not lead. */
+  async provenEpoch(deadlineMs: number): Promise<number | null> {
+    const { driver, status } = this;
+    if (!driver || status?.role !== 'leader') return null;
+    const { ok } = await driver.confirmLeadership(deadlineMs);
+    return ok ? (this.state()?.reign.epoch ?? null) : null;
+  }
+
   leadership(): Leadership {
     const { status } = this;
     return {

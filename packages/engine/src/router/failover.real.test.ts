@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withFreshConnection } from '../postgres/connection.ts';
 import { sql } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
-import { query } from './protocol/build.ts';
+import { bind, execute, message, parse, query, sync } from './protocol/build.ts';
+import { frontend } from './protocol/codes.ts';
 import type { QueryRouter } from './query-router.ts';
 import { RawClient } from './testing/raw-client.ts';
 import { application, RouterFixture } from './testing/router-fixture.ts';
@@ -151,12 +152,58 @@ describe('when a server is lost', () => {
     expect(router.counters.unresolved).toBe(1);
   });
 
-  it('a session that was tied to it is told so', async () => {
+  const insert = (value: number) =>
+    Buffer.concat([parse('', `INSERT INTO written VALUES (${value})`), bind('', '', []), execute('')]);
+  /** Loses the server of a client that has been answered, and has not sent its Sync. */
+  const loseUnsynced = async (sent: Buffer, answered: string, count = 1) => {
+    const { port, router } = await fixture.router();
+    const client = await RawClient.login(port, [
+      ['user', application.role],
+      ['database', application.database],
+    ]);
+    client.send(Buffer.concat([sent, message(frontend.flush, Buffer.alloc(0))]));
+    await client.until(({ type }) => type === answered, count);
+    await endBackends("usename = 'app'");
+    const noticed = async () => (router.counters.serversLost > 0 ? true : undefined);
+    await pollUntil(noticed, { what: 'the router has noticed', timeoutMs: 2000, intervalMs: 5 });
+    return client;
+  };
+  const answersOf = async (client: RawClient) =>
+    (await client.ready()).map(({ type, body }) => type + (/C(\w{5})\0M/.exec(body.toString())?.[1] ?? ''));
+
+  it.each([
+    ['a Sync never looks as if it had committed what is lost', insert(5), 1, '40001'],
+    [
+      'not even behind a COMMIT',
+      Buffer.concat([query('BEGIN'), insert(6), parse('', 'COMMIT'), bind('', '', []), execute('')]),
+      3,
+      '08007',
+    ],
+  ])('%s (I-ROUTER-1)', async (_, sent, count, code) => {
+    const client = await loseUnsynced(sent, 'C', count);
+    client.send(sync);
+    expect(await answersOf(client)).toEqual([`E${code}`, 'Z']);
+    client.send(query('SELECT 1'));
+    expect(await answersOf(client)).toEqual(['T', 'D', 'C', 'Z']);
+  });
+
+  it('what comes after an error is ignored up to its Sync, on the next server too (I-ROUTER-1)', async () => {
+    const client = await loseUnsynced(parse('', 'SELECT nothing FROM nowhere'), 'E');
+    client.send(Buffer.concat([insert(7), sync]));
+    expect(await answersOf(client)).toEqual(['Z']);
+    client.send(query('SELECT 1 FROM written WHERE a = 7'));
+    expect(await answersOf(client)).toEqual(['T', 'C', 'Z']);
+  });
+
+  it('a session that was tied to it is told so, and that a write may have taken effect', async () => {
     const { port } = await fixture.router();
-    const client = await fixture.connect(port);
-    await client.query('CREATE TEMP TABLE mine (a int)');
-    await endBackends("query LIKE 'CREATE TEMP%'");
-    expect(await told(client.query('SELECT 1'))).not.toBe('done');
+    const [idle, writing] = [await fixture.connect(port), await fixture.connect(port)];
+    for (const client of [idle, writing]) await client.query('CREATE TEMP TABLE mine AS SELECT 1');
+    const attempt = told(writing.query('INSERT INTO written SELECT 8 FROM mine, pg_sleep(20)'));
+    await untilRuns('pg_sleep(20)');
+    await endBackends("query LIKE '%mine%'");
+    expect(await attempt).toBe('08007');
+    expect(await told(idle.query('SELECT 1'))).not.toBe('done');
   });
 });
 
@@ -170,7 +217,10 @@ describe('while there is no primary', () => {
     const order: number[] = [];
     const answers = clients.map((client, index) => client.query('SELECT 1').then(() => order.push(index)));
     const newcomer = fixture.connect(port, { application_name: 'late' });
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    const noticed = new Promise((resolve) => clients[1]?.on('notice', resolve));
+    expect(await noticed).toMatchObject({
+      message: expect.stringMatching(/waits for the primary: .* no primary/),
+    });
     expect(order).toEqual([]);
     router.useTopology(fixture.topology({ epoch: 2 }));
     await Promise.all([...answers, newcomer]);
@@ -222,6 +272,14 @@ describe('a COMMIT whose answer is lost', () => {
     () => client.query({ text: 'COMMIT', values: [], queryMode: 'extended' } as pg.QueryConfig),
     () => client.query({ text: 'COMMIT', name: 'end' }),
   ];
+  const untilWaits = () =>
+    pollUntil(
+      async () => {
+        const waiting = await inApplication("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+        return waiting.rows.length > 0 ? true : undefined;
+      },
+      { what: 'a commit waits', timeoutMs: 5000, intervalMs: 10 },
+    );
   let move = 0;
   /** Whom a commit waits for. */
   const synchronous = async (...standbys: string[]) => {
@@ -276,6 +334,34 @@ describe('a COMMIT whose answer is lost', () => {
     }
     expect(router.counters).toMatchObject({ resolved: 3, unresolved: 0 });
     await client.query('DROP TRIGGER slow ON written');
+  });
+
+  it('is told as unknown when its wait for standbys was cancelled, which a client cannot do (I-ROUTER-15)', async () => {
+    const { port, router } = await fixture.router();
+    const client = await fixture.connect(port);
+    const writes = [
+      ...commits(client),
+      () => client.query('INSERT INTO written VALUES (250)'),
+      () => client.query('INSERT INTO written VALUES ($1) RETURNING a', [250]),
+    ];
+    for (const [index, write] of writes.entries()) {
+      const isAlone = index >= 3;
+      if (!isAlone) await begin(client, 250);
+      await synchronous('node-9');
+      const answer = told(write());
+      await untilWaits();
+      for (const session of router.desk.sessions.values()) session.cancel();
+      if (!isAlone) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        await inApplication(
+          "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
+        );
+      }
+      expect(await answer).toBe('08007');
+      await synchronous();
+      expect(await told(client.query('SELECT 1'))).toBe('done');
+    }
+    expect(router.counters).toMatchObject({ unresolved: 5, cancels: 2 });
   });
 
   it('is told as unknown by the deadline when nobody can say', async () => {

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pollUntil } from '../shared/deadline.ts';
 import { bind, execute, message, parse, query } from './protocol/build.ts';
 import { frontend } from './protocol/codes.ts';
 import { RawClient, textOf } from './testing/raw-client.ts';
@@ -115,7 +116,7 @@ describe('clients that do not behave', () => {
   });
 
   it('that do not read hold up only themselves', async () => {
-    const { port } = await fixture.router({ poolSize: 2 });
+    const { port, router } = await fixture.router({ poolSize: 2 });
     const lazy = await open(port);
     const client = await RawClient.login(port, [
       ['user', application.role],
@@ -126,7 +127,10 @@ describe('clients that do not behave', () => {
     const before = process.memoryUsage().arrayBuffers;
     const other = await fixture.connect(port);
     for (let i = 0; i < 20; i++) expect(await firstValue(other, 'SELECT 1')).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const sessions = [...router.desk.sessions.values()];
+    // PostgreSQL would go on: the router has stopped reading what its client does not take.
+    const isHeld = async () => sessions.some(({ server }) => server?.wire.raw.isPaused()) || undefined;
+    await pollUntil(isHeld, { what: 'its server is held up', timeoutMs: 5000, intervalMs: 5 });
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000);
     client.resume();
     expect((await client.ready()).length).toBeGreaterThan(20_000);

@@ -7,6 +7,8 @@ import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import { systemRandom } from '../shared/random.ts';
 import { AdminSession, adminDatabase } from './admin/admin-session.ts';
+import { placed } from './admin/crew-tables.ts';
+import { type ViewInput, view } from './admin/views.ts';
 import { channelBindingOf } from './auth/channel-binding.ts';
 import { judgeLogin } from './auth/host-based.ts';
 import {
@@ -26,6 +28,7 @@ import { Wire } from './net/wire.ts';
 import { CommitOutcomes } from './outcome/commit-outcomes.ts';
 import { Groups } from './pool/groups.ts';
 import { errorResponse } from './protocol/build.ts';
+import { type AskEpoch, EpochProof } from './reads/epoch-proof.ts';
 import { HealthMonitor } from './reads/health-monitor.ts';
 import { LoadBalancer } from './reads/load-balancer.ts';
 import { WriteClock } from './reads/write-clock.ts';
@@ -33,9 +36,13 @@ import { ReplicationDesk } from './replication-desk.ts';
 import { type Cancellable, sendCancel } from './server/cancel.ts';
 import { SessionDesk } from './session-desk.ts';
 import { noTopology, type RouterTopology } from './topology.ts';
+import { type CrewAnswer, type CrewPlace, type CrewQuestion, workerOf } from './worker/crew-questions.ts';
 
 export interface QueryRouterOptions {
-  listen: { host: string; port: number };
+  /** `handle`: of a socket that is bound already, and that other processes listen on too. */
+  listen: { host: string; port: number; handle?: unknown };
+  /** Missing: nobody else is behind this router's port. */
+  crew?: Crew;
   settings: RouterSettings;
   /** The host's certificate: towards clients, towards servers, and for the router's own questions. */
   tls: ControlTls;
@@ -43,6 +50,16 @@ export interface QueryRouterOptions {
   /** RELOAD: have the settings read again, and handed in by `useSettings`. */
   reload?(): void;
   clock?: Clock;
+  /** Asks a majority of the cluster for its epoch; missing: there is no cluster beside the topology. */
+  askEpoch?: AskEpoch;
+  /** A topology that was not told again for so long says nothing of how far servers lag; null: it is told when it changes. */
+  topologyMaxAgeMs?: number | null;
+}
+
+/** The workers that share this router's port, of which this is one. */
+export interface Crew extends CrewPlace {
+  /** @returns what each of the others says; nothing of one that does not answer in time */
+  askOthers(question: CrewQuestion): Promise<CrewAnswer[]>;
 }
 
 const sweepMs = 100;
@@ -57,6 +74,7 @@ export class QueryRouter {
   readonly desk: SessionDesk;
   readonly replication: ReplicationDesk;
   private readonly options: QueryRouterOptions;
+  private readonly crew: Crew;
   private readonly clock: Clock;
   private readonly server: net.Server;
   private readonly control: ControlConnections;
@@ -67,6 +85,8 @@ export class QueryRouter {
   private readonly monitor: HealthMonitor;
   private settings: RouterSettings;
   private topology: RouterTopology = noTopology;
+  private toldTopology = '';
+  private toldAtMs = 0;
   private tls: ControlTls;
   private clientTls: ClientTls;
   private serverTls: SecureContext;
@@ -75,6 +95,7 @@ export class QueryRouter {
 
   constructor(options: QueryRouterOptions) {
     this.options = options;
+    this.crew = options.crew ?? nobodyElse;
     this.clock = options.clock ?? systemClock;
     this.settings = options.settings;
     this.tls = options.tls;
@@ -104,12 +125,18 @@ export class QueryRouter {
     const busyOn = (node: string) => this.groups.busyOn(node);
     this.desk = new SessionDesk({
       reads: { balancer, monitor: this.monitor, clock, topology, busyOn },
+      epochs: new EpochProof({
+        ...{ logger, nowMs, topology },
+        ask: options.askEpoch ?? (() => Promise.resolve('unsupported')),
+      }),
       outcomes: new CommitOutcomes({ control: this.outcomeControl, logger, nowMs, topology }),
       ...{ groups: this.groups, databases, counters: this.counters, nowMs, logger },
       settings: () => this.settings,
       cancel: (server) => this.cancel(server),
+      place: this.crew,
     });
     this.replication = new ReplicationDesk({
+      place: this.crew,
       ...{ nowMs, topology, settings: () => this.settings, cancel: (server) => this.cancel(server) },
       tls: () => this.serverTls,
       hostTls: () => createSecureContext({ ...this.tls, minVersion: 'TLSv1.2' }),
@@ -122,18 +149,24 @@ export class QueryRouter {
 
   /** Opens the port. @returns the port it is */
   async start(): Promise<number> {
-    const { host, port } = this.options.listen;
+    const { host, port, handle } = this.options.listen;
+    const backlog = 1024;
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen({ host, port, backlog: 1024 }, () => {
+      const isOpen = () => {
         this.server.off('error', reject);
         resolve();
-      });
+      };
+      if (handle === undefined) this.server.listen({ host, port, backlog }, isOpen);
+      else this.server.listen(handle, backlog, isOpen);
     });
     this.server.on('error', (error) =>
       this.options.logger.error({ error: error.message }, 'the listener failed'),
     );
-    const stopSweep = this.clock.every(sweepMs, () => this.groups.sweep());
+    const stopSweep = this.clock.every(sweepMs, () => {
+      this.forgetOldLag();
+      this.groups.sweep();
+    });
     const stopAsking = this.monitor.start(this.clock);
     const stopRelieving = this.relieveShared();
     this.stopSweeping = () => {
@@ -160,11 +193,24 @@ export class QueryRouter {
   useTopology(topology: RouterTopology): void {
     const isSameCluster = topology.cluster === this.topology.cluster;
     if (isSameCluster && topology.epoch < this.topology.epoch) return;
+    this.toldAtMs = performance.now();
+    const text = JSON.stringify(topology);
+    if (text === this.toldTopology) return;
+    this.toldTopology = text;
     this.topology = topology;
     this.control.use(topology);
     this.outcomeControl.use(topology);
     this.groups.topologyChanged();
     this.replication.topologyChanged();
+  }
+
+  /** A daemon that hangs, or sees the others no more, does not say so. */
+  private forgetOldLag(): void {
+    const maxAgeMs = this.options.topologyMaxAgeMs ?? null;
+    if (maxAgeMs === null || performance.now() - this.toldAtMs < maxAgeMs || this.toldTopology === '') return;
+    this.toldTopology = '';
+    const nodes = this.topology.nodes.map((node) => ({ ...node, lagBytes: null, lagMs: null }));
+    this.topology = { ...this.topology, nodes };
   }
 
   useSettings(settings: RouterSettings): void {
@@ -178,10 +224,15 @@ export class QueryRouter {
     this.serverTls = serverTlsOf(tls);
   }
 
-  /** Takes no more clients, lets transactions end until the deadline, then tells everybody goodbye. */
-  async stop(drainMs: number): Promise<void> {
+  /**
+   * Takes no more clients, lets transactions end until the deadline, then tells everybody goodbye.
+   *
+   * @param closed told at once: the port is free
+   */
+  async stop(drainMs: number, closed: () => void = () => undefined): Promise<void> {
     this.isStopping = true;
     this.server.close();
+    closed();
     for (const login of [...this.logins]) login.shutDown();
     this.replication.closeAll();
     await this.desk.drain(drainMs, this.clock);
@@ -231,21 +282,50 @@ export class QueryRouter {
     }
     const session = new AdminSession({
       ...{ wire, isOperator: account.isSuperuser, reload: this.options.reload ?? null },
-      pause: (database) => this.groups.pause(database),
-      resume: (database) => this.groups.resume(database),
-      look: () => ({
-        ...{
-          groups: this.groups,
-          counters: this.counters,
-          topology: this.topology,
-          nowMs: performance.now(),
-        },
-        sessions: this.desk.sessions.values(),
-        replication: this.replication.list(),
-        readiness: (node) => this.monitor.readiness(node),
-      }),
+      ask: async (question) => [this.answer(question), ...(await this.crew.askOthers(question))],
     });
     session.start(rest);
+  }
+
+  /** What another worker of this router wants to know of this one, or to be done here too. */
+  answer(question: CrewQuestion): CrewAnswer {
+    switch (question.what) {
+      case 'show':
+        return placed(question.subject, view(question.subject, this.look()), this.crew);
+      case 'pause':
+        this.groups.pause(question.database);
+        return null;
+      case 'resume':
+        this.groups.resume(question.database);
+        return null;
+      case 'busy':
+        return this.desk.busyIn(question.database);
+      case 'cancel':
+        this.cancelHere(question.processId, Buffer.from(question.secret, 'hex'));
+        return null;
+    }
+  }
+
+  private look(): ViewInput {
+    const { groups, counters, topology } = this;
+    return {
+      ...{ groups, counters, topology, nowMs: performance.now() },
+      sessions: this.desk.sessions.values(),
+      replication: this.replication.list(),
+      readiness: (node) => this.monitor.readiness(node),
+    };
+  }
+
+  private cancelHere(processId: number, secret: Buffer): void {
+    this.desk.cancel(processId, secret);
+    this.replication.cancel(processId, secret);
+  }
+
+  private cancelRequested(processId: number, secret: Buffer): void {
+    const owner = workerOf(processId);
+    if (owner === this.crew.index) this.cancelHere(processId, secret);
+    else if (owner < this.crew.count)
+      void this.crew.askOthers({ what: 'cancel', processId, secret: secret.toString('hex') });
   }
 
   private whyRefused(options: StartupOptions, { account, ...connection }: LoginConnection): string | null {
@@ -271,15 +351,14 @@ export class QueryRouter {
       findAccount: (user, database) => this.accounts.find(user, database),
       suffixOf: (database) => (database === adminDatabase ? null : readSuffix(database, this.settings)),
       whyRefused: (options, connection) => this.whyRefused(options, connection),
-      cancelRequested: (processId, secret) => {
-        this.desk.cancel(processId, secret);
-        this.replication.cancel(processId, secret);
-      },
+      cancelRequested: (processId, secret) => this.cancelRequested(processId, secret),
       loggedIn: (login: LoggedIn) => this.loggedIn(login),
       ended: (login) => this.logins.delete(login),
     };
   }
 }
+
+const nobodyElse: Crew = { index: 0, count: 1, askOthers: () => Promise.resolve([]) };
 
 function clientTlsOf(tls: ControlTls): ClientTls {
   const context = createSecureContext({ ...tls, minVersion: 'TLSv1.2' });

@@ -190,6 +190,51 @@ describe('splitting reads from writes', () => {
     expect(router.counters.replicaReads - reads).toBeGreaterThan(0);
   });
 
+  it('what is to be serializable is asked of the primary, for standbys refuse it', async () => {
+    const client = await split('eventual');
+    await untilSplit(client);
+    await client.query('SET default_transaction_isolation = serializable');
+    expect(await isStandby(client)).toBe(false);
+    await client.query('BEGIN READ ONLY');
+    expect(await isStandby(client)).toBe(false);
+    await client.query('COMMIT');
+  });
+
+  it('strong ones begin when the epoch is confirmed, cancelled or not, also on a server of their own (I-ROUTER-16)', async () => {
+    let confirmed: number | null = 2;
+    const made = await fixture.router({ queueTimeoutMs: 300 }, { askEpoch: async () => confirmed });
+    const client = await fixture.connect(made.port, { options: '-c quantadb.consistency=strong' });
+    const told = (text: string) =>
+      client.query(text).then(
+        () => 'done',
+        ({ code }: { code: string }) => code,
+      );
+    // A majority knows of another reign than this router.
+    expect(await told('SELECT 1')).toBe('57P03');
+    const waiting = told('SELECT 1');
+    made.router.useTopology(fixture.topology({ epoch: 2 }));
+    expect(await waiting).toBe('done');
+    for (const text of ['BEGIN', 'LISTEN a', 'COMMIT', 'SELECT 1']) expect(await told(text)).toBe('done');
+    confirmed = null;
+    expect(await told('SELECT 1')).toBe('57P03');
+    const cancelled = told('SELECT 1');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const session of made.router.desk.sessions.values()) session.cancel();
+    confirmed = 2;
+    expect(['57014', 'done']).toContain(await cancelled);
+    expect(await told('SELECT 1')).toBe('done');
+  });
+
+  it('what was told of lag too long ago is not known any more', async () => {
+    const { router: forgetful } = await fixture.router({}, { topologyMaxAgeMs: 200 });
+    const lags = () => forgetful.currentTopology.nodes.map(({ lagBytes }) => lagBytes);
+    expect(lags()).toEqual([0]);
+    const forgotten = async () => lags()[0] === null || undefined;
+    await pollUntil(forgotten, { what: 'it is forgotten', timeoutMs: 2000, intervalMs: 20 });
+    forgetful.useTopology(fixture.topology());
+    expect(lags()).toEqual([0]);
+  });
+
   it('goes on with the primary when the standby is gone', async () => {
     const client = await split('eventual');
     await untilSplit(client);

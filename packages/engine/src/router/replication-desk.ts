@@ -11,6 +11,7 @@ import { transactionStatus } from './protocol/codes.ts';
 import type { Cancellable } from './server/cancel.ts';
 import { type HandshakeOptions, shakeHands } from './server/handshake.ts';
 import type { RouterNode, RouterTopology } from './topology.ts';
+import { type CrewPlace, idsOf } from './worker/crew-questions.ts';
 
 export interface ReplicationDeskOptions {
   nowMs(): number;
@@ -21,6 +22,7 @@ export interface ReplicationDeskOptions {
   /** Shows the host's certificate. */
   hostTls(): SecureContext;
   cancel(server: Cancellable): void;
+  place: CrewPlace;
 }
 
 /** As the admin console shows it. */
@@ -98,8 +100,9 @@ export class ReplicationDesk {
         '42501',
         `application_name "${name}" is that of a member of the cluster: take another one`,
       );
-    if (this.sessions.size >= sessionsMax)
-      return fatal('53300', `${sessionsMax} clients replicate through this router already`);
+    const ownMax = Math.max(1, Math.floor(sessionsMax / this.options.place.count));
+    if (this.sessions.size >= ownMax)
+      return fatal('53300', `${ownMax} clients replicate through this router already`);
     const never = whyNever(this.options.topology());
     return never === null ? null : fatal('25006', never);
   }
@@ -163,7 +166,8 @@ export class ReplicationDesk {
   private newId(): number {
     for (;;) {
       // Apart from those of sessions, which count up from one.
-      const id = randomInt(0x40000000, 0x7fffffff);
+      const { first, count } = idsOf(this.options.place);
+      const id = 0x40000000 + first + randomInt(count);
       if (!this.sessions.has(id)) return id;
     }
   }

@@ -13,8 +13,11 @@ import type { CommitOutcomes } from './outcome/commit-outcomes.ts';
 import type { Groups } from './pool/groups.ts';
 import { backendKeyData, parameterStatus, readyForQuery } from './protocol/build.ts';
 import { transactionStatus } from './protocol/codes.ts';
+import type { EpochProof } from './reads/epoch-proof.ts';
 import { ReadPolicy, type ReadPolicyOptions } from './reads/read-policy.ts';
 import type { ServerConnection } from './server/server-connection.ts';
+import type { SessionSettings } from './server/settings-sync.ts';
+import { type CrewPlace, idsOf } from './worker/crew-questions.ts';
 
 export interface SessionDeskOptions {
   groups: Groups;
@@ -22,10 +25,12 @@ export interface SessionDeskOptions {
   counters: Counters;
   logger: Logger;
   outcomes: CommitOutcomes;
+  epochs: EpochProof;
   nowMs(): number;
   settings(): RouterSettings;
   reads: Pick<ReadPolicyOptions, 'balancer' | 'monitor' | 'clock' | 'topology' | 'busyOn'>;
   cancel(server: ServerConnection): void;
+  place: CrewPlace;
 }
 
 /** Cancel keys of protocol 3.0 have four bytes; newer ones may be as long as they like. */
@@ -51,6 +56,12 @@ export class SessionDesk {
       ready: (parameters, rest) => this.begin(login, parameters, rest),
     });
     welcome.start();
+  }
+
+  /** @returns how many have a transaction under way */
+  busyIn(database: string | null): number {
+    const isIn = (session: ClientSession) => database === null || session.context.group.database === database;
+    return [...this.sessions.values()].filter((session) => session.isBusy && isIn(session)).length;
   }
 
   /** @param secret as the client got it */
@@ -112,11 +123,12 @@ export class SessionDesk {
         bySuffix: options.splitBySuffix,
       }),
     );
+    const consistency = () => options.consistency ?? settings().consistency;
     const policy = new ReadPolicy({
       ...reads,
       settings,
       isSplit: () => split().isOn,
-      consistency: () => options.consistency ?? settings().consistency,
+      consistency,
       isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
     });
     return {
@@ -125,30 +137,44 @@ export class SessionDesk {
       isSessionPooling: settings().pooling === 'session',
       outcomes: options.findsOutcomes ? this.options.outcomes : null,
       waitMaxMs: () => settings().queueTimeoutMs,
-      route: (statement) => policy.route(statement),
+      route: (statement, own) => (isSerializable(own) && !this.isFollowing ? null : policy.route(statement)),
       wrote: (redefines) => {
         if (redefines) database.catalogue.changed();
         policy.wrote();
       },
       isPrimary: (node) => this.options.reads.topology().primary === node,
+      isStrong: () => consistency() === 'strong',
+      proveReign: () => this.options.epochs.prove(settings().queueTimeoutMs),
       isSharing: () => settings().sharing,
       mayShare: (statement) => {
         const { sharing, sharedStatementMs } = settings();
-        if (!sharing || !database.catalogue.isProvenRead(statement)) return false;
+        // What shares a server does so at once; a strong read waits for its proof first.
+        if (!sharing || consistency() === 'strong' || !database.catalogue.isProvenRead(statement))
+          return false;
         return statement.times.mayShare(sharedStatementMs);
       },
       isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
     };
   }
 
+  private get isFollowing(): boolean {
+    return this.options.reads.topology().follows !== null;
+  }
+
   /** Positive, and not one that is in use: clients may show it as a process id. */
   private newId(): number {
+    const { first, count } = idsOf(this.options.place);
     for (;;) {
-      const id = this.nextId;
-      this.nextId = this.nextId >= 0x7fffffff ? 1 : this.nextId + 1;
+      const id = first + this.nextId;
+      this.nextId = this.nextId + 1 >= count ? 1 : this.nextId + 1;
       if (!this.sessions.has(id)) return id;
     }
   }
+}
+
+/** No standby has such transactions. In a cluster that follows another one PostgreSQL says so itself. */
+function isSerializable(settings: SessionSettings): boolean {
+  return settings.get('default_transaction_isolation') === 'serializable';
 }
 
 /** Asked for every statement, worked out once for settings that stay. */

@@ -15,16 +15,17 @@ import {
 import { frontend, headerBytes, transactionStatus } from '../protocol/codes.ts';
 import { MessageCursor } from '../protocol/cursor.ts';
 import { frontendRules } from '../protocol/limits.ts';
+import type { CrewAnswer, CrewQuestion } from '../worker/crew-questions.ts';
 import { type AdminCommand, readAdminCommand } from './commands.ts';
-import { type Table, type ViewInput, view } from './views.ts';
+import { together } from './crew-tables.ts';
+import type { Table } from './views.ts';
 
 export interface AdminOptions {
   wire: Wire;
   /** May also change things. */
   isOperator: boolean;
-  look(): ViewInput;
-  pause(database: string | null): void;
-  resume(database: string | null): void;
+  /** Of every worker of this router, this one first. */
+  ask(question: CrewQuestion): Promise<CrewAnswer[]>;
   /** Null: nobody can read the settings again. */
   reload: (() => void) | null;
 }
@@ -106,10 +107,10 @@ export class AdminSession implements WireHandlers {
   }
 
   private async answer(command: AdminCommand): Promise<void> {
-    const { wire, look, isOperator, pause, resume, reload } = this.options;
+    const { wire, ask, isOperator, reload } = this.options;
     switch (command.kind) {
       case 'show':
-        this.show(view(command.what, look()));
+        this.show(together(command.what, await ask({ what: 'show', subject: command.what })));
         return;
       case 'nothing':
         wire.appendAll(command.tag === '' ? emptyQueryResponse : commandComplete(command.tag));
@@ -120,12 +121,12 @@ export class AdminSession implements WireHandlers {
     if (!isOperator) throw new Error('only a superuser may do that');
     switch (command.kind) {
       case 'pause':
-        pause(command.database);
+        await ask({ what: 'pause', database: command.database });
         await this.untilQuiet(command.database);
         wire.appendAll(commandComplete('PAUSE'));
         return;
       case 'resume':
-        resume(command.database);
+        await ask({ what: 'resume', database: command.database });
         wire.appendAll(commandComplete('RESUME'));
         return;
       case 'reload':
@@ -143,10 +144,8 @@ export class AdminSession implements WireHandlers {
 
   private async untilQuiet(database: string | null): Promise<void> {
     const quiet = async () => {
-      const busy = [...this.options.look().sessions].filter(
-        (session) => session.isBusy && (database === null || session.context.group.database === database),
-      );
-      return busy.length === 0 || this.isOver ? true : undefined;
+      const busy = await this.options.ask({ what: 'busy', database });
+      return this.isOver || busy.every((count) => count === 0) ? true : undefined;
     };
     await pollUntil(quiet, {
       what: 'every transaction ends',

@@ -32,6 +32,13 @@ describe('keys of statements', () => {
     expect(keyOf('select a-1')).not.toBe(keyOf('select a+1'));
   });
 
+  it('see what follows a string with escapes that goes on in the next line, and a hexadecimal number', () => {
+    expect(keyOf("select E'a'\n'b\\', f(' || g('c')")).toBe('select ? ? || g(?)');
+    expect(keyOf("select E'a' -- \n 'b\\'' || 'c\\' || g(1)")).toBe('select ? ? || ? || g(0)');
+    expect(keyOf("select E'a', 'b\\', g('c')")).toBe('select ?, ?, g(?)');
+    expect(keyOf('select 0x1e-f(1)')).toBe('select 0-f(0)');
+  });
+
   it('of statements that do not end have no key', () => {
     for (const text of ["select 'a", 'select "a', 'select /* a', 'select $x$ a'])
       expect(keyOf(text)).toBeNull();

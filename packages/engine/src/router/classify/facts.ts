@@ -24,6 +24,8 @@ export type StatementKind =
   | 'begin'
   | 'commit'
   | 'rollback'
+  /** The first half of a two-phase commit: what comes of it outlives the session, and its server. */
+  | 'prepare-transaction'
   | 'set'
   | 'deallocate'
   | 'discard'
@@ -183,7 +185,10 @@ const byFirstWord: Record<string, Reader | undefined> = {
   reset: resetFacts,
   listen: pinned('LISTEN'),
   load: pinned('LOAD'),
-  prepare: (words) => (words[1] === 'transaction' ? noFacts : { ...noFacts, pin: 'PREPARE in SQL' }),
+  prepare: (words) =>
+    words[1] === 'transaction'
+      ? { ...noFacts, kind: 'prepare-transaction' }
+      : { ...noFacts, pin: 'PREPARE in SQL' },
   deallocate: (words) => {
     const name = words[1] === 'prepare' ? words[2] : words[1];
     if (name === undefined) return noFacts;

@@ -40,11 +40,14 @@ export function normalise(
   const out = output.bytes;
   let length = 0;
   let position = start;
+  // A string with escapes may go on in the next line, with nothing but white space and comments between (manual, 4.1.2.2).
+  let goesOnEscaping = false;
   while (position < end) {
     const byte = text[position] as number;
     const what = classOf[byte] as number;
     if (what === kind.letter) {
       const wordStart = position;
+      goesOnEscaping = false;
       while (position < end && isWordByte(text[position] as number)) {
         const letter = text[position++] as number;
         out[length++] = letter >= 0x41 && letter <= 0x5a ? letter + 32 : letter;
@@ -53,6 +56,7 @@ export function normalise(
         const isEscape = ((text[wordStart] as number) | 0x20) === 0x65;
         const stop = stringEnd(text, position, { end, backslash: isEscape || options.backslashEscapes });
         if (stop < 0) return null;
+        goesOnEscaping = isEscape;
         if (!options.keepLiterals) out[length - 1] = literalMark;
         else length = copy(text, { from: position, to: stop, length });
         position = stop;
@@ -62,11 +66,13 @@ export function normalise(
       if (length > 0 && out[length - 1] !== 0x20) out[length++] = 0x20;
     } else if (what === kind.digit) {
       const stop = numberEnd(text, position, end);
+      goesOnEscaping = false;
       if (options.keepLiterals) length = copy(text, { from: position, to: stop, length });
       else out[length++] = numberMark;
       position = stop;
     } else {
-      const special = specialEnd(text, position, { end, options });
+      const backslash = goesOnEscaping || options.backslashEscapes;
+      const special = specialEnd(text, position, { end, backslash });
       if (special < 0) return null;
       if (special > 0) {
         const isComment = byte === 0x2d || byte === 0x2f;
@@ -79,6 +85,7 @@ export function normalise(
         else out[length++] = literalMark;
         position = special;
       } else {
+        goesOnEscaping = false;
         out[length++] = byte;
         position++;
       }
@@ -100,13 +107,13 @@ function isWordByte(byte: number): boolean {
 function specialEnd(
   text: Buffer,
   position: number,
-  { end, options }: { end: number; options: NormaliseOptions },
+  { end, backslash }: { end: number; backslash: boolean },
 ): number {
   const byte = text[position] as number;
   const following = position + 1 < end ? (text[position + 1] as number) : 0;
   switch (byte) {
     case 0x27:
-      return stringEnd(text, position, { end, backslash: options.backslashEscapes });
+      return stringEnd(text, position, { end, backslash });
     case 0x22:
       return quotedEnd(text, position, end);
     case 0x2d:
@@ -175,14 +182,19 @@ function dollarEnd(text: Buffer, position: number, end: number): number {
 
 function numberEnd(text: Buffer, position: number, end: number): number {
   let i = position;
+  // An `e` of these is a digit, and no sign belongs to it.
+  const isHexadecimal = ((text[position + 1] as number) | 0x20) === 0x78;
   while (i < end) {
     const byte = text[i] as number;
     if (byte === 0x2e || (classOf[byte] as number) >= kind.letter) i++;
-    else if ((byte === 0x2b || byte === 0x2d) && ((text[i - 1] as number) | 0x20) === 0x65 && i > position)
-      i++;
+    else if ((byte === 0x2b || byte === 0x2d) && !isHexadecimal && isExponent(text, i - 1, position)) i++;
     else break;
   }
   return i;
+}
+
+function isExponent(text: Buffer, position: number, start: number): boolean {
+  return position > start && ((text[position] as number) | 0x20) === 0x65;
 }
 
 const hintWord = Buffer.from('quantadb:');

@@ -5,12 +5,10 @@ import { transactionStatus } from '../protocol/codes.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import { Conversation } from '../server/settings-sync.ts';
 import type { FailedTransaction } from './failed-transaction.ts';
-import type { Flight } from './flight.ts';
 import type { LinkOwner, ServerLink } from './server-link.ts';
 
 export interface CommitWatchOwner extends LinkOwner {
   readonly link: ServerLink;
-  readonly flight: Flight;
   readonly failedTransaction: FailedTransaction;
 }
 

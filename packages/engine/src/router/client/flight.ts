@@ -112,7 +112,7 @@ export class Flight {
     // A BEGIN that was not answered has changed nothing.
     if (kind === 'begin') this.beginsTransaction = true;
     else if (!isProvenRead) this.isReadOnly = false;
-    if (kind === 'commit' || !isSingle) this.endsTransaction = true;
+    if (kind === 'commit' || kind === 'prepare-transaction' || !isSingle) this.endsTransaction = true;
   }
 
   askedUnknown(): void {
@@ -126,20 +126,36 @@ export class Flight {
 
   judge(loss: ServerLoss): LossVerdict {
     if (loss.isCutMessage) return 'cut';
+    const isOver = !loss.isAsked && !loss.isOpen;
     if (loss.status !== transactionStatus.idle) {
-      return loss.isAsked && this.endsTransaction && loss.status === transactionStatus.inTransaction
+      return !isOver && this.endsTransaction && loss.status === transactionStatus.inTransaction
         ? 'unresolved'
         : 'transaction';
     }
-    if (!loss.isAsked) return 'nothing';
-    if (!this.isReadOnly)
-      return this.beginsTransaction && !this.endsTransaction ? 'transaction' : 'unresolved';
+    if (isOver) return 'nothing';
+    if (!this.isReadOnly) {
+      if (this.beginsTransaction && !this.endsTransaction) return 'transaction';
+      // Without its Sync, or a COMMIT, all that was answered is rolled back.
+      return loss.isAsked || this.endsTransaction ? 'unresolved' : 'statement';
+    }
+    if (!loss.isAsked) return this.beginsTransaction ? 'transaction' : 'nothing';
     return this.isAnswered || !this.isKept ? 'statement' : 'retry';
   }
 
   /** Nothing of an answer was forwarded, and asking again does no harm. */
   get canRepeat(): boolean {
     return this.isReadOnly && !this.isAnswered && this.isKept && this.keptBytes > 0;
+  }
+
+  /** Nothing has been asked after a COMMIT: it may be waiting for standbys. */
+  get isCommitting(): boolean {
+    return this.isCommitLast;
+  }
+
+  /** The same of a statement outside of a transaction, whose own end commits it. */
+  mayBeCommitting(status: number): boolean {
+    const isWriting = this.last !== null && !this.last.facts.looksReadOnly;
+    return this.isCommitLast || (status === transactionStatus.idle && isWriting);
   }
 
   /** Everything since the server was last idle is proven to read only. */

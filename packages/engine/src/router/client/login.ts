@@ -196,7 +196,7 @@ export class ClientLogin implements WireHandlers {
     const { options } = read;
     this.minorVersion = Math.min(minorVersion, newestMinorVersion);
     if (minorVersion > newestMinorVersion || options.unknownProtocolOptions.length > 0)
-      this.send(negotiateProtocolVersion(options.unknownProtocolOptions));
+      this.send(negotiateProtocolVersion(this.minorVersion, options.unknownProtocolOptions));
     const account = await this.accountFor(options).catch(() => 'unknown' as const);
     if (this.isOver) return;
     if (account === 'unknown') {

@@ -25,16 +25,29 @@ export function answerLoss(session: SessionView, verdict: LossVerdict, loss: Ser
     return;
   }
   if (session.pin !== null) {
-    session.fatal('57P01', `the server this session was tied to (${session.pin}) is gone: ${loss.detail}`);
+    const why = `the server this session was tied to (${session.pin}) is gone: ${loss.detail}`;
+    endFor(session, verdict, why);
     return;
   }
+  session.isSkipping = loss.isSkipping;
   if (verdict === 'nothing') return;
   if (verdict === 'unresolved') counters.unresolved++;
   else counters.aborted++;
   const error = errorOf(verdict, loss);
-  if (verdict === 'transaction') session.failedTransaction.begin(loss.asked.length === 0 ? error : null);
+  const isUntold = loss.asked.length === 0;
+  if (verdict === 'transaction') session.failedTransaction.begin(isUntold ? error : null);
+  // Said in answer to what comes next: a driver that waits for nothing would not take it for the answer to its Sync.
+  else if (isUntold) session.owedError = error;
   sayForEach(session, loss.asked, error);
   session.wire.flush();
+}
+
+/** The end of a session that cannot go on elsewhere. What may have been committed is not called merely interrupted. */
+export function endFor(session: SessionView, verdict: LossVerdict, why: string): void {
+  if (verdict === 'unresolved') {
+    session.context.counters.unresolved++;
+    session.fatal('08007', `${why}; whether what it was committing took effect is unknown`);
+  } else session.fatal('57P01', why);
 }
 
 /** One error for every request that was not answered, in the form its protocol wants. */

@@ -1,15 +1,9 @@
 import type { Statement } from '../classify/classifier.ts';
-import { commandComplete, type PostgresError, readyForQuery } from '../protocol/build.ts';
-import { transactionStatus } from '../protocol/codes.ts';
+import { commandComplete, readyForQuery } from '../protocol/build.ts';
+import { frontend, transactionStatus } from '../protocol/codes.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { Flight } from './flight.ts';
 import type { SessionView } from './session-view.ts';
-
-export const canceled: PostgresError = {
-  severity: 'ERROR',
-  sqlState: '57014',
-  message: 'canceling statement due to user request',
-};
 
 /** Simple queries that the router answers itself, because only it knows what they are about. */
 
@@ -34,6 +28,14 @@ export function deallocateHere(session: SessionView, { facts }: Statement): bool
   return true;
 }
 
+/** Of a loss that came between two messages: what comes next is answered with it. */
+export function payError(session: SessionView, type: number): true {
+  const error = session.owedError;
+  session.owedError = null;
+  const isEnd = type === frontend.query || type === frontend.sync || type === frontend.functionCall;
+  return error ? session.refuse(error, isEnd) : true;
+}
+
 /** Read-only transaction; temporary or unlogged table; something that recovery does not allow. */
 const refusalsOfReplicas = new Set(['25006', '0A000', '55000']);
 /** A read that held up replay for too long. */
@@ -44,13 +46,12 @@ export function isWrongServer(
   server: ServerConnection | null,
   { flight, isPrimary, sqlState }: { flight: Flight; isPrimary: boolean; sqlState: string },
 ): boolean {
-  if (!server || server.status !== transactionStatus.idle || !flight.canRepeat) return false;
+  if (!server) return false;
   // PostgreSQL says that it is a standby, whatever the topology says: not to be asked again before that is settled.
-  if (isPrimary) {
-    const isMistaken = sqlState === '25006' && server.parameters.get('in_hot_standby') === 'on';
-    if (isMistaken) server.isDoomed = true;
-    return isMistaken;
-  }
+  const isMistaken = isPrimary && sqlState === '25006' && server.parameters.get('in_hot_standby') === 'on';
+  if (isMistaken) server.isDoomed = true;
+  if (server.status !== transactionStatus.idle || !flight.canRepeat) return false;
+  if (isPrimary) return isMistaken;
   const isRefusal = refusalsOfReplicas.has(sqlState);
   if (isRefusal) flight.refusedByReplica();
   return isRefusal || sqlState === conflictWithRecovery;

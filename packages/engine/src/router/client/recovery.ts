@@ -1,7 +1,7 @@
 import type { CommitMark } from '../outcome/commit-mark.ts';
 import { transactionStatus } from '../protocol/codes.ts';
 import type { ServerLoss } from '../server/server-user.ts';
-import { answerLoss, canTellOutcome, tellOutcome } from './loss.ts';
+import { answerLoss, canTellOutcome, endFor, tellOutcome } from './loss.ts';
 import type { Postponed } from './postponed.ts';
 import type { LinkOwner, ServerLink } from './server-link.ts';
 import type { SessionView } from './session-view.ts';
@@ -47,10 +47,8 @@ export class Recovery {
     flight.reset();
     if (isOwed) {
       // Going on elsewhere would be a session with other settings than its client was told of.
-      owner.fatal(
-        '57P01',
-        `the server that had just changed this session's settings is gone: ${loss.detail}`,
-      );
+      const why = `the server that had just changed this session's settings is gone: ${loss.detail}`;
+      endFor(owner, verdict, why);
       return;
     }
     if (mark && canTellOutcome(loss.asked)) {

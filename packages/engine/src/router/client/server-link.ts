@@ -6,6 +6,8 @@ import { transactionStatus } from '../protocol/codes.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { ServerUser } from '../server/server-user.ts';
 import { Conversation, isSameSettings, type SessionSettings, settingsSync } from '../server/settings-sync.ts';
+import type { Flight } from './flight.ts';
+import type { ReignCheck } from './reign-check.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SettingsTracker } from './settings-tracker.ts';
 import type { SharedUse } from './shared-use.ts';
@@ -18,6 +20,8 @@ export interface LinkOwner extends ServerUser, Waiter {
   readonly told: ToldParameters;
   readonly pin: PinReason | null;
   readonly shared: SharedUse;
+  readonly flight: Flight;
+  readonly reign: ReignCheck;
   readonly isClosed: boolean;
   readonly isWaiting: boolean;
   say(bytes: Buffer): void;
@@ -25,6 +29,8 @@ export interface LinkOwner extends ServerUser, Waiter {
   hold(): void;
   goOn(): void;
   denied(error: PostgresError): void;
+  /** The session ends with it. */
+  fatal(sqlState: string, message: string): void;
 }
 
 /** Which server a session has, how it gets one with its own settings, and how it gives it back. */
@@ -38,9 +44,10 @@ export class ServerLink {
 
   /** @returns whether there is one, ready for this session's statements */
   need(statement: Statement | null): boolean {
+    if (!this.owner.reign.mayPass(this.server)) return false;
     if (this.server) return true;
     const { context, pin } = this.owner;
-    const wish = statement && pin === null ? context.route(statement) : null;
+    const wish = statement && pin === null ? context.route(statement, this.owner.settings.current) : null;
     if (wish !== null) context.counters.replicaReads++;
     const server = context.group.acquire(this.owner, wish);
     if (server) this.owner.shared.waitsNoMore();
@@ -103,11 +110,30 @@ export class ServerLink {
     }
     const conversation = new Conversation(({ rows, error, isLost }) => {
       if (isLost) return;
-      settings.answered(error ? null : (rows[0] ?? null));
+      if (error) {
+        this.settingsUnknown(server, error);
+        return;
+      }
+      settings.answered(rows[0] ?? null);
       server.settings = settings.onServer;
       if (!owner.isClosed && this.server === server) this.settingsKnown(server);
     });
     server.runInternal(question, conversation);
+  }
+
+  /** A timeout, or a cancel request that came late. Whoever had this server next would have what was set, and this session not. */
+  private settingsUnknown(server: ServerConnection, error: { sqlState: string; message: string }): void {
+    const { owner } = this;
+    server.isDoomed = true;
+    owner.settings.answered(null);
+    if (owner.isClosed || this.server !== server) return;
+    // What one may not read one could not set.
+    if (error.sqlState !== notPermitted) {
+      owner.fatal('57P01', `the settings of this session cannot be read back: ${error.message}`);
+      return;
+    }
+    if (owner.pin === null && server.outstanding === 0) this.giveBack(server);
+    if (owner.isWaiting) owner.goOn();
   }
 
   /**
@@ -122,7 +148,8 @@ export class ServerLink {
     server.detach();
     const { context, pin } = owner;
     if (server.isAsked || server.isDoomed || server.expected.needsSync || isMessageCut) {
-      context.cancel(server);
+      // The commit of somebody who has gone waits for standbys all the same: stopped, it would be seen by others before them.
+      if (!owner.flight.mayBeCommitting(server.status)) context.cancel(server);
       server.destroy();
       return;
     }
@@ -169,8 +196,14 @@ export class ServerLink {
   private bringSettings(server: ServerConnection): void {
     const wanted = this.owner.settings.current;
     const conversation = new Conversation(({ error, isLost }) => {
-      if (isLost) return;
-      if (!error) server.settings = wanted;
+      if (isLost || this.owner.isClosed) return;
+      if (error) {
+        // It would go on with other settings than its client was told of.
+        server.isDoomed = true;
+        this.owner.fatal('57P01', `the settings of this session cannot be restored: ${error.message}`);
+        return;
+      }
+      server.settings = wanted;
       if (this.owner.isWaiting && this.server === server) this.owner.goOn();
     });
     server.runInternal(settingsSync(server.settings, wanted), conversation);
@@ -178,3 +211,4 @@ export class ServerLink {
 }
 
 const noSettings: SessionSettings = new Map();
+const notPermitted = '42501';

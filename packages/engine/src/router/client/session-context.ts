@@ -35,7 +35,11 @@ export interface SessionContext {
   waitMaxMs(): number;
   nowMs(): number;
   /** Where a statement outside of a transaction goes. */
-  route(statement: Statement): Wish;
+  route(statement: Statement, settings: SessionSettings): Wish;
+  /** Its reads miss nothing that was acknowledged to anybody before. */
+  isStrong(): boolean;
+  /** Whether a majority confirms the reign that this router goes by; false when it does not in time. */
+  proveReign(): Promise<boolean>;
   /** Whether anything may. */
   isSharing(): boolean;
   /** May be put behind others' on a server that is in use: proven to read only, and quick. */

@@ -30,6 +30,8 @@ export interface SessionView {
   readonly pinned: Pin;
   readonly settings: SettingsTracker;
   isSkipping: boolean;
+  /** Of a loss that nobody has been told of yet: the answer to what the client says next. */
+  owedError: PostgresError | null;
   classify(buffer: Buffer, start: number, end: number): Statement;
   needServer(statement: Statement | null): boolean;
   pinTo(reason: PinReason): void;

@@ -15,10 +15,12 @@ import { FailedTransaction } from './failed-transaction.ts';
 import { Flight } from './flight.ts';
 import { NamedStatements } from './named-statements.ts';
 import { noteStatement } from './note-statement.ts';
-import { answerInFailedTransaction, canceled, deallocateHere, isWrongServer } from './own-answers.ts';
+import { cancelWhatRuns, tellWaiting } from './out-of-turn.ts';
+import { answerInFailedTransaction, deallocateHere, isWrongServer, payError } from './own-answers.ts';
 import { Pin } from './pin.ts';
 import { Postponed } from './postponed.ts';
 import { Recovery } from './recovery.ts';
+import { ReignCheck } from './reign-check.ts';
 import { type LinkOwner, ServerLink } from './server-link.ts';
 import type { SessionContext, SessionOptions } from './session-context.ts';
 import type { SessionView } from './session-view.ts';
@@ -49,13 +51,16 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   waitingSinceMs = 0;
   /** After an error of the router's own in the extended protocol: up to the next Sync. */
   isSkipping = false;
+  owedError: PostgresError | null = null;
   transactions = 0;
   readonly pinned: Pin;
   readonly link = new ServerLink(this);
+  readonly reign: ReignCheck = new ReignCheck(this);
   readonly shared = new SharedUse(this);
   readonly commits = new CommitWatch(this);
   private readonly extended = new ExtendedProtocol(this);
   readonly postponed = new Postponed();
+  readonly keptWaiting = (why: string): void => tellWaiting(this, why);
   private readonly recovery = new Recovery(this);
   private isStreamIgnored = false;
   /** Its server has only to read the rest of a message: the data of a COPY that has failed. */
@@ -150,6 +155,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
       return true;
     }
     this.isStreamIgnored = false;
+    if (this.owedError !== null && type !== frontend.terminate) return payError(this, type);
     if (this.isIgnored && type !== frontend.sync && type !== frontend.terminate) return this.ignore();
     switch (type) {
       case frontend.query:
@@ -271,6 +277,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   denied(error: PostgresError): void {
     if (this.isClosed) return;
     this.waitsNoMore();
+    this.reign.ended();
     const { isSimple } = this.postponed;
     const bytes = this.postponed.take();
     this.cursor.load(bytes, 0, bytes.length);
@@ -280,17 +287,9 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (rest) this.work(rest, 0, rest.length);
   }
 
-  /** A cancel request. What waits for a server is answered here; nothing runs for it anywhere else then. */
+  /** A cancel request. */
   cancel(): void {
-    if (this.shared.cancel() || this.recovery.isFindingOut) return;
-    const { server } = this;
-    if (this.isWaiting && !server) {
-      this.context.group.abandon(this);
-      this.denied(canceled);
-      return;
-    }
-    // Without anything asked the request came too late, and must hit nobody else.
-    if (server?.isAsked) this.context.cancel(server);
+    if (!this.recovery.isFindingOut) cancelWhatRuns(this);
   }
 
   hold(): void {
@@ -328,7 +327,8 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (this.wire.unsentBytes > unsentBytesMax) this.server?.wire.pause();
   }
 
-  failed(_sqlState: string): void {
+  failed(sqlState: string): void {
+    if (sqlState === '08007') this.context.counters.unresolved++;
     this.pinned.failed();
     this.flight.failed();
   }
@@ -358,6 +358,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
 
   settled(status: number): void {
     if (status !== transactionStatus.idle) return;
+    this.reign.ended();
     this.transactions++;
     this.context.counters.transactions++;
     const { flight, context } = this;
@@ -389,6 +390,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   }
 
   lost(loss: ServerLoss): void {
+    this.reign.ended();
     this.recovery.lost(loss);
   }
 

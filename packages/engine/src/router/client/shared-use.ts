@@ -24,13 +24,6 @@ export interface Sharer extends ServerUser {
   readonly server: ServerConnection | null;
   hold(): void;
   goOn(): void;
-  lost(loss: {
-    status: number;
-    isAsked: boolean;
-    asked: number[];
-    isCutMessage: boolean;
-    detail: string;
-  }): void;
 }
 
 /**
@@ -89,7 +82,7 @@ export class SharedUse {
   private choose(statement: Statement): ServerConnection | null {
     const { context, settings, told } = this.owner;
     if (!context.mayShare(statement)) return null;
-    const wish = context.route(statement);
+    const wish = context.route(statement, settings.current);
     const server = context.group.share(wish, settings.current, told);
     if (server && wish !== null) context.counters.replicaReads++;
     this.waiting = server === null ? statement : null;

@@ -9,6 +9,8 @@ export interface ControlTls {
 }
 
 const retryMs = 500;
+/** Of all connections of this process: whoever has another number has another connection. */
+let connects = 0;
 
 /**
  * The router's own connection to one server: as the replication role, proven by the host's certificate. It asks for what
@@ -18,6 +20,7 @@ export class ControlConnection {
   private readonly address: ServerAddress;
   private readonly tls: () => ControlTls;
   private client: pg.Client | null = null;
+  private opened: number | null = null;
   private connecting: Promise<pg.Client> | null = null;
   private retryAtMs = 0;
   private isClosed = false;
@@ -39,6 +42,11 @@ export class ControlConnection {
       this.drop(client);
       throw error;
     }
+  }
+
+  /** Its number; null: there is none open. */
+  get session(): number | null {
+    return this.client === null ? null : this.opened;
   }
 
   close(): void {
@@ -65,6 +73,7 @@ export class ControlConnection {
       keepAlive: true,
     });
     client.on('error', () => this.drop(client));
+    client.on('end', () => this.drop(client));
     try {
       await client.connect();
     } catch (error) {
@@ -73,6 +82,7 @@ export class ControlConnection {
     }
     if (this.isClosed) this.drop(client);
     this.client = client;
+    this.opened = ++connects;
     return client;
   }
 

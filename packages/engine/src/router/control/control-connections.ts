@@ -29,6 +29,11 @@ export class ControlConnections {
     return connection;
   }
 
+  /** Another one after every loss of the connection, null without one: who had to be connected to anew may have been restarted. */
+  sessionOf(name: string): number | null {
+    return this.open.get(name)?.connection.session ?? null;
+  }
+
   /** Asks the primary, else whoever answers: all of them hold the same. @throws the last failure */
   async askAny<Row extends object>(text: string, values: unknown[], timeoutMs: number): Promise<Row[]> {
     const { nodes = [], primary = null } = this.topology ?? {};

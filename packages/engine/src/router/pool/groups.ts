@@ -3,10 +3,10 @@ import type { RouterSettings } from '../../contract/router-settings.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Counters } from '../counters.ts';
 import type { Databases } from '../databases.ts';
-import { type ServerCredential, shakeHands } from '../server/handshake.ts';
+import { type ConnectFailure, type ServerCredential, shakeHands } from '../server/handshake.ts';
 import { ServerConnection } from '../server/server-connection.ts';
 import type { RouterTopology } from '../topology.ts';
-import { PoolGroup } from './pool-group.ts';
+import { isTemporary, PoolGroup } from './pool-group.ts';
 import type { Opened, PoolIdentity, PoolResources } from './pool-resources.ts';
 
 export interface GroupsOptions {
@@ -140,7 +140,7 @@ export class Groups {
       timeoutMs: settings().connectTimeoutMs,
     });
     if (!outcome.ok) {
-      this.options.failed(nodeName);
+      if (isAboutTheServer(outcome.failure)) this.options.failed(nodeName);
       return outcome;
     }
     counters.serversOpened++;
@@ -176,6 +176,11 @@ export class Groups {
       }),
     );
   }
+}
+
+/** And not about who asked: a role without a right says nothing of the server's health. */
+function isAboutTheServer(failure: ConnectFailure): boolean {
+  return failure.kind !== 'refused' || isTemporary(failure.sqlState);
 }
 
 const allDatabases = '\0';

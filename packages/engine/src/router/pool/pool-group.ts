@@ -7,6 +7,8 @@ import { ServerPool } from './server-pool.ts';
 import { type Waiter, WaitQueue } from './wait-queue.ts';
 
 const welcomesMax = 200;
+/** Whoever waits for a primary hears why after this long. */
+const noticeAfterMs = 1_000;
 const retryFirstMs = 50;
 const retryMaxMs = 2_000;
 
@@ -172,6 +174,9 @@ export class PoolGroup {
         waiter.denied(this.timedOut(queueTimeoutMs));
       }
     }
+    const why = whyWaiting(this.resources.topology());
+    if (why !== null)
+      for (const waiter of this.forPrimary.takeUntold(nowMs() - noticeAfterMs)) waiter.keptWaiting?.(why);
     for (const pool of this.pools.values()) {
       pool.retire(nowMs(), { idleMs: serverIdleMs, lifeMs: serverLifeMs });
       this.serve(pool.node);
@@ -349,7 +354,7 @@ export class PoolGroup {
 }
 
 /** Too many connections, starting up, shutting down, recovering. */
-function isTemporary(sqlState: string): boolean {
+export function isTemporary(sqlState: string): boolean {
   return sqlState.startsWith('53') || sqlState.startsWith('57P');
 }
 

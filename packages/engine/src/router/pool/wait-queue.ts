@@ -7,6 +7,8 @@ export interface Waiter {
   /** Of those that may not need a server of their own. */
   readonly shared?: MayShare;
   denied(error: PostgresError): void;
+  /** Why it waits so long. */
+  keptWaiting?(why: string): void;
 }
 
 interface MayShare {
@@ -19,6 +21,7 @@ interface MayShare {
 interface Place {
   waiter: Waiter | null;
   sinceMs: number;
+  isTold?: boolean;
 }
 
 /** First come, first served; bounded by whoever fills it. */
@@ -31,9 +34,14 @@ export class WaitQueue {
     return this.placeOf.size;
   }
 
-  add(waiter: Waiter, nowMs: number): void {
-    const place = { waiter, sinceMs: nowMs };
-    this.places.push(place);
+  /** @param sinceMs before others' for who has waited elsewhere: they are behind it then, and its deadline before theirs */
+  add(waiter: Waiter, sinceMs: number): void {
+    const place = { waiter, sinceMs };
+    const { places } = this;
+    let at = places.length;
+    while (at > this.first && (places[at - 1]?.sinceMs ?? 0) > sinceMs) at--;
+    if (at === places.length) places.push(place);
+    else places.splice(at, 0, place);
     this.placeOf.set(waiter, place);
   }
 
@@ -78,8 +86,22 @@ export class WaitQueue {
     }
   }
 
+  /** Whoever waits since before `sinceMs` and was not among those of an earlier call. */
+  takeUntold(sinceMs: number): Waiter[] {
+    const untold: Waiter[] = [];
+    for (let at = this.first; at < this.places.length; at++) {
+      const place = this.places[at];
+      if (!place || place.sinceMs > sinceMs) break;
+      if (!place.waiter || place.isTold) continue;
+      place.isTold = true;
+      untold.push(place.waiter);
+    }
+    return untold;
+  }
+
   oldestSinceMs(): number | null {
-    for (const { sinceMs } of this.placeOf.values()) return sinceMs;
+    for (let at = this.first; at < this.places.length; at++)
+      if (this.places[at]?.waiter) return this.places[at]?.sinceMs ?? null;
     return null;
   }
 

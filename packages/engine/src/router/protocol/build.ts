@@ -1,5 +1,4 @@
 import { backend, frontend, headerBytes, transactionStatus } from './codes.ts';
-import { newestMinorVersion } from './startup.ts';
 
 /** Messages that the router says itself (pure). */
 
@@ -74,10 +73,14 @@ export function backendKeyData(processId: number, secret: Buffer): Buffer {
   return message(backend.backendKeyData, body);
 }
 
-/** Said once, when the client asked for a newer minor version or for options nobody here knows. */
-export function negotiateProtocolVersion(options: readonly string[]): Buffer {
+/**
+ * Said once, when the client asked for a newer minor version or for options nobody here knows.
+ *
+ * @param minorVersion what is spoken then: never newer than asked for, which clients take for an error
+ */
+export function negotiateProtocolVersion(minorVersion: number, options: readonly string[]): Buffer {
   const head = Buffer.alloc(8);
-  head.writeUInt32BE((3 << 16) | newestMinorVersion, 0);
+  head.writeUInt32BE((3 << 16) | minorVersion, 0);
   head.writeUInt32BE(options.length, 4);
   const names = Buffer.from(options.map((name) => `${name}\0`).join(''));
   return message(backend.negotiateProtocolVersion, Buffer.concat([head, names]));

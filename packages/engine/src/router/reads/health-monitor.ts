@@ -23,9 +23,10 @@ export interface HealthMonitorOptions {
 interface Seen {
   health: Health;
   latencyMs: number | null;
-  /** How far it has replayed, under which epoch that was asked. */
+  /** How far it has replayed, under which epoch that was asked, and over which connection. */
   replayed: bigint;
   epoch: number;
+  session: number | null;
   isAsking: boolean;
   askedAtMs: number;
 }
@@ -109,17 +110,19 @@ export class HealthMonitor {
     return this.of(name).latencyMs;
   }
 
-  /** Whether it is known to have replayed at least that much of the present timeline. */
+  /** Whether it is known to have replayed at least that much of the present timeline, and has not been restarted since. */
   hasReplayed(name: string, position: bigint): boolean {
+    const { topology, control } = this.options;
     const seen = this.of(name);
-    return seen.epoch === this.options.topology().epoch && seen.replayed >= position;
+    const isKnown = seen.epoch === topology().epoch && seen.session === control.sessionOf(name);
+    return isKnown && seen.replayed >= position;
   }
 
   private of(name: string): Seen {
     const known = this.seen.get(name);
     if (known) return known;
     const made = {
-      ...{ health: newHealth, latencyMs: null, replayed: 0n, epoch: -1 },
+      ...{ health: newHealth, latencyMs: null, replayed: 0n, epoch: -1, session: null },
       ...{ isAsking: false, askedAtMs: Number.NEGATIVE_INFINITY },
     };
     this.seen.set(name, made);
@@ -141,8 +144,11 @@ export class HealthMonitor {
       if (row?.replayed && epoch === topology().epoch) {
         seen.replayed = parseLsn(row.replayed);
         seen.epoch = epoch;
+        seen.session = control.sessionOf(node.name);
       }
     } catch (error) {
+      // It may have crashed, and then begins again at an older position than the one it was last seen at.
+      seen.epoch = -1;
       logger.debug({ node: node.name, error: messageOf(error) }, 'a server for reads does not answer');
       seen.health = afterFailure(seen.health, nowMs(), usualHealthRules);
     } finally {

@@ -14,6 +14,8 @@ export interface Cancellable {
   readonly secret: Buffer;
   /** Requests on their way. */
   cancels: number;
+  /** To be closed instead of used again. */
+  isDoomed?: boolean;
   cancelEnded(): void;
 }
 
@@ -41,15 +43,21 @@ export function sendCancel(
       const secure = wire.upgrade((socket) => connectTls({ socket, secureContext: tls, host: node.host }));
       secure.once('secureConnect', () => send(request));
     },
-    closed: () => {
+    closed: (error: Error | null) => {
       clearTimeout(timer);
+      // PostgreSQL has not said that it is done with it: it may still be on its way, and nobody else is to be hit by it.
+      if (isGivenUp || error) server.isDoomed = true;
       server.cancels--;
       server.cancelEnded();
     },
     drained: () => undefined,
   };
   const wire = Wire.connect(dialTarget(node), handlers);
-  const timer = setTimeout(() => wire.destroy(null), deadlineMs);
+  let isGivenUp = false;
+  const timer = setTimeout(() => {
+    isGivenUp = true;
+    wire.destroy(null);
+  }, deadlineMs);
   const send = (bytes: Buffer) => {
     wire.appendAll(bytes);
     wire.flush();

@@ -4,6 +4,16 @@ import type { Expected, PreparedItem, ServerLoss, ServerUser } from './server-us
 
 /** What happens to what stands in line on one server. */
 
+/** What its user has to know when a server is lost. */
+export function lossOf(
+  expected: Expectations<Expected>,
+  seen: Pick<ServerLoss, 'status' | 'isCutMessage' | 'detail'>,
+): ServerLoss {
+  const asked = expected.asked();
+  const { isOpen, isSkipping } = expected;
+  return { ...seen, asked, isAsked: asked.length > 0, isOpen, isSkipping };
+}
+
 /** Nothing more will be answered: empties the line. */
 export function endAll(expected: Expectations<Expected>): void {
   for (; expected.length > 0; expected.shift()) {
@@ -20,6 +30,7 @@ export function tellSharers(
   sharers.forEach((sharer, index) => {
     sharer.lost({
       ...{ status: transactionStatus.idle, isAsked: true, asked: [expect.query], detail },
+      ...{ isOpen: false, isSkipping: false },
       isCutMessage: index === 0 && isCutMessage,
     });
   });

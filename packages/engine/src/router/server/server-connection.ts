@@ -7,14 +7,15 @@ import { backend, headerBytes, transactionStatus } from '../protocol/codes.ts';
 import { MessageCursor } from '../protocol/cursor.ts';
 import { backendRules } from '../protocol/limits.ts';
 import { effect, effectOf, isAboutTheServer } from './answers.ts';
+import { isCancelledWait, tellDoubt } from './cancelled-wait.ts';
 import { Expectations, expect } from './expectations.ts';
 import type { Greeting } from './handshake.ts';
-import { dropUntilSync, endAll, tellSharers } from './line.ts';
+import { dropUntilSync, endAll, lossOf, tellSharers } from './line.ts';
 import { nobody } from './nobody.ts';
 import { ReportedParameters } from './reported-parameters.ts';
 import { Run } from './run.ts';
 import { ServerStatements } from './server-statements.ts';
-import type { Expected, Internal, PreparedItem, ServerLoss, ServerUser } from './server-user.ts';
+import type { Expected, Internal, PreparedItem, ServerUser } from './server-user.ts';
 import { SharedLine } from './shared-line.ts';
 
 export interface ServerConnectionOptions {
@@ -48,6 +49,8 @@ export class ServerConnection implements WireHandlers {
   cancels = 0;
   isClosed = false;
   isCopyingIn = false;
+  /** A commit has stopped waiting for standbys, or may have: its success is not told as one. */
+  isDoubtful = false;
 
   /** What is to be done with it once no cancel request is on its way any more. */
   afterCancels: (() => void) | null = null;
@@ -211,14 +214,9 @@ export class ServerConnection implements WireHandlers {
   closed(error: Error | null): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    const asked = this.expected.asked();
-    const loss: ServerLoss = {
-      status: this.status,
-      ...{ asked, isAsked: asked.length > 0 },
-      isCutMessage: this.run.isCut,
-      detail: this.lastFatal || (error?.message ?? 'the connection to the server was closed'),
-    };
-    const { user } = this;
+    const { user, status, run } = this;
+    const detail = this.lastFatal || (error?.message ?? 'the connection to the server was closed');
+    const loss = lossOf(this.expected, { status, isCutMessage: run.isCut, detail });
     const sharers = this.line.takeAll();
     endAll(this.expected);
     this.user = null;
@@ -250,9 +248,12 @@ export class ServerConnection implements WireHandlers {
         this.parameterStatus();
         return;
       case backend.noticeResponse:
+        if (expected.headKind === expect.internal) return;
+        this.isDoubtful ||= isCancelledWait(cursor.buffer, cursor.start, cursor.end);
+        this.run.pass(cursor, this.user);
+        return;
       case backend.notificationResponse:
-        if (type === backend.notificationResponse || expected.headKind !== expect.internal)
-          this.run.extend(cursor, this.user);
+        this.run.pass(cursor, this.user);
         return;
       default:
         if (expected.headKind === expect.internal) this.hear();
@@ -262,6 +263,7 @@ export class ServerConnection implements WireHandlers {
 
   private answer(type: number): void {
     const { expected, cursor } = this;
+    if (this.isDoubtful) tellDoubt(this.run, this.user);
     if (this.line.length > 0) this.sayWhatIsDue();
     const found = effectOf(type, expected.headKind, cursor.isLast);
     if (found !== effect.swallowed) this.run.extend(cursor, this.user);
@@ -294,6 +296,8 @@ export class ServerConnection implements WireHandlers {
     }
     expected.shift();
     if (expected.length === 0) expected.isOpen = false;
+    if (this.isDoubtful) tellDoubt(this.run, this.user);
+    this.isDoubtful = this.run.isMuted = false;
     if (!this.isUnsaid) this.run.extend(this.cursor, this.user);
     if (this.line.length > 0) {
       this.nextSharer(status);
@@ -350,6 +354,7 @@ export class ServerConnection implements WireHandlers {
       if (head !== expect.query && head !== expect.sync) this.dropUntilSync(sqlState);
       return;
     }
+    this.isDoubtful = false;
     this.user?.failed(sqlState);
     if (this.line.length > 0) this.sayWhatIsDue();
     this.run.extend(this.cursor, this.user);
@@ -369,7 +374,7 @@ export class ServerConnection implements WireHandlers {
   private parameterStatus(): void {
     const { cursor, expected, user } = this;
     const name = this.reports.take(cursor.buffer, cursor.start, cursor.end);
-    if (expected.headKind !== expect.internal && user?.wantsParameter(name)) this.run.extend(cursor, user);
+    if (expected.headKind !== expect.internal && user?.wantsParameter(name)) this.run.pass(cursor, user);
   }
 
   /** Answers to what the server was never asked, when their turn has come. */
@@ -377,16 +382,11 @@ export class ServerConnection implements WireHandlers {
     const { expected } = this;
     for (;;) {
       const head = expected.headKind;
-      if (head === expect.saidParse) this.say(parseComplete);
-      else if (head === expect.saidClose) this.say(closeComplete);
+      if (head === expect.saidParse) this.run.say(parseComplete, this.user);
+      else if (head === expect.saidClose) this.run.say(closeComplete, this.user);
       else if (head !== expect.copyEnd) return;
       expected.shift();
     }
-  }
-
-  private say(bytes: Buffer): void {
-    this.run.emit(this.user);
-    this.user?.forward(bytes, 0, bytes.length);
   }
 
   private hear(): void {

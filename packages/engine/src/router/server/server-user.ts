@@ -26,6 +26,10 @@ export interface ServerLoss {
   status: number;
   /** Something was asked that has not been answered to its end. */
   isAsked: boolean;
+  /** What was answered since the last Sync is neither committed nor rolled back: that Sync has not been sent. */
+  isOpen: boolean;
+  /** After an error everything is ignored up to a Sync that has not been sent. */
+  isSkipping: boolean;
   /** What (`expect`), in order. */
   asked: number[];
   /** The client has got a part of a message: it cannot be told anything any more. */

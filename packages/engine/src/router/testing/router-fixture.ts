@@ -4,7 +4,7 @@ import { type RouterSettings, routerSettingsOf } from '../../contract/router-set
 import { createApplication } from '../../postgres/application-role.ts';
 import { sql, TestCluster, type TestNode } from '../../postgres/testing/test-cluster.ts';
 import { silentLogger } from '../../shared/logger.ts';
-import { QueryRouter } from '../query-router.ts';
+import { QueryRouter, type QueryRouterOptions } from '../query-router.ts';
 import type { RouterTopology } from '../topology.ts';
 
 export const application = { role: 'app', database: 'app', password: 'secret' };
@@ -49,12 +49,16 @@ export class RouterFixture {
     };
   }
 
-  async router(settings: Partial<RouterSettings> = {}): Promise<{ router: QueryRouter; port: number }> {
+  async router(
+    settings: Partial<RouterSettings> = {},
+    options: Partial<QueryRouterOptions> = {},
+  ): Promise<{ router: QueryRouter; port: number }> {
     const router = new QueryRouter({
       listen: { host: '127.0.0.1', port: 0 },
       settings: routerSettingsOf(settings),
       tls: this.tls(),
       logger: silentLogger,
+      ...options,
     });
     this.routers.push(router);
     router.useTopology(this.topology());

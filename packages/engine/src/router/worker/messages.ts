@@ -1,12 +1,17 @@
 import { z } from 'zod';
 import { routerSettingsOf, toldRouterSettingsSchema } from '../../contract/router-settings.ts';
 import { routerTopologySchema } from '../topology.ts';
+import { crewAnswerSchema, crewQuestionSchema } from './crew-questions.ts';
 
 /** What a daemon and its router workers tell each other. Both sides check: they may be of two releases for a moment. */
 
 /** A daemon of the former release tells fewer of them: the rest is as usual. */
 const settingsSchema = toldRouterSettingsSchema.transform((told) => routerSettingsOf(told));
 const tlsSchema = z.object({ ca: z.string(), cert: z.string(), key: z.string() });
+
+const alone = { index: 0, count: 1 };
+/** Of the cluster, proven by a majority; null: by none. */
+const epochSchema = z.union([z.number().int(), z.null(), z.literal('unsupported')]);
 
 export const toWorkerSchema = z.discriminatedUnion('kind', [
   z.object({
@@ -19,11 +24,18 @@ export const toWorkerSchema = z.discriminatedUnion('kind', [
     logLevel: z.string(),
     /** Beside standard output; null from a daemon of the former release. */
     logFile: z.string().nullable().default(null),
+    /** It tells again each second what it has observed, and answers questions; one of the former release does neither. */
+    isAttentive: z.boolean().default(false),
+    /** With others on the same port: the socket comes with the message. */
+    place: z.object({ index: z.number().int(), count: z.number().int() }).default(alone),
   }),
   z.object({ kind: z.literal('topology'), topology: routerTopologySchema }),
   z.object({ kind: z.literal('settings'), settings: settingsSchema }),
   z.object({ kind: z.literal('certificate'), tls: tlsSchema }),
   z.object({ kind: z.literal('stop'), drainMs: z.number().int() }),
+  z.object({ kind: z.literal('question'), id: z.number().int(), question: crewQuestionSchema }),
+  z.object({ kind: z.literal('answers'), id: z.number().int(), answers: z.array(crewAnswerSchema) }),
+  z.object({ kind: z.literal('epoch'), id: z.number().int(), epoch: epochSchema }),
 ]);
 export type ToWorker = z.infer<typeof toWorkerSchema>;
 
@@ -45,5 +57,10 @@ export const fromWorkerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('failed'), reason: z.string() }),
   z.object({ kind: z.literal('report'), report: workerReportSchema }),
   z.object({ kind: z.literal('reload') }),
+  /** The port is free: whoever comes next may have it, while transactions end here. */
+  z.object({ kind: z.literal('closed') }),
+  z.object({ kind: z.literal('ask-epoch'), id: z.number().int() }),
+  z.object({ kind: z.literal('ask-others'), id: z.number().int(), question: crewQuestionSchema }),
+  z.object({ kind: z.literal('answer'), id: z.number().int(), answer: crewAnswerSchema }),
 ]);
 export type FromWorker = z.infer<typeof fromWorkerSchema>;

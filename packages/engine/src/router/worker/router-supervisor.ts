@@ -1,9 +1,13 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
 import type { RouterSettings } from '../../contract/router-settings.ts';
+import { messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { ControlTls } from '../control/control-connection.ts';
+import type { AskEpoch } from '../reads/epoch-proof.ts';
 import type { RouterTopology } from '../topology.ts';
+import type { CrewAnswer, CrewPlace, CrewQuestion } from './crew-questions.ts';
 import { fromWorkerSchema, type ToWorker, type WorkerReport } from './messages.ts';
+import { Questions } from './questions.ts';
 
 export interface RouterSupervisorOptions {
   /** The worker's compiled program. */
@@ -20,6 +24,14 @@ export interface RouterSupervisorOptions {
   logFile: string | null;
   /** Somebody wants the settings to be read again. */
   onReload(): void;
+  /** Asks a majority of the cluster for its epoch. @throws when it cannot be asked */
+  askEpoch: AskEpoch;
+  /** Which of the workers of this router it keeps. */
+  place: CrewPlace;
+  /** With several: the socket they all listen on. */
+  handle(): unknown;
+  /** What the others say. */
+  askOthers(question: CrewQuestion): Promise<CrewAnswer[]>;
 }
 
 /**
@@ -34,10 +46,13 @@ const wellAfterMs = 30_000;
 const stopGraceMs = 3_000;
 /** A worker that says nothing for this long hangs. */
 const silenceMaxMs = 15_000;
+/** Less than whoever asked waits for all answers together. */
+const answerDeadlineMs = 1_000;
 
 /** Keeps one router worker running: a process of its own, so that the daemon's work never delays a statement. */
 export class RouterSupervisor {
   private readonly options: RouterSupervisorOptions;
+  private readonly questions = new Questions<CrewAnswer | undefined>(answerDeadlineMs);
   private tls: ControlTls;
   private settings: RouterSettings;
   private topology: RouterTopology | null = null;
@@ -49,7 +64,10 @@ export class RouterSupervisor {
   private watch: NodeJS.Timeout | null = null;
   private isStopping = false;
   private last: WorkerReport | null = null;
+  /** What workers before the present one have counted. */
+  private past: Record<string, number> = {};
   private isListening = false;
+  private portFreed: () => void = () => undefined;
   private closedWhy: { detail: string; sinceMs: number } | null = null;
 
   constructor(options: RouterSupervisorOptions) {
@@ -87,7 +105,8 @@ export class RouterSupervisor {
 
   /** What the worker said last; null while none is ready for clients. */
   get report(): WorkerReport | null {
-    return this.isListening ? this.last : null;
+    if (!this.isListening || !this.last) return null;
+    return { ...this.last, counters: addedUp(this.past, this.last.counters) };
   }
 
   /** Why no client can come in, and since when; null while one can, and while the worker is starting. */
@@ -95,7 +114,12 @@ export class RouterSupervisor {
     return this.closedWhy;
   }
 
-  async stop(drainMs: number): Promise<void> {
+  /**
+   * Ends the worker, transactions first.
+   *
+   * @param until `closed`: its port is free, and it goes on by itself until its transactions have ended
+   */
+  async stop(drainMs: number, until: 'ended' | 'closed' = 'ended'): Promise<void> {
     this.isStopping = true;
     this.closedWhy = null;
     if (this.timer) clearTimeout(this.timer);
@@ -103,11 +127,18 @@ export class RouterSupervisor {
     const { child } = this;
     this.topology = null;
     if (!child) return;
-    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    const ended = new Promise<void>((resolve) => {
+      child.once('exit', () => resolve());
+      if (until === 'closed') this.portFreed = resolve;
+    });
     this.tell({ kind: 'stop', drainMs });
-    const killer = setTimeout(() => child.kill('SIGKILL'), drainMs + stopGraceMs);
+    const graceMs = until === 'closed' ? stopGraceMs : drainMs + stopGraceMs;
+    const killer = setTimeout(() => child.kill('SIGKILL'), graceMs);
     await ended;
     clearTimeout(killer);
+    // Nothing of it keeps this process from ending; it drains, and hears that it is alone.
+    child.unref();
+    child.channel?.unref();
   }
 
   private spawn(): void {
@@ -130,8 +161,11 @@ export class RouterSupervisor {
       this.options.logger.error({ error: error.message }, 'the router worker cannot be started'),
     );
     child.once('exit', (code, signal) => this.ended(child, { code, signal }));
-    const log = { logLevel, logFile };
-    this.tell({ kind: 'start', listen, settings, tls: this.tls, topology: this.topology, name, ...log });
+    const log = { logLevel, logFile, isAttentive: true, place: this.options.place };
+    this.tell(
+      { kind: 'start', listen, settings, tls: this.tls, topology: this.topology, name, ...log },
+      this.options.handle(),
+    );
   }
 
   private heard(child: ChildProcess, message: unknown): void {
@@ -158,15 +192,51 @@ export class RouterSupervisor {
       case 'report':
         this.last = said.data.report;
         return;
+      case 'ask-epoch':
+        void this.answerEpoch(child, said.data.id);
+        return;
+      case 'ask-others':
+        void this.answerForOthers(child, said.data);
+        return;
+      case 'answer':
+        this.questions.answered(said.data.id, said.data.answer);
+        return;
+      case 'closed':
+        this.portFreed();
+        return;
       case 'reload':
         this.options.onReload();
     }
+  }
+
+  /** @returns undefined when it does not answer in time */
+  ask(question: CrewQuestion): Promise<CrewAnswer | undefined> {
+    if (!this.isListening) return Promise.resolve(undefined);
+    return this.questions.ask((id) => this.tell({ kind: 'question', id, question }), undefined);
+  }
+
+  private async answerForOthers(
+    child: ChildProcess,
+    { id, question }: { id: number; question: CrewQuestion },
+  ): Promise<void> {
+    const answers = await this.options.askOthers(question);
+    if (child === this.child) this.tell({ kind: 'answers', id, answers });
+  }
+
+  private async answerEpoch(child: ChildProcess, id: number): Promise<void> {
+    const epoch = await this.options.askEpoch().catch((error: unknown) => {
+      this.options.logger.debug({ error: messageOf(error) }, 'the epoch could not be proven');
+      return null;
+    });
+    if (child === this.child) this.tell({ kind: 'epoch', id, epoch });
   }
 
   private ended(child: ChildProcess, end: { code: number | null; signal: string | null }): void {
     if (child !== this.child) return;
     this.child = null;
     this.isListening = false;
+    // What is counted only grows, whoever counts.
+    this.past = addedUp(this.past, this.last?.counters ?? {});
     this.last = null;
     if (this.isStopping) return;
     const detail = `its process ended (${end.signal ?? `code ${end.code}`}) and is started again`;
@@ -188,8 +258,16 @@ export class RouterSupervisor {
     this.child.kill('SIGKILL');
   }
 
-  private tell(message: ToWorker): void {
+  private tell(message: ToWorker, handle?: unknown): void {
     // A worker that is ending does not hear it; the next one gets all of it at its start.
-    this.child?.send(message, () => undefined);
+    this.child?.send(message, handle as SendHandle | undefined, () => undefined);
   }
+}
+
+/** (pure) */
+export function addedUp(...all: readonly Record<string, number>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const counters of all)
+    for (const [name, value] of Object.entries(counters)) sums[name] = (sums[name] ?? 0) + value;
+  return sums;
 }

@@ -1,7 +1,9 @@
 import { messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { QueryRouter } from '../query-router.ts';
+import type { CrewAnswer, CrewQuestion } from './crew-questions.ts';
 import { type FromWorker, type ToWorker, toWorkerSchema, type WorkerReport } from './messages.ts';
+import { Questions } from './questions.ts';
 
 export interface WorkerHost {
   tell(message: FromWorker): void;
@@ -13,6 +15,9 @@ const reportMs = 1_000;
 /** While transactions are to end, somebody waits for the news that they have. */
 const drainReportMs = 20;
 const orphanDrainMs = 10_000;
+const askDeadlineMs = 2_000;
+/** The daemon tells what it sees each second; what it saw longer ago than this says nothing of how far standbys lag. */
+const topologyMaxAgeMs = 5_000;
 
 /** The router's process: a QueryRouter that does what its daemon says. */
 export class RouterWorker {
@@ -20,12 +25,15 @@ export class RouterWorker {
   private router: QueryRouter | null = null;
   private isEnding = false;
   private drainWatch: NodeJS.Timeout | null = null;
+  private readonly othersQuestions = new Questions<CrewAnswer[]>(askDeadlineMs);
+  private readonly questions = new Questions<number | null | 'unsupported'>(askDeadlineMs);
 
   constructor(host: WorkerHost) {
     this.host = host;
   }
 
-  async heard(message: unknown): Promise<void> {
+  /** @param handle of a port that is shared with other workers */
+  async heard(message: unknown, handle?: unknown): Promise<void> {
     const parsed = toWorkerSchema.safeParse(message);
     if (!parsed.success) {
       this.host.tell({ kind: 'failed', reason: `not understood: ${parsed.error.message}` });
@@ -34,7 +42,7 @@ export class RouterWorker {
     const said: ToWorker = parsed.data;
     switch (said.kind) {
       case 'start':
-        await this.start(said);
+        await this.start(said, handle);
         return;
       case 'topology':
         this.router?.useTopology(said.topology);
@@ -47,6 +55,15 @@ export class RouterWorker {
       case 'certificate':
         this.router?.useCertificate(said.tls);
         return;
+      case 'question':
+        this.host.tell({ kind: 'answer', id: said.id, answer: this.router?.answer(said.question) ?? null });
+        return;
+      case 'answers':
+        this.othersQuestions.answered(said.id, said.answers);
+        return;
+      case 'epoch':
+        this.questions.answered(said.id, said.epoch);
+        return;
       case 'stop':
         await this.end(said.drainMs);
     }
@@ -57,15 +74,18 @@ export class RouterWorker {
     await this.end(orphanDrainMs);
   }
 
-  private async start(said: ToWorker & { kind: 'start' }): Promise<void> {
+  private async start(said: ToWorker & { kind: 'start' }, handle: unknown): Promise<void> {
     if (this.router) return;
     const logger = this.host.createLogger(said);
     const router = new QueryRouter({
-      listen: said.listen,
+      listen: { ...said.listen, handle: said.place.count > 1 ? handle : undefined },
+      crew: { ...said.place, askOthers: (question) => this.askOthers(question) },
       settings: said.settings,
       tls: said.tls,
       logger,
       reload: () => this.host.tell({ kind: 'reload' }),
+      askEpoch: () => (said.isAttentive ? this.askEpoch() : Promise.resolve('unsupported')),
+      topologyMaxAgeMs: said.isAttentive ? topologyMaxAgeMs : null,
     });
     this.router = router;
     if (said.topology) router.useTopology(said.topology);
@@ -79,6 +99,14 @@ export class RouterWorker {
     this.report();
     setInterval(() => this.report(), reportMs).unref();
     this.watchDrain();
+  }
+
+  private askEpoch(): Promise<number | null | 'unsupported'> {
+    return this.questions.ask((id) => this.host.tell({ kind: 'ask-epoch', id }), null);
+  }
+
+  private askOthers(question: CrewQuestion): Promise<CrewAnswer[]> {
+    return this.othersQuestions.ask((id) => this.host.tell({ kind: 'ask-others', id, question }), []);
   }
 
   private watchDrain(): void {
@@ -95,7 +123,7 @@ export class RouterWorker {
   private async end(drainMs: number): Promise<void> {
     if (this.isEnding) return;
     this.isEnding = true;
-    await this.router?.stop(drainMs);
+    await this.router?.stop(drainMs, () => this.host.tell({ kind: 'closed' }));
     this.host.exit(0);
   }
 }
