@@ -121,7 +121,7 @@ test('I-OP-2: a step that failed is not tried again by the next decider, whereve
       const tries = scene.work.length;
       await scene.live(scene.steps(restartSteps, 1));
       const ended = scene.ended();
-      expect(ended).toMatchObject({ state: 'failed', error: 'the disk is full Make room.' });
+      expect(ended).toMatchObject({ state: 'failed', error: 'the disk is full. Make room.' });
       expect(ended.steps.map(({ state }) => state).slice(0, 3)).toEqual(['done', 'failed', 'pending']);
       if (failedBefore) expect(scene.work.length).toBe(tries);
     }
