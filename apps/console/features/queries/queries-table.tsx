@@ -77,7 +77,7 @@ function Opener({
   return (
     <button
       type="button"
-      className="max-w-[60ch] text-left hover:underline"
+      className="max-w-full text-left hover:underline sm:max-w-[60ch]"
       onClick={() => onOpen(statement)}
     >
       <span className="line-clamp-2 break-words font-mono text-xs">
