@@ -15,12 +15,16 @@ export type Heard = LiveStatus & HeardAt;
 export type HeardBriefly = BriefStatus & HeardAt;
 
 interface LivePicture {
-  connection: 'connecting' | 'live' | 'lost';
+  connection: 'connecting' | 'live' | 'silent' | 'lost';
   /** All of them, in brief. */
   clusters: ReadonlyMap<string, HeardBriefly>;
   /** Those that are shown, in full. */
   shown: ReadonlyMap<string, Heard>;
 }
+
+/** A console that hangs keeps its connections: within ten seconds it is known. */
+const askEveryMs = 4_000;
+const answerWithinMs = 5_000;
 
 const nothing: LivePicture = { connection: 'connecting', clusters: new Map(), shown: new Map() };
 const Context = createContext<{ picture: LivePicture; watching: Watching }>({
@@ -40,7 +44,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       reconnectionDelay: 500,
       reconnectionDelayMax: 4000,
     });
-    const show = (connection: LivePicture['connection']) => setPicture((last) => ({ ...last, connection }));
+    const show = (connection: LivePicture['connection']) =>
+      setPicture((last) => (last.connection === connection ? last : { ...last, connection }));
     socket.on('connect', () => {
       show('live');
       watching.connected((watch) => socket.emit('watch', watch));
@@ -65,7 +70,14 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       });
     });
     socket.on('changed', (what: { clusterId: string; kind: HistoryKind }) => fetchAgain(queries, trpc, what));
+    const asking = setInterval(() => {
+      if (!socket.connected) return;
+      socket.timeout(answerWithinMs).emit('are-you-there', (error: Error | null) => {
+        if (socket.connected) show(error ? 'silent' : 'live');
+      });
+    }, askEveryMs);
     return () => {
+      clearInterval(asking);
       watching.connected(null);
       socket.close();
     };

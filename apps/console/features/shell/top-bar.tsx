@@ -31,6 +31,7 @@ const pages = [
 const connections: Record<ReturnType<typeof useLive>['connection'], { tone: Tone; text: string }> = {
   connecting: { tone: 'working', text: 'Connecting' },
   live: { tone: 'good', text: 'Live' },
+  silent: { tone: 'warning', text: 'No answer' },
   lost: { tone: 'critical', text: 'Connection lost' },
 };
 

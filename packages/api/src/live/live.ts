@@ -137,6 +137,10 @@ export class Live {
       clearInterval(timer);
       this.watchers.delete(socket);
     });
+    // That the line is open does not say that somebody answers at its other end.
+    socket.on('are-you-there', (answer: unknown) => {
+      if (typeof answer === 'function') answer();
+    });
     // A browser says at once what it shows, and this console may not know yet who it is.
     let asked: Watch | null = null;
     socket.on('watch', (raw: unknown) => {
