@@ -199,6 +199,17 @@ function asNewerVersion(content: Buffer): Buffer {
 }
 
 describe('segments and snapshots', () => {
+  test('heartbeats that say nothing new leave the log as it is', () => {
+    const { disk } = writtenLog();
+    const storage = open(disk);
+    const before = disk.read(firstSegment).length;
+    for (let beat = 0; beat < 100; beat += 1)
+      storage.append({ hardState: hard(4, 4, 1), entries: [], mustSync: false });
+    expect(disk.read(firstSegment)).toHaveLength(before);
+    storage.append({ hardState: hard(4, 6, 1), entries: [], mustSync: false });
+    expect(open(disk).initial.hardState).toEqual(hard(4, 6, 1));
+  });
+
   test('segments that a snapshot covers are deleted, with the snapshots before it', () => {
     const disk = new MemoryDisk();
     const storage = open(disk, { segmentBytesMax: 1 });

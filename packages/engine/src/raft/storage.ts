@@ -77,12 +77,14 @@ export class RaftStorage {
 
   /**
    * Makes a batch durable with one write and one sync. Without `mustSync` only the commit index has moved: it is written,
-   * and may be lost with the power. A node that starts alone knows what was agreed by it, and by nothing else.
+   * and may be lost with the power. A node that starts alone knows what was agreed by it, and by nothing else. What says
+   * nothing new is not written: there are heartbeats for weeks without an entry that would let a segment go.
    */
   append(batch: { hardState: HardState; entries: Entry[]; mustSync: boolean }): void {
-    const { hardState, entries } = batch;
+    const { hardState, entries, mustSync } = batch;
+    if (entries.length === 0 && !mustSync && hardState.commit === this.hardState.commit) return;
     this.guard(() => {
-      this.write({ kind: 'batch', hardState, entries }, batch.mustSync);
+      this.write({ kind: 'batch', hardState, entries }, mustSync);
       this.hardState = hardState;
     });
   }

@@ -10,6 +10,8 @@ import type { PeerAddress } from './types.ts';
 import type { FromWorker, PeerAnswer, Request, ToWorker, WorkerOptions } from './worker-protocol.ts';
 
 const answersEveryMs = 500;
+/** Deadlines are that much late at most. More ticks would only wake every host for nothing. */
+const ticksPerHeartbeat = 2;
 
 /** What carries frames between the members: TLS connections, or the simulator's network. */
 export interface RaftTransport {
@@ -90,7 +92,7 @@ export class RaftThread {
   private keepTime(node: RaftNode): Cancel {
     const { clock, afterInput } = this.outside;
     const { mainSilenceMsMax, timing } = this.options;
-    const tickMs = Math.max(5, timing.heartbeatMs / 5);
+    const tickMs = Math.max(5, timing.heartbeatMs / ticksPerHeartbeat);
     this.heardAtMs = clock.monotonicMs();
     let dueMs = this.heardAtMs + tickMs;
     return clock.every(tickMs, () => {

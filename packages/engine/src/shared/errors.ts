@@ -63,6 +63,7 @@ export function invariant(condition: unknown, message: string): asserts conditio
 
 /** What happened, with the next step, as one text for people. */
 export function sentenceOf(error: unknown): string {
-  const hint = error instanceof QuantaError && error.hint ? ` ${error.hint}` : '';
-  return `${messageOf(error)}${hint}`;
+  const message = messageOf(error);
+  if (!(error instanceof QuantaError && error.hint)) return message;
+  return `${message}${/[.!?:]$/.test(message) ? '' : '.'} ${error.hint}`;
 }
