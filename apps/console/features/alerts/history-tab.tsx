@@ -23,9 +23,8 @@ export function HistoryTab() {
   const times = useTimes();
   const history = useInfiniteQuery({
     queryKey: trpc.alerts.history.pathKey(),
-    queryFn: ({ pageParam }) =>
-      client.alerts.history.query({ limit: pageSize, ...pageParam }),
-    initialPageParam: {},
+    queryFn: ({ pageParam }) => client.alerts.history.query({ limit: pageSize, ...pageParam }),
+    initialPageParam: {} as { before?: string; beforeId?: string },
     getNextPageParam: (page: Past[]) => {
       const last = page.length === pageSize ? page.at(-1) : undefined;
       return last?.resolved ? { before: last.resolved, beforeId: last.id } : undefined;
