@@ -144,11 +144,7 @@ export class ControlPlane {
       ['/api/v1/', this.rest()],
       ['/metrics', (_request, response) => this.sendMetrics(response)],
     ];
-    this.timers = [
-      setInterval(() => void this.expire(), expireEveryMs),
-      setInterval(() => this.tellDropped(), tellDroppedEveryMs),
-    ];
-    this.sockets.on(droppedEvent, (raw: unknown) => this.dropped.hear(raw, Date.now()));
+    this.timers = [setInterval(() => void this.expire(), expireEveryMs), this.exchangeDropped()];
     this.backup = config.metadataBackup && new MetadataBackup(config.metadataBackup, config);
     this.alerts = this.startAlerts();
   }
@@ -233,6 +229,11 @@ export class ControlPlane {
         for (const clusterId of clusterIds) this.services.alertsChanged(clusterId);
       },
     });
+  }
+
+  private exchangeDropped(): NodeJS.Timeout {
+    this.sockets.on(droppedEvent, (raw: unknown) => this.dropped.hear(raw, Date.now()));
+    return setInterval(() => this.tellDropped(), tellDroppedEveryMs);
   }
 
   /** Whichever console judges the alerts has to know. */

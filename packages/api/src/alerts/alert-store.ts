@@ -1,4 +1,5 @@
 import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
+import type { Pool } from 'pg';
 import type { Silence, ToldAlert } from './routing.ts';
 import type { Severity } from './rule.ts';
 import { type ChangedRules, type RuleSettings, ruleSettingsSchema } from './rules.ts';
@@ -10,13 +11,19 @@ type AlertRow = Prisma.AlertGetPayload<object>;
 const historyMsMax = 90 * 24 * 3_600_000;
 const historyRowsMax = 20_000;
 const testsKeptMs = 7 * 24 * 3_600_000;
-const seenAtOnceMax = 100;
-/** Of a large outage there are thousands that go on, every few seconds. */
-const seenSql = `
-  UPDATE alert a SET severity = t.severity, sentence = t.sentence, since_at = t."sinceAt", seen_at = t."seenAt"
+const writtenAtOnceMax = 100;
+const goOnSql = `
+  UPDATE alert a SET state = t.state, severity = t.severity, sentence = t.sentence,
+    since_at = t."sinceAt", firing_at = t."firingAt", seen_at = t."seenAt"
   FROM json_to_recordset($1::json)
-    AS t (id uuid, severity text, sentence text, "sinceAt" timestamptz, "seenAt" timestamptz)
+    AS t (id uuid, state text, severity text, sentence text, "sinceAt" timestamptz, "firingAt" timestamptz, "seenAt" timestamptz)
   WHERE a.id = t.id`;
+/** Straight to PostgreSQL: every one of thousands is read at every look. */
+const livingSql = `
+  SELECT id, rule, cluster_id AS "clusterId", subject, sentence, state, severity, since_at AS "sinceAt", firing_at AS "firingAt",
+         seen_at AS "seenAt", acknowledged_at AS "acknowledgedAt", notified_at AS "notifiedAt", notified_as AS "notifiedAs",
+         escalated_at AS "escalatedAt"
+  FROM alert WHERE state <> 'resolved' ORDER BY since_at LIMIT $1`;
 /** Alerts that live at once; what is beyond them waits until some are over. */
 export const livingMax = 5000;
 
@@ -30,11 +37,11 @@ export class AlertStore {
     this.prisma = prisma;
   }
 
-  async living(): Promise<ToldAlert[]> {
-    const rows = await this.prisma.alert.findMany({
-      where: { state: { not: 'resolved' } },
-      orderBy: { sinceAt: 'asc' },
-      take: livingMax,
+  async living(questions: Pool): Promise<ToldAlert[]> {
+    const { rows } = await questions.query<AlertRow>({
+      name: 'living alerts',
+      text: livingSql,
+      values: [livingMax],
     });
     return rows.map(toldOf);
   }
@@ -65,26 +72,25 @@ export class AlertStore {
     changes: readonly Change[],
     { clusterNames, nowMs }: { clusterNames: ReadonlyMap<string, string>; nowMs: number },
   ): Promise<void> {
-    await this.goOn(
-      transaction,
-      changes.flatMap(({ kind, alert }) => (kind === 'seen' ? alert : [])),
+    const of = (...kinds: Change['kind'][]) =>
+      changes.flatMap(({ kind, alert }) => (kinds.includes(kind) ? alert : []));
+    await inParts(of('dropped'), (part) => transaction.alert.deleteMany({ where: whose(part) }));
+    const end = { state: 'resolved', resolvedAt: new Date(nowMs) };
+    await inParts(of('resolved'), (part) => transaction.alert.updateMany({ where: whose(part), data: end }));
+    await inParts(of('began', 'fired', 'seen'), (part) =>
+      transaction.$executeRawUnsafe(goOnSql, JSON.stringify(part.map(rowOf))),
     );
-    for (const { kind, alert } of changes) {
-      if (kind === 'seen') continue;
-      const where = { id: alert.id };
-      if (kind === 'dropped') await transaction.alert.deleteMany({ where });
-      else if (kind === 'resolved')
-        await transaction.alert.updateMany({
-          where,
-          data: { state: 'resolved', resolvedAt: new Date(nowMs) },
-        });
-      else {
-        const data = rowOf(alert);
-        const cluster = alert.clusterId === null ? null : (clusterNames.get(alert.clusterId) ?? null);
-        // Another console may have written the same alert a moment before it lost the lock.
-        await this.begin(transaction, { ...where, ...data, cluster });
-      }
-    }
+    // One that fires at once is as new as one that begins. Another console may have written the same alert a moment before it lost
+    // the lock.
+    await inParts(of('began', 'fired'), (part) =>
+      transaction.alert.createMany({
+        data: part.map((alert) => {
+          const cluster = alert.clusterId === null ? null : (clusterNames.get(alert.clusterId) ?? null);
+          return { ...rowOf(alert), cluster };
+        }),
+        skipDuplicates: true,
+      }),
+    );
   }
 
   /** Forgets what ended long ago. */
@@ -98,25 +104,20 @@ export class AlertStore {
       DELETE FROM alert WHERE id IN (
         SELECT id FROM alert WHERE state = 'resolved' ORDER BY resolved_at DESC OFFSET ${historyRowsMax})`;
   }
+}
 
-  private async goOn(transaction: Transaction, alerts: readonly Change['alert'][]): Promise<void> {
-    for (let first = 0; first < alerts.length; first += seenAtOnceMax) {
-      const part = alerts.slice(first, first + seenAtOnceMax);
-      const rows = part.map((alert) => ({ id: alert.id, ...rowOf(alert) }));
-      await transaction.$executeRawUnsafe(seenSql, JSON.stringify(rows));
-    }
-  }
+/** Of a large outage there are thousands. */
+async function inParts<T>(alerts: readonly T[], write: (part: T[]) => Promise<unknown>): Promise<void> {
+  for (let first = 0; first < alerts.length; first += writtenAtOnceMax)
+    await write(alerts.slice(first, first + writtenAtOnceMax));
+}
 
-  private async begin(
-    transaction: Transaction,
-    row: ReturnType<typeof rowOf> & { id: string; cluster: string | null },
-  ) {
-    const { count } = await transaction.alert.updateMany({ where: { id: row.id }, data: row });
-    if (count === 0) await transaction.alert.createMany({ data: [row], skipDuplicates: true });
-  }
+function whose(alerts: readonly { id: string }[]) {
+  return { id: { in: alerts.map(({ id }) => id) } };
 }
 
 function rowOf({
+  id,
   sinceMs,
   firingMs,
   seenMs,
@@ -128,7 +129,7 @@ function rowOf({
   sentence,
 }: Change['alert']) {
   return {
-    ...{ rule, clusterId, subject, state, severity, sentence: sentence.slice(0, 2000) },
+    ...{ id, rule, clusterId, subject, state, severity, sentence: sentence.slice(0, 2000) },
     ...{ sinceAt: new Date(sinceMs), seenAt: new Date(seenMs) },
     firingAt: firingMs === null ? null : new Date(firingMs),
   };

@@ -35,7 +35,12 @@ export class Alerts {
     this.hangMs = hangMs;
     this.lock = new InstanceLock(databaseUrl, logger);
     this.evaluator = new Evaluator({
-      ...{ prisma: sources.prisma, lock: this.lock, gatherer: new Gatherer(sources, logger) },
+      ...{
+        prisma: sources.prisma,
+        questions: sources.questions,
+        lock: this.lock,
+        gatherer: new Gatherer(sources, logger),
+      },
       ...{ logger, publicUrl, onChange, nowMs: () => Date.now() },
     });
     // Retries begin after one look.

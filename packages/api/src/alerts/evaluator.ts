@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
+import type { Pool } from 'pg';
 import { AlertStore } from './alert-store.ts';
 import type { Gatherer } from './gather.ts';
 import type { InstanceLock } from './instance-lock.ts';
@@ -14,6 +15,7 @@ import { type Change, nextAlerts } from './transitions.ts';
 
 export interface EvaluatorOptions {
   prisma: PrismaClient;
+  questions: Pool;
   lock: InstanceLock;
   gatherer: Gatherer;
   logger: Logger;
@@ -68,13 +70,13 @@ export class Evaluator {
   }
 
   private async look(): Promise<void> {
-    const { lock, gatherer, logger, nowMs, onChange } = this.options;
+    const { lock, gatherer, logger, questions, nowMs, onChange } = this.options;
     const wasHeld = lock.held;
     if (!(await lock.holds())) return;
     if (!wasHeld) this.judgedMs = Date.now();
     try {
       const known = await gatherer.gather(nowMs());
-      const [living, changed] = await Promise.all([this.store.living(), this.store.changedRules()]);
+      const [living, changed] = await Promise.all([this.store.living(questions), this.store.changedRules()]);
       const standing = new Set(living.filter(({ state }) => state === 'firing').map(identityOf));
       const judgement = await judgeInTurns(known, changed, standing);
       const changes = nextAlerts(living, judgement, { nowMs: known.nowMs, newId: randomUUID });
@@ -97,12 +99,15 @@ export class Evaluator {
     await prisma.$transaction(
       async (transaction) => {
         await this.store.apply(transaction, changes, { clusterNames, nowMs: known.nowMs });
-        for (const { kind, alert } of changes) {
-          if (kind !== 'resolved') continue;
-          const where = { alertId: alert.id, kind: { not: 'resolved' } };
-          const told = await transaction.alertDelivery.findMany({ where, select: { channelId: true } });
-          const channelIds = [...new Set(told.map(({ channelId }) => channelId))];
-          await this.enqueue(transaction, { alert, kind: 'resolved', channelIds, known });
+        const over = changes.flatMap(({ kind, alert }) => (kind === 'resolved' ? alert : []));
+        const where = { alertId: { in: over.map(({ id }) => id) }, kind: { not: 'resolved' } };
+        const select = { alertId: true, channelId: true } as const;
+        const told = over.length > 0 ? await transaction.alertDelivery.findMany({ where, select }) : [];
+        for (const alert of over) {
+          const mine = told.filter(({ alertId }) => alertId === alert.id);
+          const channelIds = [...new Set(mine.map(({ channelId }) => channelId))];
+          if (channelIds.length > 0)
+            await this.enqueue(transaction, { alert, kind: 'resolved', channelIds, known });
         }
       },
       { timeout: writeDeadlineMs },
@@ -111,18 +116,24 @@ export class Evaluator {
 
   /** @returns the clusters of the alerts that were told of */
   private async tell(known: Known): Promise<string[]> {
-    const { prisma } = this.options;
+    const { prisma, questions } = this.options;
     const { nowMs } = known;
     const [routes, silenced, living] = await Promise.all([
       this.store.routes(),
       this.store.silences(nowMs),
-      this.store.living(),
+      this.store.living(questions),
     ]);
     const told: string[] = [];
+    const at = new Date(nowMs);
+    const untold: ToldAlert[] = [];
     for (const alert of living) {
       const notice = nextNotice(alert, { routes, silenced, nowMs });
       if (!notice) continue;
-      const at = new Date(nowMs);
+      told.push(alert.clusterId ?? '');
+      if (notice.channelIds.length === 0) {
+        untold.push(alert);
+        continue;
+      }
       const data =
         notice.kind === 'escalated' ? { escalatedAt: at } : { notifiedAt: at, notifiedAs: alert.severity };
       await prisma.$transaction(
@@ -132,7 +143,11 @@ export class Evaluator {
         },
         { timeout: writeDeadlineMs },
       );
-      told.push(alert.clusterId ?? '');
+    }
+    // Nobody is to hear of them: they are noted all together, of an outage there are thousands.
+    for (const notifiedAs of new Set(untold.map(({ severity }) => severity))) {
+      const ids = untold.flatMap(({ id, severity }) => (severity === notifiedAs ? id : []));
+      await prisma.alert.updateMany({ where: { id: { in: ids } }, data: { notifiedAt: at, notifiedAs } });
     }
     return told;
   }

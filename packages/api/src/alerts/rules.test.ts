@@ -151,19 +151,6 @@ describe('rules', () => {
     expect(firedBy(late(53_000), nothing, standing)).toEqual([]);
   });
 
-  it('speak of a disk that fills only when it was watched for long enough, or is full very soon', () => {
-    const filling = (diskFullSeconds: number, diskTrendSeconds?: number) => {
-      const told = { diskFullSeconds, ...(diskTrendSeconds === undefined ? {} : { diskTrendSeconds }) };
-      return firedBy(knownOf([clusterOf({}, { figures: new Map([['node-1', told]]) })]));
-    };
-    expect(filling(7200, 200)).toEqual([]);
-    expect(filling(7200, 599)).toEqual([]);
-    expect(filling(7200, 600)).toEqual(['disk-full-soon node-1']);
-    expect(filling(590, 200)).toEqual(['disk-full-soon node-1']);
-    // As releases tell it that do not say for how long.
-    expect(filling(7200)).toEqual(['disk-full-soon node-1']);
-  });
-
   it('judge what nodes measure of themselves, with the numbers', () => {
     const figures = new Map([
       ['node-1', { diskTotalBytes: 100e9, diskFreeBytes: 4e9, diskFullSeconds: 1800, transactionIdAge: 6e8 }],

@@ -22,9 +22,12 @@ export interface UnstoredStatus {
   revision: number;
   reportedAtMs: number;
   text: string;
+  /** Of the report: two may come in one millisecond, and say the same. */
+  serial: number;
 }
 
 interface Card {
+  serial: number;
   live: LiveStatus;
   revision: number;
   isUnderstood: boolean;
@@ -46,6 +49,7 @@ const ownForMs = 3000;
  */
 export class StatusBoard {
   private readonly cards = new Map<string, Card>();
+  private serial = 0;
   /** Those that are there, in the order of their names. */
   private order = new Set<string>();
 
@@ -54,9 +58,12 @@ export class StatusBoard {
     const last = this.cards.get(clusterId);
     if (last && last.revision > status.revision) return null;
     const live = { clusterId, name: last?.live.name ?? status.name, status, reportedAtMs: nowMs };
+    // Written out now: when all are asked for, or stored, it would be done for hundreds in one go.
+    const text = JSON.stringify(status);
+    this.serial += 1;
     this.cards.set(clusterId, {
       ...{ live, revision: status.revision, isUnderstood: true, isStored: false, heardAtMs: nowMs },
-      ...{ text: null, answer: null },
+      ...{ text, answer: null, serial: this.serial },
     });
     return live;
   }
@@ -72,16 +79,21 @@ export class StatusBoard {
       const card = this.cards.get(clusterId);
       if (!card || card.isStored) return [];
       const { revision, live } = card;
-      return { clusterId, revision, reportedAtMs: live.reportedAtMs, text: textOf(card) };
+      return {
+        clusterId,
+        revision,
+        reportedAtMs: live.reportedAtMs,
+        text: textOf(card),
+        serial: card.serial,
+      };
     });
   }
 
   /** What was reported meanwhile still waits. */
   noteStored(stored: UnstoredStatus[]): void {
-    for (const { clusterId, text } of stored) {
+    for (const { clusterId, serial } of stored) {
       const card = this.cards.get(clusterId);
-      // Two reports may come in one millisecond; the text is made anew for each.
-      if (card?.text === text) card.isStored = true;
+      if (card?.serial === serial) card.isStored = true;
     }
   }
 
@@ -110,7 +122,7 @@ export class StatusBoard {
       const { clusterId, name, revision, reportedAtMs, status, isUnderstood } = row;
       if (reportedAtMs === null || !this.isNews(row, nowMs)) return [];
       const live = { clusterId, name, status, reportedAtMs };
-      const rest = { isStored: true, heardAtMs: null, text: null, answer: null };
+      const rest = { isStored: true, heardAtMs: null, text: null, answer: null, serial: 0 };
       this.cards.set(clusterId, { live, revision, isUnderstood, ...rest });
       return live;
     });
