@@ -9,6 +9,7 @@ import { loseAndRestoreConsole } from './lost-control-plane.ts';
 import { expectReplication } from './replication.ts';
 import { useSecondFactor } from './second-factor.ts';
 import { addAndTakeOffRepository } from './second-repository.ts';
+import { expectSilenceIsTold } from './silent-console.ts';
 
 /** A person at the console of a real cluster. The tests follow each other on one system. */
 
@@ -75,6 +76,10 @@ test('a standby that stands still shows growing lag in bytes and in time, and re
 test('shows who streams from whom, how far behind each is, and what is kept for whom', async () => {
   await expectReplication(page, system);
   await page.goBack();
+});
+
+test('says within ten seconds that its console does not answer', async () => {
+  await expectSilenceIsTold(page, system);
 });
 
 test('adds the spare host with the keyboard alone', async () => {
