@@ -6,7 +6,7 @@ import type { Pool } from 'pg';
 import { AlertStore } from './alert-store.ts';
 import type { Gatherer } from './gather.ts';
 import type { InstanceLock } from './instance-lock.ts';
-import { identityOf, judgeInTurns } from './judge.ts';
+import { judgeInTurns } from './judge.ts';
 import type { Known } from './known.ts';
 import type { Message } from './message.ts';
 import { type NoticeKind, nextNotice, type ToldAlert } from './routing.ts';
@@ -77,7 +77,7 @@ export class Evaluator {
     try {
       const known = await gatherer.gather(nowMs());
       const [living, changed] = await Promise.all([this.store.living(questions), this.store.changedRules()]);
-      const standing = new Set(living.filter(({ state }) => state === 'firing').map(identityOf));
+      const standing = living.filter(({ state }) => state === 'firing');
       const judgement = await judgeInTurns(known, changed, standing);
       const changes = nextAlerts(living, judgement, { nowMs: known.nowMs, newId: randomUUID });
       await this.write(known, changes);

@@ -36,8 +36,8 @@ interface Asked {
   unknown: Look['unknown'];
 }
 
-/** What is known, what was changed of the rules, and the identities of the alerts that fire now. */
-type Case = [known: Known, changed: ChangedRules, standing: ReadonlySet<string>];
+/** What is known, what was changed of the rules, and the alerts that fire now. */
+type Case = [known: Known, changed: ChangedRules, standing: readonly Identity[]];
 
 /** For so long it is judged in one go. */
 const turnMsMax = 3;
@@ -61,10 +61,15 @@ export async function judgeInTurns(...about: Case): Promise<Judgement> {
   return judging.judgement();
 }
 
+function placeOf(rule: string, clusterId: string | null): string {
+  return `${rule} ${clusterId}`;
+}
+
 class Judging {
   private readonly known: Known;
   private readonly changed: ChangedRules;
-  private readonly standing: ReadonlySet<string>;
+  /** Subjects by rule and cluster: asked once for every node and rule, thousands of times in a look. */
+  private readonly standing = new Map<string, Set<string>>();
   private readonly conditions: Condition[] = [];
   /** By rule and cluster. */
   private readonly notKnown = new Map<string, Map<string | null, Look['unknown']>>();
@@ -72,7 +77,10 @@ class Judging {
   constructor(...[known, changed, standing]: Case) {
     this.known = known;
     this.changed = changed;
-    this.standing = standing;
+    for (const { rule, clusterId, subject } of standing) {
+      const place = placeOf(rule, clusterId);
+      this.standing.set(place, (this.standing.get(place) ?? new Set()).add(subject));
+    }
   }
 
   /** Every rule about everything it is about, one at a time. */
@@ -86,11 +94,11 @@ class Judging {
     const forAll = effectiveRule(rule, this.changed, null);
     const effective = (clusterId: string | null) =>
       clusterId !== null && own?.has(clusterId) ? effectiveRule(rule, this.changed, clusterId) : forAll;
-    const questionFor = (clusterId: string | null): Question => ({
-      nowMs: known.nowMs,
-      limits: effective(clusterId).limits,
-      stands: (subject) => this.standing.has(identityOf({ rule: rule.id, clusterId, subject })),
-    });
+    const questionFor = (clusterId: string | null): Question => {
+      const standing = this.standing.get(placeOf(rule.id, clusterId));
+      const stands = (subject: string) => standing?.has(subject) ?? false;
+      return { nowMs: known.nowMs, limits: effective(clusterId).limits, stands };
+    };
     const isOn = (clusterId: string | null) => effective(clusterId).isOn;
     const take = (clusterId: string | null, look: Look) =>
       this.take(rule.id, { clusterId, ...look }, effective(clusterId));

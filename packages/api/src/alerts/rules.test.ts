@@ -1,7 +1,7 @@
 import { backupOverviewSchema } from '@quantadb/engine/contract/backup-view';
 import { clusterStatusSchema } from '@quantadb/engine/contract/status';
 import { describe, expect, it } from 'vitest';
-import { judge } from './judge.ts';
+import { type Identity, judge } from './judge.ts';
 import type { Known, KnownCluster } from './known.ts';
 import {
   type ChangedRules,
@@ -58,7 +58,7 @@ function knownOf(clusters: KnownCluster[], parts: Partial<Known> = {}): Known {
 }
 
 const nothing: ChangedRules = new Map();
-const firedBy = (known: Known, changed = nothing, standing = new Set<string>()) =>
+const firedBy = (known: Known, changed = nothing, standing: Identity[] = []) =>
   judge(known, changed, standing).conditions.map(({ rule, subject }) =>
     subject ? `${rule} ${subject}` : rule,
   );
@@ -91,7 +91,7 @@ describe('rules', () => {
     const { conditions } = judge(
       knownOf([clusterOf({ nodes, spare: { nodes: 0, isPrimaryAlone: false } })]),
       nothing,
-      new Set(),
+      [],
     );
     expect(conditions.map(({ rule, subject }) => [rule, subject])).toEqual([
       ['no-spare-node', ''],
@@ -127,11 +127,7 @@ describe('rules', () => {
 
   it('I-ALERT-2: judge nothing but the silence of a cluster that is silent', () => {
     const nodes = [nodeOf('node-1', { state: 'unreachable', role: 'none' })];
-    const { conditions, isUnknown } = judge(
-      knownOf([clusterOf({ nodes }, { ageMs: 60_000 })]),
-      nothing,
-      new Set(),
-    );
+    const { conditions, isUnknown } = judge(knownOf([clusterOf({ nodes }, { ageMs: 60_000 })]), nothing, []);
     expect(conditions.map(({ rule, sentence }) => [rule, sentence])).toEqual([
       ['cluster-silent', 'No host of demo has reported for 60 s.'],
     ]);
@@ -146,7 +142,7 @@ describe('rules', () => {
     expect(firedBy(late(61_000))).toEqual(['replication-lag node-2']);
     expect(firedBy(late(61_000, { state: 'delayed' }))).toEqual([]);
     expect(firedBy(late(59_000))).toEqual([]);
-    const standing = new Set([JSON.stringify(['replication-lag', clusterId, 'node-2'])]);
+    const standing = [{ rule: 'replication-lag', clusterId, subject: 'node-2' }];
     expect(firedBy(late(59_000), nothing, standing)).toEqual(['replication-lag node-2']);
     expect(firedBy(late(53_000), nothing, standing)).toEqual([]);
   });
@@ -159,7 +155,7 @@ describe('rules', () => {
         { clients: 95, clientsMax: 100, slotBytes: 20 * 1024 ** 3, longestTransactionSeconds: 7200 },
       ],
     ]);
-    const { conditions, isUnknown } = judge(knownOf([clusterOf({}, { figures })]), nothing, new Set());
+    const { conditions, isUnknown } = judge(knownOf([clusterOf({}, { figures })]), nothing, []);
     expect(conditions.map(({ rule, subject, severity }) => `${subject} ${rule} ${severity}`)).toEqual([
       ...[
         'node-1 disk-full-soon critical',
@@ -257,8 +253,8 @@ function backupsOf(parts: Record<string, unknown> = {}, repository: Record<strin
   });
 }
 
-const judged = (backups: ReturnType<typeof backupsOf>, standing: string[] = []) =>
-  judge(knownOf([clusterOf({}, { backups })]), nothing, new Set(standing));
+const judged = (backups: ReturnType<typeof backupsOf>, standing: Identity[] = []) =>
+  judge(knownOf([clusterOf({}, { backups })]), nothing, standing);
 const told = (backups: ReturnType<typeof backupsOf>) =>
   judged(backups).conditions.map(({ rule, subject, severity }) =>
     [rule, subject, severity].filter(Boolean).join(' '),
