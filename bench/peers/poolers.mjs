@@ -81,7 +81,16 @@ async function served(name, port, command) {
   const child = spawn(file, args, { stdio: 'ignore', detached: true });
   await delay(2000);
   // Its children go with it.
-  return { name, port, pid: child.pid, stop: () => process.kill(-child.pid, 'SIGKILL') };
+  return { name, port, pid: child.pid, stop: () => killGroup(child.pid) };
+}
+
+function killGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended before.
+    if (error.code !== 'ESRCH') throw error;
+  }
 }
 
 function isInstalled(program) {
