@@ -23,7 +23,7 @@ import type { JobLook, JobOrder, SourceServer, Strain } from './job-order.ts';
 import { JobRunner } from './job-runner.ts';
 import { NodeEngines } from './node-engines.ts';
 import { justArchived, NodeRepositories } from './node-repositories.ts';
-import { configFor, numbersOf } from './repositories.ts';
+import { configFor, isSamePlace, numbersOf } from './repositories.ts';
 import { lookAhead } from './restore-beside.ts';
 
 export interface BackupNodeOptions {
@@ -263,8 +263,8 @@ export class BackupNode implements BackupHost {
   private async whyTaken(engine: BackupEngine, config: BackupConfig): Promise<string | null> {
     const known = this.state?.backup?.config;
     const places = known ? [known, ...(known.further ?? [])] : [];
-    const own = JSON.stringify(config.repository);
-    if (places.some(({ repository }) => JSON.stringify(repository) === own)) return null;
+    // How it is reached may change: another port, another authority of the store.
+    if (places.some(({ repository }) => isSamePlace(repository, config.repository))) return null;
     const { state, backups } = await engine.inventory();
     if (state === 'missing') return null;
     const { segments } = state === 'broken' ? { segments: [] } : await engine.archive();

@@ -16,6 +16,7 @@ import type { JobReport } from './job-runner.ts';
 import { repositoryOfWork } from './repositories.ts';
 import type { ReadingContext, RepositoryReader } from './repository-reader.ts';
 import type { ScratchPlace, ScratchServer } from './scratch-server.ts';
+import { lastSegmentLsn } from './wal-lines.ts';
 
 export interface BackupWorkerOptions {
   place: NodePlace;
@@ -184,7 +185,8 @@ export class BackupWorker {
 
   private async drill(engine: BackupEngine, { report, signal, repository }: Task): Promise<JobResult> {
     const { reader, context } = this.options;
-    const { inventory, catalogue } = await reader(repository).read(await context(repository), signal);
+    const reading = await context(repository);
+    const { inventory, catalogue } = await reader(repository).read(reading, signal);
     const interval = catalogue.intervals.findLast((each) => !each.isAbandoned);
     const label = interval?.labels.at(-1);
     const backup = inventory.backups.find((each) => each.label === label);
@@ -198,6 +200,7 @@ export class BackupWorker {
       backup,
       timeline: interval.timeline,
       target: { kind: 'latest' },
+      leastLsn: lastSegmentLsn(interval.toLsn, reading.segmentBytes),
       processes: config.impact.processes,
       signal,
       clock: this.options.clock,
@@ -234,12 +237,14 @@ export class BackupWorker {
     const backup = inventory.backups.find(({ label }) => label === plan.label);
     if (!backup) throw new QuantaError('NOT_FOUND', `there is no backup ${plan.label} any more`);
     await this.closeLook();
-    const { server, recovered } = await restoreToScratch(engine, lookPlaceOf(this.options.place), {
+    const { server, recovered, shortOf } = await restoreToScratch(engine, lookPlaceOf(this.options.place), {
       ...{ backup, timeline: plan.timeline, target: plan.recovery, signal, clock: this.options.clock },
+      ...(plan.leastLsn === undefined ? {} : { leastLsn: plan.leastLsn }),
       processes: this.options.config(1).impact.processes,
       onProgress: (progress) => report.progress(progress),
       onStep: (words) => report.step(words),
     });
+    if (shortOf !== null) report.warn(shortOf);
     const { host: socketDir, port, user } = server.socket;
     const look: Look = {
       ...{ node: this.options.place.nodeName, socketDir, port, user, label: plan.label },

@@ -1,4 +1,4 @@
-import { drillSlot, jobWords } from '../cluster/apply-backup.ts';
+import { aheadLevel, drillSlot, jobWords } from '../cluster/apply-backup.ts';
 import type { Commander } from '../cluster/commander.ts';
 import { dataMembers } from '../cluster/membership.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
@@ -15,9 +15,9 @@ import { type NewId, systemNewId } from '../shared/random.ts';
 import { ArchiveWatch } from './archive-watch.ts';
 import { JobAssigner } from './job-assigner.ts';
 import { type JobLook, runNote } from './job-order.ts';
-import { afterFailure, decideJob, delayAfter, type JobDecision } from './job-policy.ts';
+import { afterFailure, decideJob, delayAfter, type JobDecision, whyGivesWay } from './job-policy.ts';
 import { configFor, repositoryOfWork, schedulesOf } from './repositories.ts';
-import { dueBackup, dueDrill } from './schedule.ts';
+import { dueBackup, dueDrill, isInWindow, type ScheduleMemory, servedByNow } from './schedule.ts';
 
 export interface ClusterBackupManagerOptions {
   commander: Commander;
@@ -39,6 +39,7 @@ const repositoryDeadlineMs = 120_000;
 const problemsMax = 20;
 /** By them the moments are left out that need a damaged segment, so more of them are kept. */
 const walProblemsMax = 200;
+const backupsMax = 100;
 
 /**
  * The decider's part in backups: begins what is due, gives it to a node, asks how it goes, and sees to it that it ends.
@@ -74,14 +75,15 @@ export class ClusterBackupManager {
   }
 
   private async work(state: ClusterState, backup: BackupState, config: BackupConfig): Promise<void> {
-    if (backup.job) await this.drive(state, config, backup.job);
+    if (backup.job) await this.drive(state, config, { job: backup.job, servedMs: backup.servedMs });
     else if (!state.failover && !state.restoring) await this.beginDue(state, backup, config);
   }
 
   private async beginDue(state: ClusterState, backup: BackupState, config: BackupConfig): Promise<void> {
     const at = { nowMs: this.clock.wallMs(), clusterId: state.clusterId };
-    const due = dueBackup(schedulesOf(config), backup, at);
-    const drill = due ? null : dueDrill(config.drills, backup, { ...at, slot: drillSlot });
+    const memory = (state.level ?? 1) >= aheadLevel ? servedByNow(backup, at.nowMs) : backup;
+    const due = dueBackup(schedulesOf(config), memory, at);
+    const drill = due ? null : dueDrill(config.drills, memory, { ...at, slot: drillSlot });
     const work: BackupWork | null = due
       ? { kind: 'backup', type: due.type, ...(due.repository === 1 ? {} : { repository: due.repository }) }
       : drill
@@ -107,10 +109,18 @@ export class ClusterBackupManager {
     if (!begun.ok) this.options.logger.debug({ reason: begun.reason }, 'a due backup was not begun');
   }
 
-  private async drive(state: ClusterState, config: BackupConfig, job: BackupJob): Promise<void> {
+  private async drive(
+    state: ClusterState,
+    config: BackupConfig,
+    { job, servedMs }: { job: BackupJob } & ScheduleMemory,
+  ): Promise<void> {
+    const nowMs = this.clock.wallMs();
+    const at = { nowMs, clusterId: state.clusterId };
+    const why = whyGivesWay(job, { ...waitingFor(config, { job, servedMs }, at), nowMs });
+    if (why !== null) return this.end(job, { state: 'failed', detail: why, look: null });
     const look = job.state === 'running' ? await this.look(state, job) : null;
     const silentForMs = this.silentFor(job, look);
-    const decision = decideJob(job, { look, silentForMs, nowMs: this.clock.wallMs() });
+    const decision = decideJob(job, { look, silentForMs, nowMs });
     await this.carryOut(state, { config, job, look, decision });
   }
 
@@ -204,16 +214,12 @@ export class ClusterBackupManager {
 
   /** Whether a backup was made although nobody could be told: it carries the name of its run. */
   private async search(state: ClusterState, job: BackupJob): Promise<void> {
-    if (job.work.kind !== 'backup')
-      return this.delay(job, delayAfter(job.attempt), 'its node has forgotten it');
+    const node = job.node ?? 'its node';
+    if (job.work.kind !== 'backup') return this.tryAgain(job, `${node} has forgotten it`);
     const repository = await this.repository(state, repositoryOfWork(job.work));
-    if (!repository) return;
+    if (!repository) return this.tryAgain(job, `${node} was lost, and the repository cannot be read`);
     const made = repository.backups.find((backup) => backup.notes[runNote] === job.id);
-    if (!made) {
-      const decision = afterFailure(job, `${job.node ?? 'its node'} was lost before it was done`, true);
-      if (decision.kind === 'retry') return this.delay(job, decision.afterMs, decision.detail);
-      return this.end(job, { state: 'failed', detail: `${job.node ?? 'its node'} was lost`, look: null });
-    }
+    if (!made) return this.tryAgain(job, `${node} was lost before it was done`);
     await this.options.commander.submit(
       {
         ...{ kind: 'end-backup-job', id: job.id, state: 'done', detail: '', warnings: [] },
@@ -221,6 +227,12 @@ export class ClusterBackupManager {
       },
       commandDeadlineMs,
     );
+  }
+
+  private tryAgain(job: BackupJob, detail: string): Promise<void> {
+    const decision = afterFailure(job, detail, true);
+    if (decision.kind === 'retry') return this.delay(job, decision.afterMs, detail);
+    return this.end(job, { state: 'failed', detail, look: null });
   }
 
   private async repository(state: ClusterState, number: number): Promise<RepositoryView | null> {
@@ -276,6 +288,28 @@ export class ClusterBackupManager {
   }
 }
 
+/** What was found damaged is offered no more only as long as it is remembered: of the others the newest will do. */
+export function remembered<Verified extends { ok: boolean }>(backups: readonly Verified[]): Verified[] {
+  const newest = new Set(backups.slice(-backupsMax));
+  return backups.filter((each) => !each.ok || newest.has(each));
+}
+
+/** What work that waits may be in the way of. */
+function waitingFor(
+  config: BackupConfig,
+  { job, servedMs }: { job: BackupJob } & ScheduleMemory,
+  at: { nowMs: number; clusterId: string },
+): { isInWindow: boolean; isOtherDue: boolean } {
+  const number = repositoryOfWork(job.work);
+  const schedules = schedulesOf(config);
+  const own = schedules.find(({ id }) => job.trigger === 'schedule' && id === job.scheduleId);
+  const others = schedules.filter(({ repository }) => (repository ?? 1) !== number);
+  return {
+    isInWindow: own === undefined || isInWindow(own, at.nowMs),
+    isOtherDue: dueBackup(others, { servedMs }, at) !== null,
+  };
+}
+
 /** The log keeps the beginning of a long list of problems. */
 function shortened(result: JobLook['result']): JobLook['result'] {
   if (result?.kind !== 'verify') return result;
@@ -288,7 +322,7 @@ function shortened(result: JobLook['result']): JobLook['result'] {
     verification: {
       ok: verification.ok,
       wal: { ...verification.wal, problems: short(verification.wal.problems, walProblemsMax) },
-      backups: verification.backups.slice(-100).map((each) => ({ ...each, problems: short(each.problems) })),
+      backups: remembered(verification.backups).map((each) => ({ ...each, problems: short(each.problems) })),
       other: short(verification.other),
     },
   };

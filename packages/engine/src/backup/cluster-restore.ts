@@ -84,7 +84,7 @@ export class ClusterRestore {
     await writeMarker(place, `restore of ${this.source.stanza}`);
     await discardIncoming(place);
     const { incomingDir, serverStateDir } = filesOf(place);
-    const { server, recovered } = await restoreToScratch(
+    const { server, recovered, shortOf } = await restoreToScratch(
       engine,
       {
         ...{ binDir: place.binDir, osUser: place.osUser, dataDir: incomingDir },
@@ -93,6 +93,7 @@ export class ClusterRestore {
       },
       {
         ...{ backup, timeline: planned.plan.timeline, target: planned.plan.recovery, processes: 2 },
+        ...(planned.plan.leastLsn === undefined ? {} : { leastLsn: planned.plan.leastLsn }),
         signal: report.signal,
         onProgress: ({ percent }) => {
           if (percent !== null) report.step(`restoring ${backup.label}: ${percent.toFixed(0)} %`);
@@ -103,7 +104,8 @@ export class ClusterRestore {
     await server.stop();
     await adoptIncoming(place);
     const upTo = recovered.lastCommitMs === null ? '' : `, up to ${momentWords(recovered.lastCommitMs)}`;
-    return this.found(`${backup.label}${upTo}`);
+    // Nothing else may be left: what can be had is put in place, and what is not in it is said.
+    return this.found(`${backup.label}${upTo}${shortOf === null ? '' : `. NOT ALL OF IT: ${shortOf}`}`);
   }
 
   /** What a data directory that was restored, now or before a crash, is. */

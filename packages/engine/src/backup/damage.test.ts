@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { remembered } from './cluster-backup-manager.ts';
 import { damageOf, noDamage } from './damage.ts';
 import type { Verification } from './engine.ts';
 
@@ -52,6 +53,13 @@ describe('I-BACKUP-6: what a verification found damaged', () => {
     const problems = ['checksum invalid: 1', `invalid checksum: ${segment}-${sha1}.lz4`];
     const found = damageOf(verification({ wal: { checked: 9, valid: 8, problems } }), held);
     expect([...found.segments]).toEqual([segment]);
+  });
+
+  it('is remembered however many backups were found whole', () => {
+    const all = Array.from({ length: 500 }, (_, at) => ({ label: String(at), ok: at !== 3 }));
+    const kept = remembered(all);
+    expect(kept).toHaveLength(101);
+    expect(kept[0]).toEqual({ label: '3', ok: false });
   });
 
   it('is forgotten with the repository that it was found in', () => {

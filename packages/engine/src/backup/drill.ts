@@ -2,10 +2,11 @@ import { readdir, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DrillPolicy, DrillResult } from '../contract/backup.ts';
 import { runCommand } from '../postgres/command.ts';
+import { parseLsn } from '../postgres/lsn.ts';
 import { ensureOwnedDirectory } from '../postgres/owned-file.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
-import { sizeWords } from '../shared/words.ts';
+import { momentWords, sizeWords } from '../shared/words.ts';
 import type { BackupEngine, BackupProgress, RecoveryTarget, StoredBackup } from './engine.ts';
 import { type Recovered, type ScratchPlace, ScratchServer } from './scratch-server.ts';
 
@@ -13,6 +14,8 @@ export interface ScratchRestore {
   backup: StoredBackup;
   timeline: number;
   target: RecoveryTarget;
+  /** Recovery that ends before this has missed a part of what is archived; absent: the target itself says so. */
+  leastLsn?: string;
 }
 
 export interface ScratchLimits {
@@ -35,6 +38,8 @@ export interface OpenScratch {
   server: ScratchServer;
   recovered: Recovered;
   restoreMs: number;
+  /** What of the archived WAL recovery did not get through; null: nothing. */
+  shortOf: string | null;
 }
 
 /**
@@ -76,7 +81,17 @@ export async function restoreToScratch(
     signal: request.signal,
     clock,
   });
-  return { server, recovered, restoreMs };
+  return { server, recovered, restoreMs, shortOf: shortWords(request, recovered) };
+}
+
+/** PostgreSQL takes WAL that it cannot read for the end of it, opens there and calls that a success. */
+export function shortWords(
+  { leastLsn }: Pick<ScratchRestore, 'leastLsn'>,
+  { lsn, lastCommitMs }: Pick<Recovered, 'lsn' | 'lastCommitMs'>,
+): string | null {
+  if (leastLsn === undefined || parseLsn(lsn) >= parseLsn(leastLsn)) return null;
+  const upTo = lastCommitMs === null ? '' : `, the last commit in it of ${momentWords(lastCommitMs)}`;
+  return `recovery ended at ${lsn}${upTo}, and WAL is archived up to ${leastLsn} at least: a segment between them cannot be read (quantadb backup verify names it)`;
 }
 
 /**
@@ -117,6 +132,8 @@ export async function runDrill(
     const begunMs = clock.monotonicMs();
     request.onStep('checking');
     const findings = [await amcheck(place, open.server, request.signal)];
+    if (open.shortOf !== null)
+      findings.push({ what: 'all of the archived WAL', ok: false, detail: open.shortOf });
     for (const check of request.checks) findings.push(await userCheck(open.server, check));
     return {
       label: request.backup.label,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BackupJob } from '../contract/backup.ts';
 import type { JobLook } from './job-order.ts';
-import { abandonAfterMs, decideJob } from './job-policy.ts';
+import { abandonAfterMs, decideJob, whyGivesWay } from './job-policy.ts';
 import { unaskedMsMax } from './job-runner.ts';
 
 const job = (change: Partial<BackupJob> = {}): BackupJob => ({
@@ -36,6 +36,25 @@ const look = (change: Partial<JobLook> = {}): JobLook => ({
   },
   ...change,
 });
+
+it('waits no longer than the longest pause, whatever the clock of the decider before said', () => {
+  const waiting = (notBeforeMs: number) => job({ state: 'waiting', notBeforeMs });
+  const decided = (notBeforeMs: number) =>
+    decideJob(waiting(notBeforeMs), { look: null, silentForMs: 0, nowMs: 1000 }).kind;
+  expect(decided(60_000)).toBe('wait');
+  expect(decided(365 * 86_400_000)).toBe('assign');
+});
+
+it('gives way when its window has closed, and to a backup of another repository when it has waited for long', () => {
+  const waiting = job({ state: 'waiting', detail: 'witness-1 does not answer' });
+  const seen = { isInWindow: true, isOtherDue: true, nowMs: 16 * 60_000 };
+  expect(whyGivesWay(waiting, seen)).toBe('a backup of another repository is due: witness-1 does not answer');
+  expect(whyGivesWay(waiting, { ...seen, nowMs: 60_000 })).toBeNull();
+  expect(whyGivesWay(waiting, { ...seen, isOtherDue: false })).toBeNull();
+  expect(whyGivesWay(waiting, { ...seen, isInWindow: false, nowMs: 0 })).toContain('its window has closed');
+  expect(whyGivesWay(job(), { ...seen, isInWindow: false })).toBeNull();
+});
+
 const decide = (given: BackupJob, seen: JobLook | null, silentForMs = 0) =>
   decideJob(given, { look: seen, silentForMs, nowMs: 1000 });
 

@@ -5,6 +5,8 @@ import type { JobLook } from './job-order.ts';
 
 /** Longer than a node goes on without being asked (`unaskedMsMax`): then it has ended there, and may begin elsewhere. */
 export const abandonAfterMs = 60_000;
+/** Work that has not begun, or not again, for so long makes room for that on another repository. */
+const yieldsAfterMs = 15 * 60_000;
 const attemptsMax = 5;
 const firstDelayMs = 15_000;
 const delayMsMax = 30 * 60_000;
@@ -25,7 +27,7 @@ export function decideJob(
   job: BackupJob,
   seen: { look: JobLook | null; silentForMs: number; nowMs: number },
 ): JobDecision {
-  if (job.state === 'waiting') return seen.nowMs >= job.notBeforeMs ? { kind: 'assign' } : { kind: 'wait' };
+  if (job.state === 'waiting') return isPauseOver(job, seen.nowMs) ? { kind: 'assign' } : { kind: 'wait' };
   const { look } = seen;
   if (look === null) return seen.silentForMs >= abandonAfterMs ? { kind: 'search' } : { kind: 'wait' };
   switch (look.state) {
@@ -38,6 +40,28 @@ export function decideJob(
     case 'failed':
       return afterFailure(job, look.detail, look.retry);
   }
+}
+
+/** No pause is longer than the longest: one that is was begun by a decider whose clock was ahead. */
+function isPauseOver({ notBeforeMs }: BackupJob, nowMs: number): boolean {
+  return nowMs >= notBeforeMs || notBeforeMs - nowMs > delayMsMax;
+}
+
+/**
+ * Why work that waits is given up, for the sake of what may not wait for it; null: it goes on waiting.
+ *
+ * @param isInWindow of its schedule: also what is tried again begins in it only
+ * @param isOtherDue a backup of another repository, which has nothing to do with why this one waits
+ */
+export function whyGivesWay(
+  job: BackupJob,
+  seen: { isInWindow: boolean; isOtherDue: boolean; nowMs: number },
+): string | null {
+  if (job.state !== 'waiting') return null;
+  const why = job.detail === '' ? 'it had not begun' : job.detail;
+  if (!seen.isInWindow) return `its window has closed: ${why}`;
+  if (!seen.isOtherDue || seen.nowMs - job.startedAtMs < yieldsAfterMs) return null;
+  return `a backup of another repository is due: ${why}`;
 }
 
 /** Again after a pause that grows, unless it makes no sense or has been tried often enough. */

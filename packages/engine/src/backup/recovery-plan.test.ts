@@ -71,6 +71,25 @@ describe('a plan', () => {
     });
   });
 
+  it('says how far recovery to the latest moment has to come, and warns of pages that were damaged', () => {
+    const segmentEnd = {
+      ...repository.intervals[1],
+      toLsn: '0/28000000',
+    } as (typeof repository.intervals)[0];
+    const [a, b, c] = repository.backups as [never, never, RepositoryView['backups'][number]];
+    const known = { ...repository, intervals: [segmentEnd], backups: [a, b, { ...c, hasPageErrors: true }] };
+    const planned = plan({ kind: 'latest' }, { repository: known });
+    expect(planned).toMatchObject({ ok: true, plan: { leastLsn: '0/27000000' } });
+    expect(planned.ok && planned.plan.warnings.join()).toContain('C holds pages that were damaged');
+    expect(plan(time(35))).not.toHaveProperty('plan.leastLsn');
+  });
+
+  it('leads to a point on a line that was given up also when only the repository shows that it was', () => {
+    const point = { name: 'before restore', timeline: 2, lsn: lsn(45), atMs: 45 * minute, by: 'ada' };
+    const planned = plan({ kind: 'name', name: point.name }, { points: [point] });
+    expect(planned).toMatchObject({ ok: true, plan: { timeline: 2, label: 'C' } });
+  });
+
   it('warns of a moment of a stretch that was given up, and says what leads there', () => {
     const at = (change: Partial<RecoveryPlanInput> = {}) => {
       const planned = plan(time(35), change);

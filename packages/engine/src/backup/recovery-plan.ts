@@ -7,6 +7,7 @@ import { parseLsn } from '../postgres/lsn.ts';
 import { momentWords, sizeWords } from '../shared/words.ts';
 import type { RecoveryTarget, StoredBackup } from './engine.ts';
 import { givenUpAt } from './given-up.ts';
+import { lastSegmentLsn } from './wal-lines.ts';
 
 /**
  * What a restore to a moment would take (pure): which backup, which timeline, which WAL, how long, and what is lost; or why
@@ -161,7 +162,7 @@ function nameTarget(
     return refuse('unknown_point', `No restore point is named "${name}".`, nearest);
   }
   const lsn = parseLsn(point.lsn);
-  const isGivenUp = input.isGivenUp?.(point) ?? false;
+  const isGivenUp = input.isGivenUp?.(point) ?? isOnGivenUp(input, point);
   const interval = input.repository.intervals.findLast(
     (each) =>
       (isGivenUp ? each.timeline === point.timeline : !each.isAbandoned) &&
@@ -184,6 +185,18 @@ function nameTarget(
     ? [`"${name}" lies on timeline ${point.timeline}, which the cluster has given up since.`]
     : [];
   return finish(input, { interval, backup, recovery, endLsn: point.lsn, endMs: point.atMs, warnings });
+}
+
+/** By what the repository shows, for a host that knows of the cluster only what it was told. */
+function isOnGivenUp({ repository }: RecoveryPlanInput, { timeline, lsn }: RestorePoint): boolean {
+  const at = parseLsn(lsn);
+  return repository.intervals.some(
+    (each) =>
+      each.isAbandoned &&
+      each.timeline === timeline &&
+      parseLsn(each.fromLsn) < at &&
+      at <= parseLsn(each.toLsn),
+  );
 }
 
 function xidTarget(
@@ -299,9 +312,17 @@ function finish(input: RecoveryPlanInput, found: Found): RecoveryPlanning {
       walSegmentsMax: Math.max(1, Math.ceil(walBytesMax / input.segmentBytes)),
       expectedMs: expectedMs(input, backup, walBytesMax),
       lost: lostWords(input, found),
-      warnings: found.warnings,
+      warnings: [...pageWarnings(backup), ...found.warnings],
+      ...(recovery.kind === 'latest' ? { leastLsn: lastSegmentLsn(interval.toLsn, input.segmentBytes) } : {}),
     },
   };
+}
+
+/** They were copied as they were: replay mends those that were written as a whole since, and no others. */
+function pageWarnings({ label, hasPageErrors }: StoredBackup): string[] {
+  return hasPageErrors
+    ? [`${label} holds pages that were damaged in the database already. An older backup may hold them whole.`]
+    : [];
 }
 
 /** By the speed of the last drill; null while there was none. */

@@ -2,7 +2,7 @@ import type { BackupConfig } from '../contract/backup.ts';
 import type { RepositoryView } from '../contract/backup-view.ts';
 import { parseHistory } from '../postgres/history-files.ts';
 import { buildCatalogue, type Catalogue, type RestorableInterval } from './catalogue.ts';
-import { damageOf } from './damage.ts';
+import { damageOf, noDamage } from './damage.ts';
 import type { ArchiveListing, BackupEngine, Inventory, Verification } from './engine.ts';
 import { planRetention, type RetentionPlan } from './retention.ts';
 import { reasonWords } from './retention-words.ts';
@@ -52,7 +52,7 @@ export class RepositoryReader {
     const archivedAt = new Map(listing.segments.map(({ name, archivedAtMs }) => [name, archivedAtMs]));
     const newestSystem = inventory.systems.at(-1)?.id;
     const damage = damageOf(context.verified, inventory.backups);
-    const catalogue = buildCatalogue({
+    const input = {
       listing,
       histories,
       // Backups of the database system before a major upgrade have WAL of their own, under another archive.
@@ -60,13 +60,17 @@ export class RepositoryReader {
       segmentBytes: context.segmentBytes,
       currentTimeline: context.currentTimeline,
       walKeptFrom: context.walKeptFrom,
-      damage,
-    });
+    };
+    const catalogue = buildCatalogue({ ...input, damage });
+    const unusable = catalogue.unusable.map(({ label }) => label);
+    // Of a damaged file of its own, or of a damaged segment that was written meanwhile: without the finding it could be restored.
+    const missing = damage === noDamage ? catalogue.unusable : buildCatalogue(input).unusable;
+    const isMissing = new Set(missing.map(({ label }) => label));
     const retention = planRetention({
       backups: inventory.backups,
       retention: context.config.retention,
-      unusable: new Set(catalogue.unusable.map(({ label }) => label)),
-      damaged: new Set(damage.backups.keys()),
+      unusable: new Set(unusable),
+      damaged: new Set(unusable.filter((label) => !isMissing.has(label))),
       nowMs: context.nowMs,
     });
     return { inventory, catalogue, retention, histories: [...histories.keys()], archivedAt };

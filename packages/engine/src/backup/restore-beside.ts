@@ -43,14 +43,19 @@ export async function restoreBeside(
   if (!backup) throw new QuantaError('NOT_FOUND', `there is no backup ${plan.label} any more`);
   await removeKept(place, order.id);
   const beside = { ...besidePlaceOf(place), followTimeline: plan.timeline };
-  const { server, recovered } = await restoreToScratch(engine, beside, {
+  const { server, recovered, shortOf } = await restoreToScratch(engine, beside, {
     ...{ backup, timeline: plan.timeline, target: plan.recovery, signal },
+    ...(plan.leastLsn === undefined ? {} : { leastLsn: plan.leastLsn }),
     processes: work.config.impact.processes,
     onProgress: (progress) => report.progress(progress),
     onStep: (words) => report.step(words),
     beforeRecovery: () => keepTimelinesFree(beside, { above: plan.timeline, target: order.timeline }),
   });
   await server.stop();
+  if (shortOf !== null)
+    throw new QuantaError('BACKUP_FAILED', shortOf, {
+      hint: 'Nothing was changed. Choose a moment before that, by its time or its position.',
+    });
   if (recovered.timeline !== order.timeline)
     throw new QuantaError(
       'BACKUP_FAILED',

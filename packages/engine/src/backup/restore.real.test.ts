@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ensureOwnedDirectory } from '../postgres/owned-file.ts';
@@ -11,6 +11,7 @@ import { ScratchServer } from './scratch-server.ts';
 import { TestRepository } from './testing/test-repository.ts';
 
 let cluster: TestCluster;
+let repository: TestRepository;
 let primary: TestNode;
 let engine: PgBackRestEngine;
 let running: ScratchServer | null = null;
@@ -20,7 +21,7 @@ const moments: { atMs: number; lsn: string; xid: string; hash: string }[] = [];
 
 beforeAll(async () => {
   cluster = await TestCluster.create();
-  const repository = await TestRepository.create(cluster);
+  repository = await TestRepository.create(cluster);
   primary = await cluster.primary('node-1', async (node) => {
     engine = await repository.use(node);
   });
@@ -161,7 +162,7 @@ describe('a restore that cannot reach its target', () => {
 });
 
 describe('a restore drill', () => {
-  const drill = async (checks: { database: string; sql: string }[]) => {
+  const drill = async (checks: { database: string; sql: string }[], leastLsn?: string) => {
     const { backups } = await engine.inventory();
     const backup = backups.find((each) => each.label === labels.incr);
     if (!backup) throw new Error('there is no backup');
@@ -175,6 +176,7 @@ describe('a restore drill', () => {
     await ensureOwnedDirectory(at(''), { osUser: cluster.osUser, mode: 0o755 });
     return runDrill(engine, place, {
       ...{ backup, timeline: 2, target: { kind: 'latest' }, processes: 1, checks },
+      ...(leastLsn === undefined ? {} : { leastLsn }),
       ...{ onProgress: () => undefined, onStep: () => undefined, signal: AbortSignal.timeout(60_000) },
     });
   };
@@ -198,6 +200,25 @@ describe('a restore drill', () => {
     ]);
     expect(result.recoveredToMs).toBeGreaterThan(Date.now() - 600_000);
     expect(await readdir(join(cluster.directory, 'restored'))).toEqual(['postgres.log']);
+  });
+
+  it('says that it is not whole when a segment of WAL cannot be read, although PostgreSQL opens without a word', async () => {
+    const { segments } = await engine.archive();
+    const [damaged, last] = segments.slice(-2).map(({ name }) => name);
+    const directory = join(repository.path, 'archive/demo/15-1/0000000200000000');
+    const file = join(
+      directory,
+      (await readdir(directory)).find((each) => each.startsWith(damaged ?? '')) ?? '',
+    );
+    const whole = await readFile(file);
+    const broken = Buffer.from(whole);
+    broken.fill(0, 100, 200);
+    await writeFile(file, broken);
+    const end = Number.parseInt(last?.slice(16) ?? '', 16);
+    const result = await drill([], `0/${(end * 16 * 1024 * 1024).toString(16).toUpperCase()}`);
+    await writeFile(file, whole);
+    expect(result.findings.map(({ ok }) => ok)).toEqual([true, false]);
+    expect(result.findings[1]?.detail).toContain('cannot be read');
   });
 
   it('is refused where replay would make a tablespace anew, over the files of the server beside it (I-BACKUP-5)', async () => {

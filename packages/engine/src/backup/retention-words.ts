@@ -13,6 +13,8 @@ export function reasonWords(reason: KeepReason): string {
       return `the ${reason.tier} one of ${reason.period}`;
     case 'held':
       return `held: ${reason.note}`;
+    case 'clean':
+      return 'the newest full backup without damaged pages';
     case 'needed':
       return `belongs to ${reason.by}`;
     case 'unusable':

@@ -92,6 +92,40 @@ describe('retention', () => {
     expect(result.keep.find(({ label }) => label === 'A_2')?.goes).toEqual({ kind: 'never', why: 'held' });
   });
 
+  it('I-BACKUP-4: keeps the whole line that a held backup was made on, also what it needs no file of', () => {
+    const second = backup('A_2', 2.8, { type: 'incr', prior: 'A_1', references: ['A'] });
+    const held = backup('A_3', 2.7, {
+      ...{ type: 'incr', prior: 'A_2', references: ['A'], notes: { [holdNote]: 'audit' } },
+    });
+    const backups = [backup('A', 3), incr('A_1', 2.9, ['A']), second, held, backup('B', 1)];
+    expect(expired(plan(backups, { fullCount: 1 }))).toEqual([]);
+  });
+
+  it('I-BACKUP-6: keeps the WAL behind what a verification doubts as long as that itself', () => {
+    const backups = [backup('A', 4), backup('B', 2), backup('C', 1)];
+    const doubted = new Set(['A']);
+    const retention = retentionSchema.parse({ fullCount: 3 }) as BackupRetention;
+    const result = planRetention({ backups, nowMs, unusable: doubted, damaged: doubted, retention });
+    expect(result).toMatchObject({ expire: [], fullsWithWal: 3, walKeptFrom: 'A' });
+  });
+
+  it('I-BACKUP-4: keeps the newest full backup without damaged pages, with all WAL since, when newer ones have some', () => {
+    const bad = { hasPageErrors: true };
+    const backups = [backup('A', 9), backup('B', 4), backup('C', 2, bad), backup('D', 1, bad)];
+    const result = plan(backups, { fullCount: 2 });
+    expect(expired(result)).toEqual(['A']);
+    expect(result.walKeptFrom).toBe('B');
+    expect(result.keep.find(({ label }) => label === 'B')?.reasons).toEqual([{ kind: 'clean' }]);
+    expect(expired(plan([...backups, backup('E', 0)], { fullCount: 2 }))).toEqual(['A', 'B', 'C']);
+  });
+
+  it('lets nothing go by age because the clock of a host is ahead', () => {
+    const backups = [backup('A', 5), backup('B', 3), backup('C', 1)];
+    const retention = retentionSchema.parse({ fullCount: 1, days: 7 }) as BackupRetention;
+    const ahead = { backups, retention, unusable: new Set<string>(), nowMs: nowMs + 400 * day };
+    expect(planRetention(ahead).expire).toEqual([]);
+  });
+
   it('does not count a damaged backup as one of those it keeps', () => {
     const result = plan([backup('A', 3), backup('B', 2), backup('C', 1)], { fullCount: 2 }, ['C']);
     expect(expired(result)).toEqual([]);

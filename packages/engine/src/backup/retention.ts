@@ -32,6 +32,8 @@ export type KeepReason =
   | { kind: 'days' }
   | { kind: 'tier'; tier: 'daily' | 'weekly' | 'monthly' | 'yearly'; period: string }
   | { kind: 'held'; note: string }
+  /** The newest full backup that copied no page with a wrong checksum: the last one that the database was whole in. */
+  | { kind: 'clean' }
   | { kind: 'needed'; by: string }
   | { kind: 'unusable' };
 
@@ -55,12 +57,17 @@ export function planRetention(input: RetentionInput): RetentionPlan {
   for (const { backup, reason } of recent) add(backup.label, reason);
   for (const { backup, reason } of tieredFulls(good, input.retention)) add(backup.label, reason);
   const recentLabels = new Set([...recent.map(({ backup }) => backup.label), newest?.label ?? '']);
+  const clean = good.find((backup) => !backup.hasPageErrors);
+  if (newest?.hasPageErrors && clean && !recentLabels.has(clean.label)) {
+    add(clean.label, { kind: 'clean' });
+    recentLabels.add(clean.label);
+  }
   keepDependents(input.backups, recentLabels, add);
   keepUnusable({ fulls, input, recentLabels, add });
-  keepDamaged(fulls, input, add);
+  const doubted = keepDamaged(fulls, input, add);
   keepHeld(input.backups, add);
   const kept = input.backups.filter((backup) => reasons.has(backup.label));
-  const withWal = fulls.filter((backup) => recentLabels.has(backup.label));
+  const withWal = fulls.filter(({ label }) => recentLabels.has(label) || doubted.has(label));
   const walKeptFrom = withWal.at(-1)?.label ?? null;
   return {
     keep: newestFirst(kept).map(({ label, stopMs }) => {
@@ -86,7 +93,9 @@ function recentFulls(
     .slice(0, retention.fullCount)
     .map((backup, at) => ({ backup, reason: { kind: 'count', rank: at + 1 } as const }));
   if (retention.days === null) return byCount;
-  const cutoffMs = nowMs - retention.days * dayMs;
+  // A clock that is ahead must not let everything go at once: the window ends with the newest backup at the latest.
+  const endMs = Math.min(nowMs, good[0]?.stopMs ?? nowMs);
+  const cutoffMs = endMs - retention.days * dayMs;
   // The first moment of the window is restored from a full backup that is older than the window.
   const before = good.findIndex((backup) => backup.stopMs <= cutoffMs);
   const within = before < 0 ? good : good.slice(0, before + 1);
@@ -151,22 +160,45 @@ function keepUnusable(known: {
   }
 }
 
-/** What a verification says may be mistaken: it never makes a backup go earlier than it would have gone. */
-function keepDamaged(fulls: StoredBackup[], input: RetentionInput, add: Add): void {
-  if (!input.damaged || input.damaged.size === 0) return;
-  const whole = [...recentFulls(fulls, input), ...tieredFulls(fulls, input.retention)];
-  const stay = new Set(whole.map(({ backup }) => backup.label).filter((label) => input.damaged?.has(label)));
+/**
+ * What a verification says may be mistaken: it never makes a backup, nor the WAL behind it, go earlier than it would have gone.
+ *
+ * @returns those that WAL is kept from as if they were whole
+ */
+function keepDamaged(fulls: StoredBackup[], input: RetentionInput, add: Add): ReadonlySet<string> {
+  const { damaged } = input;
+  if (!damaged || damaged.size === 0) return new Set();
+  // Without what was found they would be counted; what is unusable for another reason would not.
+  const countable = fulls.filter(({ label }) => damaged.has(label) || !input.unusable.has(label));
+  const among = (found: { backup: StoredBackup }[]) =>
+    new Set(found.map(({ backup }) => backup.label).filter((label) => damaged.has(label)));
+  const recent = among(recentFulls(countable, input));
+  const stay = new Set([...recent, ...among(tieredFulls(countable, input.retention))]);
   for (const label of stay) add(label, { kind: 'unusable' });
   keepDependents(input.backups, stay, add);
+  return recent;
 }
 
+/** pgBackRest removes with a backup whatever was made upon it, also what needs no file of it: the line back to the full one stays. */
 function keepHeld(backups: readonly StoredBackup[], add: Add): void {
+  const known = new Map(backups.map((backup) => [backup.label, backup]));
   for (const backup of backups) {
     const note = backup.notes[holdNote];
     if (!note) continue;
     add(backup.label, { kind: 'held', note });
-    for (const label of backup.references) add(label, { kind: 'needed', by: backup.label });
+    for (const label of new Set([...backup.references, ...ancestorsOf(backup, known)]))
+      add(label, { kind: 'needed', by: backup.label });
   }
+}
+
+function ancestorsOf(backup: StoredBackup, known: ReadonlyMap<string, StoredBackup>): string[] {
+  const line: string[] = [];
+  let { prior } = backup;
+  while (prior !== null && !line.includes(prior)) {
+    line.push(prior);
+    prior = known.get(prior)?.prior ?? null;
+  }
+  return line;
 }
 
 function goesWhen(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { scheduleSchema } from '../contract/backup.ts';
-import { dueBackup, isInWindow, nextRuns, scheduleProblem } from './schedule.ts';
+import { dueBackup, isInWindow, nextRuns, scheduleProblem, servedByNow } from './schedule.ts';
 
 const schedule = (change: Record<string, unknown> = {}) =>
   scheduleSchema.parse({ id: 'nightly', type: 'full', cron: '30 1 * * *', timeZone: 'UTC', ...change });
@@ -55,6 +55,19 @@ describe('what is due', () => {
   it('is made up for once after a time without a decider', () => {
     const found = due([schedule()], '2026-11-27T12:00:00Z', { nightly: '2026-11-20T01:30:00Z' });
     expect(found?.serves).toEqual([{ scheduleId: 'nightly', slotMs: at('2026-11-27T01:30:00Z') }]);
+  });
+
+  it('comes again although a decider whose clock was ahead has served a slot that lies far in the future', () => {
+    const nowMs = at('2026-11-27T02:00:00Z');
+    const dueAfter = (served: string) =>
+      dueBackup([schedule()], servedByNow({ servedMs: { nightly: at(served) } }, nowMs), {
+        ...{ nowMs, clusterId: 'c1' },
+      });
+    expect(dueAfter('2027-11-27T01:30:00Z')?.serves).toEqual([
+      { scheduleId: 'nightly', slotMs: at('2026-11-27T01:30:00Z') },
+    ]);
+    expect(dueAfter('2026-11-27T01:30:00Z')).toBeNull();
+    expect(dueAfter('2026-11-27T02:30:00Z')).toBeNull();
   });
 
   it('is the strongest of several, and serves them all', () => {

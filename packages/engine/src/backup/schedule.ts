@@ -46,6 +46,22 @@ export interface DueBackup {
   serves: { scheduleId: string; slotMs: number }[];
 }
 
+/** Farther ahead than clocks of one cluster may ever be apart. */
+const aheadMsMax = 3_600_000;
+
+/**
+ * What a decider whose clock was ahead has served counts for nothing: else a schedule would stand still until that time comes.
+ * The slot before may be served twice so, which is the lesser evil.
+ */
+export function isServedAhead(servedMs: number, nowMs: number): boolean {
+  return servedMs > nowMs + aheadMsMax;
+}
+
+export function servedByNow({ servedMs }: ScheduleMemory, nowMs: number): ScheduleMemory {
+  const known = Object.entries(servedMs).map(([id, atMs]) => [id, isServedAhead(atMs, nowMs) ? 0 : atMs]);
+  return { servedMs: Object.fromEntries(known) };
+}
+
 const strength: Record<BackupType, number> = { incr: 1, diff: 2, full: 3 };
 
 /**

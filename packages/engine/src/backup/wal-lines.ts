@@ -117,6 +117,13 @@ export class SegmentIndex {
   }
 }
 
+/** A recovery through all of a stretch ends in its last segment, or behind it. */
+export function lastSegmentLsn(toLsn: string, segmentBytes: number): string {
+  const end = parseLsn(toLsn);
+  const start = ((end - 1n) / BigInt(segmentBytes)) * BigInt(segmentBytes);
+  return lsnText(end === 0n ? end : start);
+}
+
 export function lsnText(lsn: bigint): string {
   return formatLsn(lsn);
 }

@@ -1,4 +1,5 @@
 import { configFor, numbersOf, repositoryOfWork, schedulesOf } from '../backup/repositories.ts';
+import { isServedAhead } from '../backup/schedule.ts';
 import { type BackupJob, type BackupState, noBackups } from '../contract/backup.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
@@ -9,6 +10,8 @@ const pastJobsMax = 40;
 /** Of these kinds, however many others came after them: what they found and measured is compared over months. */
 const provingJobsMax = { drill: 26, verify: 10 } as const;
 const pointsMax = 200;
+/** From this level on a slot that was served by a clock far ahead does not count. */
+export const aheadLevel = 9;
 /** Drills have a slot of their own beside the schedules. */
 export const drillSlot = 'drills';
 
@@ -41,7 +44,10 @@ export function beginBackupJob(draft: Draft, { job, serves }: CommandOf<'begin-b
   // The backup that it restores must not be removed meanwhile.
   if (draft.state.restoring) return refused('the cluster is being restored in place');
   for (const { scheduleId, slotMs } of serves) {
-    if (slotMs <= (backup.servedMs[scheduleId] ?? 0)) return refused('that slot was served already');
+    const servedMs = backup.servedMs[scheduleId] ?? 0;
+    // Every daemon has to judge the same.
+    const isAhead = (draft.state.level ?? 1) >= aheadLevel && isServedAhead(servedMs, draft.atMs);
+    if (slotMs <= servedMs && !isAhead) return refused('that slot was served already');
   }
   for (const { scheduleId, slotMs } of serves) backup.servedMs[scheduleId] = slotMs;
   backup.job = {

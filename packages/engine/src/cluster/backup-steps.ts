@@ -174,7 +174,8 @@ class BackupSteps {
     if (!job) return 'it has ended already';
     const why = `cancelled by ${context.operation.requestedBy}`;
     const node = state.members[job.node ?? ''];
-    if (node) {
+    // Work that waits runs nowhere: the node that it ran on before may be gone for good.
+    if (node && job.state === 'running') {
       const input = { clusterId: state.clusterId, id: job.id, why };
       await this.resources.peers.call(node, 'cancel-backup-job', { input, deadlineMs: askDeadlineMs });
     }

@@ -20,8 +20,9 @@ import type { Command, CommandOf } from './commands.ts';
  * Level 6: the lease of a primary whose daemon is replaced lasts longer.
  * Level 7: a backup repository on the disk of one of the hosts.
  * Level 8: several backup repositories.
+ * Level 9: a further repository may be on the disk of a host; what was served by a clock far ahead does not count.
  */
-export const featureLevel = 8;
+export const featureLevel = 9;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {

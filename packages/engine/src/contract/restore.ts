@@ -32,6 +32,8 @@ export const restorePlanSchema = z.object({
   warnings: z.array(z.string()),
   /** Which repository it comes from; absent: the only one there is. Since level 8. */
   repository: repositoryNumberSchema.optional(),
+  /** Of the latest moment: recovery that ends before it has met WAL that cannot be read, and PostgreSQL says nothing of it. */
+  leastLsn: z.string().optional(),
 });
 export type RestorePlan = z.infer<typeof restorePlanSchema>;
 

@@ -176,10 +176,18 @@ describe('an encrypted repository in a directory', () => {
     expect((await engine.verify()).ok).toBe(true);
   });
 
+  it('I-BACKUP-4: removes no backup that another one was made upon which is to stay', async () => {
+    const [, diff] = (await engine.inventory()).backups;
+    const before = (await engine.inventory()).backups.map(({ label }) => label);
+    const expiring = engine.expire({ labels: [diff?.label ?? ''], fullsWithWal: null });
+    await expect(expiring).rejects.toThrow('was made upon it');
+    expect((await engine.inventory()).backups.map(({ label }) => label)).toEqual(before);
+  });
+
   it('removes a backup with what was built on it, and the WAL that nothing needs any more', async () => {
-    const first = (await engine.inventory()).backups[0];
     const second = await backUp('full');
-    await engine.expire({ labels: [first?.label ?? ''], fullsWithWal: null });
+    const going = (await engine.inventory()).backups.map(({ label }) => label);
+    await engine.expire({ labels: going.filter((label) => label !== second), fullsWithWal: null });
     const inventory = await engine.inventory();
     expect(inventory.backups.map((backup) => backup.label)).toEqual([second]);
     const { segments } = await engine.archive();

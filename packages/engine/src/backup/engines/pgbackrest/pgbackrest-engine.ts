@@ -13,6 +13,7 @@ import type {
   Inventory,
   RestoreRequest,
   StanzaOutcome,
+  StoredBackup,
   Verification,
 } from '../../engine.ts';
 import { Brake } from './brake.ts';
@@ -38,6 +39,9 @@ interface Run {
 
 const askDeadlineMs = 60_000;
 const stanzaDeadlineMs = 120_000;
+/** Some hundred thousand segments in a slow object store: were it given up, retention would never be carried out again. */
+const listingDeadlineMs = 10 * 60_000;
+const expireDeadlineMs = 3_600_000;
 const verifyDeadlineMs = 12 * 3_600_000;
 const progressEveryMs = 500;
 const brakeEveryMs = 1000;
@@ -110,7 +114,7 @@ export class PgBackRestEngine implements BackupEngine {
   async archive(signal?: AbortSignal): Promise<ArchiveListing> {
     const path = `archive/${this.place.stanza}`;
     const args = ['repo-ls', '--recurse', '--output=json', path];
-    const result = await this.runOrThrow({ args, timeoutMs: askDeadlineMs, signal });
+    const result = await this.runOrThrow({ args, timeoutMs: listingDeadlineMs, signal });
     return parseListing(result.stdout, null);
   }
 
@@ -174,15 +178,16 @@ export class PgBackRestEngine implements BackupEngine {
       // A full backup takes along what was built on it, so the next label may be gone by now.
       const { backups } = await this.inventory(signal);
       if (!backups.some((backup) => backup.label === label)) continue;
+      refuseToTakeAlong(backups, label, labels);
       const args = ['expire', `--set=${checkedLabel(label)}`, ...(await this.keepEverything(signal))];
-      await this.runOrThrow({ args, timeoutMs: stanzaDeadlineMs, signal });
+      await this.runOrThrow({ args, timeoutMs: expireDeadlineMs, signal });
     }
     const { backups } = await this.inventory(signal);
     const fulls = backups.filter((backup) => backup.type === 'full').length;
     if (fulls === 0) return;
     const withWal = Math.max(1, Math.min(fullsWithWal ?? fulls, fulls));
     const args = ['expire', ...(await this.keepEverything(signal)), `--repo1-retention-archive=${withWal}`];
-    await this.runOrThrow({ args, timeoutMs: stanzaDeadlineMs, signal });
+    await this.runOrThrow({ args, timeoutMs: expireDeadlineMs, signal });
   }
 
   async annotate(label: string, notes: Record<string, string>): Promise<void> {
@@ -320,6 +325,16 @@ export class PgBackRestEngine implements BackupEngine {
 function gently({ nice, ioPriority }: NonNullable<EnginePlace['manners']>): string[] {
   const io = ioPriority === 'idle' ? ['-c', '3'] : ['-c', '2', '-n', String(ioPriority)];
   return ['/usr/bin/nice', '-n', String(nice), '/usr/bin/ionice', ...io];
+}
+
+/** The program removes whatever was made upon a backup together with it, and asks nobody. */
+function refuseToTakeAlong(backups: readonly StoredBackup[], label: string, labels: readonly string[]): void {
+  const going = new Set([label]);
+  // Oldest first, as the program lists them: what a backup was made upon comes before it.
+  for (const { label: each, prior } of backups) if (prior !== null && going.has(prior)) going.add(each);
+  const kept = [...going].find((each) => !labels.includes(each));
+  if (kept === undefined) return;
+  throw new QuantaError('REFUSED', `${label} cannot be removed: ${kept}, which stays, was made upon it`);
 }
 
 function asError(failure: EngineFailure): QuantaError {

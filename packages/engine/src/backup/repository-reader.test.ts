@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest';
+import { retentionSchema } from '../contract/backup.ts';
+import type { BackupEngine, StoredBackup, Verification } from './engine.ts';
+import { RepositoryReader } from './repository-reader.ts';
+
+const segmentBytes = 16 * 1024 * 1024;
+const wal = (number: number) => `0000000100000000${number.toString(16).toUpperCase().padStart(8, '0')}`;
+const hour = 3_600_000;
+
+function backup(label: string, number: number): StoredBackup {
+  const start = (number * segmentBytes).toString(16).toUpperCase();
+  return {
+    ...{ label, type: 'full', prior: null, references: [], databaseId: 1, databaseBytes: 1, copiedBytes: 1 },
+    ...{
+      repositoryBytes: 1,
+      hasPageErrors: false,
+      notes: {},
+      startMs: number * hour,
+      stopMs: number * hour + 1,
+    },
+    ...{
+      startLsn: `0/${start}`,
+      stopLsn: `0/${start.slice(0, -2)}F0`,
+      startWal: wal(number),
+      stopWal: wal(number),
+    },
+  };
+}
+
+/** Backups in segments 2 and 4 of five. */
+const engine = {
+  inventory: async () => ({
+    ...{ state: 'ok', detail: '', isLocked: false },
+    systems: [{ id: 1, systemIdentifier: '7', postgresVersion: '15' }],
+    backups: [backup('20261101-000000F', 2), backup('20261102-000000F', 4)],
+  }),
+  archive: async () => ({
+    ...{ archiveId: '15-1', histories: [], duplicates: [] },
+    segments: [1, 2, 3, 4, 5].map((number) => ({ name: wal(number), archivedAtMs: number, bytes: 1 })),
+  }),
+} as unknown as BackupEngine;
+
+it('I-BACKUP-6: lets a backup go no earlier because a segment that it needs was found damaged', async () => {
+  const problem = `invalid checksum: ${wal(2)}-${'a'.repeat(40)}.lz4`;
+  const verified: Verification = {
+    ...{ ok: false, other: [], wal: { checked: 5, valid: 4, problems: [problem] } },
+    backups: ['20261101-000000F', '20261102-000000F'].map((label) => ({
+      ...{ label, ok: true, checked: 1, valid: 1, problems: [] },
+    })),
+  };
+  const { catalogue, retention } = await new RepositoryReader(engine, null).read({
+    config: { retention: retentionSchema.parse({ fullCount: 2 }) },
+    ...{ currentTimeline: 1, walKeptFrom: null, segmentBytes, nowMs: 9 * hour, verified },
+  });
+  expect(catalogue.unusable.map(({ label }) => label)).toEqual(['20261101-000000F']);
+  expect(retention).toMatchObject({ expire: [], walKeptFrom: '20261101-000000F' });
+});
