@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RestorePoint } from '../contract/backup.ts';
 import type { Archiving } from '../contract/backup-view.ts';
@@ -37,11 +37,13 @@ export async function archivingOf(place: NodePlace): Promise<Archiving | null> {
       },
     );
     if (!row || row.recovering) return null;
+    const waiting = await waitingFor(place);
+    const lastAtMs = row.at?.getTime() ?? null;
     return {
       lastWal: row.wal,
-      lastAtMs: row.at?.getTime() ?? null,
-      failingSinceMs: row.failed === null ? null : (row.at ?? row.failed).getTime(),
-      waitingSegments: await waitingSegments(place),
+      lastAtMs,
+      failingSinceMs: row.failed === null ? null : failingSince({ lastAtMs, oldestMs: waiting.oldestMs }),
+      waitingSegments: waiting.segments,
     };
   } catch (error) {
     if (error instanceof QuantaError || (error as { code?: string }).code !== undefined) return null;
@@ -49,9 +51,23 @@ export async function archivingOf(place: NodePlace): Promise<Archiving | null> {
   }
 }
 
-async function waitingSegments(place: NodePlace): Promise<number> {
-  const names = await readdir(join(place.dataDir, 'pg_wal', 'archive_status'));
-  return names.filter((name) => name.endsWith('.ready')).length;
+/**
+ * Since when every attempt fails, although the server only tells of the last one (pure): since the oldest segment has waited.
+ * A new primary has no success of its own to count from, or one of a reign long ago.
+ *
+ * @param oldestMs null: nothing waits, and what once failed was of another reign
+ */
+export function failingSince(known: { lastAtMs: number | null; oldestMs: number | null }): number | null {
+  return known.oldestMs === null ? null : Math.max(known.oldestMs, known.lastAtMs ?? 0);
+}
+
+async function waitingFor(place: NodePlace): Promise<{ segments: number; oldestMs: number | null }> {
+  const directory = join(place.dataDir, 'pg_wal', 'archive_status');
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.ready')).sort();
+  const [oldest] = names;
+  // Archived meanwhile.
+  const seen = oldest === undefined ? null : await stat(join(directory, oldest)).catch(() => null);
+  return { segments: names.length, oldestMs: seen?.mtimeMs ?? null };
 }
 
 /** How far a standby's replay is behind what its primary last said of itself; null on a primary, and when nobody knows. */

@@ -5,21 +5,30 @@ import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
 import { backupProgram } from '../postgres/archive-wrapper.ts';
 import { readControlData } from '../postgres/control-data.ts';
-import { adoptIncoming, discardIncoming, writeMarker } from '../postgres/data-directory.ts';
+import {
+  adoptIncoming,
+  discardIncoming,
+  supportedMajorVersion,
+  writeMarker,
+} from '../postgres/data-directory.ts';
 import { copyCertificates } from '../postgres/host-certificates.ts';
 import { filesOf, type NodePlace, superuserRole } from '../postgres/layout.ts';
+import { parseLsn, walFileName } from '../postgres/lsn.ts';
 import { ensureOwnedDirectory, writeOwnedFile } from '../postgres/owned-file.ts';
 import { isOwnedSetting } from '../postgres/settings.ts';
 import { QuantaError } from '../shared/errors.ts';
 import { momentWords } from '../shared/words.ts';
 import { restoreToScratch } from './drill.ts';
+import type { StoredBackup } from './engine.ts';
 import { type RemoteServer, renderConfiguration } from './engines/pgbackrest/configuration.ts';
 import { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
 import { planRecovery } from './recovery-plan.ts';
 import { RepositoryReader } from './repository-reader.ts';
 
-/** Packaged servers use this; a host without data has nothing to read another size from. */
-const usualSegmentBytes = 16 * 1024 * 1024;
+/** Packaged servers use the first; every size that PostgreSQL can be made with. */
+const segmentSizes = [16, 1, 2, 4, 8, 32, 64, 128, 256, 512, 1024].map(
+  (megabytes) => megabytes * 1024 * 1024,
+);
 
 export interface RestoredData {
   systemIdentifier: string;
@@ -41,9 +50,13 @@ export class ClusterRestore {
 
   async plan(target: RestoreTarget, nowMs: number): Promise<RestorePlanning> {
     const engine = await this.engine();
+    const { systems, backups } = await engine.inventory();
+    const refusal = whyOtherRelease(systems.at(-1)?.postgresVersion ?? null);
+    if (refusal) throw new QuantaError('REFUSED', refusal.message, { hint: refusal.hint });
+    const segmentBytes = segmentBytesOf(backups);
     const context = {
       config: { retention: retentionSchema.parse({}) },
-      ...{ currentTimeline: null, walKeptFrom: null, segmentBytes: usualSegmentBytes, nowMs, verified: null },
+      ...{ currentTimeline: null, walKeptFrom: null, segmentBytes, nowMs, verified: null },
     };
     const repository = await new RepositoryReader(engine, null).view(context);
     if (repository.state !== 'ok')
@@ -58,7 +71,7 @@ export class ClusterRestore {
       ...{ target, repository, nowMs, lastDrill: null },
       points: this.source.known?.points ?? null,
       commitMs: this.source.known?.commitMs ?? null,
-      segmentBytes: usualSegmentBytes,
+      segmentBytes,
     });
   }
 
@@ -174,6 +187,28 @@ export class ClusterRestore {
       ...{ program: backupProgram, configFile, workDir: this.workDir(), stanza, osUser: place.osUser },
     });
   }
+}
+
+/**
+ * The size of a segment (pure), by what each backup says of its begin: its position, and the segment that this is in. A server
+ * that was adopted may have been made with another size than the usual one, and a host without data has no other word of it.
+ */
+export function segmentBytesOf(backups: readonly Pick<StoredBackup, 'startLsn' | 'startWal'>[]): number {
+  const found = segmentSizes.find((bytes) =>
+    backups.every(
+      ({ startLsn, startWal }) => walFileName(1, parseLsn(startLsn), bytes).slice(8) === startWal.slice(8),
+    ),
+  );
+  return found ?? (segmentSizes[0] as number);
+}
+
+/** The programs of one release cannot start the data of another (pure); found out here, and not after hours. */
+export function whyOtherRelease(version: string | null): { message: string; hint: string } | null {
+  if (version === null || Number.parseInt(version, 10) === supportedMajorVersion) return null;
+  return {
+    message: `the repository holds a database of PostgreSQL ${version}, and this host runs PostgreSQL ${supportedMajorVersion}`,
+    hint: `Restore on a host with PostgreSQL ${version}.`,
+  };
 }
 
 /** The settings of a quantadb.conf that people may make (pure). */
