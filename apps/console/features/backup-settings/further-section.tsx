@@ -12,7 +12,7 @@ import { OperationDialog } from '../operations/operation-dialog.tsx';
 import { type Config, type Draft, draftOf } from './draft.ts';
 import { type Further, furtherChangeOf, nextNumber, seenFrom, takeOffOf } from './further.ts';
 import { RepositoryFields } from './repository-section.tsx';
-import { RetentionFields } from './retention-section.tsx';
+import { RetentionFields, RetentionPreview } from './retention-section.tsx';
 
 /** More places for the same WAL: each gets every segment, and restores alone. */
 export function FurtherSection({
@@ -130,6 +130,7 @@ function FurtherDialog({
       />
       <div className="mt-4 border-line border-t pt-4">
         <RetentionFields draft={draft} onChange={change} />
+        {known ? <RetentionPreview clusterId={clusterId} draft={draft} number={number} /> : null}
       </div>
     </Dialog>
   );

@@ -69,12 +69,21 @@ export function RetentionSection({ clusterId, draft, config, onChange }: Section
   return (
     <Panel title="Retention">
       <RetentionFields draft={draft} onChange={onChange} />
-      {config ? <Preview clusterId={clusterId} draft={draft} /> : null}
+      {config ? <RetentionPreview clusterId={clusterId} draft={draft} number={1} /> : null}
     </Panel>
   );
 }
 
-function Preview({ clusterId, draft }: { clusterId: string; draft: Draft }) {
+/** Of one repository: each has backups and rules of its own. */
+export function RetentionPreview({
+  clusterId,
+  draft,
+  number,
+}: {
+  clusterId: string;
+  draft: Draft;
+  number: number;
+}) {
   const trpc = useTRPC();
   const times = useTimes();
   const retention = retentionOf(draft);
@@ -82,6 +91,7 @@ function Preview({ clusterId, draft }: { clusterId: string; draft: Draft }) {
     ...trpc.backups.previewRetention.queryOptions({
       clusterId,
       retention: retention ?? { fullCount: 1 },
+      repository: number,
     }),
     enabled: retention !== null,
     placeholderData: (last) => last,

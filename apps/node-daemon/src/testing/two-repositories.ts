@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
 import { withFreshConnection } from '@quantadb/engine/postgres/connection';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
+import { freePort } from '@quantadb/engine/testing/free-port';
 import { expect } from 'vitest';
 import { osUserNamed } from '../preflight/os-user.ts';
 import { configure, ledger, ledgerOf, overview, repositoryOf, run, sql, superuser } from './backup-scene.ts';
@@ -47,13 +48,15 @@ async function expectDamageTold(cluster: RealCluster, second: string, via: strin
   );
 }
 
-/** A second repository is added, is away over a failover, is paid, and restores alone; then it is taken off again. */
+/** A second repository, on the disk of a host, is added, is away over a failover, is paid, and restores alone; then it is taken off again. */
 export async function loseOneOfTwo(cluster: RealCluster): Promise<void> {
   const [first, second] = [repositoryOf(cluster), join(cluster.directory, 'second')];
   const user = await osUserNamed(process.getuid?.() === 0 ? 'postgres' : null);
   await mkdir(second);
   if (user) await chown(second, user.uid, user.gid);
-  const repository = { type: 'posix', path: second, encrypted: true };
+  // Beside a directory that all of them reach one on the disk of a host, which the others reach through its server.
+  const port = await freePort();
+  const repository = { type: 'host', host: 'node-3', port, path: second, encrypted: true };
   const secrets = { cipherPass: 'a passphrase of another' };
   await cluster.run('node-2', configure({ number: 2, repository, secrets }));
   expect(await run(cluster, { kind: 'backup', type: 'incr', repository: 2 })).toMatchObject({

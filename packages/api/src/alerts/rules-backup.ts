@@ -1,4 +1,5 @@
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
+import { damagedPages, failedWork, subjectOf, tooOld, unreadOf, viewsOf } from './backup-each.ts';
 import { firstOf, foundBy, isCopyOnly, leftWords } from './backup-findings.ts';
 import type { KnownCluster } from './known.ts';
 import { type ClusterRule, found, type Look, nothing, unknown, when } from './rule.ts';
@@ -13,16 +14,6 @@ function whereBackups(cluster: KnownCluster, look: (overview: Configured) => Loo
   const { backups } = cluster;
   if (!backups) return unknown;
   return backups.config === null ? nothing : look(backups as Configured);
-}
-
-/** The longest pause that the schedules leave between two backups; null: nothing is scheduled. */
-function promisedPauseMs({ nextRuns }: BackupOverview): number | null {
-  const runs = nextRuns.filter(({ what, atMs }) => what !== 'drill' && atMs.length > 0);
-  // Each schedule is known for some runs ahead only: behind the end of the first that ends, some would be missing.
-  const untilMs = Math.min(...runs.map(({ atMs }) => atMs.at(-1) ?? 0));
-  const times = runs.flatMap(({ atMs }) => atMs.filter((each) => each <= untilMs)).sort((a, b) => a - b);
-  const pauses = times.slice(1).map((each, at) => each - (times[at] ?? each));
-  return pauses.length === 0 ? null : Math.max(...pauses);
 }
 
 const minute = 60_000;
@@ -192,16 +183,13 @@ export const backupRules: ClusterRule[] = [
     },
     look: (cluster, { nowMs, limits }) =>
       whereBackups(cluster, (overview) => {
-        const { repository } = overview;
-        if (!repository) return unknown;
-        const good = repository.backups.filter(({ unusable }) => unusable === null);
-        if (good.length === 0) return when(true, `${cluster.name} has no backup that could be restored.`);
-        const ageMs = nowMs - Math.max(...good.map(({ stopMs }) => stopMs));
-        const pauseMs = promisedPauseMs(overview);
-        const limitMs = pauseMs === null ? (limits.hours ?? 0) * hour : pauseMs + (limits.late ?? 0) * hour;
-        const promise = pauseMs === null ? '' : `; one at least every ${timeWords(pauseMs)} is scheduled`;
-        const sentence = `The newest good backup of ${cluster.name} is ${timeWords(ageMs)} old${promise}.`;
-        return when(ageMs > limitMs, sentence);
+        if (!overview.repository) return unknown;
+        const each = viewsOf(overview);
+        const lateMs = { late: (limits.late ?? 0) * hour, unscheduled: (limits.hours ?? 0) * hour };
+        return {
+          findings: each.flatMap((view) => tooOld(view, { name: cluster.name, nowMs, lateMs })),
+          unknown: unreadOf(overview).map(subjectOf),
+        };
       }),
   },
   {
@@ -219,22 +207,7 @@ export const backupRules: ClusterRule[] = [
       look: ['Its detail on the backups page.', 'The log of the node that ran it.'],
       command: 'quantadb backup list',
     },
-    look: (cluster) =>
-      whereBackups(cluster, ({ pastJobs }) =>
-        found(
-          ...(['backup', 'verify', 'drill'] as const).flatMap((kind) => {
-            const last = pastJobs.findLast((job) => job.work.kind === kind && job.state !== 'cancelled');
-            if (last?.state !== 'failed') return [];
-            const where = last.node ? ` on ${last.node}` : '';
-            return [
-              {
-                subject: kind,
-                sentence: `The last ${kind} of ${cluster.name} failed${where}: ${last.detail}`,
-              },
-            ];
-          }),
-        ),
-      ),
+    look: (cluster) => whereBackups(cluster, (overview) => found(...failedWork(overview, cluster.name))),
   },
   {
     ...{
@@ -252,6 +225,7 @@ export const backupRules: ClusterRule[] = [
         'Found damaged on the backups page: the files by name, and what can still be restored.',
         'The disk of the repository, and who else writes there. Put files back from a copy, if there is one.',
         'Make a full backup now: from its end on every moment is possible again.',
+        'Damaged pages are the database’s own: the same pages on another node, and the newest full backup without them, which stays.',
       ],
       command: 'quantadb backup now --type full',
     },
@@ -265,10 +239,11 @@ export const backupRules: ClusterRule[] = [
         );
         const gaps = open.map(({ fromWal }) => `WAL from ${fromWal} on is missing or damaged`);
         const all = problems.length > 0 ? problems : gaps;
-        if (all.length === 0) return nothing;
+        const pages = damagedPages(overview, cluster.name);
+        if (all.length === 0) return found(...pages);
         const sentence = `The repository of ${cluster.name} is damaged: ${firstOf(all)}. ${leftWords(overview)}`;
         const severity = isCopyOnly(lastVerification) && open.length === 0 ? ('warning' as const) : undefined;
-        return found({ subject: '', sentence: sentence.trim(), ...(severity ? { severity } : {}) });
+        return found({ subject: '', sentence: sentence.trim(), ...(severity ? { severity } : {}) }, ...pages);
       }),
   },
   {

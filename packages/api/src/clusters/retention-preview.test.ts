@@ -1,7 +1,7 @@
 import { retentionSchema } from '@quantadb/engine/contract/backup';
 import type { RepositoryView } from '@quantadb/engine/contract/backup-view';
 import { expect, test } from 'vitest';
-import { previewRetention } from './retention-preview.ts';
+import { ofRepository, previewRetention } from './retention-preview.ts';
 
 type Backup = RepositoryView['backups'][number];
 const dayMs = 86_400_000;
@@ -28,4 +28,12 @@ test('a preview says of every backup what becomes of it now and by other rules',
     ['01', { kind: 'after-fulls', fulls: 1 }, null],
   ]);
   expect(preview[2]?.changed.because).toEqual(['it is not among the newest 1']);
+});
+
+test('a preview is of one repository: others have backups and rules of their own', () => {
+  const of = (day: number, repository: number) => ({ ...full(day), repository });
+  const view = { backups: [of(1, 1), of(2, 2), of(3, 1), full(4)] };
+  const labels = (number: number) => ofRepository(view, number).backups.map(({ label }) => label.slice(6, 8));
+  expect(labels(1)).toEqual(['01', '03', '04']);
+  expect(labels(2)).toEqual(['02']);
 });

@@ -26,6 +26,14 @@ export interface PreviewedBackup {
   changed: Fate;
 }
 
+/** Of several, what that one holds: each has a retention of its own. */
+export function ofRepository(
+  { backups }: Pick<RepositoryView, 'backups'>,
+  number: number,
+): Pick<RepositoryView, 'backups'> {
+  return { backups: backups.filter(({ repository }) => (repository ?? 1) === number) };
+}
+
 /** What other rules would do to the backups there are, the newest first (pure). */
 export function previewRetention(
   repository: Pick<RepositoryView, 'backups'>,

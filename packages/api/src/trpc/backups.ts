@@ -2,6 +2,7 @@ import { nextRuns, scheduleProblem } from '@quantadb/engine/backup/schedule';
 import { scheduleWords } from '@quantadb/engine/backup/schedule-words';
 import {
   backupTypeSchema,
+  repositoryNumberSchema,
   repositoryTestedSchema,
   repositoryTestSchema,
   retentionSchema,
@@ -13,7 +14,7 @@ import { restoreTargetSchema } from '@quantadb/engine/contract/restore-target';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';
-import { previewRetention } from '../clusters/retention-preview.ts';
+import { ofRepository, previewRetention } from '../clusters/retention-preview.ts';
 import type { Services } from '../services.ts';
 import { procedure, router } from './init.ts';
 import { clusterIdSchema, eventSchema, moment } from './shapes.ts';
@@ -130,7 +131,14 @@ export const backupsRouter = router({
     'POST /clusters/{clusterId}/backups/retention-preview',
     'What other rules of retention would do to the backups there are; nothing is changed',
   )
-    .input(z.object({ clusterId: clusterIdSchema, retention: retentionSchema }))
+    .input(
+      z.object({
+        clusterId: clusterIdSchema,
+        retention: retentionSchema,
+        /** Whose backups, and whose rules of now; absent: the first. */
+        repository: repositoryNumberSchema.optional(),
+      }),
+    )
     .output(
       z.array(
         z.object({
@@ -147,8 +155,10 @@ export const backupsRouter = router({
       const { config, repository, problem } = await overviewOf(ctx.services, input.clusterId);
       if (!config) return [];
       if (!repository) throw new QuantaError('REFUSED', problem ?? 'the repository cannot be read now');
-      const rules = { today: config.retention, changed: input.retention };
-      return previewRetention(repository, rules, Date.now());
+      const number = input.repository ?? 1;
+      const further = config.further?.find((each) => each.number === number);
+      const rules = { today: (further ?? config).retention, changed: input.retention };
+      return previewRetention(ofRepository(repository, number), rules, Date.now());
     }),
 });
 

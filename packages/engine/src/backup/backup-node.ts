@@ -274,13 +274,13 @@ export class BackupNode implements BackupHost {
 
   /** By number; null when they cannot be written: what the settings lack is told, and the files stay as they are. */
   private textsOf(config: BackupConfig): Map<number, string> | null {
-    // A witness is only there for the one on its disk.
-    const numbers = this.holdsData ? numbersOf(config) : [1];
     try {
       const texts = new Map<number, string>();
-      for (const number of numbers) {
+      for (const number of numbersOf(config)) {
         const own = configFor(config, number);
-        if (own) texts.set(number, this.engines.archiveConfiguration(own));
+        // A witness is only there for the one on its disk.
+        const isWanted = this.holdsData || hostRepositoryOf(own)?.host === this.options.place.nodeName;
+        if (own && isWanted) texts.set(number, this.engines.archiveConfiguration(own));
       }
       return texts;
     } catch (error) {

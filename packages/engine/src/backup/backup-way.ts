@@ -15,6 +15,7 @@ import { type RemoteServer, renderServerConfiguration } from './engines/pgbackre
 import { listens, TlsServer } from './engines/pgbackrest/tls-server.ts';
 import { Guests } from './guests.ts';
 import { endpointOf, hostRepositoryOf, type Listening, listeningOf, ownServerOf } from './host-way.ts';
+import { configFor, numbersOf } from './repositories.ts';
 
 export interface BackupWayOptions {
   place: NodePlace;
@@ -207,7 +208,8 @@ export class BackupWay {
       this.cancelOffer();
       this.offered = null;
     }
-    return [agreed, this.offered].filter((config) => config !== null);
+    const each = agreed ? numbersOf(agreed).map((number) => configFor(agreed, number)) : [];
+    return [...each, this.offered].filter((config) => config !== null);
   }
 
   private async whyDown(port: number): Promise<Refusable> {

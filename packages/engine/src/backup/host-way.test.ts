@@ -5,6 +5,7 @@ import { demoMember, demoState } from '../testing/demo-state.ts';
 import {
   endpointOf,
   type HostRepository,
+  hostRepositoryOf,
   listeningOf,
   ownServerOf,
   serversOf,
@@ -38,6 +39,14 @@ function state(isShared = false): ClusterState {
 }
 
 describe('a repository on a host', () => {
+  it('may be whichever of several', () => {
+    const posix = repositorySchema.parse({ type: 'posix', path: '/one' });
+    expect(hostRepositoryOf(null)).toBeNull();
+    expect(hostRepositoryOf({ repository: posix })).toBeNull();
+    const own = { number: 2, repository } as NonNullable<BackupConfig['further']>[number];
+    expect(hostRepositoryOf({ repository: posix, further: [own] })).toBe(repository);
+  });
+
   it('I-REPOSITORY-1: is served to the nodes that have data, and the data of each node to that host alone', () => {
     const nodes = ['node-1', 'node-2', 'node-3'];
     expect(ownServerOf(state(), 'witness-1', repository)).toEqual({

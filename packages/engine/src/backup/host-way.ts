@@ -18,8 +18,13 @@ export interface OwnServer {
   clients: string[];
 }
 
-export function hostRepositoryOf(config: Pick<BackupConfig, 'repository'> | null | undefined) {
-  return config?.repository.type === 'host' ? config.repository : null;
+/** The one of all repositories that is on the disk of a host: there is no more than one. */
+export function hostRepositoryOf(
+  config: Pick<BackupConfig, 'repository' | 'further'> | null | undefined,
+): HostRepository | null {
+  if (!config) return null;
+  const all = [config.repository, ...(config.further ?? []).map(({ repository }) => repository)];
+  return all.find((each) => each.type === 'host') ?? null;
 }
 
 /**

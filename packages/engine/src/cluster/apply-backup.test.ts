@@ -38,6 +38,16 @@ const assign = (id: string, attempt: number): Command => ({
   ...{ kind: 'assign-backup-job', id, attempt, node: 'node-2', fromStandby: true },
 });
 
+it('a slot that was served by a clock far ahead holds up no later one, once every daemon judges so', () => {
+  const slot = (slotMs: number) => [{ scheduleId: 'nightly', slotMs }];
+  const ahead = configured();
+  if (ahead.backup) ahead.backup.servedMs = { nightly: 400 * 86_400_000 };
+  expect(refusal({ ...ahead, level: 8 }, begin('one', slot(4000)))).toMatchObject({ ok: false });
+  expect(refusal({ ...ahead, level: 9 }, begin('one', slot(4000)))).toEqual({ ok: true });
+  if (ahead.backup) ahead.backup.servedMs = { nightly: 4001 };
+  expect(refusal({ ...ahead, level: 9 }, begin('one', slot(4000)))).toMatchObject({ ok: false });
+});
+
 describe('the settings', () => {
   it('keep the secrets that are not given anew', () => {
     const given = { cipherPass: 'a passphrase', s3Key: 'key', s3KeySecret: 'secret' };

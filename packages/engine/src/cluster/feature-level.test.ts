@@ -86,7 +86,7 @@ test('I-LEVEL-2: what an older daemon could not apply does not enter the log whi
   const configure = (settings: object) =>
     operation('configure-backup', { settings: JSON.stringify(settings) });
   const several = [
-    { kind: 'set-backup', config: { ...config, further: [{ number: 2 }] } },
+    { kind: 'set-backup', config: { ...config, further: [{ number: 2, repository: { type: 'posix' } }] } },
     { kind: 'set-backup', config: { ...config, schedules: [{ repository: 'each' }] } },
     { kind: 'begin-backup-job', job: { work: { kind: 'verify', repository: 2 } } },
     operation('start-backup', { kind: 'backup', type: 'full', repository: 2 }),

@@ -28,6 +28,7 @@ export const featureLevel = 9;
 function levelOf(command: Command): number {
   switch (command.kind) {
     case 'set-backup': {
+      if (command.config.further?.some(({ repository }) => repository.type === 'host')) return 9;
       if (namesRepository(command.config)) return 8;
       if (command.config.repository.type === 'host') return 7;
       const { nice, ioPriority } = command.config.impact;
@@ -66,6 +67,7 @@ function levelOf(command: Command): number {
     case 'add-member':
       return command.member.kind === 'router' ? 4 : 1;
     case 'begin-operation':
+      if (isOfFurtherHost(command.operation)) return 9;
       if (isOfRepository(command.operation)) return 8;
       if (['note-backup', 'restore-in-place', 'set-own-durability'].includes(command.operation.kind))
         return 5;
@@ -87,6 +89,12 @@ function isOfRepository({ kind, params }: CommandOf<'begin-operation'>['operatio
   if (kind !== 'configure-backup') return false;
   const { number, schedules } = JSON.parse(String(params.settings));
   return number !== undefined || namesRepository({ further: undefined, schedules: schedules ?? [] });
+}
+
+function isOfFurtherHost({ kind, params }: CommandOf<'begin-operation'>['operation']): boolean {
+  if (kind !== 'configure-backup') return false;
+  const { number, repository } = JSON.parse(String(params.settings));
+  return (number ?? 1) > 1 && repository?.type === 'host';
 }
 
 function levelOfRouter(settings: object): number {

@@ -171,14 +171,16 @@ function whyNotSeveral(
   if (number > 1 && !before) return 'Set the first repository first.';
   if (number > 1 && !takeOff && before && !configFor(before, number) && repository === null)
     return `There is no repository ${number} yet: name its place with --path or --s3-bucket.`;
-  if (number > 1 && repository?.type === 'host')
-    return 'Only repository 1 is on the disk of a host: make this one a directory or a bucket.';
+  if (number > 1 && repository?.type === 'host' && (state.level ?? 1) < 9)
+    return 'A further repository on a host needs every daemon of the cluster to be of this release. See: quantadb status.';
   const named = (schedules ?? after?.schedules ?? []).map((each) => each.repository);
   const unknown = named.find((each) => typeof each === 'number' && !numbers.includes(each));
   if (unknown !== undefined)
     return `A schedule names repository ${unknown}, which there is not: give other schedules.`;
   const places = after ? [after.repository, ...(after.further ?? []).map((each) => each.repository)] : [];
   const isDoubled = places.some((each, at) => places.slice(0, at).some((other) => isSamePlace(each, other)));
+  if (places.filter(({ type }) => type === 'host').length > 1)
+    return 'Only one of the repositories is on the disk of a host: make the others directories or buckets.';
   return isDoubled ? 'Two repositories would be in the same place.' : null;
 }
 

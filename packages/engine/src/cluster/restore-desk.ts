@@ -59,7 +59,7 @@ export class RestoreDesk implements RestoreFacade {
     const other = otherWay(way, wayOf(planning.plan));
     if (other) throw new QuantaError('REFUSED', other, { hint: 'Ask for the plan again and confirm it.' });
     const request = this.requestOf({ cluster, target }, planning.plan);
-    if ((planning.plan.repository ?? 1) === 1) await this.admit(host.name);
+    await this.admit(host.name, planning.plan.repository ?? 1);
     const input = { request, planHash, requestedBy, reason };
     return this.options.peers.call(host, 'start', { input, deadlineMs: startDeadlineMs });
   }
@@ -69,9 +69,10 @@ export class RestoreDesk implements RestoreFacade {
   }
 
   /** A repository on the disk of a member gives nothing to a host that it was not told of. */
-  private async admit(reader: string): Promise<void> {
+  private async admit(reader: string, number: number): Promise<void> {
     const state = this.options.state();
-    const repository = hostRepositoryOf(state?.backup?.config);
+    const config = state?.backup?.config;
+    const repository = hostRepositoryOf(config && configFor(config, number));
     const holder = state?.members[repository?.host ?? ''];
     if (!state || !holder) return;
     const input = { clusterId: state.clusterId, reader };

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { BackupConfig, BackupRequest } from '../contract/backup.ts';
+import type { BackupConfig } from '../contract/backup.ts';
 import { backupRequestSchemas } from '../contract/backup.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { demoState } from '../testing/demo-state.ts';
+import { whyTooNew } from './feature-level.ts';
 import { planOf } from './plan.ts';
 import { configAfter } from './plan-backup.ts';
 import { apply, decodeState, encodeState } from './state.ts';
@@ -21,7 +22,7 @@ const one = () =>
   after({ ...demoState(), level: 8 }, { repository: posix('/one'), retention: { fullCount: 3 } });
 const two = () => after(one(), { number: 2, repository: posix('/two'), secrets: { s3Key: 'key' } });
 
-const refusalOf = (state: ClusterState, request: BackupRequest) =>
+const refusalOf = (state: ClusterState, request: Parameters<typeof planOf>[1]) =>
   planOf({ state, self: 'node-1', nowMs: 1000, votersNow: new Set([1, 2, 3]), reports: new Map() }, request)
     .refusal;
 
@@ -59,7 +60,18 @@ describe('several repositories in the settings', () => {
     expect(refusalOf(one(), asked({ number: 2, repository: posix('/one') }))).toMatch(/the same place/);
     expect(refusalOf(two(), asked({ repository: posix('/two') }))).toMatch(/the same place/);
     const onHost = { type: 'host', host: 'node-1', path: '/three' };
-    expect(refusalOf(two(), asked({ number: 3, repository: onHost }))).toMatch(/Only repository 1/);
+    const onDisk = asked({ number: 3, repository: onHost });
+    expect(refusalOf(two(), onDisk)).toMatch(/every daemon .* of this release/);
+    expect(refusalOf({ ...two(), level: 9 }, onDisk)).toBeNull();
+    const three = after({ ...two(), level: 9 }, { number: 3, repository: onHost });
+    const another = { ...onHost, host: 'node-2', path: '/four' };
+    expect(refusalOf(three, asked({ number: 4, repository: another }))).toMatch(
+      /Only one of the repositories/,
+    );
+    const removal = { kind: 'remove-node' as const, node: 'node-1' };
+    expect(refusalOf({ ...three, reign: { ...three.reign, primary: 'node-2' } }, removal)).toMatch(
+      /holds the backup repository/,
+    );
     expect(refusalOf(two(), asked({ number: 1, takeOff: true }))).toMatch(/not taken off/);
     expect(refusalOf(two(), asked({ number: 3, takeOff: true }))).toMatch(/no repository 3/);
     const schedule = { id: 'nightly', type: 'full', cron: '0 1 * * *', timeZone: 'UTC' };
@@ -70,6 +82,14 @@ describe('several repositories in the settings', () => {
     expect(refusalOf(scheduled, asked({ number: 2, takeOff: true }))).toMatch(/names repository 2/);
     const work = { kind: 'backup', type: 'full', repository: 3 } as const;
     expect(refusalOf(two(), { kind: 'start-backup', work })).toMatch(/no repository 3/);
+  });
+
+  it('a further one on a host stays out of a log that an older daemon reads', () => {
+    const onHost = { type: 'host', host: 'node-1', path: '/three' };
+    const config = configAfter(two(), asked({ number: 3, repository: onHost })) as BackupConfig;
+    const command = { kind: 'set-backup' as const, config, by: 'anna' };
+    expect(whyTooNew(two(), command)).toMatch(/9 is needed/);
+    expect(whyTooNew({ ...two(), level: 9 }, command)).toBeNull();
   });
 
   it('each of them keeps its WAL from a backup of its own on', () => {
