@@ -104,3 +104,14 @@ test('a new schedule has a name of its own', () => {
   const second = newSchedule({ ...draft, schedules: [...draft.schedules, first] }, 'UTC');
   expect(first.id).not.toBe(second.id);
 });
+
+test('a place that only a newer release knows stays as it is, whatever else is changed', () => {
+  const repository = { type: 'unknown', kind: 'azure', path: '/demo', encrypted: true } as const;
+  const draft = draftOf({ ...config, repository }, 'UTC');
+  expect(changeOf(draft, { ...config, repository })).toMatchObject({
+    ...{ problems: [], intent: { repository: null } },
+  });
+  const changed = changeOf({ ...draft, fullCount: '9' }, { ...config, repository });
+  expect(changed.intent).toMatchObject({ repository: null, retention: { fullCount: 9 } });
+  expect(testOf(draft)).toBeNull();
+});

@@ -7,6 +7,8 @@ import { cronOf, type When, whenOf } from './when.ts';
 export type Config = NonNullable<Overview['config']>;
 export type ConfigureIntent = Extract<Intent, { kind: 'configure-backup' }>;
 type Repository = Config['repository'];
+/** That can be asked for: what a newer release has set is left as it is. */
+type KnownRepository = Exclude<Repository, { type: 'unknown' }>;
 
 export interface ScheduleDraft {
   id: string;
@@ -21,6 +23,8 @@ export interface Draft {
   place: Repository['type'];
   /** The host that holds the repository now; named from a terminal. */
   holder: { host: string; port: number } | null;
+  /** By which a newer release calls the place; null: it is known here. */
+  unknownKind: string | null;
   path: string;
   bucket: string;
   endpoint: string;
@@ -79,6 +83,7 @@ type PlaceDraft = Pick<
   Draft,
   | 'place'
   | 'holder'
+  | 'unknownKind'
   | 'path'
   | 'bucket'
   | 'endpoint'
@@ -94,6 +99,7 @@ function placeOf(repository: Repository | null): PlaceDraft {
   return {
     place: repository?.type ?? 'posix',
     holder: repository?.type === 'host' ? { host: repository.host, port: repository.port } : null,
+    unknownKind: repository?.type === 'unknown' ? repository.kind : null,
     path: repository?.path ?? '',
     bucket: s3?.bucket ?? '',
     endpoint: s3?.endpoint ?? '',
@@ -171,9 +177,10 @@ export function changeOf(
   const before = config ?? null;
   const changed = <Name extends keyof typeof wanted>(name: Name) =>
     same(wanted[name], before?.[name]) ? null : wanted[name];
+  const place = draft.place === 'unknown' ? null : changed('repository');
   const intent: ConfigureIntent = {
     kind: 'configure-backup',
-    repository: changed('repository'),
+    repository: place,
     secrets: secretsOf(draft),
     impact: changed('impact'),
     schedules: changed('schedules'),
@@ -188,6 +195,7 @@ export function changeOf(
 /** What every node can try before anything is set; null while the place is not named. An empty key is the one that is set. */
 export function testOf(draft: Draft) {
   const { place, path, bucket, endpoint, region, s3Key, s3KeySecret } = draft;
+  if (place === 'unknown') return null;
   const isNamed =
     place === 'posix'
       ? path.trim().startsWith('/')
@@ -207,7 +215,8 @@ export function newPassphrase(): string {
   return (text.match(/.{5}/g) ?? []).join('-');
 }
 
-export function repositoryOf(draft: Draft): Repository {
+/** Of a place that is not known here it is not asked. */
+export function repositoryOf(draft: Draft): KnownRepository {
   const { place, path, isEncrypted: encrypted } = draft;
   if (place === 'host' && draft.holder)
     return { type: 'host', ...draft.holder, path: path.trim(), encrypted };
@@ -227,6 +236,7 @@ export function repositoryOf(draft: Draft): Repository {
 
 export function placeProblems(draft: Draft, config: Config | null): string[] {
   const { place, path, bucket, endpoint, region, cipherPass, cipherPassAgain, s3Key, s3KeySecret } = draft;
+  if (place === 'unknown') return [];
   const isKnown = (type: Repository['type']) => config?.repository.type === type;
   const isNew = config === null || !same(repositoryOf(draft), config.repository);
   const needsPass = draft.isEncrypted && !(config?.repository.encrypted && cipherPass === '');

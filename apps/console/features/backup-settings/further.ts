@@ -46,7 +46,7 @@ export function furtherChangeOf(
   if (problems.length > 0) return { problems, intent: null };
   const repository = repositoryOf(draft);
   const parts = {
-    repository: same(repository, known?.repository) ? null : repository,
+    repository: draft.place === 'unknown' || same(repository, known?.repository) ? null : repository,
     secrets: secretsOf(draft),
     retention: same(retention, known?.retention) ? null : retention,
   };

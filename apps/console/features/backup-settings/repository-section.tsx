@@ -43,6 +43,9 @@ export function RepositoryFields({
           <option value="posix">a directory that every host reaches</option>
           <option value="s3">an S3 bucket</option>
           {draft.holder ? <option value="host">{`the disk of ${draft.holder.host}`}</option> : null}
+          {draft.unknownKind === null ? null : (
+            <option value="unknown">{`${draft.unknownKind}, which this console is too old to know`}</option>
+          )}
         </SelectField>
         <TextField
           label={draft.place === 's3' ? 'Prefix in the bucket' : 'Directory'}

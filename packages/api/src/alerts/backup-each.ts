@@ -9,7 +9,7 @@ type Configured = BackupOverview & { config: NonNullable<BackupOverview['config'
 type Backup = NonNullable<BackupOverview['repository']>['backups'][number];
 
 /** What one repository holds, and what the schedules promise it. */
-export interface EachView {
+interface EachView {
   number: number;
   isAlone: boolean;
   backups: Backup[];
@@ -29,7 +29,7 @@ export function unreadOf({ repositories }: Configured): number[] {
 export function viewsOf(overview: Configured): EachView[] {
   const { config, repository } = overview;
   const unread = new Set(unreadOf(overview));
-  const numbers = numbersOf({ further: config.further as never }).filter((number) => !unread.has(number));
+  const numbers = numbersOf(config).filter((number) => !unread.has(number));
   return numbers.map((number) => ({
     number,
     isAlone: config.further === undefined,
@@ -39,7 +39,7 @@ export function viewsOf(overview: Configured): EachView[] {
 }
 
 function promisedPauseMs({ nextRuns, config }: Configured, number: number): number | null {
-  const schedules = schedulesOf(config as never).filter(({ repository }) => (repository ?? 1) === number);
+  const schedules = schedulesOf(config).filter(({ repository }) => (repository ?? 1) === number);
   const own = new Set(schedules.map(({ id }) => id));
   const isOwn = (id: string) => config.further === undefined || own.has(id);
   const runs = nextRuns.filter(
@@ -72,7 +72,7 @@ export function tooOld(
 
 /** Of each kind, and of each repository, the last that was not cancelled. */
 export function failedWork({ pastJobs, config }: Configured, name: string): Finding[] {
-  const numbers = numbersOf({ further: config.further as never });
+  const numbers = numbersOf(config);
   return (['backup', 'verify', 'drill'] as const).flatMap((kind) =>
     numbers.flatMap((number) => {
       const last = pastJobs.findLast(

@@ -5,6 +5,7 @@ import type {
   BackupWork,
   Repository,
 } from '../contract/backup.ts';
+import type { ShownRepository } from '../contract/backup-view.ts';
 
 /**
  * Several repositories of one cluster (pure). pgBackRest knows of several itself, but with 2.45 an archive-push to two of
@@ -13,7 +14,12 @@ import type {
  * one of them neither asks nor waits for another.
  */
 
-export function numbersOf(config: Pick<BackupConfig, 'further'>): number[] {
+/** Settings with or without their secrets. */
+interface Numbered {
+  further?: readonly { number: number }[] | undefined;
+}
+
+export function numbersOf(config: Numbered): number[] {
   return [1, ...(config.further ?? []).map(({ number }) => number)].sort((left, right) => left - right);
 }
 
@@ -32,7 +38,7 @@ export function repositoryOfWork(work: BackupWork): number {
 }
 
 /** One that fills each repository is a schedule of its own for each, with a slot of its own. */
-export function schedulesOf(config: Pick<BackupConfig, 'schedules' | 'further'>): BackupSchedule[] {
+export function schedulesOf(config: Pick<BackupConfig, 'schedules'> & Numbered): BackupSchedule[] {
   return config.schedules.flatMap(({ repository, ...schedule }) => {
     if (repository !== 'each') return [{ ...schedule, ...(repository === undefined ? {} : { repository }) }];
     return numbersOf(config).map((number) =>
@@ -55,8 +61,10 @@ export function isSamePlace(left: Repository, right: Repository): boolean {
 }
 
 /** Where it is, as short as people know it by. */
-export function placeOf(repository: Repository): string {
+export function placeOf(repository: ShownRepository): string {
   switch (repository.type) {
+    case 'unknown':
+      return `${repository.kind}:${repository.path}`;
     case 'posix':
       return repository.path;
     case 's3':

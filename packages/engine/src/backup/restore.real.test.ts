@@ -202,7 +202,7 @@ describe('a restore drill', () => {
     expect(await readdir(join(cluster.directory, 'restored'))).toEqual(['postgres.log']);
   });
 
-  it('says that it is not whole when a segment of WAL cannot be read, although PostgreSQL opens without a word', async () => {
+  it('I-BACKUP-7: says that it is not whole when a segment of WAL cannot be read, although PostgreSQL opens without a word', async () => {
     const { segments } = await engine.archive();
     const [damaged, last] = segments.slice(-2).map(({ name }) => name);
     const directory = join(repository.path, 'archive/demo/15-1/0000000200000000');

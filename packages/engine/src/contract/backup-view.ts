@@ -6,6 +6,7 @@ import {
   furtherRepositorySchema,
   lookSchema,
   repositoryNumberSchema,
+  repositorySchema,
   restorePointSchema,
   verificationSchema,
 } from './backup.ts';
@@ -149,9 +150,37 @@ export const backupNodeSchema = z.object({
 });
 export type BackupNodeView = z.infer<typeof backupNodeSchema>;
 
+/** A kind that only a newer release knows: whoever reads it shows its name, and leaves it as it is. */
+const unknownRepositorySchema = z.object({
+  type: z.literal('unknown'),
+  kind: z.string(),
+  path: z.string(),
+  encrypted: z.boolean(),
+});
+const repositoryKinds = repositorySchema.options.map(({ shape }) => shape.type.value as string);
+const namedSchema = z.object({
+  type: z.string().max(60),
+  path: z.string().catch(''),
+  encrypted: z.boolean().catch(false),
+});
+
+/** Everything else about the backups of a cluster is of use without knowing how its repository is reached. */
+export const shownRepositorySchema = z.preprocess(
+  (given) => {
+    const named = namedSchema.safeParse(given);
+    if (!named.success || [...repositoryKinds, 'unknown'].includes(named.data.type)) return given;
+    const { type: kind, path, encrypted } = named.data;
+    return { type: 'unknown', kind, path, encrypted };
+  },
+  z.union([repositorySchema, unknownRepositorySchema]),
+);
+
+export type ShownRepository = z.infer<typeof shownRepositorySchema>;
+
 const shownConfigSchema = backupConfigSchema.omit({ secrets: true }).extend({
+  repository: shownRepositorySchema,
   further: z
-    .array(furtherRepositorySchema.omit({ secrets: true }))
+    .array(furtherRepositorySchema.omit({ secrets: true }).extend({ repository: shownRepositorySchema }))
     .max(3)
     .optional(),
 });
