@@ -172,7 +172,7 @@ export const shownRepositorySchema = z.preprocess(
     const { type: kind, path, encrypted } = named.data;
     return { type: 'unknown', kind, path, encrypted };
   },
-  z.union([repositorySchema, unknownRepositorySchema]),
+  z.discriminatedUnion('type', [...repositorySchema.options, unknownRepositorySchema]),
 );
 
 export type ShownRepository = z.infer<typeof shownRepositorySchema>;
