@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { access, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../postgres/command.ts';
@@ -5,6 +7,7 @@ import { filesOf, type NodePlace } from '../postgres/layout.ts';
 import { parseWalFileName, walFileName } from '../postgres/lsn.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { WalGap } from './catalogue.ts';
+import type { BackupEngine } from './engine.ts';
 
 /**
  * A primary that is lost may have finished segments that it had not archived yet. Its successor has received them, but
@@ -79,6 +82,26 @@ export async function mendArchive(
     }
   }
   return mended;
+}
+
+/**
+ * Puts a segment at `to`, if it is what was archived: the program does not look, and what is pushed elsewhere gets the checksum of
+ * what it is by then, so that a damaged one would be whole for every verification there.
+ *
+ * @param sha1 of its content when it was archived; null: nobody knows
+ */
+export async function fetchWhole(
+  engine: Pick<BackupEngine, 'fetchWal'>,
+  asked: { name: string; to: string; sha1: string | null; signal: AbortSignal },
+): Promise<boolean> {
+  const { name, to, sha1, signal } = asked;
+  if (!(await engine.fetchWal(name, to, signal))) return false;
+  if (sha1 === null) return true;
+  const hash = createHash('sha1');
+  for await (const chunk of createReadStream(to)) hash.update(chunk);
+  if (hash.digest('hex') === sha1) return true;
+  await rm(to, { force: true });
+  return false;
 }
 
 async function push(

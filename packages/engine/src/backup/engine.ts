@@ -128,6 +128,8 @@ export interface ArchivedFile {
   name: string;
   archivedAtMs: number;
   bytes: number;
+  /** Of its content when it was archived, 40 hexadecimal digits; absent where the archive does not keep it. */
+  sha1?: string;
 }
 
 export interface Verification {

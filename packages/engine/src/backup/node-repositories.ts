@@ -11,7 +11,7 @@ import { parseLsn } from '../postgres/lsn.ts';
 import { judgeHistory } from '../postgres/timeline-history.ts';
 import type { Clock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
-import { type Mended, mendArchive, namesIn } from './archive-mending.ts';
+import { fetchWhole, type Mended, mendArchive, namesIn } from './archive-mending.ts';
 import * as server from './archiving-server.ts';
 import type { BackupWay } from './backup-way.ts';
 import { lastVerificationOf } from './damage.ts';
@@ -310,8 +310,10 @@ export class NodeRepositories {
     others: readonly [number, RepositoryReading][],
     { name, to, signal }: { name: string; to: string; signal: AbortSignal },
   ): Promise<boolean> {
-    for (const [number] of others)
-      if (await this.archiveEngine(number).fetchWal(name, to, signal)) return true;
+    for (const [number, { contents }] of others) {
+      const sha1 = contents.get(name) ?? null;
+      if (await fetchWhole(this.archiveEngine(number), { name, to, sha1, signal })) return true;
+    }
     return false;
   }
 

@@ -17,6 +17,8 @@ export interface RepositoryReading {
   histories: number[];
   /** When each segment came. */
   archivedAt: ReadonlyMap<string, number>;
+  /** What each segment held then (SHA-1). */
+  contents: ReadonlyMap<string, string>;
 }
 
 export interface ReadingContext {
@@ -50,6 +52,9 @@ export class RepositoryReader {
       : { archiveId: null, segments: [], histories: [], duplicates: [] };
     const histories = await this.historiesOf(listing, signal);
     const archivedAt = new Map(listing.segments.map(({ name, archivedAtMs }) => [name, archivedAtMs]));
+    const contents = new Map(
+      listing.segments.flatMap(({ name, sha1 }) => (sha1 ? [[name, sha1] as const] : [])),
+    );
     const newestSystem = inventory.systems.at(-1)?.id;
     const damage = damageOf(context.verified, inventory.backups);
     const input = {
@@ -73,7 +78,7 @@ export class RepositoryReader {
       damaged: new Set(unusable.filter((label) => !isMissing.has(label))),
       nowMs: context.nowMs,
     });
-    return { inventory, catalogue, retention, histories: [...histories.keys()], archivedAt };
+    return { inventory, catalogue, retention, histories: [...histories.keys()], archivedAt, contents };
   }
 
   /** The reading in the words of the contract, with the moments that its intervals end at. */

@@ -11,7 +11,7 @@ const listingSchema = z.record(
 
 /** `<archive id>/<first 16 digits>/<segment>-<SHA-1 of its content>[.compression]`; histories lie one level higher. */
 const segmentPath =
-  /^(\d+-\d+)\/[0-9A-F]{16}\/([0-9A-F]{24})(\.partial)?-[0-9a-f]{40}(?:\.(?:gz|lz4|zst|bz2))?$/;
+  /^(\d+-\d+)\/[0-9A-F]{16}\/([0-9A-F]{24})(\.partial)?-([0-9a-f]{40})(?:\.(?:gz|lz4|zst|bz2))?$/;
 const historyPath = /^(\d+-\d+)\/([0-9A-F]{8}\.history)$/;
 
 /**
@@ -31,7 +31,7 @@ export function parseListing(json: string, archiveId: string | null): ArchiveLis
     if (segment?.[2] && segment[1] === chosen) {
       const name = `${segment[2]}${segment[3] ?? ''}`;
       if (segments.has(name)) duplicates.add(name);
-      segments.set(name, { name, ...details });
+      segments.set(name, { name, ...details, ...(segment[4] ? { sha1: segment[4] } : {}) });
     }
     const history = historyPath.exec(path);
     if (history?.[2] && history[1] === chosen) histories.push({ name: history[2], ...details });
