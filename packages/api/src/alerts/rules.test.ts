@@ -308,37 +308,6 @@ describe('rules about backups', () => {
     expect(told(backupsOf({ lastVerification: good }))).toEqual([]);
   });
 
-  it('tell of pages that were damaged in the database when its newest backup was made', () => {
-    const [good] = backupsOf().repository?.backups ?? [];
-    const bad = { ...good, label: 'B', hasPageErrors: true };
-    expect(told(backupsOf({}, { backups: [good, bad] }))).toEqual(['backup-damaged pages critical']);
-    expect(told(backupsOf({}, { backups: [bad, good] }))).toEqual([]);
-  });
-
-  it('tell of each of several repositories by itself: one that is well hides nothing of another', () => {
-    const posix = { type: 'posix', path: '/two', encrypted: false };
-    const { config } = backupsOf();
-    const further = [{ number: 2, repository: posix, retention: {} }];
-    const inSecond = { kind: 'backup', type: 'full', repository: 2 };
-    const pastJobs = [
-      { ...jobOf('backup', { state: 'failed', detail: 'away' }), work: inSecond },
-      jobOf('backup', { state: 'done' }),
-    ];
-    expect(told(backupsOf({ config: { ...config, further }, pastJobs }))).toEqual([
-      'backup-too-old repository 2 warning',
-      'backup-failed backup (repository 2) warning',
-    ]);
-    const away = {
-      ...{ number: 2, place: '/two', state: null, problem: 'away', backups: 0, newest: null },
-      ...{ missingSegments: 0, owed: null },
-    };
-    const { conditions, isUnknown } = judged(
-      backupsOf({ config: { ...config, further }, repositories: [away] }),
-    );
-    expect(conditions).toEqual([]);
-    expect(isUnknown({ rule: 'backup-too-old', clusterId, subject: 'repository 2' })).toBe(true);
-  });
-
   it('tell of a gap that no backup follows, before anybody verifies', () => {
     const gap = { timeline: 1, fromWal: 'W3', toWal: 'W3', segments: 1, afterLsn: '0/3', kind: 'missing' };
     expect(told(backupsOf({}, { gaps: [{ ...gap, resumesWith: null }] }))).toEqual([
