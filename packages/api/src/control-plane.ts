@@ -26,7 +26,7 @@ import { HostLinks } from './hosts/host-links.ts';
 import { HostPresence } from './hosts/host-presence.ts';
 import { readBody } from './http/body.ts';
 import { clientAddressHeader, clientAddressOf } from './http/client-address.ts';
-import { Gate, headerOf } from './http/gate.ts';
+import { callerOf, Gate, headerOf } from './http/gate.ts';
 import { Idempotency } from './http/idempotency.ts';
 import { openApiDocument } from './http/open-api.ts';
 import { RateLimit, rateOf } from './http/rate-limit.ts';
@@ -141,6 +141,7 @@ export class ControlPlane {
       secondFactor: new SecondFactor(prisma, auth),
       provider: config.oidc && { name: config.oidc.name },
       channels: new ChannelStore(prisma, config.secret),
+      accessChanged: (caller) => this.live.accessChanged(caller && callerOf(caller)),
       alertsChanged: (clusterId) => this.live.changed({ clusterId: clusterId ?? '', kind: 'alerts' }),
     };
     this.routes = [

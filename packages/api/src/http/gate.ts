@@ -75,7 +75,7 @@ export class Gate {
 }
 
 /** A person or a token, by a name that nobody else has. */
-export function callerOf({ kind, id }: Principal): string {
+export function callerOf({ kind, id }: Pick<Principal, 'kind' | 'id'>): string {
   return `${kind} ${id}`;
 }
 
