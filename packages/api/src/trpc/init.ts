@@ -86,10 +86,9 @@ const guarded = trpc.middleware(async ({ ctx, meta, next, path, getRawInput }) =
   // A procedure that forgot to say who may call it may be called by nobody.
   const named = { ...ctx, clusterId: idIn(clusterId) };
   if (permission && permits(principal, { permission, scope, clusterId })) return next({ ctx: named });
-  await ctx.services.audit.write(named, {
+  await ctx.services.audit.writeRefusal(named, {
     action: path,
     target: typeof clusterId === 'string' ? clusterId.slice(0, 100) : '',
-    outcome: 'refused',
     detail: 'not permitted',
   });
   throw new TRPCError({ code: 'FORBIDDEN', message: refusalOf(principal, clusterId) });
