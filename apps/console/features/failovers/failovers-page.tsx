@@ -60,7 +60,12 @@ export function FailoversPage({ clusterId }: { clusterId: string }) {
       isNumeric: true,
       cell: (row) => (row.endedAt ? durationText(Date.parse(row.endedAt) - Date.parse(row.startedAt)) : '–'),
     },
-    { key: 'reason', header: 'Reason', cell: (row) => row.reason, isMinor: true },
+    {
+      key: 'reason',
+      header: 'Reason',
+      cell: (row) => times.sentence(row.reason, row.startedAt),
+      isMinor: true,
+    },
   ];
   return (
     <>
