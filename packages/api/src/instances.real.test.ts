@@ -2,8 +2,8 @@ import { createSign } from 'node:crypto';
 import { createCertificateRequest, renewalRequest } from '@quantadb/engine/security/pki';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { TestHost } from './testing/test-host.ts';
 import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
+import { TestHost } from './testing/test-host.ts';
 
 /** Two console instances on one metadata database: a host at one of them, a browser at the other. */
 

@@ -110,7 +110,8 @@ export class ClusterRegistry {
   private isStranger(host: string, clusterId: string): boolean {
     const { board } = this.options.keeper;
     const live = board.find(clusterId.toLowerCase());
-    if (!live || !board.isUnderstood(live.clusterId) || Date.now() - live.reportedAtMs > believedMs) return false;
+    if (!live || !board.isUnderstood(live.clusterId) || Date.now() - live.reportedAtMs > believedMs)
+      return false;
     const { nodes } = live.status;
     return nodes.length > 0 && nodes.every(({ name }) => name !== host);
   }
