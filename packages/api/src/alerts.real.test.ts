@@ -289,14 +289,15 @@ test('I-ALERT-8: a channel whose other side hangs keeps nobody waiting, and what
   const slow = await api('POST', '/alerts/channels', { name: 'slow', config: { kind: 'webhook', url } });
   const hook = (await api('GET', '/alerts/channels')).find(({ name }: { name: string }) => name === 'hook');
   got.length = 0;
-  type More = { alert?: string; nextAt?: string };
-  const add = (channelId: string, kind: string, more: More = {}) =>
+  type More = { alert?: string; nextAt?: string; count?: number };
+  const add = (channelId: string, kind: string, { alert, nextAt = '2020-01-01', count = 1 }: More) =>
     database.run(
       `INSERT INTO alert_delivery (id, alert_id, channel_id, kind, state, message, created_at, next_at)
-       VALUES (gen_random_uuid(), $1, $2, $3, 'waiting', jsonb_build_object('event', $3::text), clock_timestamp(), $4)`,
-      [more.alert ?? null, channelId, kind, more.nextAt ?? '2020-01-01'],
+       SELECT gen_random_uuid(), $1, $2, $3, 'waiting', jsonb_build_object('event', $3::text), clock_timestamp(), $4
+       FROM generate_series(1, $5)`,
+      [alert ?? null, channelId, kind, nextAt, count],
     );
-  for (let at = 0; at < 12; at += 1) await add(slow.id, `hangs ${at}`);
+  await add(slow.id, 'hangs', { count: 12 });
   await expect.poll(() => held, patience).toBe(5);
   const [{ id: alert }] = (await database.run('SELECT id FROM alert LIMIT 1')) as [{ id: string }];
   await database.run('DELETE FROM alert_delivery WHERE alert_id = $1', [alert]);
