@@ -123,6 +123,8 @@ export async function runConsole(file: string | undefined): Promise<void> {
   if (lacksMemory(process.execArgv, process.env.NODE_OPTIONS)) return runWithMemory();
   // Whoever has started it for that is gone, however.
   if (process.connected) process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  // To listen for that keeps nobody alive who has nothing else to do.
+  process.channel?.unref();
   if (file) process.loadEnvFile(resolve(file));
   process.env.NODE_ENV ??= 'production';
   await access(serverFile).catch((cause: unknown) => {
