@@ -9,6 +9,13 @@ const themes = [
   { colorScheme: 'dark', rules: ['color-contrast'] },
 ] as const;
 
+const desk = { width: 1360, height: 900 };
+const phone = { width: 390, height: 844 };
+/** What a narrow page may break: names that are hidden there, and parts that scroll. */
+const phoneRules = ['button-name', 'link-name', 'label', 'aria-hidden-focus', 'scrollable-region-focusable'];
+/** All of them are measured; what an on-call engineer opens first is read, too, because each look takes a second or two. */
+const phonePages = /^\/(alerts|c\/[^/]+(\/(sessions|backups))?)?$/;
+
 /** Every page, as somebody reads it who does not see it, or does not see it well. */
 export async function expectAccessible(page: Page, system: LocalSystem): Promise<void> {
   const found: string[] = [];
@@ -17,6 +24,15 @@ export async function expectAccessible(page: Page, system: LocalSystem): Promise
     await page.goto(system.url + path);
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
     await untilFilled(page, path);
+    await page.setViewportSize(phone);
+    await untilPainted(page);
+    const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    if (wider > 0) found.push(`${path} (phone) is ${wider} px too wide`);
+    if (phonePages.test(path)) {
+      const broken = await seriousViolations(page, 'html', phoneRules);
+      found.push(...broken.map((violation) => `${path} (phone) ${violation}`));
+    }
+    await page.setViewportSize(desk);
     for (const { colorScheme, rules } of themes) {
       await page.emulateMedia({ colorScheme });
       await untilPainted(page);

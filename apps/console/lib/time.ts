@@ -1,6 +1,7 @@
 'use client';
 
 import { createContext, useContext } from 'react';
+import { withMoments } from './sentences.ts';
 
 /** Local time or UTC, for every moment in the console at once: axis, tooltip, table and text agree. */
 export type Zone = 'local' | 'UTC';
@@ -17,6 +18,8 @@ export interface Times {
   moment(at: string | number): string;
   /** 23 Nov, 14:05:09.123 */
   precise(at: string | number): string;
+  /** A sentence of a cluster, whose moments are in UTC, with those that the console shows; `at` is when it was said. */
+  sentence(text: string, at?: string | number): string;
   /** The zone that the above are in, by its IANA name. */
   zone: string;
 }
@@ -30,10 +33,15 @@ export function useTimes(): Times {
     ...{ day: '2-digit', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' },
     ...{ fractionalSecondDigits: 3, ...timeZone },
   });
+  const formats = {
+    clock: (atMs: number) => `${clock.format(atMs)}${zone === 'UTC' ? ' UTC' : ''}`,
+    moment: (at: string | number) => `${moment.format(new Date(at))}${zone === 'UTC' ? ' UTC' : ''}`,
+  };
   return {
+    sentence: (text, at = Date.now()) => withMoments(text, new Date(at).getTime(), formats),
     precise: (at) => precise.format(new Date(at)),
     clock: (atMs) => clock.format(atMs),
-    moment: (at) => `${moment.format(new Date(at))}${zone === 'UTC' ? ' UTC' : ''}`,
+    moment: formats.moment,
     zone: zone === 'UTC' ? 'UTC' : moment.resolvedOptions().timeZone,
   };
 }

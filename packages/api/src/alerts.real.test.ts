@@ -89,16 +89,8 @@ function portOf(server: Pick<Server, 'address'>): number {
 async function report(state: string): Promise<void> {
   const node = (name: string, parts: object) => ({
     ...{ name, kind: 'data', detail: 'as told', address: null, postgres: null, api: 'http://a', timeline: 2 },
-    ...{
-      lsn: null,
-      lagBytes: 0,
-      lagMs: 0,
-      sync: 'quorum',
-      raft: 'voter',
-      maintenance: false,
-      clone: null,
-      ...parts,
-    },
+    ...{ lsn: null, lagBytes: 0, lagMs: 0, sync: 'quorum', raft: 'voter', maintenance: false, clone: null },
+    ...parts,
   });
   const status = {
     ...{
@@ -284,6 +276,38 @@ test('I-ALERT-9: a console whose judging hangs leaves it to another one', async 
   await blocker.query('ROLLBACK');
   await blocker.end();
   await expect.poll(age, patience).toBeLessThan(1);
+});
+
+test('I-ALERT-8: a channel whose other side hangs keeps nobody waiting, and what is over is told after what began', async () => {
+  let held = 0;
+  const hanging = createServer(() => {
+    held += 1;
+  });
+  hanging.listen(0, '127.0.0.1');
+  await once(hanging, 'listening');
+  const url = `http://127.0.0.1:${portOf(hanging)}/`;
+  const slow = await api('POST', '/alerts/channels', { name: 'slow', config: { kind: 'webhook', url } });
+  const hook = (await api('GET', '/alerts/channels')).find(({ name }: { name: string }) => name === 'hook');
+  got.length = 0;
+  type More = { alert?: string; nextAt?: string; count?: number };
+  const add = (channelId: string, kind: string, { alert, nextAt = '2020-01-01', count = 1 }: More) =>
+    database.run(
+      `INSERT INTO alert_delivery (id, alert_id, channel_id, kind, state, message, created_at, next_at)
+       SELECT gen_random_uuid(), $1, $2, $3, 'waiting', jsonb_build_object('event', $3::text), clock_timestamp(), $4
+       FROM generate_series(1, $5)`,
+      [alert ?? null, channelId, kind, nextAt, count],
+    );
+  await add(slow.id, 'hangs', { count: 12 });
+  await expect.poll(() => held, patience).toBe(5);
+  const [{ id: alert }] = (await database.run('SELECT id FROM alert LIMIT 1')) as [{ id: string }];
+  await database.run('DELETE FROM alert_delivery WHERE alert_id = $1', [alert]);
+  await add(hook.id, 'firing', { alert, nextAt: new Date(Date.now() + 1500).toISOString() });
+  await add(hook.id, 'resolved', { alert });
+  await expect.poll(events, patience).toEqual(['firing', 'resolved']);
+  expect(held).toBe(5);
+  await api('DELETE', `/alerts/channels/${slow.id}`);
+  hanging.closeAllConnections();
+  hanging.close();
 });
 
 test('messages that never arrive are an alert themselves', async () => {

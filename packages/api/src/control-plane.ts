@@ -6,7 +6,7 @@ import type { Logger } from '@quantadb/engine/shared/logger';
 import { createPrismaClient, type PrismaClient } from '@quantadb/prisma/client';
 import { applyMigrations } from '@quantadb/prisma/migrate';
 import { createAdapter } from '@socket.io/postgres-adapter';
-import type { TRPCError } from '@trpc/server';
+import { TRPCError } from '@trpc/server';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { toNodeHandler } from 'better-auth/node';
 import { Server as SocketServer } from 'socket.io';
@@ -24,8 +24,9 @@ import { AuthorityKeeper } from './hosts/authority.ts';
 import { Enrolment } from './hosts/enrolment.ts';
 import { HostLinks } from './hosts/host-links.ts';
 import { HostPresence } from './hosts/host-presence.ts';
+import { readBody } from './http/body.ts';
 import { clientAddressHeader, clientAddressOf } from './http/client-address.ts';
-import { Gate, headerOf } from './http/gate.ts';
+import { callerOf, Gate, headerOf } from './http/gate.ts';
 import { Idempotency } from './http/idempotency.ts';
 import { openApiDocument } from './http/open-api.ts';
 import { RateLimit, rateOf } from './http/rate-limit.ts';
@@ -51,6 +52,9 @@ import { appRouter } from './trpc/router.ts';
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
 const bodyBytesMax = 1024 * 1024;
+const signInBytesMax = 64 * 1024;
+/** Procedures in one request; the console's pages ask for at most so many. */
+const batchMax = 20;
 const reportBytesMax = 4 * 1024 * 1024;
 const expireEveryMs = 60_000;
 const judgeAlertsEveryMs = 5000;
@@ -80,6 +84,8 @@ export class ControlPlane {
   private readonly dropped = new DroppedRows(randomUUID());
   private readonly alerts: Alerts;
   private readonly backup: MetadataBackup | null;
+  /** Of the API; null: nobody has asked yet. It takes a while to write, and is the same for everybody. */
+  private documentText: string | null = null;
 
   private constructor(
     config: ControlPlaneConfig,
@@ -135,12 +141,13 @@ export class ControlPlane {
       secondFactor: new SecondFactor(prisma, auth),
       provider: config.oidc && { name: config.oidc.name },
       channels: new ChannelStore(prisma, config.secret),
+      accessChanged: (caller) => this.live.accessChanged(caller && callerOf(caller)),
       alertsChanged: (clusterId) => this.live.changed({ clusterId: clusterId ?? '', kind: 'alerts' }),
     };
     this.routes = [
       ['/api/auth/', this.signingIn(toNodeHandler(auth))],
       ['/api/trpc/', this.trpc()],
-      ['/api/v1/openapi.json', (_request, response) => sendJson(response, openApiDocument(publicUrl))],
+      ['/api/v1/openapi.json', (_request, response) => sendJson(response, this.document())],
       ['/api/v1/', this.rest()],
       ['/metrics', (_request, response) => this.sendMetrics(response)],
     ];
@@ -247,13 +254,27 @@ export class ControlPlane {
   /** better-auth looks at origins itself, but not of every request. */
   private signingIn(handle: Handler): Handler {
     const open = openAuthPaths(this.config);
-    return (request, response) => {
+    return async (request, response) => {
       const error = this.gate.forgeryOf(request);
       if (error) return refuseProcedure(response, { error, retryAfterSeconds: null });
       const path = (request.url ?? '').split('?')[0]?.slice('/api/auth'.length) ?? '';
       if (!open.includes(path)) return void response.writeHead(404).end();
+      try {
+        // better-auth bounds no body, and takes one that was read already from here.
+        const body = (await readBody(request, signInBytesMax)).toString('utf8');
+        if (body !== '') Object.assign(request, { body });
+      } catch (cause) {
+        if (cause instanceof TRPCError)
+          return refuseProcedure(response, { error: cause, retryAfterSeconds: null });
+        throw cause;
+      }
       return handle(request, response);
     };
+  }
+
+  private document(): string {
+    this.documentText ??= JSON.stringify(openApiDocument(this.config.publicUrl));
+    return this.documentText;
   }
 
   private trpc(): Handler {
@@ -261,11 +282,12 @@ export class ControlPlane {
     const handle = createHTTPHandler({
       router: appRouter,
       maxBodySize: bodyBytesMax,
+      maxBatchSize: batchMax,
       createContext: ({ req }) => this.contextOf(req),
       onError: ({ error, path }) => this.logFailure(error, path),
     });
     return async (request, response) => {
-      const admission = await this.gate.admit(request);
+      const admission = await this.gate.admit(request, proceduresIn(request.url ?? ''));
       if (!admission.ok) return refuseProcedure(response, admission);
       const parts = await this.answers.procedure(request, admission.principal);
       if (parts) return sendParts(response, parts);
@@ -329,8 +351,13 @@ export class ControlPlane {
   }
 }
 
-function sendJson(response: ServerResponse, value: unknown): void {
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+function sendJson(response: ServerResponse, text: string): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+}
+
+/** A request may ask for several, separated by commas: each of them counts. */
+function proceduresIn(url: string): number {
+  return Math.min(batchMax, (url.split('?')[0] ?? '').split(/,|%2c/i).length);
 }
 
 /** As tRPC's own adapter answers. */

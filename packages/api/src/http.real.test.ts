@@ -6,6 +6,7 @@ import { adminPassword, TestConsole, TestDatabase } from './testing/test-control
 let database: TestDatabase;
 let instance: TestConsole;
 let admin: string;
+let adminToken: string;
 
 beforeAll(async () => {
   database = await TestDatabase.start();
@@ -13,6 +14,8 @@ beforeAll(async () => {
   const body = { name: 'Ada', email: 'admin@example.com', password: adminPassword };
   await instance.call('POST', '/api/v1/setup', { body });
   admin = await instance.signIn(body.email);
+  const token = { name: 'ada', role: 'admin' };
+  adminToken = (await instance.call('POST', '/api/v1/tokens', { as: admin, body: token })).body.token;
 });
 
 afterAll(async () => {
@@ -45,6 +48,44 @@ describe('errors', () => {
     const large = JSON.stringify({ name: 'x'.repeat(1024 * 1024) });
     expect(await send(large)).toMatchObject({ status: 413, body: { code: 'INPUT_INVALID' } });
   });
+});
+
+describe('whoever is not signed in', () => {
+  const signIn = (body: string) => {
+    const headers = { 'content-type': 'application/json', origin: instance.url };
+    return fetch(`${instance.url}/api/auth/sign-in/email`, { method: 'POST', headers, body });
+  };
+
+  test('sends no body to the sign-in that is larger than one of it ever is', async () => {
+    const large = JSON.stringify({ email: 'a@example.com', password: 'x'.repeat(512 * 1024) });
+    expect((await signIn(large)).status).toBe(413);
+  });
+
+  test('gets no more by asking for many things in one request', async () => {
+    const many = (count: number) => Array.from({ length: count }, () => 'setup.state').join(',');
+    const input = (count: number) =>
+      encodeURIComponent(
+        JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, at) => [at, {}]))),
+      );
+    const ask = (at: TestConsole, count: number) =>
+      at.call('GET', `/api/trpc/${many(count)}?batch=1&input=${input(count)}`);
+    expect((await ask(instance, 21)).status).toBe(400);
+    const slow = await TestConsole.start(database, { requestsPerMinute: 20, readsPerMinute: 20 });
+    const statuses = [(await ask(slow, 20)).status, (await ask(slow, 1)).status];
+    await slow.close();
+    expect(statuses).toEqual([200, 429]);
+  });
+});
+
+test('what fails within tells nobody what is within', async () => {
+  // A table that is away, as after a migration that went wrong.
+  await database.run('ALTER TABLE sign_in_policy RENAME TO elsewhere');
+  const token = await instance.call('GET', '/api/trpc/people.policy?input={}', { as: adminToken });
+  await database.run('ALTER TABLE elsewhere RENAME TO sign_in_policy');
+  expect([token.status, token.body.error.message]).toEqual([
+    500,
+    'something failed; the log of the console says what',
+  ]);
 });
 
 describe('requests that are sent again', () => {

@@ -3,6 +3,7 @@ import { createCertificateRequest, renewalRequest } from '@quantadb/engine/secur
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
+import { TestHost } from './testing/test-host.ts';
 
 /** Two console instances on one metadata database: a host at one of them, a browser at the other. */
 
@@ -207,6 +208,20 @@ test('an older report, through whichever console, never replaces a newer one', a
   await socket.timeout(3000).emitWithAck('report', report(3));
   const { body } = await first.call('GET', `/api/v1/clusters/${clusterId}`, { as: admin });
   expect(body.status.revision).toBe(8);
+});
+
+test('I-BOARD-1: a host speaks for no cluster that lives and does not name it', async () => {
+  const stranger = await TestHost.enrol(first, admin, 'stranger');
+  await stranger.connect(second);
+  const { socket } = await connectHost(second);
+  await socket.timeout(3000).emitWithAck('report', report(8));
+  await stranger.report({ id: clusterId, name: 'demo' }, { revision: 999 });
+  const { body } = await second.call('GET', `/api/v1/clusters/${clusterId}`, { as: admin });
+  expect(body.status).toMatchObject({ revision: 8, primary: 'node-1' });
+  // Nor is it asked what the cluster's members are asked.
+  const { rows } = await database.ask("SELECT cluster_id FROM host WHERE name = 'stranger'");
+  expect(rows).toEqual([{ cluster_id: null }]);
+  stranger.close();
 });
 
 test('I-BOARD-4: what is answered from memory is what the procedure answers', async () => {

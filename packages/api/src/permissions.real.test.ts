@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { io } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BriefStatus, LiveStatus } from './clusters/live-status.ts';
@@ -243,6 +244,54 @@ describe('I-ROLE-2: a role on a single cluster', () => {
     await expect.poll(() => some.map(({ brief }) => [...brief].sort())).toEqual(seen);
     await expect.poll(() => some.map(({ heard }) => [...heard])).toEqual([[], [], ['bank']]);
     for (const { socket } of [...all, ...some]) socket.close();
+  });
+
+  test('I-BOARD-2: a browser that says again and again what it shows, or while the metadata is away, costs nothing', async () => {
+    const options = { transports: ['websocket'], extraHeaders: { cookie: admin }, reconnection: false };
+    const socket = io(`${instance.url}/live`, options);
+    let told = 0;
+    socket.on('status', () => {
+      told += 1;
+    });
+    await new Promise<void>((resolve) => socket.on('connect', resolve));
+    // Every second one is something else.
+    const say = () => {
+      for (let at = 0; at < 1000; at += 1)
+        socket.emit('watch', { fleet: at % 2 === 1, clusterIds: [bank, shop] });
+    };
+    const answered = () => socket.timeout(5000).emitWithAck('are-you-there');
+    say();
+    await answered();
+    await delay(200);
+    expect(told).toBeLessThan(50);
+    await database.run('ALTER TABLE host RENAME TO elsewhere');
+    // What was read a moment ago is not read again.
+    await delay(300);
+    say();
+    await answered();
+    await delay(300);
+    await database.run('ALTER TABLE elsewhere RENAME TO host');
+    const before = told;
+    socket.emit('watch', { fleet: true, clusterIds: [] });
+    socket.emit('watch', { fleet: false, clusterIds: [shop] });
+    await expect.poll(() => told).toBeGreaterThan(before);
+    socket.close();
+  });
+
+  test('ends what is open in somebody’s name at once when it is taken', async () => {
+    const onShop = [{ clusterId: shop, role: 'viewer' }];
+    const { token, id } = (await addToken(admin, 'none', onShop)).body;
+    const extraHeaders = { authorization: `Bearer ${token}` };
+    const socket = io(`${instance.url}/live`, {
+      transports: ['websocket'],
+      extraHeaders,
+      reconnection: false,
+    });
+    const ended = new Promise((resolve) => socket.on('disconnect', resolve));
+    await new Promise<void>((resolve) => socket.on('status', () => resolve()));
+    expect((await instance.call('DELETE', `/api/v1/tokens/${id}`, { as: admin })).status).toBe(200);
+    const late = delay(3000, 'late');
+    expect(await Promise.race([ended, late])).not.toBe('late');
   });
 
   test('is given and taken by administrators, and stands in the audit log', async () => {

@@ -32,4 +32,6 @@ export interface Services {
   provider: { name: string } | null;
   /** Tells every browser to fetch alerts anew. */
   alertsChanged(clusterId: string | null): void;
+  /** Judges what is open in somebody's name anew, on every console; null: in anybody's. */
+  accessChanged(caller: { kind: 'user' | 'token'; id: string } | null): void;
 }

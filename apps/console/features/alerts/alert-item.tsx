@@ -24,6 +24,7 @@ export function AlertItem({
 }) {
   const may = useMay();
   const nowMs = useNow(tickMs);
+  const times = useTimes();
   const { severity, state, title, sentence, subject, runbook, acknowledged, silencedBy } = alert;
   const isFiring = state === 'firing';
   const ageMs = nowMs - Date.parse(alert.firing ?? alert.since);
@@ -49,7 +50,7 @@ export function AlertItem({
         ) : null}
       </div>
       <p>
-        {sentence}{' '}
+        {times.sentence(sentence)}{' '}
         {alert.clusterId ? (
           <Link className="text-accent underline" href={`/c/${alert.clusterId}`}>
             {alert.cluster ?? 'Its cluster'}

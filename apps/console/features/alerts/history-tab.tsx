@@ -44,7 +44,12 @@ export function HistoryTab() {
       cell: (row) => <Badge tone={severityTones[row.severity]}>{row.severity}</Badge>,
     },
     { key: 'title', header: 'Alert', cell: (row) => <span className="font-medium">{row.title}</span> },
-    { key: 'sentence', header: 'At last', cell: (row) => row.sentence, isMinor: true },
+    {
+      key: 'sentence',
+      header: 'At last',
+      cell: (row) => times.sentence(row.sentence, row.resolved ?? row.since),
+      isMinor: true,
+    },
     { key: 'who', header: 'Acknowledged by', cell: (row) => row.acknowledged?.by ?? '', isMinor: true },
   ];
   const rows = history.data?.pages.flat() ?? [];

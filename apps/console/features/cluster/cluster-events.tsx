@@ -39,7 +39,7 @@ export function ClusterEvents({ clusterId, node }: { clusterId: string; node?: s
           items={events.data.map((event) => ({
             key: String(event.id),
             tone: severityTone(event.severity),
-            title: event.message,
+            title: times.sentence(event.message, event.at),
             aside: times.moment(event.at),
           }))}
         />

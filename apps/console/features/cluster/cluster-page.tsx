@@ -9,6 +9,7 @@ import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useCluster } from '../../lib/live.tsx';
+import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { ClusterAlerts } from '../alerts/cluster-alerts.tsx';
 import { endedStates } from '../failovers/explain.ts';
@@ -108,6 +109,7 @@ function withSource({ nodes, source }: ClusterStatus): ClusterStatus['nodes'] {
 }
 
 function Verdict({ status, ageMs }: { status: ClusterStatus; ageMs: number | null }) {
+  const times = useTimes();
   const facts = [
     `epoch ${status.epoch}`,
     `timeline ${status.timeline}`,
@@ -124,10 +126,10 @@ function Verdict({ status, ageMs }: { status: ClusterStatus; ageMs: number | nul
         <Badge tone={healthTones[status.health]}>{healthWords[status.health]}</Badge>
       </div>
       <p className="mt-1 text-base" aria-live="polite">
-        {status.verdict}
+        {times.sentence(status.verdict)}
       </p>
       <p className="text-ink-faint text-xs">{facts.join(' · ')}</p>
-      {status.advice ? <p className="mt-1 text-ink-soft text-sm">{status.advice}</p> : null}
+      {status.advice ? <p className="mt-1 text-ink-soft text-sm">{times.sentence(status.advice)}</p> : null}
     </Stale>
   );
 }

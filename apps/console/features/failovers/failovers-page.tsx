@@ -16,6 +16,11 @@ import { failoverTone } from './tones.ts';
 
 type Row = inferRouterOutputs<AppRouter>['failovers']['list'][number];
 
+function Loss({ possible }: { possible: boolean | null }) {
+  if (possible === null) return <Status tone="muted">not known</Status>;
+  return <Status tone={possible ? 'critical' : 'good'}>{possible ? 'may be lost' : 'nothing lost'}</Status>;
+}
+
 /** Every change of primary that the control plane has heard of. */
 export function FailoversPage({ clusterId }: { clusterId: string }) {
   const trpc = useTRPC();
@@ -43,15 +48,7 @@ export function FailoversPage({ clusterId }: { clusterId: string }) {
     {
       key: 'loss',
       header: 'Data',
-      cell: (row) => (
-        <Status tone={row.dataLossPossible === null ? 'muted' : row.dataLossPossible ? 'critical' : 'good'}>
-          {row.dataLossPossible === null
-            ? 'not known'
-            : row.dataLossPossible
-              ? 'may be lost'
-              : 'nothing lost'}
-        </Status>
-      ),
+      cell: (row) => <Loss possible={row.dataLossPossible} />,
     },
     { key: 'began', header: 'Began', cell: (row) => times.moment(row.startedAt) },
     {
@@ -60,7 +57,12 @@ export function FailoversPage({ clusterId }: { clusterId: string }) {
       isNumeric: true,
       cell: (row) => (row.endedAt ? durationText(Date.parse(row.endedAt) - Date.parse(row.startedAt)) : '–'),
     },
-    { key: 'reason', header: 'Reason', cell: (row) => row.reason, isMinor: true },
+    {
+      key: 'reason',
+      header: 'Reason',
+      cell: (row) => times.sentence(row.reason, row.startedAt),
+      isMinor: true,
+    },
   ];
   return (
     <>

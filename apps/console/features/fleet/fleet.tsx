@@ -7,6 +7,7 @@ import { Badge, Mark } from '@quantadb/ui/patterns/status';
 import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { type HeardBriefly, useFleet, useNow } from '../../lib/live.tsx';
+import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { AlertCount } from '../alerts/alert-count.tsx';
 import { byAttention, healthTones, healthWords } from '../cluster/words.ts';
@@ -55,6 +56,7 @@ function provenWords(backups: HeardBriefly['status']['backups'], nowMs: number):
 }
 
 function ClusterCard({ cluster, ageMs, nowMs }: { cluster: HeardBriefly; ageMs: number; nowMs: number }) {
+  const times = useTimes();
   const { status } = cluster;
   const standbys = status.nodes.filter((node) => node.role === 'standby');
   const worst = standbys.reduce<(typeof standbys)[number] | null>(
@@ -84,7 +86,7 @@ function ClusterCard({ cluster, ageMs, nowMs }: { cluster: HeardBriefly; ageMs: 
             <Badge tone={healthTones[status.health]}>{healthWords[status.health]}</Badge>
           </span>
         </div>
-        <p className="mt-2 text-ink-soft">{status.verdict}</p>
+        <p className="mt-2 text-ink-soft">{times.sentence(status.verdict)}</p>
         <dl className="mt-3 grid grid-cols-2 gap-x-4 gap-y-1 text-xs">
           {facts.map(([term, value]) => (
             <div key={term} className="flex justify-between gap-2">

@@ -47,10 +47,3 @@ export function wordsOfOperation({
   const words = kindWords[kind] ?? kind;
   return typeof about === 'string' ? `${words} · ${about}` : words;
 }
-
-const moments = /\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z/g;
-
-/** A sentence of a cluster, whose moments are UTC, in the time that the console shows. */
-export function withMoments(text: string, momentOf: (at: string) => string): string {
-  return text.replace(moments, momentOf);
-}

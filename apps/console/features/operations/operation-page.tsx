@@ -50,7 +50,7 @@ export function OperationPage({ id }: { id: string }) {
         </p>
         {reason ? <p className="mt-1">“{reason}”</p> : null}
       </div>
-      {error ? <Failed message={error} /> : null}
+      {error ? <Failed message={times.sentence(error, endedAt ?? startedAt)} /> : null}
       <FollowUp operation={operation.data} />
       <Panel title="Steps">
         <Steps operation={operation.data} />

@@ -3,7 +3,6 @@ import type { Tone } from '@quantadb/ui/patterns/status';
 import { Timeline } from '@quantadb/ui/patterns/timeline';
 import { useTimes } from '../../lib/time.ts';
 import type { OperationView } from './intent.ts';
-import { withMoments } from './kinds.ts';
 
 const tones: Record<OperationView['steps'][number]['state'], Tone> = {
   pending: 'muted',
@@ -28,7 +27,7 @@ export function Steps({ operation }: { operation: OperationView }) {
         key: step.name,
         tone: tones[step.state],
         title: step.name,
-        detail: withMoments(step.detail, times.moment) || step.state,
+        detail: times.sentence(step.detail, step.endedAtMs ?? step.startedAtMs ?? undefined) || step.state,
         ...(step.startedAtMs !== null && step.endedAtMs !== null
           ? { aside: durationText(step.endedAtMs - step.startedAtMs) }
           : {}),

@@ -29,7 +29,7 @@ export function Filters({
   onChange(next: Partial<Chosen>): void;
 }) {
   return (
-    <div className="grid items-end gap-3 sm:grid-cols-2 lg:grid-cols-5">
+    <div className="grid grid-cols-2 items-end gap-3 lg:grid-cols-5">
       <NodeField
         {...{ clusterId, node: filter.node, isDataOnly: true }}
         all="All"
@@ -64,11 +64,13 @@ export function Filters({
         ))}
       </SelectField>
       <AgeField older={filter.older} onChange={(older) => onChange({ older })} />
-      <CheckField
-        label="Also the server’s and QuantaDB’s own"
-        checked={filter.all}
-        onChange={(event) => onChange({ all: event.target.checked })}
-      />
+      <div className="col-span-2 lg:col-span-1">
+        <CheckField
+          label="Also the server’s and QuantaDB’s own"
+          checked={filter.all}
+          onChange={(event) => onChange({ all: event.target.checked })}
+        />
+      </div>
     </div>
   );
 }

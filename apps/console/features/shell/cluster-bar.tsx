@@ -10,14 +10,16 @@ import { usePathname, useRouter } from 'next/navigation';
 import { useLive } from '../../lib/live.tsx';
 import { byAttention, healthTones } from '../cluster/words.ts';
 import { clusterPages, pageOf } from './cluster-pages.ts';
+import { useCurrentInView } from './use-current-in-view.ts';
 
 /** Which cluster this is, another one at the same page, and the pages of it. */
 export function ClusterBar({ clusterId }: { clusterId: string }) {
   const here = pageOf(usePathname(), clusterId);
+  const row = useCurrentInView(here);
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-line border-b pb-2">
       <ClusterSwitcher clusterId={clusterId} here={here} />
-      <nav aria-label="Cluster" className="flex min-w-0 flex-1 gap-0.5 overflow-x-auto">
+      <nav ref={row} aria-label="Cluster" className="flex min-w-0 flex-1 gap-0.5 overflow-x-auto">
         {clusterPages.map(({ path, title }) => (
           <Link
             key={path}

@@ -11,6 +11,8 @@ import { type Zone, ZoneContext } from '../../lib/time.ts';
 import { TRPCProvider } from '../../lib/trpc.ts';
 
 const freshForMs = 5000;
+/** The console takes no more in one request. */
+const batchMax = 20;
 const zoneKey = 'quantadb.zone';
 
 function retryable(failureCount: number, error: unknown): boolean {
@@ -29,7 +31,7 @@ export function Providers({ nonce, children }: { nonce: string | undefined; chil
         splitLink({
           condition: ({ path }) => asksHosts(path),
           true: httpLink({ url: '/api/trpc' }),
-          false: httpBatchLink({ url: '/api/trpc' }),
+          false: httpBatchLink({ url: '/api/trpc', maxItems: batchMax }),
         }),
       ],
     }),

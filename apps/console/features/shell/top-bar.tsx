@@ -15,6 +15,7 @@ import { ZoneContext } from '../../lib/time.ts';
 import { AlertLink } from '../alerts/alert-count.tsx';
 import { CommandPalette } from './command-palette.tsx';
 import { useMay } from './me.ts';
+import { useCurrentInView } from './use-current-in-view.ts';
 
 type May = ReturnType<typeof useMay>;
 const anybody = () => true;
@@ -41,6 +42,7 @@ export function TopBar() {
   const may = useMay();
   const { connection } = useLive();
   const { tone, text } = connections[connection];
+  const row = useCurrentInView(path);
   const mine = pages.filter((page) => page.isFor(may));
   const isHere = (href: string) =>
     href === '/' ? path === '/' || path.startsWith('/c/') : path.startsWith(href);
@@ -51,6 +53,7 @@ export function TopBar() {
           QuantaDB
         </Link>
         <nav
+          ref={row}
           aria-label="Main"
           className="order-last flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto"
         >

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setupTokenOf } from '@quantadb/engine/security/setup-token';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { consoleUnitText, setupOf, writeConsoleSettings } from './console-service.ts';
+import { consoleNodeOption } from '../console-memory.ts';
+import { consoleUnitText, lacksMemory, setupOf, writeConsoleSettings } from './console-service.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -29,6 +30,17 @@ it('the settings of a console are written once, with a secret that only root may
   const token = setupTokenOf(/QUANTADB_SECRET=(\w+)/.exec(text)?.[1] ?? '');
   expect(await setupOf(path)).toEqual({ token, url: `https://console.example.com/setup#${token}` });
   await expect(setupOf(join(directory, 'none.env'))).rejects.toThrow('cannot be read');
+});
+
+it('a console that is run by hand gets the memory that the service gives it, unless somebody has said how much', () => {
+  expect([lacksMemory([], undefined), lacksMemory(['--inspect'], '--enable-source-maps')]).toEqual([
+    true,
+    true,
+  ]);
+  expect([lacksMemory([consoleNodeOption]), lacksMemory([], '--a --max-semi-space-size=64')]).toEqual([
+    false,
+    false,
+  ]);
 });
 
 it('the service reads the settings from their file and runs as nobody in particular', () => {

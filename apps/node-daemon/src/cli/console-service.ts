@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { access, mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -118,6 +120,11 @@ export async function setupOf(file: string): Promise<{ token: string; url: strin
 
 /** In the foreground; settings that the environment has already win over those of the file. */
 export async function runConsole(file: string | undefined): Promise<void> {
+  if (lacksMemory(process.execArgv, process.env.NODE_OPTIONS)) return runWithMemory();
+  // Whoever has started it for that is gone, however.
+  if (process.connected) process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  // To listen for that keeps nobody alive who has nothing else to do.
+  process.channel?.unref();
   if (file) process.loadEnvFile(resolve(file));
   process.env.NODE_ENV ??= 'production';
   await access(serverFile).catch((cause: unknown) => {
@@ -127,6 +134,24 @@ export async function runConsole(file: string | undefined): Promise<void> {
     });
   });
   await import(pathToFileURL(serverFile).href);
+}
+
+/** Whether this process has the usual memory for what is young, which a console needs more of. */
+export function lacksMemory(ownOptions: readonly string[], nodeOptions = ''): boolean {
+  const [name = ''] = consoleNodeOption.split('=');
+  return ![...ownOptions, ...nodeOptions.split(' ')].some((option) => option.startsWith(name));
+}
+
+/** It is set where a process begins: the console becomes one of its own, which ends when this one is told to. */
+async function runWithMemory(): Promise<void> {
+  const child = spawn(process.execPath, [consoleNodeOption, ...process.argv.slice(1)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
+  const end = () => void child.kill('SIGTERM');
+  // A terminal tells both of them to stop, and the console itself listens to SIGTERM only.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);
+  const [code] = (await once(child, 'exit')) as [number | null];
+  process.exitCode = code ?? 1;
 }
 
 /** @returns what was done, and what is left to do by hand, in sentences */

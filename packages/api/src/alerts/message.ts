@@ -35,7 +35,9 @@ const eventWords: Record<NoticeKind, string> = {
 export function subjectLine({ event, alert }: Message): string {
   const where = alert.cluster ?? 'QuantaDB';
   const severity = event === 'resolved' ? '' : `${alert.severity.toUpperCase()} `;
-  return `${eventWords[event]}${severity}${where}: ${alert.title}${alert.subject ? ` (${alert.subject})` : ''}`;
+  const line = `${eventWords[event]}${severity}${where}: ${alert.title}${alert.subject ? ` (${alert.subject})` : ''}`;
+  // It becomes the subject of a mail: whatever follows a line's end would be a header of its own.
+  return line.replace(/[\r\n]+/g, ' ');
 }
 
 export function plainText(message: Message): string {

@@ -1,4 +1,5 @@
 import { wellStates } from '@quantadb/engine/contract/status';
+import { carriesValues } from '../clusters/private-settings.ts';
 import type { KnownCluster } from './known.ts';
 import { type ClusterRule, found, isOver, type Look, nothing, unknown, when } from './rule.ts';
 import { countWords, timeWords } from './words.ts';
@@ -259,7 +260,7 @@ export const clusterRules: ClusterRule[] = [
       return found(
         ...failed.map(({ id, kind, error }) => ({
           subject: id,
-          sentence: `${name}: ${kind} failed${error ? `: ${error}` : '.'}`,
+          sentence: `${name}: ${kind} failed${whyFailed(kind, error)}`,
         })),
       );
     },
@@ -326,4 +327,10 @@ function spareLook({ name, status }: KnownCluster): Look {
     .map((node) => `${node.name} is ${node.maintenance ? 'in maintenance' : node.state}`)
     .join(', ');
   return when(true, `${name} can lose no other node without writes stopping: ${who}.`);
+}
+
+/** The value that a setting did not take may be a secret: an alert is told to more people than may see it. */
+function whyFailed(kind: string, error: string | null): string {
+  if (error === null || error === '') return '.';
+  return carriesValues(kind) ? '; its page says why.' : `: ${error}`;
 }

@@ -1,5 +1,6 @@
 import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
 import { type ChainBreak, chainStart, followChain, sealOf } from './chain.ts';
+import { Refusals } from './refusals.ts';
 
 /** A person or a token, by name. */
 export interface Actor {
@@ -39,9 +40,20 @@ const verifiedAtOnce = 1000;
 /** Who did, or tried, what. Written before the answer leaves, so that nothing happens unrecorded. */
 export class Audit {
   private readonly prisma: PrismaClient;
+  private readonly refusals = new Refusals();
 
   constructor(prisma: PrismaClient) {
     this.prisma = prisma;
+  }
+
+  /** What was tried and changed nothing: whoever tries all the time does not fill the log, nor hold up who writes in it. */
+  async writeRefusal(source: AuditSource, record: Omit<AuditRecord, 'outcome'>): Promise<void> {
+    const { principal, ip } = source;
+    const caller = principal ? `${principal.kind} ${principal.name}` : `address ${ip}`;
+    const unwritten = this.refusals.admit(caller, Date.now());
+    if (unwritten === null) return;
+    const more = unwritten > 0 ? ` (${unwritten} refusals before it are not written down)` : '';
+    await this.write(source, { ...record, outcome: 'refused', detail: `${record.detail ?? ''}${more}` });
   }
 
   async write(source: AuditSource, record: AuditRecord): Promise<void> {

@@ -1,6 +1,11 @@
 import type { SettingsOverview } from '@quantadb/engine/contract/settings-view';
 import { expect, test } from 'vitest';
-import { withoutPrivate } from './private-settings.ts';
+import {
+  auditWithoutValues,
+  eventWithoutValues,
+  operationWithoutValues,
+  withoutPrivate,
+} from './private-settings.ts';
 
 const setting = {
   ...{ name: 'work_mem', value: '4MB', builtIn: '4096', unit: 'kB', type: 'integer', context: 'user' },
@@ -21,4 +26,24 @@ test('who may only look sees no value that PostgreSQL keeps from everybody', () 
   expect(JSON.stringify(seen)).not.toContain('s3cret');
   expect(seen.settings[0]).toEqual(setting);
   expect(seen.agreed).toEqual({ work_mem: '4MB', 'vault.key': '(hidden)' });
+});
+
+test('nor what a setting was changed to, in operations, events and the audit log', () => {
+  const steps = [{ name: 'Check', detail: 'PostgreSQL does not take "s3cret"' }];
+  const told = [
+    operationWithoutValues({
+      ...{ kind: 'set-parameters', params: { 'vault.key': 's3cret' }, steps },
+      error: 'not changed: s3cret',
+    }),
+    eventWithoutValues({ kind: 'parameters', message: 'Parameters: vault.key = s3cret.' }),
+    eventWithoutValues({ kind: 'operation-ended', message: 'set-parameters failed: s3cret' }),
+    auditWithoutValues({
+      ...{ action: 'set-parameters', before: null, after: { parameters: { 'vault.key': 's3cret' } } },
+      ...{ outcome: 'refused', detail: 's3cret' },
+    }),
+  ];
+  expect(JSON.stringify(told)).not.toContain('s3cret');
+  expect(JSON.stringify(told)).toContain('vault.key');
+  const other = { kind: 'operation-ended', message: 'set-parameters is done.' };
+  expect(eventWithoutValues(other)).toBe(other);
 });

@@ -29,6 +29,8 @@ export interface RegistryOptions {
 
 /** A status of a node that knows no decider only counts when no decider has reported for this long. */
 const deciderSilenceMs = 3000;
+/** So long who its members are is believed as a cluster last said. */
+const believedMs = 10_000;
 /** A cluster that nobody has spoken for in this time does not hold its name. */
 const livingMs = 60_000;
 const ago = (ms: number) => new Date(Date.now() - ms);
@@ -47,6 +49,12 @@ export class ClusterRegistry {
   }
 
   async receive(host: string, report: HostReport): Promise<ReportAnswer> {
+    const claimed = [report.node.cluster?.id, report.picture?.clusterId];
+    if (claimed.some((clusterId) => clusterId !== undefined && this.isStranger(host, clusterId))) {
+      // It is there, and that is all that is believed.
+      this.options.presence.note(host, { ...report.node, cluster: null }, Date.now());
+      return { eventsUpTo: 0 };
+    }
     this.options.presence.note(host, report.node, Date.now());
     this.noteFigures(report);
     this.noteStatements(report);
@@ -93,6 +101,19 @@ export class ClusterRegistry {
       select: { name: true },
     });
     return hosts.map((host) => host.name);
+  }
+
+  /**
+   * A host is a member when the cluster says so: one of another cluster that was broken into could speak for this one, and would be
+   * asked what only its members are. One that has just joined is named by the decider's next report, within a second.
+   */
+  private isStranger(host: string, clusterId: string): boolean {
+    const { board } = this.options.keeper;
+    const live = board.find(clusterId.toLowerCase());
+    if (!live || !board.isUnderstood(live.clusterId) || Date.now() - live.reportedAtMs > believedMs)
+      return false;
+    const { nodes } = live.status;
+    return nodes.length > 0 && nodes.every(({ name }) => name !== host);
   }
 
   private noteFigures({ node, figures }: HostReport): void {

@@ -7,6 +7,9 @@ export interface ErrorMeaning {
   nextStep: string;
 }
 
+/** In the place of what nobody threw on purpose. */
+export const unexpectedWords = 'something failed; the log of the console says what';
+
 /** What every code means, in the words of docs/errors.md; a test compares the two. */
 export const errorMeanings: Record<ErrorCode, ErrorMeaning> = {
   CONFIG_INVALID: {

@@ -34,7 +34,8 @@ export class Gate {
     this.publicOrigin = new URL(options.publicUrl).origin;
   }
 
-  async admit(request: IncomingMessage): Promise<Admission> {
+  /** @param cost how many things the request asks for at once */
+  async admit(request: IncomingMessage, cost = 1): Promise<Admission> {
     const forged = this.forgeryOf(request);
     if (forged) return { ok: false, error: forged, retryAfterSeconds: null };
     const principal = await this.options.principals.find(fromNodeHeaders(request.headers));
@@ -44,7 +45,7 @@ export class Gate {
     // A program that looks every second at many clusters must not use up what a change needs.
     const isRead = principal !== null && readMethods.has(request.method ?? '');
     const limit = isRead ? this.options.reads : this.options.others;
-    const retryAfterSeconds = limit.take(caller, Date.now());
+    const retryAfterSeconds = limit.take(caller, Date.now(), cost);
     if (retryAfterSeconds > 0) {
       const error = new TRPCError({ code: 'TOO_MANY_REQUESTS', message: 'too many requests' });
       return { ok: false, error, retryAfterSeconds };
@@ -74,7 +75,7 @@ export class Gate {
 }
 
 /** A person or a token, by a name that nobody else has. */
-export function callerOf({ kind, id }: Principal): string {
+export function callerOf({ kind, id }: Pick<Principal, 'kind' | 'id'>): string {
   return `${kind} ${id}`;
 }
 

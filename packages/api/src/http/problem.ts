@@ -2,7 +2,7 @@ import { type ErrorCode, QuantaError } from '@quantadb/engine/shared/errors';
 import type { TRPCError } from '@trpc/server';
 import { getHTTPStatusCodeFromError } from '@trpc/server/http';
 import { ZodError } from 'zod';
-import { errorMeanings } from './error-meanings.ts';
+import { errorMeanings, unexpectedWords } from './error-meanings.ts';
 
 /** What the API answers when something went wrong (RFC 9457). */
 export interface Problem {
@@ -43,11 +43,11 @@ export function problemOf(error: TRPCError, asked: { origin: string; path: strin
   const quanta = error.cause instanceof QuantaError ? error.cause : null;
   const code = quanta?.code ?? codes[error.code] ?? 'UNEXPECTED';
   const status = getHTTPStatusCodeFromError(error);
-  const issues = error.cause instanceof ZodError ? issuesOf(error.cause) : [];
+  const issues = error.cause instanceof ZodError && code !== 'UNEXPECTED' ? issuesOf(error.cause) : [];
   const words = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ');
   const { title, nextStep } = errorMeanings[code];
   const said = words === '' ? error.message : words;
-  const detail = code === 'UNEXPECTED' ? 'something failed; the log of the console says what' : said;
+  const detail = code === 'UNEXPECTED' ? unexpectedWords : said;
   return {
     ...{ type: `${asked.origin}/api-docs#${code}`, title, status, detail, code },
     ...{ hint: quanta?.hint ?? nextStep, instance: asked.path, message: detail },

@@ -10,6 +10,13 @@ test('a burst passes, then as many as flow in, and one caller does not hold up a
   expect(limit.take('a', 3000)).toBe(2);
 });
 
+test('what asks for several things at once passes, and is paid for afterwards', () => {
+  const limit = new RateLimit({ burst: 2, perSecond: 1 });
+  expect(limit.take('a', 0, 5)).toBe(0);
+  expect(limit.take('a', 0)).toBe(4);
+  expect(limit.take('a', 4000)).toBe(0);
+});
+
 test('a clock that is set back gives nothing and takes nothing', () => {
   const limit = new RateLimit({ burst: 1, perSecond: 1 });
   expect(limit.take('a', 10_000)).toBe(0);

@@ -33,8 +33,11 @@ export class RateLimit {
     this.buckets.delete(caller);
   }
 
-  /** @returns after how many seconds to ask again; 0: go on */
-  take(caller: string, nowMs: number): number {
+  /**
+   * @param cost of a request that asks for several things at once: what is beyond the rest of the bucket is owed
+   * @returns after how many seconds to ask again; 0: go on
+   */
+  take(caller: string, nowMs: number, cost = 1): number {
     const { burst, perSecond } = this.rate;
     const last = this.buckets.get(caller) ?? { left: burst, atMs: nowMs };
     const passedSeconds = Math.max(0, nowMs - last.atMs) / 1000;
@@ -42,7 +45,7 @@ export class RateLimit {
     const isAllowed = left >= 1;
     // Deleted first, so that the map is in the order of the last request.
     this.buckets.delete(caller);
-    this.buckets.set(caller, { left: isAllowed ? left - 1 : left, atMs: nowMs });
+    this.buckets.set(caller, { left: isAllowed ? left - cost : left, atMs: nowMs });
     if (this.buckets.size > callersMax) this.buckets.delete(this.buckets.keys().next().value ?? '');
     return isAllowed ? 0 : Math.max(1, Math.ceil((1 - left) / perSecond));
   }

@@ -6,6 +6,7 @@ import { createOpenApiNodeHttpHandler } from 'trpc-to-openapi';
 import type { Context } from '../trpc/init.ts';
 import { trpcCodes } from '../trpc/init.ts';
 import { appRouter } from '../trpc/router.ts';
+import { readBody } from './body.ts';
 import { etagOf } from './etag.ts';
 import { callerOf, type Gate, headerOf } from './gate.ts';
 import type { Idempotency, KeyedRequest } from './idempotency.ts';
@@ -69,7 +70,7 @@ export class Rest {
       const made = await this.options.answers.rest(request, admission.principal);
       if (made) return { status: 200, body: '', made, error: null };
       const key = headerOf(request, 'idempotency-key');
-      const body = withBody.has(request.method ?? '') ? await readBody(request) : null;
+      const body = withBody.has(request.method ?? '') ? await readBody(request, bodyBytesMax) : null;
       if (body) Object.assign(request, { body: parsed(body) });
       if (key === undefined || body === null || !admission.principal) return this.run(request, response);
       const caller = callerOf(admission.principal);
@@ -145,18 +146,6 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
     .map((tag) => tag.trim().replace(/^W\//, ''));
   if (known?.includes(etag)) response.writeHead(304, { ...common, etag }).end();
   else response.writeHead(200, { ...common, ...headers, etag }).end(body);
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > bodyBytesMax)
-      throw new TRPCError({ code: 'PAYLOAD_TOO_LARGE', message: `a body has at most ${bodyBytesMax} bytes` });
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function parsed(body: Buffer): unknown {

@@ -1,9 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Namespace, Socket } from 'socket.io';
 import { z } from 'zod';
 import { briefOf, type LiveStatus } from '../clusters/live-status.ts';
 import type { ClusterRegistry, HistoryKind } from '../clusters/registry.ts';
+import { callerOf } from '../http/gate.ts';
 import type { Principal, PrincipalFinder } from '../people/principal.ts';
 import { allows, mayOn, type Roles } from '../people/roles.ts';
 import { FleetNews, rhythms } from './fleet-news.ts';
@@ -24,7 +26,12 @@ export type Watch = z.infer<typeof watchSchema>;
 
 /** What is remembered of a browser's connection. */
 interface Watcher {
+  /** The person or token, as the rate limits name them. */
+  caller: string;
   roles: Roles;
+  /** What it has said last that it shows, while that waits to be shown. */
+  asked: Watch | null;
+  isShowing: boolean;
   /** Null: it has not said what it shows, and gets everything, as all did in releases before. */
   watch: Watch | null;
   isBehind: boolean;
@@ -43,6 +50,12 @@ const behind = 'behind';
 const recheckEveryMs = 15_000;
 const tickMs = 500;
 const waitingMax = 100;
+/** What a browser shows changes when somebody clicks: whoever says more often what he shows waits. */
+const showEveryMs = 50;
+/** Of one person or token, on this console. */
+const connectionsMax = 100;
+/** Between consoles, through the adapter. */
+const accessEvent = 'access changed';
 
 /**
  * What browsers watch. A browser gets the status of the clusters that it shows as soon as it comes, and a brief one of all others
@@ -60,11 +73,12 @@ export class Live {
     this.options = options;
     options.namespace.use((socket, next) => {
       this.principalOf(socket).then(
-        (principal) => next(principal ? undefined : new Error('sign in first')),
+        (principal) => next(this.whyNot(principal) ?? undefined),
         (error: unknown) => next(new Error(messageOf(error))),
       );
     });
     options.namespace.on('connection', (socket) => void this.welcome(socket));
+    options.namespace.on(accessEvent, (caller: unknown) => this.recheckAll(caller));
     this.timer = setInterval(() => this.tick(), tickMs);
   }
 
@@ -92,6 +106,28 @@ export class Live {
   /** Something in the history has changed: whoever shows it fetches it again. */
   changed(what: { clusterId: string; kind: HistoryKind }): void {
     this.watching(what.clusterId, this.options.namespace).emit('changed', what);
+  }
+
+  /**
+   * What somebody may do is less now, or a session of his ended: he is judged anew at once, on every console.
+   *
+   * @param caller null: it may be anybody
+   */
+  accessChanged(caller: string | null): void {
+    this.recheckAll(caller);
+    this.options.namespace.serverSideEmit(accessEvent, caller);
+  }
+
+  private recheckAll(caller: unknown): void {
+    for (const [socket, watcher] of this.watchers)
+      if (caller === null || watcher.caller === caller) void this.recheck(socket);
+  }
+
+  private whyNot(principal: Principal | null): Error | null {
+    if (!principal) return new Error('sign in first');
+    const caller = callerOf(principal);
+    const open = [...this.watchers.values()].filter((each) => each.caller === caller).length;
+    return open < connectionsMax ? null : new Error(`${connectionsMax} connections are open already`);
   }
 
   private watching(clusterId: string, all: Pick<Namespace, 'to'>) {
@@ -127,8 +163,15 @@ export class Live {
     } else if (watcher.isBehind && writeBuffer.length === 0) {
       watcher.isBehind = false;
       void socket.leave(behind);
-      void this.tellAll(socket, watcher);
+      this.tellAll(socket, watcher).catch((error: unknown) => this.note(error));
     }
+  }
+
+  private note(error: unknown): void {
+    this.options.logger.warn(
+      { error: messageOf(error) },
+      'a browser was not told how it is; it hears of the next report',
+    );
   }
 
   private async welcome(socket: Socket): Promise<void> {
@@ -148,13 +191,18 @@ export class Live {
       if (!parsed.success) return;
       asked = parsed.data;
       const watcher = this.watchers.get(socket);
-      if (watcher) void this.show(socket, watcher, asked);
+      if (!watcher) return;
+      watcher.asked = asked;
+      void this.showAsked(socket, watcher);
     });
     try {
       const principal = await this.principalOf(socket);
       if (!principal) return void socket.disconnect(true);
       if (socket.disconnected) return;
-      const watcher: Watcher = { roles: principal, watch: asked, isBehind: false };
+      const watcher: Watcher = {
+        ...{ caller: callerOf(principal), roles: principal },
+        ...{ watch: asked, asked: null, isShowing: false, isBehind: false },
+      };
       this.watchers.set(socket, watcher);
       await putInRooms(socket, watcher);
       await this.tellAll(socket, watcher);
@@ -163,10 +211,26 @@ export class Live {
     }
   }
 
+  /** What is said meanwhile waits, and only the last of it counts. */
+  private async showAsked(socket: Socket, watcher: Watcher): Promise<void> {
+    if (watcher.isShowing) return;
+    watcher.isShowing = true;
+    while (watcher.asked && !socket.disconnected) {
+      const { asked } = watcher;
+      watcher.asked = null;
+      // Without the metadata there is no answer: the browser hears of the next report.
+      await this.show(socket, watcher, asked).catch((error: unknown) => this.note(error));
+      await delay(showEveryMs);
+    }
+    watcher.isShowing = false;
+  }
+
   private async show(socket: Socket, watcher: Watcher, watch: Watch): Promise<void> {
     const before = watcher.watch;
     watcher.watch = watch;
     await putInRooms(socket, watcher);
+    this.measure(socket, watcher);
+    if (watcher.isBehind) return;
     // What it has heard as one of many is not told again.
     if (before?.fleet || !watch.fleet) await this.tellShown(socket, watcher);
     else await this.tellAll(socket, watcher);
@@ -200,6 +264,7 @@ export class Live {
       if (!principal) return void socket.disconnect(true);
       if (!watcher) return;
       watcher.roles = principal;
+      watcher.caller = callerOf(principal);
       await putInRooms(socket, watcher);
     } catch (error) {
       this.options.logger.warn(

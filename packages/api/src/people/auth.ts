@@ -25,7 +25,7 @@ export function createAuth(prisma: PrismaClient, config: ControlPlaneConfig, aud
   const plugins: BetterAuthPlugin[] = [
     twoFactor({ issuer: 'QuantaDB' }),
     ...(oidc ? [oidcPlugin(oidc, config.publicUrl)] : []),
-    signInWatch(audit),
+    signInWatch(prisma, audit),
   ];
   return betterAuth({
     appName: 'QuantaDB',

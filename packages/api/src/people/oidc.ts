@@ -124,7 +124,7 @@ async function followGroups(
 }
 
 async function withoutTokens<Account extends object>(account: Account) {
-  return { data: { ...account, accessToken: null, refreshToken: null } };
+  return { data: { ...account, accessToken: null, refreshToken: null, idToken: null } };
 }
 
 function nameIn(profile: Record<string, unknown>): string {

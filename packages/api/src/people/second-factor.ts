@@ -3,7 +3,7 @@ import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { PrismaClient } from '@quantadb/prisma/client';
 import { symmetricDecrypt, symmetricEncrypt } from 'better-auth/crypto';
 import type { Auth } from './auth.ts';
-import { isTotpCode, totpUri } from './totp.ts';
+import { totpStepOf, totpUri } from './totp.ts';
 
 const issuer = 'QuantaDB';
 const secretCharacters = 32;
@@ -46,7 +46,7 @@ export class SecondFactor {
     const data = {
       secret: await this.seal(secret),
       backupCodes: await this.seal(JSON.stringify(backupCodes)),
-      ...{ verified: false, failedVerificationCount: 0, lockedUntil: null },
+      ...{ verified: false, failedVerificationCount: 0, lockedUntil: null, lastStep: null },
     };
     await this.prisma.twoFactor.upsert({
       where: { userId: user.id },
@@ -65,7 +65,7 @@ export class SecondFactor {
     const known = await this.prisma.twoFactor.findUnique({ where: { userId } });
     if (!known || known.verified)
       throw new QuantaError('REFUSED', 'no second factor waits for its first code');
-    if (!isTotpCode(code, { secret: await this.open(known.secret), nowMs: Date.now() })) throw wrongCode();
+    await this.take(userId, known.secret, code);
     await this.prisma.$transaction([
       this.prisma.twoFactor.update({ where: { userId }, data: { verified: true } }),
       this.prisma.user.update({ where: { id: userId }, data: { twoFactorEnabled: true } }),
@@ -76,7 +76,7 @@ export class SecondFactor {
   /** @throws QuantaError REFUSED for a wrong code */
   async renewBackupCodes(userId: string, code: string): Promise<string[]> {
     const known = await this.verified(userId);
-    if (!isTotpCode(code, { secret: await this.open(known.secret), nowMs: Date.now() })) throw wrongCode();
+    await this.take(userId, known.secret, code);
     const backupCodes = newBackupCodes();
     const data = { backupCodes: await this.seal(JSON.stringify(backupCodes)) };
     await this.prisma.twoFactor.update({ where: { userId }, data });
@@ -91,8 +91,7 @@ export class SecondFactor {
     const known = await this.verified(userId);
     const backupCodes: unknown = JSON.parse(await this.open(known.backupCodes));
     const isBackupCode = Array.isArray(backupCodes) && backupCodes.includes(code);
-    const isRight = isTotpCode(code, { secret: await this.open(known.secret), nowMs: Date.now() });
-    if (!isRight && !isBackupCode) throw wrongCode();
+    if (!isBackupCode) await this.take(userId, known.secret, code);
     await this.drop(userId);
   }
 
@@ -108,6 +107,18 @@ export class SecondFactor {
     await this.drop(userId);
     await this.prisma.session.deleteMany({ where: { userId } });
     return { email: user.email };
+  }
+
+  private async take(userId: string, sealed: string, code: string): Promise<void> {
+    const secret = await this.open(sealed);
+    switch (await takeCode(this.prisma, { userId, secret, code })) {
+      case 'taken':
+        return;
+      case 'wrong':
+        throw wrongCode();
+      case 'used':
+        throw new QuantaError('REFUSED', usedCodeWords, { hint: 'Wait for the next one.' });
+    }
   }
 
   private async drop(userId: string): Promise<void> {
@@ -130,6 +141,23 @@ export class SecondFactor {
   private async open(data: string): Promise<string> {
     return symmetricDecrypt({ key: (await this.auth.$context).secretConfig, data });
   }
+}
+
+export const usedCodeWords = 'this code was used already';
+
+/** A code counts once (RFC 6238, section 5.2), on whichever console: one that somebody has read along opens nothing. */
+export async function takeCode(
+  prisma: Pick<PrismaClient, 'twoFactor'>,
+  { userId, secret, code }: { userId: string; secret: string; code: string },
+): Promise<'taken' | 'wrong' | 'used'> {
+  const step = totpStepOf(code, { secret, nowMs: Date.now() });
+  if (step === null) return 'wrong';
+  const isNewer = [{ lastStep: null }, { lastStep: { lt: step } }];
+  const { count } = await prisma.twoFactor.updateMany({
+    where: { userId, OR: isNewer },
+    data: { lastStep: step },
+  });
+  return count === 1 ? 'taken' : 'used';
 }
 
 function wrongCode(): QuantaError {

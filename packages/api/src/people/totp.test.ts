@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isTotpCode, totpCode, totpUri } from './totp.ts';
+import { totpCode, totpStepOf, totpUri } from './totp.ts';
 
 const secret = '12345678901234567890';
 
@@ -14,10 +14,15 @@ describe('codes of an authenticator app', () => {
   test('are right half a minute before and after, and no longer', () => {
     const code = totpCode(secret, 1_000_000_000_000);
     const isRightAfter = (seconds: number) =>
-      isTotpCode(code, { secret, nowMs: 1_000_000_000_000 + seconds * 1000 });
+      totpStepOf(code, { secret, nowMs: 1_000_000_000_000 + seconds * 1000 }) !== null;
     expect([-30, 0, 30, 90, -90].map(isRightAfter)).toEqual([true, true, true, false, false]);
-    expect(isTotpCode('', { secret, nowMs: 59_000 })).toBe(false);
-    expect(isTotpCode('٢٨٧٠٨٢', { secret, nowMs: 59_000 })).toBe(false);
+    expect(totpStepOf('', { secret, nowMs: 59_000 })).toBeNull();
+    expect(totpStepOf('٢٨٧٠٨٢', { secret, nowMs: 59_000 })).toBeNull();
+  });
+
+  test('say which half minute they are of, whenever they are shown', () => {
+    const steps = [30_000, 59_000, 89_000].map((nowMs) => totpStepOf('287082', { secret, nowMs }));
+    expect(steps).toEqual([1, 1, 1]);
   });
 
   test('come from what the QR code says', () => {

@@ -11,16 +11,20 @@ export function totpCode(secret: string, atMs: number): string {
   return codeOfStep(secret, Math.floor(atMs / periodMs));
 }
 
-export function isTotpCode(code: string, { secret, nowMs }: { secret: string; nowMs: number }): boolean {
+/** @returns the half minute that a code is of, which tells it from every other one; null: it is not right */
+export function totpStepOf(
+  code: string,
+  { secret, nowMs }: { secret: string; nowMs: number },
+): number | null {
   const now = Math.floor(nowMs / periodMs);
   const given = Buffer.from(code);
-  let isRight = false;
+  let found: number | null = null;
   for (let step = now - stepsAside; step <= now + stepsAside; step += 1) {
     const expected = Buffer.from(codeOfStep(secret, step));
     // All of them are compared, so that the time it takes tells nothing.
-    if (given.length === expected.length && timingSafeEqual(given, expected)) isRight = true;
+    if (given.length === expected.length && timingSafeEqual(given, expected)) found = step;
   }
-  return isRight;
+  return found;
 }
 
 /** What the QR code says, and what is typed where there is no camera. */

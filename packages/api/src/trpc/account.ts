@@ -211,6 +211,8 @@ async function audited<T>(ctx: Context, action: string, act: () => Promise<T>): 
   const target = principalOf(ctx).name;
   try {
     const result = await act();
+    // Most of it ends sessions.
+    ctx.services.accessChanged({ kind: 'user', id: principalOf(ctx).id });
     await ctx.services.audit.write(ctx, { action, target, outcome: 'done' });
     return result;
   } catch (error) {

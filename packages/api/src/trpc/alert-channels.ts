@@ -8,6 +8,7 @@ import { whoIsTold } from '../alerts/routing.ts';
 import { severities } from '../alerts/rule.ts';
 import { effectiveRule, ruleOf } from '../alerts/rules.ts';
 import { send } from '../alerts/send.ts';
+import { mayOn } from '../people/roles.ts';
 import { principalOf, procedure, router } from './init.ts';
 import { clusterIdSchema, moment } from './shapes.ts';
 
@@ -144,7 +145,15 @@ export const alertChannelsRouter = router({
     .input(z.object({ alertId: z.uuid() }))
     .output(z.array(deliverySchema))
     .query(async ({ ctx, input }) => {
-      const rows = await ctx.services.prisma.alertDelivery.findMany({
+      const { prisma } = ctx.services;
+      const alert = await prisma.alert.findUnique({
+        where: { id: input.alertId },
+        select: { clusterId: true },
+      });
+      // Somebody may read everything but what this alert is about.
+      if (alert?.clusterId && !mayOn(principalOf(ctx), alert.clusterId, 'read'))
+        throw new QuantaError('NOT_FOUND', 'no such alert');
+      const rows = await prisma.alertDelivery.findMany({
         where: { alertId: input.alertId },
         include: { channel: { select: { name: true } } },
         orderBy: { createdAt: 'asc' },
@@ -224,6 +233,8 @@ export const alertChannelsRouter = router({
       const { prisma } = ctx.services;
       const store = new AlertStore(prisma);
       const clusterId = input.cluster ?? null;
+      if (clusterId !== null && !mayOn(principalOf(ctx), clusterId, 'read'))
+        throw new QuantaError('NOT_FOUND', 'no such cluster');
       const nowMs = Date.now();
       const [changed, routes, silenced, channels] = await Promise.all([
         ...([store.changedRules(), store.routes(), store.silences(nowMs)] as const),

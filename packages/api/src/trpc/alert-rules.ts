@@ -2,6 +2,8 @@ import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { severities } from '../alerts/rule.ts';
 import { everywhere, ruleOf, ruleSettingsSchema, rules, settingsProblem } from '../alerts/rules.ts';
+import { clusterNameOf } from '../clusters/cluster-name.ts';
+import { mayOn } from '../people/roles.ts';
 import { runbookSchema } from './alerts.ts';
 import { principalOf, procedure, router } from './init.ts';
 import { clusterIdSchema } from './shapes.ts';
@@ -47,7 +49,10 @@ export const alertRulesRouter = router({
       return rules.map(({ id, title, of, severity, forSeconds, limits, runbook }) => ({
         ...{ id, title, of, severity, forSeconds, limits, runbook },
         changed: rows
-          .filter(({ rule }) => rule === id)
+          .filter(
+            ({ rule, scope }) =>
+              rule === id && (scope === everywhere || mayOn(principalOf(ctx), scope, 'read')),
+          )
           .map(({ scope, settings, changedBy }) => ({
             clusterId: scope === everywhere ? null : scope,
             settings: ruleSettingsSchema.catch({}).parse(settings),
@@ -65,7 +70,6 @@ export const alertRulesRouter = router({
       z.object({
         rule: z.string().max(60),
         /** Null: for all clusters. */
-        /** Null: of the installation. */
         cluster: clusterIdSchema.nullable().default(null),
         settings: ruleSettingsSchema.nullable(),
       }),
@@ -88,11 +92,10 @@ export const alertRulesRouter = router({
         const data = { settings, changedBy: principalOf(ctx).name, changedAt: new Date() };
         await prisma.alertRule.upsert({ where, create: { rule: rule.id, scope, ...data }, update: data });
       }
-      await audit.write(ctx, {
-        ...{
-          action: 'change-alert-rule',
-          target: clusterId === null ? rule.id : `${rule.id} of ${clusterId}`,
-        },
+      const of = clusterId === null ? '' : ` of ${await clusterNameOf(ctx.services, clusterId)}`;
+      const about = { ...ctx, clusterId };
+      await audit.write(about, {
+        ...{ action: 'change-alert-rule', target: `${rule.id}${of}` },
         ...{ before: before?.settings ?? {}, after: settings ?? {}, outcome: 'done' },
       });
       alertsChanged(clusterId);

@@ -6,6 +6,7 @@ import { AlertStore } from '../alerts/alert-store.ts';
 import { silences, type Told, whoIsTold } from '../alerts/routing.ts';
 import { severities } from '../alerts/rule.ts';
 import { ruleOf } from '../alerts/rules.ts';
+import { clusterNameOf } from '../clusters/cluster-name.ts';
 import { allows, mayOn, type Permission } from '../people/roles.ts';
 import type { Services } from '../services.ts';
 import { type Context, principalOf, procedure, router } from './init.ts';
@@ -161,7 +162,8 @@ export const alertsRouter = router({
       const data = { acknowledgedAt: new Date(), acknowledgedBy: name, note };
       await prisma.alert.update({ where: { id }, data });
       const target = `${row.rule}${row.cluster ? ` of ${row.cluster}` : ''}${row.subject ? ` (${row.subject})` : ''}`;
-      await audit.write(ctx, { action: 'acknowledge-alert', target, reason: note, outcome: 'done' });
+      const about = { ...ctx, clusterId: row.clusterId };
+      await audit.write(about, { action: 'acknowledge-alert', target, reason: note, outcome: 'done' });
       alertsChanged(row.clusterId);
       return { acknowledged: true as const };
     }),
@@ -218,8 +220,9 @@ export const alertsRouter = router({
       const data = { id, rule, clusterId, subject, reason, endsAt, createdBy: principalOf(ctx).name };
       await prisma.alertSilence.create({ data });
       const after = { rule, clusterId, subject, endsAt: input.endsAt };
-      const record = { action: 'silence-alerts', target: rule ?? subject ?? 'cluster', reason, after };
-      await audit.write(ctx, { ...record, outcome: 'done' });
+      const target = await targetOf(ctx.services, { rule, clusterId, subject });
+      const record = { action: 'silence-alerts', target, reason, after };
+      await audit.write({ ...ctx, clusterId }, { ...record, outcome: 'done' });
       alertsChanged(clusterId);
       return { id };
     }),
@@ -238,11 +241,23 @@ export const alertsRouter = router({
         data,
       });
       if (count === 0) throw new QuantaError('NOT_FOUND', 'no such silence, or it is over');
-      await audit.write(ctx, { action: 'end-silence', target: input.id, outcome: 'done' });
-      alertsChanged(null);
+      const about = { ...ctx, clusterId: known?.clusterId ?? null };
+      const target = known ? await targetOf(ctx.services, known) : input.id;
+      await audit.write(about, { action: 'end-silence', target, outcome: 'done' });
+      alertsChanged(known?.clusterId ?? null);
       return { ended: true as const };
     }),
 });
+
+/** An audit entry outlives its cluster: it says the name people knew it by. */
+async function targetOf(
+  services: Pick<Services, 'prisma'>,
+  what: { rule: string | null; clusterId: string | null; subject: string | null },
+): Promise<string> {
+  const cluster = what.clusterId === null ? null : await clusterNameOf(services, what.clusterId);
+  const parts = [what.rule ?? 'every rule', cluster && `of ${cluster}`, what.subject && `(${what.subject})`];
+  return parts.filter(Boolean).join(' ');
+}
 
 /** Null: the installation, and so every cluster. */
 function mayOnOne(ctx: Context, clusterId: string | null, permission: Permission): boolean {

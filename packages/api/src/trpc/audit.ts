@@ -1,5 +1,7 @@
 import type { Prisma } from '@quantadb/prisma/client';
 import { z } from 'zod';
+import { auditWithoutValues } from '../clusters/private-settings.ts';
+import { mayOn } from '../people/roles.ts';
 import { type Context, principalOf, procedure, router } from './init.ts';
 import { limitSchema, seenBy } from './page.ts';
 import { auditEntrySchema, clusterIdSchema, moment } from './shapes.ts';
@@ -55,8 +57,9 @@ async function entries(ctx: Context, asked: Page, seen: Prisma.AuditEntryWhereIn
     orderBy: { id: 'desc' },
     take: asked.limit,
   });
+  const principal = principalOf(ctx);
   return rows.map(({ id, at, ip: _ip, hash: _hash, ...entry }) => ({
-    ...entry,
+    ...(mayOn(principal, entry.clusterId ?? '', 'operate') ? entry : auditWithoutValues(entry)),
     id: String(id),
     at: at.toISOString(),
   }));

@@ -14,6 +14,7 @@ import { restoreTargetSchema } from '@quantadb/engine/contract/restore-target';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';
+import { clusterNameOf } from '../clusters/cluster-name.ts';
 import { ofRepository, previewRetention } from '../clusters/retention-preview.ts';
 import type { Services } from '../services.ts';
 import { procedure, router } from './init.ts';
@@ -60,7 +61,8 @@ export const backupsRouter = router({
     .mutation(async ({ ctx, input }) => {
       const { services } = ctx;
       const { clusterId, ...test } = input;
-      const record = { action: 'try-repository', target: clusterId, reason: '', after: input.repository };
+      const target = await clusterNameOf(services, clusterId);
+      const record = { action: 'try-repository', target, reason: '', after: input.repository };
       try {
         const tried = await withAnyHost(services, clusterId, (host) =>
           services.links.call(host, 'tryRepository', test),

@@ -8,7 +8,7 @@ import { settingsOverviewSchema } from '@quantadb/engine/contract/settings-view'
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';
-import { withoutPrivate } from '../clusters/private-settings.ts';
+import { eventWithoutValues, withoutPrivate } from '../clusters/private-settings.ts';
 import { clusterView } from '../clusters/status-board.ts';
 import { mayOn } from '../people/roles.ts';
 import { principalOf, procedure, router } from './init.ts';
@@ -101,7 +101,8 @@ export const clustersRouter = router({
         orderBy: { id: 'desc' },
         take: input.limit,
       });
-      return rows.map(({ id, at, severity, kind, node, message }) => {
+      const seen = mayOn(principalOf(ctx), input.clusterId, 'operate') ? rows : rows.map(eventWithoutValues);
+      return seen.map(({ id, at, severity, kind, node, message }) => {
         return { id, at: at.toISOString(), severity, kind, node, message };
       });
     }),

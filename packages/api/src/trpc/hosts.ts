@@ -89,7 +89,7 @@ export const hostsRouter = router({
         await ctx.services.audit.write(ctx, { ...record, outcome: 'done' });
         return answer;
       } catch (error) {
-        await ctx.services.audit.write(ctx, { ...record, outcome: 'refused', detail: messageOf(error) });
+        await ctx.services.audit.writeRefusal(ctx, { ...record, detail: messageOf(error) });
         throw error;
       }
     }),

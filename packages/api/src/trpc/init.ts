@@ -2,6 +2,7 @@ import { type ErrorCode, QuantaError } from '@quantadb/engine/shared/errors';
 import { initTRPC, TRPCError } from '@trpc/server';
 import type { OpenApiMeta } from 'trpc-to-openapi';
 import { ZodError, z } from 'zod';
+import { unexpectedWords } from '../http/error-meanings.ts';
 import type { Principal } from '../people/principal.ts';
 import { type Permission, permits, roleOn, type Scope } from '../people/roles.ts';
 import type { Services } from '../services.ts';
@@ -17,17 +18,28 @@ export interface Context {
 /** Every procedure says who may call it; `nobody` means that no sign-in is needed. */
 export type ProcedureMeta = OpenApiMeta & { permission: Permission | 'nobody'; scope: Scope };
 
+const issuesMax = 20;
+
+/** What nobody threw on purpose may carry anything, statements and paths of this machine: it stays in the log. */
+function wordsOf({ code, cause }: TRPCError, message: string): string {
+  if (code === 'INTERNAL_SERVER_ERROR' && !(cause instanceof QuantaError)) return unexpectedWords;
+  if (!(cause instanceof ZodError) || cause.issues.length === 0) return message;
+  return cause.issues
+    .slice(0, issuesMax)
+    .map((issue) => issue.message)
+    .join('; ');
+}
+
 const trpc = initTRPC
   .context<Context>()
   .meta<ProcedureMeta>()
   .create({
     errorFormatter: ({ shape, error }) => {
       const quanta = error.cause instanceof QuantaError ? error.cause : null;
-      const invalid = error.cause instanceof ZodError ? error.cause.issues.map((issue) => issue.message) : [];
       const { stack: _stack, ...data } = shape.data;
       return {
         ...shape,
-        message: invalid.length > 0 ? invalid.join('; ') : shape.message,
+        message: wordsOf(error, shape.message),
         data: { ...data, quantaCode: quanta?.code ?? null, hint: quanta?.hint ?? null },
       };
     },
@@ -74,10 +86,9 @@ const guarded = trpc.middleware(async ({ ctx, meta, next, path, getRawInput }) =
   // A procedure that forgot to say who may call it may be called by nobody.
   const named = { ...ctx, clusterId: idIn(clusterId) };
   if (permission && permits(principal, { permission, scope, clusterId })) return next({ ctx: named });
-  await ctx.services.audit.write(named, {
+  await ctx.services.audit.writeRefusal(named, {
     action: path,
     target: typeof clusterId === 'string' ? clusterId.slice(0, 100) : '',
-    outcome: 'refused',
     detail: 'not permitted',
   });
   throw new TRPCError({ code: 'FORBIDDEN', message: refusalOf(principal, clusterId) });

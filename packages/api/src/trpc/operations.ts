@@ -4,8 +4,10 @@ import { restoreWaySchema } from '@quantadb/engine/contract/restore-target';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';
+import { clusterNameOf } from '../clusters/cluster-name.ts';
+import { operationWithoutValues } from '../clusters/private-settings.ts';
 import { refuseWhenProtected } from '../clusters/protection.ts';
-import { mayOn } from '../people/roles.ts';
+import { mayOn, type Roles } from '../people/roles.ts';
 import type { Services } from '../services.ts';
 import { principalOf, procedure, router } from './init.ts';
 import { olderThan, pageByMoment } from './page.ts';
@@ -28,7 +30,7 @@ export const operationsRouter = router({
         orderBy: [{ startedAt: 'desc' }, { id: 'desc' }],
         take: input.limit,
       });
-      return rows.map(view);
+      return rows.map((row) => viewFor(principalOf(ctx), row));
     }),
 
   get: procedure('read', 'GET /operations/{id}', 'One operation with its steps', 'anywhere')
@@ -39,7 +41,7 @@ export const operationsRouter = router({
       const row = await ctx.services.prisma.operation.findUnique({ where: { id: input.id }, include });
       if (!row || !mayOn(principalOf(ctx), row.clusterId, 'read'))
         throw new QuantaError('NOT_FOUND', 'no such operation, or the control plane has not heard of it yet');
-      return view(row);
+      return viewFor(principalOf(ctx), row);
     }),
 
   plan: procedure(
@@ -78,7 +80,7 @@ export const operationsRouter = router({
       const { services } = ctx;
       const { clusterId, intent, planHash, way, reason } = input;
       const requestedBy = principalOf(ctx).name;
-      const target = targetOf(await nameOf(services, clusterId), intent);
+      const target = targetOf(await clusterNameOf(services, clusterId), intent);
       const record = { action: intent.kind, target, reason, after: withoutSecrets(intent) };
       try {
         await refuseWhenProtected(services.prisma, clusterId, intent);
@@ -100,6 +102,11 @@ type Row = Awaited<ReturnType<Services['prisma']['operation']['findFirstOrThrow'
   cluster: { name: string };
 };
 
+function viewFor(principal: Roles, row: Row) {
+  const seen = view(row);
+  return mayOn(principal, row.clusterId, 'operate') ? seen : operationWithoutValues(seen);
+}
+
 function view(row: Row) {
   const { id, clusterId, kind, state, requestedBy, reason, error } = row;
   return {
@@ -109,12 +116,6 @@ function view(row: Row) {
     startedAt: row.startedAt.toISOString(),
     endedAt: row.endedAt?.toISOString() ?? null,
   };
-}
-
-/** An audit entry outlives its cluster: it says the name people knew it by. */
-async function nameOf({ prisma }: Services, clusterId: string): Promise<string> {
-  const cluster = await prisma.cluster.findUnique({ where: { id: clusterId }, select: { name: true } });
-  return cluster?.name ?? clusterId;
 }
 
 function targetOf(cluster: string, intent: Intent): string {

@@ -48,7 +48,7 @@ export const setupRouter = router({
         await audit.write(ctx, { ...record, outcome: 'done' });
         return made;
       } catch (error) {
-        await audit.write(ctx, { ...record, outcome: 'refused', detail: messageOf(error) });
+        await audit.writeRefusal(ctx, { ...record, detail: messageOf(error) });
         throw error;
       }
     }),
@@ -114,10 +114,11 @@ export const peopleRouter = router({
     )
     .output(z.object({ role: roleSchema }))
     .mutation(async ({ ctx, input }) => {
-      const { before } = await setRole(ctx.services.prisma, input.id, input);
+      const { email, before } = await setRole(ctx.services.prisma, input.id, input);
+      ctx.services.accessChanged({ kind: 'user', id: input.id });
       const record = {
         action: 'set-role',
-        target: input.id,
+        target: email,
         before,
         after: { role: input.role, clusterRoles: input.clusterRoles ?? before.clusterRoles },
       };
@@ -134,6 +135,7 @@ export const peopleRouter = router({
     .output(z.object({ reset: z.literal(true) }))
     .mutation(async ({ ctx, input }) => {
       const { email } = await ctx.services.secondFactor.reset(input.id);
+      ctx.services.accessChanged({ kind: 'user', id: input.id });
       const record = { action: 'reset-second-factor', target: email, reason: input.reason };
       await ctx.services.audit.write(ctx, { ...record, outcome: 'done' });
       return { reset: true as const };
@@ -151,6 +153,7 @@ export const peopleRouter = router({
       const { prisma, audit } = ctx.services;
       const before = { secondFactorFor: await readPolicy(prisma) };
       await writePolicy(prisma, { ...input, changedBy: principalOf(ctx).name });
+      ctx.services.accessChanged(null);
       const record = { action: 'set-sign-in-policy', target: 'sign-in policy', before, after: input };
       await audit.write(ctx, { ...record, outcome: 'done' });
       return input;
@@ -162,6 +165,7 @@ export const peopleRouter = router({
     .mutation(async ({ ctx, input }) => {
       if (principalOf(ctx).id === input.id) throw new QuantaError('REFUSED', 'nobody removes himself');
       const { email } = await ctx.services.people.remove(input.id);
+      ctx.services.accessChanged({ kind: 'user', id: input.id });
       await ctx.services.audit.write(ctx, { action: 'remove-person', target: email, outcome: 'done' });
       return { removed: true as const };
     }),

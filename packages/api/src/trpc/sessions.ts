@@ -1,7 +1,6 @@
 import { nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import {
   outcomeWords,
-  type Session,
   sessionEndSchema,
   sessionOutcomeSchema,
   sessionSchema,
@@ -9,6 +8,7 @@ import {
 import { blockingForest } from '@quantadb/engine/monitor/sessions/blocking';
 import { messageOf } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
+import { clusterNameOf } from '../clusters/cluster-name.ts';
 import { dataHosts } from '../clusters/data-hosts.ts';
 import { withoutText } from '../clusters/session-text.ts';
 import { inWordsOfRelease } from '../hosts/older-release.ts';
@@ -93,7 +93,11 @@ export const sessionsRouter = router({
       const { services } = ctx;
       const { clusterId, node, pid, startedAt, how, reason } = input;
       const [host = node] = await dataHosts(services, clusterId, node);
-      const record = { action: `${how}-session`, target: await targetOf(services, input), reason };
+      const record = {
+        action: `${how}-session`,
+        target: `${await clusterNameOf(services, clusterId)}/${node}/${pid}`,
+        reason,
+      };
       try {
         const { outcome } = await inWordsOfRelease(host, () =>
           services.links.call(host, 'endSession', { pid, startedAt, how }),
@@ -119,13 +123,4 @@ async function ask({ links }: Services, host: string): Promise<NodeSessions> {
 
 function hidden(node: NodeSessions): NodeSessions {
   return { ...node, sessions: node.sessions.map(withoutText) };
-}
-
-/** An audit entry outlives its cluster: it says the name people knew it by. */
-async function targetOf(
-  { prisma }: Services,
-  { clusterId, node, pid }: { clusterId: string; node: string; pid: Session['pid'] },
-): Promise<string> {
-  const cluster = await prisma.cluster.findUnique({ where: { id: clusterId }, select: { name: true } });
-  return `${cluster?.name ?? clusterId}/${node}/${pid}`;
 }

@@ -94,6 +94,7 @@ export const tokensRouter = router({
         where: { id: input.id },
         data: { revokedAt: token.revokedAt ?? new Date() },
       });
+      ctx.services.accessChanged({ kind: 'token', id: input.id });
       await ctx.services.audit.write(ctx, { action: 'revoke-token', target: token.name, outcome: 'done' });
       return { revoked: true as const };
     }),
