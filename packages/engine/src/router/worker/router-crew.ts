@@ -78,6 +78,7 @@ export class RouterCrew {
     const predecessors = others.map((each) => this.adopted(each));
     if (heirs) {
       logger.info({ pids: heirs.map(({ channel }) => channel.pid) }, 'the router goes on under this daemon');
+      this.useSettings(this.settings);
       for (const [index, heir] of heirs.entries()) this.members[index]?.adopt(heir);
       await Promise.all(predecessors.map((each) => each.retire(this.settings.replacedLifeMs)));
     } else if (predecessors.length > 0) await this.takeOver(predecessors);
@@ -119,6 +120,7 @@ export class RouterCrew {
 
   async stop(drainMs: number, until: 'ended' | 'closed' = 'ended'): Promise<void> {
     this.halt();
+    this.topology = null;
     await Promise.all(this.everybody.map((each) => each.stop(drainMs, until)));
   }
 
