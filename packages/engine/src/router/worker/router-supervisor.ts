@@ -228,8 +228,9 @@ export class RouterSupervisor {
     const isOpening = !this.isHeld;
     this.tell(
       {
-        ...{ kind: 'start', listen, settings, tls, topology, name, place, doors, isOpening, ...log },
-        likeness: likeness(),
+        kind: 'start',
+        ...{ listen, settings, tls, topology, name, place, doors, isOpening, likeness: likeness() },
+        ...log,
       },
       isOpening ? this.options.handle() : undefined,
     );

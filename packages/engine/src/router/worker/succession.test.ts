@@ -17,7 +17,10 @@ it.each([
   ['one is missing', [worker(0)]],
   ['one runs another release', [worker(0), worker(1, { likeness: 'another one' })]],
   ['one has given its port away', [worker(0), worker(1, { isOpen: false })]],
-  ['there were others beside them', [worker(0, { count: 3 }), worker(1, { count: 3 }), worker(2, { count: 3 })]],
+  [
+    'there were others beside them',
+    [worker(0, { count: 3 }), worker(1, { count: 3 }), worker(2, { count: 3 })],
+  ],
   ['there are none', []],
 ])('it starts others when %s', (_, found) => {
   expect(heirsOf(found, wanted)).toBeNull();
