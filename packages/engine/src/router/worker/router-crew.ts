@@ -175,7 +175,7 @@ export class RouterCrew {
   private adopted(found: FoundWorker): RouterSupervisor {
     const supervisor = this.supervisor(found.hello.place);
     this.retired.add(supervisor);
-    supervisor.adopt(found);
+    supervisor.adopt(found, true);
     return supervisor;
   }
 

@@ -92,9 +92,13 @@ export class RouterSupervisor {
     this.spawn();
   }
 
-  /** A worker that a former daemon has left goes on under this one. */
-  adopt({ channel, hello }: FoundWorker): void {
-    this.isStopping = false;
+  /**
+   * A worker that a former daemon has left goes on under this one.
+   *
+   * @param isLast nobody is started after it
+   */
+  adopt({ channel, hello }: FoundWorker, isLast = false): void {
+    this.isStopping = isLast;
     this.isHeld = false;
     this.watchIt();
     this.follow(channel);

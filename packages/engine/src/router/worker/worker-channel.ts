@@ -77,7 +77,11 @@ export async function callAtDoor(path: string): Promise<FoundWorker | null> {
   return new Promise((resolve) => {
     const line = new DoorLine(socket, pid);
     const timer = setTimeout(() => settle(null), helloDeadlineMs);
+    let isSettled = false;
     const settle = (hello: WorkerHello | null) => {
+      // Other words follow the first one.
+      if (isSettled) return;
+      isSettled = true;
       clearTimeout(timer);
       if (hello === null) socket.destroy();
       resolve(hello === null ? null : { hello, channel: line });
