@@ -1,11 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { createConnection, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
-import { buildCancelRequest } from '@quantadb/engine/router/protocol/startup';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { credentials, RealCluster } from './testing/real-cluster.ts';
+import { cancel, commit, knockDuring, type Told, write } from './testing/router-traffic.ts';
 import { untilOver, untilTold } from './testing/told-alerts.ts';
 
 let cluster: RealCluster;
@@ -23,78 +23,14 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.cleanUp());
 
+const portOf = (node: string) => cluster.host(node).config.router?.port ?? 0;
+
 async function connect(node: string, options?: string): Promise<pg.Client> {
-  const port = cluster.host(node).config.router?.port;
+  const port = portOf(node);
   const client = new pg.Client({ host: '127.0.0.1', port, options, ...credentials });
   client.on('error', () => undefined);
   await client.connect();
   return client;
-}
-
-interface Told {
-  acknowledged: number[];
-  errors: string[];
-  longestMs: number;
-}
-
-/** Writes through one router, one transaction after the other, until told to stop. */
-function write(client: pg.Client, id: number, isOver: () => boolean): Promise<Told> {
-  const told: Told = { acknowledged: [], errors: [], longestMs: 0 };
-  const once = async (n: number) => {
-    const sinceMs = performance.now();
-    try {
-      if (n % 3 === 0) {
-        await client.query('BEGIN');
-        await client.query('INSERT INTO kept (client, n) VALUES ($1, $2)', [id, n]);
-        await client.query('SELECT pg_sleep(0.02)');
-        await client.query('COMMIT');
-      } else {
-        const text = 'INSERT INTO kept (client, n) VALUES ($1, $2)';
-        await client.query({ name: 'insert', text, values: [id, n] });
-      }
-      told.acknowledged.push(n);
-    } catch (error) {
-      told.errors.push(`${(error as { code?: string }).code} ${(error as Error).message}`);
-      await client.query('ROLLBACK').catch((failure: Error) => told.errors.push(failure.message));
-    }
-    told.longestMs = Math.max(told.longestMs, performance.now() - sinceMs);
-  };
-  return (async () => {
-    for (let n = 0; !isOver(); n++) await once(n);
-    return told;
-  })();
-}
-
-/** Short transactions, one after the other, of somebody who is to hear what becomes of each COMMIT. */
-async function commit(client: pg.Client, id: number, isOver: () => boolean) {
-  const told = { committed: [] as number[], rolledBack: [] as number[], unknown: [] as number[] };
-  for (let n = 0; !isOver(); n++) {
-    try {
-      await client.query('BEGIN');
-      await client.query('INSERT INTO kept (client, n) VALUES ($1, $2)', [id, n]);
-    } catch {
-      await client.query('ROLLBACK').catch(() => undefined);
-      continue;
-    }
-    const code = await client.query('COMMIT').then(
-      () => 'done',
-      (error: { code?: string }) => error.code,
-    );
-    if (code === 'done') told.committed.push(n);
-    else if (code === '40001') told.rolledBack.push(n);
-    else told.unknown.push(n);
-    if (code !== 'done') await client.query('ROLLBACK').catch(() => undefined);
-  }
-  return told;
-}
-
-/** As drivers ask for it: over a connection of its own. */
-async function cancel(node: string, processId: number, secret: number): Promise<void> {
-  const key = Buffer.alloc(4);
-  key.writeInt32BE(secret);
-  const socket = createConnection({ host: '127.0.0.1', port: cluster.host(node).config.router?.port ?? 0 });
-  socket.end(buildCancelRequest(processId, key));
-  await new Promise((resolve) => socket.on('close', resolve).resume());
 }
 
 async function under(work: () => Promise<void>): Promise<Told[]> {
@@ -226,7 +162,7 @@ it('I-ROUTER-17: a worker that dies takes only its own clients with it, and all 
     if (!one) continue;
     // Whichever worker takes the request.
     const { processID, secretKey } = one.client as unknown as { processID: number; secretKey: number };
-    await cancel(edge, processID, secretKey);
+    await cancel(portOf(edge), processID, secretKey);
   }
   expect(await Promise.all(sleeps)).toEqual(['57014', '57014']);
   const known = await cluster.until('both report', ({ routers }) =>
@@ -242,26 +178,6 @@ it('I-ROUTER-17: a worker that dies takes only its own clients with it, and all 
   expect(alive.filter(({ is }) => is).map(({ worker }) => worker)).toEqual(workers[1]?.map(() => 1));
   await Promise.all([...newcomers, ...clients.map(({ client }) => client)].map((client) => client.end()));
 });
-
-/** New clients, one after the other, as long as the work goes on. @returns what went wrong */
-async function knockDuring(node: string, work: () => Promise<unknown>): Promise<string[]> {
-  const errors: string[] = [];
-  let isOver = false;
-  let count = 0;
-  const knocking = (async () => {
-    for (; !isOver; count++) {
-      const client = await connect(node).catch((error: Error) => void errors.push(error.message));
-      if (!client) await new Promise((resolve) => setTimeout(resolve, 10));
-      await client?.query('SELECT 1').catch((error: Error) => errors.push(error.message));
-      await client?.end();
-    }
-  })();
-  await work();
-  isOver = true;
-  await knocking;
-  process.stdout.write(`${node}: ${count} clients came meanwhile, ${errors.length} in vain\n`);
-  return errors;
-}
 
 async function replaceDaemon(node: string, whileAway: () => Promise<unknown> = async () => undefined) {
   const host = cluster.host(node);
@@ -281,8 +197,9 @@ it('I-ROUTER-18: a daemon that is replaced is noticed by no client of its router
     const [idle, busy] = await Promise.all([connect(node), connect(node)]);
     await busy.query('BEGIN');
     await busy.query('INSERT INTO kept (client, n) VALUES (-2, 0)');
-    const errors = await knockDuring(node, () =>
-      replaceDaemon(node, () => idle.query('INSERT INTO kept (client, n) VALUES (-2, 1)')),
+    const errors = await knockDuring(
+      () => connect(node),
+      () => replaceDaemon(node, () => idle.query('INSERT INTO kept (client, n) VALUES (-2, 1)')),
     );
     expect(errors).toEqual([]);
     await expect.poll(() => routersOf(node), { timeout: 5000 }).toEqual(before);
@@ -295,14 +212,17 @@ it('I-ROUTER-18: a daemon that is replaced is noticed by no client of its router
   }
   // The socket of these two is not this daemon's, so others take the port when one of them dies.
   const [dying = 0, staying = 0] = await routersOf(edge);
-  const errors = await knockDuring(edge, async () => {
-    process.kill(dying, 'SIGKILL');
-    const isRenewed = async () => {
-      const pids = await routersOf(edge);
-      return (pids.length === 2 && !pids.includes(dying) && !pids.includes(staying)) || undefined;
-    };
-    await pollUntil(isRenewed, { what: 'two other workers', timeoutMs: 15_000, intervalMs: 50 });
-  });
+  const errors = await knockDuring(
+    () => connect(edge),
+    async () => {
+      process.kill(dying, 'SIGKILL');
+      const isRenewed = async () => {
+        const pids = await routersOf(edge);
+        return (pids.length === 2 && !pids.includes(dying) && !pids.includes(staying)) || undefined;
+      };
+      await pollUntil(isRenewed, { what: 'two other workers', timeoutMs: 15_000, intervalMs: 50 });
+    },
+  );
   // One may have been with the worker that died.
   expect(errors.length).toBeLessThanOrEqual(5);
 });
@@ -312,25 +232,28 @@ it('I-ROUTER-18: sessions stay with a router that another one replaces, until th
   const config = JSON.parse(await readFile(file, 'utf8'));
   const before = await routersOf('node-3');
   const client = await connect('node-3');
-  const errors = await knockDuring('node-3', async () => {
-    await writeFile(file, JSON.stringify({ ...config, router: { ...config.router, workers: 2 } }));
-    await replaceDaemon('node-3');
-    const isReplaced = async () => (await routersOf('node-3')).length === 3 || undefined;
-    await pollUntil(isReplaced, { what: 'two workers more', timeoutMs: 15_000, intervalMs: 50 });
-    const next = async () => {
-      const newcomer = await connect('node-3');
-      const { processID } = newcomer as unknown as { processID: number };
-      await newcomer.end();
-      return processID >> 24 === 1 || undefined;
-    };
-    await pollUntil(next, { what: 'a client of the second worker', timeoutMs: 10_000, intervalMs: 10 });
-  });
+  const errors = await knockDuring(
+    () => connect('node-3'),
+    async () => {
+      await writeFile(file, JSON.stringify({ ...config, router: { ...config.router, workers: 2 } }));
+      await replaceDaemon('node-3');
+      const isReplaced = async () => (await routersOf('node-3')).length === 3 || undefined;
+      await pollUntil(isReplaced, { what: 'two workers more', timeoutMs: 15_000, intervalMs: 50 });
+      const next = async () => {
+        const newcomer = await connect('node-3');
+        const { processID } = newcomer as unknown as { processID: number };
+        await newcomer.end();
+        return processID >> 24 === 1 || undefined;
+      };
+      await pollUntil(next, { what: 'a client of the second worker', timeoutMs: 10_000, intervalMs: 10 });
+    },
+  );
   expect(errors.length).toBeLessThanOrEqual(5);
   await writeFile(file, JSON.stringify(config));
   const sleeping = client.query('SELECT pg_sleep(20)').catch((error) => error.code);
   const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
   await new Promise((resolve) => setTimeout(resolve, 200));
-  await cancel('node-3', processID, secretKey);
+  await cancel(portOf('node-3'), processID, secretKey);
   expect(await sleeping).toBe('57014');
   await client.query('INSERT INTO kept (client, n) VALUES (-3, 0)');
   await client.end();
