@@ -1,35 +1,16 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { type ReadSplit, splitOf } from '../contract/read-split.ts';
-import type { RouterSettings } from '../contract/router-settings.ts';
 import { type Clock, sleep } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { LoggedIn } from './client/login.ts';
 import { ClientSession } from './client/session.ts';
-import type { SessionContext } from './client/session-context.ts';
 import { Welcome } from './client/welcome.ts';
-import type { Counters } from './counters.ts';
-import type { Databases } from './databases.ts';
-import type { CommitOutcomes } from './outcome/commit-outcomes.ts';
-import type { Groups } from './pool/groups.ts';
+import { LoginContext, type RouterParts } from './login-context.ts';
 import { backendKeyData, parameterStatus, readyForQuery } from './protocol/build.ts';
 import { transactionStatus } from './protocol/codes.ts';
-import type { EpochProof } from './reads/epoch-proof.ts';
-import { ReadPolicy, type ReadPolicyOptions } from './reads/read-policy.ts';
-import type { ServerConnection } from './server/server-connection.ts';
-import type { SessionSettings } from './server/settings-sync.ts';
 import { type CrewPlace, idsOf } from './worker/crew-questions.ts';
 
-export interface SessionDeskOptions {
-  groups: Groups;
-  databases: Databases;
-  counters: Counters;
+export interface SessionDeskOptions extends RouterParts {
   logger: Logger;
-  outcomes: CommitOutcomes;
-  epochs: EpochProof;
-  nowMs(): number;
-  settings(): RouterSettings;
-  reads: Pick<ReadPolicyOptions, 'balancer' | 'monitor' | 'clock' | 'topology' | 'busyOn'>;
-  cancel(server: ServerConnection): void;
   place: CrewPlace;
 }
 
@@ -98,7 +79,7 @@ export class SessionDesk {
     const group = this.options.groups.get(options.user, options.database, login.credential);
     const session = new ClientSession({
       ...{ id, secret, wire, applicationName: options.applicationName, settings: options.settings },
-      context: this.contextOf(login, () => {
+      context: new LoginContext(this.options, login, () => {
         this.sessions.delete(id);
         group.sessions--;
       }),
@@ -114,57 +95,6 @@ export class SessionDesk {
     if (rest.length > 0) session.bytes(rest, rest.length);
   }
 
-  private contextOf({ options, credential }: LoggedIn, ended: () => void): SessionContext {
-    const { groups, databases, counters, nowMs, settings, cancel } = this.options;
-    const database = databases.get(options.database);
-    const { reads } = this.options;
-    const { user } = options;
-    const split = remembered(settings, (now) =>
-      splitOf(now, {
-        user,
-        database: options.database,
-        asked: options.split,
-        bySuffix: options.splitBySuffix,
-      }),
-    );
-    const consistency = () => options.consistency ?? settings().consistency;
-    const policy = new ReadPolicy({
-      ...reads,
-      settings,
-      isSplit: () => split().isOn,
-      consistency,
-      isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
-    });
-    return {
-      ...{ database, counters, nowMs, cancel, ended, split },
-      group: groups.get(options.user, options.database, credential),
-      isSessionPooling: settings().pooling === 'session',
-      outcomes: options.findsOutcomes ? this.options.outcomes : null,
-      waitMaxMs: () => settings().queueTimeoutMs,
-      route: (statement, own) => (isSerializable(own) && !this.isFollowing ? null : policy.route(statement)),
-      wrote: (redefines) => {
-        if (redefines) database.catalogue.changed();
-        policy.wrote();
-      },
-      isPrimary: (node) => this.options.reads.topology().primary === node,
-      isStrong: () => consistency() === 'strong',
-      proveReign: () => this.options.epochs.prove(settings().queueTimeoutMs),
-      isSharing: () => settings().sharing,
-      mayShare: (statement) => {
-        const { sharing, sharedStatementMs } = settings();
-        // What shares a server does so at once; a strong read waits for its proof first.
-        if (!sharing || consistency() === 'strong' || !database.catalogue.isProvenRead(statement))
-          return false;
-        return statement.times.mayShare(sharedStatementMs);
-      },
-      isProvenRead: (statement) => database.catalogue.isProvenRead(statement),
-    };
-  }
-
-  private get isFollowing(): boolean {
-    return this.options.reads.topology().follows !== null;
-  }
-
   /** Positive, and not one that is in use: clients may show it as a process id. */
   private newId(): number {
     const { first, count } = idsOf(this.options.place);
@@ -174,27 +104,6 @@ export class SessionDesk {
       if (!this.sessions.has(id)) return id;
     }
   }
-}
-
-/** No standby has such transactions. In a cluster that follows another one PostgreSQL says so itself. */
-function isSerializable(settings: SessionSettings): boolean {
-  return settings.get('default_transaction_isolation') === 'serializable';
-}
-
-/** Asked for every statement, worked out once for settings that stay. */
-function remembered(
-  settings: () => RouterSettings,
-  workOut: (now: RouterSettings) => ReadSplit,
-): () => ReadSplit {
-  let seen = settings();
-  let found = workOut(seen);
-  return () => {
-    const now = settings();
-    if (now === seen) return found;
-    seen = now;
-    found = workOut(now);
-    return found;
-  };
 }
 
 const drainStepMs = 20;

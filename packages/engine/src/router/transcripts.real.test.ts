@@ -241,6 +241,24 @@ describe('quick reads of several clients', () => {
     expect(aborted).toBe(0);
   });
 
+  it('do not when the same statement takes long for some values (I-ROUTER-10)', async () => {
+    const owner = await fixture.connect(fixture.primary.place.port);
+    await owner.query(`CREATE FUNCTION waited(ms int) RETURNS int STABLE LANGUAGE plpgsql
+      AS $$ BEGIN IF ms > 0 THEN PERFORM pg_sleep(ms / 1000.0); END IF; RETURN ms; END $$`);
+    const { port, router } = await fixture.router({ sharedStatementMs: 5 });
+    const client = await RawClient.login(port, parameters);
+    const run = async (ms: number) => ask(client, query(`SELECT waited(${ms})`));
+    const isShared = async () => {
+      await run(0);
+      return router.counters.sharedStatements > 5 ? true : undefined;
+    };
+    await pollUntil(isShared, { what: 'it shares', timeoutMs: 10_000, intervalMs: 1 });
+    for (const ms of [60, 0, 60, 0, 60, 0, 60]) await run(ms);
+    const before = router.counters.sharedStatements;
+    for (let i = 0; i < 40; i++) await run(0);
+    expect(router.counters.sharedStatements).toBe(before);
+  });
+
   it('do not when that is switched off', async () => {
     const { port, router } = await fixture.router({ sharing: false });
     await Promise.all(

@@ -43,7 +43,7 @@ export class Flight {
   private last: Statement | null = null;
   private timed: Statement | null = null;
   private sinceMs = 0;
-  private sharedServer: { headSinceMs: number } | null = null;
+  private sharedLine: { lastTookMs: number } | null = null;
 
   /** How long it takes is worth knowing of reads: who is quick may share a server. */
   time(statement: Statement, nowMs: number): void {
@@ -53,10 +53,10 @@ export class Flight {
     this.sinceMs = nowMs;
   }
 
-  /** On a shared server its time begins when those before it are done. */
-  timeShared(statement: Statement, server: { headSinceMs: number }): void {
+  /** On a shared server its time begins when those before it are done: the line knows when that was, and tells with the answer. */
+  timeShared(statement: Statement, line: { lastTookMs: number }): void {
     this.timed = statement;
-    this.sharedServer = server;
+    this.sharedLine = line;
   }
 
   failed(): void {
@@ -64,11 +64,8 @@ export class Flight {
   }
 
   settled(nowMs: number): void {
-    const { timed } = this;
-    if (timed) {
-      const tookMs = nowMs - (this.sharedServer?.headSinceMs ?? this.sinceMs);
-      timed.times.ran(tookMs, this.sharedServer !== null);
-    }
+    const { timed, sharedLine } = this;
+    timed?.times.ran(sharedLine?.lastTookMs ?? nowMs - this.sinceMs, sharedLine !== null);
     this.reset();
   }
 
@@ -83,7 +80,7 @@ export class Flight {
     this.redefines = false;
     this.timed = null;
     this.sinceMs = 0;
-    this.sharedServer = null;
+    this.sharedLine = null;
     this.keptBytes = 0;
     this.isKept = true;
     if (this.kept.length > usualBytes) this.kept = nothing;

@@ -5,8 +5,14 @@ export class Postponed {
   private parts: Buffer[] = [];
   bytes = 0;
 
+  /** @param bytes copied: they lie where the next read writes */
   add(bytes: Buffer): void {
-    this.parts.push(Buffer.from(bytes));
+    this.keep(Buffer.from(bytes));
+  }
+
+  /** @param bytes kept as they are: nobody else writes there */
+  keep(bytes: Buffer): void {
+    this.parts.push(bytes);
     this.bytes += bytes.length;
   }
 

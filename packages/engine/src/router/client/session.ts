@@ -125,7 +125,8 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     while (!this.isClosed && !this.isWaiting && cursor.next()) {
       if (this.accept()) continue;
       this.hold();
-      this.postpone(cursor.takeBack());
+      this.postponed.keep(cursor.takeBack());
+      this.listenLess();
     }
     if (this.isClosed) return;
     if (cursor.violation) {
@@ -311,6 +312,10 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
 
   private postpone(bytes: Buffer): void {
     this.postponed.add(bytes);
+    this.listenLess();
+  }
+
+  private listenLess(): void {
     if (this.postponed.bytes > postponedBytesMax) this.wire.pause();
   }
 

@@ -9,14 +9,12 @@ const unsafeEncodings = new Set(['SJIS', 'BIG5', 'GBK', 'UHC', 'GB18030', 'JOHAB
 export class ToldParameters {
   private readonly told: Map<string, string>;
   private text = '';
+  /** Backslashes escape in ordinary strings. Asked for every statement. */
+  isEscaping = false;
 
   constructor(told: Map<string, string>) {
     this.told = told;
-  }
-
-  /** Backslashes escape in ordinary strings. */
-  get isEscaping(): boolean {
-    return this.told.get('standard_conforming_strings') === 'off';
+    this.look();
   }
 
   get isUnsafeEncoding(): boolean {
@@ -38,6 +36,7 @@ export class ToldParameters {
       this.told.set(name, value);
       say(parameterStatus(name, value));
     }
+    this.look();
     this.text = server.reported;
   }
 
@@ -49,6 +48,11 @@ export class ToldParameters {
       if (isGoingBack(name)) isAllTold = false;
       else this.told.set(name, value);
     }
+    this.look();
     this.text = isAllTold ? server.reported : '';
+  }
+
+  private look(): void {
+    this.isEscaping = this.told.get('standard_conforming_strings') === 'off';
   }
 }

@@ -29,6 +29,7 @@ export class Wire {
     if (slab) giveSlab(slab);
   };
   private isClosed = false;
+  private isPaused = false;
   private error: Error | null = null;
 
   private constructor(socket: net.Socket, handlers: WireHandlers) {
@@ -124,10 +125,14 @@ export class Wire {
   }
 
   pause(): void {
+    this.isPaused = true;
     this.socket.pause();
   }
 
+  /** Said after every statement, and almost never needed. */
   resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
     this.socket.resume();
   }
 

@@ -80,10 +80,10 @@ export class MessageCursor {
    * that message again, with nothing loaded.
    */
   takeBack(): Buffer {
-    const rest = Buffer.concat([
-      this.buffer.subarray(this.start, this.end),
-      this.chunk.subarray(this.position, this.limit),
-    ]);
+    const bytes = this.end - this.start;
+    const rest = Buffer.allocUnsafe(bytes + this.limit - this.position);
+    this.buffer.copy(rest, 0, this.start, this.end);
+    this.chunk.copy(rest, bytes, this.position, this.limit);
     this.remaining = 0;
     this.position = this.limit;
     return rest;

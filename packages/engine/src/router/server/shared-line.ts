@@ -7,6 +7,8 @@ export class SharedLine {
   isShut = false;
   /** Since when the first is served. */
   headSinceMs = 0;
+  /** How long the one took that was answered last, from its turn on. */
+  lastTookMs = 0;
   private users: ServerUser[] = [];
 
   get length(): number {
@@ -20,6 +22,7 @@ export class SharedLine {
   /** The first has been answered. @returns whose turn it is then */
   next(nowMs: number): ServerUser | null {
     this.users.shift();
+    this.lastTookMs = nowMs - this.headSinceMs;
     this.headSinceMs = nowMs;
     if (this.users.length === 0) this.isShut = false;
     return this.users[0] ?? null;

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { routerSettingsOf } from '../../contract/router-settings.ts';
+import { Counters } from '../counters.ts';
+import type { ServerConnection } from '../server/server-connection.ts';
+import { SharedLine } from '../server/shared-line.ts';
+import { PoolGroup } from './pool-group.ts';
+import type { Opened } from './pool-resources.ts';
+import type { Waiter } from './wait-queue.ts';
+
+const topology = { primary: 'node-1', drain: null, follows: null, nodes: [] };
+
+/** A pool whose servers are opened when the test says so, and nobody is answered before it says so. */
+function poolOf(settings: object, waiting: number) {
+  const opened: ((outcome: Opened) => void)[] = [];
+  const group = new PoolGroup(
+    { user: 'app', database: 'app', credential: {} } as never,
+    {
+      ...({ topology: () => topology, isPaused: () => false, mayOpen: () => true } as never as object),
+      settings: () => routerSettingsOf(settings),
+      counters: new Counters(),
+      nowMs: () => 0,
+      connect: () => new Promise<Opened>((resolve) => opened.push(resolve)),
+    } as never,
+  );
+  const alone: number[] = [];
+  const join = (server: ServerConnection) => server.line.join({} as never);
+  const waiters = Array.from(
+    { length: waiting },
+    (_, index): Waiter => ({
+      granted: () => alone.push(index),
+      denied: () => undefined,
+      shared: { wouldShare: () => true, invite: join },
+    }),
+  );
+  for (const waiter of waiters) expect(group.acquire(waiter, null)).toBeNull();
+  const free = async () => {
+    const line = new SharedLine();
+    opened.shift()?.({ ok: true, server: { node: 'node-1', isReusable: true, line } as never });
+    await Promise.resolve();
+    return line;
+  };
+  return { free, alone };
+}
+
+describe('those who wait and may share', () => {
+  it('go to the shared connections up to their depth, and to each other one in equal parts', async () => {
+    const { free, alone } = poolOf({ poolSize: 4, sharedConnections: 1, sharedDepth: 24 }, 64);
+    const lengths: number[] = [];
+    for (let i = 0; i < 4; i++) lengths.push((await free()).length);
+    expect(lengths).toEqual([24, 10, 8, 6]);
+    expect(alone).toEqual([]);
+  });
+
+  it('take a server each when sharing is off', async () => {
+    const { free, alone } = poolOf({ poolSize: 2, sharing: false }, 5);
+    expect([(await free()).length, (await free()).length]).toEqual([0, 0]);
+    expect(alone).toEqual([0, 1]);
+  });
+});
