@@ -1,5 +1,5 @@
 const standstill = new Int32Array(new SharedArrayBuffer(4));
-const courtesyMs = 0.02;
+const courtesyMs = 0.05;
 
 /**
  * All workers that have nothing to do wake up for a client, and the first one would take whoever comes until nobody is left: of a
