@@ -286,7 +286,7 @@ export class Daemon {
     this.hooks?.close();
     this.link?.close();
     this.routerAccess?.stop();
-    await this.router?.stop(routerDrainMs);
+    await (postgres === 'leave' ? this.router?.leave() : this.router?.stop(routerDrainMs));
     await coordinator.shutdown({ postgres });
     await this.closeApi();
     caller.close();

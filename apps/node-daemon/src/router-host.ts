@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '@quantadb/engine/contract/cluster-state';
 import type { NodeReport } from '@quantadb/engine/contract/node-report';
@@ -14,6 +16,7 @@ import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Tls } from './certificate-keeper.ts';
 import type { HostConfig } from './host-config.ts';
 import { ownLogFile } from './own-log.ts';
+import { routerBuild } from './router-build.ts';
 
 export interface RouterHostOptions {
   config: HostConfig;
@@ -60,6 +63,8 @@ export class RouterHost {
       logFile: ownLogFile(config.stateDir),
       program: programFile,
       mark: config.runDir,
+      doors: join(config.runDir, 'routers'),
+      build: () => routerBuild(programFile).catch(() => `unreadable ${randomUUID()}`),
       listen: { host: router.listenHost ?? config.listenHost, port: router.port },
       settings: routerSettingsOf(router.settings),
       onReload: () => void this.reload(),
@@ -116,6 +121,13 @@ export class RouterHost {
     await this.crew.stop(drainMs, 'closed');
   }
 
+  /** The next daemon of this host goes on with the router. Answers when its processes know that. */
+  async leave(): Promise<void> {
+    clearInterval(this.timer);
+    this.isEnding = true;
+    await this.crew.leave();
+  }
+
   private askEpoch(): Promise<number | null | 'unsupported'> {
     return this.options.provenEpoch(proofDeadlineMs).catch((error: unknown) => {
       if (error instanceof QuantaError && error.code === 'NOT_FOUND') return 'unsupported';
@@ -148,7 +160,7 @@ export class RouterHost {
     }
     if (!this.isStarted) {
       this.isStarted = true;
-      this.crew.start();
+      void this.crew.start();
     }
     if (state.revision !== this.seenRevision) {
       this.seenRevision = state.revision;

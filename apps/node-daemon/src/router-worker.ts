@@ -3,12 +3,18 @@ import { type OwnLog, openOwnLog } from './own-log.ts';
 
 let log: OwnLog | null = null;
 
-/** The program of a router worker: started by the daemon, and told by it over the channel between them what to do. */
-const worker = new RouterWorker({
-  tell: (message) => {
+/** The program of a router worker: started by a daemon, and told what to do by it, and later by the daemons after it. */
+const parent = {
+  tell: (message: object) => {
     // Nobody hears it when the daemon has just ended.
     if (process.connected) process.send?.(message, () => undefined);
   },
+  dismiss: () => {
+    if (process.connected) process.disconnect();
+  },
+};
+const worker = new RouterWorker({
+  parent,
   createLogger: ({ name, logLevel, logFile }) => {
     log = openOwnLog({ level: logLevel, base: { node: name, part: 'router' }, file: logFile });
     return log.logger;
@@ -21,8 +27,8 @@ const worker = new RouterWorker({
 
 // It may outlive whoever reads this, and goes on all the same.
 process.stdout.on('error', () => undefined);
-process.on('message', (message, handle) => void worker.heard(message, handle));
-process.on('disconnect', () => void worker.orphaned());
+process.on('message', (message, handle) => void worker.heard(parent, message, handle));
+process.on('disconnect', () => worker.lost(parent));
 // The terminal's Ctrl-C reaches every process of its group; only the daemon decides what it means.
 process.on('SIGINT', () => undefined);
 process.on('SIGHUP', () => undefined);

@@ -1,10 +1,11 @@
-import { createConnection, createServer } from 'node:net';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
-import { buildCancelRequest } from '@quantadb/engine/router/protocol/startup';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { credentials, RealCluster } from './testing/real-cluster.ts';
+import { cancel, commit, knockDuring, type Told, write } from './testing/router-traffic.ts';
 import { untilOver, untilTold } from './testing/told-alerts.ts';
 
 let cluster: RealCluster;
@@ -22,78 +23,14 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.cleanUp());
 
+const portOf = (node: string) => cluster.host(node).config.router?.port ?? 0;
+
 async function connect(node: string, options?: string): Promise<pg.Client> {
-  const port = cluster.host(node).config.router?.port;
+  const port = portOf(node);
   const client = new pg.Client({ host: '127.0.0.1', port, options, ...credentials });
   client.on('error', () => undefined);
   await client.connect();
   return client;
-}
-
-interface Told {
-  acknowledged: number[];
-  errors: string[];
-  longestMs: number;
-}
-
-/** Writes through one router, one transaction after the other, until told to stop. */
-function write(client: pg.Client, id: number, isOver: () => boolean): Promise<Told> {
-  const told: Told = { acknowledged: [], errors: [], longestMs: 0 };
-  const once = async (n: number) => {
-    const sinceMs = performance.now();
-    try {
-      if (n % 3 === 0) {
-        await client.query('BEGIN');
-        await client.query('INSERT INTO kept (client, n) VALUES ($1, $2)', [id, n]);
-        await client.query('SELECT pg_sleep(0.02)');
-        await client.query('COMMIT');
-      } else {
-        const text = 'INSERT INTO kept (client, n) VALUES ($1, $2)';
-        await client.query({ name: 'insert', text, values: [id, n] });
-      }
-      told.acknowledged.push(n);
-    } catch (error) {
-      told.errors.push(`${(error as { code?: string }).code} ${(error as Error).message}`);
-      await client.query('ROLLBACK').catch((failure: Error) => told.errors.push(failure.message));
-    }
-    told.longestMs = Math.max(told.longestMs, performance.now() - sinceMs);
-  };
-  return (async () => {
-    for (let n = 0; !isOver(); n++) await once(n);
-    return told;
-  })();
-}
-
-/** Short transactions, one after the other, of somebody who is to hear what becomes of each COMMIT. */
-async function commit(client: pg.Client, id: number, isOver: () => boolean) {
-  const told = { committed: [] as number[], rolledBack: [] as number[], unknown: [] as number[] };
-  for (let n = 0; !isOver(); n++) {
-    try {
-      await client.query('BEGIN');
-      await client.query('INSERT INTO kept (client, n) VALUES ($1, $2)', [id, n]);
-    } catch {
-      await client.query('ROLLBACK').catch(() => undefined);
-      continue;
-    }
-    const code = await client.query('COMMIT').then(
-      () => 'done',
-      (error: { code?: string }) => error.code,
-    );
-    if (code === 'done') told.committed.push(n);
-    else if (code === '40001') told.rolledBack.push(n);
-    else told.unknown.push(n);
-    if (code !== 'done') await client.query('ROLLBACK').catch(() => undefined);
-  }
-  return told;
-}
-
-/** As drivers ask for it: over a connection of its own. */
-async function cancel(node: string, processId: number, secret: number): Promise<void> {
-  const key = Buffer.alloc(4);
-  key.writeInt32BE(secret);
-  const socket = createConnection({ host: '127.0.0.1', port: cluster.host(node).config.router?.port ?? 0 });
-  socket.end(buildCancelRequest(processId, key));
-  await new Promise((resolve) => socket.on('close', resolve).resume());
 }
 
 async function under(work: () => Promise<void>): Promise<Told[]> {
@@ -197,9 +134,8 @@ it('I-ROUTER-17: a worker that dies takes only its own clients with it, and all 
   const { pids } = await cluster.host(edge).client.node();
   expect(pids.routers).toHaveLength(2);
   const clients: { client: pg.Client; worker: number; isAlive(): Promise<boolean> }[] = [];
-  // One after the other: a worker takes all that have come by the time it looks.
-  while (clients.length < 40) {
-    const client = await connect(edge);
+  // All at once: whoever looks first does not take them all.
+  for (const client of await Promise.all(Array.from({ length: 40 }, () => connect(edge)))) {
     const { processID } = client as unknown as { processID: number };
     const isAlive = () =>
       client.query('SELECT 1').then(
@@ -208,10 +144,10 @@ it('I-ROUTER-17: a worker that dies takes only its own clients with it, and all 
       );
     clients.push({ client, worker: processID >> 24, isAlive });
   }
-  // Who gets which connection is the kernel's choice: all with one worker hardly ever.
   const workers = [0, 1].map((worker) => clients.filter((each) => each.worker === worker));
   process.stdout.write(`clients by worker: ${workers.map(({ length }) => length).join(', ')}\n`);
-  expect(workers.every(({ length }) => length > 0)).toBe(true);
+  // On a busy machine one of them may not get its turn in time.
+  expect(workers.every(({ length }) => length >= 5)).toBe(true);
   const sleeps = workers.map(([one]) =>
     one?.client.query('SELECT pg_sleep(20)').catch((error) => error.code),
   );
@@ -227,15 +163,13 @@ it('I-ROUTER-17: a worker that dies takes only its own clients with it, and all 
     if (!one) continue;
     // Whichever worker takes the request.
     const { processID, secretKey } = one.client as unknown as { processID: number; secretKey: number };
-    await cancel(edge, processID, secretKey);
+    await cancel(portOf(edge), processID, secretKey);
   }
   expect(await Promise.all(sleeps)).toEqual(['57014', '57014']);
-  const known = await cluster.until('both report', ({ routers }) =>
-    routers.some(({ node, traffic }) => node === edge && (traffic?.clients ?? 0) >= 40),
-  );
-  expect(known.routers.find(({ node }) => node === edge)?.traffic?.counters.cancels).toBeGreaterThanOrEqual(
-    2,
-  );
+  await cluster.until('both report', ({ routers }) => {
+    const { clients = 0, counters = {} } = routers.find(({ node }) => node === edge)?.traffic ?? {};
+    return clients >= 40 && (counters.cancels ?? 0) >= 2;
+  });
   const [first = 0] = pids.routers;
   process.kill(first, 'SIGKILL');
   const newcomers = await Promise.all(Array.from({ length: 10 }, () => connect(edge)));
@@ -244,22 +178,86 @@ it('I-ROUTER-17: a worker that dies takes only its own clients with it, and all 
   await Promise.all([...newcomers, ...clients.map(({ client }) => client)].map((client) => client.end()));
 });
 
-it('a transaction outlives the daemon in whose router it began, while the next one takes clients', async () => {
-  const host = cluster.host('node-3');
-  const client = await connect('node-3');
-  await client.query('BEGIN');
-  await client.query('INSERT INTO kept (client, n) VALUES (-2, 0)');
+async function replaceDaemon(node: string, whileAway: () => Promise<unknown> = async () => undefined) {
+  const host = cluster.host(node);
   host.daemon?.kill('SIGTERM');
-  await pollUntil(async () => host.daemon?.exitCode !== null || undefined, {
-    ...{ what: 'the daemon of node-3 has ended', timeoutMs: 10_000, intervalMs: 20 },
+  await pollUntil(async () => host.daemon === null || undefined, {
+    ...{ what: `the daemon of ${node} has ended`, timeoutMs: 10_000, intervalMs: 20 },
   });
-  await cluster.startDaemon('node-3');
-  const next = await pollUntil(() => connect('node-3').catch(() => undefined), {
-    ...{ what: 'the next router of node-3 answers', timeoutMs: 8_000, intervalMs: 20 },
-  });
-  await client.query('COMMIT');
-  expect((await next.query('SELECT 1 FROM kept WHERE client = -2')).rows).toHaveLength(1);
-  await next.end();
+  await whileAway();
+  await cluster.startDaemon(node);
+}
+
+const routersOf = async (node: string) => (await cluster.host(node).client.node()).pids.routers;
+
+it('I-ROUTER-18: a daemon that is replaced is noticed by no client of its router, and the next one goes on with it', async () => {
+  for (const node of ['node-3', edge]) {
+    const before = await routersOf(node);
+    const [idle, busy] = await Promise.all([connect(node), connect(node)]);
+    await busy.query('BEGIN');
+    await busy.query('INSERT INTO kept (client, n) VALUES (-2, 0)');
+    const errors = await knockDuring(
+      () => connect(node),
+      () => replaceDaemon(node, () => idle.query('INSERT INTO kept (client, n) VALUES (-2, 1)')),
+    );
+    expect(errors).toEqual([]);
+    await expect.poll(() => routersOf(node), { timeout: 5000 }).toEqual(before);
+    await busy.query('COMMIT');
+    await idle.query("SET application_name = 'still there'");
+    const strong = await connect(node, '-c quantadb.consistency=strong');
+    const { rows } = await strong.query('SELECT 1 FROM kept WHERE client = -2');
+    expect(rows).toHaveLength(node === edge ? 4 : 2);
+    await Promise.all([idle, busy, strong].map((client) => client.end()));
+  }
+  // The socket of these two is not this daemon's, so others take the port when one of them dies.
+  const [dying = 0, staying = 0] = await routersOf(edge);
+  const errors = await knockDuring(
+    () => connect(edge),
+    async () => {
+      process.kill(dying, 'SIGKILL');
+      const isRenewed = async () => {
+        const pids = await routersOf(edge);
+        return (pids.length === 2 && !pids.includes(dying) && !pids.includes(staying)) || undefined;
+      };
+      await pollUntil(isRenewed, { what: 'two other workers', timeoutMs: 15_000, intervalMs: 50 });
+    },
+  );
+  // One may have been with the worker that died.
+  expect(errors.length).toBeLessThanOrEqual(5);
+});
+
+it('I-ROUTER-18: sessions stay with a router that another one replaces, until they end', async () => {
+  const file = `${cluster.host('node-3').directory}/host.json`;
+  const config = JSON.parse(await readFile(file, 'utf8'));
+  const before = await routersOf('node-3');
+  const client = await connect('node-3');
+  const errors = await knockDuring(
+    () => connect('node-3'),
+    async () => {
+      await writeFile(file, JSON.stringify({ ...config, router: { ...config.router, workers: 2 } }));
+      await replaceDaemon('node-3');
+      const isReplaced = async () => (await routersOf('node-3')).length === 3 || undefined;
+      await pollUntil(isReplaced, { what: 'two workers more', timeoutMs: 15_000, intervalMs: 50 });
+      const next = async () => {
+        const newcomer = await connect('node-3');
+        const { processID } = newcomer as unknown as { processID: number };
+        await newcomer.end();
+        return processID >> 24 === 1 || undefined;
+      };
+      await pollUntil(next, { what: 'a client of the second worker', timeoutMs: 10_000, intervalMs: 10 });
+    },
+  );
+  expect(errors.length).toBeLessThanOrEqual(5);
+  await writeFile(file, JSON.stringify(config));
+  const sleeping = client.query('SELECT pg_sleep(20)').catch((error) => error.code);
+  const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await cancel(portOf('node-3'), processID, secretKey);
+  expect(await sleeping).toBe('57014');
+  await client.query('INSERT INTO kept (client, n) VALUES (-3, 0)');
+  await client.end();
+  const isGone = async () => !(await routersOf('node-3')).some((pid) => before.includes(pid)) || undefined;
+  await pollUntil(isGone, { what: 'the former router has ended', timeoutMs: 10_000, intervalMs: 50 });
 });
 
 it('the router of a daemon that was killed comes back with the next one', async () => {

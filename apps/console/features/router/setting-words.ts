@@ -30,4 +30,5 @@ export const settingWords: Record<Name, string> = {
   connectTimeoutMs: 'How long a connection to a server may take to open, in milliseconds.',
   serverIdleMs: 'A server connection that nobody needs is closed after so many milliseconds.',
   serverLifeMs: 'A server connection is replaced after so many milliseconds.',
+  replacedLifeMs: 'Sessions may stay so many milliseconds in a router that another one has replaced.',
 };

@@ -77,6 +77,9 @@ test('I-LEVEL-2: what an older daemon could not apply does not enter the log whi
   const router = (settings: RouterChanges) => ({ kind: 'set-router' as const, settings });
   expect(await submitted(level4, router({ split: true }))).toEqual({ ok: true });
   expect(await submitted(level4, router({ splitUsers: 'anna=on' }))).toMatchObject({ ok: false });
+  const level8 = { ...demoState(), level: 8 };
+  expect(await submitted(level8, router({ replacedLifeMs: 1000 }))).toMatchObject({ ok: false });
+  expect(await submitted({ ...level8, level: 9 }, router({ replacedLifeMs: 1000 }))).toEqual({ ok: true });
   const config = { repository: { type: 'host' }, impact: {}, schedules: [] };
   const onHost = { kind: 'set-backup', config } as unknown as Command;
   expect(await submitted({ ...demoState(), level: 6 }, onHost)).toMatchObject({ ok: false });

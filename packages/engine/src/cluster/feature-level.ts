@@ -2,7 +2,7 @@ import type { BackupConfig } from '../contract/backup.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import type { NodeChange } from '../contract/operations.ts';
-import { level5RouterSettings } from '../contract/router-settings.ts';
+import { level5RouterSettings, level9RouterSettings } from '../contract/router-settings.ts';
 import type { Command, CommandOf } from './commands.ts';
 
 /**
@@ -20,7 +20,8 @@ import type { Command, CommandOf } from './commands.ts';
  * Level 6: the lease of a primary whose daemon is replaced lasts longer.
  * Level 7: a backup repository on the disk of one of the hosts.
  * Level 8: several backup repositories.
- * Level 9: a further repository may be on the disk of a host; what was served by a clock far ahead does not count.
+ * Level 9: a further repository may be on the disk of a host; what was served by a clock far ahead does not count; how long sessions
+ * stay in a router that is replaced.
  */
 export const featureLevel = 9;
 
@@ -98,7 +99,9 @@ function isOfFurtherHost({ kind, params }: CommandOf<'begin-operation'>['operati
 }
 
 function levelOfRouter(settings: object): number {
-  return Object.keys(settings).some((name) => level5RouterSettings.includes(name)) ? 5 : 4;
+  const names = Object.keys(settings);
+  if (names.some((name) => level9RouterSettings.includes(name))) return 9;
+  return names.some((name) => level5RouterSettings.includes(name)) ? 5 : 4;
 }
 
 function levelOfChange({ weight, upstream, applyDelayMs }: NodeChange): number {

@@ -63,6 +63,8 @@ const fields = {
   connectTimeoutMs: milliseconds,
   serverIdleMs: milliseconds,
   serverLifeMs: milliseconds,
+  /** How long sessions may stay in a router that another one has replaced. */
+  replacedLifeMs: milliseconds.max(24 * 3_600_000),
 };
 
 /** What a person may set of a router. */
@@ -102,6 +104,7 @@ export const usualRouterSettings: RouterSettings = {
   connectTimeoutMs: 5_000,
   serverIdleMs: 600_000,
   serverLifeMs: 3_600_000,
+  replacedLifeMs: 3_600_000,
 };
 
 /** As another daemon tells them: a release that knows more of them, or fewer, must not make the rest unreadable. */
@@ -154,6 +157,9 @@ export const level5RouterSettings: readonly string[] = [
   'splitOnSuffix',
   'splitOffSuffix',
 ] satisfies (keyof RouterSettings)[];
+
+/** The same of level 9. */
+export const level9RouterSettings: readonly string[] = ['replacedLifeMs'] satisfies (keyof RouterSettings)[];
 
 /** The later ones count: usual, then the cluster's, then the host's own. */
 export function routerSettingsOf(...own: (OwnRouterSettings | undefined)[]): RouterSettings {

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import net from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { readSuffix } from '../contract/read-split.ts';
 import type { RouterSettings } from '../contract/router-settings.ts';
@@ -24,6 +26,7 @@ import type { ControlTls } from './control/control-connection.ts';
 import { ControlConnections } from './control/control-connections.ts';
 import { Counters } from './counters.ts';
 import { Databases } from './databases.ts';
+import { leaveNextToOthers } from './net/burst.ts';
 import { Wire } from './net/wire.ts';
 import { CommitOutcomes } from './outcome/commit-outcomes.ts';
 import { Groups } from './pool/groups.ts';
@@ -35,12 +38,11 @@ import { WriteClock } from './reads/write-clock.ts';
 import { ReplicationDesk } from './replication-desk.ts';
 import { type Cancellable, sendCancel } from './server/cancel.ts';
 import { SessionDesk } from './session-desk.ts';
-import { noTopology, type RouterTopology } from './topology.ts';
+import { isOlder, noTopology, type RouterTopology } from './topology.ts';
 import { type CrewAnswer, type CrewPlace, type CrewQuestion, workerOf } from './worker/crew-questions.ts';
 
 export interface QueryRouterOptions {
-  /** `handle`: of a socket that is bound already, and that other processes listen on too. */
-  listen: { host: string; port: number; handle?: unknown };
+  listen: { host: string; port: number };
   /** Missing: nobody else is behind this router's port. */
   crew?: Crew;
   settings: RouterSettings;
@@ -147,19 +149,19 @@ export class QueryRouter {
     );
   }
 
-  /** Opens the port. @returns the port it is */
-  async start(): Promise<number> {
-    const { host, port, handle } = this.options.listen;
+  /**
+   * Opens the port.
+   *
+   * @param handle of a socket that is bound already, and that other processes listen on too
+   * @returns the port it is
+   * @throws when it cannot be opened, after which it may be tried again
+   */
+  async start(handle?: unknown): Promise<number> {
+    const { host, port } = this.options.listen;
     const backlog = 1024;
-    await new Promise<void>((resolve, reject) => {
-      this.server.once('error', reject);
-      const isOpen = () => {
-        this.server.off('error', reject);
-        resolve();
-      };
-      if (handle === undefined) this.server.listen({ host, port, backlog }, isOpen);
-      else this.server.listen(handle, backlog, isOpen);
-    });
+    if (handle === undefined) this.server.listen({ host, port, backlog });
+    else this.server.listen(handle, backlog);
+    await once(this.server, 'listening');
     this.server.on('error', (error) =>
       this.options.logger.error({ error: error.message }, 'the listener failed'),
     );
@@ -192,7 +194,7 @@ export class QueryRouter {
   /** What consensus says now. Only a newer epoch, or more about the same one, counts. */
   useTopology(topology: RouterTopology): void {
     const isSameCluster = topology.cluster === this.topology.cluster;
-    if (isSameCluster && topology.epoch < this.topology.epoch) return;
+    if (isSameCluster && isOlder(topology, this.topology)) return;
     this.toldAtMs = performance.now();
     const text = JSON.stringify(topology);
     if (text === this.toldTopology) return;
@@ -242,6 +244,21 @@ export class QueryRouter {
     this.outcomeControl.close();
   }
 
+  /**
+   * Takes no more clients; those who are here stay. What the kernel has accepted already is taken first, because closing the
+   * port would reset it.
+   */
+  async closePort(): Promise<void> {
+    await setImmediate();
+    await setImmediate();
+    this.server.close();
+  }
+
+  /** Nobody is here, nor about to be. */
+  get isEmpty(): boolean {
+    return this.desk.sessions.size + this.replication.count + this.logins.size === 0;
+  }
+
   get currentTopology(): RouterTopology {
     return this.topology;
   }
@@ -252,6 +269,7 @@ export class QueryRouter {
     this.counters.clientsAccepted++;
     login.start(wire);
     this.logins.add(login);
+    if (this.crew.count > 1) leaveNextToOthers();
     const clients = this.desk.sessions.size + this.replication.count + this.logins.size;
     if (clients <= this.settings.clientsMax && !this.isStopping) return;
     this.counters.clientsRefused++;
@@ -316,16 +334,14 @@ export class QueryRouter {
     };
   }
 
-  private cancelHere(processId: number, secret: Buffer): void {
-    this.desk.cancel(processId, secret);
-    this.replication.cancel(processId, secret);
+  private cancelHere(processId: number, secret: Buffer): boolean {
+    return this.desk.cancel(processId, secret) || this.replication.cancel(processId, secret);
   }
 
+  /** Who is not one of these sessions may be of another worker, or of a router that this one has replaced. */
   private cancelRequested(processId: number, secret: Buffer): void {
-    const owner = workerOf(processId);
-    if (owner === this.crew.index) this.cancelHere(processId, secret);
-    else if (owner < this.crew.count)
-      void this.crew.askOthers({ what: 'cancel', processId, secret: secret.toString('hex') });
+    if (workerOf(processId) === this.crew.index && this.cancelHere(processId, secret)) return;
+    void this.crew.askOthers({ what: 'cancel', processId, secret: secret.toString('hex') });
   }
 
   private whyRefused(options: StartupOptions, { account, ...connection }: LoginConnection): string | null {

@@ -69,12 +69,15 @@ export class ReplicationDesk {
     else void this.connect(session, login, backendKeyData(id, secret));
   }
 
-  cancel(id: number, secret: Buffer): void {
+  /** @returns whether it is a session's here */
+  cancel(id: number, secret: Buffer): boolean {
     const found = this.sessions.get(id);
-    if (!found || found.secret.length !== secret.length || !timingSafeEqual(found.secret, secret)) return;
+    if (!found || found.secret.length !== secret.length || !timingSafeEqual(found.secret, secret))
+      return false;
     const { session } = found;
     if (session.node !== null)
       this.options.cancel({ ...session, node: session.node, cancelEnded: () => undefined });
+    return true;
   }
 
   /** WAL of a primary that is none any more is nobody's: its clients ask again, and get to the next one. */

@@ -45,12 +45,16 @@ export class SessionDesk {
     return [...this.sessions.values()].filter((session) => session.isBusy && isIn(session)).length;
   }
 
-  /** @param secret as the client got it */
-  cancel(processId: number, secret: Buffer): void {
+  /**
+   * @param secret as the client got it
+   * @returns whether it is the session's here
+   */
+  cancel(processId: number, secret: Buffer): boolean {
     const session = this.sessions.get(processId);
     if (!session || session.secret.length !== secret.length || !timingSafeEqual(session.secret, secret))
-      return;
+      return false;
     session.cancel();
+    return true;
   }
 
   /** Ends every session: at once where nothing runs, the others after their transaction or at the deadline. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { demoState } from '../testing/demo-state.ts';
 import { whyNever, whyWaiting } from './pool/pool-resources.ts';
+import { isOlder } from './topology.ts';
 import { topologyOf } from './topology-of.ts';
 
 const streaming = { role: 'standby', state: 'streaming', lagBytes: 0, lagMs: 0 } as const;
@@ -28,6 +29,15 @@ describe('what the routers of a cluster go by', () => {
     const between = topology({ ...demoState(), reign: { epoch: 0, primary: null, timeline: 2 } });
     expect(whyWaiting(between)).toContain('no primary');
     expect(whyNever(between)).toBeNull();
+  });
+
+  it('is never less than what was told before: a daemon that has just begun may have read an old log (I-ROUTER-18)', () => {
+    const known = topology({ ...demoState(), revision: 7 });
+    const { epoch } = known;
+    expect(isOlder({ ...known, revision: 6 }, known)).toBe(true);
+    expect(isOlder({ ...known, epoch: epoch - 1, revision: 9 }, known)).toBe(true);
+    expect(isOlder(known, known)).toBe(false);
+    expect(isOlder({ ...known, epoch: epoch + 1, revision: 1 }, known)).toBe(false);
   });
 
   it('is in a standby cluster that no primary will come, while every node serves reads (I-ROUTER-2)', () => {

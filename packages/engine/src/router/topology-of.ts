@@ -30,6 +30,7 @@ export function topologyOf({ state, nodes, self, socketDirectory }: TopologyInpu
   return {
     cluster: state.clusterId,
     epoch: state.reign.epoch,
+    revision: state.revision,
     timeline: state.reign.timeline,
     primary: isOpen(state) ? state.reign.primary : null,
     follows: state.source?.name ?? null,

@@ -7,6 +7,8 @@ import { z } from 'zod';
 export const routerTopologySchema = z.object({
   cluster: z.string(),
   epoch: z.number().int(),
+  /** Of what the cluster has agreed on. */
+  revision: z.number().int().default(0),
   timeline: z.number().int(),
   /** Open for writes under `epoch`; null while nobody is. */
   primary: z.string().nullable(),
@@ -46,6 +48,7 @@ export type RouterNode = RouterTopology['nodes'][number];
 export const noTopology: RouterTopology = {
   cluster: '',
   epoch: 0,
+  revision: 0,
   timeline: 0,
   primary: null,
   follows: null,
@@ -54,3 +57,8 @@ export const noTopology: RouterTopology = {
   timelines: [],
   nodes: [],
 };
+
+/** A daemon that has just begun knows what its disk says, which may be less than what the one before it has told (pure). */
+export function isOlder(told: RouterTopology, known: RouterTopology): boolean {
+  return told.epoch < known.epoch || (told.epoch === known.epoch && told.revision < known.revision);
+}

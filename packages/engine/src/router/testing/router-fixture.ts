@@ -34,6 +34,7 @@ export class RouterFixture {
       ...{
         cluster: 'demo',
         epoch: 1,
+        revision: 1,
         timeline: 2,
         primary: this.primary.place.nodeName,
         follows: null,

@@ -23,6 +23,10 @@ export class Questions<Answer> {
     });
   }
 
+  endAll(answer: Answer): void {
+    for (const id of [...this.open.keys()]) this.answered(id, answer);
+  }
+
   /** Late answers are to nobody. */
   answered(id: number, answer: Answer): void {
     const found = this.open.get(id);

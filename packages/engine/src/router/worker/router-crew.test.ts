@@ -14,6 +14,12 @@ it('several workers open no more connections to a server than one would', () => 
   expect(shareOf({ ...usualRouterSettings, poolSize: 1 }, 4).poolSize).toBe(1);
 });
 
+it('a router that is replaced and its successor share the servers, and newcomers are the successor’s alone', () => {
+  const { serverConnectionsMax, clientsMax } = shareOf(usualRouterSettings, 2, 2);
+  expect(serverConnectionsMax * 4).toBeLessThanOrEqual(usualRouterSettings.serverConnectionsMax);
+  expect(clientsMax * 2).toBe(usualRouterSettings.clientsMax);
+});
+
 it('what they report is added up, and they know no more than the last of them', () => {
   const report = { clients: 2, busy: 1, waiting: 0, servers: 3, isDraining: true, counters: { waits: 1 } };
   const other = { ...report, epoch: 4, isDraining: false, counters: { waits: 2, pins: 1 } };

@@ -1,4 +1,3 @@
-import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
 import type { RouterSettings } from '../../contract/router-settings.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
@@ -8,6 +7,7 @@ import type { RouterTopology } from '../topology.ts';
 import type { CrewAnswer, CrewPlace, CrewQuestion } from './crew-questions.ts';
 import { fromWorkerSchema, type ToWorker, type WorkerReport } from './messages.ts';
 import { Questions } from './questions.ts';
+import { type FoundWorker, forkWorker, type WorkerChannel, type WorkerEnd } from './worker-channel.ts';
 
 export interface RouterSupervisorOptions {
   /** The worker's compiled program. */
@@ -22,6 +22,10 @@ export interface RouterSupervisorOptions {
   logLevel: string;
   /** That its log goes to beside standard output. */
   logFile: string | null;
+  /** Where the next daemon looks for workers; null: it finds none. */
+  doors: string | null;
+  /** Of what this daemon runs and asks for. */
+  likeness(): string;
   /** Somebody wants the settings to be read again. */
   onReload(): void;
   /** Asks a majority of the cluster for its epoch. @throws when it cannot be asked */
@@ -32,13 +36,11 @@ export interface RouterSupervisorOptions {
   handle(): unknown;
   /** What the others say. */
   askOthers(question: CrewQuestion): Promise<CrewAnswer[]>;
+  /** It has ended and is not started again: it was to end, or its port cannot be given to another one (`isReplaceable`). */
+  ended(): void;
+  isReplaceable(): boolean;
 }
 
-/**
- * Nearly everything a statement allocates is dead when it is answered: with room for more of that, and few helpers to compete
- * with PostgreSQL for the processors, collecting it costs least.
- */
-const memoryArguments = ['--min-semi-space-size=16', '--max-semi-space-size=32', '--v8-pool-size=2'];
 const restartFirstMs = 200;
 const restartMaxMs = 5_000;
 /** A worker that has run this long has not died of what killed the one before. */
@@ -56,18 +58,24 @@ export class RouterSupervisor {
   private tls: ControlTls;
   private settings: RouterSettings;
   private topology: RouterTopology | null = null;
-  private child: ChildProcess | null = null;
+  private channel: WorkerChannel | null = null;
   private startedAtMs = 0;
   private heardAtMs = 0;
   private failures = 0;
   private timer: NodeJS.Timeout | null = null;
   private watch: NodeJS.Timeout | null = null;
+  /** What comes after the worker's end: another one, or nothing. */
   private isStopping = false;
+  /** The port is a predecessor's still. */
+  private isHeld = false;
+  private isReady = false;
   private last: WorkerReport | null = null;
   /** What workers before the present one have counted. */
   private past: Record<string, number> = {};
   private isListening = false;
+  private becameReady: () => void = () => undefined;
   private portFreed: () => void = () => undefined;
+  private channelEnded: () => void = () => undefined;
   private closedWhy: { detail: string; sinceMs: number } | null = null;
 
   constructor(options: RouterSupervisorOptions) {
@@ -76,11 +84,70 @@ export class RouterSupervisor {
     this.settings = options.settings;
   }
 
-  start(): void {
+  /** @param isHeld it gets ready, and opens the port when `open` says so */
+  start(isHeld = false): void {
     this.isStopping = false;
-    this.watch = setInterval(() => this.look(), silenceMaxMs / 5);
-    this.watch.unref();
+    this.isHeld = isHeld;
+    this.watchIt();
     this.spawn();
+  }
+
+  /**
+   * A worker that a former daemon has left goes on under this one.
+   *
+   * @param isLast nobody is started after it
+   */
+  adopt({ channel, hello }: FoundWorker, isLast = false): void {
+    this.isStopping = isLast;
+    this.isHeld = false;
+    this.watchIt();
+    this.follow(channel);
+    this.isListening = hello.isOpen;
+    const { tls, settings, topology } = this;
+    this.tell({ kind: 'certificate', tls });
+    this.tell({ kind: 'settings', settings });
+    if (topology) this.tell({ kind: 'topology', topology });
+  }
+
+  /** @returns when a worker that was started held could open the port */
+  ready(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.isReady) resolve();
+      else this.becameReady = resolve;
+    });
+  }
+
+  open(): void {
+    this.isHeld = false;
+    if (this.isReady) this.tell({ kind: 'open' }, this.options.handle());
+  }
+
+  /**
+   * The worker lets go of the port; its sessions stay until they end, or for `lifeMs`. Nobody is started after it.
+   *
+   * @returns when the port is free, or the worker does not say so
+   */
+  async retire(lifeMs: number): Promise<void> {
+    this.isStopping = true;
+    this.isListening = false;
+    if (this.timer) clearTimeout(this.timer);
+    if (!this.channel) return this.options.ended();
+    const freed = new Promise<void>((resolve) => {
+      this.portFreed = resolve;
+      this.channelEnded = resolve;
+      setTimeout(resolve, stopGraceMs);
+    });
+    this.tell({ kind: 'retire', lifeMs });
+    await freed;
+  }
+
+  /** The next daemon goes on with the worker; this one ends. @returns when the worker has been told */
+  async leave(waitMs: number): Promise<void> {
+    const { channel } = this;
+    this.endWatch();
+    this.channel = null;
+    await channel?.send({ kind: 'leave', waitMs });
+    channel?.letGo();
   }
 
   useTopology(topology: RouterTopology): void {
@@ -99,13 +166,21 @@ export class RouterSupervisor {
   }
 
   get pids(): number[] {
-    const pid = this.child?.pid;
+    const pid = this.channel?.pid;
     return pid === undefined ? [] : [pid];
   }
 
-  /** What the worker said last; null while none is ready for clients. */
+  get place(): CrewPlace {
+    return this.options.place;
+  }
+
+  get isOpen(): boolean {
+    return this.isListening;
+  }
+
+  /** What the worker said last; null while none is there, or ready for clients. */
   get report(): WorkerReport | null {
-    if (!this.isListening || !this.last) return null;
+    if (!this.last || !(this.isListening || this.isStopping)) return null;
     return { ...this.last, counters: addedUp(this.past, this.last.counters) };
   }
 
@@ -120,56 +195,65 @@ export class RouterSupervisor {
    * @param until `closed`: its port is free, and it goes on by itself until its transactions have ended
    */
   async stop(drainMs: number, until: 'ended' | 'closed' = 'ended'): Promise<void> {
-    this.isStopping = true;
-    this.closedWhy = null;
-    if (this.timer) clearTimeout(this.timer);
-    if (this.watch) clearInterval(this.watch);
-    const { child } = this;
+    this.endWatch();
+    const { channel } = this;
     this.topology = null;
-    if (!child) return;
+    if (!channel) return;
     const ended = new Promise<void>((resolve) => {
-      child.once('exit', () => resolve());
+      this.channelEnded = resolve;
       if (until === 'closed') this.portFreed = resolve;
     });
     this.tell({ kind: 'stop', drainMs });
     const graceMs = until === 'closed' ? stopGraceMs : drainMs + stopGraceMs;
-    const killer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+    const killer = setTimeout(() => channel.kill(), graceMs);
     await ended;
     clearTimeout(killer);
-    // Nothing of it keeps this process from ending; it drains, and hears that it is alone.
-    child.unref();
-    child.channel?.unref();
+    // It drains, and hears that it is alone.
+    channel.letGo();
+  }
+
+  private watchIt(): void {
+    this.watch = setInterval(() => this.look(), silenceMaxMs / 5);
+    this.watch.unref();
+  }
+
+  private endWatch(): void {
+    this.isStopping = true;
+    this.closedWhy = null;
+    if (this.timer) clearTimeout(this.timer);
+    if (this.watch) clearInterval(this.watch);
   }
 
   private spawn(): void {
-    const { program, listen, name, logLevel, logFile, mark } = this.options;
-    const { settings } = this;
-    // Nothing of this process's environment is the worker's business.
-    const env = { PATH: process.env.PATH ?? '/usr/bin:/bin' };
-    const child = fork(program, [name, mark], {
-      env,
-      execArgv: memoryArguments,
-      serialization: 'json',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    this.child = child;
-    this.startedAtMs = Date.now();
-    this.heardAtMs = Date.now();
-    this.isListening = false;
-    child.on('message', (message) => this.heard(child, message));
-    child.on('error', (error) =>
-      this.options.logger.error({ error: error.message }, 'the router worker cannot be started'),
-    );
-    child.once('exit', (code, signal) => this.ended(child, { code, signal }));
-    const log = { logLevel, logFile, isAttentive: true, place: this.options.place };
+    const { program, listen, name, logLevel, logFile, mark, place, doors, likeness } = this.options;
+    const { settings, tls, topology } = this;
+    this.follow(forkWorker(program, [name, mark]));
+    const log = { logLevel, logFile, isAttentive: true };
+    const isOpening = !this.isHeld;
     this.tell(
-      { kind: 'start', listen, settings, tls: this.tls, topology: this.topology, name, ...log },
-      this.options.handle(),
+      {
+        kind: 'start',
+        ...{ listen, settings, tls, topology, name, place, doors, isOpening, likeness: likeness() },
+        ...log,
+      },
+      isOpening ? this.options.handle() : undefined,
     );
   }
 
-  private heard(child: ChildProcess, message: unknown): void {
-    if (child !== this.child) return;
+  private follow(channel: WorkerChannel): void {
+    this.channel = channel;
+    this.startedAtMs = Date.now();
+    this.heardAtMs = Date.now();
+    this.isListening = false;
+    this.isReady = false;
+    channel.use({
+      message: (message) => this.heard(channel, message),
+      ended: (end) => this.ended(channel, end),
+    });
+  }
+
+  private heard(channel: WorkerChannel, message: unknown): void {
+    if (channel !== this.channel) return;
     this.heardAtMs = Date.now();
     const said = fromWorkerSchema.safeParse(message);
     if (!said.success) {
@@ -183,7 +267,7 @@ export class RouterSupervisor {
       case 'listening':
         this.isListening = true;
         this.closedWhy = null;
-        this.options.logger.info({ port: said.data.port, pid: child.pid }, 'the router is open');
+        this.options.logger.info({ port: said.data.port, pid: channel.pid }, 'the router is open');
         return;
       case 'failed':
         this.closedWhy = { sinceMs: Date.now(), ...this.closedWhy, detail: said.data.reason };
@@ -193,52 +277,66 @@ export class RouterSupervisor {
         this.last = said.data.report;
         return;
       case 'ask-epoch':
-        void this.answerEpoch(child, said.data.id);
+        void this.answerEpoch(channel, said.data.id);
         return;
       case 'ask-others':
-        void this.answerForOthers(child, said.data);
+        void this.answerForOthers(channel, said.data);
         return;
       case 'answer':
         this.questions.answered(said.data.id, said.data.answer);
+        return;
+      case 'ready':
+        this.isReady = true;
+        this.becameReady();
+        if (!this.isHeld) this.open();
         return;
       case 'closed':
         this.portFreed();
         return;
       case 'reload':
         this.options.onReload();
+        return;
+      case 'hello':
+        return;
     }
   }
 
   /** @returns undefined when it does not answer in time */
   ask(question: CrewQuestion): Promise<CrewAnswer | undefined> {
-    if (!this.isListening) return Promise.resolve(undefined);
+    if (!this.channel || !(this.isListening || this.isStopping)) return Promise.resolve(undefined);
     return this.questions.ask((id) => this.tell({ kind: 'question', id, question }), undefined);
   }
 
   private async answerForOthers(
-    child: ChildProcess,
+    channel: WorkerChannel,
     { id, question }: { id: number; question: CrewQuestion },
   ): Promise<void> {
     const answers = await this.options.askOthers(question);
-    if (child === this.child) this.tell({ kind: 'answers', id, answers });
+    if (channel === this.channel) this.tell({ kind: 'answers', id, answers });
   }
 
-  private async answerEpoch(child: ChildProcess, id: number): Promise<void> {
+  private async answerEpoch(channel: WorkerChannel, id: number): Promise<void> {
     const epoch = await this.options.askEpoch().catch((error: unknown) => {
       this.options.logger.debug({ error: messageOf(error) }, 'the epoch could not be proven');
       return null;
     });
-    if (child === this.child) this.tell({ kind: 'epoch', id, epoch });
+    if (channel === this.channel) this.tell({ kind: 'epoch', id, epoch });
   }
 
-  private ended(child: ChildProcess, end: { code: number | null; signal: string | null }): void {
-    if (child !== this.child) return;
-    this.child = null;
+  private ended(channel: WorkerChannel, end: WorkerEnd): void {
+    if (channel !== this.channel) return;
+    this.channel = null;
     this.isListening = false;
+    this.isReady = false;
     // What is counted only grows, whoever counts.
     this.past = addedUp(this.past, this.last?.counters ?? {});
     this.last = null;
-    if (this.isStopping) return;
+    this.channelEnded();
+    if (this.isStopping || !this.options.isReplaceable()) {
+      this.endWatch();
+      this.options.ended();
+      return;
+    }
     const detail = `its process ended (${end.signal ?? `code ${end.code}`}) and is started again`;
     this.closedWhy ??= { detail, sinceMs: Date.now() };
     if (this.timer) clearTimeout(this.timer);
@@ -253,14 +351,14 @@ export class RouterSupervisor {
   }
 
   private look(): void {
-    if (!this.child || Date.now() - this.heardAtMs < silenceMaxMs) return;
-    this.options.logger.error({ pid: this.child.pid }, 'the router worker hangs and is killed');
-    this.child.kill('SIGKILL');
+    if (!this.channel || Date.now() - this.heardAtMs < silenceMaxMs) return;
+    this.options.logger.error({ pid: this.channel.pid }, 'the router worker hangs and is killed');
+    this.channel.kill();
   }
 
   private tell(message: ToWorker, handle?: unknown): void {
     // A worker that is ending does not hear it; the next one gets all of it at its start.
-    this.child?.send(message, handle as SendHandle | undefined, () => undefined);
+    void this.channel?.send(message, handle);
   }
 }
 
