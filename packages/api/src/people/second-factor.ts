@@ -3,7 +3,8 @@ import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { PrismaClient } from '@quantadb/prisma/client';
 import { symmetricDecrypt, symmetricEncrypt } from 'better-auth/crypto';
 import type { Auth } from './auth.ts';
-import { totpStepOf, totpUri } from './totp.ts';
+import { totpUri } from './totp.ts';
+import { takeCode, usedCodeWords } from './used-codes.ts';
 
 const issuer = 'QuantaDB';
 const secretCharacters = 32;
@@ -141,23 +142,6 @@ export class SecondFactor {
   private async open(data: string): Promise<string> {
     return symmetricDecrypt({ key: (await this.auth.$context).secretConfig, data });
   }
-}
-
-export const usedCodeWords = 'this code was used already';
-
-/** A code counts once (RFC 6238, section 5.2), on whichever console: one that somebody has read along opens nothing. */
-export async function takeCode(
-  prisma: Pick<PrismaClient, 'twoFactor'>,
-  { userId, secret, code }: { userId: string; secret: string; code: string },
-): Promise<'taken' | 'wrong' | 'used'> {
-  const step = totpStepOf(code, { secret, nowMs: Date.now() });
-  if (step === null) return 'wrong';
-  const isNewer = [{ lastStep: null }, { lastStep: { lt: step } }];
-  const { count } = await prisma.twoFactor.updateMany({
-    where: { userId, OR: isNewer },
-    data: { lastStep: step },
-  });
-  return count === 1 ? 'taken' : 'used';
 }
 
 function wrongCode(): QuantaError {

@@ -4,7 +4,7 @@ import { APIError, createAuthMiddleware, getSessionFromCtx, isAPIError } from 'b
 import { symmetricDecrypt } from 'better-auth/crypto';
 import type { Audit } from '../audit/audit.ts';
 import { clientAddressHeader } from '../http/client-address.ts';
-import { takeCode, usedCodeWords } from './second-factor.ts';
+import { takeCode, usedCodeWords } from './used-codes.ts';
 
 const nameCharactersMax = 200;
 /** As better-auth calls the cookie of somebody whose password was right. */

@@ -5,13 +5,8 @@ export class Postponed {
   private parts: Buffer[] = [];
   bytes = 0;
 
-  /** @param bytes copied: they lie where the next read writes */
+  /** @param bytes kept as they are: nobody else may write there */
   add(bytes: Buffer): void {
-    this.keep(Buffer.from(bytes));
-  }
-
-  /** @param bytes kept as they are: nobody else writes there */
-  keep(bytes: Buffer): void {
     this.parts.push(bytes);
     this.bytes += bytes.length;
   }

@@ -100,7 +100,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
 
   bytes(buffer: Buffer, length: number): void {
     this.context.counters.bytesFromClients += length;
-    if (this.isWaiting || this.postponed.bytes > 0) this.postpone(buffer.subarray(0, length));
+    if (this.isWaiting || this.postponed.bytes > 0) this.postpone(Buffer.from(buffer.subarray(0, length)));
     else this.work(buffer, 0, length);
   }
 
@@ -125,8 +125,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     while (!this.isClosed && !this.isWaiting && cursor.next()) {
       if (this.accept()) continue;
       this.hold();
-      this.postponed.keep(cursor.takeBack());
-      this.listenLess();
+      this.postpone(cursor.takeBack());
     }
     if (this.isClosed) return;
     if (cursor.violation) {
@@ -137,7 +136,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     }
     // A statement that shares a server is waited for before the next one is looked at.
     const rest = cursor.takeUnread();
-    if (rest) this.postpone(rest);
+    if (rest) this.postpone(Buffer.from(rest));
     const { server } = this;
     if (server) {
       server.wire.flush();
@@ -312,10 +311,6 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
 
   private postpone(bytes: Buffer): void {
     this.postponed.add(bytes);
-    this.listenLess();
-  }
-
-  private listenLess(): void {
     if (this.postponed.bytes > postponedBytesMax) this.wire.pause();
   }
 
