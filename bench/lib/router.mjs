@@ -35,8 +35,8 @@ export async function startRouter({ primary, standbys }, settings) {
   const read = (path) => readFileSync(path, 'utf8');
   const port = await freePort();
   const crew = new RouterCrew({
-    ...{ workers: 1, askEpoch: async () => 1 },
-    ...{ name: 'bench', mark: runDir, logger: silent, logLevel: 'warn', onReload: ignore },
+    ...{ workers: 1, askEpoch: async () => 1, doors: null, build: async () => 'bench' },
+    ...{ name: 'bench', mark: runDir, logger: silent, logLevel: 'warn', logFile: null, onReload: ignore },
     program: new URL('../../apps/node-daemon/dist/router-worker.js', import.meta.url).pathname,
     listen: { host: '127.0.0.1', port },
     settings: routerSettingsOf(settings),
@@ -58,7 +58,7 @@ export async function startRouter({ primary, standbys }, settings) {
   crew.useTopology(topology);
   // As a daemon does: lag that was told of long ago is not believed.
   const again = setInterval(() => crew.useTopology(topology), 1000).unref();
-  crew.start();
+  await crew.start();
   const isUp = async () => crew.report ?? undefined;
   await pollUntil(isUp, { what: 'the router tells of itself', timeoutMs: 20_000, intervalMs: 50 });
   const [pid] = crew.pids;
