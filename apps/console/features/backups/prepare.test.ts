@@ -92,7 +92,7 @@ test('a backup is verified and proven by what was found of that very backup', ()
   expect(verifiedOf(seen, 'A')).toMatchObject({ tone: 'good', atMs: 7 });
   expect(verifiedOf(seen, 'B')).toMatchObject({ tone: 'critical', text: 'a file is damaged' });
   expect(verifiedOf(seen, 'C')).toMatchObject({ tone: 'muted', text: 'not yet' });
-  expect(provenOf(seen, 'A')).toMatchObject({ tone: 'good', text: 'restored and checked, in 2 s' });
+  expect(provenOf(seen, 'A')).toMatchObject({ tone: 'good', text: 'restored and checked, in 2.0 s' });
   expect(provenOf(seen, 'B').tone).toBe('muted');
 });
 

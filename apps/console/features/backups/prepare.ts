@@ -1,4 +1,5 @@
 import type { AppRouter } from '@quantadb/api/client-types';
+import { durationText } from '@quantadb/ui/charts/units';
 import type { Tone } from '@quantadb/ui/patterns/status';
 import type { inferRouterInputs, inferRouterOutputs } from '@trpc/server';
 
@@ -146,13 +147,13 @@ function drill(overview: Overview, nowMs: number): Fact {
   if (!lastDrill || result?.kind !== 'drill') return { title, tone: 'warning', text: 'never' };
   const ageMs = nowMs - (lastDrill.endedAtMs ?? nowMs);
   const failed = result.drill.findings.filter((finding) => !finding.ok).length;
-  const seconds = Math.round((result.drill.restoreMs + result.drill.recoveryMs) / 1000);
+  const took = durationText(result.drill.restoreMs + result.drill.recoveryMs);
   if (failed > 0)
     return { title, tone: 'critical', text: `${ageText(ageMs)} ago: ${failed} of its checks failed` };
   return {
     title,
     tone: ageMs > oldDrillMs ? 'warning' : 'good',
-    text: `${ageText(ageMs)} ago, in ${seconds} s`,
+    text: `${ageText(ageMs)} ago, in ${took}`,
   };
 }
 
@@ -299,8 +300,8 @@ export function provenOf({ pastJobs }: Overview, label: string): Proof {
   if (job?.result?.kind !== 'drill') return { tone: 'muted', text: 'not yet', atMs: null };
   const failed = findingsOf(job);
   if (failed.length > 0) return { tone: 'critical', text: failed.join('; '), atMs: job.endedAtMs };
-  const seconds = Math.round((job.result.drill.restoreMs + job.result.drill.recoveryMs) / 1000);
-  return { tone: 'good', text: `restored and checked, in ${seconds} s`, atMs: job.endedAtMs };
+  const took = durationText(job.result.drill.restoreMs + job.result.drill.recoveryMs);
+  return { tone: 'good', text: `restored and checked, in ${took}`, atMs: job.endedAtMs };
 }
 
 /** What a backup needs, and what needs it. */
