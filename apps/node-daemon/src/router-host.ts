@@ -160,7 +160,11 @@ export class RouterHost {
     }
     if (!this.isStarted) {
       this.isStarted = true;
-      void this.crew.start();
+      this.crew
+        .start()
+        .catch((error: unknown) =>
+          this.options.logger.error({ error: messageOf(error) }, 'the router was not started'),
+        );
     }
     if (state.revision !== this.seenRevision) {
       this.seenRevision = state.revision;

@@ -132,6 +132,17 @@ it('after the loss of a primary clients hear what happened to what they asked, a
   await cluster.untilHealthy();
 });
 
+async function untilAsleep(count: number): Promise<void> {
+  const watcher = await connect('node-1');
+  const asleep = async () => {
+    const running = "query = 'SELECT pg_sleep(20)' AND state = 'active'";
+    const { rows } = await watcher.query(`SELECT 1 FROM pg_stat_activity WHERE ${running}`);
+    return rows.length === count || undefined;
+  };
+  await pollUntil(asleep, { what: `${count} sleep`, timeoutMs: 5000, intervalMs: 10 });
+  await watcher.end();
+}
+
 it('I-ROUTER-17: a worker that dies takes only its own clients with it, and all of them are shown and cancelled as one router', async () => {
   const { pids } = await cluster.host(edge).client.node();
   expect(pids.routers).toHaveLength(2);
@@ -153,14 +164,7 @@ it('I-ROUTER-17: a worker that dies takes only its own clients with it, and all 
   const sleeps = workers.map(([one]) =>
     one?.client.query('SELECT pg_sleep(20)').catch((error) => error.code),
   );
-  const watcher = await connect('node-1');
-  const asleep = async () => {
-    const running = "query = 'SELECT pg_sleep(20)' AND state = 'active'";
-    const { rows } = await watcher.query(`SELECT 1 FROM pg_stat_activity WHERE ${running}`);
-    return rows.length === 2 || undefined;
-  };
-  await pollUntil(asleep, { what: 'both sleep', timeoutMs: 5000, intervalMs: 10 });
-  await watcher.end();
+  await untilAsleep(2);
   for (const [one] of workers) {
     if (!one) continue;
     // Whichever worker takes the request.
@@ -255,7 +259,7 @@ it('I-ROUTER-18: sessions stay with a router that another one replaces, until th
   await writeFile(file, JSON.stringify(config));
   const sleeping = client.query('SELECT pg_sleep(20)').catch((error) => error.code);
   const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await untilAsleep(1);
   await cancel(portOf('node-3'), processID, secretKey);
   expect(await sleeping).toBe('57014');
   await client.query('INSERT INTO kept (client, n) VALUES (-3, 0)');

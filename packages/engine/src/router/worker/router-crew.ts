@@ -2,6 +2,7 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
 import type { RouterSettings } from '../../contract/router-settings.ts';
+import { messageOf } from '../../shared/errors.ts';
 import type { ControlTls } from '../control/control-connection.ts';
 import type { RouterTopology } from '../topology.ts';
 import type { CrewAnswer, CrewPlace, CrewQuestion } from './crew-questions.ts';
@@ -219,7 +220,12 @@ export class RouterCrew {
     const others = this.members.filter((each) => each !== supervisor);
     for (const each of others) this.retired.add(each);
     this.members = this.createMembers();
-    void this.takeOver(others);
+    this.takeOver(others).catch((error: unknown) =>
+      this.options.logger.error(
+        { error: messageOf(error) },
+        'the router of a former daemon was not replaced',
+      ),
+    );
   }
 
   private share(): RouterSettings {

@@ -135,7 +135,7 @@ export class RouterSupervisor {
     const freed = new Promise<void>((resolve) => {
       this.portFreed = resolve;
       this.channelEnded = resolve;
-      setTimeout(resolve, stopGraceMs);
+      setTimeout(resolve, stopGraceMs).unref();
     });
     this.tell({ kind: 'retire', lifeMs });
     await freed;
