@@ -1,4 +1,5 @@
 import type { ClusterState, WalPosition } from '../contract/cluster-state.ts';
+import { isSuperseding } from '../failover/round.ts';
 import { compareLsn } from '../postgres/lsn.ts';
 import { forkPointOf } from '../postgres/timeline-history.ts';
 import { isApart } from '../replication/apart.ts';
@@ -118,6 +119,7 @@ export class Follower {
     if (await database.isPrimary())
       await database.kill(`${desire.upstream.name} is primary of epoch ${desire.epoch}`);
     const isRunning = await database.isRunning();
+    if (isRunning && isSuperseding(this.options.state()?.failover ?? null, desire.epoch)) return;
     const source = this.cascade.source(desire);
     if (isRunning && this.isFollowing(desire, source)) {
       if (desire.source) await this.slots.keepForOthers();
@@ -271,8 +273,7 @@ export class Follower {
       return false;
     this.unfed.askAtMs = nowMs + starvedAfterMs;
     const { lsn } = await database.position();
-    const clusterId = desire.source?.clusterId ?? this.options.state()?.clusterId ?? '';
-    const input = { clusterId, lsn };
+    const input = { clusterId: desire.source?.clusterId ?? this.options.state()?.clusterId ?? '', lsn };
     const answer = await peers
       .call(desire.upstream, 'holds-wal', { input, deadlineMs: 5000 })
       .catch(() => null);

@@ -84,8 +84,7 @@ export class Leader {
     lease.hold(desire.epoch, 'taking-over');
     if (!(await database.isRunning())) await database.startStandby({ upstream: null, clients: 'closed' });
     step('PREPARE_SYNC', 'The synchronous set and the replication slots are set before the first write.');
-    await this.applySet(await this.stateNow(desire));
-    await database.ensureSlots(this.others());
+    await Promise.all([this.applySet(await this.stateNow(desire)), database.ensureSlots(this.others())]);
     step(
       'REPOINT',
       'The other standbys connect before the promotion, so that the first write is acknowledged at once.',

@@ -15,7 +15,7 @@ import { isOpen, memberOf, openDeadlineMs, submitOrRefuse } from './step-helpers
 
 /** How long running transactions may take while nobody else can begin one. */
 const drainDeadlineMs = 5_000;
-const drainPollMs = 20;
+const drainPollMs = 10;
 
 interface SwitchoverResources {
   commander: Commander;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { SealVote } from '../contract/cluster-state.ts';
+import type { Failover, SealVote } from '../contract/cluster-state.ts';
 import type { Election } from './decide.ts';
-import { earlyStandbys, graceFor, sealLimits } from './round.ts';
+import { earlyStandbys, graceFor, isSuperseding, sealLimits } from './round.ts';
 
 test('I-LIVE-1: rounds that came to nothing give electors more time, up to a bound', () => {
   expect(sealLimits(2000, 0)).toEqual({ deadlineMs: 2000, patienceMs: 1500 });
@@ -32,4 +32,13 @@ test('a candidate is granted at once when the standbys its commits wait for have
   expect(graceFor({ ...round, count: 0 })).toBe(30);
   expect(graceFor({ ...round, votes: [...votes, vote('node-3')] })).toBe(30);
   expect(earlyStandbys([...votes, vote('node-3')], 'node-2')).toEqual(['node-3']);
+});
+
+test('a reign is given up while its successor is elected, and not once that has been blocked', () => {
+  const failover = { epoch: 4, state: 'SEAL' } as Failover;
+  expect(isSuperseding(failover, 3)).toBe(true);
+  expect(isSuperseding(failover, 4)).toBe(false);
+  expect(isSuperseding({ ...failover, state: 'NO_SAFE_CANDIDATE' }, 3)).toBe(false);
+  expect(isSuperseding({ ...failover, state: 'REJOIN' }, 3)).toBe(false);
+  expect(isSuperseding(null, 3)).toBe(false);
 });

@@ -5,7 +5,19 @@ import type { Election } from './decide.ts';
 
 /** Nobody has been granted yet. */
 export function isElecting(failover: Failover): boolean {
-  return failover.state === 'SEAL' || failover.state === 'COLLECT' || failover.state === 'NO_SAFE_CANDIDATE';
+  return isCollecting(failover) || failover.state === 'NO_SAFE_CANDIDATE';
+}
+
+/**
+ * The successor of that epoch's primary is being elected, and nothing has blocked it so far: who follows the former one is about to
+ * be asked for its vote, and what it proved of itself now would not stand.
+ */
+export function isSuperseding(failover: Failover | null, epoch: number): boolean {
+  return failover !== null && failover.epoch > epoch && isCollecting(failover);
+}
+
+function isCollecting({ state }: Failover): boolean {
+  return state === 'SEAL' || state === 'COLLECT';
 }
 
 /**

@@ -1,12 +1,20 @@
 import type { WalPosition } from '../contract/cluster-state.ts';
 import { systemClock } from '../shared/clock.ts';
 import { messageOf } from '../shared/errors.ts';
+import { closeArchive } from './archive-wrapper.ts';
 import { type SocketPlace, withFreshConnection } from './connection.ts';
+import { withdrawReceiverKeys } from './host-certificates.ts';
 import type { NodePlace } from './layout.ts';
 import { countReceivers, endReceivers } from './receiver.ts';
 import { exactEndOfWal } from './wal-end.ts';
 
 export type SealResult = { ok: true; position: WalPosition; tookMs: number } | { ok: false; reason: string };
+
+/** The first half of sealing: nothing is archived any more, and no new receiver gets in anywhere. */
+export async function closeWays(place: NodePlace): Promise<void> {
+  await closeArchive(place, 'sealed');
+  await withdrawReceiverKeys(place);
+}
 
 /**
  * The second half of sealing, after the settings name no upstream, the receiver's key is withdrawn and the postmaster
@@ -25,9 +33,11 @@ export async function sealReceiver(
       const position = await exactEndOfWal({ place, replayLsn: null, timeoutMs: remainingMs() });
       return { ok: true, position, tookMs: systemClock.monotonicMs() - startMs };
     }
+    // Only where reading begins: it may be an older one.
+    const asking = askReplay(place, remainingMs());
     const ended = await endReceivers(postmasterPid, remainingMs());
+    const replay = await asking;
     if (!ended.ok) return ended;
-    const replay = await askReplay(place, remainingMs());
     if (replay.kind === 'primary') return { ok: false, reason: 'this server is a primary' };
     const position = await exactEndOfWal({ place, replayLsn: replay.lsn, timeoutMs: remainingMs() });
     if ((await countReceivers(postmasterPid)) > 0) return { ok: false, reason: 'a WAL receiver came back' };

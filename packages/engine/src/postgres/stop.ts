@@ -36,7 +36,7 @@ export async function stopServer(server: RunningServer, deadlineMs: number): Pro
   try {
     if (await server.isRunning()) {
       await server.signal();
-      await pollUntil(hasStopped, { what: 'the shutdown', timeoutMs: deadlineMs, intervalMs: 20 });
+      await pollUntil(hasStopped, { what: 'the shutdown', timeoutMs: deadlineMs, intervalMs: 5 });
     }
     await closeArchive(place, 'stopped');
     return { ok: true, tookMs: clock.monotonicMs() - startMs };

@@ -23,7 +23,7 @@ import { checkpointInBackground, type PromoteRequest, type Promotion, promoteSer
 import { type RewindRequest, rewindServer } from './rewind.ts';
 import type { RewindOutcome } from './rewind-outcome.ts';
 import { Sampler, type ServerSample, takeSample } from './sample.ts';
-import { askReplay, type SealResult, sealReceiver } from './seal.ts';
+import { askReplay, closeWays, type SealResult, sealReceiver } from './seal.ts';
 import { type StartResult, startServer } from './server-start.ts';
 import type { AgreedSettings, MutableSettings, RefusedSetting } from './settings.ts';
 import { prepareNodeFiles, writeStandbySignal } from './settings-files.ts';
@@ -174,9 +174,7 @@ export class PostgresSupervisor {
 
   /** Streams from another upstream, or (null) from nobody. The running receiver is replaced by PostgreSQL itself. */
   async setUpstream(upstream: Upstream | null, timeoutMs = 5_000): Promise<ChangeResult> {
-    const { upstream: previous, receiverKey } = await this.settings.current();
-    const isSame = receiverKey !== null && JSON.stringify(previous) === JSON.stringify(upstream);
-    if (!isSame) await this.settings.change(() => this.upstreamPatch(upstream));
+    await this.point(upstream);
     return this.settings.reloadAndVerify(timeoutMs);
   }
 
@@ -190,9 +188,7 @@ export class PostgresSupervisor {
    */
   async seal(timeoutMs: number): Promise<SealResult> {
     try {
-      await closeArchive(this.place, 'sealed');
-      await withdrawReceiverKeys(this.place);
-      const found = await this.inspect();
+      const [found] = await Promise.all([this.inspect(), closeWays(this.place)]);
       if (found.kind !== 'initialised')
         return { ok: false, reason: `no complete data directory: ${found.kind}` };
       await this.settings.change(() => ({ upstream: null, receiverKey: null }));
@@ -212,11 +208,8 @@ export class PostgresSupervisor {
     const replay = await askReplay(this.place, timeoutMs);
     if (replay.kind === 'standby')
       return exactEndOfWal({ place: this.place, replayLsn: replay.lsn, timeoutMs });
-    const sample = await withFreshConnection(
-      this.place,
-      { what: 'reading the end of WAL', timeoutMs },
-      takeSample,
-    );
+    const options = { what: 'reading the end of WAL', timeoutMs };
+    const sample = await withFreshConnection(this.place, options, takeSample);
     if (sample.isInRecovery || sample.flushLsn === null) {
       throw new QuantaError('POSTGRES_FAILED', 'the server changed its role while it was asked');
     }
@@ -238,8 +231,7 @@ export class PostgresSupervisor {
 
   /** Only under a lease: makes this standby the primary of the allocated timeline. */
   async promote(request: PromoteRequest): Promise<Promotion> {
-    await this.settings.change(() => this.upstreamPatch(null));
-    await this.settings.signalReload();
+    if (await this.point(null)) await this.settings.signalReload();
     const promotion = await promoteServer(this.place, request);
     await openArchive(this.place);
     void checkpointInBackground(this.place, 600_000).then((done) => {
@@ -355,6 +347,15 @@ export class PostgresSupervisor {
   /** Lets go of the connections; the server is left as it is. */
   async close(): Promise<void> {
     await this.pool.end();
+  }
+
+  /** @returns whether the settings said anything else before: a node that was sealed has been told already */
+  private async point(upstream: Upstream | null): Promise<boolean> {
+    const { upstream: previous, receiverKey } = await this.settings.current();
+    const hasKey = receiverKey !== null;
+    const isSame = hasKey === (upstream !== null) && JSON.stringify(previous) === JSON.stringify(upstream);
+    if (!isSame) await this.settings.change(() => this.upstreamPatch(upstream));
+    return !isSame;
   }
 
   private async upstreamPatch(

@@ -7,10 +7,10 @@ import { PoolGroup } from './pool-group.ts';
 import type { Opened } from './pool-resources.ts';
 import type { Waiter } from './wait-queue.ts';
 
-const topology = { primary: 'node-1', drain: null, follows: null, nodes: [] };
+const usual = { primary: 'node-1', drain: null, follows: null, nodes: [{ name: 'node-1' }] };
 
 /** A pool whose servers are opened when the test says so, and nobody is answered before it says so. */
-function poolOf(settings: object, waiting: number) {
+function poolOf(settings: object, waiting: number, topology: object = usual) {
   const opened: ((outcome: Opened) => void)[] = [];
   const group = new PoolGroup(
     { user: 'app', database: 'app', credential: {} } as never,
@@ -39,7 +39,7 @@ function poolOf(settings: object, waiting: number) {
     await Promise.resolve();
     return line;
   };
-  return { free, alone };
+  return { group, free, alone };
 }
 
 describe('those who wait and may share', () => {
@@ -56,4 +56,25 @@ describe('those who wait and may share', () => {
     expect([(await free()).length, (await free()).length]).toEqual([0, 0]);
     expect(alone).toEqual([0, 1]);
   });
+});
+
+it('closes connections that nobody uses, and each that is given back, once its primary is about to be stopped', () => {
+  const topology: { drain: string | null } & object = { ...usual };
+  const { group } = poolOf({ poolSize: 2 }, 0, topology);
+  const closed: string[] = [];
+  const server = (name: string) => {
+    const connection = { node: 'node-1', isReusable: true, isClosed: false, line: new SharedLine() };
+    return { ...connection, close: () => closed.push(name) } as unknown as ServerConnection;
+  };
+  const [unused, lent] = [server('unused'), server('lent')];
+  group.release(unused);
+  topology.drain = 'a switchover is under way';
+  group.topologyChanged(new Set());
+  expect(closed).toEqual(['unused']);
+  group.release(lent);
+  expect(closed).toEqual(['unused', 'lent']);
+  topology.drain = null;
+  group.release(server('later'));
+  group.topologyChanged(new Set());
+  expect(closed).toEqual(['unused', 'lent']);
 });

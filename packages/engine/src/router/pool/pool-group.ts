@@ -120,7 +120,14 @@ export class PoolGroup {
     if (this.serveTogether(server)) return;
     const waiting = this.nextFor(server.node);
     if (waiting) waiting.granted(server);
+    else if (this.isAboutToStop(server.node)) server.close();
     else pool.giveBack(server);
+  }
+
+  /** A shutdown waits for every backend to end: those that nobody uses end while the last transactions are waited for. */
+  private isAboutToStop(node: string): boolean {
+    const { primary, drain } = this.resources.topology();
+    return drain !== null && primary === node;
   }
 
   /**
@@ -167,6 +174,7 @@ export class PoolGroup {
       pool.retryAtMs = 0;
       if (lostPrimaries.has(pool.node)) this.dropAll(pool);
       if (!nodes.some((node) => node.name === pool.node)) this.dropAll(pool);
+      if (this.isAboutToStop(pool.node)) pool.closeIdle();
     }
     for (const [node, queue] of this.forReads) {
       if (nodes.some((each) => each.name === node && each.isReadable)) continue;

@@ -18,7 +18,7 @@ type Start = ToWorker & { kind: 'start' };
 
 const reportMs = 1_000;
 /** While transactions are to end, somebody waits for the news that they have. */
-const drainReportMs = 20;
+const drainLookMs = 5;
 const orphanDrainMs = 10_000;
 const askDeadlineMs = 2_000;
 /** The daemon tells what it sees each second; what it saw longer ago than this says nothing of how far standbys lag. */
@@ -217,10 +217,18 @@ export class RouterWorker {
     return this.othersQuestions.ask((id) => this.tell({ kind: 'ask-others', id, question }), []);
   }
 
+  /** Everybody waits for the last transaction to end: that is told at once. */
   private watchDrain(): void {
     if (this.drainWatch) clearInterval(this.drainWatch);
-    const isDraining = this.router?.currentTopology.drain != null;
-    this.drainWatch = isDraining ? setInterval(() => this.report(), drainReportMs).unref() : null;
+    const { router } = this;
+    const isDraining = router !== null && router.currentTopology.drain !== null;
+    let wasBusy: boolean | null = null;
+    const look = () => {
+      const isBusy = router !== null && router.desk.busyIn(null) > 0;
+      if (isBusy !== wasBusy) this.report();
+      wasBusy = isBusy;
+    };
+    this.drainWatch = isDraining ? setInterval(look, drainLookMs).unref() : null;
   }
 
   private report(): void {
@@ -243,7 +251,7 @@ function reportOf(router: QueryRouter): WorkerReport {
   const { drain, epoch } = router.currentTopology;
   return {
     clients: sessions.length + router.replication.count,
-    busy: sessions.filter((session) => session.isBusy).length,
+    busy: router.desk.busyIn(null),
     waiting: groups.reduce((sum, group) => sum + group.waitingCount, 0),
     servers: groups.flatMap((group) => group.poolList).reduce((sum, pool) => sum + pool.all.size, 0),
     epoch,
