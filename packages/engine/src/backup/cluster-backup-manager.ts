@@ -31,6 +31,8 @@ export interface ClusterBackupManagerOptions {
 }
 
 const everyMs = 1000;
+/** Somebody may be waiting for work that runs. */
+const jobEveryMs = 250;
 const commandDeadlineMs = 5000;
 const askDeadlineMs = 10_000;
 const checkpointDeadlineMs = 30 * 60_000;
@@ -70,7 +72,7 @@ export class ClusterBackupManager {
     const { backup } = state ?? {};
     if (!isLeader || leaderSinceMs === null || !state || !backup?.config) return;
     const { config } = backup;
-    this.beat.run(() => this.work(state, backup, config));
+    this.beat.run(() => this.work(state, backup, config), backup.job ? jobEveryMs : everyMs);
     this.archive.tick(state);
   }
 

@@ -11,7 +11,7 @@ export interface NowAndThenOptions {
 export class NowAndThen {
   private readonly options: NowAndThenOptions;
   private readonly clock: Clock;
-  private nextAtMs = 0;
+  private begunAtMs = Number.NEGATIVE_INFINITY;
   private isBusy = false;
 
   constructor(options: NowAndThenOptions) {
@@ -19,10 +19,11 @@ export class NowAndThen {
     this.clock = options.clock ?? systemClock;
   }
 
-  run(work: () => Promise<unknown>): void {
+  /** @param everyMs for as long as something asks for a closer look than usual */
+  run(work: () => Promise<unknown>, everyMs = this.options.everyMs): void {
     const nowMs = this.clock.monotonicMs();
-    if (this.isBusy || nowMs < this.nextAtMs) return;
-    this.nextAtMs = nowMs + this.options.everyMs;
+    if (this.isBusy || nowMs < this.begunAtMs + everyMs) return;
+    this.begunAtMs = nowMs;
     this.isBusy = true;
     void work()
       .catch((error: unknown) => this.options.onError(error))

@@ -179,14 +179,14 @@ export class PgBackRestEngine implements BackupEngine {
       const { backups } = await this.inventory(signal);
       if (!backups.some((backup) => backup.label === label)) continue;
       refuseToTakeAlong(backups, label, labels);
-      const args = ['expire', `--set=${checkedLabel(label)}`, ...(await this.keepEverything(signal))];
+      const args = ['expire', `--set=${checkedLabel(label)}`, ...keepEverything(backups)];
       await this.runOrThrow({ args, timeoutMs: expireDeadlineMs, signal });
     }
     const { backups } = await this.inventory(signal);
     const fulls = backups.filter((backup) => backup.type === 'full').length;
     if (fulls === 0) return;
     const withWal = Math.max(1, Math.min(fullsWithWal ?? fulls, fulls));
-    const args = ['expire', ...(await this.keepEverything(signal)), `--repo1-retention-archive=${withWal}`];
+    const args = ['expire', ...keepEverything(backups), `--repo1-retention-archive=${withWal}`];
     await this.runOrThrow({ args, timeoutMs: expireDeadlineMs, signal });
   }
 
@@ -194,13 +194,6 @@ export class PgBackRestEngine implements BackupEngine {
     const given = Object.entries(notes).map(([name, text]) => `--annotation=${name}=${text}`);
     const args = ['annotate', `--set=${checkedLabel(label)}`, ...given];
     await this.runOrThrow({ args, timeoutMs: askDeadlineMs });
-  }
-
-  /** Retention of the program's own that removes no backup: as many full ones as there are. */
-  private async keepEverything(signal?: AbortSignal): Promise<string[]> {
-    const { backups } = await this.inventory(signal);
-    const fulls = Math.max(1, backups.filter((backup) => backup.type === 'full').length);
-    return [`--repo1-retention-full=${fulls}`, '--repo1-retention-full-type=count'];
   }
 
   /** verify goes by whichever of two copies it can read: a damaged one is found by comparing them. */
@@ -319,6 +312,12 @@ export class PgBackRestEngine implements BackupEngine {
       ...(onStart ? { onStart } : {}),
     });
   }
+}
+
+/** Retention of the program's own that removes no backup: as many full ones as there are. */
+function keepEverything(backups: Inventory['backups']): string[] {
+  const fulls = Math.max(1, backups.filter((backup) => backup.type === 'full').length);
+  return [`--repo1-retention-full=${fulls}`, '--repo1-retention-full-type=count'];
 }
 
 /** Both execute the program in their own place. */
