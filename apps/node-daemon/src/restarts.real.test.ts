@@ -96,7 +96,7 @@ test('I-RESTART-1: a parameter that needs a restart is pending until a rolling r
   const pending = async () => (await cluster.status())?.nodes.map((node) => node.pendingRestart);
   await expect.poll(pending, { timeout: 10_000 }).toEqual(names.map(() => ['max_connections']));
   const told = await untilTold(cluster, 'pending-restart');
-  expect(told).toBe('node-1 of demo waits for a restart: max_connections.');
+  expect(told).toMatch(/^node-[123] of demo waits for a restart: max_connections\.$/);
   const before = await Promise.all(names.map(pidOf));
   await cluster.run(name, { kind: 'rolling-restart' });
   const after = await cluster.untilHealthy();
