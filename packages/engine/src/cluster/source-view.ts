@@ -33,7 +33,11 @@ export const sourcePeerMethods = {
   'source-view': { input: z.object({ clusterId: z.string().nullable() }), output: sourceViewSchema },
   /** To the primary: keep WAL for a cluster that follows, from there on; null: whatever is there. */
   'keep-for-follower': {
-    input: z.object({ clusterId: z.string(), follower: nodeNameSchema, from: lsnSchema.nullable() }),
+    input: z.object({
+      ...{ clusterId: z.string(), follower: nodeNameSchema, from: lsnSchema.nullable() },
+      /** That may stream from it, or copy its data; older releases do not say. */
+      hosts: z.array(nodeNameSchema).max(100).optional(),
+    }),
     output: refusableSchema,
   },
   /** To the primary: it follows no longer. */

@@ -3,6 +3,7 @@ import { clusterStateSchema, usualPolicy } from '../contract/cluster-state.ts';
 import { emptySyncSet } from '../replication/quorum.ts';
 import { QuantaError } from '../shared/errors.ts';
 import * as backups from './apply-backup.ts';
+import { forgetFollower, noteFollower } from './apply-followers.ts';
 import * as members from './apply-membership.ts';
 import * as operations from './apply-operations.ts';
 import * as reigns from './apply-reign.ts';
@@ -116,6 +117,10 @@ function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
       return reigns.adoptHistory(draft, command);
     case 'note-restore-point':
       return backups.noteRestorePoint(draft, command);
+    case 'note-follower':
+      return noteFollower(draft, command);
+    case 'forget-follower':
+      return forgetFollower(draft, command);
     case 'note':
       return note(draft, command);
   }
