@@ -5,7 +5,10 @@ import { type Source, sourceMemberSchema } from '../contract/source.ts';
 import { followersSchema } from '../contract/status.ts';
 import { QuantaError } from '../shared/errors.ts';
 
-/** What a cluster tells another one that follows it, and is asked to do for it. It learns no more of the follower than its name. */
+/**
+ * What a cluster tells another one that follows it, and is asked to do for it. It learns no more of the follower than its name
+ * and which hosts may replicate for it.
+ */
 
 export const sourceViewSchema = z.object({
   clusterId: z.string(),
