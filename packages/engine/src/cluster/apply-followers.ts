@@ -1,4 +1,4 @@
-import type { CommandOf, CommandResult } from './commands.ts';
+import type { Command, CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 
 /** Commands about clusters that follow this one (pure): whose hosts may replicate beside the cluster's own. */
@@ -6,7 +6,17 @@ import type { Draft } from './draft.ts';
 /** Each lists up to a hundred hosts, and every one of them is a line that PostgreSQL reads. */
 const followersMax = 20;
 
-export function noteFollower(
+export type FollowerCommand = CommandOf<'note-follower' | 'forget-follower'>;
+
+export function isAboutFollower(command: Command): command is FollowerCommand {
+  return command.kind === 'note-follower' || command.kind === 'forget-follower';
+}
+
+export function applyFollower(draft: Draft, command: FollowerCommand): CommandResult {
+  return command.kind === 'note-follower' ? noteFollower(draft, command) : forgetFollower(draft, command);
+}
+
+function noteFollower(
   { state, event }: Draft,
   { cluster, hosts }: CommandOf<'note-follower'>,
 ): CommandResult {
@@ -20,10 +30,7 @@ export function noteFollower(
   return { ok: true };
 }
 
-export function forgetFollower(
-  { state, event }: Draft,
-  { cluster }: CommandOf<'forget-follower'>,
-): CommandResult {
+function forgetFollower({ state, event }: Draft, { cluster }: CommandOf<'forget-follower'>): CommandResult {
   if (!state.followers?.[cluster]) return { ok: true };
   const { [cluster]: _gone, ...others } = state.followers;
   state.followers = others;

@@ -3,7 +3,7 @@ import { clusterStateSchema, usualPolicy } from '../contract/cluster-state.ts';
 import { emptySyncSet } from '../replication/quorum.ts';
 import { QuantaError } from '../shared/errors.ts';
 import * as backups from './apply-backup.ts';
-import { forgetFollower, noteFollower } from './apply-followers.ts';
+import * as followers from './apply-followers.ts';
 import * as members from './apply-membership.ts';
 import * as operations from './apply-operations.ts';
 import * as reigns from './apply-reign.ts';
@@ -45,11 +45,15 @@ export function apply(state: ClusterState | null, command: Command, atMs: number
 
 function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): CommandResult {
   if (sources.isAboutSource(command)) return sources.applySource(draft, command);
+  if (followers.isAboutFollower(command)) return followers.applyFollower(draft, command);
   if (restores.isAboutRestore(command)) return restores.applyRestore(draft, command);
   return dispatchUsual(draft, command);
 }
 
-type UsualCommand = Exclude<Command, { kind: 'create' } | sources.SourceCommand | restores.RestoreCommand>;
+type UsualCommand = Exclude<
+  Command,
+  { kind: 'create' } | sources.SourceCommand | followers.FollowerCommand | restores.RestoreCommand
+>;
 
 function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
   switch (command.kind) {
@@ -117,10 +121,6 @@ function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
       return reigns.adoptHistory(draft, command);
     case 'note-restore-point':
       return backups.noteRestorePoint(draft, command);
-    case 'note-follower':
-      return noteFollower(draft, command);
-    case 'forget-follower':
-      return forgetFollower(draft, command);
     case 'note':
       return note(draft, command);
   }

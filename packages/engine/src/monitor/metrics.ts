@@ -66,7 +66,17 @@ export async function renderMetrics(report: NodeReport): Promise<string> {
   gauge('certificate_expires_timestamp_seconds', until, seconds(report.certificateUntilMs));
   const waits = 'Commits that gave up waiting for the standbys since the daemon came up';
   gauge('cancelled_synchronous_waits', waits, report.cancelledWaits);
-  const { troubles } = report;
+  troubleGauges(gauge, report);
+  stateGauge(registry, report);
+  standbyGauges(registry, report);
+  routerGauges(registry, report);
+  return registry.metrics();
+}
+
+function troubleGauges(
+  gauge: (name: string, help: string, value: number) => void,
+  { troubles }: NodeReport,
+): void {
   const routers = troubles.filter(({ kind }) => kind === 'router').map(({ name }) => name);
   const isClosed = routers.includes('');
   gauge('router_closed', '1 while the router of this host should be open and is not', Number(isClosed));
@@ -74,10 +84,6 @@ export async function renderMetrics(report: NodeReport): Promise<string> {
   gauge('router_not_replaced', heldUp, Number(routers.includes(successorName)));
   const hooks = troubles.filter(({ kind }) => kind === 'hook').length;
   gauge('hooks_failing', 'Hooks that were not told of the last event', hooks);
-  stateGauge(registry, report);
-  standbyGauges(registry, report);
-  routerGauges(registry, report);
-  return registry.metrics();
 }
 
 function stateGauge(registry: Registry, report: NodeReport): void {
