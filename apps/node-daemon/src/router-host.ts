@@ -8,7 +8,7 @@ import {
   type RouterSettings,
   routerSettingsOf,
 } from '@quantadb/engine/contract/router-settings';
-import type { ClusterStatus } from '@quantadb/engine/contract/status';
+import { type ClusterStatus, successorName } from '@quantadb/engine/contract/status';
 import { topologyOf } from '@quantadb/engine/router/topology-of';
 import { RouterCrew } from '@quantadb/engine/router/worker/router-crew';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
@@ -108,10 +108,11 @@ export class RouterHost {
     };
   }
 
-  /** While no client can come in. */
+  /** While no client can come in, and while the former router serves them because this daemon's is not ready. */
   troubles(): NodeReport['troubles'] {
-    const { trouble } = this.crew;
-    return trouble ? [{ kind: 'router', name: '', ...trouble }] : [];
+    const { trouble, heldUp } = this.crew;
+    if (trouble) return [{ kind: 'router', name: '', ...trouble }];
+    return heldUp ? [{ kind: 'router', name: successorName, ...heldUp }] : [];
   }
 
   /** Answers when the port is free; transactions have until the deadline, also when this process has ended before. */

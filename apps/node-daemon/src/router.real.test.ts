@@ -5,6 +5,7 @@ import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { credentials, RealCluster } from './testing/real-cluster.ts';
+import { replaceDaemon, untilHeldUp } from './testing/router-succession.ts';
 import { cancel, commit, knockDuring, type Told, write } from './testing/router-traffic.ts';
 import { untilOver, untilTold } from './testing/told-alerts.ts';
 
@@ -184,16 +185,6 @@ it('I-ROUTER-17: a worker that dies takes only its own clients with it, and all 
   await Promise.all([...newcomers, ...clients.map(({ client }) => client)].map((client) => client.end()));
 });
 
-async function replaceDaemon(node: string, whileAway: () => Promise<unknown> = async () => undefined) {
-  const host = cluster.host(node);
-  host.daemon?.kill('SIGTERM');
-  await pollUntil(async () => host.daemon === null || undefined, {
-    ...{ what: `the daemon of ${node} has ended`, timeoutMs: 10_000, intervalMs: 20 },
-  });
-  await whileAway();
-  await cluster.startDaemon(node);
-}
-
 const routersOf = async (node: string) => (await cluster.host(node).client.node()).pids.routers;
 
 it('I-ROUTER-18: a daemon that is replaced is noticed by no client of its router, and the next one goes on with it', async () => {
@@ -204,7 +195,7 @@ it('I-ROUTER-18: a daemon that is replaced is noticed by no client of its router
     await busy.query('INSERT INTO kept (client, n) VALUES (-2, 0)');
     const errors = await knockDuring(
       () => connect(node),
-      () => replaceDaemon(node, () => idle.query('INSERT INTO kept (client, n) VALUES (-2, 1)')),
+      () => replaceDaemon(cluster, node, () => idle.query('INSERT INTO kept (client, n) VALUES (-2, 1)')),
     );
     expect(errors).toEqual([]);
     await expect.poll(() => routersOf(node), { timeout: 5000 }).toEqual(before);
@@ -241,7 +232,9 @@ it('I-ROUTER-18: sessions stay with a router that another one replaces, until th
     () => connect('node-3'),
     async () => {
       await writeFile(file, JSON.stringify({ ...config, router: { ...config.router, workers: 2 } }));
-      await replaceDaemon('node-3');
+      await replaceDaemon(cluster, 'node-3');
+      const told = await untilHeldUp(cluster, { node: 'node-3', former: before });
+      expect(told).toMatch(/^The router on node-3 of demo is a former one still, .*: its process ended/);
       const isReplaced = async () => (await routersOf('node-3')).length === 3 || undefined;
       await pollUntil(isReplaced, { what: 'two workers more', timeoutMs: 15_000, intervalMs: 50 });
       const next = async () => {
@@ -264,6 +257,7 @@ it('I-ROUTER-18: sessions stay with a router that another one replaces, until th
   expect(await sleeping).toBe('57014');
   await client.query('INSERT INTO kept (client, n) VALUES (-3, 0)');
   await client.end();
+  await untilOver(cluster, 'router-not-replaced', { via: 'node-3' });
   const isGone = async () => !(await routersOf('node-3')).some((pid) => before.includes(pid)) || undefined;
   await pollUntil(isGone, { what: 'the former router has ended', timeoutMs: 10_000, intervalMs: 50 });
 });

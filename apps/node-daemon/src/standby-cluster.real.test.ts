@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
@@ -61,10 +62,31 @@ function until(
   });
 }
 
+/** What PostgreSQL of a node says to the certificate of a host. */
+async function replicatingAs(host: string, node: string): Promise<string> {
+  const { tls } = cluster.host(host).config;
+  const [ca, cert, key] = await Promise.all(
+    [tls.ca, tls.cert, tls.key].map((file) => readFile(file, 'utf8')),
+  );
+  const { port } = cluster.host(node).config.addresses.postgres ?? { port: 0 };
+  const ssl = { ca, cert, key, checkServerIdentity: () => undefined };
+  const who = { user: 'quantadb_replication', database: 'postgres' };
+  const client = new pg.Client({ host: '127.0.0.1', port, ssl, ...who });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return 'let in';
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
 const sourcePrimary = async () =>
   (await until('node-1', 'a primary', (each) => each.primary !== null)).primary ?? '';
 
-test('a cluster follows another one, takes no writes, and both say how it stands (I-DR-2)', async () => {
+test('a cluster follows another one, takes no writes, and both say how it stands (I-DR-2, I-MEMBER-10)', async () => {
   await on('node-1', (client) => client.query('CREATE TABLE ledger (id bigserial PRIMARY KEY)'));
   rows = await write('node-1');
   const { api } = cluster.host('node-1').config.addresses;
@@ -74,11 +96,18 @@ test('a cluster follows another one, takes no writes, and both say how it stands
     source: { node: 'node-1', ...api },
   };
   await expect(cluster.run('node-2', follow)).rejects.toThrow(/belongs to cluster demo already/);
+  // A certificate of the same authority, and no host of this cluster or of one that follows it.
+  expect(await replicatingAs('dr-1', 'node-1')).toMatch(/certificate authentication failed/);
+  expect(await replicatingAs('node-2', 'node-1')).toBe('let in');
   await cluster.run('dr-1', follow);
   await cluster.addNode('dr-1', 'dr-2');
   await cluster.addNode('dr-1', 'dr-w');
   await untilArrived('dr-1', rows);
   await untilArrived('dr-2', rows);
+
+  for (const name of ['dr-1', 'dr-2']) expect(await replicatingAs(name, 'node-1')).toBe('let in');
+  expect(await replicatingAs('dr-w', 'node-1')).toMatch(/certificate authentication failed/);
+  expect(await replicatingAs('node-2', 'dr-1')).toMatch(/certificate authentication failed/);
 
   // Both sides say how it stands.
   healthy = await until('dr-2', 'it follows', (status) => status.health === 'healthy');

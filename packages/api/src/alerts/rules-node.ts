@@ -1,4 +1,4 @@
-import type { NodeStatus } from '@quantadb/engine/contract/status';
+import { type NodeStatus, successorName } from '@quantadb/engine/contract/status';
 import type { KnownCluster } from './known.ts';
 import { type ClusterRule, found, isOver, type Look, type Question } from './rule.ts';
 import { fresh } from './rules-cluster.ts';
@@ -108,8 +108,28 @@ export const nodeRules: ClusterRule[] = [
     },
     look: (cluster) =>
       eachNode(cluster, ({ name, troubles }) => {
-        const trouble = troubles.find(({ kind }) => kind === 'router');
+        const trouble = troubles.find((each) => each.kind === 'router' && each.name === '');
         return trouble ? `The router on ${name} of ${cluster.name} is not open: ${trouble.detail}.` : null;
+      }),
+  },
+  {
+    ...{ id: 'router-not-replaced', title: 'A router is not replaced', of: 'cluster', severity: 'warning' },
+    ...{ forSeconds: 60, limits: {} },
+    runbook: {
+      means:
+        'Another router is to take the place of the one that runs on this host (another release, port or number of workers), and does not get ready. The former one goes on, so applications notice nothing; what the new one is to change has not come.',
+      look: [
+        'The reason: the sentence, and the log of the daemon. A program that cannot be run, memory, a process that something kills.',
+        'The former router ends with its host, and then nobody can connect there: mend it, or go back to the release of before.',
+      ],
+      command: 'quantadb logs <node> --search router',
+    },
+    look: (cluster) =>
+      eachNode(cluster, ({ name, troubles }) => {
+        const trouble = troubles.find((each) => each.kind === 'router' && each.name === successorName);
+        return trouble
+          ? `The router on ${name} of ${cluster.name} is a former one still, because the one that is to replace it does not get ready: ${trouble.detail}.`
+          : null;
       }),
   },
   {

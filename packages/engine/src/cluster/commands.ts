@@ -16,7 +16,7 @@ import {
 import { nodeChangeSchema, parameterChangesSchema } from '../contract/operations.ts';
 import { routerChangesSchema } from '../contract/router-settings.ts';
 import { scheduledSchema } from '../contract/schedule.ts';
-import { sourceMemberSchema, sourceSchema } from '../contract/source.ts';
+import { followerSchema, sourceMemberSchema, sourceSchema } from '../contract/source.ts';
 import { backupCommandSchemas } from './backup-commands.ts';
 import { restoreCommandSchemas } from './restore-commands.ts';
 
@@ -211,6 +211,9 @@ export const commandSchema = z.discriminatedUnion('kind', [
       z.object({ timeline: z.number().int().min(1), parentId: z.number().int().min(1), forkLsn: lsnSchema }),
     ),
   }),
+  /** What a cluster that follows this one says of itself: only its hosts, and this cluster's, may replicate. */
+  z.object({ kind: z.literal('note-follower'), cluster: nodeNameSchema, ...followerSchema.shape }),
+  z.object({ kind: z.literal('forget-follower'), cluster: nodeNameSchema }),
   ...backupCommandSchemas,
   ...restoreCommandSchemas,
 ]);

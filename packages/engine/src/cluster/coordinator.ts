@@ -163,7 +163,7 @@ export class Coordinator implements DaemonFacade {
     const { failovers, monitor, look } = this.decider;
     this.handlers = peerHandlers({
       ...{ self: self.name, group, agent, database, failovers, monitor, contacts, look },
-      backups,
+      ...{ backups, commander },
       coordinator: this,
       tools: options.tools ?? null,
     });

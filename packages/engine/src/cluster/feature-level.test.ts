@@ -80,6 +80,9 @@ test('I-LEVEL-2: what an older daemon could not apply does not enter the log whi
   const level8 = { ...demoState(), level: 8 };
   expect(await submitted(level8, router({ replacedLifeMs: 1000 }))).toMatchObject({ ok: false });
   expect(await submitted({ ...level8, level: 9 }, router({ replacedLifeMs: 1000 }))).toEqual({ ok: true });
+  const follower = { kind: 'note-follower' as const, cluster: 'dr', hosts: ['dr-1'] };
+  expect(await submitted({ ...level8, level: 9 }, follower)).toMatchObject({ ok: false });
+  expect(await submitted({ ...level8, level: 10 }, follower)).toEqual({ ok: true });
   const config = { repository: { type: 'host' }, impact: {}, schedules: [] };
   const onHost = { kind: 'set-backup', config } as unknown as Command;
   expect(await submitted({ ...demoState(), level: 6 }, onHost)).toMatchObject({ ok: false });
@@ -121,5 +124,7 @@ test('I-LEVEL-2: the level is raised when every member has said that it knows it
   const silent = of(featureLevel, featureLevel, featureLevel);
   silent.delete('node-2');
   expect(levelToRaise(state, silent)).toBeNull();
-  expect(levelToRaise({ ...state, level: featureLevel }, of(9, 9, 9))).toBeNull();
+  expect(
+    levelToRaise({ ...state, level: featureLevel }, of(featureLevel, featureLevel, featureLevel)),
+  ).toBeNull();
 });

@@ -22,8 +22,9 @@ import type { Command, CommandOf } from './commands.ts';
  * Level 8: several backup repositories.
  * Level 9: a further repository may be on the disk of a host; what was served by a clock far ahead does not count; how long sessions
  * stay in a router that is replaced.
+ * Level 10: a cluster knows the hosts of those that follow it.
  */
-export const featureLevel = 9;
+export const featureLevel = 10;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
@@ -56,6 +57,9 @@ function levelOf(command: Command): number {
     case 'follow-again':
     case 'end-following':
       return 4;
+    case 'note-follower':
+    case 'forget-follower':
+      return 10;
     case 'begin-restore':
     case 'restore-ready':
     case 'place-restore':

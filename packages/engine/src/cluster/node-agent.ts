@@ -1,11 +1,12 @@
 import type { SealVote, WalPosition } from '../contract/cluster-state.ts';
 import { holdsNoData, isBeingCopied, restartable } from '../failover/decide.ts';
-import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
+import { type Cancel, type Clock, sleep, systemClock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
 import { configurationMark } from './configuration.ts';
 import { type Desire, desireOf } from './desire.ts';
 import { Follower } from './follower.ts';
+import { replicatingHosts } from './followers.ts';
 import { Leader } from './leader.ts';
 import { swapVerdict } from './restoring.ts';
 import { applyDelayFor } from './standby-kind.ts';
@@ -13,6 +14,7 @@ import { applyDelayFor } from './standby-kind.ts';
 const tickMs = 100;
 const retryMs = 1000;
 const commandDeadlineMs = 10_000;
+const toldPauseMs = 20;
 
 /**
  * Makes this host's PostgreSQL do what ClusterState asks of it: one level-triggered loop that compares, takes the next
@@ -32,6 +34,8 @@ export class NodeAgent {
   /** Which of the cluster's configurations PostgreSQL was last told. */
   configuration: string | null = null;
   private applyDelayMs = 0;
+  /** Of whose certificates PostgreSQL was last told; null: of every host's. */
+  private hosts: string[] | null | undefined;
   private stopped = false;
   private paused = false;
   activity: Activity = { state: 'stopped', detail: 'the daemon has just started' };
@@ -255,10 +259,22 @@ export class NodeAgent {
     const { parameters, hba } = state;
     const wanted = configurationMark({ parameters, hba });
     const applyDelayMs = applyDelayFor(state, this.options.self);
-    if (wanted === this.configuration && applyDelayMs === this.applyDelayMs) return;
-    await database.applyConfiguration({ parameters, hba, applyDelayMs });
+    const hosts = replicatingHosts(state);
+    const isTold = wanted === this.configuration && applyDelayMs === this.applyDelayMs;
+    if (isTold && JSON.stringify(hosts) === JSON.stringify(this.hosts)) return;
+    await database.applyConfiguration({ parameters, hba, applyDelayMs, hosts });
     this.configuration = wanted;
     this.applyDelayMs = applyDelayMs;
+    this.hosts = hosts;
+  }
+
+  /** Returns when PostgreSQL takes that host's certificate, or at the deadline: whoever is refused comes again. */
+  async untilLetIn(host: string, deadlineMs: number): Promise<void> {
+    const endMs = this.clock.monotonicMs() + deadlineMs;
+    while (this.hosts?.includes(host) === false && this.clock.monotonicMs() < endMs) {
+      this.wake();
+      await sleep(this.clock, toldPauseMs);
+    }
   }
 
   /** A healthy primary under a lease vetoes its own replacement: it is asked because somebody else lost sight of it. */

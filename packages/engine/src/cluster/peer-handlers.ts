@@ -7,19 +7,22 @@ import { confirmDeadlineMs } from '../replication/synchronous.ts';
 import { systemClock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import { backupPeerHandlers } from './backup-peers.ts';
+import type { Commander } from './commander.ts';
 import type { Contacts } from './contacts.ts';
 import type { Database } from './database.ts';
+import { newsOfFollower } from './followers.ts';
 import type { HostTools } from './host-tools.ts';
 import type { NodeAgent } from './node-agent.ts';
 import type { PeerHandlers, PeerInput, PeerOutput } from './peer-protocol.ts';
 import type { RaftGroup } from './raft-group.ts';
 import { RestartTurn } from './restart-turn.ts';
 import type { SourceLook } from './source-look.ts';
-import { sourcePeerHandlers } from './source-peers.ts';
+import { letIn, sourcePeerHandlers } from './source-peers.ts';
 
 export interface PeerHandlerResources {
   self: string;
   group: RaftGroup;
+  commander: Commander;
   agent: NodeAgent;
   database: Database | null;
   /** Null where there is no PostgreSQL to back up. */
@@ -38,6 +41,7 @@ export interface PeerHandlerResources {
 
 const submitDeadlineMs = 5000;
 const proofDeadlineMs = 1000;
+const letInDeadlineMs = 2000;
 /** Less than whoever asks waits for the answer: that the primary is silent is an answer too. */
 const hearDeadlineMs = 350;
 
@@ -48,15 +52,21 @@ function supplyHandlers(resources: PeerHandlerResources): Pick<PeerHandlers, Sup
   const inCluster = (clusterId: string): ClusterState => requireCluster(resources.group, clusterId);
   const turn = new RestartTurn();
   return {
-    'prepare-clone': async ({ clusterId, node, follower }) => {
+    'prepare-clone': async ({ clusterId, node, follower }, peer) => {
       const state = inCluster(clusterId);
       const database = requireDatabase(resources);
       if (follower === undefined && !state.members[node])
         return { ok: false, reason: `${node} is no member` };
       if (!(await database.isPrimary()) && !feedsOthers(state, resources.self, database))
         return { ok: false, reason: 'this node is not primary' };
-      if (follower !== undefined) await database.followers?.keep(follower, null);
-      else await database.ensureSlots([node]);
+      if (follower !== undefined) {
+        const known = state.followers?.[follower];
+        const hosts = known?.hosts === null ? null : [...(known?.hosts ?? []), peer];
+        await letIn(resources.commander, newsOfFollower(state, follower, hosts));
+        await database.followers?.keep(follower, null);
+      } else await database.ensureSlots([node]);
+      // Its first connection would be refused by what PostgreSQL was told before.
+      await resources.agent.untilLetIn(peer, letInDeadlineMs);
       return { ok: true };
     },
     'holds-wal': async ({ clusterId, lsn }) => {

@@ -8,6 +8,7 @@ import type { Logger } from '../shared/logger.ts';
 import { NowAndThen } from '../shared/now-and-then.ts';
 import type { Commander } from './commander.ts';
 import type { Command } from './commands.ts';
+import { dataMembers } from './membership.ts';
 import type { Peers } from './peer-protocol.ts';
 import type { SourceLook } from './source-look.ts';
 import type { SourceView } from './source-view.ts';
@@ -109,7 +110,8 @@ export class SourceKeeper {
     const member = source.members.find(({ name }) => name === primary);
     if (!member) return;
     const { clusterId } = source;
-    const input = { clusterId, follower: state.name, from: neededFrom(state, reports) };
+    const hosts = dataMembers(state).map(({ name }) => name);
+    const input = { clusterId, follower: state.name, from: neededFrom(state, reports), hosts };
     const peer = { name: primary, addresses: { api: member.api } };
     const kept = await this.options.peers
       .call(peer, 'keep-for-follower', { input, deadlineMs: askDeadlineMs })

@@ -4,17 +4,20 @@ import type { NodeReport } from '../contract/node-report.ts';
 import type { SourceMember } from '../contract/source.ts';
 import type { ClusterMonitor } from '../monitor/cluster-monitor.ts';
 import { QuantaError } from '../shared/errors.ts';
+import type { Commander } from './commander.ts';
+import type { CommandOf } from './commands.ts';
 import type { Database } from './database.ts';
-import { followersIn } from './followers.ts';
+import { followersIn, newsOfFollower } from './followers.ts';
 import { dataMembers } from './membership.ts';
 import type { SourceLook } from './source-look.ts';
 import type { SourceView } from './source-view.ts';
-import { isOpen } from './step-helpers.ts';
+import { isOpen, submitOrRefuse } from './step-helpers.ts';
 
 /** What a daemon answers to hosts of a cluster that follows its own. */
 
 interface Resources {
   self: string;
+  commander: Commander;
   database: Database | null;
   monitor: ClusterMonitor;
   look: SourceLook;
@@ -27,6 +30,7 @@ export function sourcePeerHandlers(resources: Resources): {
     clusterId: string;
     follower: string;
     from: string | null;
+    hosts?: string[] | undefined;
   }): Promise<Refusable>;
   'drop-follower'(input: { clusterId: string; follower: string }): Promise<Refusable>;
   'look-at-source'(input: { clusterId: string }): Promise<{ view: SourceView | null }>;
@@ -42,19 +46,31 @@ export function sourcePeerHandlers(resources: Resources): {
       const primary = state.members[state.reign.primary ?? ''];
       return viewOf(state, primary ? await resources.monitor.reportOf(primary) : null);
     },
-    'keep-for-follower': async ({ clusterId, follower, from }) => {
-      inCluster(clusterId);
-      return onPrimary(resources.database, (followers) => followers.keep(follower, from));
+    'keep-for-follower': async ({ clusterId, follower, from, hosts = null }) => {
+      const state = inCluster(clusterId);
+      return onPrimary(resources.database, async (followers) => {
+        await letIn(resources.commander, newsOfFollower(state, follower, hosts));
+        await followers.keep(follower, from);
+      });
     },
     'drop-follower': async ({ clusterId, follower }) => {
-      inCluster(clusterId);
-      return onPrimary(resources.database, (followers) => followers.drop(follower));
+      const isKnown = inCluster(clusterId).followers?.[follower] !== undefined;
+      return onPrimary(resources.database, async (followers) => {
+        await followers.drop(follower);
+        if (isKnown)
+          await submitOrRefuse(resources.commander, { kind: 'forget-follower', cluster: follower });
+      });
     },
     'look-at-source': async ({ clusterId }) => {
       const { source } = inCluster(clusterId);
       return { view: source ? await resources.look.now(source) : null };
     },
   };
+}
+
+/** @throws QuantaError REFUSED, NO_QUORUM: it is not agreed on */
+export async function letIn(commander: Commander, news: CommandOf<'note-follower'> | null): Promise<void> {
+  if (news) await submitOrRefuse(commander, news);
 }
 
 async function onPrimary(

@@ -5,7 +5,10 @@ import { type Source, sourceMemberSchema } from '../contract/source.ts';
 import { followersSchema } from '../contract/status.ts';
 import { QuantaError } from '../shared/errors.ts';
 
-/** What a cluster tells another one that follows it, and is asked to do for it. It learns no more of the follower than its name. */
+/**
+ * What a cluster tells another one that follows it, and is asked to do for it. It learns no more of the follower than its name
+ * and which hosts may replicate for it.
+ */
 
 export const sourceViewSchema = z.object({
   clusterId: z.string(),
@@ -33,7 +36,11 @@ export const sourcePeerMethods = {
   'source-view': { input: z.object({ clusterId: z.string().nullable() }), output: sourceViewSchema },
   /** To the primary: keep WAL for a cluster that follows, from there on; null: whatever is there. */
   'keep-for-follower': {
-    input: z.object({ clusterId: z.string(), follower: nodeNameSchema, from: lsnSchema.nullable() }),
+    input: z.object({
+      ...{ clusterId: z.string(), follower: nodeNameSchema, from: lsnSchema.nullable() },
+      /** That may stream from it, or copy its data; older releases do not say. */
+      hosts: z.array(nodeNameSchema).max(100).optional(),
+    }),
     output: refusableSchema,
   },
   /** To the primary: it follows no longer. */

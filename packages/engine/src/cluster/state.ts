@@ -3,6 +3,7 @@ import { clusterStateSchema, usualPolicy } from '../contract/cluster-state.ts';
 import { emptySyncSet } from '../replication/quorum.ts';
 import { QuantaError } from '../shared/errors.ts';
 import * as backups from './apply-backup.ts';
+import * as followers from './apply-followers.ts';
 import * as members from './apply-membership.ts';
 import * as operations from './apply-operations.ts';
 import * as reigns from './apply-reign.ts';
@@ -44,11 +45,15 @@ export function apply(state: ClusterState | null, command: Command, atMs: number
 
 function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): CommandResult {
   if (sources.isAboutSource(command)) return sources.applySource(draft, command);
+  if (followers.isAboutFollower(command)) return followers.applyFollower(draft, command);
   if (restores.isAboutRestore(command)) return restores.applyRestore(draft, command);
   return dispatchUsual(draft, command);
 }
 
-type UsualCommand = Exclude<Command, { kind: 'create' } | sources.SourceCommand | restores.RestoreCommand>;
+type UsualCommand = Exclude<
+  Command,
+  { kind: 'create' } | sources.SourceCommand | followers.FollowerCommand | restores.RestoreCommand
+>;
 
 function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
   switch (command.kind) {

@@ -4,7 +4,7 @@ import { nodeNameSchema } from './names.ts';
 import { networkSchema } from './network.ts';
 import { toldRouterSettingsSchema } from './router-settings.ts';
 import { scheduledSchema, scheduleOperationKinds } from './schedule.ts';
-import { sourceSchema } from './source.ts';
+import { followerSchema, sourceSchema } from './source.ts';
 
 /**
  * The shape of what the cluster agrees on (the replicated state of its Raft log). Everything here is decided by
@@ -353,6 +353,8 @@ export const clusterStateSchema = z.object({
   adopted: z.boolean().optional(),
   /** Whom the cluster follows; absent in usual clusters. Since level 4. */
   source: sourceSchema.optional(),
+  /** The clusters that follow this one. Since level 10. */
+  followers: z.record(nodeNameSchema, followerSchema).optional(),
   members: z.record(nodeNameSchema, memberSchema),
   /** Who may be primary: `primary` holds (or may acquire) the lease of `epoch`. */
   reign: z.object({

@@ -16,6 +16,9 @@ export const sourceMemberSchema = z.object({
 });
 export type SourceMember = z.infer<typeof sourceMemberSchema>;
 
+/** The hosts of a cluster that follows this one; null: not told, because it is of an older release. */
+export const followerSchema = z.object({ hosts: z.array(nodeNameSchema).max(100).nullable() });
+
 /** Whom a standby cluster follows. While it is there no node is primary, and no reign is granted. */
 export const sourceSchema = z.object({
   clusterId: z.string().min(1),

@@ -42,12 +42,13 @@ export type NodeState = z.infer<typeof nodeStateSchema>;
 /** What runs beside PostgreSQL on a host and does not do its work. */
 export const troubleSchema = z.object({
   kind: z.enum(['router', 'hook']),
-  /** Which hook; empty where there is only one. */
+  /** Which hook; of a router that is to replace the one that serves `successorName`; else empty. */
   name: z.string().max(300),
   detail: z.string().max(1000),
   sinceMs: z.number(),
 });
 export type Trouble = z.infer<typeof troubleSchema>;
+export const successorName = 'successor';
 
 export const nodeStatusSchema = z.object({
   name: z.string(),

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { NodeReport } from '../contract/node-report.ts';
-import { nodeStates } from '../contract/status.ts';
+import { nodeStates, successorName } from '../contract/status.ts';
 import { lsnDistanceBytes } from '../postgres/lsn.ts';
 
 const noVitals = { mainLoopDelayMsMax: null, probeMsMax: null, leaseRemainingMsMin: null };
@@ -66,14 +66,24 @@ export async function renderMetrics(report: NodeReport): Promise<string> {
   gauge('certificate_expires_timestamp_seconds', until, seconds(report.certificateUntilMs));
   const waits = 'Commits that gave up waiting for the standbys since the daemon came up';
   gauge('cancelled_synchronous_waits', waits, report.cancelledWaits);
-  const { troubles } = report;
-  const countOf = (wanted: string) => troubles.filter(({ kind }) => kind === wanted).length;
-  gauge('router_closed', '1 while the router of this host should be open and is not', countOf('router'));
-  gauge('hooks_failing', 'Hooks that were not told of the last event', countOf('hook'));
+  troubleGauges(gauge, report);
   stateGauge(registry, report);
   standbyGauges(registry, report);
   routerGauges(registry, report);
   return registry.metrics();
+}
+
+function troubleGauges(
+  gauge: (name: string, help: string, value: number) => void,
+  { troubles }: NodeReport,
+): void {
+  const routers = troubles.filter(({ kind }) => kind === 'router').map(({ name }) => name);
+  const isClosed = routers.includes('');
+  gauge('router_closed', '1 while the router of this host should be open and is not', Number(isClosed));
+  const heldUp = '1 while a former router serves clients because the one that is to replace it is not ready';
+  gauge('router_not_replaced', heldUp, Number(routers.includes(successorName)));
+  const hooks = troubles.filter(({ kind }) => kind === 'hook').length;
+  gauge('hooks_failing', 'Hooks that were not told of the last event', hooks);
 }
 
 function stateGauge(registry: Registry, report: NodeReport): void {

@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
 import { renderAccess, whyRefused } from './access.ts';
 
-const input = { userLines: [], clients: 'open', localUsers: ['root', 'postgres', 'root'] } as const;
+const input = {
+  userLines: [],
+  clients: 'open',
+  hosts: null,
+  localUsers: ['root', 'postgres', 'root'],
+} as const;
 
 test('nobody is trusted', () => {
   const { hba } = renderAccess({ ...input, userLines: ['host all all 0.0.0.0/0 trust'] });
@@ -22,6 +27,15 @@ test('the map lets host names through and operators not', () => {
   expect(new RegExp(pattern).test('node-1')).toBe(true);
   for (const name of ['operator:anna', 'Node-1', '', '1node', 'node 1'])
     expect(new RegExp(pattern).test(name)).toBe(false);
+});
+
+test('I-MEMBER-10: once the hosts are known the map lists them alone', () => {
+  const { ident } = renderAccess({ ...input, hosts: ['node-1', 'dr-1'] });
+  const hosts = ident.split('\n').filter((line) => line.startsWith('quantadb_hosts'));
+  expect(hosts).toEqual([
+    'quantadb_hosts node-1 quantadb_replication',
+    'quantadb_hosts dr-1 quantadb_replication',
+  ]);
 });
 
 test('each OS user is mapped once, and odd names are quoted', () => {

@@ -40,6 +40,8 @@ export interface AccessInput {
   /** `ClusterState.hba`. */
   userLines: readonly string[];
   clients: 'open' | 'closed';
+  /** That may replicate; null: whoever has a certificate of a host of the installation. */
+  hosts: readonly string[] | null;
   /** OS users that are the superuser role over the unix socket. */
   localUsers: readonly string[];
 }
@@ -59,10 +61,15 @@ export function renderAccess(input: AccessInput): RenderedAccess {
   );
   return {
     hba: `${[note, ...ownLines, ...clientLines].join('\n')}\n`,
-    // A host's certificate names the host; an operator's (`operator:anna`) does not match and cannot replicate.
-    ident: `${[note, ...users, `quantadb_hosts /^[a-z][a-z0-9-]*$ ${replicationRole}`].join('\n')}\n`,
+    ident: `${[note, ...users, ...hostLines(input.hosts)].join('\n')}\n`,
     refused: judged.flatMap(({ line, reason }) => (reason === null ? [] : [{ line, reason }])),
   };
+}
+
+/** A host's certificate names the host; an operator's (`operator:anna`) is in neither form and cannot replicate. */
+function hostLines(hosts: readonly string[] | null): string[] {
+  const names = hosts?.map(quoteWord) ?? ['/^[a-z][a-z0-9-]*$'];
+  return names.map((name) => `quantadb_hosts ${name} ${replicationRole}`);
 }
 
 /** Physical replication of others goes through a router: servers themselves let nobody replicate but hosts. */

@@ -42,6 +42,7 @@ export async function writeSettings(place: NodePlace, settings: MutableSettings)
   const access = renderAccess({
     userLines: settings.hba,
     clients: settings.clients,
+    hosts: settings.hosts,
     localUsers: ['root', 'postgres', userInfo().username],
   });
   const written: WrittenSettings = {

@@ -21,6 +21,8 @@ export interface MutableSettings {
   parameters: Record<string, string>;
   /** `ClusterState.hba`. */
   hba: string[];
+  /** Whose certificates are taken for replication; null: those of every host of the installation. */
+  hosts: string[] | null;
   /** Closed: nobody but QuantaDB and replication may connect. */
   clients: 'open' | 'closed';
   /** How much later than committed the server shows everything, on purpose. */
@@ -30,7 +32,7 @@ export interface MutableSettings {
 }
 
 /** What the cluster has agreed on, as it is. */
-export type AgreedSettings = Pick<MutableSettings, 'parameters' | 'hba' | 'applyDelayMs'>;
+export type AgreedSettings = Pick<MutableSettings, 'parameters' | 'hba' | 'hosts' | 'applyDelayMs'>;
 
 export const initialSettings: MutableSettings = {
   upstream: null,
@@ -40,6 +42,7 @@ export const initialSettings: MutableSettings = {
   synchronousMark: null,
   parameters: {},
   hba: [],
+  hosts: null,
   clients: 'open',
   applyDelayMs: 0,
   keepsLogicalSlots: false,

@@ -180,6 +180,10 @@ describe('the state of a session', () => {
     const [one, two] = [await fixture.connect(port), await fixture.connect(port)];
     await one.query("SET search_path = 'pg_catalog'");
     await one.query("SET app.tenant = '7'");
+    const told: (string | undefined)[] = [];
+    one.on('notice', ({ message }) => told.push(message));
+    await one.query("SET quantadb.consistency = 'strong'");
+    expect(told).toEqual([expect.stringMatching(/^SET of quantadb[.]consistency changes nothing/)]);
     await one.query('BEGIN');
     await one.query("SET work_mem = '9MB'");
     await one.query('ROLLBACK');

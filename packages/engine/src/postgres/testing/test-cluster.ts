@@ -15,7 +15,7 @@ import { DirectPostmasterHost } from './direct-host.ts';
 const run = promisify(execFile);
 export const binDir = '/usr/lib/postgresql/15/bin';
 
-const agreedByNobody = { hba: [], applyDelayMs: 0 };
+const agreedByNobody = { hba: [], hosts: null, applyDelayMs: 0 };
 
 /** One supervised server on this machine, with everything below one directory. */
 export interface TestNode {

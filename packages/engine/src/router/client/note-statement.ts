@@ -1,4 +1,5 @@
 import type { Statement } from '../classify/classifier.ts';
+import { tellOwnSetting } from './out-of-turn.ts';
 import type { SessionView } from './session-view.ts';
 
 /** What a statement changes for longer than its transaction, noted before it is sent. */
@@ -10,6 +11,7 @@ export function noteStatement(session: SessionView, statement: Statement): void 
   if (statement.isPlain) return;
   const { facts } = statement;
   session.settings.touched(facts);
+  if (facts.kind === 'set') tellOwnSetting(session, facts.settings);
   if (facts.pin) session.pinTo(facts.pin);
   if (facts.unpins) session.pinned.endLater();
   if (facts.deallocates !== 'all') return;

@@ -2,6 +2,7 @@ import { noticeResponse, type PostgresError } from '../protocol/build.ts';
 import type { SessionSettings } from '../server/settings-sync.ts';
 import type { LinkOwner } from './server-link.ts';
 import type { SessionView } from './session-view.ts';
+import { ownPrefix } from './startup-options.ts';
 
 const canceled: PostgresError = {
   severity: 'ERROR',
@@ -32,6 +33,20 @@ export function tellWaiting(session: SessionView, why: string): void {
   if (hidesNotices(settings.current)) return;
   session.say(noticeResponse(`this waits for the primary: ${why}`));
   wire.flush();
+}
+
+/** PostgreSQL takes any name with a dot in it: without a word a client would believe that it reads `strong` from here on. */
+export function tellOwnSetting(session: SessionView, names: readonly string[]): void {
+  const own = names.find((name) => name.startsWith(ownPrefix));
+  // Between two parts of an earlier answer there is no room for a word.
+  const isAnswering = (session.server?.outstanding ?? 0) > 0;
+  if (own === undefined || isAnswering || hidesNotices(session.settings.current)) return;
+  const way = `options=-c ${own}=…`;
+  session.say(
+    noticeResponse(
+      `SET of ${own} changes nothing: the router goes by what a connection begins with (${way})`,
+    ),
+  );
 }
 
 /** What PostgreSQL would warn of is not heard by the router either. */

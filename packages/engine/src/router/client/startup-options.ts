@@ -27,7 +27,7 @@ export interface StartupOptions {
 
 export type StartupRefusal = { sqlState: string; message: string };
 
-const ownPrefix = 'quantadb.';
+export const ownPrefix = 'quantadb.';
 const settingsMax = 100;
 
 export function readStartupOptions(

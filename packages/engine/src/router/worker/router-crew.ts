@@ -55,6 +55,8 @@ export class RouterCrew {
   /** Of starts and stops: what was begun before the last of them is not gone on with. */
   private turn = 0;
   private isStopped = true;
+  /** Since when workers get ready to take the port of former ones. */
+  private takingOverSinceMs: number | null = null;
 
   constructor(options: RouterCrewOptions) {
     this.options = options;
@@ -119,6 +121,13 @@ export class RouterCrew {
     return troubles[0] ?? null;
   }
 
+  /** Why the former router still serves whoever comes, though another one is to take its place; null while none is to. */
+  get heldUp(): { detail: string; sinceMs: number } | null {
+    if (this.takingOverSinceMs === null) return null;
+    const troubles = this.members.flatMap(({ trouble }) => (trouble ? [trouble.detail] : []));
+    return { detail: troubles[0] ?? 'it is not ready yet', sinceMs: this.takingOverSinceMs };
+  }
+
   async stop(drainMs: number, until: 'ended' | 'closed' = 'ended'): Promise<void> {
     this.halt();
     this.topology = null;
@@ -136,6 +145,7 @@ export class RouterCrew {
   private halt(): void {
     this.turn++;
     this.isStopped = true;
+    this.takingOverSinceMs = null;
     this.bound?.close();
     this.bound = null;
   }
@@ -183,11 +193,13 @@ export class RouterCrew {
   /** New workers get ready first, however long that takes: the port is without anybody for the moment of a message. */
   private async takeOver(predecessors: RouterSupervisor[]): Promise<void> {
     const { turn, members } = this;
+    this.takingOverSinceMs = Date.now();
     this.options.logger.info({ pids: predecessors.flatMap(({ pids }) => pids) }, 'the router is replaced');
     this.useSettings(this.settings);
     for (const member of members) member.start(true);
     await Promise.all([this.knowsAsMuchAs(predecessors), ...members.map((member) => member.ready())]);
     if (turn !== this.turn || members !== this.members) return;
+    this.takingOverSinceMs = null;
     await Promise.all(predecessors.map((each) => each.retire(this.settings.replacedLifeMs)));
     if (members.length > 1) await this.bind(turn);
     if (turn !== this.turn) return;
