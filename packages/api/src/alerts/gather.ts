@@ -7,6 +7,7 @@ import type { Pool } from 'pg';
 import { withAnyHost } from '../clusters/any-host.ts';
 import type { DroppedRows } from '../history/dropped-rows.ts';
 import type { MetadataBackup } from '../metadata-backup.ts';
+import { guessedAccounts } from '../people/sign-in-tries.ts';
 import type { Services } from '../services.ts';
 import type { Known, KnownCluster, KnownInstallation } from './known.ts';
 
@@ -122,8 +123,10 @@ export class Gatherer {
       const rows = failed.filter((row) => row.channel.name === channel);
       return { channel, messages: rows.length, lastError: rows[0]?.error ?? '' };
     });
+    const guessed = await guessedAccounts(prisma);
     const metadataBackup = this.sources.metadataBackup?.standing(nowMs) ?? null;
-    return { databaseMs, rowsDropped: dropped.everywhere(nowMs), failedChannels, metadataBackup };
+    const rowsDropped = dropped.everywhere(nowMs);
+    return { databaseMs, rowsDropped, failedChannels, metadataBackup, guessedAccounts: guessed };
   }
 
   private backupsOf(clusterId: string, nowMs: number): BackupOverview | null {
