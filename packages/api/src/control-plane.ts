@@ -44,7 +44,8 @@ import { OwnAccount } from './people/own-account.ts';
 import { People } from './people/people.ts';
 import { PrincipalFinder } from './people/principal.ts';
 import { SecondFactor } from './people/second-factor.ts';
-import { rotateAtStart } from './secret-rotation.ts';
+import { SignInTries } from './people/sign-in-tries.ts';
+import { rotateAtStart, writeRotation } from './secret-rotation.ts';
 import type { Services } from './services.ts';
 import type { Context } from './trpc/init.ts';
 import { appRouter } from './trpc/router.ts';
@@ -78,6 +79,7 @@ export class ControlPlane {
   private readonly answers: StatusAnswers;
   private readonly principals: PrincipalFinder;
   private readonly gate: Gate;
+  private readonly tries: SignInTries;
   private readonly idempotency: Idempotency;
   private readonly routes: [prefix: string, handler: Handler][];
   private readonly timers: NodeJS.Timeout[];
@@ -97,8 +99,9 @@ export class ControlPlane {
     this.prisma = prisma;
     this.between = between;
     this.server = server;
-    const audit = new Audit(prisma);
-    const auth = createAuth(prisma, config, audit);
+    const audit = new Audit(prisma, keeper.auditKey);
+    this.tries = new SignInTries(prisma, config.secret);
+    const auth = createAuth(prisma, config, { audit, tries: this.tries });
     const pools = createMetadataPools(config.databaseUrl, logger);
     this.pools = pools;
     this.principals = new PrincipalFinder(prisma, auth, pools.questions);
@@ -167,8 +170,10 @@ export class ControlPlane {
     const prisma = createPrismaClient(config.databaseUrl);
     const between = new AdapterPool(config.databaseUrl, config.logger);
     const { secret, previousSecret, logger } = config;
-    if (previousSecret !== null) await rotateAtStart(prisma, { secret, previous: previousSecret }, logger);
+    const rotated =
+      previousSecret && (await rotateAtStart(prisma, { secret, previous: previousSecret }, logger));
     const keeper = await AuthorityKeeper.open(prisma, config.secret);
+    if (rotated) await writeRotation(new Audit(prisma, keeper.auditKey), rotated);
     return new ControlPlane(config, { prisma, between, keeper, server });
   }
 
@@ -339,6 +344,7 @@ export class ControlPlane {
       const { samples, figures, statements } = this.services;
       const nowMs = Date.now();
       await this.idempotency.expire(nowMs);
+      await this.tries.expire();
       const dropped = [
         ...(await samples.expire(nowMs)),
         ...(await figures.tidy(nowMs)),
