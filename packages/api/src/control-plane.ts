@@ -28,6 +28,7 @@ import { readBody } from './http/body.ts';
 import { clientAddressHeader, clientAddressOf } from './http/client-address.ts';
 import { callerOf, Gate, headerOf } from './http/gate.ts';
 import { Idempotency } from './http/idempotency.ts';
+import { mayReadMetrics, refuseMetrics } from './http/metrics-door.ts';
 import { openApiDocument } from './http/open-api.ts';
 import { RateLimit, rateOf } from './http/rate-limit.ts';
 import { Rest } from './http/rest.ts';
@@ -152,7 +153,7 @@ export class ControlPlane {
       ['/api/trpc/', this.trpc()],
       ['/api/v1/openapi.json', (_request, response) => sendJson(response, this.document())],
       ['/api/v1/', this.rest()],
-      ['/metrics', (_request, response) => this.sendMetrics(response)],
+      ['/metrics', (request, response) => this.sendMetrics(request, response)],
     ];
     this.timers = [setInterval(() => void this.expire(), expireEveryMs), this.exchangeDropped()];
     this.backup = config.metadataBackup && new MetadataBackup(config.metadataBackup, config);
@@ -325,7 +326,9 @@ export class ControlPlane {
     );
   }
 
-  private async sendMetrics(response: ServerResponse): Promise<void> {
+  private async sendMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const door = { token: this.config.metricsToken, principals: this.principals };
+    if (!(await mayReadMetrics(request, door))) return refuseMetrics(response);
     const text = await renderConsoleMetrics({
       registry: this.services.registry,
       samples: this.services.samples,
