@@ -21,7 +21,7 @@ import {
   phasesOf,
   shortWordsOf,
   summaryOf,
-  withoutWritesMs,
+  withoutWritesWords,
   wordsOf,
 } from './explain.ts';
 import { failoverTone } from './tones.ts';
@@ -87,10 +87,9 @@ function Head({ failover, clusterName }: { failover: FailoverView; clusterName: 
 function Facts({ failover }: { failover: FailoverView }) {
   const times = useTimes();
   const { grant } = failover;
-  const openMs = withoutWritesMs(failover);
   const facts: [string, string][] = [
     ['Began', times.moment(failover.startedAtMs)],
-    ['Until writes went through', openMs === null ? 'not yet' : durationText(openMs)],
+    ['Until writes went through', withoutWritesWords(failover)],
     ['Epoch', `${failover.fromEpoch} → ${failover.epoch}`],
     ['Timeline', grant ? `${grant.parentTimeline} → ${grant.timeline}` : 'unchanged'],
     ['Commits wait for', grant ? waitWords(grant.syncSet) : '–'],
