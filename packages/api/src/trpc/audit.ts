@@ -2,7 +2,7 @@ import type { Prisma } from '@quantadb/prisma/client';
 import { z } from 'zod';
 import type { ChainPlace } from '../audit/chain.ts';
 import { auditWithoutValues } from '../clusters/private-settings.ts';
-import { mayOn } from '../people/roles.ts';
+import { allows, mayOn } from '../people/roles.ts';
 import { type Context, principalOf, procedure, router } from './init.ts';
 import { limitSchema, seenBy } from './page.ts';
 import { auditEntrySchema, clusterIdSchema, moment } from './shapes.ts';
@@ -80,8 +80,9 @@ async function entries(ctx: Context, asked: Page, seen: Prisma.AuditEntryWhereIn
     take: asked.limit,
   });
   const principal = principalOf(ctx);
-  return rows.map(({ id, at, ip: _ip, hash: _hash, seal: _seal, ...entry }) => ({
+  return rows.map(({ id, at, ip, hash: _hash, seal: _seal, ...entry }) => ({
     ...(mayOn(principal, entry.clusterId ?? '', 'operate') ? entry : auditWithoutValues(entry)),
+    address: allows(principal.role, 'administer') ? ip : null,
     id: String(id),
     at: at.toISOString(),
   }));
