@@ -250,13 +250,14 @@ test('I-ROLE-6: many passwords of one account from many addresses hold up strang
   const told = "SELECT target FROM audit_entry WHERE detail LIKE 'so many passwords%' ORDER BY id";
   expect(await database.run(told)).toEqual([{ target: email }, { target: 'nobody@example.com' }]);
   // Of whom there is no account nobody is woken.
-  const alerts = async () => {
-    const { body } = await instance.call('GET', '/api/v1/alerts', { as: admin });
-    return body.flatMap(({ rule, subject }: Record<string, string>) =>
-      rule === 'passwords-guessed' ? subject : [],
-    );
+  const untilFires = (wanted: string, subjects: string[]) => {
+    const firing = async () => {
+      const { body } = await instance.call('GET', '/api/v1/alerts', { as: admin });
+      return body.flatMap(({ rule, subject }: Record<string, string>) => (rule === wanted ? subject : []));
+    };
+    return expect.poll(firing, { timeout: 15_000 }).toEqual(subjects);
   };
-  await expect.poll(alerts, { timeout: 15_000 }).toEqual([email]);
+  await untilFires('passwords-guessed', [email]);
 });
 
 describe('I-SECRET-1: another secret for the installation', () => {
