@@ -215,7 +215,7 @@ export class Daemon {
       tls,
       logger,
       figures: () => this.figures.figures(),
-      logs: readLogs,
+      ...{ logs: readLogs, metricsTokenFile: config.metricsTokenFile },
       diagnosis: (metrics) => describeHost({ facade: coordinator, config, metrics }),
       onShutdownRequested: (postgres) => void this.end(postgres, 'asked by the API'),
     });

@@ -32,6 +32,7 @@ const config: HostConfig = {
   console: null,
   logLevel: 'info',
   hooks: [],
+  metricsTokenFile: null,
   router: null,
 };
 

@@ -48,6 +48,8 @@ export const hostConfigSchema = z.object({
   console: z.url().nullable().default(null),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']),
   hooks: z.array(hookSchema).max(20).default([]),
+  /** Null: whoever reaches the API port reads `/metrics`. */
+  metricsTokenFile: absolutePath.nullable().default(null),
   /** Null: this host has no router. */
   router: z
     .object({
@@ -117,6 +119,8 @@ const meanings: Record<keyof HostConfig, string> = {
   logLevel: '"debug", "info", "warn" or "error".',
   hooks:
     'Programs and addresses that are told of "role-change", "failover-end" and "operation-end": see docs/operations/hooks.md.',
+  metricsTokenFile:
+    'A file with the token that /metrics asks for (docs/monitoring/README.md); null: whoever reaches the API port may read it.',
   router:
     'Its port, how many processes serve it, and what differs from the usual settings (docs/router.md); null: no router on this host.',
 };

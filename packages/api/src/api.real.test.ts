@@ -149,19 +149,22 @@ test('what was changed, and what was refused, is in the audit log', async () => 
   }
 });
 
-test('a changed entry of the audit log is found', async () => {
-  const verify = async () =>
-    (await instance.call('GET', '/api/v1/audit/verify', { as: people.admin })).body as {
-      ok: boolean;
-      checked: number;
-      brokenAt: { id: string } | null;
-    };
+test('I-AUDIT-1: a changed entry of the audit log is found, and so is one that is missing at its end', async () => {
+  const verify = async (kept = '') =>
+    (await instance.call('GET', `/api/v1/audit/verify${kept}`, { as: people.admin })).body;
   const before = await verify();
-  expect(before).toMatchObject({ ok: true, brokenAt: null });
+  expect(before).toMatchObject({ ok: true, brokenAt: null, sealedFrom: { id: '1' }, unsealed: null });
   expect(before.checked).toBeGreaterThan(5);
   await database.run("UPDATE audit_entry SET actor = 'somebody else' WHERE action = 'create-first-admin'");
   expect(await verify()).toMatchObject({ ok: false, checked: expect.any(Number) });
   await database.run("UPDATE audit_entry SET actor = '' WHERE action = 'create-first-admin'");
+  const kept = `?kept=${before.lastHash}`;
+  expect(await verify(kept)).toMatchObject({ ok: true, keptAt: { id: expect.any(String) } });
+  const newest = 'id = (SELECT max(id) FROM audit_entry)';
+  await database.run(`UPDATE audit_entry SET seal = NULL WHERE ${newest}`);
+  expect(await verify()).toMatchObject({ ok: false, brokenAt: null, unsealed: { count: 1 } });
+  await database.run(`DELETE FROM audit_entry WHERE ${newest}`);
+  expect([await verify(), await verify(kept)]).toMatchObject([{ ok: true }, { ok: false, keptAt: null }]);
 });
 
 test('two consoles start at once on an empty database and share it', async () => {

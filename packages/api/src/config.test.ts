@@ -29,6 +29,7 @@ test('a console needs three variables, and believes no proxy and no provider wit
       trustedProxies: null,
       oidc: null,
       metadataBackup: null,
+      metricsToken: null,
     },
   });
 });
@@ -51,5 +52,6 @@ test('what is wrong is named by its variable', () => {
   expect(messageOf({ ...least, QUANTADB_OIDC_CLIENT_ID: 'quantadb' })).toMatch('QUANTADB_OIDC_ISSUER: ');
   expect(messageOf({ ...least, ...oidc, QUANTADB_OIDC_ROLES: 'dba' })).toMatch('QUANTADB_OIDC_ROLES: ');
   expect(messageOf({ ...least, QUANTADB_TRUSTED_PROXIES: 'anybody' })).toMatch('QUANTADB_TRUSTED_PROXIES: ');
+  expect(messageOf({ ...least, QUANTADB_METRICS_TOKEN: 'short' })).toMatch('QUANTADB_METRICS_TOKEN: 16 ');
   expect(messageOf({ ...least, QUANTADB_SECRET: 'short' })).toBe('QUANTADB_SECRET: 64 hexadecimal digits');
 });

@@ -8,6 +8,8 @@ import { type OidcConfig, oidcSchema } from './people/oidc-config.ts';
 
 const secretSchema = z.string().regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits');
 
+const metricsTokenSchema = z.string().regex(/^\S{16,500}$/, '16 characters or more, without spaces');
+
 const requestsSchema = z.coerce.number().int().min(10).max(1_000_000);
 
 const networksSchema = z.string().transform((text, context) => {
@@ -26,6 +28,7 @@ const environmentSchema = z.object({
   QUANTADB_REQUESTS_PER_MINUTE: requestsSchema.default(1200),
   QUANTADB_READS_PER_MINUTE: requestsSchema.default(12_000),
   QUANTADB_TRUSTED_PROXIES: networksSchema.optional(),
+  QUANTADB_METRICS_TOKEN: metricsTokenSchema.optional(),
   QUANTADB_METADATA_BACKUP_DIRECTORY: z.string().startsWith('/', 'must be an absolute path').optional(),
   QUANTADB_METADATA_BACKUP_HOURS: z.coerce.number().int().min(1).max(744).default(24),
   QUANTADB_METADATA_BACKUP_KEEP: z.coerce.number().int().min(1).max(1000).default(14),
@@ -47,6 +50,8 @@ export interface ControlPlaneConfig {
   readsPerMinute: number;
   /** Whose `X-Forwarded-For` is believed; null: nobody's. */
   trustedProxies: BlockList | null;
+  /** What `/metrics` asks for; null: nothing. */
+  metricsToken: string | null;
   /** The identity provider; null: people sign in with a password only. */
   oidc: OidcConfig | null;
   /** Where copies of the metadata go; null: it is backed up elsewhere. */
@@ -74,6 +79,7 @@ export function configFromEnvironment(
     requestsPerMinute: main.QUANTADB_REQUESTS_PER_MINUTE,
     readsPerMinute: main.QUANTADB_READS_PER_MINUTE,
     trustedProxies: main.QUANTADB_TRUSTED_PROXIES ?? null,
+    metricsToken: main.QUANTADB_METRICS_TOKEN ?? null,
     metadataBackup: metadataBackupIn(main),
     oidc: hasOidc ? parsed(oidcSchema, set) : null,
   };

@@ -28,6 +28,7 @@ import { readBody } from './http/body.ts';
 import { clientAddressHeader, clientAddressOf } from './http/client-address.ts';
 import { callerOf, Gate, headerOf } from './http/gate.ts';
 import { Idempotency } from './http/idempotency.ts';
+import { mayReadMetrics, refuseMetrics } from './http/metrics-door.ts';
 import { openApiDocument } from './http/open-api.ts';
 import { RateLimit, rateOf } from './http/rate-limit.ts';
 import { Rest } from './http/rest.ts';
@@ -44,7 +45,8 @@ import { OwnAccount } from './people/own-account.ts';
 import { People } from './people/people.ts';
 import { PrincipalFinder } from './people/principal.ts';
 import { SecondFactor } from './people/second-factor.ts';
-import { rotateAtStart } from './secret-rotation.ts';
+import { SignInTries } from './people/sign-in-tries.ts';
+import { rotateAtStart, writeRotation } from './secret-rotation.ts';
 import type { Services } from './services.ts';
 import type { Context } from './trpc/init.ts';
 import { appRouter } from './trpc/router.ts';
@@ -78,6 +80,7 @@ export class ControlPlane {
   private readonly answers: StatusAnswers;
   private readonly principals: PrincipalFinder;
   private readonly gate: Gate;
+  private readonly tries: SignInTries;
   private readonly idempotency: Idempotency;
   private readonly routes: [prefix: string, handler: Handler][];
   private readonly timers: NodeJS.Timeout[];
@@ -97,8 +100,9 @@ export class ControlPlane {
     this.prisma = prisma;
     this.between = between;
     this.server = server;
-    const audit = new Audit(prisma);
-    const auth = createAuth(prisma, config, audit);
+    const audit = new Audit(prisma, keeper.auditKey);
+    this.tries = new SignInTries(prisma, config.secret);
+    const auth = createAuth(prisma, config, { audit, tries: this.tries });
     const pools = createMetadataPools(config.databaseUrl, logger);
     this.pools = pools;
     this.principals = new PrincipalFinder(prisma, auth, pools.questions);
@@ -149,7 +153,7 @@ export class ControlPlane {
       ['/api/trpc/', this.trpc()],
       ['/api/v1/openapi.json', (_request, response) => sendJson(response, this.document())],
       ['/api/v1/', this.rest()],
-      ['/metrics', (_request, response) => this.sendMetrics(response)],
+      ['/metrics', (request, response) => this.sendMetrics(request, response)],
     ];
     this.timers = [setInterval(() => void this.expire(), expireEveryMs), this.exchangeDropped()];
     this.backup = config.metadataBackup && new MetadataBackup(config.metadataBackup, config);
@@ -167,8 +171,10 @@ export class ControlPlane {
     const prisma = createPrismaClient(config.databaseUrl);
     const between = new AdapterPool(config.databaseUrl, config.logger);
     const { secret, previousSecret, logger } = config;
-    if (previousSecret !== null) await rotateAtStart(prisma, { secret, previous: previousSecret }, logger);
+    const rotated =
+      previousSecret && (await rotateAtStart(prisma, { secret, previous: previousSecret }, logger));
     const keeper = await AuthorityKeeper.open(prisma, config.secret);
+    if (rotated) await writeRotation(new Audit(prisma, keeper.auditKey), rotated);
     return new ControlPlane(config, { prisma, between, keeper, server });
   }
 
@@ -320,7 +326,9 @@ export class ControlPlane {
     );
   }
 
-  private async sendMetrics(response: ServerResponse): Promise<void> {
+  private async sendMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const door = { token: this.config.metricsToken, principals: this.principals };
+    if (!(await mayReadMetrics(request, door))) return refuseMetrics(response);
     const text = await renderConsoleMetrics({
       registry: this.services.registry,
       samples: this.services.samples,
@@ -339,6 +347,7 @@ export class ControlPlane {
       const { samples, figures, statements } = this.services;
       const nowMs = Date.now();
       await this.idempotency.expire(nowMs);
+      await this.tries.expire();
       const dropped = [
         ...(await samples.expire(nowMs)),
         ...(await figures.tidy(nowMs)),

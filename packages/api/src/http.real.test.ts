@@ -166,6 +166,16 @@ test('who asks too often is told when to ask again, and holds up nobody else', a
 });
 
 describe('what browsers are told', () => {
+  test('I-METRICS-1: metrics are for everybody until a token is set', async () => {
+    const metricsToken = 'a-token-of-many-letters';
+    const closed = await TestConsole.start(database, { metricsToken });
+    const ask = (headers: Record<string, string>, of = closed) =>
+      fetch(`${of.url}/metrics`, { headers }).then(({ status }) => status);
+    expect([await ask({}, instance), await ask({})]).toEqual([200, 401]);
+    expect(await ask({ authorization: `Bearer ${metricsToken}` })).toBe(200);
+    await closed.close();
+  });
+
   test('answers are data that no browser shows, sniffs or keeps', async () => {
     for (const path of [
       '/api/v1/me',

@@ -222,6 +222,44 @@ test('I-API-4: an address that a client only claims is not written down, and hol
   expect(await statusAs(await signIn(email))).toBe(200);
 });
 
+test('I-ROLE-6: many passwords of one account from many addresses hold up strangers, and not the browser of its person', async () => {
+  const { email } = await addPerson('ida');
+  const attempt = (password: string, cookie?: string, whose = email) => {
+    addresses += 1;
+    const headers = { 'x-forwarded-for': `203.0.113.${addresses}`, ...(cookie ? { cookie } : {}) };
+    return instance.call('POST', '/api/auth/sign-in/email', { body: { email: whose, password }, headers });
+  };
+  const known = (await attempt(adminPassword)).headers.getSetCookie().find((each) => each.includes('known_'));
+  const browser = known?.split(';')[0] ?? '';
+  expect(known).toMatch(/HttpOnly; SameSite=Strict/);
+  for (const whose of [email, 'nobody@example.com'])
+    expect((await attempt('wrong', '', whose)).status).toBe(401);
+  // As after twenty-nine more of each: their passwords take a while to compare.
+  await database.run(
+    "UPDATE sign_in_tries SET free_at = now() + interval '29.5 min' WHERE key LIKE 'account %'",
+  );
+  const refused = await attempt(adminPassword);
+  expect([refused.status, refused.body.code]).toEqual([429, 'ACCOUNT_TRIES']);
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(10);
+  expect((await attempt('wrong', '', 'nobody@example.com')).body.code).toBe('ACCOUNT_TRIES');
+  expect((await attempt(adminPassword, `${browser}x`)).status).toBe(429);
+  expect((await attempt(adminPassword, browser)).status).toBe(200);
+  // Of another account it proves nothing, and of its own it does not do so for ever.
+  for (let at = 0; at < 10; at += 1) expect((await attempt('wrong', browser)).status).toBe(401);
+  expect((await attempt(adminPassword, browser)).status).toBe(429);
+  const told = "SELECT target FROM audit_entry WHERE detail LIKE 'so many passwords%' ORDER BY id";
+  expect(await database.run(told)).toEqual([{ target: email }, { target: 'nobody@example.com' }]);
+  // Of whom there is no account nobody is woken.
+  const untilFires = (wanted: string, subjects: string[]) => {
+    const firing = async () => {
+      const { body } = await instance.call('GET', '/api/v1/alerts', { as: admin });
+      return body.flatMap(({ rule, subject }: Record<string, string>) => (rule === wanted ? subject : []));
+    };
+    return expect.poll(firing, { timeout: 15_000 }).toEqual(subjects);
+  };
+  await untilFires('passwords-guessed', [email]);
+});
+
 describe('I-SECRET-1: another secret for the installation', () => {
   const before = 'ab'.repeat(32);
   const secret = 'cd'.repeat(32);

@@ -2,12 +2,12 @@ import type { Logger } from '@quantadb/engine/shared/logger';
 import type { PrismaClient } from '@quantadb/prisma/client';
 import { symmetricDecrypt, symmetricEncrypt } from 'better-auth/crypto';
 import { channelsPurpose } from './alerts/channel-store.ts';
-import { Audit } from './audit/audit.ts';
+import type { Audit } from './audit/audit.ts';
 import { authorityLock, authorityPurpose } from './hosts/authority.ts';
 import { sessionsKey } from './people/auth.ts';
 import { decrypt, deriveKey, encrypt } from './secrets.ts';
 
-export interface Rotated {
+interface Rotated {
   authorityKeys: number;
   channels: number;
   secondFactors: number;
@@ -28,7 +28,7 @@ const deadlineMs = 60_000;
  *
  * @throws QuantaError CONFIG_INVALID when something can be read with neither
  */
-export async function rotateSecret(prisma: PrismaClient, secrets: Secrets): Promise<Rotated> {
+async function rotateSecret(prisma: PrismaClient, secrets: Secrets): Promise<Rotated> {
   return prisma.$transaction(
     async (transaction) => {
       // Consoles that start at the same time go one after the other.
@@ -43,16 +43,23 @@ export async function rotateSecret(prisma: PrismaClient, secrets: Secrets): Prom
   );
 }
 
-/** Does it, and says how many were encrypted anew. */
-export async function rotateAtStart(prisma: PrismaClient, secrets: Secrets, logger: Logger): Promise<void> {
+/** Does it, and says how many were encrypted anew. @returns null: none had to be */
+export async function rotateAtStart(
+  prisma: PrismaClient,
+  secrets: Secrets,
+  logger: Logger,
+): Promise<Rotated | null> {
   const rotated = await rotateSecret(prisma, secrets);
   logger.info(
     { rotated },
     'what was encrypted with QUANTADB_SECRET_PREVIOUS is encrypted with QUANTADB_SECRET',
   );
-  if (Object.values(rotated).every((count) => count === 0)) return;
+  return Object.values(rotated).every((count) => count === 0) ? null : rotated;
+}
+
+export async function writeRotation(audit: Audit, rotated: Rotated): Promise<void> {
   const record = { action: 'rotate-secret', target: 'QUANTADB_SECRET', after: { ...rotated } };
-  await new Audit(prisma).write({ principal: null, ip: null }, { ...record, outcome: 'done' });
+  await audit.write({ principal: null, ip: null }, { ...record, outcome: 'done' });
 }
 
 async function rotateAuthority(transaction: Transaction, secrets: Secrets): Promise<number> {

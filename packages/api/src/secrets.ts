@@ -7,7 +7,12 @@ const tagBytes = 16;
 
 /** A key for one purpose, so that no two uses of the installation's secret can be mixed up (HKDF, RFC 5869). */
 export function deriveKey(secret: string, purpose: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', Buffer.from(secret, 'hex'), 'quantadb', purpose, 32));
+  return deriveFrom(Buffer.from(secret, 'hex'), purpose);
+}
+
+/** The same from something else that is secret. */
+export function deriveFrom(material: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', material, 'quantadb', purpose, 32));
 }
 
 /** AES-256-GCM: version (1 byte), nonce (12), tag (16), ciphertext. */

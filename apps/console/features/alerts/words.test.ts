@@ -1,7 +1,16 @@
 import { expect, test } from 'vitest';
-import { needingSomebody } from './words.ts';
+import { countWords, needingSomebody } from './words.ts';
 
 const open = { acknowledged: null, silencedBy: null };
+
+test('what is silenced is counted apart', () => {
+  const firing = { state: 'firing', severity: 'warning', silencedBy: null } as const;
+  const silenced = { ...firing, silencedBy: {} as never };
+  expect(countWords([firing, silenced, silenced, { ...firing, severity: 'critical' }])).toBe(
+    '1 critical, 1 warning, 2 silenced',
+  );
+  expect(countWords([silenced])).toBe('1 silenced');
+});
 
 test('alerts that somebody is at, or that are silenced, are left out, and no rule hides another one', () => {
   const full = ['a', 'b'].map((subject) => ({ ...open, rule: 'disk-nearly-full', subject }));

@@ -16,19 +16,22 @@ export const severityTones: Record<Severity, Tone> = {
   info: 'working',
 };
 
-export function countBySeverity(alerts: readonly FiringAlert[]): [Severity, number][] {
-  const firing = alerts.filter(({ state }) => state === 'firing');
+type Counted = Pick<FiringAlert, 'state' | 'severity' | 'silencedBy'>;
+
+/** Whoever silenced one does not want to be called by a number either (pure). */
+export function countBySeverity(alerts: readonly Counted[]): [Severity, number][] {
+  const firing = alerts.filter(({ state, silencedBy }) => state === 'firing' && !silencedBy);
   return severities.flatMap((severity): [Severity, number][] => {
     const count = firing.filter((alert) => alert.severity === severity).length;
     return count === 0 ? [] : [[severity, count]];
   });
 }
 
-/** "2 critical, 1 warning" (pure). */
-export function countWords(alerts: readonly FiringAlert[]): string {
-  return countBySeverity(alerts)
-    .map(([severity, count]) => `${count} ${severity}`)
-    .join(', ');
+/** "2 critical, 1 warning, 3 silenced" (pure). */
+export function countWords(alerts: readonly Counted[]): string {
+  const silenced = alerts.filter(({ state, silencedBy }) => state === 'firing' && silencedBy).length;
+  const counts: [string, number][] = [...countBySeverity(alerts), ['silenced', silenced]];
+  return counts.flatMap(([what, count]) => (count === 0 ? [] : `${count} ${what}`)).join(', ');
 }
 
 /** Those that nobody has acknowledged or silenced: of every rule one, before there is a second one of any (pure). */

@@ -50,7 +50,16 @@ export function AuditPage() {
       header: 'When',
       cell: (row) => <span className="whitespace-nowrap">{times.moment(row.at)}</span>,
     },
-    { key: 'actor', header: 'Who', cell: (row) => row.actor || 'nobody' },
+    {
+      key: 'actor',
+      header: 'Who',
+      cell: (row) => (
+        <>
+          {row.actor || 'nobody'}
+          {row.address ? <span className="block text-ink-soft text-xs">{row.address}</span> : null}
+        </>
+      ),
+    },
     { key: 'action', header: 'What', cell: (row) => <Action entry={row} /> },
     { key: 'target', header: 'On', cell: (row) => row.target, isMinor: true },
     {

@@ -11,7 +11,15 @@ export function JobsTable({ jobs }: { jobs: Job[] }) {
   const times = useTimes();
   const columns: Column<Job>[] = [
     { key: 'what', header: 'Work', cell: (row) => jobTitle(row) },
-    { key: 'state', header: 'State', cell: (row) => <Status tone={jobTone(row)}>{stateText(row)}</Status> },
+    {
+      key: 'state',
+      header: 'State',
+      cell: (row) => (
+        <Status tone={jobTone(row)}>
+          {times.sentence(stateText(row), row.endedAtMs ?? row.startedAtMs)}
+        </Status>
+      ),
+    },
     { key: 'when', header: 'Began', cell: (row) => times.moment(row.startedAtMs) },
     {
       key: 'took',

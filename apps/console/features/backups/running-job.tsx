@@ -20,7 +20,9 @@ export function RunningJob({ job }: { job: Job }) {
     <Panel title={`${title}${job.node ? ` on ${job.node}` : ''}`}>
       <div className="flex flex-wrap justify-between gap-x-4 text-[0.8125rem]" aria-live="polite">
         <span className="text-ink-soft">
-          {job.state === 'waiting' ? `waits: ${job.detail || 'for a node'}` : job.detail || 'begins'}
+          {times.sentence(
+            job.state === 'waiting' ? `waits: ${job.detail || 'for a node'}` : job.detail || 'begins',
+          )}
           {job.attempt > 1 ? ` · attempt ${job.attempt}` : ''}
         </span>
         <span className="font-medium tabular-nums">{amounts.join(' · ')}</span>

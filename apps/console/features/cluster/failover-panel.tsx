@@ -15,6 +15,7 @@ type FailoverView = NonNullable<ClusterStatus['failover']>;
 /** The failover under way, or the last one, from what made it begin to what may be lost. */
 export function FailoverPanel({ clusterId, failover }: { clusterId: string; failover: FailoverView }) {
   const times = useTimes();
+  const said = (text: string) => times.sentence(text, failover.startedAtMs);
   const isOver = endedStates.has(failover.state);
   const from = failover.oldPrimary ?? 'nobody';
   const to = failover.candidate ?? 'not decided';
@@ -40,10 +41,20 @@ export function FailoverPanel({ clusterId, failover }: { clusterId: string; fail
           ...candidateItems(failover),
           ...stepItems(failover),
           ...endItems(failover),
-        ]}
+        ].map((item) => withReadersClock(item, said))}
       />
     </Panel>
   );
+}
+
+/** Daemons write moments in UTC. */
+function withReadersClock(item: TimelineItem, said: (text: string) => string): TimelineItem {
+  const { title, detail } = item;
+  return {
+    ...item,
+    ...(typeof title === 'string' ? { title: said(title) } : {}),
+    ...(typeof detail === 'string' ? { detail: said(detail) } : {}),
+  };
 }
 
 function detectionItems({ kind, detection, reason }: FailoverView): TimelineItem[] {

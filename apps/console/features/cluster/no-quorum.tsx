@@ -26,7 +26,7 @@ export function NoQuorum({ noQuorum }: { noQuorum: NoQuorumStatus }) {
         ))}
         {closed.map(({ node, reason }) => (
           <li key={node}>
-            <span className="font-medium">{node}</span> serves nobody: {reason}.
+            <span className="font-medium">{node}</span> serves nobody: {times.sentence(reason)}.
           </li>
         ))}
       </ul>

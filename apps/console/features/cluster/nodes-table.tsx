@@ -4,6 +4,7 @@ import { Stale } from '@quantadb/ui/patterns/stale';
 import { Badge, Status } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
 import Link from 'next/link';
+import { useTimes } from '../../lib/time.ts';
 import { nodeTone, nodeWords } from './words.ts';
 
 const columns: Column<NodeStatus>[] = [
@@ -60,13 +61,6 @@ const columns: Column<NodeStatus>[] = [
     cell: (node) => node.timeline ?? '–',
   },
   { key: 'raft', header: 'Raft', isMinor: true, cell: (node) => node.raft },
-  {
-    key: 'detail',
-    header: 'Detail',
-    isMinor: true,
-    cell: (node) =>
-      node.detail ? <span className="block min-w-64 text-ink-soft text-xs">{node.detail}</span> : null,
-  },
 ];
 
 interface NodesTableProps {
@@ -76,6 +70,7 @@ interface NodesTableProps {
 }
 
 export function NodesTable({ clusterId, nodes, ageMs }: NodesTableProps) {
+  const times = useTimes();
   const name: Column<NodeStatus> = {
     key: 'name',
     header: 'Node',
@@ -85,11 +80,20 @@ export function NodesTable({ clusterId, nodes, ageMs }: NodesTableProps) {
       </Link>
     ),
   };
+  const detail: Column<NodeStatus> = {
+    key: 'detail',
+    header: 'Detail',
+    isMinor: true,
+    cell: (node) =>
+      node.detail ? (
+        <span className="block min-w-64 text-ink-soft text-xs">{times.sentence(node.detail)}</span>
+      ) : null,
+  };
   return (
     <Stale ageMs={ageMs}>
       <Table
         caption="Nodes of the cluster"
-        columns={[name, ...columns]}
+        columns={[name, ...columns, detail]}
         rows={nodes}
         keyOf={(node) => node.name}
       />

@@ -1,6 +1,7 @@
 import { durationText } from '@quantadb/ui/charts/units';
 import { Status, type Tone } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
+import { useTimes } from '../../lib/time.ts';
 import { NetworkMatrix } from '../cluster/network.tsx';
 import type { FailoverView } from './explain.ts';
 
@@ -15,12 +16,14 @@ const columns: Column<Witness>[] = [
 
 /** What made it begin: the decider's own look, what the others said, who heard whom. */
 export function Detection({ failover }: { failover: FailoverView }) {
+  const times = useTimes();
+  const said = (text: string) => times.sentence(text, failover.startedAtMs);
   const { silentForMs, detail, witnesses, network } = failover.detection;
   return (
     <div className="flex flex-col gap-3">
       <p>
-        {failover.reason}
-        {detail && detail !== failover.reason ? `: ${detail}` : ''}
+        {said(failover.reason)}
+        {detail && detail !== failover.reason ? `: ${said(detail)}` : ''}
         {silentForMs === null ? '' : ` (silent for ${durationText(silentForMs)})`}
       </p>
       {witnesses && witnesses.length > 0 ? (

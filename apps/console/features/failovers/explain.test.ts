@@ -5,7 +5,7 @@ import {
   markdownOf,
   phasesOf,
   summaryOf,
-  withoutWritesMs,
+  withoutWritesWords,
 } from './explain.ts';
 
 const candidate = (node: string, lsn: string | null, chosen = false): FailoverView['candidates'][number] => ({
@@ -54,8 +54,8 @@ describe('a failover in words', () => {
   });
 
   it('counts the time without writes until the primary was open', () => {
-    expect(withoutWritesMs(failover)).toBe(900);
-    expect(withoutWritesMs({ ...failover, steps: failover.steps.slice(0, 2) })).toBeNull();
+    expect(withoutWritesWords(failover)).toBe('900 ms, after 1.0 s of silence');
+    expect(withoutWritesWords({ ...failover, steps: failover.steps.slice(0, 2) })).toBe('not yet');
   });
 
   it('compares WAL over the border of its upper half, and only on one timeline', () => {

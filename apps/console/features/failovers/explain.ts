@@ -1,4 +1,5 @@
 import type { ClusterStatus } from '@quantadb/api/client-types';
+import { durationText } from '@quantadb/ui/charts/units';
 
 /** A failover in words and figures (pure). */
 
@@ -66,9 +67,17 @@ export function phasesOf({ steps, state }: Pick<FailoverView, 'steps' | 'state'>
 }
 
 /** From its begin until writes went through again; null while they do not. */
-export function withoutWritesMs({ steps, startedAtMs }: FailoverView): number | null {
+function withoutWritesMs({ steps, startedAtMs }: FailoverView): number | null {
   const open = steps.find(({ state }) => state === 'REJOIN' || state === 'DONE');
   return open ? Math.max(0, open.atMs - startedAtMs) : null;
+}
+
+/** The silence before it was noticed was without writes as well. */
+export function withoutWritesWords(failover: FailoverView): string {
+  const openMs = withoutWritesMs(failover);
+  if (openMs === null) return 'not yet';
+  const { silentForMs } = failover.detection;
+  return `${durationText(openMs)}${silentForMs ? `, after ${durationText(silentForMs)} of silence` : ''}`;
 }
 
 /** Bytes between a candidate's WAL and the newest of all on the same timeline; null when that is not to be said. */
@@ -117,6 +126,7 @@ export function markdownOf(clusterName: string, failover: FailoverView): string 
     summaryOf(failover),
     [
       `- Began: ${new Date(startedAtMs).toISOString()}`,
+      `- Until writes went through: ${withoutWritesWords(failover)}`,
       `- Epoch: ${failover.fromEpoch} → ${failover.epoch}`,
       ...(failover.grant
         ? [`- Timeline: ${failover.grant.parentTimeline} → ${failover.grant.timeline}`]

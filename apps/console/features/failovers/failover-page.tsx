@@ -21,7 +21,7 @@ import {
   phasesOf,
   shortWordsOf,
   summaryOf,
-  withoutWritesMs,
+  withoutWritesWords,
   wordsOf,
 } from './explain.ts';
 import { failoverTone } from './tones.ts';
@@ -30,12 +30,14 @@ import { failoverTone } from './tones.ts';
 export function FailoverPage({ clusterId, failoverId }: { clusterId: string; failoverId: string }) {
   const trpc = useTRPC();
   const { heard } = useCluster(clusterId);
+  const times = useTimes();
   const stored = useQuery(trpc.failovers.get.queryOptions({ clusterId, failoverId }));
   if (stored.error) return <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} />;
   if (!stored.data) return <Loading label="Loading the failover" />;
   // One that is under way is told every second.
   const live = heard?.status.failover?.id === failoverId ? heard.status.failover : null;
   const failover = live ?? stored.data.failover;
+  const said = (text: string) => times.sentence(text, failover.startedAtMs);
   return (
     <>
       <Head failover={failover} clusterName={heard?.status.name ?? 'cluster'} />
@@ -52,7 +54,10 @@ export function FailoverPage({ clusterId, failoverId }: { clusterId: string; fai
       </Panel>
       <Panel title="What was done">
         <PhaseBar phases={phasesOf(failover)} />
-        <Timeline label="Steps" items={phasesOf(failover).map((phase, at) => stepOf(failover, phase, at))} />
+        <Timeline
+          label="Steps"
+          items={phasesOf(failover).map((phase, index) => stepOf(failover, { phase, index }, said))}
+        />
       </Panel>
     </>
   );
@@ -82,16 +87,15 @@ function Head({ failover, clusterName }: { failover: FailoverView; clusterName: 
 function Facts({ failover }: { failover: FailoverView }) {
   const times = useTimes();
   const { grant } = failover;
-  const openMs = withoutWritesMs(failover);
   const facts: [string, string][] = [
     ['Began', times.moment(failover.startedAtMs)],
-    ['Until writes went through', openMs === null ? 'not yet' : durationText(openMs)],
+    ['Until writes went through', withoutWritesWords(failover)],
     ['Epoch', `${failover.fromEpoch} → ${failover.epoch}`],
     ['Timeline', grant ? `${grant.parentTimeline} → ${grant.timeline}` : 'unchanged'],
     ['Commits wait for', grant ? waitWords(grant.syncSet) : '–'],
   ];
   if (failover.preferred) facts.push(['Asked for', failover.preferred]);
-  if (failover.dataLoss) facts.push(['Data', failover.dataLoss.detail]);
+  if (failover.dataLoss) facts.push(['Data', times.sentence(failover.dataLoss.detail, failover.startedAtMs)]);
   return (
     <dl className="grid gap-x-6 gap-y-2 sm:grid-cols-2 lg:grid-cols-3">
       {facts.map(([term, value]) => (
@@ -108,14 +112,18 @@ function waitWords({ count, standbys }: NonNullable<FailoverView['grant']>['sync
   return count === 0 ? 'nobody' : `${count} of ${standbys.join(', ')}`;
 }
 
-function stepOf(failover: FailoverView, phase: Phase, index: number) {
+function stepOf(
+  failover: FailoverView,
+  { phase, index }: { phase: Phase; index: number },
+  said: (text: string) => string,
+) {
   const took =
     phase.tookMs === null ? ' · goes on' : phase.tookMs > 0 ? ` · ${durationText(phase.tookMs)}` : '';
   return {
     key: `${index} ${phase.state}`,
     tone: failoverTone(phase.tookMs === null ? phase.state : 'DONE'),
     title: wordsOf(phase.state),
-    detail: phase.detail,
+    detail: said(phase.detail),
     aside: `+${durationText(Math.max(0, phase.startedAtMs - failover.startedAtMs))}${took}`,
   };
 }

@@ -53,7 +53,7 @@ export function FailoversPage({ clusterId }: { clusterId: string }) {
     { key: 'began', header: 'Began', cell: (row) => times.moment(row.startedAt) },
     {
       key: 'took',
-      header: 'Took',
+      header: 'Until all were back',
       isNumeric: true,
       cell: (row) => (row.endedAt ? durationText(Date.parse(row.endedAt) - Date.parse(row.startedAt)) : '–'),
     },

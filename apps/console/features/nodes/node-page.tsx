@@ -9,6 +9,7 @@ import Link from 'next/link';
 import { parseAsStringLiteral, useQueryState } from 'nuqs';
 import { useState } from 'react';
 import { useCluster } from '../../lib/live.tsx';
+import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { ClusterEvents } from '../cluster/cluster-events.tsx';
 import { NodeMenu } from '../cluster/node-menu.tsx';
@@ -30,6 +31,7 @@ const complaintsShown = 10;
 export function NodePage({ clusterId, name }: { clusterId: string; name: string }) {
   const trpc = useTRPC();
   const may = useMay();
+  const times = useTimes();
   const stored = useQuery(trpc.clusters.get.queryOptions({ clusterId }));
   const { heard, ageMs } = useCluster(clusterId);
   const [intent, setIntent] = useState<Intent | null>(null);
@@ -69,7 +71,7 @@ export function NodePage({ clusterId, name }: { clusterId: string; name: string 
         <NodeMenu node={node} nodes={status.nodes} onChoose={setIntent} />
       </div>
       <Stale ageMs={ageMs}>
-        {node.detail ? <p className="mb-2">{node.detail}</p> : null}
+        {node.detail ? <p className="mb-2">{times.sentence(node.detail)}</p> : null}
         <NodeFacts node={node} isDecider={status.raft.leader === name} />
       </Stale>
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">

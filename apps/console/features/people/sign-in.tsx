@@ -43,9 +43,7 @@ function FirstStep({ provider, onCodeNeeded }: { provider: { name: string } | nu
     });
     setBusy(false);
     if (error) {
-      return setProblem(
-        error.status === tooMany ? tooManyAttempts : 'That address and password do not match.',
-      );
+      return setProblem(refusalWords(error));
     }
     if ('twoFactorRedirect' in data) onCodeNeeded();
     else enter();
@@ -80,6 +78,12 @@ function FirstStep({ provider, onCodeNeeded }: { provider: { name: string } | nu
       </Button>
     </Entrance>
   );
+}
+
+function refusalWords({ status, code }: { status: number; code?: string | undefined }): string {
+  if (code === 'ACCOUNT_TRIES')
+    return 'Too many passwords of this account were tried. Wait a minute, or use a browser in which you have signed in before.';
+  return status === tooMany ? tooManyAttempts : 'That address and password do not match.';
 }
 
 function SecondStep({ onBack }: { onBack(): void }) {

@@ -133,5 +133,7 @@ function promiseOf({ durability, nodes, primary, source }: ClusterStatus): strin
     return `It follows ${source.name}: what is written there arrives here, and nothing is written here.`;
   if (primary === null) return 'There is no primary: nothing is written now.';
   if (waited.length === 0) return `Durability ${durability}: commits wait for no standby.`;
-  return `Durability ${durability}: commits wait for standbys: ${waited.join(', ')}.`;
+  if (waited.length === 1) return `Durability ${durability}: commits wait for ${waited[0]}.`;
+  const share = durability.startsWith('all') ? 'all' : 'a quorum';
+  return `Durability ${durability}: commits wait for ${share} of ${waited.join(', ')}.`;
 }

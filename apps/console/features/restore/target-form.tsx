@@ -3,9 +3,9 @@ import { CheckField, SelectField, TextField } from '@quantadb/ui/primitives/fiel
 import { useEffect, useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { TimeZones } from '../../lib/time-zones.tsx';
+import { momentText, readMoment } from '../../lib/zoned-time.ts';
 import type { Overview, Target } from '../backups/prepare.ts';
 import { type Draft, targetKinds, targetOf } from './target.ts';
-import { momentText, readMoment } from './zoned-time.ts';
 
 const kindWords: Record<Draft['kind'], string> = {
   time: 'A moment',

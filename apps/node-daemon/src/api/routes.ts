@@ -18,6 +18,7 @@ import { type HttpCaller, requireLocal, requireOperator, requirePeer } from './c
 import { clusterView, type HealthPath, healthPaths, isHealthy, type LagLimit, parseBytes } from './health.ts';
 import { HttpProblem } from './http-errors.ts';
 import { readJson } from './json-body.ts';
+import { requireMetricsToken } from './metrics-door.ts';
 import { RecentStatus } from './recent-status.ts';
 
 export interface Answer {
@@ -32,6 +33,8 @@ export interface RouteOptions {
   facade: DaemonFacade;
   logger: Logger;
   figures?(): NodeFiguresTold | null;
+  /** What `/metrics` asks of whoever is nobody in particular; missing or null: nothing. */
+  metricsTokenFile?: string | null;
   logs?(question: LogQuestion): Promise<LogAnswer>;
   /** Given what `/metrics` answers. */
   diagnosis?(metrics: () => Promise<string>): Promise<HostDiagnosis>;
@@ -54,12 +57,12 @@ export class Routes {
   async answer(request: IncomingMessage, caller: HttpCaller): Promise<Answer> {
     const url = urlOf(request);
     const method = request.method ?? 'GET';
-    if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') return this.read(url, caller);
+    if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') return this.read(url, caller, request);
     if (method === 'POST') return this.write(url.pathname, request, caller);
     throw new HttpProblem(405, `${method} is not supported`);
   }
 
-  private async read(url: URL, caller: HttpCaller): Promise<Answer> {
+  private async read(url: URL, caller: HttpCaller, request: IncomingMessage): Promise<Answer> {
     const { facade } = this.options;
     const path = url.pathname;
     // An extension's setting may be a secret.
@@ -79,6 +82,7 @@ export class Routes {
       case '/cluster':
         return json(clusterView(await this.recentStatus.read()));
       case '/metrics':
+        await requireMetricsToken(this.options.metricsTokenFile ?? null, caller, request);
         return {
           status: 200,
           contentType: 'text/plain; version=0.0.4; charset=utf-8',

@@ -27,6 +27,7 @@ export interface ApiOptions {
   logger: Logger;
   /** The newest look at this host, for /metrics. */
   figures?(): NodeFiguresTold | null;
+  metricsTokenFile?: string | null;
   logs?: RouteOptions['logs'];
   diagnosis?: RouteOptions['diagnosis'];
   limits?: Partial<ApiLimits>;

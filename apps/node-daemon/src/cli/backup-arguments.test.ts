@@ -21,7 +21,7 @@ describe('a moment', () => {
     expect(() => momentOf('2026-10-25 02:30', 'Europe/Berlin')).toThrow('twice');
     expect(() => momentOf('2026-03-29 02:30', 'Europe/Berlin')).toThrow('never was');
     expect(() => momentOf('2026-07-01 12:00', 'Mars/Base')).toThrow('no time zone');
-    expect(() => momentOf('yesterday', 'UTC')).toThrow('no time');
+    expect(() => momentOf('yesterday', 'UTC')).toThrow('no moment');
   });
 });
 

@@ -7,6 +7,7 @@ import {
   repositorySchema,
 } from '@quantadb/engine/contract/backup';
 import { type RestoreTarget, restoreTargetSchema } from '@quantadb/engine/contract/restore-target';
+import { readMoment } from '@quantadb/engine/shared/zoned-time';
 import type { z } from 'zod';
 import { UsageError } from './usage-error.ts';
 
@@ -234,57 +235,15 @@ export function restoreTargetOf(own: TargetOptions): RestoreTarget {
   return parsed(restoreTargetSchema, named[0]);
 }
 
-const withOffset = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?\s?(Z|UTC|[+-]\d\d:?(\d\d)?)$/i;
-const withoutOffset = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d{1,6})?)?$/;
-
 /**
  * A moment people write: with an offset, or with the zone whose clocks showed it. A time without either would be read in
  * the zone of whatever machine reads it.
  */
 export function momentOf(text: string, zone: string | undefined): number {
-  const trimmed = text.trim();
-  if (withOffset.test(trimmed)) {
-    const iso = trimmed
-      .replace(' ', 'T')
-      .replace(/\s?(UTC|z)$/i, 'Z')
-      .replace(/\s?([+-]\d\d):?(\d\d)?$/, (_, hours: string, minutes = '00') => `${hours}:${minutes}`);
-    const atMs = Date.parse(iso);
-    if (Number.isFinite(atMs)) return atMs;
-  }
-  const local = withoutOffset.exec(trimmed);
-  if (!local)
-    throw new UsageError(`"${text}" is no time: write "2026-11-27 14:00:00+01", or add --zone Europe/Berlin`);
-  if (zone === undefined)
-    throw new UsageError(
-      `"${text}" leaves its time zone open: add an offset (+01, Z) or --zone Europe/Berlin`,
-    );
-  return inZone(`${local[1]}T${local[2]}${local[3] ?? ':00'}`, zone);
-}
-
-/** Where clocks go back an hour comes twice, and where they go forward one never comes: neither is guessed. */
-function inZone(local: string, zone: string): number {
-  const asUtc = Date.parse(`${local}Z`);
-  if (!Number.isFinite(asUtc)) throw new UsageError(`"${local}" is no time`);
-  const quarterMs = 15 * 60_000;
-  const found = new Set<number>();
-  for (let offset = -14 * 3_600_000; offset <= 14 * 3_600_000; offset += quarterMs) {
-    if (localTime(asUtc - offset, zone) === localTime(asUtc, 'UTC')) found.add(asUtc - offset);
-  }
-  const [first, second] = [...found];
-  if (first === undefined)
-    throw new UsageError(`${local} never was in ${zone}: the clocks went forward over it`);
-  if (second !== undefined)
-    throw new UsageError(`${local} was twice in ${zone}, when the clocks went back: write it with an offset`);
-  return first;
-}
-
-function localTime(atMs: number, timeZone: string): string {
-  try {
-    const format = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
-    return format.format(atMs);
-  } catch {
-    throw new UsageError(`${timeZone} is no time zone: write a name like Europe/Berlin`);
-  }
+  const read = readMoment(text, zone ?? null);
+  if (read.ok) return read.atMs;
+  const way = zone === undefined ? ' (or --zone Europe/Berlin)' : '';
+  throw new UsageError(`"${text}" is no moment: ${read.problem}${way}`);
 }
 
 function numberOf(option: string, text: string | undefined): number | undefined {

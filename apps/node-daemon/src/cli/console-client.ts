@@ -97,12 +97,14 @@ const sessionsSchema = z.object({
 const hostStateSchema = hostStatusSchema.shape.state;
 const eventSchema = clusterEventSchema.omit({ atMs: true }).extend({ at: z.string() });
 
+const auditPlaceSchema = z.object({ id: z.string(), at: z.string() });
 const auditVerdictSchema = z.object({
-  ok: z.boolean(),
-  checked: z.number(),
-  lastHash: z.string(),
-  brokenAt: z.object({ id: z.string(), at: z.string() }).nullable(),
+  ...{ ok: z.boolean(), checked: z.number(), lastHash: z.string(), brokenAt: auditPlaceSchema.nullable() },
+  sealedFrom: auditPlaceSchema.nullable().default(null),
+  unsealed: z.object({ count: z.number(), first: auditPlaceSchema }).nullable().default(null),
+  keptAt: auditPlaceSchema.nullable().default(null),
 });
+export type AuditVerdict = z.infer<typeof auditVerdictSchema>;
 
 const isUpDeadlineMs = 2000;
 const refusals = new Set(['UNAUTHORIZED', 'FORBIDDEN', 'RATE_LIMITED']);
@@ -151,8 +153,10 @@ export class ConsoleClient {
     );
   }
 
-  async verifyAudit(): Promise<z.infer<typeof auditVerdictSchema>> {
-    return auditVerdictSchema.parse(await this.call({ method: 'GET', path: '/api/v1/audit/verify' }));
+  /** @param kept the last hash of an earlier verdict */
+  async verifyAudit(kept?: string): Promise<AuditVerdict> {
+    const asked = kept === undefined ? '' : `?kept=${encodeURIComponent(kept)}`;
+    return auditVerdictSchema.parse(await this.call({ method: 'GET', path: `/api/v1/audit/verify${asked}` }));
   }
 
   /** What every cluster has last said of itself, in the shape of `status --json`. */

@@ -48,6 +48,10 @@ QUANTADB_CONSOLE_PORT=${port}
 # loss of this machine is the loss of people, roles and the authority that hosts trust (docs/operations/disaster-recovery.md).
 #QUANTADB_METADATA_BACKUP_DIRECTORY=/var/lib/quantadb-console/copies
 
+# What /metrics asks for, as "Authorization: Bearer ..." (16 characters or more): it names every cluster and node. Without it whoever
+# reaches the console may read it.
+#QUANTADB_METRICS_TOKEN=
+
 # How many requests a person or a token may send in a minute: those that only read, and those that change something.
 QUANTADB_READS_PER_MINUTE=12000
 QUANTADB_REQUESTS_PER_MINUTE=1200

@@ -69,6 +69,7 @@ export async function enrolHost(options: EnrolHostOptions): Promise<string> {
       timing: 'lan',
       logLevel: 'info',
       hooks: [],
+      metricsTokenFile: null,
       router:
         ports.router === null ? null : { port: ports.router, listenHost: null, settings: {}, workers: 1 },
     },

@@ -42,7 +42,8 @@ export function statusText(status: SystemStatus): string {
     return `${cluster.name}: ${cluster.verdict}\n${facts}${networkLine(cluster)}${followersLine(cluster)}${adviceLine(cluster)}\n\n${nodesText(cluster.nodes)}${connect}`;
   });
   if (parts.length === 0) parts.push('There is no cluster yet.');
-  const others = status.hosts.filter((host) => host.state !== 'member');
+  // A member that is unreachable stands in the table of its cluster.
+  const others = status.hosts.filter(({ state, cluster }) => state !== 'member' && cluster === null);
   if (others.length > 0)
     parts.push(`Hosts in no cluster: ${others.map((host) => `${host.name} (${host.state})`).join(', ')}`);
   return parts.join('\n\n');
@@ -125,9 +126,17 @@ export function operationsText(operations: Operation[]): string {
     operation.kind,
     operation.state,
     operation.requestedBy,
-    operation.error ?? operation.steps.find((step) => step.state === 'running')?.name ?? '',
+    // What `retry` and `cancel` may be told.
+    operation.state === 'done' ? '' : operation.id,
+    standingText(operation),
   ]);
-  return table(['STARTED', 'OPERATION', 'STATE', 'BY', ''], rows);
+  return table(['STARTED', 'OPERATION', 'STATE', 'BY', 'ID', 'STEP'], rows);
+}
+
+function standingText({ state, steps, error }: Operation): string {
+  const step = steps.find((each) => each.state === 'running' || each.state === 'failed')?.name;
+  if (state === 'done') return '';
+  return [step, error].filter((each) => each).join(': ');
 }
 
 export function scheduledText(entries: ClusterStatus['scheduled']): string {

@@ -90,6 +90,7 @@ async function writeHost(name: string, index: number) {
     console: null,
     logLevel: 'info',
     hooks: [],
+    metricsTokenFile: null,
     router: null,
   };
   const configFile = join(directory, `${name}.json`);

@@ -134,6 +134,7 @@ function hostConfig(
     console: options.consoleUrl,
     logLevel: options.logLevel,
     hooks: [],
+    metricsTokenFile: null,
     router: routerOf(options.ports, name),
   };
 }

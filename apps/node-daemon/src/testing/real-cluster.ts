@@ -315,7 +315,7 @@ export class RealCluster {
           ? { port: await freePort(), listenHost: null, settings: {}, workers: kind === 'router' ? 2 : 1 }
           : null,
       logLevel: process.env.QUANTADB_TEST_LOG === 'debug' ? 'debug' : 'info',
-      hooks: this.hooks,
+      ...{ hooks: this.hooks, metricsTokenFile: null },
     };
     await writeFile(join(directory, 'host.json'), JSON.stringify(config));
     const client = DaemonClient.overSocket(join(config.runDir, 'daemon.sock'));

@@ -7,6 +7,7 @@ import type { Pool } from 'pg';
 import { withAnyHost } from '../clusters/any-host.ts';
 import type { DroppedRows } from '../history/dropped-rows.ts';
 import type { MetadataBackup } from '../metadata-backup.ts';
+import { guessedAccounts } from '../people/sign-in-tries.ts';
 import type { Services } from '../services.ts';
 import type { Known, KnownCluster, KnownInstallation } from './known.ts';
 
@@ -24,8 +25,16 @@ interface HostRow {
   clockAheadMs: number | null;
 }
 
+interface Asked {
+  clusterId: string;
+  /** Of what the cluster agrees on. */
+  revision: number;
+}
+
 const figuresFreshMs = 30_000;
 const backupsEveryMs = 60_000;
+/** Sooner when the cluster has agreed on something since: a backup, a verification or a drill may have ended. */
+const backupsAfterChangeMs = 10_000;
 const backupsFreshMs = 10 * 60_000;
 const backupsAtOnce = 4;
 const failedWithinMs = 3_600_000;
@@ -42,7 +51,9 @@ export class Gatherer {
   private readonly sources: Sources;
   private readonly logger: Logger;
   private readonly backups = new Map<string, { overview: BackupOverview | null; atMs: number }>();
-  private readonly askedMs = new Map<string, number>();
+  private readonly asked = new Map<string, { atMs: number; revision: number }>();
+  /** Those that are to be asked, the one that was asked longest ago first. */
+  private due: Asked[] = [];
   private asking = 0;
 
   constructor(sources: Sources, logger: Logger) {
@@ -84,7 +95,7 @@ export class Gatherer {
       }),
     ]);
     this.askBackups(
-      list.map(({ clusterId }) => clusterId),
+      list.map(({ clusterId, status }) => ({ clusterId, revision: status.revision })),
       nowMs,
     );
     const [looksOf, failoversOf, operationsOf] = [grouped(looks), grouped(failovers), grouped(operations)];
@@ -122,8 +133,10 @@ export class Gatherer {
       const rows = failed.filter((row) => row.channel.name === channel);
       return { channel, messages: rows.length, lastError: rows[0]?.error ?? '' };
     });
+    const guessed = await guessedAccounts(prisma);
     const metadataBackup = this.sources.metadataBackup?.standing(nowMs) ?? null;
-    return { databaseMs, rowsDropped: dropped.everywhere(nowMs), failedChannels, metadataBackup };
+    const rowsDropped = dropped.everywhere(nowMs);
+    return { databaseMs, rowsDropped, failedChannels, metadataBackup, guessedAccounts: guessed };
   }
 
   private backupsOf(clusterId: string, nowMs: number): BackupOverview | null {
@@ -131,19 +144,30 @@ export class Gatherer {
     return known && nowMs - known.atMs <= backupsFreshMs ? known.overview : null;
   }
 
-  private askBackups(clusterIds: string[], nowMs: number): void {
-    for (const known of this.askedMs.keys())
-      if (!clusterIds.includes(known)) {
-        this.askedMs.delete(known);
+  private askBackups(clusters: Asked[], nowMs: number): void {
+    const living = new Set(clusters.map(({ clusterId }) => clusterId));
+    for (const known of this.asked.keys())
+      if (!living.has(known)) {
+        this.asked.delete(known);
         this.backups.delete(known);
       }
-    for (const clusterId of clusterIds) {
-      if (this.asking >= backupsAtOnce) return;
-      if (nowMs - (this.askedMs.get(clusterId) ?? 0) < backupsEveryMs) continue;
-      this.askedMs.set(clusterId, nowMs);
+    const askedMs = ({ clusterId }: Asked) => this.asked.get(clusterId)?.atMs ?? 0;
+    this.due = clusters
+      .filter((cluster) => isDue(cluster, this.asked.get(cluster.clusterId), nowMs))
+      .sort((one, other) => askedMs(one) - askedMs(other));
+    this.askNext();
+  }
+
+  /** A few at a time, one right after the other. */
+  private askNext(): void {
+    while (this.asking < backupsAtOnce) {
+      const next = this.due.shift();
+      if (!next) return;
+      this.asked.set(next.clusterId, { atMs: Date.now(), revision: next.revision });
       this.asking += 1;
-      void this.ask(clusterId).finally(() => {
+      void this.ask(next.clusterId).finally(() => {
         this.asking -= 1;
+        this.askNext();
       });
     }
   }
@@ -157,6 +181,17 @@ export class Gatherer {
       this.logger.debug({ clusterId, error: messageOf(error) }, 'no host told of the backups');
     }
   }
+}
+
+/** Whether a cluster is to be asked of its backups now (pure). */
+export function isDue(
+  { revision }: Pick<Asked, 'revision'>,
+  last: { atMs: number; revision: number } | undefined,
+  nowMs: number,
+): boolean {
+  if (!last) return true;
+  const agoMs = nowMs - last.atMs;
+  return agoMs >= backupsEveryMs || (revision !== last.revision && agoMs >= backupsAfterChangeMs);
 }
 
 /** Once for all clusters: there may be hundreds of them, and thousands of rows. */

@@ -58,4 +58,6 @@ export interface KnownInstallation {
   } | null;
   /** Channels with messages that were given up lately. */
   failedChannels: { channel: string; messages: number; lastError: string }[];
+  /** Accounts of which so many passwords were tried lately that strangers have to wait. */
+  guessedAccounts: string[];
 }

@@ -175,4 +175,30 @@ export const installationRules: InstallationRule[] = [
         })),
       ),
   },
+  {
+    ...{
+      id: 'passwords-guessed',
+      title: 'Somebody tries passwords',
+      of: 'installation',
+      severity: 'warning',
+    },
+    forSeconds: 0,
+    limits: {},
+    runbook: {
+      means:
+        'Of one account more passwords were tried within minutes than a person mistypes, from however many addresses. Browsers in which it was signed in before go on; all others may try one password a minute.',
+      look: [
+        'The audit log: refused sign-ins of that account, and whether one that is none of its person’s has succeeded.',
+        'Whether the account has a second factor, and whether the console has to be reachable from where the attempts come.',
+      ],
+      command: 'curl -s "<console>/api/v1/audit?action=sign-in" -H "authorization: Bearer <token>"',
+    },
+    look: ({ guessedAccounts }) =>
+      found(
+        ...guessedAccounts.map((account) => ({
+          subject: account,
+          sentence: `So many passwords of ${account} were tried that whoever has not signed in to it before has to wait.`,
+        })),
+      ),
+  },
 ];

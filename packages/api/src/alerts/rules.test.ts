@@ -52,7 +52,13 @@ function clusterOf(parts: Record<string, unknown> = {}, rest: Partial<KnownClust
 function knownOf(clusters: KnownCluster[], parts: Partial<Known> = {}): Known {
   return {
     ...{ nowMs, clusters, hosts: [] },
-    installation: { databaseMs: 2, rowsDropped: 0, failedChannels: [], metadataBackup: null },
+    installation: {
+      databaseMs: 2,
+      rowsDropped: 0,
+      failedChannels: [],
+      metadataBackup: null,
+      guessedAccounts: [],
+    },
     ...parts,
   };
 }

@@ -1,5 +1,13 @@
 import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
-import { type ChainBreak, chainStart, followChain, sealOf } from './chain.ts';
+import {
+  type ChainPlace,
+  type ChainState,
+  chainStart,
+  emptyChain,
+  followChain,
+  keyedSealOf,
+  sealOf,
+} from './chain.ts';
 import { Refusals } from './refusals.ts';
 
 /** A person or a token, by name. */
@@ -26,11 +34,9 @@ export interface AuditRecord {
 }
 
 export interface AuditVerdict {
-  ok: boolean;
-  /** Entries whose hash is right, from the first one on. */
-  checked: number;
-  lastHash: string;
-  broken: ChainBreak | null;
+  /** What the chain is like up to its end, or to where it is broken. */
+  state: ChainState;
+  broken: ChainPlace | null;
 }
 
 /** Any number; it only has to be the same in every console instance. */
@@ -40,10 +46,13 @@ const verifiedAtOnce = 1000;
 /** Who did, or tried, what. Written before the answer leaves, so that nothing happens unrecorded. */
 export class Audit {
   private readonly prisma: PrismaClient;
+  private readonly key: Buffer;
   private readonly refusals = new Refusals();
 
-  constructor(prisma: PrismaClient) {
+  /** @param key that is not in the database as it is, the same in every console instance and for good */
+  constructor(prisma: PrismaClient, key: Buffer) {
     this.prisma = prisma;
+    this.key = key;
   }
 
   /** What was tried and changed nothing: whoever tries all the time does not fill the log, nor hold up who writes in it. */
@@ -83,13 +92,14 @@ export class Audit {
         ...(before === undefined ? {} : { before }),
         ...(after === undefined ? {} : { after }),
       };
-      await transaction.auditEntry.create({ data: { ...entry, ...values, at, hash } });
+      const seal = keyedSealOf(hash, this.key);
+      await transaction.auditEntry.create({ data: { ...entry, ...values, at, hash, seal } });
     });
   }
 
   /** Recomputes the whole chain. Whoever keeps the last hash elsewhere also notices when the newest entries are gone. */
-  async verify(): Promise<AuditVerdict> {
-    let state = { previous: chainStart, checked: 0 };
+  async verify(kept?: string): Promise<AuditVerdict> {
+    let state = emptyChain;
     let lastId = -1n;
     for (;;) {
       const entries = await this.prisma.auditEntry.findMany({
@@ -97,12 +107,11 @@ export class Audit {
         orderBy: { id: 'asc' },
         take: verifiedAtOnce,
       });
-      const followed = followChain(state, entries);
+      const followed = followChain(state, entries, { key: this.key, kept });
       state = followed.state;
       const { broken } = followed;
-      if (broken) return { ok: false, checked: state.checked, lastHash: state.previous, broken };
       const last = entries.at(-1);
-      if (!last) return { ok: true, checked: state.checked, lastHash: state.previous, broken: null };
+      if (broken || !last) return { state, broken };
       lastId = last.id;
     }
   }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 
 /** What of an entry is sealed: all of it but its number, which only orders the chain. */
 export interface SealedEntry {
@@ -44,26 +44,60 @@ function ordered(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, inner]) => [key, ordered(inner)]));
 }
 
-export type ChainState = { previous: string; checked: number };
-export type ChainBreak = { id: bigint; at: Date };
+/**
+ * HMAC-SHA256 of an entry's hash, hexadecimal (pure). Anybody can compute hashes anew; this takes a key, and covers every entry before
+ * it as the hash does.
+ */
+export function keyedSealOf(hash: string, key: Buffer): string {
+  return createHmac('sha256', key).update(hash).digest('hex');
+}
+
+export type ChainPlace = { id: bigint; at: Date };
+
+export interface ChainState {
+  previous: string;
+  checked: number;
+  /** The first entry with a keyed seal; null: none so far. */
+  sealedFrom: ChainPlace | null;
+  /** Entries after it that have none. */
+  unsealed: { count: number; first: ChainPlace } | null;
+  /** The entry with the hash that was asked for. */
+  kept: ChainPlace | null;
+}
+
+export const emptyChain: ChainState = {
+  ...{ previous: chainStart, checked: 0 },
+  ...{ sealedFrom: null, unsealed: null, kept: null },
+};
+
+export type ChainEntry = SealedEntry & { id: bigint; hash: string | null; seal: string | null };
 
 /**
  * Follows the chain over the next entries, in their order (pure). Entries from before there was a chain have no hash, and can only
  * come first.
+ *
+ * @param asked.kept a hash that somebody has kept
  */
 export function followChain(
   state: ChainState,
-  entries: readonly (SealedEntry & { id: bigint; hash: string | null })[],
-): { state: ChainState; broken: ChainBreak | null } {
-  let { previous, checked } = state;
+  entries: readonly ChainEntry[],
+  asked: { key: Buffer; kept?: string | undefined },
+): { state: ChainState; broken: ChainPlace | null } {
+  let now = state;
   for (const entry of entries) {
-    const isOlderThanChain = entry.hash === null && previous === chainStart;
+    const { id, at, hash, seal } = entry;
+    const isOlderThanChain = hash === null && now.previous === chainStart;
     if (isOlderThanChain) continue;
-    if (entry.hash !== sealOf(previous, entry)) {
-      return { state: { previous, checked }, broken: { id: entry.id, at: entry.at } };
+    const isAsWritten = hash === sealOf(now.previous, entry);
+    const isSealed = seal === null || seal === keyedSealOf(hash ?? '', asked.key);
+    if (!isAsWritten || !isSealed) return { state: now, broken: { id, at } };
+    now = { ...now, previous: hash, checked: now.checked + 1 };
+    if (hash === asked.kept) now.kept = { id, at };
+    if (seal !== null) now.sealedFrom ??= { id, at };
+    else if (now.sealedFrom) {
+      const { count, first } = now.unsealed ?? { count: 0, first: { id, at } };
+      now.unsealed = { count: count + 1, first };
     }
-    previous = entry.hash;
-    checked += 1;
   }
-  return { state: { previous, checked }, broken: null };
+  return { state: now, broken: null };
 }

@@ -1,7 +1,7 @@
 import { fingerprintOf } from '@quantadb/engine/security/certificate';
 import { type Authority, createAuthority } from '@quantadb/engine/security/pki';
 import type { PrismaClient } from '@quantadb/prisma/client';
-import { decrypt, deriveKey, encrypt } from '../secrets.ts';
+import { decrypt, deriveFrom, deriveKey, encrypt } from '../secrets.ts';
 
 /** Any number; it only has to be the same in every console instance. */
 export const authorityLock = 4_716_001n;
@@ -12,10 +12,16 @@ export const authorityPurpose = 'authority key';
 export class AuthorityKeeper {
   readonly authority: Authority;
   readonly fingerprint: string;
+  /**
+   * What audit entries are sealed with. Of the authority's own key, because that is for the installation's whole life, lies encrypted in
+   * the metadata, and is there again after a restore or under another secret.
+   */
+  readonly auditKey: Buffer;
 
   private constructor(authority: Authority) {
     this.authority = authority;
     this.fingerprint = fingerprintOf(authority.certPem);
+    this.auditKey = deriveFrom(Buffer.from(authority.keyPem), 'audit seals');
   }
 
   static async open(prisma: PrismaClient, secret: string): Promise<AuthorityKeeper> {

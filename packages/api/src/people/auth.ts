@@ -7,6 +7,7 @@ import type { ControlPlaneConfig } from '../config.ts';
 import { clientAddressHeader } from '../http/client-address.ts';
 import { deriveKey } from '../secrets.ts';
 import { oidcOptions, oidcPaths, oidcPlugin } from './oidc.ts';
+import type { SignInTries } from './sign-in-tries.ts';
 import { signInWatch } from './sign-in-watch.ts';
 
 const sessionSeconds = 12 * 3600;
@@ -18,14 +19,18 @@ export function sessionsKey(secret: string): string {
 }
 
 /** Sign-in by e-mail and password. Nobody signs up by himself: the first admin is made at set-up, others by admins. */
-export function createAuth(prisma: PrismaClient, config: ControlPlaneConfig, audit: Audit) {
+export function createAuth(
+  prisma: PrismaClient,
+  config: ControlPlaneConfig,
+  { audit, tries }: { audit: Audit; tries: SignInTries },
+) {
   const { oidc } = config;
   const { user, databaseHooks } = oidc ? oidcOptions(oidc, { prisma, audit }) : {};
   // Theirs are typed by what they add; what is asked of `auth` here is better-auth's own.
   const plugins: BetterAuthPlugin[] = [
     twoFactor({ issuer: 'QuantaDB' }),
     ...(oidc ? [oidcPlugin(oidc, config.publicUrl)] : []),
-    signInWatch(prisma, audit),
+    signInWatch({ prisma, audit, tries }),
   ];
   return betterAuth({
     appName: 'QuantaDB',

@@ -166,7 +166,7 @@ export class TestConsole extends ConsoleClient {
       publicUrl: url,
       requestsPerMinute: 100_000,
       readsPerMinute: 100_000,
-      ...{ previousSecret: null, trustedProxies: null, oidc: null, metadataBackup: null },
+      ...{ previousSecret: null, trustedProxies: null, oidc: null, metadataBackup: null, metricsToken: null },
       logger: silentLogger,
       ...options,
     };

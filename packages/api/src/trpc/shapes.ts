@@ -146,6 +146,8 @@ export const auditEntrySchema = z.object({
   at: moment,
   actorKind: z.string(),
   actor: z.string(),
+  /** From where it was asked; for administrators of the installation only. */
+  address: z.string().nullable(),
   action: z.string(),
   target: z.string(),
   reason: z.string(),

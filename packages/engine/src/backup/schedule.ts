@@ -1,5 +1,6 @@
 import { Cron } from 'croner';
 import type { BackupSchedule, DrillPolicy } from '../contract/backup.ts';
+import { isTimeZone } from '../shared/zoned-time.ts';
 import type { BackupType } from './engine.ts';
 
 /** When backups are due (pure): schedules as people write them, in the time zone they live in. */
@@ -160,12 +161,4 @@ function minuteOfDay(atMs: number, timeZone: string): number {
   });
   const [hour = 0, minute = 0] = parts.format(atMs).split(':').map(Number);
   return hour * 60 + minute;
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone.length > 0;
-  } catch {
-    return false;
-  }
 }

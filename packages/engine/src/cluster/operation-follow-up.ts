@@ -125,7 +125,7 @@ export function planRetry(
 ): PlanBody & { kind: OperationKind } {
   const failed = failedOperation(state, request.operation);
   if (!state || !failed) {
-    const refusal = base.refusal ?? 'No failed operation is known under that name. See: quantadb operations.';
+    const refusal = base.refusal ?? nothingToRetry(state, request.operation);
     return { ...base, kind: 'switchover', summary: 'Go on with a failed operation.', steps: [], refusal };
   }
   const left = remaining(failed);
@@ -138,6 +138,13 @@ export function planRetry(
     writePause: 'as the plan of the operation said',
     refusal: base.refusal ?? (why ? `It cannot be gone on with: ${why}.` : null),
   };
+}
+
+function nothingToRetry(state: ClusterState | null, id: string | null): string {
+  const newest = state?.pastOperations.at(-1);
+  if (id === null && newest)
+    return `The newest operation, ${newest.kind}, has not failed. Name the one that has: quantadb operations tells its id.`;
+  return 'No failed operation is known under that name. See: quantadb operations.';
 }
 
 /** The operation that was asked for, or the newest; null unless it has failed. */

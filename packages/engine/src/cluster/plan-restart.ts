@@ -92,7 +92,9 @@ export function planParameters(base: PlanBody, parameters: Record<string, string
   return {
     ...base,
     summary: `Change parameters of every node: ${words.join(', ')}.`,
-    warnings: ['Some parameters take effect with the next restart only: quantadb rolling-restart.'],
+    warnings: [
+      'If one of them needs a restart, it waits for the next one (quantadb rolling-restart); status tells which do.',
+    ],
   };
 }
 

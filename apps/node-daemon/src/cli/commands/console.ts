@@ -2,7 +2,7 @@ import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { Command } from 'commander';
 import { demoPaths } from '../../demo/layout.ts';
 import { userName } from '../change.ts';
-import type { ConsoleClient } from '../console-client.ts';
+import type { AuditVerdict, ConsoleClient } from '../console-client.ts';
 import { enrolOperator } from '../enrol-operator.ts';
 import { findConsole, homeOf } from '../target.ts';
 import { UsageError } from '../usage-error.ts';
@@ -52,16 +52,33 @@ export function addConsole(program: Command, options: () => GlobalOptions): void
   program
     .command('audit-verify')
     .description('whether the audit log is as it was written')
-    .action(async () => {
-      const verdict = await (await console()).verifyAudit();
-      const { ok, checked, lastHash, brokenAt } = verdict;
-      const words = ok
-        ? `The audit log is as it was written: ${checked} entries, the last hash is ${lastHash}.`
-        : `The audit log was changed: entry ${brokenAt?.id} of ${brokenAt?.at} or one before it is not as it was written.`;
-      print(options(), verdict, () => words);
-      if (!ok) process.exitCode = 1;
+    .option('--kept <hash>', 'the last hash that an earlier run has told: whether it is still there')
+    .action(async ({ kept }: { kept?: string }) => {
+      const verdict = await (await console()).verifyAudit(kept);
+      print(options(), verdict, () => auditWords(verdict, kept));
+      if (!verdict.ok) process.exitCode = 1;
     });
   addMetrics(program, options, console);
+}
+
+function auditWords(verdict: AuditVerdict, kept: string | undefined): string {
+  const { checked, lastHash, brokenAt, sealedFrom, unsealed, keptAt } = verdict;
+  if (brokenAt)
+    return `The audit log was changed: entry ${brokenAt.id} of ${brokenAt.at} or one before it is not as it was written.`;
+  const lines = [`The entries of the audit log fit one another: ${checked}, the last hash is ${lastHash}.`];
+  if (!sealedFrom) lines.push('None has a seal that takes the secret of the installation.');
+  else if (!unsealed)
+    lines.push(
+      `All from entry ${sealedFrom.id} of ${sealedFrom.at} on have their seal, which takes the secret of the installation.`,
+    );
+  else
+    lines.push(
+      `${unsealed.count} after entry ${sealedFrom.id} have no seal, from entry ${unsealed.first.id} of ${unsealed.first.at} on: somebody took them off, or a console of an older release wrote them.`,
+    );
+  if (kept && keptAt) lines.push(`The hash that was kept is of entry ${keptAt.id} of ${keptAt.at}.`);
+  else if (kept)
+    lines.push('The hash that was kept is not among them: entries are gone, or were written anew.');
+  return lines.join('\n');
 }
 
 /** The token alone on stdout, for scripts; what else it takes beside it. */

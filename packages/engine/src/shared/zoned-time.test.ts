@@ -24,6 +24,7 @@ test('an hour that never was, or was twice, is not guessed', () => {
 });
 
 test('what is no time says how to write one', () => {
+  expect(readMoment('2026-11-27 14:00', null)).toMatchObject({ problem: expect.stringMatching('time zone') });
   for (const text of ['', 'yesterday', '2026-13-40 25:00', '27.11.2026 14:00'])
     expect(readMoment(text, 'UTC').ok).toBe(false);
   expect(readMoment('2026-11-27 14:00', 'Europe/Atlantis')).toMatchObject({ ok: false });

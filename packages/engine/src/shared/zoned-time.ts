@@ -1,14 +1,18 @@
-/** Moments as people write them, with the zone whose clocks showed them (pure). */
+/** Moments as people write them, with the zone whose clocks showed them (pure): of the command line and of the console, whose pages import it. */
 
-export type Read = { ok: true; atMs: number } | { ok: false; problem: string };
+type Read = { ok: true; atMs: number } | { ok: false; problem: string };
 
-const withOffset = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?\s?(Z|UTC|[+-]\d\d:?(\d\d)?)$/i;
-const withoutOffset = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d{1,3})?)?$/;
+const withOffset = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?\s?(Z|UTC|[+-]\d\d:?(\d\d)?)$/i;
+const withoutOffset = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d{1,6})?)?$/;
 const quarterMs = 15 * 60_000;
 const furthestMs = 14 * 3_600_000;
 
-/** Where clocks go back an hour comes twice, and where they go forward one never comes: neither is guessed. */
-export function readMoment(text: string, timeZone: string): Read {
+/**
+ * Where clocks go back an hour comes twice, and where they go forward one never comes: neither is guessed.
+ *
+ * @param timeZone of a moment that is written without an offset; null: none was named, and none is guessed
+ */
+export function readMoment(text: string, timeZone: string | null): Read {
   const trimmed = text.trim();
   if (withOffset.test(trimmed)) {
     const iso = trimmed
@@ -20,6 +24,8 @@ export function readMoment(text: string, timeZone: string): Read {
   }
   const local = withoutOffset.exec(trimmed);
   if (!local) return { ok: false, problem: 'Write it as 2026-11-27 14:00:00, or with an offset: …+01' };
+  if (timeZone === null)
+    return { ok: false, problem: 'It leaves its time zone open: add an offset, like +01 or Z' };
   if (!isTimeZone(timeZone)) return { ok: false, problem: `${timeZone} is no time zone` };
   const asUtcMs = Date.parse(`${local[1]}T${local[2]}${local[3] ?? ':00'}Z`);
   if (!Number.isFinite(asUtcMs)) return { ok: false, problem: 'There is no such time' };
