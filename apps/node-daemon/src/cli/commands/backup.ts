@@ -17,7 +17,7 @@ import {
   secretVariables,
   type TargetOptions,
 } from '../backup-arguments.ts';
-import { backupsText, endText, jobText, planningText } from '../backup-format.ts';
+import { backupsText, damageHint, damageText, endText, jobText, planningText } from '../backup-format.ts';
 import { change } from '../change.ts';
 import type { Intent } from '../console-client.ts';
 import { planText } from '../format.ts';
@@ -44,8 +44,14 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
   const run = async (work: BackupWork) => {
     const { id } = await performed(options(), { kind: 'start-backup', work });
     const job = await followJob(options(), id);
-    print(options(), job, () => endText(job));
+    const damage = damageText(job, await readOverview(options()));
+    print(options(), job, () => damage ?? endText(job));
     if (job.state !== 'done') throw new QuantaError('BACKUP_FAILED', job.detail || `it was ${job.state}`);
+    // Whoever runs it from a script is told by the exit code.
+    if (damage !== null)
+      throw new QuantaError('BACKUP_FAILED', `the ${job.work.kind} found something wrong`, {
+        hint: damageHint(job),
+      });
   };
   backup
     .command('list')
