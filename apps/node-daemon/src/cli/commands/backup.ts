@@ -243,7 +243,8 @@ async function inPlace(options: GlobalOptions, own: RestoreOptions): Promise<voi
   const confirm = own.confirm ?? (await typedName(await steeringOf(options, { ...intent, confirm: null })));
   // The name that was typed is the confirmation.
   const operation = await performed({ ...options, yes: true }, { ...intent, confirm });
-  print(options, operation, () => operation.steps.map(({ name, detail }) => `${name}: ${detail}`).join('\n'));
+  const restored = operation.steps.find(({ name }) => name === 'Restore beside the running data');
+  print(options, operation, () => `${confirm} went back: ${restored?.detail ?? 'done'}`);
 }
 
 async function typedName(steering: Steering): Promise<string> {
