@@ -1,5 +1,7 @@
-import type { Intent } from './intent.ts';
+import type { AppRouter } from '@quantadb/api/client-types';
+import type { inferRouterInputs } from '@trpc/server';
 
+type Intent = inferRouterInputs<AppRouter>['operations']['plan']['intent'];
 type Configure = Extract<Intent, { kind: 'configure-backup' }>;
 
 /** The same settings from a terminal. Secrets are left out: a terminal takes them from its environment. */

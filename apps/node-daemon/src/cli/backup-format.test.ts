@@ -110,7 +110,7 @@ describe('the list of backups', () => {
       },
     });
     const damaged = job(['invalid checksum: pg_data/base/4/2619.zst'], false);
-    expect(damageText(damaged, overview)).toBe(
+    expect(damageText(damaged, overview.repository)).toBe(
       [
         'verify: DAMAGE FOUND:',
         '  ! 20261127-110000F: invalid checksum: pg_data/base/4/2619.zst',
@@ -118,14 +118,16 @@ describe('the list of backups', () => {
         '  Any moment from 2026-11-27 11:00:00Z to 2026-11-27 11:58:55Z',
       ].join('\n'),
     );
-    expect(damageText(damaged, { ...overview, repository: null })).toContain('  Nothing.');
+    const none = overview.repository && { ...overview.repository, intervals: [] };
+    expect(damageText(damaged, none)).toContain('  Nothing.');
+    expect(damageText(damaged, undefined)).toContain('cannot be told now');
     expect(damageHint(damaged)).toContain('backup now --type full');
     const listed = backupsText({ ...overview, lastVerification: damaged }, nowMs);
     expect(listed).toContain('5 s ago, DAMAGE FOUND.\n  ! 20261127-110000F: invalid checksum');
     const copy = job(['backup.manifest and its copy differ: one of them is damaged'], true);
-    expect(damageText(copy, overview)).toContain('nothing is lost yet');
+    expect(damageText(copy, overview.repository)).toContain('nothing is lost yet');
     expect(damageHint(copy)).toContain('reads the other copy');
-    expect(damageText(job([], true), overview)).toBeNull();
+    expect(damageText(job([], true), overview.repository)).toBeNull();
     expect(endText(job([], true))).toBe('verify on node-2: good');
   });
 

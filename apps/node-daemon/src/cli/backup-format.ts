@@ -126,11 +126,16 @@ function foundText(job: BackupJob): string {
 /**
  * What a verification or a drill came upon, and what that leaves.
  *
+ * @param repository null and undefined: nobody could read it
  * @returns null when it found nothing wrong
  */
-export function damageText(job: BackupJob, { repository }: BackupOverview): string | null {
+export function damageText(
+  job: BackupJob,
+  repository: BackupOverview['repository'] | undefined,
+): string | null {
   if (foundBy(job).length === 0) return null;
-  const left = repository ? intervalLines(repository) : [];
+  const unread = ['That cannot be told now. See: quantadb backup list'];
+  const left = repository ? intervalLines(repository) : unread;
   return [
     `${job.work.kind}: ${foundText(job)}:`,
     ...findingLines(job),

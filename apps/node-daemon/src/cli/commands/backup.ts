@@ -41,18 +41,7 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
     const operation = await performed(options(), intent);
     print(options(), operation, () => `${operation.kind}: done`);
   };
-  const run = async (work: BackupWork) => {
-    const { id } = await performed(options(), { kind: 'start-backup', work });
-    const job = await followJob(options(), id);
-    const damage = damageText(job, await readOverview(options()));
-    print(options(), job, () => damage ?? endText(job));
-    if (job.state !== 'done') throw new QuantaError('BACKUP_FAILED', job.detail || `it was ${job.state}`);
-    // Whoever runs it from a script is told by the exit code.
-    if (damage !== null)
-      throw new QuantaError('BACKUP_FAILED', `the ${job.work.kind} found something wrong`, {
-        hint: damageHint(job),
-      });
-  };
+  const run = (work: BackupWork) => runWork(options(), work);
   backup
     .command('list')
     .alias('status')
@@ -106,6 +95,21 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
     );
   addConfigure(backup, async (own) => perform(await configureIntent(options(), own)));
   addRestore(backup, options);
+}
+
+/** One piece of work on the repository to its end, and what it found. */
+async function runWork(options: GlobalOptions, work: BackupWork): Promise<void> {
+  const { id } = await performed(options, { kind: 'start-backup', work });
+  const job = await followJob(options, id);
+  const overview = await readOverview(options).catch(() => null);
+  const damage = damageText(job, overview?.repository);
+  print(options, job, () => damage ?? endText(job));
+  if (job.state !== 'done') throw new QuantaError('BACKUP_FAILED', job.detail || `it was ${job.state}`);
+  // Whoever runs it from a script is told by the exit code.
+  if (damage !== null)
+    throw new QuantaError('BACKUP_FAILED', `the ${job.work.kind} found something wrong`, {
+      hint: damageHint(job),
+    });
 }
 
 /** What is not named in a part stays as it was in that repository. */
