@@ -115,3 +115,11 @@ test('a place that only a newer release knows stays as it is, whatever else is c
   expect(changed.intent).toMatchObject({ repository: null, retention: { fullCount: 9 } });
   expect(testOf(draft)).toBeNull();
 });
+
+test('a repository moves to another host, and is told from the one of before by its host alone', () => {
+  const held = { type: 'host', host: 'a', port: 8500, path: '/b', encrypted: false } as const;
+  const before = { ...config, repository: held };
+  expect(change({}, before).intent?.repository).toBeNull();
+  expect(change({ host: 'b' }, before).intent?.repository).toEqual({ ...held, host: 'b' });
+  expect(testOf({ ...draftOf(before, 'UTC') })).toBeNull();
+});

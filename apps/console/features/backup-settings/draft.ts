@@ -10,6 +10,9 @@ type Repository = Config['repository'];
 /** That can be asked for: what a newer release has set is left as it is. */
 type KnownRepository = Exclude<Repository, { type: 'unknown' }>;
 
+/** What pgBackRest's own server listens on when nobody says anything else. */
+const usualBackupPort = 8432;
+
 export interface ScheduleDraft {
   id: string;
   type: Config['schedules'][number]['type'];
@@ -21,8 +24,10 @@ export interface ScheduleDraft {
 
 export interface Draft {
   place: Repository['type'];
-  /** The host that holds the repository now; named from a terminal. */
-  holder: { host: string; port: number } | null;
+  /** The member on whose disk it is; empty: none is chosen yet. */
+  host: string;
+  /** Of the server that gives it out there. */
+  port: string;
   /** By which a newer release calls the place; null: it is known here. */
   unknownKind: string | null;
   path: string;
@@ -82,7 +87,8 @@ export function draftOf(config: Config | null, timeZone: string): Draft {
 type PlaceDraft = Pick<
   Draft,
   | 'place'
-  | 'holder'
+  | 'host'
+  | 'port'
   | 'unknownKind'
   | 'path'
   | 'bucket'
@@ -98,7 +104,8 @@ function placeOf(repository: Repository | null): PlaceDraft {
   const s3 = repository?.type === 's3' ? repository : null;
   return {
     place: repository?.type ?? 'posix',
-    holder: repository?.type === 'host' ? { host: repository.host, port: repository.port } : null,
+    host: repository?.type === 'host' ? repository.host : '',
+    port: String(repository?.type === 'host' ? repository.port : usualBackupPort),
     unknownKind: repository?.type === 'unknown' ? repository.kind : null,
     path: repository?.path ?? '',
     bucket: s3?.bucket ?? '',
@@ -195,7 +202,8 @@ export function changeOf(
 /** What every node can try before anything is set; null while the place is not named. An empty key is the one that is set. */
 export function testOf(draft: Draft) {
   const { place, path, bucket, endpoint, region, s3Key, s3KeySecret } = draft;
-  if (place === 'unknown') return null;
+  // One on a host is tried through the servers that only setting it starts.
+  if (place === 'unknown' || place === 'host') return null;
   const isNamed =
     place === 'posix'
       ? path.trim().startsWith('/')
@@ -218,8 +226,8 @@ export function newPassphrase(): string {
 /** Of a place that is not known here it is not asked. */
 export function repositoryOf(draft: Draft): KnownRepository {
   const { place, path, isEncrypted: encrypted } = draft;
-  if (place === 'host' && draft.holder)
-    return { type: 'host', ...draft.holder, path: path.trim(), encrypted };
+  if (place === 'host')
+    return { type: 'host', host: draft.host, port: portOf(draft) ?? 0, path: path.trim(), encrypted };
   if (place !== 's3') return { type: 'posix', path: path.trim(), encrypted };
   return {
     type: 's3',
@@ -242,6 +250,8 @@ export function placeProblems(draft: Draft, config: Config | null): string[] {
   const needsPass = draft.isEncrypted && !(config?.repository.encrypted && cipherPass === '');
   return [
     ...(place !== 's3' && !path.trim().startsWith('/') ? ['The directory is an absolute path.'] : []),
+    ...(place === 'host' && draft.host === '' ? ['Choose the host on whose disk it is.'] : []),
+    ...(place === 'host' && portOf(draft) === undefined ? ['Port: 1024 to 65535.'] : []),
     ...(place === 's3' && [bucket, endpoint, region].some((each) => each.trim() === '')
       ? ['S3 needs a bucket, an endpoint and a region.']
       : []),
@@ -295,6 +305,8 @@ export function same(left: unknown, right: unknown): boolean {
   };
   return JSON.stringify(sorted(left)) === JSON.stringify(sorted(right));
 }
+
+const portOf = ({ port }: Draft) => whole(port, 1024, 65_535);
 
 function whole(text: string, min: number, max: number): number | undefined {
   const value = /^\d{1,5}$/.test(text.trim()) ? Number(text) : Number.NaN;

@@ -11,6 +11,7 @@ import type { Intent } from '../operations/intent.ts';
 import { OperationDialog } from '../operations/operation-dialog.tsx';
 import { type Config, type Draft, draftOf } from './draft.ts';
 import { type Further, furtherChangeOf, nextNumber, seenFrom, takeOffOf } from './further.ts';
+import { heldByOther } from './holders.ts';
 import { RepositoryFields } from './repository-section.tsx';
 import { RetentionFields, RetentionPreview } from './retention-section.tsx';
 
@@ -125,6 +126,7 @@ function FurtherDialog({
         clusterId={clusterId}
         draft={draft}
         config={known}
+        held={heldByOther(config, number)}
         number={number}
         onChange={change}
       />

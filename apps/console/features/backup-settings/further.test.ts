@@ -47,3 +47,13 @@ test('a new one needs a place and, encrypted, a passphrase', () => {
 test('taking one off names it and nothing else', () => {
   expect(takeOffOf(2)).toMatchObject({ number: 2, takeOff: true, repository: null, retention: null });
 });
+
+test('one on the disk of a host needs the host and a port that an unprivileged user opens', () => {
+  const wanted = { place: 'host', path: '/backups', isEncrypted: false } as const;
+  expect(change(3, wanted).problems).toEqual(['Choose the host on whose disk it is.']);
+  expect(change(3, { ...wanted, host: 'witness-1', port: '80' }).problems).toEqual(['Port: 1024 to 65535.']);
+  expect(change(3, { ...wanted, host: 'witness-1' }).intent).toMatchObject({
+    number: 3,
+    repository: { type: 'host', host: 'witness-1', port: 8432, path: '/backups', encrypted: false },
+  });
+});

@@ -3,16 +3,20 @@ import { CheckField, SelectField, TextField } from '@quantadb/ui/primitives/fiel
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useState } from 'react';
 import { type Config, type Draft, newPassphrase } from './draft.ts';
+import { HolderFields } from './holder-fields.tsx';
+import type { Held } from './holders.ts';
 import { RepositoryTest } from './repository-test.tsx';
 
 interface SectionProps {
+  /** Another repository of the cluster that is on the disk of a host: there is no more than one. */
+  held: Held | null;
   clusterId: string;
   draft: Draft;
   config: Config | null;
   onChange(changes: Partial<Draft>): void;
 }
 
-type FieldsProps = Omit<SectionProps, 'clusterId'>;
+type FieldsProps = Omit<SectionProps, 'clusterId' | 'held'>;
 
 const kept = 'Set, and never shown again. Leave it empty to keep it.';
 
@@ -29,6 +33,7 @@ export function RepositoryFields({
   clusterId,
   draft,
   config,
+  held,
   number,
   onChange,
 }: SectionProps & { number: number }) {
@@ -42,7 +47,11 @@ export function RepositoryFields({
         >
           <option value="posix">a directory that every host reaches</option>
           <option value="s3">an S3 bucket</option>
-          {draft.holder ? <option value="host">{`the disk of ${draft.holder.host}`}</option> : null}
+          <option value="host" disabled={held !== null}>
+            {held
+              ? `the disk of a host (repository ${held.number} is on one: ${held.host})`
+              : 'the disk of one of the hosts'}
+          </option>
           {draft.unknownKind === null ? null : (
             <option value="unknown">{`${draft.unknownKind}, which this console is too old to know`}</option>
           )}
@@ -54,10 +63,15 @@ export function RepositoryFields({
           hint={
             draft.place === 'posix'
               ? 'The same storage on every host; it belongs to the user of PostgreSQL.'
-              : undefined
+              : draft.place === 'host'
+                ? 'On that host; it is there already, and belongs to the user of PostgreSQL.'
+                : undefined
           }
           onChange={(event) => onChange({ path: event.target.value })}
         />
+        {draft.place === 'host' ? (
+          <HolderFields clusterId={clusterId} draft={draft} onChange={onChange} />
+        ) : null}
         {draft.place === 's3' ? <S3Fields draft={draft} config={config} onChange={onChange} /> : null}
       </div>
       <Encryption draft={draft} config={config} onChange={onChange} />

@@ -21,6 +21,7 @@ export function RepositoryTest({
   const wanted = named && { ...named, ...(number === 1 ? {} : { number }) };
   const isOfThis = JSON.stringify(test.variables) === JSON.stringify({ clusterId, ...wanted });
   const nodes = isOfThis ? (test.data?.nodes ?? []) : [];
+  if (draft.place === 'host') return <TriedWhenSet />;
   return (
     <div className="mt-4 flex flex-col gap-3 border-line border-t pt-4">
       <div className="flex flex-wrap items-center gap-3">
@@ -57,5 +58,15 @@ export function RepositoryTest({
         </ul>
       ) : null}
     </div>
+  );
+}
+
+/** Who reaches whom is told by servers that run for it only. */
+function TriedWhenSet() {
+  return (
+    <p className="mt-4 border-line border-t pt-4 text-[0.8125rem] text-ink-soft">
+      It is tried when it is set: every node writes and reads through it before anything is agreed on, and
+      nothing changes when one of them cannot.
+    </p>
   );
 }

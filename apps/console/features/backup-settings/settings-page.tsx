@@ -16,6 +16,7 @@ import { type Config, changeOf, type Draft, draftOf } from './draft.ts';
 import { DrillsSection } from './drills-section.tsx';
 import { EffortSection } from './effort-section.tsx';
 import { FurtherSection } from './further-section.tsx';
+import { heldByOther } from './holders.ts';
 import { RepositorySection } from './repository-section.tsx';
 import { RetentionSection } from './retention-section.tsx';
 import { SchedulesSection } from './schedules-section.tsx';
@@ -66,7 +67,13 @@ function Form({ clusterId, config }: { clusterId: string; config: Config | null 
   return (
     <>
       <RunningOperation clusterId={clusterId} />
-      <RepositorySection clusterId={clusterId} draft={draft} config={config} onChange={change} />
+      <RepositorySection
+        clusterId={clusterId}
+        draft={draft}
+        config={config}
+        held={heldByOther(config, 1)}
+        onChange={change}
+      />
       <SchedulesSection clusterId={clusterId} draft={draft} onChange={change} />
       <RetentionSection clusterId={clusterId} draft={draft} config={config} onChange={change} />
       <DrillsSection clusterId={clusterId} draft={draft} onChange={change} />

@@ -1,5 +1,6 @@
 import type { AppRouter } from '@quantadb/api/client-types';
 import type { inferRouterInputs, inferRouterOutputs } from '@trpc/server';
+import { configureCommand } from './configure-command.ts';
 
 export type Intent = inferRouterInputs<AppRouter>['operations']['plan']['intent'];
 export type Plan = inferRouterOutputs<AppRouter>['operations']['plan'];
@@ -207,41 +208,6 @@ export function ownerWords({ role, database }: Owner): string {
 function ownerOptions({ role, database }: Owner): string {
   const role_ = role === null ? '' : ` --role '${role}'`;
   return database === null ? role_ : `${role_} --database '${database}'`;
-}
-
-type Configure = Extract<Intent, { kind: 'configure-backup' }>;
-
-/** Secrets are left out: a terminal takes them from its environment. */
-function configureCommand({
-  repository,
-  schedules,
-  retention,
-  drills,
-  impact,
-  archiveTimeoutSeconds,
-  number,
-  takeOff,
-}: Configure) {
-  const options = [
-    number === undefined ? '' : `--repository ${number}`,
-    takeOff ? '--take-off' : '',
-    repository?.type === 'posix' ? `--path ${repository.path}` : '',
-    repository?.type === 'host'
-      ? `--host ${repository.host} --port ${repository.port} --path ${repository.path}`
-      : '',
-    repository?.type === 's3'
-      ? `--s3-bucket ${repository.bucket} --s3-endpoint ${repository.endpoint} --s3-region ${repository.region} --path ${repository.path}`
-      : '',
-    schedules && schedules.length > 0
-      ? `--schedule ${schedules.map(({ type, cron, timeZone }) => `"${type} ${cron} ${timeZone}"`).join(' ')}`
-      : '',
-    retention ? `--keep-fulls ${retention.fullCount}` : '',
-    retention?.days == null ? '' : `--keep-days ${retention.days}`,
-    drills ? `--drills ${drills === 'off' ? 'off' : `"${drills.cron} ${drills.timeZone}"`}` : '',
-    impact?.processes === undefined ? '' : `--processes ${impact.processes}`,
-    archiveTimeoutSeconds == null ? '' : `--archive-timeout ${archiveTimeoutSeconds}`,
-  ];
-  return ['quantadb backup configure', ...options.filter((option) => option !== '')].join(' ');
 }
 
 type NodeChange = Extract<Intent, { kind: 'set-node' }>['change'];

@@ -1,6 +1,7 @@
+import type { BackupJob } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
 import { describe, expect, it } from 'vitest';
-import { backupsText } from './backup-format.ts';
+import { backupsText, damageHint, damageText, endText } from './backup-format.ts';
 
 const nowMs = Date.parse('2026-11-27T12:00:00Z');
 
@@ -92,6 +93,42 @@ describe('the list of backups', () => {
       'Backups read the data of node-2, port 8432: FAILED: unable to bind.',
       'Backups read the data of node-3: it does NOT answer.',
     ]);
+  });
+
+  it('what a verification found is said by name, with what it leaves; one of two copies loses nothing', () => {
+    const job = (problems: string[], isWhole: boolean): BackupJob => ({
+      ...{ id: 'v', work: { kind: 'verify' }, trigger: 'person', scheduleId: null, requestedBy: 'anna' },
+      ...{ reason: '', state: 'done', node: 'node-2', fromStandby: false, attempt: 1, notBeforeMs: 0 },
+      ...{ startedAtMs: nowMs - 9000, endedAtMs: nowMs - 5000, detail: '', percent: null, bytesDone: null },
+      warnings: [],
+      result: {
+        ...{ kind: 'verify', gaps: [] },
+        verification: {
+          ...{ ok: problems.length === 0, wal: { checked: 1, valid: 1, problems: [] }, other: [] },
+          backups: [{ label: '20261127-110000F', ok: isWhole, checked: 9, valid: isWhole ? 9 : 8, problems }],
+        },
+      },
+    });
+    const damaged = job(['invalid checksum: pg_data/base/4/2619.zst'], false);
+    expect(damageText(damaged, overview.repository)).toBe(
+      [
+        'verify: DAMAGE FOUND:',
+        '  ! 20261127-110000F: invalid checksum: pg_data/base/4/2619.zst',
+        'What can still be restored:',
+        '  Any moment from 2026-11-27 11:00:00Z to 2026-11-27 11:58:55Z',
+      ].join('\n'),
+    );
+    const none = overview.repository && { ...overview.repository, intervals: [] };
+    expect(damageText(damaged, none)).toContain('  Nothing.');
+    expect(damageText(damaged, undefined)).toContain('cannot be told now');
+    expect(damageHint(damaged)).toContain('backup now --type full');
+    const listed = backupsText({ ...overview, lastVerification: damaged }, nowMs);
+    expect(listed).toContain('5 s ago, DAMAGE FOUND.\n  ! 20261127-110000F: invalid checksum');
+    const copy = job(['backup.manifest and its copy differ: one of them is damaged'], true);
+    expect(damageText(copy, overview.repository)).toContain('nothing is lost yet');
+    expect(damageHint(copy)).toContain('reads the other copy');
+    expect(damageText(job([], true), overview.repository)).toBeNull();
+    expect(endText(job([], true))).toBe('verify on node-2: good');
   });
 
   it('says how to begin', () => {

@@ -1,3 +1,4 @@
+import { foundBy, isCopyOnly } from '@quantadb/engine/backup/findings';
 import { placeOf } from '@quantadb/engine/backup/repositories';
 import type { BackupJob, Look } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
@@ -102,9 +103,52 @@ function verificationLine({ lastVerification }: BackupOverview, nowMs: number): 
   const result = lastVerification?.result;
   if (!lastVerification || result?.kind !== 'verify') return [];
   const isGood = result.verification.ok && result.gaps.length === 0;
+  const age = ageText(nowMs - (lastVerification.endedAtMs ?? 0));
   return [
-    `Last verification: ${ageText(nowMs - (lastVerification.endedAtMs ?? 0))} ago, ${isGood ? 'good' : 'DAMAGE FOUND'}.`,
+    `Last verification: ${age} ago, ${isGood ? 'good' : foundText(lastVerification)}.`,
+    ...findingLines(lastVerification),
   ];
+}
+
+const findingsShown = 10;
+
+function findingLines(job: BackupJob): string[] {
+  const found = foundBy(job);
+  const more = found.length > findingsShown ? [`  and ${found.length - findingsShown} more`] : [];
+  return [...found.slice(0, findingsShown).map((each) => `  ! ${each}`), ...more];
+}
+
+function foundText(job: BackupJob): string {
+  if (job.work.kind === 'drill') return 'the copy is NOT WHOLE';
+  return isCopyOnly(job) ? 'one of two copies is damaged, and nothing is lost yet' : 'DAMAGE FOUND';
+}
+
+/**
+ * What a verification or a drill came upon, and what that leaves.
+ *
+ * @param repository null and undefined: nobody could read it
+ * @returns null when it found nothing wrong
+ */
+export function damageText(
+  job: BackupJob,
+  repository: BackupOverview['repository'] | undefined,
+): string | null {
+  if (foundBy(job).length === 0) return null;
+  const unread = ['That cannot be told now. See: quantadb backup list'];
+  const left = repository ? intervalLines(repository) : unread;
+  return [
+    `${job.work.kind}: ${foundText(job)}:`,
+    ...findingLines(job),
+    'What can still be restored:',
+    ...(left.length > 0 ? left : ['Nothing.']).map((line) => `  ${line}`),
+  ].join('\n');
+}
+
+/** What to do about it. */
+export function damageHint(job: BackupJob): string {
+  return isCopyOnly(job)
+    ? 'pgBackRest reads the other copy. Look at the disk of the repository.'
+    : 'Make a full backup (quantadb backup now --type full), and look at the disk of the repository.';
 }
 
 function backupTable({ backups, expiring }: NonNullable<BackupOverview['repository']>): string {
@@ -170,7 +214,9 @@ export function jobText(job: BackupJob): string {
 export function endText(job: BackupJob): string {
   const warnings = job.warnings.map((each) => `\nWarning: ${each}`).join('');
   const look = job.result?.kind === 'look' ? `\n${lookText(job.result.look)}` : '';
-  return `${jobText(job)}${warnings}${look}`;
+  const isGood = job.state === 'done' && (job.work.kind === 'verify' || job.work.kind === 'drill');
+  const words = isGood ? jobText({ ...job, detail: 'good' }) : jobText(job);
+  return `${words}${warnings}${look}`;
 }
 
 function lookText(look: Look): string {

@@ -29,7 +29,7 @@ export async function change(options: ChangeOptions): Promise<Operation> {
   const { reason } = options;
   const { hash: planHash, way } = plan;
   const given = { planHash, requestedBy: userName(), reason, ...(way ? { way } : {}) };
-  const operationId = await steering.start(given);
+  const operationId = await steering.start(given).catch(maybeStarted);
   const output = { isTerminal: process.stdout.isTTY, write: (text: string) => process.stdout.write(text) };
   const operation = await follow(operationId, witnesses, json ? null : output);
   if (operation.state === (options.wanted ?? 'done')) return operation;
@@ -39,6 +39,18 @@ export async function change(options: ChangeOptions): Promise<Operation> {
     {
       hint: '`quantadb events` tells what happened meanwhile.',
     },
+  );
+}
+
+/** Whoever was asked may have passed it on before its answer was lost: then it goes on without anybody here. */
+function maybeStarted(error: unknown): never {
+  const isLost =
+    error instanceof QuantaError && (error.code === 'PEER_UNREACHABLE' || error.code === 'DEADLINE_EXCEEDED');
+  if (!isLost) throw error;
+  throw new QuantaError(
+    error.code,
+    `nobody answered to the start, so it may have begun all the same (${error.message})`,
+    { cause: error, hint: 'See whether it runs before you ask again: quantadb operations.' },
   );
 }
 

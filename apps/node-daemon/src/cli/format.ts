@@ -106,7 +106,7 @@ export function planText(plan: OperationPlan): string {
     ...steps,
     '',
     `Writes stop: ${plan.writePause}`,
-    `Quorum: ${plan.quorumBefore} → ${plan.quorumAfter}`,
+    ...(plan.quorumBefore === plan.quorumAfter ? [] : [`Quorum: ${plan.quorumBefore} → ${plan.quorumAfter}`]),
     ...(warnings.length > 0 ? ['Warnings:', ...warnings] : []),
   ].join('\n');
 }

@@ -1,6 +1,7 @@
+import { foundBy, isCopyOnly } from '@quantadb/engine/backup/findings';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
 import { damagedPages, failedWork, subjectOf, tooOld, unreadOf, viewsOf } from './backup-each.ts';
-import { firstOf, foundBy, isCopyOnly, leftWords } from './backup-findings.ts';
+import { firstOf, leftWords } from './backup-findings.ts';
 import type { KnownCluster } from './known.ts';
 import { type ClusterRule, found, type Look, nothing, unknown, when } from './rule.ts';
 import { countWords, timeWords } from './words.ts';

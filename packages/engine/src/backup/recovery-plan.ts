@@ -172,13 +172,12 @@ function nameTarget(
   const backup = interval && newestBackup(input, interval, { lsn });
   if (!interval || !backup) {
     const isLater = input.repository.intervals.every((each) => parseLsn(each.toLsn) < lsn);
+    const own = input.repository.intervals.filter(({ isAbandoned }) => !isAbandoned);
+    const nearest = nearestTimes(own, point.atMs);
+    const message = `"${name}" lies before every backup that could lead to it, or WAL before it is missing.`;
     return isLater
-      ? refuse('not_archived', `The WAL of "${name}" has not reached the repository.`, [])
-      : refuse(
-          'in_gap',
-          `"${name}" lies before every backup that could lead to it, or WAL before it is missing.`,
-          [],
-        );
+      ? refuse('not_archived', `The WAL of "${name}" has not reached the repository.`, nearest)
+      : refuse('in_gap', message, nearest);
   }
   const recovery = { kind: 'name', name } as const;
   const warnings = isGivenUp

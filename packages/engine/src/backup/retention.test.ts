@@ -101,6 +101,15 @@ describe('retention', () => {
     expect(expired(plan(backups, { fullCount: 1 }))).toEqual([]);
   });
 
+  it('I-BACKUP-4: says of what a verification doubts when it really goes, and each reason once', () => {
+    const backups = [backup('A', 1), incr('A_1', 0.5, ['A'])];
+    const retention = retentionSchema.parse({ fullCount: 4 }) as BackupRetention;
+    const damaged = new Set(['A']);
+    const { keep } = planRetention({ backups, nowMs, unusable: damaged, damaged, retention });
+    expect(keep.map(({ goes }) => goes)).toEqual([1, 2].map(() => ({ kind: 'after-fulls', fulls: 4 })));
+    expect(keep[0]?.reasons).toEqual([{ kind: 'needed', by: 'A' }]);
+  });
+
   it('I-BACKUP-6: keeps the WAL behind what a verification doubts as long as that itself', () => {
     const backups = [backup('A', 4), backup('B', 2), backup('C', 1)];
     const doubted = new Set(['A']);

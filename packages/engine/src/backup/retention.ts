@@ -47,8 +47,11 @@ const dayMs = 86_400_000;
 
 export function planRetention(input: RetentionInput): RetentionPlan {
   const reasons = new Map<string, KeepReason[]>();
-  const add = (label: string, reason: KeepReason) =>
-    reasons.set(label, [...(reasons.get(label) ?? []), reason]);
+  const add = (label: string, reason: KeepReason) => {
+    const known = reasons.get(label) ?? [];
+    const isKnown = known.some((each) => JSON.stringify(each) === JSON.stringify(reason));
+    if (!isKnown) reasons.set(label, [...known, reason]);
+  };
   const fulls = newestFirst(input.backups.filter((backup) => backup.type === 'full'));
   const good = fulls.filter((backup) => !input.unusable.has(backup.label));
   const [newest] = good.length > 0 ? good : fulls;
@@ -64,7 +67,8 @@ export function planRetention(input: RetentionInput): RetentionPlan {
   }
   keepDependents(input.backups, recentLabels, add);
   keepUnusable({ fulls, input, recentLabels, add });
-  const doubted = keepDamaged(fulls, input, add);
+  const countable = countableFulls(fulls, input);
+  const doubted = keepDamaged(countable, input, add);
   keepHeld(input.backups, add);
   const kept = input.backups.filter((backup) => reasons.has(backup.label));
   const withWal = fulls.filter(({ label }) => recentLabels.has(label) || doubted.has(label));
@@ -72,7 +76,7 @@ export function planRetention(input: RetentionInput): RetentionPlan {
   return {
     keep: newestFirst(kept).map(({ label, stopMs }) => {
       const own = reasons.get(label) ?? [];
-      return { label, reasons: own, goes: goesWhen(own, { label, stopMs, good, input }) };
+      return { label, reasons: own, goes: goesWhen(own, { label, stopMs, good, countable, input }) };
     }),
     expire: newestFirst(input.backups.filter((backup) => !reasons.has(backup.label))).map((backup) => ({
       label: backup.label,
@@ -160,16 +164,19 @@ function keepUnusable(known: {
   }
 }
 
+/** Without what a verification has found they would be counted; what is unusable for another reason would not. */
+function countableFulls(fulls: StoredBackup[], { damaged, unusable }: RetentionInput): StoredBackup[] {
+  return fulls.filter(({ label }) => damaged?.has(label) || !unusable.has(label));
+}
+
 /**
  * What a verification says may be mistaken: it never makes a backup, nor the WAL behind it, go earlier than it would have gone.
  *
  * @returns those that WAL is kept from as if they were whole
  */
-function keepDamaged(fulls: StoredBackup[], input: RetentionInput, add: Add): ReadonlySet<string> {
+function keepDamaged(countable: StoredBackup[], input: RetentionInput, add: Add): ReadonlySet<string> {
   const { damaged } = input;
   if (!damaged || damaged.size === 0) return new Set();
-  // Without what was found they would be counted; what is unusable for another reason would not.
-  const countable = fulls.filter(({ label }) => damaged.has(label) || !input.unusable.has(label));
   const among = (found: { backup: StoredBackup }[]) =>
     new Set(found.map(({ backup }) => backup.label).filter((label) => damaged.has(label)));
   const recent = among(recentFulls(countable, input));
@@ -203,15 +210,23 @@ function ancestorsOf(backup: StoredBackup, known: ReadonlyMap<string, StoredBack
 
 function goesWhen(
   reasons: readonly KeepReason[],
-  known: { label: string; stopMs: number; good: StoredBackup[]; input: RetentionInput },
+  known: {
+    label: string;
+    stopMs: number;
+    good: StoredBackup[];
+    countable: StoredBackup[];
+    input: RetentionInput;
+  },
 ): Goes {
   const { retention } = known.input;
   const held = reasons.some(({ kind }) => kind === 'held');
   if (held) return { kind: 'never', why: 'held' };
   const needed = reasons.find((reason) => reason.kind === 'needed');
   const owner = needed?.kind === 'needed' ? needed.by : known.label;
-  const rank = known.good.findIndex((backup) => backup.label === owner);
-  const next = rank > 0 ? known.good[rank - 1] : undefined;
+  // What was found to be damaged stays as long as it would have.
+  const counted = known.input.damaged?.has(owner) ? known.countable : known.good;
+  const rank = counted.findIndex((backup) => backup.label === owner);
+  const next = rank > 0 ? counted[rank - 1] : undefined;
   // By days alone it goes when the next full backup is as old as the window.
   const agesAtMs = retention.days === null || !next ? null : next.stopMs + retention.days * dayMs;
   const fullsLeft = rank < 0 ? 1 : Math.max(1, retention.fullCount - rank);

@@ -180,7 +180,9 @@ describe('the plan', () => {
     const level7 = { ...demoState(), level: 7 };
     const { refusal, warnings, summary } = planOf(input(level7), onHost);
     expect({ refusal, summary }).toEqual({ refusal: null, summary: 'Back up to /repo on node-2.' });
-    expect(warnings.join(' ')).toMatch(/on port 8432.*also holds the data/);
+    expect(warnings.join(' ')).toMatch(
+      /on port 8432.*Losing node-2 or its disk loses every backup.*also holds the data/,
+    );
     const nobody = { ...onHost, repository: { ...held, host: 'node-9' } };
     expect(planOf(input(level7), nobody).refusal).toContain('no member');
     // Whoever holds it stays.

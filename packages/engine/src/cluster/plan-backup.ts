@@ -132,7 +132,7 @@ function planConfigure(state: ClusterState | null, base: PlanBody, request: Conf
             'The directory must be the same storage on every host: a backup on one machine’s own disk is lost with it.',
           ]
         : []),
-      ...hostWarnings(state, after),
+      ...hostWarnings(state, after, number),
       ...(own && !own.repository.encrypted ? ['The repository is not encrypted.'] : []),
       ...(after && after.schedules.length === 0
         ? ['No schedule is set: backups are made by hand only.']
@@ -193,18 +193,27 @@ function whyNoHost(state: ClusterState, config: BackupConfig | null): string | n
   return whyNotHost(state, repository);
 }
 
-function hostWarnings(state: ClusterState | null, config: BackupConfig | null): string[] {
-  const repository = hostRepositoryOf(config);
+/** Of the repository that is asked about; one that only stands beside it was agreed on before. */
+function hostWarnings(state: ClusterState | null, after: BackupConfig | null, number: number): string[] {
+  const repository = hostRepositoryOf(after && configFor(after, number));
   const member = repository && state?.members[repository.host];
-  if (!member) return [];
+  if (!member || !after) return [];
   const others = Object.values(state.members).filter(
     ({ name, kind }) => kind === 'data' && name !== member.name,
   );
   const opened = others.length === 0 ? [] : [portWords(repository.port)];
-  if (member.kind === 'witness') return opened;
+  const lost =
+    numbersOf(after).length > 1
+      ? `all that repository ${number} holds; the other repositories are not touched by it`
+      : 'every backup and all archived WAL. A second repository in another place outlives it';
   return [
     ...opened,
-    `${member.name} also holds the data: losing its disk costs one of the copies and every backup. A host without data is safer.`,
+    `Losing ${member.name} or its disk loses ${lost}.`,
+    ...(member.kind === 'witness'
+      ? []
+      : [
+          `${member.name} also holds the data: one of its copies is lost with it. A host without data is safer.`,
+        ]),
   ];
 }
 

@@ -92,6 +92,22 @@ describe('several repositories in the settings', () => {
     expect(whyTooNew({ ...two(), level: 9 }, command)).toBeNull();
   });
 
+  it('the plan says what is lost with the host that holds one of them, and with no other change', () => {
+    const warned = (own: object) =>
+      planOf(
+        {
+          ...{ state: { ...two(), level: 9 }, self: 'node-1', nowMs: 1000, votersNow: new Set([1, 2, 3]) },
+          reports: new Map(),
+        },
+        asked(own),
+      ).warnings.join(' ');
+    const onHost = { type: 'host', host: 'node-1', path: '/three' };
+    expect(warned({ number: 3, repository: onHost })).toMatch(
+      /Losing node-1 or its disk loses all that repository 3 holds; the other repositories are not touched/,
+    );
+    expect(warned({ number: 2, retention: { fullCount: 2 } })).not.toMatch(/Losing/);
+  });
+
   it('each of them keeps its WAL from a backup of its own on', () => {
     const job = { id: 'one', work: { kind: 'expire' as const, repository: 2 }, trigger: 'person' as const };
     const who = { scheduleId: null, requestedBy: 'anna', reason: '' };

@@ -36,7 +36,9 @@ async function repository(pushBody: string): Promise<void> {
 /** Two of them; those that are listed as away refuse. Every push is written down. */
 async function twoRepositories(...away: string[]): Promise<void> {
   const refusing = away.map((name) => `*${name}*) exit 9;;`).join(' ');
-  await repository(`case "$1" in ${refusing} esac; echo "$(basename -- "$1") $4 $5" >> '${file('seen')}'`);
+  await repository(
+    `case "$1" in ${refusing} esac; echo "$(basename -- "$1") $(echo "$*" | grep -o 'archive-push .*')" >> '${file('seen')}'; echo "$*" > '${file('arguments')}'`,
+  );
   await mkdir(file('repositories'), { recursive: true });
   await writeFile(file('repositories/2.conf'), '');
 }
@@ -97,6 +99,19 @@ describe('the archive script', () => {
 });
 
 describe('the archive script with two repositories', () => {
+  it('waits ten seconds for one of several that does not answer, and as long as it takes for the only one', async () => {
+    const given = () => readFile(file('arguments'), 'utf8');
+    await twoRepositories();
+    await archiveNamed('0001');
+    expect(await given()).toContain('--io-timeout=5 archive-push');
+    // What is owed is paid beside the archiver, which does not wait for it.
+    await archiveNamed('0002', 'pgbackrest', '2');
+    expect(await given()).not.toContain('--io-timeout');
+    await rm(file('repositories/2.conf'));
+    await archiveNamed('0003');
+    expect(await given()).not.toContain('--io-timeout');
+  });
+
   it('gives each of them every segment', async () => {
     await twoRepositories();
     expect(await archiveNamed('0001')).toEqual({ code: 0 });

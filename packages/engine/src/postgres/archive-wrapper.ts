@@ -7,6 +7,11 @@ export const backupProgram = '/usr/bin/pgbackrest';
 
 /** A segment takes a fraction of a second; a repository that hangs must not hold up a shutdown for ever. */
 const pushDeadlineSeconds = 120;
+/**
+ * Of several repositories one that does not answer is passed over after twice this: pgBackRest tries everything a second time.
+ * Its own 60 s would hold up every segment behind the first one for two minutes, after the host of a repository has died.
+ */
+const silenceSeconds = 5;
 /** Names are noted up to here; what is owed beyond it is found by comparing the repositories. */
 export const owedNamesMax = 10_000;
 export const owedMoreMark = 'more';
@@ -69,6 +74,10 @@ config=${shellQuote(files.repositoryConfig)}
 stanza=${shellQuote(files.repositoryStanza)}
 repositories=${shellQuote(files.repositoriesDir)}
 
+# Alone it is waited for.
+patience=
+if [ -z "$only" ] && ls "$repositories"/*.conf > /dev/null 2>&1; then patience=--io-timeout=${silenceSeconds}; fi
+
 ${functions(program)}
 if [ -e "$closed" ]; then refuse; fi
 # Without a repository there is nothing to copy.
@@ -89,7 +98,7 @@ config_of() {
 
 push_to() {
   timeout --kill-after=5 ${pushDeadlineSeconds} ${shellQuote(program)} --config="$(config_of "$1")" --stanza="$(cat "$stanza")" \\
-    --log-level-stderr=warn archive-push "$path" &
+    --log-level-stderr=warn $patience archive-push "$path" &
   push=$!
   while kill -0 "$push" 2>/dev/null; do
     if [ -e "$closed" ]; then

@@ -17,7 +17,7 @@ import {
   secretVariables,
   type TargetOptions,
 } from '../backup-arguments.ts';
-import { backupsText, endText, jobText, planningText } from '../backup-format.ts';
+import { backupsText, damageHint, damageText, endText, jobText, planningText } from '../backup-format.ts';
 import { change } from '../change.ts';
 import type { Intent } from '../console-client.ts';
 import { planText } from '../format.ts';
@@ -41,12 +41,7 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
     const operation = await performed(options(), intent);
     print(options(), operation, () => `${operation.kind}: done`);
   };
-  const run = async (work: BackupWork) => {
-    const { id } = await performed(options(), { kind: 'start-backup', work });
-    const job = await followJob(options(), id);
-    print(options(), job, () => endText(job));
-    if (job.state !== 'done') throw new QuantaError('BACKUP_FAILED', job.detail || `it was ${job.state}`);
-  };
+  const run = (work: BackupWork) => runWork(options(), work);
   backup
     .command('list')
     .alias('status')
@@ -100,6 +95,21 @@ export function addBackup(program: Command, options: () => GlobalOptions): void 
     );
   addConfigure(backup, async (own) => perform(await configureIntent(options(), own)));
   addRestore(backup, options);
+}
+
+/** One piece of work on the repository to its end, and what it found. */
+async function runWork(options: GlobalOptions, work: BackupWork): Promise<void> {
+  const { id } = await performed(options, { kind: 'start-backup', work });
+  const job = await followJob(options, id);
+  const overview = await readOverview(options).catch(() => null);
+  const damage = damageText(job, overview?.repository);
+  print(options, job, () => damage ?? endText(job));
+  if (job.state !== 'done') throw new QuantaError('BACKUP_FAILED', job.detail || `it was ${job.state}`);
+  // Whoever runs it from a script is told by the exit code.
+  if (damage !== null)
+    throw new QuantaError('BACKUP_FAILED', `the ${job.work.kind} found something wrong`, {
+      hint: damageHint(job),
+    });
 }
 
 /** What is not named in a part stays as it was in that repository. */
@@ -237,7 +247,8 @@ async function inPlace(options: GlobalOptions, own: RestoreOptions): Promise<voi
   const confirm = own.confirm ?? (await typedName(await steeringOf(options, { ...intent, confirm: null })));
   // The name that was typed is the confirmation.
   const operation = await performed({ ...options, yes: true }, { ...intent, confirm });
-  print(options, operation, () => operation.steps.map(({ name, detail }) => `${name}: ${detail}`).join('\n'));
+  const restored = operation.steps.find(({ name }) => name === 'Restore beside the running data');
+  print(options, operation, () => `${confirm} went back: ${restored?.detail ?? 'done'}`);
 }
 
 async function typedName(steering: Steering): Promise<string> {

@@ -154,6 +154,7 @@ describe('an encrypted repository in a directory', () => {
     expect(verified.ok).toBe(false);
     const damage = damageOf(verified, (await engine.inventory()).backups);
     expect([...damage.backups.keys()]).toEqual([last]);
+    expect(damage.backups.get(last)).toContain('its manifest cannot be read, and neither can the copy');
   });
 
   it('turns red when one bit of a data file or of a WAL file has flipped, and names it', async () => {

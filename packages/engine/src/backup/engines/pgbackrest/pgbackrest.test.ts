@@ -189,6 +189,13 @@ describe('a verification', () => {
     expect(backups[0]?.problems).toEqual(['invalid checksum: pg_data/base/5/16384.zst']);
     const unnamed = parseVerification(text, '').backups[0];
     expect(unnamed?.problems).toEqual(['it needs a file that is damaged, of a backup it is built on']);
+    const manifestless = text.replace(
+      /total files checked: \d+, total valid files: \d+/,
+      'total files checked: 0, total valid files: 0',
+    );
+    expect(parseVerification(manifestless, '').backups[0]?.problems).toEqual([
+      'its manifest cannot be read, and neither can the copy of it',
+    ]);
     expect(wal.problems).toEqual(['invalid result: 000000010000000000000023-10eabd.lz4 (lz4 error)']);
   });
 

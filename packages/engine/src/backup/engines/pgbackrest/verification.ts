@@ -83,8 +83,16 @@ function addErrors(result: Verification, log: string): void {
 function worded(problems: string[]): string[] {
   const named = problems.filter((problem) => !isGeneral(problem));
   if (named.length > 0) return named;
-  const isElsewhere = problems.includes('the backup is invalid');
-  return isElsewhere ? ['it needs a file that is damaged, of a backup it is built on'] : problems;
+  return problems.includes('the backup is invalid') ? [unnamed] : problems;
+}
+
+const unnamed = 'it needs a file that is damaged, of a backup it is built on';
+const unreadable = 'its manifest cannot be read, and neither can the copy of it';
+
+/** Without its manifest nobody knows which files a backup has: none is looked at, and none is named. */
+function wordedBackup({ problems, checked }: Verification['backups'][number]): string[] {
+  const words = worded(problems);
+  return checked === 0 && words[0] === unnamed ? [unreadable] : words;
 }
 
 function isGeneral(problem: string): boolean {
@@ -101,7 +109,7 @@ function judged(found: Verification): Verification {
   };
   const backups = found.backups.map((backup) => {
     const ok = backup.problems.length === 0 && backup.checked === backup.valid;
-    return { ...backup, ok, problems: worded(backup.problems) };
+    return { ...backup, ok, problems: wordedBackup(backup) };
   });
   const isWalGood = result.wal.problems.length === 0 && result.wal.checked === result.wal.valid;
   const ok = isWalGood && result.other.length === 0 && backups.every((backup) => backup.ok);
