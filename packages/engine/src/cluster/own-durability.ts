@@ -23,7 +23,9 @@ function warningsOf(
   durability: Durability,
   waitedFor: number,
 ): string[] {
-  const warnings = ['Sessions that are open keep what they began with; pooled ones too, until they end.'];
+  const warnings = [
+    'Sessions that are open keep what they began with; whoever logs in afterwards, through a router too, has the new one.',
+  ];
   if (role === null || database === null)
     warnings.push(
       'A setting of a role in one database goes before the role’s, and that before the database’s.',

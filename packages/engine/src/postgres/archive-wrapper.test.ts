@@ -2,11 +2,12 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { pollUntil } from '../shared/deadline.ts';
-import { renderArchiveScript } from './archive-wrapper.ts';
+import { renderArchiveScript, setRepository } from './archive-wrapper.ts';
+import { filesOf, type NodePlace } from './layout.ts';
 
 let directory: string;
 let script: string;
@@ -96,6 +97,21 @@ describe('the archive script', () => {
     expect(performance.now() - closedMs).toBeLessThan(5_000);
     await expect(access(file('arrived'))).rejects.toThrow();
   });
+});
+
+it('a repository is given to a running server with the script of this release', async () => {
+  const place = {
+    dataDir: file('data'),
+    runDir: file('run'),
+    stateDir: directory,
+    osUser: null,
+  } as unknown as NodePlace;
+  const { archiveScript, repositoryConfig } = filesOf(place);
+  await mkdir(dirname(archiveScript), { recursive: true });
+  await writeFile(archiveScript, '#!/bin/sh\nexit 1\n');
+  await setRepository(place, { configuration: 'told', stanza: 'demo' });
+  expect(await readFile(archiveScript, 'utf8')).toBe(renderArchiveScript(filesOf(place)));
+  expect(await readFile(repositoryConfig, 'utf8')).toBe('told');
 });
 
 describe('the archive script with two repositories', () => {

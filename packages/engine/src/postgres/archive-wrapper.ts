@@ -167,6 +167,8 @@ export async function setRepository(
   const ownership = { osUser: place.osUser, mode: 0o600 };
   await ensureOwnedDirectory(files.backupWorkDir, { osUser: place.osUser, mode: 0o700 });
   await ensureOwnedDirectory(files.repositoriesDir, { osUser: place.osUser, mode: 0o700 });
+  // A server that runs on under the next release's daemon was started with the script of the release before.
+  await writeArchiveScript(place);
   await writeOwnedFile(files.repositoryStanza, `${repository.stanza}\n`, ownership);
   for (const number of furtherNumbers) {
     const text = repository.further?.get(number);

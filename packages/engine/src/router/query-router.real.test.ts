@@ -95,6 +95,20 @@ describe('logging in', () => {
 });
 
 describe('transaction pooling', () => {
+  it('I-SYNC-10: who logs in after ALTER ROLE … SET gets what it says', async () => {
+    const { port } = await fixture.router({ poolSize: 1 });
+    const before = await fixture.connect(port);
+    const usual = await firstValue(before, 'SHOW synchronous_commit');
+    const pid = await backendOf(before);
+    await before.query(`ALTER ROLE ${application.role} SET synchronous_commit = 'remote_apply'`);
+    expect(await backendOf(before)).toBe(pid);
+    const after = await fixture.connect(port);
+    expect(await firstValue(after, 'SHOW synchronous_commit')).toBe('remote_apply');
+    await after.query(`ALTER ROLE ${application.role} RESET synchronous_commit`);
+    const later = await fixture.connect(port);
+    expect(await firstValue(later, 'SHOW synchronous_commit')).toBe(usual);
+  });
+
   it('serves many clients over few connections, in the order they came', async () => {
     const { port, router } = await fixture.router({ poolSize: 2 });
     const clients = await Promise.all(Array.from({ length: 20 }, () => fixture.connect(port)));

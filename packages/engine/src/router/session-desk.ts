@@ -29,8 +29,9 @@ export class SessionDesk {
 
   /** A client has proven who it is: as soon as its database has answered, it is ready. */
   open(login: LoggedIn): void {
-    const { wire, options, credential } = login;
+    const { wire, options, credential, account } = login;
     const group = this.options.groups.get(options.user, options.database, credential);
+    group.useDefaults(account.defaults);
     const welcome = new Welcome({
       ...{ group, wire, settings: options.settings, rest: login.rest },
       database: this.options.databases.get(options.database),

@@ -15,6 +15,8 @@ export interface Account {
   groups: readonly string[];
   /** Wall clock; null: for ever. */
   validUntilMs: number | null;
+  /** What sessions of this role in this database begin with, as the catalogue has it (pg_db_role_setting): a text to compare. */
+  defaults: string;
 }
 
 /** Where roles are looked up. */

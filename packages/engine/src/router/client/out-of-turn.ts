@@ -39,7 +39,7 @@ export function tellWaiting(session: SessionView, why: string): void {
 export function tellOwnSetting(session: SessionView, names: readonly string[]): void {
   const own = names.find((name) => name.startsWith(ownPrefix));
   // Between two parts of an earlier answer there is no room for a word.
-  const isAnswering = (session.server?.outstanding ?? 0) > 0;
+  const isAnswering = session.server?.isAsked ?? false;
   if (own === undefined || isAnswering || hidesNotices(session.settings.current)) return;
   const way = `options=-c ${own}=…`;
   session.say(

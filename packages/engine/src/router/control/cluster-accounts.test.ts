@@ -5,6 +5,7 @@ import { ClusterAccounts } from './cluster-accounts.ts';
 const role = {
   ...{ password: null, can_login: true, can_connect: true, is_superuser: false, can_replicate: false },
   ...{ is_monitor: false, valid_until_ms: null, groups: ['app'] },
+  defaults: '',
 };
 
 test('who is not known yet waits for a server that can be asked, and is asked for once however many log in', async () => {

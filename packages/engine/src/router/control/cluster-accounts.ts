@@ -15,6 +15,7 @@ interface RoleRow {
   is_monitor: boolean;
   valid_until_ms: string | null;
   groups: string[];
+  defaults: string;
 }
 
 /** Whoever is not known waits for so long for a server that can be asked: a failover goes on, or the router has only just started. */
@@ -34,7 +35,11 @@ SELECT a.rolpassword AS password, a.rolcanlogin AS can_login,
   CASE WHEN pg_catalog.isfinite(a.rolvaliduntil)
     THEN pg_catalog.trunc(pg_catalog.date_part('epoch', a.rolvaliduntil) OPERATOR(pg_catalog.*) 1000)::text END AS valid_until_ms,
   ARRAY(SELECT g.rolname::text FROM pg_catalog.pg_roles g
-    WHERE NOT a.rolsuper AND pg_catalog.pg_has_role(a.oid, g.oid, 'MEMBER') OR g.oid OPERATOR(pg_catalog.=) a.oid) AS groups
+    WHERE NOT a.rolsuper AND pg_catalog.pg_has_role(a.oid, g.oid, 'MEMBER') OR g.oid OPERATOR(pg_catalog.=) a.oid) AS groups,
+  (SELECT coalesce(pg_catalog.string_agg(s::pg_catalog.text, ';' ORDER BY s.setdatabase, s.setrole), '') FROM pg_catalog.pg_db_role_setting s
+    WHERE s.setrole OPERATOR(pg_catalog.=) ANY (ARRAY[a.oid, 0::oid]) AND (s.setdatabase OPERATOR(pg_catalog.=) 0::oid
+      OR s.setdatabase OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d
+        WHERE d.datname OPERATOR(pg_catalog.=) $2::pg_catalog.name))) AS defaults
 FROM pg_catalog.pg_authid a WHERE a.rolname OPERATOR(pg_catalog.=) $1::pg_catalog.name`;
 
 /**
@@ -99,6 +104,7 @@ function accountOf(row: RoleRow): Account {
     canReplicate: row.can_replicate,
     isMonitor: row.is_monitor,
     groups: row.groups,
+    defaults: row.defaults,
     validUntilMs: row.valid_until_ms === null ? null : Number(row.valid_until_ms),
   };
 }

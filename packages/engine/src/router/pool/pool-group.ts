@@ -26,6 +26,8 @@ export class PoolGroup {
   private readonly forPrimary = new WaitQueue();
   private readonly forReads = new Map<string, WaitQueue>();
   private lastFailure = '';
+  /** What PostgreSQL gives sessions of this role and database to begin with; null: nobody has logged in yet. */
+  private defaults: string | null = null;
 
   constructor(
     identity: { user: string; database: string; credential: ServerCredential },
@@ -41,6 +43,15 @@ export class PoolGroup {
   get forWelcome(): Wish {
     const { follows, nodes } = this.resources.topology();
     return follows === null ? null : (nodes.find(({ isReadable }) => isReadable)?.name ?? null);
+  }
+
+  /** As of the newest login: who logs in after ALTER ROLE … SET shares no connection that began before it. */
+  useDefaults(defaults: string): void {
+    if (this.defaults !== null && this.defaults !== defaults) {
+      this.welcomes.clear();
+      for (const pool of this.pools.values()) pool.outdate();
+    }
+    this.defaults = defaults;
   }
 
   /** @returns a server at once, or null: the waiter is told later */
@@ -319,7 +330,7 @@ export class PoolGroup {
 
   private async open(pool: ServerPool): Promise<void> {
     pool.opening++;
-    const { resources } = this;
+    const { resources, defaults } = this;
     const outcome = await resources.connect(this, pool.node, (server) => this.removed(pool, server));
     pool.opening--;
     if (!outcome.ok) {
@@ -331,6 +342,7 @@ export class PoolGroup {
     // What PostgreSQL says to newcomers may have changed.
     if (pool.all.size === 0) this.welcomes.clear();
     pool.all.add(outcome.server);
+    if (defaults !== this.defaults) outcome.server.isDoomed = true;
     this.release(outcome.server);
   }
 

@@ -101,6 +101,12 @@ export class ServerPool {
     return this.idle[0] ?? null;
   }
 
+  /** What its connections began with is not what PostgreSQL gives newcomers any more: each ends once nobody uses it. */
+  outdate(): void {
+    this.closeIdle();
+    for (const server of this.all) server.isDoomed = true;
+  }
+
   closeIdle(): void {
     for (const server of this.idle.splice(0)) server.close();
   }

@@ -29,7 +29,7 @@ const verifier = `SCRAM-SHA-256$4096:c2FsdA==$${'A'.repeat(43)}=:${'B'.repeat(43
 function authenticator(stored: string): Authenticator {
   const account = {
     ...{ verifier: parseVerifier(stored), canLogin: true, canConnect: true, isSuperuser: false },
-    ...{ canReplicate: false, isMonitor: false, groups: [], validUntilMs: null },
+    ...{ canReplicate: false, isMonitor: false, groups: [], validUntilMs: null, defaults: '' },
   };
   const mockSecret = Buffer.alloc(32);
   return new Authenticator({ user: 'a', account, channelBinding: null, mockSecret, nowMs: 0 });
