@@ -65,8 +65,12 @@ await inWorkspace(async (directory) => {
     const latencies = [];
     for (const workload of workloads)
       for (const protocol of protocols) {
-        for (const clients of clientCounts)
-          rows.push(...(await measure(routes, { workload, protocol, clients })));
+        for (const clients of clientCounts) {
+          const taken = await measure(routes, { workload, protocol, clients });
+          const words = taken.map(({ name, tps }) => `${name} ${Math.round(tps)}`);
+          say(`${workload}, ${protocol}, ${clients} clients, tps: ${words.join(', ')}`);
+          rows.push(...taken);
+        }
         latencies.push(...(await measureLatency(directory, routes, { workload, protocol }, rows)));
       }
     print(rows);
@@ -120,7 +124,9 @@ async function measure(routes, { workload, protocol, clients }) {
 }
 
 async function timed(route, { workload, protocol, clients }, more) {
-  const args = ['-n', '-b', scripts[workload], '-M', protocol, '-c', String(clients), '-j', '1'];
+  // It prepares a statement by waiting for it: in one thread, those in the middle of a transaction would keep all servers from it.
+  const threads = workload === 'tpcb' && protocol === 'prepared' ? clients : 1;
+  const args = ['-n', '-b', scripts[workload], '-M', protocol, '-c', String(clients), '-j', String(threads)];
   // Logging in counts as well, and takes its time with hundreds of them.
   const duration = seconds + Math.floor(clients / 40);
   const text = await pgbench(route, [...args, '-T', String(duration), ...more]);
