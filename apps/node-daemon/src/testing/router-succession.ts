@@ -38,7 +38,7 @@ export async function untilHeldUp(
 function end(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
-  } catch {
-    return;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
