@@ -22,7 +22,8 @@ const executeBytes = headerBytes + 5;
 
 /**
  * Looks ahead (pure): whether what has come begins with a batch that runs one statement, all of it, in the unnamed portal
- * and nothing else. Everything more is somebody's who keeps a server for it.
+ * and nothing else. Everything more is somebody's who keeps a server for it. Done for every statement: an object made by
+ * spreading another one costs several times one that is written out.
  */
 export function readBatch(buffer: Buffer, start: number, limit: number): Batch | null {
   const first = placeOf(buffer, start, limit);
@@ -46,16 +47,18 @@ function placeOf(buffer: Buffer, start: number, limit: number): Place | null {
 }
 
 function parseOf(buffer: Buffer, place: Place): Batch['parse'] {
-  const name = textOf(buffer, place.start + headerBytes, place.end);
-  const text = name && textOf(buffer, name.end + 1, place.end);
-  return name && text ? { ...place, name, body: { start: name.end + 1, end: place.end } } : null;
+  const { start, end } = place;
+  const name = textOf(buffer, start + headerBytes, end);
+  const text = name && textOf(buffer, name.end + 1, end);
+  return name && text ? { start, end, name, body: { start: name.end + 1, end } } : null;
 }
 
 function bindOf(buffer: Buffer, start: number, limit: number): Batch['bind'] | null {
   const place = placeOf(buffer, start, limit);
   if (!place || buffer[start] !== frontend.bind || buffer[start + headerBytes] !== 0) return null;
-  const statement = textOf(buffer, start + headerBytes + 1, place.end);
-  return statement && { ...place, statement };
+  const { end } = place;
+  const statement = textOf(buffer, start + headerBytes + 1, end);
+  return statement && { start, end, statement };
 }
 
 /** @returns null: there is none; `other`: it is about something else than the statement or its portal */
@@ -69,7 +72,7 @@ function describeOf(
   if (!place || !name || name.end + 1 !== place.end) return 'other';
   const isStatement = buffer[at + headerBytes] === letterS;
   const isOwn = isStatement ? isSame(buffer, name, statement) : name.start === name.end;
-  return isOwn ? { ...place, isStatement } : 'other';
+  return isOwn ? { start: at, end: place.end, isStatement } : 'other';
 }
 
 function isPlainExecute(buffer: Buffer, { start, end }: Place): boolean {
