@@ -49,7 +49,7 @@ const fields = {
   /** Quick reads of several clients may share a server connection, one behind the other. */
   sharing: z.boolean(),
   sharedConnections: z.number().int().min(1).max(64),
-  sharedDepth: z.number().int().min(1).max(64),
+  sharedDepth: z.number().int().min(1).max(256),
   /** Statements that usually take longer share with nobody. */
   sharedStatementMs: z.number().min(0),
   /** Server connections to one server, all pools together: less than its max_connections. */
@@ -93,8 +93,8 @@ export const usualRouterSettings: RouterSettings = {
   lagMsMax: 10_000,
   boundedLagMs: 1_000,
   sharing: true,
-  sharedConnections: 3,
-  sharedDepth: 24,
+  sharedConnections: 4,
+  sharedDepth: 96,
   sharedStatementMs: 5,
   serverConnectionsMax: 80,
   clientsMax: 10_000,

@@ -110,6 +110,11 @@ export class LoginContext implements SessionContext {
     return statement.times.mayShare(sharedStatementMs);
   }
 
+  placesInLine(statement: Statement): number {
+    const { sharedDepth, sharedStatementMs } = this.parts.settings();
+    return Math.min(sharedDepth, statement.times.placesInLine(sharedStatementMs));
+  }
+
   wrote(redefines: boolean): void {
     if (redefines) this.database.catalogue.changed();
     this.policy.wrote();

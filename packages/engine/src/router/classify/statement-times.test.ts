@@ -57,3 +57,17 @@ it('shares again once it has become quick', () => {
   run(times, 80_000, () => 0.5);
   expect(run(times, 100, () => 0.5)).toBe(1);
 });
+
+it('stands in lines as long as one may take', () => {
+  const times = new StatementTimes();
+  run(times, 200, () => 0.5);
+  expect(times.placesInLine(limitMs)).toBe(10);
+  run(times, 2000, () => 2);
+  expect(times.placesInLine(limitMs)).toBe(2);
+});
+
+it('does not shorten its lines because three runs of four wait for a busy machine', () => {
+  const times = new StatementTimes();
+  run(times, 4000, (_, index) => (index % 10 < 3 ? 0.1 : 4));
+  expect(times.placesInLine(limitMs)).toBeGreaterThan(40);
+});

@@ -7,7 +7,11 @@ const slowShareMax = 0.01;
 const slowFactor = 4;
 const hopelessFactor = 3;
 const runsBeforeSharing = 3;
+const leastMs = 0.001;
 const declinedBeforeTrial = 128;
+/** Steps of an estimate below which a quarter of the runs is. */
+const upOfLow = 1.01;
+const downOfLow = 0.97;
 
 class Times {
   runs = 0;
@@ -15,8 +19,11 @@ class Times {
   usualMs = 0;
   /** Of the runs that took much longer than is allowed on average, exponentially weighted. */
   slowShare = 0;
+  /** A quarter of the runs takes less: near to what it takes where nothing else runs. */
+  lowMs = 0;
 
   add(tookMs: number, slowMs: number): void {
+    this.lowMs = this.runs === 0 ? tookMs : this.lowMs * (tookMs > this.lowMs ? upOfLow : downOfLow);
     const counted = Math.min(tookMs, slowMs);
     this.usualMs = this.runs === 0 ? counted : this.usualMs + (counted - this.usualMs) * weightOfLast;
     this.slowShare += ((tookMs > slowMs ? 1 : 0) - this.slowShare) * weightOfLastSlow;
@@ -54,5 +61,14 @@ export class StatementTimes {
     if (this.declined < declinedBeforeTrial || this.own.usualMs > limitMs * hopelessFactor) return false;
     this.declined = 0;
     return true;
+  }
+
+  /**
+   * How many like this one may stand in one line: together they take no longer than one may. Others find a connection of their
+   * own then, if there is one. A machine without time left makes each take longer, and shorter lines would cost it more.
+   */
+  placesInLine(limitMs: number): number {
+    const { lowMs } = this.shared.runs >= runsBeforeSharing ? this.shared : this.own;
+    return Math.max(1, Math.floor(limitMs / Math.max(lowMs, leastMs)));
   }
 }

@@ -38,9 +38,9 @@ export class ExtendedProtocol {
     const { type, buffer, start, end } = session.cursor;
     switch (type) {
       case frontend.parse:
-        return this.sharing.begin() || this.acceptParse();
+        return this.sharing.begin() ?? this.acceptParse();
       case frontend.bind:
-        return this.sharing.begin() || this.acceptBind();
+        return this.sharing.begin() ?? this.acceptBind();
       case frontend.describe:
         return this.acceptDescribe();
       case frontend.close:

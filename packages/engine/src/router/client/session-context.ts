@@ -44,6 +44,8 @@ export interface SessionContext {
   isSharing(): boolean;
   /** May be put behind others' on a server that is in use: proven to read only, and quick. */
   mayShare(statement: Statement): boolean;
+  /** How many may stand in one line when this is one of them. */
+  placesInLine(statement: Statement): number;
   /** Something that may have written has ended on the primary; perhaps other statements do something else from now on. */
   wrote(redefines: boolean): void;
   isPrimary(node: string): boolean;

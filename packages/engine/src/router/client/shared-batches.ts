@@ -23,17 +23,21 @@ export class SharedBatches {
     this.session = session;
   }
 
-  /** @returns whether the batch whose first message the cursor stands on has been sent that way */
-  begin(): boolean {
+  /**
+   * The batch whose first message the cursor stands on. @returns true: it has been sent that way; false: it waits for a server;
+   * null: it goes message by message
+   */
+  begin(): boolean | null {
     const { session } = this;
     const { cursor, context, failedTransaction } = session;
-    if (session.server !== null || session.pin !== null || failedTransaction.isActive) return false;
-    if (!context.isSharing()) return false;
+    if (session.server !== null || session.pin !== null || failedTransaction.isActive) return null;
+    if (!context.isSharing()) return null;
     const batch = readBatch(cursor.buffer, cursor.start, cursor.aheadEnd);
     const entry = batch && this.statementOf(batch);
-    if (!batch || !entry) return false;
+    if (!batch || !entry) return null;
     const server = session.shared.claim(entry.statement, cursor.start, batch.sync.end);
-    if (!server) return false;
+    // Looked at once more only when its turn comes.
+    if (!server) return session.shared.isWaiting && !session.needServer(entry.statement) ? false : null;
     context.counters.sharedBatches++;
     this.send(server, batch, entry);
     server.endShared();

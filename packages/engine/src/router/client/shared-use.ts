@@ -45,6 +45,11 @@ export class SharedUse {
     return this.server !== null;
   }
 
+  /** What was looked at last would share, and there was nowhere to. */
+  get isWaiting(): boolean {
+    return this.waiting !== null;
+  }
+
   /** @returns whether the Query the cursor stands on has been sent that way */
   begin(statement: Statement): boolean {
     const { owner } = this;
@@ -83,7 +88,8 @@ export class SharedUse {
     const { context, settings, told } = this.owner;
     if (!context.mayShare(statement)) return null;
     const wish = context.route(statement, settings.current);
-    const server = context.group.share(wish, settings.current, told);
+    const places = context.placesInLine(statement);
+    const server = context.group.share(wish, { settings: settings.current, told, places });
     if (server && wish !== null) context.counters.replicaReads++;
     this.waiting = server === null ? statement : null;
     return server;
@@ -93,6 +99,7 @@ export class SharedUse {
   wouldShare(server: ServerConnection): boolean {
     const { context, settings, told } = this.owner;
     if (this.waiting === null || !context.isSharing() || !context.isProvenRead(this.waiting)) return false;
+    if (server.line.length >= context.placesInLine(this.waiting)) return false;
     return isSameSettings(server.settings, settings.current) && told.isTrueOf(server);
   }
 

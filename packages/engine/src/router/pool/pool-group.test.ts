@@ -35,7 +35,8 @@ function poolOf(settings: object, waiting: number, topology: object = usual) {
   for (const waiter of waiters) expect(group.acquire(waiter, null)).toBeNull();
   const free = async () => {
     const line = new SharedLine();
-    opened.shift()?.({ ok: true, server: { node: 'node-1', isReusable: true, line } as never });
+    const server = { node: 'node-1', isReusable: true, line, settings: new Map() };
+    opened.shift()?.({ ok: true, server: server as never });
     await Promise.resolve();
     return line;
   };
@@ -49,6 +50,18 @@ describe('those who wait and may share', () => {
     for (let i = 0; i < 4; i++) lengths.push((await free()).length);
     expect(lengths).toEqual([24, 10, 8, 6]);
     expect(alone).toEqual([]);
+  });
+
+  it('have the places that have become free in a line before anybody new', async () => {
+    const { group, free, alone } = poolOf({ poolSize: 1, sharedConnections: 1, sharedDepth: 24 }, 44);
+    const line = await free();
+    const wish = { settings: new Map(), told: { isTrueOf: () => true }, places: 24 };
+    for (let i = 0; i < 10; i++) line.next(0);
+    expect(group.share(null, wish)).toBeNull();
+    expect([line.length, group.waitingCount]).toEqual([24, 10]);
+    for (let i = 0; i < 12; i++) line.next(0);
+    expect(group.share(null, wish)?.line).toBe(line);
+    expect([line.length, group.waitingCount, alone]).toEqual([22, 0, []]);
   });
 
   it('take a server each when sharing is off', async () => {

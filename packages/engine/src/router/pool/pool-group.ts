@@ -1,8 +1,8 @@
 import type { PostgresError } from '../protocol/build.ts';
 import type { ConnectFailure, ServerCredential } from '../server/handshake.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
-import { isSameSettings, type SessionSettings } from '../server/settings-sync.ts';
-import { type PoolResources, type Wish, whyNever, whyWaiting } from './pool-resources.ts';
+import { isSameSettings } from '../server/settings-sync.ts';
+import { type PoolResources, type ToShare, type Wish, whyNever, whyWaiting } from './pool-resources.ts';
 import { ServerPool } from './server-pool.ts';
 import { type Waiter, WaitQueue } from './wait-queue.ts';
 
@@ -83,18 +83,28 @@ export class PoolGroup {
    * A server that others may be using, for one statement that is proven harmless to them; null when there is none, or
    * when somebody waits for one of their own.
    */
-  share(
-    wish: Wish,
-    settings: SessionSettings,
-    told: { isTrueOf(server: ServerConnection): boolean },
-  ): ServerConnection | null {
+  share(wish: Wish, { settings, told, places }: ToShare): ServerConnection | null {
     const node = wish ?? this.openPrimary();
-    if (node === null || this.queueOf(wish).length > 0) return null;
-    const server = this.pool(node).chooseShared(this.resources.settings(), this.resources.nowMs());
+    if (node === null || !this.isEmptied(this.queueOf(wish), node)) return null;
+    const limits = { places, sharedConnections: this.resources.settings().sharedConnections };
+    const server = this.pool(node).chooseShared(limits, this.resources.nowMs());
     if (!server) return null;
     if (isSameSettings(server.settings, settings) && told.isTrueOf(server)) return server;
     if (server.outstanding === 0) this.sharedIdle(server);
     return null;
+  }
+
+  /** Those who wait have the places in lines before anybody new, as far as they would. @returns whether nobody waits any more */
+  private isEmptied(queue: WaitQueue, node: string): boolean {
+    while (queue.length > 0) {
+      const server = this.pool(node).shortestLine(
+        this.resources.settings().sharedDepth,
+        this.resources.nowMs(),
+      );
+      if (!server || !queue.next?.shared?.wouldShare(server)) return false;
+      this.takeFrom(queue)?.shared?.invite(server);
+    }
+    return true;
   }
 
   /** One that nobody needs at the moment, where the catalogue is up to date; whoever takes it releases it. */

@@ -2,6 +2,7 @@ import type { RouterSettings } from '../../contract/router-settings.ts';
 import type { Counters } from '../counters.ts';
 import type { ConnectFailure, ServerCredential } from '../server/handshake.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
+import type { SessionSettings } from '../server/settings-sync.ts';
 import type { RouterTopology } from '../topology.ts';
 
 export type Opened = { ok: true; server: ServerConnection } | { ok: false; failure: ConnectFailure };
@@ -16,6 +17,14 @@ export interface PoolIdentity {
 
 /** `null`: the primary, whichever node that is; else a node that serves reads. */
 export type Wish = string | null;
+
+/** What a statement needs of a server that others use too. */
+export interface ToShare {
+  settings: SessionSettings;
+  told: { isTrueOf(server: ServerConnection): boolean };
+  /** How many may be in line there, itself among them. */
+  places: number;
+}
 
 /** What all pools of a router share. */
 export interface PoolResources {

@@ -6,7 +6,8 @@ const slowHeadMs = 20;
 const stuckHeadMs = 50;
 
 interface SharedLimits {
-  sharedDepth: number;
+  /** In one line, with whoever asks. */
+  places: number;
   sharedConnections: number;
 }
 
@@ -38,18 +39,24 @@ export class ServerPool {
 
   /** The one with the fewest in line; one more is taken into shared use while there may be more of them. */
   chooseShared(limits: SharedLimits, nowMs: number): ServerConnection | null {
-    let best: ServerConnection | null = null;
-    for (const server of this.shared) {
-      const { line } = server;
-      const isSlow = nowMs - line.headSinceMs > slowHeadMs;
-      if (server.isDoomed || line.isShut || isSlow || line.length >= limits.sharedDepth) continue;
-      if (best === null || line.length < best.line.length) best = server;
-    }
+    const best = this.shortestLine(limits.places, nowMs);
     if (this.shared.size >= limits.sharedConnections) return best;
     const idle = this.takeIdle();
     if (!idle) return best;
     this.shared.add(idle);
     return idle;
+  }
+
+  /** Of those in shared use, where one more may be put in line. */
+  shortestLine(places: number, nowMs: number): ServerConnection | null {
+    let best: ServerConnection | null = null;
+    for (const server of this.shared) {
+      const { line } = server;
+      const isSlow = nowMs - line.headSinceMs > slowHeadMs;
+      if (server.isDoomed || line.isShut || isSlow || line.length >= places) continue;
+      if (best === null || line.length < best.line.length) best = server;
+    }
+    return best;
   }
 
   /** Nobody waits long behind a statement that turns out to be slow. @returns how many ask elsewhere now */
