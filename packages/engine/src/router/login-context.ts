@@ -27,6 +27,9 @@ export interface RouterParts {
   cancel(server: ServerConnection): void;
 }
 
+/** Of how long a line may take: up to here one busy server is sooner done than another one that has to be woken. */
+const shortLineShare = 0.2;
+
 /**
  * What a session needs of the router, for one that has logged in. A class, and no object put together for each session: it is asked
  * several times for every statement, and objects of one shape are looked into much
@@ -113,6 +116,10 @@ export class LoginContext implements SessionContext {
   placesInLine(statement: Statement): number {
     const { sharedDepth, sharedStatementMs } = this.parts.settings();
     return Math.min(sharedDepth, statement.times.placesInLine(sharedStatementMs));
+  }
+
+  spreadFrom(statement: Statement): number {
+    return statement.times.placesInLine(this.parts.settings().sharedStatementMs * shortLineShare);
   }
 
   wrote(redefines: boolean): void {

@@ -46,6 +46,8 @@ export interface SessionContext {
   mayShare(statement: Statement): boolean;
   /** How many may stand in one line when this is one of them. */
   placesInLine(statement: Statement): number;
+  /** How many like this one have to stand in line before another server is worth waking. */
+  spreadFrom(statement: Statement): number;
   /** Something that may have written has ended on the primary; perhaps other statements do something else from now on. */
   wrote(redefines: boolean): void;
   isPrimary(node: string): boolean;

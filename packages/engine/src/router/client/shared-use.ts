@@ -89,7 +89,8 @@ export class SharedUse {
     if (!context.mayShare(statement)) return null;
     const wish = context.route(statement, settings.current);
     const places = context.placesInLine(statement);
-    const server = context.group.share(wish, { settings: settings.current, told, places });
+    const spreadFrom = context.spreadFrom(statement);
+    const server = context.group.share(wish, { settings: settings.current, told, places, spreadFrom });
     if (server && wish !== null) context.counters.replicaReads++;
     this.waiting = server === null ? statement : null;
     return server;

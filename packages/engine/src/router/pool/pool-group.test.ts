@@ -55,7 +55,7 @@ describe('those who wait and may share', () => {
   it('have the places that have become free in a line before anybody new', async () => {
     const { group, free, alone } = poolOf({ poolSize: 1, sharedConnections: 1, sharedDepth: 24 }, 44);
     const line = await free();
-    const wish = { settings: new Map(), told: { isTrueOf: () => true }, places: 24 };
+    const wish = { settings: new Map(), told: { isTrueOf: () => true }, places: 24, spreadFrom: 8 };
     for (let i = 0; i < 10; i++) line.next(0);
     expect(group.share(null, wish)).toBeNull();
     expect([line.length, group.waitingCount]).toEqual([24, 10]);

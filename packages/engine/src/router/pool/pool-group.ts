@@ -83,10 +83,10 @@ export class PoolGroup {
    * A server that others may be using, for one statement that is proven harmless to them; null when there is none, or
    * when somebody waits for one of their own.
    */
-  share(wish: Wish, { settings, told, places }: ToShare): ServerConnection | null {
+  share(wish: Wish, { settings, told, places, spreadFrom }: ToShare): ServerConnection | null {
     const node = wish ?? this.openPrimary();
     if (node === null || !this.isEmptied(this.queueOf(wish), node)) return null;
-    const limits = { places, sharedConnections: this.resources.settings().sharedConnections };
+    const limits = { places, spreadFrom, sharedConnections: this.resources.settings().sharedConnections };
     const server = this.pool(node).chooseShared(limits, this.resources.nowMs());
     if (!server) return null;
     if (isSameSettings(server.settings, settings) && told.isTrueOf(server)) return server;

@@ -24,6 +24,8 @@ export interface ToShare {
   told: { isTrueOf(server: ServerConnection): boolean };
   /** How many may be in line there, itself among them. */
   places: number;
+  /** So many in one line are served sooner than the first of another one. */
+  spreadFrom: number;
 }
 
 /** What all pools of a router share. */

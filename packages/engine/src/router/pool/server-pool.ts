@@ -8,6 +8,8 @@ const stuckHeadMs = 50;
 interface SharedLimits {
   /** In one line, with whoever asks. */
   places: number;
+  /** One more connection is taken into shared use only when so many stand in each line. */
+  spreadFrom: number;
   sharedConnections: number;
 }
 
@@ -40,7 +42,8 @@ export class ServerPool {
   /** The one with the fewest in line; one more is taken into shared use while there may be more of them. */
   chooseShared(limits: SharedLimits, nowMs: number): ServerConnection | null {
     const best = this.shortestLine(limits.places, nowMs);
-    if (this.shared.size >= limits.sharedConnections) return best;
+    const isShort = best !== null && best.line.length < limits.spreadFrom;
+    if (isShort || this.shared.size >= limits.sharedConnections) return best;
     const idle = this.takeIdle();
     if (!idle) return best;
     this.shared.add(idle);
