@@ -2,6 +2,7 @@ import type { ClusterState, TimelineRecord } from '../contract/cluster-state.ts'
 import { clusterStateSchema, usualPolicy } from '../contract/cluster-state.ts';
 import { emptySyncSet } from '../replication/quorum.ts';
 import { QuantaError } from '../shared/errors.ts';
+import { setAccess } from './access-change.ts';
 import * as backups from './apply-backup.ts';
 import * as followers from './apply-followers.ts';
 import * as members from './apply-membership.ts';
@@ -91,6 +92,8 @@ function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
       return syncSets.setDurability(draft, command);
     case 'set-parameters':
       return members.setParameters(draft, command);
+    case 'set-access':
+      return setAccess(draft, command);
     case 'set-router':
       return setRouter(draft, command);
     case 'begin-operation':
