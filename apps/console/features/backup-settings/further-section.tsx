@@ -22,6 +22,11 @@ interface Form {
   draft: Draft;
 }
 
+function formOf(config: Config, number: number, zone: string): Form {
+  const initial = draftOf(seenFrom(config, number), zone);
+  return { number, initial, draft: initial };
+}
+
 /** More places for the same WAL: each gets every segment, and restores alone. */
 export function FurtherSection({
   clusterId,
@@ -38,10 +43,7 @@ export function FurtherSection({
   const [form, setForm] = useState<Form | null>(null);
   const [intent, setIntent] = useState<Intent | null>(null);
   const free = nextNumber(config);
-  const edit = (number: number) => {
-    const initial = draftOf(seenFrom(config, number), zone);
-    setForm({ number, initial, draft: initial });
-  };
+  const edit = (number: number) => setForm(formOf(config, number, zone));
   const columns: Column<Further>[] = [
     { key: 'number', header: 'Repository', cell: ({ number }) => number },
     { key: 'place', header: 'Where', cell: ({ number }) => placeOf(number) },

@@ -48,12 +48,16 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
   if (sources.isAboutSource(command)) return sources.applySource(draft, command);
   if (followers.isAboutFollower(command)) return followers.applyFollower(draft, command);
   if (restores.isAboutRestore(command)) return restores.applyRestore(draft, command);
+  if (command.kind === 'set-access') return setAccess(draft, command);
   return dispatchUsual(draft, command);
 }
 
 type UsualCommand = Exclude<
   Command,
-  { kind: 'create' } | sources.SourceCommand | followers.FollowerCommand | restores.RestoreCommand
+  | { kind: 'create' | 'set-access' }
+  | sources.SourceCommand
+  | followers.FollowerCommand
+  | restores.RestoreCommand
 >;
 
 function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
@@ -92,8 +96,6 @@ function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
       return syncSets.setDurability(draft, command);
     case 'set-parameters':
       return members.setParameters(draft, command);
-    case 'set-access':
-      return setAccess(draft, command);
     case 'set-router':
       return setRouter(draft, command);
     case 'begin-operation':
