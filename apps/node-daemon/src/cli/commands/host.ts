@@ -1,7 +1,7 @@
 import { type HostKind, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import type { Command } from 'commander';
 import { change } from '../change.ts';
-import { enrolHost } from '../enrol-host.ts';
+import { enrolHost, usualAddress } from '../enrol-host.ts';
 import { followRequest, foundingRequest, throughHost } from '../found-cluster.ts';
 import { installService, stopHost, uninstallService } from '../host-service.ts';
 import { localDaemon } from '../local-daemon.ts';
