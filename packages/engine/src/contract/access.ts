@@ -30,7 +30,7 @@ export function plainLine(line: string): string {
 /** The lines after the change; one that stands already keeps its place. */
 export function accessAfter(lines: readonly string[], { add, remove, first }: AccessChange): string[] {
   const gone = new Set(remove.map(plainLine));
-  const kept = lines.filter((line) => !gone.has(plainLine(line)));
+  const kept = lines.filter((line) => line.trim() !== '' && !gone.has(plainLine(line)));
   const standing = new Set(kept.map(plainLine));
   const fresh = [...new Set(add.map(plainLine))].filter((line) => !standing.has(line));
   return first ? [...fresh, ...kept] : [...kept, ...fresh];
