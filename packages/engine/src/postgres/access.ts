@@ -72,12 +72,22 @@ function hostLines(hosts: readonly string[] | null): string[] {
   return names.map((name) => `quantadb_hosts ${name} ${replicationRole}`);
 }
 
+/**
+ * Whether everybody who comes by the unix socket proves himself by a password, as a router does, which comes as any role. An adopted
+ * server often has `local all all peer`, as Debian writes it: the router's operating system user is nobody's.
+ */
+export function isSocketByPassword(userLines: readonly string[]): boolean {
+  const taken = userLines.filter((line) => whyRefused(line) === null).map((line) => line.trim().split(/\s+/));
+  return taken.every(([type, , , method = '']) => type !== 'local' || passwordMethods.has(method));
+}
+
 /** Physical replication of others goes through a router: servers themselves let nobody replicate but hosts. */
 function isForRouters(line: string): boolean {
   return line.split(/\s+/)[1] === 'replication';
 }
 
 const connectionTypes = new Set(['local', 'host', 'hostssl', 'hostnossl']);
+const passwordMethods: ReadonlySet<string> = new Set(['scram-sha-256', 'md5']);
 const methods = new Set(['scram-sha-256', 'md5', 'cert', 'reject', 'peer']);
 const options = /^(clientcert=verify-(ca|full)|clientname=(CN|DN))$/;
 
