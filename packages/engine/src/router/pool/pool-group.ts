@@ -96,11 +96,9 @@ export class PoolGroup {
 
   /** Those who wait have the places in lines before anybody new, as far as they would. @returns whether nobody waits any more */
   private isEmptied(queue: WaitQueue, node: string): boolean {
-    while (queue.length > 0) {
-      const server = this.pool(node).shortestLine(
-        this.resources.settings().sharedDepth,
-        this.resources.nowMs(),
-      );
+    const { sharedDepth } = this.resources.settings();
+    for (let left = queue.length; queue.length > 0; left--) {
+      const server = left > 0 ? this.pool(node).shortestLine(sharedDepth, this.resources.nowMs()) : null;
       if (!server || !queue.next?.shared?.wouldShare(server)) return false;
       this.takeFrom(queue)?.shared?.invite(server);
     }
@@ -157,7 +155,7 @@ export class PoolGroup {
    */
   private serveTogether(server: ServerConnection): boolean {
     const { shared } = this.pool(server.node);
-    const room = this.roomFor(server);
+    const room = this.pool(server.node).roomFor(this.waitingFor(server.node), this.resources.settings());
     if (room < 2) return false;
     while (server.line.length < room && !server.line.isShut) {
       const queue = this.queueFor(server.node);
@@ -167,18 +165,6 @@ export class PoolGroup {
     }
     if (server.line.length === 0) shared.delete(server);
     return server.line.length > 0;
-  }
-
-  /**
-   * How many may go together to a server that has just become free. Beyond the connections that are shared at any time each takes
-   * its part of those who wait: they would have waited for it one by one, and one backend does many in a row with less effort.
-   */
-  private roomFor({ node }: ServerConnection): number {
-    const { sharing, sharedConnections, sharedDepth } = this.resources.settings();
-    if (!sharing) return 0;
-    const { shared, openCount } = this.pool(node);
-    if (shared.size < sharedConnections) return sharedDepth;
-    return Math.min(sharedDepth, Math.ceil(this.waitingFor(node) / openCount));
   }
 
   /** Bounded: settings that differ from client to client push the oldest out. */

@@ -1,3 +1,4 @@
+import type { RouterSettings } from '../../contract/router-settings.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 
 /** After this long with one statement nobody else is put in line behind it. */
@@ -60,6 +61,23 @@ export class ServerPool {
       if (best === null || line.length < best.line.length) best = server;
     }
     return best;
+  }
+
+  /**
+   * How many may go together to a server that has just become free. Beyond the connections that are shared at any time each takes
+   * its part of those who wait: they would have waited for it one by one, and one backend does many in a row with less effort.
+   */
+  roomFor(
+    waiting: number,
+    {
+      sharing,
+      sharedConnections,
+      sharedDepth,
+    }: Pick<RouterSettings, 'sharing' | 'sharedConnections' | 'sharedDepth'>,
+  ): number {
+    if (!sharing) return 0;
+    if (this.shared.size < sharedConnections) return sharedDepth;
+    return Math.min(sharedDepth, Math.ceil(waiting / this.openCount));
   }
 
   /** Nobody waits long behind a statement that turns out to be slow. @returns how many ask elsewhere now */
