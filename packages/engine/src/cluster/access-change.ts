@@ -6,7 +6,7 @@ import {
   plainLine,
 } from '../contract/access.ts';
 import type { ClusterState, Operation } from '../contract/cluster-state.ts';
-import { whyRefused } from '../postgres/access.ts';
+import { whyRefused } from '../postgres/hba-line.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 import type { PlanBody, PlanInput } from './plan-body.ts';

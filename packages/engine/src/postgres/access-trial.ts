@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type RefusedHbaLine, whyRefused } from './access.ts';
+import type { RefusedHbaLine } from './access.ts';
 import { inAccessTurn } from './access-turn.ts';
 import { withFreshConnection } from './connection.ts';
+import { whyRefused } from './hba-line.ts';
 import type { NodePlace } from './layout.ts';
 import { writeOwnedFile } from './owned-file.ts';
 
