@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { overview } from '../apps/node-daemon/dist/testing/backup-scene.js';
 import { RealCluster } from '../apps/node-daemon/dist/testing/real-cluster.js';
+import { gently } from '../packages/engine/dist/backup/engines/pgbackrest/gently.js';
 import { backUpTo, directoryOfPostgres, fill, work } from './lib/backups.mjs';
 import { machineLoad, median, monotonicMs, printTable, say } from './lib/figures.mjs';
 import { askAsSuperuser } from './lib/quantadb.mjs';
@@ -44,7 +45,7 @@ async function byHand(directory) {
   chmodSync(file, 0o600);
   if (user) chownSync(file, user.uid, user.gid);
   const run = async (...args) => {
-    const [program, ...before] = ['nice', '-n', '10', 'ionice', '-c', '2', '-n', '7', 'pgbackrest'];
+    const [program, ...before] = [...gently({ nice: 10, ioPriority: 7 }), 'pgbackrest'];
     const common = [`--config=${file}`, `--stanza=${stanza}`, '--log-level-stderr=warn'];
     const as = user ? { uid: user.uid, gid: user.gid, env: { PATH: process.env.PATH, HOME: path } } : {};
     const { stdout } = await execute(program, [...before, ...common, ...args], as);

@@ -20,6 +20,8 @@ const only = process.argv.find((each) => each.startsWith('--only='))?.slice('--o
 const names = ['node-1', 'node-2', 'node-3'];
 const edges = ['edge-1', 'edge-2'];
 const settleMs = 1000;
+/** A statement that took so much longer than its own work was held up by the switchover. */
+const heldAtLeastMs = 250;
 
 let cluster = null;
 
@@ -65,19 +67,42 @@ async function measure(row) {
   await delay(settleMs);
   const usualMs = longestHeldMs(clients, monotonicMs() - settleMs / 2);
   const sinceMs = monotonicMs();
-  await row.act();
+  const operation = await row.act();
   await delay(settleMs);
   const heldMs = longestHeldMs(clients, sinceMs - settleMs / 2);
+  const stages =
+    row.name === 'switchover' ? stagesOf(operation, (await cluster.status()).failover, clients) : [];
   await cluster.untilHealthy();
   await Promise.all(clients.map((client) => client.stop()));
   const totals = await asOwner((client) => verify(clients, client));
-  return { name: row.name, heldMs, usualMs, errors: errorsOf(clients), ...totals };
+  return { name: row.name, heldMs, usualMs, stages, errors: errorsOf(clients), ...totals };
 }
 
-function tell({ name, heldMs, usualMs, errors, lost, twice, wrong }) {
+/** Where the time of a switchover went: ms from when routers began to hold statements, by the hosts' clocks. */
+function stagesOf({ steps }, failover, clients) {
+  const fromMs = steps.find(({ name }) => name === 'Stop the primary cleanly')?.startedAtMs ?? 0;
+  const operation = steps.map(({ name, endedAtMs }) => ({ what: name, atMs: endedAtMs - fromMs }));
+  const reign = (failover?.steps ?? []).map(({ state, atMs }) => ({ what: state, atMs: atMs - fromMs }));
+  const toThisMs = Date.now() - monotonicMs() - fromMs;
+  const ends = clients
+    .flatMap(({ held }) => held.filter((each) => each.heldMs > heldAtLeastMs))
+    .map(({ atMs, heldMs }) => atMs + heldMs + toThisMs)
+    .sort((left, right) => left - right);
+  const answers = ['first', 'last'].map((which, at) => ({
+    what: `${which} answer`,
+    atMs: ends.at(-at) ?? 0,
+  }));
+  return [...operation, ...reign, ...answers]
+    .filter(({ atMs }) => atMs > 0)
+    .sort((left, right) => left.atMs - right.atMs);
+}
+
+function tell({ name, heldMs, usualMs, stages, errors, lost, twice, wrong }) {
   say(
     `${name}: held up to ${Math.round(heldMs)} ms (${Math.round(usualMs)} before), ${lost} lost, ${twice} twice, ${wrong} wrong`,
   );
+  if (stages.length > 0)
+    say(`  ${stages.map(({ what, atMs }) => `${Math.round(atMs)} ${what}`).join(' · ')}`);
   for (const [what, times] of errors) say(`  ${times} × ${what}`);
 }
 

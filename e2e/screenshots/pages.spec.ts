@@ -69,7 +69,7 @@ test('what is asked before something is done', async ({ browser }) => {
     await album.dialog(cluster, 'dialog-switchover', () =>
       menu(`Actions for ${standby}`, 'Make it the primary…'),
     );
-    await album.dialog(cluster, 'dialog-add-node', () => menu('Add a node', 'spare-1'));
+    await album.dialog(cluster, 'dialog-add-node', () => menu('Add a spare host', 'spare-1'));
     await album.dialog(cluster, 'dialog-remove', () =>
       menu(`Actions for ${standby}`, 'Remove from the cluster…'),
     );

@@ -83,7 +83,7 @@ test('says within ten seconds that its console does not answer', async () => {
 });
 
 test('adds the spare host with the keyboard alone', async () => {
-  const add = page.getByRole('button', { name: 'Add a node' });
+  const add = page.getByRole('button', { name: 'Add a spare host' });
   await keyboard.choose(add, 'spare-1');
   await expect(page.getByText('clone the primary')).toBeVisible({ timeout: 20_000 });
   await keyboard.confirm('Add spare-1', { from: add });

@@ -48,5 +48,9 @@ async function expectOnHostIsReviewed(page: Page): Promise<void> {
   });
   await expect(dialog.getByText('--host node-3 --port 8432 --path /far')).toBeVisible();
   await dialog.getByRole('button', { name: 'Cancel' }).click();
+  // Back from the review, with what was typed.
+  await expect(dialog.getByLabel('Directory')).toHaveValue('/far');
+  await expect(kind).toHaveValue('host');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
   await expect(dialog).toBeHidden();
 }

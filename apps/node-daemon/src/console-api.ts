@@ -12,6 +12,8 @@ export interface ConsoleCall {
   path: string;
   body?: unknown;
   deadlineMs?: number;
+  /** The next step when the console does not know who asks; absent: give a token of the API. */
+  strangerHint?: string;
 }
 
 const deadlineMsDefault = 25_000;
@@ -39,7 +41,7 @@ export async function callConsole(address: ConsoleAddress, call: ConsoleCall): P
   if (response.ok) return value;
   const refusal = refusalSchema.safeParse(value);
   const { detail, message, code, ...given } = refusal.success ? refusal.data : {};
-  const hint = response.status === 401 ? signInHint : (given.hint ?? given.data?.hint);
+  const hint = response.status === 401 ? (call.strangerHint ?? signInHint) : (given.hint ?? given.data?.hint);
   const said = detail ?? message ?? `the console answered with status ${response.status}`;
   throw new QuantaError(codeOf(response.status, code), said, hint ? { hint } : {});
 }

@@ -30,6 +30,7 @@ import type { ConsoleLink } from './console-link.ts';
 import { describeHost } from './diagnosis/describe-host.ts';
 import { HookRunner } from './hooks/hook-runner.ts';
 import { type HostConfig, loadHostConfig } from './host-config.ts';
+import { loadLateModules } from './late-modules.ts';
 import { ownLogFile } from './own-log.ts';
 import { HttpsPeerCaller } from './peer-client.ts';
 import { osUserNamed, repositoryUser } from './preflight/os-user.ts';
@@ -243,6 +244,7 @@ export class Daemon {
       onFailure: (message) => coordinator.note(message),
     });
     logger.info({ adopted: reaper.adopted, api: api.port, pid: process.pid }, 'the daemon is up');
+    void loadLateModules(logger);
   }
 
   /** Its libraries are loaded once the lease no longer waits for this process. */

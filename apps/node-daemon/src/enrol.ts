@@ -19,6 +19,8 @@ export interface Enrolled extends EnrolmentAnswer {
   key: string;
 }
 
+const anotherToken = 'Make another one in the console: Hosts, Enrol a host. Each is good for one host, once.';
+
 /**
  * Exchanges a one-time token for a certificate. The key is made here and never leaves this machine.
  *
@@ -28,7 +30,8 @@ export async function enrol(options: EnrolOptions): Promise<Enrolled> {
   const { url, fingerprint, ...request } = options;
   const { requestPem, keyPem } = await createCertificateRequest(options.name);
   const body = { ...request, certificateRequest: requestPem };
-  const answer = await callConsole({ url, token: null }, { method: 'POST', path: '/api/v1/enrol', body });
+  const call = { method: 'POST' as const, path: '/api/v1/enrol', body, strangerHint: anotherToken };
+  const answer = await callConsole({ url, token: null }, call);
   return { ...checkAuthority(answer, fingerprint), key: keyPem };
 }
 
@@ -52,6 +55,6 @@ function checkAuthority(raw: unknown, fingerprint: string): EnrolmentAnswer {
   if (!answer.success) throw new QuantaError('PROTOCOL_VIOLATION', 'the console answered in an unknown way');
   if (fingerprintOf(answer.data.authority) === fingerprint) return answer.data;
   throw new QuantaError('UNAUTHORIZED', 'the authority that answered has another fingerprint', {
-    hint: 'Check the address of the console: something else may have answered. Nothing was installed.',
+    hint: 'Compare the fingerprint with the one that the console shows, and check the address: something else may have answered. Nothing was installed here; a token of one host is used up.',
   });
 }

@@ -1,5 +1,6 @@
 import type { HostTools } from '@quantadb/engine/cluster/host-tools';
 import type { OwnDurabilityChange } from '@quantadb/engine/contract/own-durability';
+import { refusedAccess } from '@quantadb/engine/postgres/access-trial';
 import {
   inspectHost,
   programVersion,
@@ -51,6 +52,10 @@ export class RealHostTools implements HostTools {
 
   setOwnDurability(change: OwnDurabilityChange): Promise<void> {
     return setOwnDurability(this.options.place, change);
+  }
+
+  refusedAccess(lines: readonly string[]) {
+    return refusedAccess(this.options.place, lines);
   }
 
   async programVersion(directory: string | null): Promise<string> {

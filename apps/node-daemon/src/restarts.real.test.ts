@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import { missingNumbers, SequencedWriter } from '@quantadb/engine/testing/sequenced-writer';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -122,6 +124,25 @@ test('I-RESTART-2: parameters that a node would refuse change nothing anywhere',
   const { state } = await cluster.host(name).client.state();
   expect(Object.keys(state?.parameters ?? {})).not.toContain('fsync');
   await expectNothingLost();
+});
+
+test('I-ACCESS-1: lines of pg_hba.conf count everywhere once every PostgreSQL has taken them, and nowhere before', async () => {
+  const cluster = shared();
+  const { name } = await cluster.primary();
+  const set = (change: { add?: string[]; remove?: string[] }) =>
+    cluster.run(name, { kind: 'set-access', change: { add: [], remove: [], first: false, ...change } });
+  const lines = async (node: string) =>
+    readFile(join(cluster.host(node).config.dataDir, 'pg_hba.conf'), 'utf8');
+  // It looks well, and PostgreSQL knows better.
+  const wrong = 'hostssl all all 10.0.0.0/8 cert clientcert=verify-ca';
+  await expect(set({ add: [wrong] })).rejects.toThrow(/node-1: “hostssl.*verify-full/);
+  for (const node of names) expect(await lines(node)).not.toContain(wrong);
+  const office = 'host all all 192.0.2.0/24 scram-sha-256';
+  const changed = await set({ add: [office] });
+  expect(changed.steps.at(-1)?.detail).toBe('in force on every node');
+  for (const node of names) expect(await lines(node)).toContain(`${office}\nlocal all all scram-sha-256`);
+  await set({ remove: [office] });
+  for (const node of names) expect(await lines(node)).not.toContain(office);
 });
 
 test('a role whose commits do not wait is named in the verdict', async () => {

@@ -138,6 +138,8 @@ test('a cluster follows another one, takes no writes, and both say how it stands
     /takes writes right now/,
   );
   await expect(cluster.run('dr-1', { kind: 'switchover', to: 'dr-2' })).rejects.toThrow(/follows demo/);
+  const forget = { kind: 'forget-follower' as const, cluster: 'dr' };
+  await expect(cluster.run('node-1', forget)).rejects.toThrow(/dr follows this cluster right now/);
 });
 
 test('it follows a failover of the source, and another node takes over when its leader is lost (I-DR-3, I-DR-5)', async () => {

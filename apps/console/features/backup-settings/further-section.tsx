@@ -15,6 +15,18 @@ import { heldByOther } from './holders.ts';
 import { RepositoryFields } from './repository-section.tsx';
 import { RetentionFields, RetentionPreview } from './retention-section.tsx';
 
+/** One repository as it is being typed, and as it was. */
+interface Form {
+  number: number;
+  initial: Draft;
+  draft: Draft;
+}
+
+function formOf(config: Config, number: number, zone: string): Form {
+  const initial = draftOf(seenFrom(config, number), zone);
+  return { number, initial, draft: initial };
+}
+
 /** More places for the same WAL: each gets every segment, and restores alone. */
 export function FurtherSection({
   clusterId,
@@ -26,9 +38,12 @@ export function FurtherSection({
   repositories: Overview['repositories'];
 }) {
   const placeOf = (wanted: number) => repositories.find(({ number }) => number === wanted)?.place ?? '';
-  const [editing, setEditing] = useState<number | null>(null);
+  const { zone } = useTimes();
+  // Kept until it is begun or given up: whoever comes back from the review finds what was typed.
+  const [form, setForm] = useState<Form | null>(null);
   const [intent, setIntent] = useState<Intent | null>(null);
   const free = nextNumber(config);
+  const edit = (number: number) => setForm(formOf(config, number, zone));
   const columns: Column<Further>[] = [
     { key: 'number', header: 'Repository', cell: ({ number }) => number },
     { key: 'place', header: 'Where', cell: ({ number }) => placeOf(number) },
@@ -38,7 +53,7 @@ export function FurtherSection({
       header: 'Actions',
       cell: ({ number }) => (
         <div className="flex flex-wrap gap-2">
-          <Button onClick={() => setEditing(number)}>Change…</Button>
+          <Button onClick={() => edit(number)}>Change…</Button>
           <Button onClick={() => setIntent(takeOffOf(number))}>Take off…</Button>
         </div>
       ),
@@ -51,7 +66,7 @@ export function FurtherSection({
           Every segment of WAL goes to each of them, and each restores alone. One that is away stops nothing:
           what it is owed is kept and paid later.
         </p>
-        {free === null ? null : <Button onClick={() => setEditing(free)}>Add a repository…</Button>}
+        {free === null ? null : <Button onClick={() => edit(free)}>Add a repository…</Button>}
       </div>
       {config.further && config.further.length > 0 ? (
         <Table
@@ -61,23 +76,22 @@ export function FurtherSection({
           keyOf={({ number }) => String(number)}
         />
       ) : null}
-      {editing === null || intent ? null : (
+      {form === null || intent ? null : (
         <FurtherDialog
           clusterId={clusterId}
           config={config}
-          number={editing}
+          form={form}
+          onChange={(changes) => setForm({ ...form, draft: { ...form.draft, ...changes } })}
           onReview={setIntent}
-          onClose={() => setEditing(null)}
+          onClose={() => setForm(null)}
         />
       )}
       {intent ? (
         <OperationDialog
           clusterId={clusterId}
           intent={intent}
-          onClose={() => {
-            setIntent(null);
-            setEditing(null);
-          }}
+          onStarted={() => setForm(null)}
+          onClose={() => setIntent(null)}
         />
       ) : null}
     </Panel>
@@ -87,21 +101,19 @@ export function FurtherSection({
 function FurtherDialog({
   clusterId,
   config,
-  number,
+  form: { number, initial, draft },
+  onChange: change,
   onReview,
   onClose,
 }: {
   clusterId: string;
   config: Config;
-  number: number;
+  form: Form;
+  onChange(changes: Partial<Draft>): void;
   onReview(intent: Intent): void;
   onClose(): void;
 }) {
-  const { zone } = useTimes();
   const known = seenFrom(config, number);
-  const [initial] = useState(() => draftOf(known, zone));
-  const [draft, setDraft] = useState<Draft>(initial);
-  const change = (changes: Partial<Draft>) => setDraft((last) => ({ ...last, ...changes }));
   const { problems, intent } = furtherChangeOf(draft, { known, number });
   return (
     <Dialog

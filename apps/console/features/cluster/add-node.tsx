@@ -4,14 +4,16 @@ import { Button } from '@quantadb/ui/primitives/button';
 import { Menu } from '@quantadb/ui/primitives/menu';
 import { useQuery } from '@tanstack/react-query';
 import { Plus } from 'lucide-react';
+import { useRouter } from 'next/navigation';
 import { useTRPC } from '../../lib/trpc.ts';
 import type { Intent } from '../operations/intent.ts';
 import { useMay } from '../shell/me.ts';
 
-/** The hosts that are in no cluster, one click away. */
+/** Makes a host that is in no cluster a standby of this one; without any, the way to one. */
 export function AddNode({ onChoose }: { onChoose(intent: Intent): void }) {
   const trpc = useTRPC();
   const may = useMay();
+  const router = useRouter();
   const hosts = useQuery(trpc.hosts.list.queryOptions({}));
   if (!may.operate) return null;
   const spare = hosts.data?.filter((host) => host.state === 'available') ?? [];
@@ -21,12 +23,8 @@ export function AddNode({ onChoose }: { onChoose(intent: Intent): void }) {
           label: host.name,
           onSelect: () => onChoose({ kind: 'add-node', host: host.name }),
         }))
-      : [
-          {
-            label: 'No host is available',
-            disabledBecause: 'Enrol one under Hosts.',
-            onSelect: () => undefined,
-          },
-        ];
-  return <Menu items={items} trigger={<Button icon={<Plus size={14} aria-hidden />}>Add a node</Button>} />;
+      : [{ label: 'No host is spare: enrol one…', onSelect: () => router.push('/hosts') }];
+  return (
+    <Menu items={items} trigger={<Button icon={<Plus size={14} aria-hidden />}>Add a spare host</Button>} />
+  );
 }

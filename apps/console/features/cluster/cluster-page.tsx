@@ -81,7 +81,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
           />
         </Stale>
       </Panel>
-      <FollowersPanel followers={status.followers} />
+      <FollowersPanel followers={status.followers} onChoose={setIntent} />
       {status.network && status.nodes.length > 1 ? <NetworkPanel network={status.network} /> : null}
       <LagCharts clusterId={clusterId} />
       <Panel title="Nodes" isFlush>

@@ -56,7 +56,14 @@ export function SourcePanel({ source, onChoose }: { source: Source; onChoose(int
 }
 
 /** Clusters that follow this one; nothing here waits for them. */
-export function FollowersPanel({ followers }: { followers: ClusterStatus['followers'] }) {
+export function FollowersPanel({
+  followers,
+  onChoose,
+}: {
+  followers: ClusterStatus['followers'];
+  onChoose(intent: Intent): void;
+}) {
+  const may = useMay();
   if (followers.length === 0) return null;
   return (
     <Panel title="Followed by">
@@ -68,6 +75,15 @@ export function FollowersPanel({ followers }: { followers: ClusterStatus['follow
             <span className="text-ink-soft">
               {follower.state}, {lagText(follower)}
             </span>
+            {may.operate && follower.state === 'disconnected' ? (
+              <Button
+                tone="quiet"
+                aria-label={`Forget ${follower.cluster}`}
+                onClick={() => onChoose({ kind: 'forget-follower', cluster: follower.cluster })}
+              >
+                Forget…
+              </Button>
+            ) : null}
           </li>
         ))}
       </ul>

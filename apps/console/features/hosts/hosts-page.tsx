@@ -61,6 +61,11 @@ export function HostsPage() {
           <Copyable
             text={`quantadb host enroll ${window.location.origin} --token ${token.data.token} --fingerprint ${token.data.authorityFingerprint}`}
           />
+          <p className="mt-3 text-ink-soft text-xs">
+            Add <code>--address</code> with the address at which the other hosts reach it;{' '}
+            <code>--witness</code> or <code>--router-only</code> for a machine without data. The command says
+            how to start the daemon: then the host is in this list.
+          </p>
         </Dialog>
       ) : null}
     </>

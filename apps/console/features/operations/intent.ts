@@ -20,10 +20,12 @@ export const tiers: Record<Intent['kind'], 'reversible' | 'disruptive'> = {
   'set-own-durability': 'disruptive',
   'set-node': 'reversible',
   'set-router': 'disruptive',
+  'set-access': 'disruptive',
   'replace-node': 'disruptive',
   'upgrade-postgres': 'disruptive',
   'restart-daemons': 'disruptive',
   'promote-cluster': 'disruptive',
+  'forget-follower': 'disruptive',
   'retry-operation': 'disruptive',
   'cancel-operation': 'disruptive',
   'configure-backup': 'reversible',
@@ -69,6 +71,8 @@ export function titleOf(intent: Intent): string {
       return 'Change parameters';
     case 'set-router':
       return 'Change the routers';
+    case 'set-access':
+      return 'Change who may connect';
     case 'set-node':
       return `Set ${intent.node}`;
     case 'replace-node':
@@ -83,6 +87,8 @@ export function titleOf(intent: Intent): string {
       return 'Take back what is scheduled';
     case 'promote-cluster':
       return 'Promote the cluster';
+    case 'forget-follower':
+      return `Forget ${intent.cluster}`;
     case 'retry-operation':
       return 'Go on from the failed step';
     case 'cancel-operation':
@@ -167,6 +173,10 @@ export function commandOf(intent: Intent): string {
       return `quantadb operations ${intent.kind === 'retry-operation' ? 'retry' : 'cancel'} ${intent.operation ?? ''}`.trim();
     case 'set-parameters':
       return `quantadb parameters ${assignments(intent.parameters)}`;
+    case 'forget-follower':
+      return `quantadb cluster forget ${intent.cluster}`;
+    case 'set-access':
+      return accessCommand(intent.change);
     case 'set-router':
       return `quantadb router set ${assignments(intent.settings)}`;
     case 'set-own-durability':
@@ -208,6 +218,21 @@ export function ownerWords({ role, database }: Owner): string {
 function ownerOptions({ role, database }: Owner): string {
   const role_ = role === null ? '' : ` --role '${role}'`;
   return database === null ? role_ : `${role_} --database '${database}'`;
+}
+
+/** One that adds and one that removes: together they are what a page asks for at once. */
+function accessCommand({
+  add = [],
+  remove = [],
+  first = false,
+}: Extract<Intent, { kind: 'set-access' }>['change']): string {
+  const words = (lines: string[]) => lines.map((line) => ` '${line}'`).join('');
+  return [
+    add.length > 0 ? `quantadb access add${first ? ' --first' : ''}${words(add)}` : '',
+    remove.length > 0 ? `quantadb access remove${words(remove)}` : '',
+  ]
+    .filter((command) => command !== '')
+    .join(' && ');
 }
 
 type NodeChange = Extract<Intent, { kind: 'set-node' }>['change'];

@@ -19,10 +19,11 @@ const kindWords: Partial<Record<string, string>> = {
   'reinitialise-node': 'Clone a node anew',
   'set-parameters': 'Change parameters',
   'set-router': 'Change the routers',
+  'set-access': 'Change who may connect',
   'set-node': 'Set a node',
   'configure-backup': 'Change the backup settings',
-  'start-backup': 'Work on the repository',
-  'cancel-backup': 'Cancel work on the repository',
+  'start-backup': 'Work in the backup repository',
+  'cancel-backup': 'Cancel what runs in the backup repository',
   'close-look': 'Close a copy that was open for a look',
   'create-restore-point': 'Set a restore point',
   'hold-backup': 'Hold a backup',
@@ -35,15 +36,30 @@ const kindWords: Partial<Record<string, string>> = {
   'restore-in-place': 'Take the cluster back to a moment',
   'create-standby-cluster': 'Follow another cluster',
   'promote-cluster': 'Promote the cluster',
+  'forget-follower': 'Forget a cluster that followed',
+};
+
+/** What `start-backup` begins: each of them is another thing to whoever reads the list. */
+const workWords: Partial<Record<string, string>> = {
+  backup: 'Back up',
+  verify: 'Verify the backup repository',
+  drill: 'Restore drill',
+  expire: 'Remove old backups',
+  look: 'Restore for a look',
+};
+
+const backupTypes: Partial<Record<string, string>> = {
+  full: 'full',
+  diff: 'differential',
+  incr: 'incremental',
 };
 
 /** With the node that it was about: there are many of a kind. */
-export function wordsOfOperation({
-  kind,
-  params: { node, host, to },
-}: Pick<OperationView, 'kind' | 'params'>): string {
-  const about = node ?? host ?? to;
+export function wordsOfOperation({ kind, params }: Pick<OperationView, 'kind' | 'params'>): string {
+  const { node, host, to } = params;
+  const about = kind === 'start-backup' ? backupTypes[String(params.type)] : (node ?? host ?? to);
   // A newer daemon may do what this console has no words for.
-  const words = kindWords[kind] ?? kind;
+  const work = kind === 'start-backup' ? workWords[String(params.kind)] : undefined;
+  const words = work ?? kindWords[kind] ?? kind;
   return typeof about === 'string' ? `${words} · ${about}` : words;
 }

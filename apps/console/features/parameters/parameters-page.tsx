@@ -13,6 +13,7 @@ import type { Intent } from '../operations/intent.ts';
 import { OperationDialog } from '../operations/operation-dialog.tsx';
 import { RunningOperation } from '../operations/running-operation.tsx';
 import { useMay } from '../shell/me.ts';
+import { Access } from './access.tsx';
 import { Drafts } from './drafts.tsx';
 import { EditParameter } from './edit-parameter.tsx';
 import { OwnDurabilities } from './own-durabilities.tsx';
@@ -58,6 +59,7 @@ export function ParametersPage({ clusterId }: { clusterId: string }) {
               {...{ durability: heard?.status.durability ?? 'not known', own: data.ownDurabilities }}
               onChoose={(change) => setIntent({ kind: 'set-own-durability', change })}
             />
+            <Access lines={data.access} onChoose={(change) => setIntent({ kind: 'set-access', change })} />
             <SettingsList overview={data} changes={changes} onEdit={setEdited} />
           </div>
         </Stale>

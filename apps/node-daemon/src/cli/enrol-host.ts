@@ -31,6 +31,13 @@ export interface EnrolHostOptions {
 }
 
 const packagedUser = 'postgres';
+const loopback = /^(127\.|localhost$|\[::1\]$)/;
+
+/** @throws UsageError where the console is on another machine: nobody there could dial 127.0.0.1 */
+export function usualAddress(consoleUrl: string): string {
+  if (URL.canParse(consoleUrl) && loopback.test(new URL(consoleUrl).hostname)) return '127.0.0.1';
+  throw new UsageError('--address is missing: at what address do the other hosts reach this one?');
+}
 
 /**
  * Makes this machine a host of an installation: a certificate in exchange for a one-time token, and `host.json`, which the

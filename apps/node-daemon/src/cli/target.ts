@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { SettingsOverview } from '@quantadb/engine/contract/settings-view';
 import type { ClusterStatus, SystemStatus } from '@quantadb/engine/contract/status';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { DaemonClient } from '../client.ts';
@@ -73,7 +74,16 @@ export async function clusterStatusNow(
   return (await (await Target.find(options)).reader()).status();
 }
 
-/** The same, but null when none was named: what this machine knows of its local system is more than its console does. */
+/** PostgreSQL's settings of the cluster that was meant, from whoever can tell; null: the daemon that answers is in none. */
+export async function settingsNow(
+  options: TargetOptions & { cluster?: string },
+): Promise<SettingsOverview | null> {
+  const console = await findConsole(options);
+  if (console) return console.settings((await console.cluster(options.cluster)).id);
+  return (await (await Target.find(options)).writer()).settings();
+}
+
+/** Of clusterStatusNow, but null when none was named: what this machine knows of its local system is more than its console does. */
 export async function namedConsole(options: TargetOptions): Promise<ConsoleClient | null> {
   const url = options.console ?? process.env.QUANTADB_CONSOLE;
   if (!url || options.node !== undefined) return null;

@@ -18,6 +18,7 @@ test('who may only look sees no value that PostgreSQL keeps from everybody', () 
   const overview: SettingsOverview = {
     ownDurabilities: [],
     agreed: { work_mem: '4MB', 'vault.key': 's3cret' },
+    access: [],
     shownOf: null,
     nodes: [],
     settings: [setting, { ...secret, differs: [{ node: 'node-2', value: 's3cret' }] }],

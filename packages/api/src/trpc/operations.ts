@@ -121,6 +121,7 @@ function view(row: Row) {
 function targetOf(cluster: string, intent: Intent): string {
   if (intent.kind === 'add-node') return `${cluster}/${intent.host}`;
   if (intent.kind === 'switchover') return `${cluster}/${intent.to ?? 'any'}`;
+  if (intent.kind === 'forget-follower') return `${cluster}/${intent.cluster}`;
   return 'node' in intent ? `${cluster}/${intent.node}` : cluster;
 }
 

@@ -1,3 +1,4 @@
+import { accessChangeSchema } from '@quantadb/engine/contract/access';
 import { backupRequestSchemas } from '@quantadb/engine/contract/backup';
 import {
   durabilitySchema,
@@ -107,8 +108,10 @@ export const intentSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('set-router'), settings: routerChangesSchema }),
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
   z.object({ kind: z.literal('set-own-durability'), change: ownDurabilityChangeSchema }),
+  z.object({ kind: z.literal('set-access'), change: accessChangeSchema }),
   z.object({ kind: z.literal('set-node'), node: nodeNameSchema, change: nodeChangeSchema }),
   z.object({ kind: z.literal('promote-cluster'), insist: z.boolean().default(false) }),
+  z.object({ kind: z.literal('forget-follower'), cluster: nodeNameSchema }),
   z.object({ kind: z.literal('retry-operation'), operation: z.string().min(1).max(100).nullable() }),
   z.object({ kind: z.literal('cancel-operation'), operation: z.string().min(1).max(100).nullable() }),
   ...backupRequestSchemas,

@@ -45,8 +45,11 @@ export interface BackupHost {
   /** Of the primary: a checkpoint, unless there was one since its promotion. */
   checkpointAfterPromotion(): Promise<void>;
   start(order: JobOrder): Refusable;
-  /** @param strain of the node that is read, when it is another one */
-  look(id: string, strain: Strain | null): JobLook;
+  /**
+   * @param asked.strain of the node that is read, when it is another one
+   * @param asked.waitMs while it runs the answer comes when it has ended, or after so long
+   */
+  look(id: string, asked: { strain: Strain | null; waitMs: number }): Promise<JobLook>;
   cancel(id: string, why: string): void;
   closeLook(): Promise<void>;
   repository(number: number): Promise<RepositoryView>;

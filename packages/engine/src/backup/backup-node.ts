@@ -185,9 +185,9 @@ export class BackupNode implements BackupHost {
     return this.runner.start(order);
   }
 
-  look(id: string, strain: Strain | null): JobLook {
+  look(id: string, { strain, waitMs }: { strain: Strain | null; waitMs: number }): Promise<JobLook> {
     if (strain) this.worker.told(strain);
-    return this.runner.look(id);
+    return this.runner.lookWhenOver(id, waitMs);
   }
 
   cancel(id: string, why: string): void {

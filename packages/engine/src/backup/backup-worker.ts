@@ -14,7 +14,7 @@ import { type Hold, nextHold, whyHeld } from './hold-back.ts';
 import { type JobOrder, nodeNote, runNote, type Strain, triggerNote } from './job-order.ts';
 import type { JobReport } from './job-runner.ts';
 import { repositoryOfWork } from './repositories.ts';
-import type { ReadingContext, RepositoryReader } from './repository-reader.ts';
+import type { ReadingContext, RepositoryReader, RepositoryReading } from './repository-reader.ts';
 import type { ScratchPlace, ScratchServer } from './scratch-server.ts';
 import { lastSegmentLsn } from './wal-lines.ts';
 
@@ -38,6 +38,12 @@ const backupDeadlineMs = 7 * 24 * 3_600_000;
 interface Expired {
   expired: string[];
   walKeptFrom: string | null;
+}
+
+/** What the repository held when a backup began. */
+interface Before {
+  context: ReadingContext;
+  reading: RepositoryReading;
 }
 
 interface Task {
@@ -79,7 +85,8 @@ export class BackupWorker {
   private async backUp(engine: BackupEngine, asked: BackupType, task: Task): Promise<JobResult> {
     const { order, report, signal, repository } = task;
     report.step('starting');
-    const type = (await this.endsInGap(task, asked)) ? 'full' : asked;
+    const before = asked === 'full' ? null : this.readBeside(task);
+    const type = (await this.endsInGap(before)) ? 'full' : asked;
     if (type !== asked) report.warn('WAL is missing behind its last backup: a full backup was made instead');
     const outcome = await engine.backup({
       type,
@@ -106,15 +113,34 @@ export class BackupWorker {
     if (outcome.type !== type)
       report.warn(`there was nothing to build on: a ${outcome.type} backup was made instead`);
     const { label } = outcome;
-    return { kind: 'backup', label, type: outcome.type, ...(await this.expireAfter(engine, task)) };
+    const nothing = outcome.type === 'full' ? null : await nothingToRemove(before);
+    return {
+      kind: 'backup',
+      label,
+      type: outcome.type,
+      ...(nothing ?? (await this.expireAfter(engine, task))),
+    };
+  }
+
+  /**
+   * What the repository holds, while the backup is being made: nobody has to wait for it afterwards. One that is built on
+   * another lets nothing go by itself; whatever a failed run has left is removed with the next full one.
+   */
+  private readBeside({ repository, signal }: Task): Promise<Before> {
+    const read = async () => {
+      const context = await this.options.context(repository);
+      return { context, reading: await this.options.reader(repository).read(context, signal) };
+    };
+    const reading = read();
+    // Whoever needs it hears of its failure; a backup that fails first waits for nobody.
+    reading.catch(() => undefined);
+    return reading;
   }
 
   /** One of several repositories may have been away for longer than the others kept its WAL: it begins anew then. */
-  private async endsInGap({ repository, signal }: Task, asked: BackupType): Promise<boolean> {
-    if (asked === 'full' || !this.options.hasSeveral()) return false;
-    const { catalogue } = await this.options
-      .reader(repository)
-      .read(await this.options.context(repository), signal);
+  private async endsInGap(before: Promise<Before> | null): Promise<boolean> {
+    if (before === null || !this.options.hasSeveral()) return false;
+    const { catalogue } = (await before).reading;
     return catalogue.gaps.some((gap) => gap.kind === 'missing' && gap.resumesWith === null);
   }
 
@@ -161,9 +187,10 @@ export class BackupWorker {
   private async expire(engine: BackupEngine, { report, signal, repository }: Task): Promise<Expired> {
     report.step('removing what retention lets go');
     const { reader, context } = this.options;
-    const { retention } = await reader(repository).read(await context(repository), signal);
+    const { inventory, retention } = await reader(repository).read(await context(repository), signal);
     const labels = retention.expire.map(({ label }) => label);
-    await engine.expire({ labels, fullsWithWal: retention.fullsWithWal, signal });
+    const { backups } = inventory;
+    await engine.expire({ labels, backups, fullsWithWal: retention.fullsWithWal, signal });
     return { expired: labels, walKeptFrom: retention.walKeptFrom };
   }
 
@@ -255,6 +282,15 @@ export class BackupWorker {
     this.looking = { server, look, cancelTimer };
     return look;
   }
+}
+
+/** Null when retention has something to do, or nobody knows. */
+async function nothingToRemove(before: Promise<Before> | null): Promise<Expired | null> {
+  const known = await before?.catch(() => null);
+  if (!known) return null;
+  const { walKeptFrom, expire } = known.reading.retention;
+  const isNothing = expire.length === 0 && walKeptFrom !== null && walKeptFrom === known.context.walKeptFrom;
+  return isNothing ? { expired: [], walKeptFrom } : null;
 }
 
 /** Of the last minute. */

@@ -33,6 +33,8 @@ export interface ClusterBackupManagerOptions {
 const everyMs = 1000;
 /** Somebody may be waiting for work that runs. */
 const jobEveryMs = 250;
+/** Its node answers at its end: nobody waits for the next round then, and few rounds are needed. */
+const lookWaitMs = 1000;
 const commandDeadlineMs = 5000;
 const askDeadlineMs = 10_000;
 const checkpointDeadlineMs = 30 * 60_000;
@@ -154,7 +156,7 @@ export class ClusterBackupManager {
     if (!node) return null;
     try {
       const strain = await this.assigner.strainOf(state, job);
-      const input = { clusterId: state.clusterId, id: job.id, strain };
+      const input = { clusterId: state.clusterId, id: job.id, strain, waitMs: lookWaitMs };
       return await this.options.peers.call(node, 'look-at-backup-job', { input, deadlineMs: askDeadlineMs });
     } catch (error) {
       this.options.logger.debug(

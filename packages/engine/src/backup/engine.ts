@@ -167,6 +167,8 @@ export interface RestoreRequest {
 
 export interface ExpireRequest {
   labels: string[];
+  /** What the repository holds, when it was read just now. */
+  backups?: readonly StoredBackup[];
   /** Of the full backups that stay, the newest so many keep all WAL from their start on; null: all of them. */
   fullsWithWal: number | null;
   signal?: AbortSignal;

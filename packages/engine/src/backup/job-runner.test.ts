@@ -49,6 +49,19 @@ describe('work on a node', () => {
     expect(runner.look('another')).toMatchObject({ state: 'unknown' });
   });
 
+  it('is told of at its end to whoever waits, and how it goes to whoever has waited long enough', async () => {
+    let finish: (result: JobResult) => void = () => undefined;
+    const work = () => new Promise<JobResult>((resolve) => (finish = resolve));
+    const runner = new JobRunner({ logger: silentLogger, work });
+    runner.start(order);
+    expect(await runner.lookWhenOver('j1', 20)).toMatchObject({ state: 'running' });
+    expect(await runner.lookWhenOver('another', 60_000)).toMatchObject({ state: 'unknown' });
+    const waiting = runner.lookWhenOver('j1', 60_000);
+    finish(result);
+    expect(await waiting).toMatchObject({ state: 'done', result });
+    expect(await runner.lookWhenOver('j1', 60_000)).toMatchObject({ state: 'done' });
+  });
+
   it('ends when nobody asks about it any more, and goes on as long as somebody does', async () => {
     const clock = new TestClock();
     const runner = new JobRunner({ logger: silentLogger, clock, work: (_, __, signal) => aborted(signal) });

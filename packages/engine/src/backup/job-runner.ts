@@ -36,6 +36,8 @@ interface Running<OrderOf extends Order, Result> {
   look: Look<Result>;
   controller: AbortController;
   askedMs: number;
+  /** Resolves when it is over, however it ended. */
+  over: Promise<void>;
 }
 
 /** Carries out one order at a time on this node, and keeps what came of the last one. */
@@ -62,11 +64,28 @@ export class JobRunner<OrderOf extends Order, Result> {
       ...{ state: 'running', detail: 'starting', percent: null, bytesDone: null, warnings: [], result: null },
       retry: false,
     };
-    const running: Running<OrderOf, Result> = { order, look, controller, askedMs: this.clock.monotonicMs() };
+    const over = this.run({ order, look, controller });
+    const running: Running<OrderOf, Result> = {
+      ...{ order, look, controller, over },
+      askedMs: this.clock.monotonicMs(),
+    };
     this.current = running;
     this.stopWatch = this.clock.every(watchEveryMs, () => this.watch(running));
-    void this.run(running).finally(() => this.stopWatch());
+    void over.finally(() => this.stopWatch());
     return { ok: true };
+  }
+
+  /** How it goes; while it runs, as soon as it has ended, or after so many milliseconds. */
+  async lookWhenOver(id: string, waitMs: number): Promise<Look<Result>> {
+    const { current } = this;
+    if (waitMs > 0 && current && this.look(id).state === 'running') {
+      let stopWaiting: Cancel = () => undefined;
+      const waited = new Promise<void>((resolve) => {
+        stopWaiting = this.clock.after(waitMs, resolve);
+      });
+      await Promise.race([current.over, waited]).finally(() => stopWaiting());
+    }
+    return this.look(id);
   }
 
   look(id: string): Look<Result> {
@@ -103,8 +122,11 @@ export class JobRunner<OrderOf extends Order, Result> {
     running.controller.abort(new QuantaError('REFUSED', 'no decider has asked about it any more'));
   }
 
-  private async run(running: Running<OrderOf, Result>): Promise<void> {
-    const { order, look, controller } = running;
+  private async run({
+    order,
+    look,
+    controller,
+  }: Pick<Running<OrderOf, Result>, 'order' | 'look' | 'controller'>): Promise<void> {
     const report: JobReport = {
       step: (words) => {
         look.detail = words.slice(0, 1000);

@@ -61,7 +61,7 @@ async function withProgress({ state, peers, logger }: OverviewOptions, job: Back
   const node = state.members[job.node ?? ''];
   if (!node || job.state !== 'running') return job;
   try {
-    const input = { clusterId: state.clusterId, id: job.id };
+    const input = { clusterId: state.clusterId, id: job.id, waitMs: 0 };
     const look = await peers.call(node, 'look-at-backup-job', { input, deadlineMs: askDeadlineMs });
     if (look.state === 'unknown') return job;
     return { ...job, detail: look.detail, percent: look.percent, bytesDone: look.bytesDone };

@@ -1,14 +1,17 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { retentionSchema } from '../contract/backup.ts';
+import { type BackupJob, retentionSchema } from '../contract/backup.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
 import { ensureOwnedDirectory } from '../postgres/owned-file.ts';
 import { binDir, sql, TestCluster, type TestNode } from '../postgres/testing/test-cluster.ts';
 import { sleep, systemClock } from '../shared/clock.ts';
+import { BackupWorker } from './backup-worker.ts';
 import { restoreToScratch } from './drill.ts';
 import type { Verification } from './engine.ts';
 import type { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
+import { foundBy } from './findings.ts';
+import type { JobReport } from './job-runner.ts';
 import { planRecovery } from './recovery-plan.ts';
 import { RepositoryReader } from './repository-reader.ts';
 import { TestRepository } from './testing/test-repository.ts';
@@ -196,4 +199,94 @@ it('I-BACKUP-6: a damaged segment ends what is offered, and the backup after it 
   await writeFile(join(directory, damaged), whole);
   verified = await engine.verify();
   expect((await view()).gaps).toEqual([]);
+});
+
+/** What a verification by the cluster says, one line for everything that is wrong. */
+async function verify(): Promise<string[]> {
+  const context = async () => ({
+    config: { retention: retentionSchema.parse({}) },
+    ...{ currentTimeline: timeline, walKeptFrom: null, segmentBytes, nowMs: Date.now(), verified: null },
+  });
+  const never = () => Promise.reject(new Error('a verification plans nothing'));
+  const worker = new BackupWorker({
+    ...{ place: primary.place, clock: systemClock, config: never as never, planRestore: never },
+    ...{ reader: () => reader, context, engine: async () => engine, hasSeveral: () => false },
+  });
+  const report: JobReport = { step: () => undefined, progress: () => undefined, warn: () => undefined };
+  const result = await worker.work(
+    { id: 'v', attempt: 1, work: { kind: 'verify' }, primary: null, requestedBy: 'test', scheduleId: null },
+    report,
+    AbortSignal.timeout(60_000),
+  );
+  if (result.kind !== 'verify') throw new Error(`it answered as ${result.kind}`);
+  verified = result.verification;
+  return foundBy({ result } as BackupJob);
+}
+
+/** As it was once the returned function was called. */
+async function damage(file: string, how: 'one bit' | 'gone'): Promise<() => Promise<void>> {
+  const whole = await readFile(file);
+  const { mode, uid, gid } = await stat(file);
+  if (how === 'gone') await rm(file);
+  else {
+    const broken = Buffer.from(whole);
+    const at = Math.floor(broken.length / 2);
+    broken[at] = (broken[at] ?? 0) ^ 1;
+    await writeFile(file, broken);
+  }
+  return async () => {
+    await writeFile(file, whole, { mode });
+    await chown(file, uid, gid);
+  };
+}
+
+/** Files of the repository, by what they are: of the two backups, and of the WAL between them. */
+async function fileOf(what: 'WAL' | 'data' | 'manifest' | 'copy', label: string): Promise<string> {
+  const backup = join(archivePath, '../../../backup/demo', label);
+  if (what === 'data') {
+    const [bundle = ''] = await readdir(join(backup, 'bundle'));
+    return join(backup, 'bundle', bundle);
+  }
+  if (what !== 'WAL') return join(backup, what === 'copy' ? 'backup.manifest.copy' : 'backup.manifest');
+  const startWal = (await engine.inventory()).backups.find((each) => each.label === label)?.startWal ?? '';
+  const directory = join(archivePath, '0000000400000000');
+  const names = (await readdir(directory)).filter((name) => /^[0-9A-F]{24}-/.test(name)).sort();
+  return join(directory, names.findLast((name) => name.slice(0, 24) < startWal) ?? '');
+}
+
+/** Which of the two backups each stretch that is offered begins with, or contains. */
+const all = [[0, 1]];
+const damages = [
+  ['a missing segment of WAL', { of: 1, files: ['WAL'], how: 'gone', says: 'is missing', left: [[0], [1]] }],
+  ['a bit in a file of WAL', { of: 1, files: ['WAL'], how: 'one bit', says: 'invalid', left: [[0], [1]] }],
+  ['a bit in a data file', { of: 1, files: ['data'], how: 'one bit', says: 'invalid checksum', left: [[0]] }],
+  ['a missing data file', { of: 0, files: ['data'], how: 'gone', says: 'missing or damaged', left: [[1]] }],
+  ['a bit in a manifest', { of: 1, files: ['manifest'], how: 'one bit', says: 'its copy', left: all }],
+  [
+    'a bit in a manifest and in its copy',
+    { of: 0, files: ['manifest', 'copy'], how: 'one bit', says: 'neither can the copy', left: [[1]] },
+  ],
+] as const;
+
+it.each(damages)('I-BACKUP-6: %s is found by one verification, which says what is left', async (_, given) => {
+  const labels = (await engine.inventory()).backups.map(({ label }) => label);
+  const files = await Promise.all(given.files.map((what) => fileOf(what, labels[given.of] ?? '')));
+  const mend = await Promise.all(files.map((file) => damage(file, given.how)));
+  try {
+    const found = await verify();
+    expect(found.join('\n')).toContain(given.says);
+    const offered = (await view()).intervals.filter((interval) => !interval.isAbandoned);
+    const left = offered.map((interval) => interval.labels.map((label) => labels.indexOf(label)));
+    expect(left).toEqual(given.left);
+    // The newest moment can be restored whatever was damaged, and from a backup that is whole.
+    const newest = await plan({ kind: 'latest' });
+    const from = labels[given.left.at(-1)?.at(-1) ?? -1];
+    expect(newest).toMatchObject({ ok: true, plan: { label: from } });
+    // The end of the first backup needs that one, and none of the WAL behind it.
+    const oldest = await plan({ kind: 'backup', label: labels[0] ?? '' });
+    expect(oldest.ok).toBe(given.left[0][0] === 0);
+  } finally {
+    for (const undo of mend) await undo();
+  }
+  expect(await verify()).toEqual([]);
 });

@@ -45,6 +45,7 @@ export class RepositoryReader {
   }
 
   async read(context: ReadingContext, signal?: AbortSignal): Promise<RepositoryReading> {
+    // In this order: the WAL of a backup that the inventory names is in the archive by then, and must not look as if it was missing.
     const inventory = await this.engine.inventory(signal);
     const isThere = inventory.state === 'ok' || inventory.state === 'empty';
     const listing: ArchiveListing = isThere

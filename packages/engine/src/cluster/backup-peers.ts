@@ -53,7 +53,11 @@ export const backupPeerMethods = {
   'start-backup-job': { input: z.object({ ...cluster, order: jobOrderSchema }), output: refusableSchema },
   /** Also what keeps it going: work that nobody asks about ends. */
   'look-at-backup-job': {
-    input: z.object({ ...cluster, id: z.string(), strain: strainSchema.nullable().optional() }),
+    input: z.object({
+      ...{ ...cluster, id: z.string(), strain: strainSchema.nullable().optional() },
+      /** While it runs the answer comes when it has ended, or after so long; releases before this one answer at once. */
+      waitMs: z.number().int().min(0).max(5000).default(0),
+    }),
     output: jobLookSchema,
   },
   'cancel-backup-job': {
@@ -128,7 +132,8 @@ export function backupPeerHandlers(
     },
     'mend-archive': async ({ clusterId }) => host(clusterId).mend(),
     'start-backup-job': async ({ clusterId, order }) => host(clusterId).start(order),
-    'look-at-backup-job': async ({ clusterId, id, strain }) => host(clusterId).look(id, strain ?? null),
+    'look-at-backup-job': async ({ clusterId, id, strain, waitMs }) =>
+      host(clusterId).look(id, { strain: strain ?? null, waitMs }),
     'cancel-backup-job': async ({ clusterId, id, why }) => {
       host(clusterId).cancel(id, why);
       return {};

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accessLineSchema, accessLinesMax } from '../contract/access.ts';
 import {
   durabilitySchema,
   failoverSchema,
@@ -214,6 +215,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
   /** What a cluster that follows this one says of itself: only its hosts, and this cluster's, may replicate. */
   z.object({ kind: z.literal('note-follower'), cluster: nodeNameSchema, ...followerSchema.shape }),
   z.object({ kind: z.literal('forget-follower'), cluster: nodeNameSchema }),
+  z.object({ kind: z.literal('set-access'), lines: z.array(accessLineSchema).max(accessLinesMax) }),
   ...backupCommandSchemas,
   ...restoreCommandSchemas,
 ]);

@@ -23,8 +23,9 @@ import type { Command, CommandOf } from './commands.ts';
  * Level 9: a further repository may be on the disk of a host; what was served by a clock far ahead does not count; how long sessions
  * stay in a router that is replaced.
  * Level 10: a cluster knows the hosts of those that follow it.
+ * Level 11: who may connect is changed while a cluster runs; one that followed it is forgotten on request.
  */
-export const featureLevel = 10;
+export const featureLevel = 11;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
@@ -60,6 +61,8 @@ function levelOf(command: Command): number {
     case 'note-follower':
     case 'forget-follower':
       return 10;
+    case 'set-access':
+      return 11;
     case 'begin-restore':
     case 'restore-ready':
     case 'place-restore':
@@ -72,6 +75,7 @@ function levelOf(command: Command): number {
     case 'add-member':
       return command.member.kind === 'router' ? 4 : 1;
     case 'begin-operation':
+      if (['set-access', 'forget-follower'].includes(command.operation.kind)) return 11;
       if (isOfFurtherHost(command.operation)) return 9;
       if (isOfRepository(command.operation)) return 8;
       if (['note-backup', 'restore-in-place', 'set-own-durability'].includes(command.operation.kind))

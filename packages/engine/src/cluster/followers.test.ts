@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import type { ClusterState } from '../contract/cluster-state.ts';
+import type { NodeReport } from '../contract/node-report.ts';
 import { demoMember, demoState } from '../testing/demo-state.ts';
 import type { Command } from './commands.ts';
 import { newsOfFollower, replicatingHosts } from './followers.ts';
+import { whyNotForgotten } from './plan-standby.ts';
 import { apply } from './state.ts';
 
 const own = ['node-1', 'node-2', 'node-3'];
@@ -48,4 +50,18 @@ test('I-MEMBER-10: whoever joins or leaves, here or at a follower, counts at onc
     { kind: 'forget-follower', cluster: 'dr' },
   );
   expect(replicatingHosts(left)).toEqual(['far-1', ...own]);
+});
+
+test('a cluster that followed is forgotten on request, unless it is connected or was never there', () => {
+  const state = { name: 'prod', followers: { dr: { hosts: ['dr-1'] } } };
+  const primary = (standbys: object[]) => ({ role: 'primary', standbys }) as unknown as NodeReport;
+  const seen = (state: string) => [{ name: 'cluster:dr', state, lagBytes: null, lagMs: null }];
+  expect(whyNotForgotten(state, primary(seen('streaming')), 'dr')).toMatch(/follows this cluster right now/);
+  expect(whyNotForgotten(state, primary(seen('catchup')), 'dr')).toMatch(/right now/);
+  expect(whyNotForgotten(state, primary(seen('disconnected')), 'dr')).toBeNull();
+  // Of an older release: only its slot is known.
+  expect(whyNotForgotten({ name: 'prod' }, primary(seen('disconnected')), 'dr')).toBeNull();
+  expect(whyNotForgotten(state, primary([]), 'dr')).toBeNull();
+  expect(whyNotForgotten(state, primary([]), 'far')).toMatch(/No cluster far follows prod/);
+  expect(whyNotForgotten(state, undefined, 'dr')).toMatch(/No primary answers/);
 });

@@ -1,6 +1,7 @@
 import type { HostFacts, ServerFacts } from '../contract/host-facts.ts';
 import type { OwnDurability, OwnDurabilityChange } from '../contract/own-durability.ts';
 import type { ServerSetting } from '../contract/settings-view.ts';
+import type { RefusedHbaLine } from '../postgres/access.ts';
 
 /** What operations need of a host beside the role of its PostgreSQL. Absent where there is no real machine. */
 export interface HostTools {
@@ -12,6 +13,8 @@ export interface HostTools {
   serverSettings(): Promise<{ settings: ServerSetting[]; ownDurabilities: OwnDurability[] }>;
   /** @throws QuantaError REFUSED when there is no such role or database, or the server is no primary */
   setOwnDurability(change: OwnDurabilityChange): Promise<void>;
+  /** Of the running server: which lines of pg_hba.conf it would not take. They do not count yet. */
+  refusedAccess(lines: readonly string[]): Promise<RefusedHbaLine[]>;
   /**
    * The version of PostgreSQL's programs in a directory; null: those of now, as they are on disk.
    *

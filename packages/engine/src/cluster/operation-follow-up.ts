@@ -50,6 +50,7 @@ const cancelEffects: Record<OperationKind, readonly (string | null)[]> = {
   ],
   'reinitialise-node': [null, 'the node goes on copying by itself; it is only waited for no longer'],
   'set-parameters': ['nothing was changed yet', null, 'the parameters stand; nodes that lag behind follow'],
+  'set-access': ['nothing was changed yet', null, 'the lines stand; nodes that lag behind follow'],
   'set-node': [],
   'set-own-durability': [],
   'set-router': [],
@@ -72,6 +73,7 @@ const cancelEffects: Record<OperationKind, readonly (string | null)[]> = {
     'the standbys go on coming back by themselves; they are only waited for no longer',
   ],
   'create-standby-cluster': [],
+  'forget-follower': [],
   'promote-cluster': ['nothing was changed yet', 'the source is followed again'],
 };
 

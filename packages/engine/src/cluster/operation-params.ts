@@ -1,6 +1,7 @@
 import { type ClusterState, hostKindSchema, type Member, type Operation } from '../contract/cluster-state.ts';
 import type { FreshRequest } from '../contract/operations.ts';
 import type { RestoreClusterRequest } from '../contract/restore.ts';
+import { accessParams } from './access-change.ts';
 import { configureParams, workParams } from './backup-steps.ts';
 import type { StepContext } from './operation-runner.ts';
 
@@ -43,6 +44,7 @@ export function operationParams(
         database: request.application?.database ?? null,
       };
     case 'adopt-server':
+    case 'forget-follower':
       return { cluster: request.cluster };
     case 'add-node':
       return hostParams(request.host);
@@ -60,6 +62,8 @@ export function operationParams(
       return { node: request.node, ...request.change };
     case 'set-router':
       return { ...request.settings };
+    case 'set-access':
+      return accessParams(request.change);
     case 'set-parameters':
       return { ...request.parameters };
     case 'switchover':

@@ -78,6 +78,7 @@ export const operationSteps = {
   'set-node': ['Set the node'],
   'set-own-durability': ['Write it down on the primary'],
   'set-router': ['Change the settings'],
+  'set-access': ['Check the lines', 'Change them', 'Tell every node'],
   'set-parameters': ['Check the parameters', 'Change them', 'Tell every node'],
   ...backupOperationSteps,
   'schedule-operation': ['Write it down'],
@@ -93,6 +94,7 @@ export const operationSteps = {
     'Back up what was restored',
   ],
   'create-standby-cluster': ['Check the source', 'Clone the data'],
+  'forget-follower': ['Let it go'],
   'promote-cluster': [
     'Check the source',
     'Stop following',

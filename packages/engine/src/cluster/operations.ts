@@ -12,6 +12,7 @@ import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { NewId } from '../shared/random.ts';
+import { accessSteps } from './access-steps.ts';
 import { backupHandlers } from './backup-steps.ts';
 import { untilCloned } from './clone-wait.ts';
 import type { Commander } from './commander.ts';
@@ -27,7 +28,7 @@ import type { RaftMembership } from './raft-membership.ts';
 import { RestartSteps } from './restart-steps.ts';
 import { takeBack, writeDown } from './schedule-steps.ts';
 import type { SourceLook } from './source-look.ts';
-import { standbyHandlers } from './standby-steps.ts';
+import { letFollowerGo, standbyHandlers } from './standby-steps.ts';
 import { isOpen, memberOf, openDeadlineMs, submitOrRefuse } from './step-helpers.ts';
 import { switchoverSteps } from './switchover-steps.ts';
 import {
@@ -112,9 +113,11 @@ export function operationHandlers(
     'rolling-restart': [restarts.restartStandbys, ...switching, restarts.waitForFormerPrimary],
     'reinitialise-node': [restarts.giveUpData, restarts.waitForCopy],
     'set-parameters': [restarts.checkParameters, restarts.changeParameters, restarts.tellNodes],
+    'set-access': [...accessSteps(resources), restarts.tellNodes],
     'restore-cluster': [steps.restoreData, steps.grantFirst, steps.waitUntilOpen],
     'restore-in-place': inPlace.handlers,
     ...standby,
+    'forget-follower': [letFollowerGo(resources)],
     ...backupHandlers(resources),
     'schedule-operation': [writeDown(resources)],
     'unschedule-operation': [takeBack(resources)],

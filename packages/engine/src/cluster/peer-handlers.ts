@@ -214,6 +214,7 @@ function hostHandlers(
   | 'server-facts'
   | 'server-settings'
   | 'set-own-durability'
+  | 'check-access'
   | 'program-version'
   | 'use-programs'
   | 'restart-daemon'
@@ -237,6 +238,10 @@ function hostHandlers(
     'set-own-durability': async ({ clusterId, change }) => {
       inCluster(clusterId);
       return refusable(() => tools().setOwnDurability(change));
+    },
+    'check-access': async ({ clusterId, lines }) => {
+      inCluster(clusterId);
+      return { refused: await tools().refusedAccess(lines) };
     },
     'program-version': async ({ clusterId, directory }) => {
       inCluster(clusterId);

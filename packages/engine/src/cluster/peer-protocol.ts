@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accessLineSchema, accessLinesMax, refusedLinesSchema } from '../contract/access.ts';
 import { refusableSchema } from '../contract/answers.ts';
 import {
   addressesSchema,
@@ -166,6 +167,11 @@ export const peerMethods = {
   'check-parameters': {
     input: z.object({ clusterId: z.string(), parameters: z.record(z.string(), z.string()) }),
     output: z.object({ refused: z.array(z.object({ name: z.string(), detail: z.string() })) }),
+  },
+  /** Which lines for pg_hba.conf PostgreSQL there would refuse, and why; none of them counts yet. */
+  'check-access': {
+    input: z.object({ clusterId: z.string(), lines: z.array(accessLineSchema).max(accessLinesMax) }),
+    output: z.object({ refused: refusedLinesSchema }),
   },
   /** Every setting of PostgreSQL there, as it has it now. */
   'server-settings': {

@@ -1,7 +1,9 @@
-import type { OperationKind } from '../contract/cluster-state.ts';
+import type { ClusterState, OperationKind } from '../contract/cluster-state.ts';
+import type { NodeReport } from '../contract/node-report.ts';
 import type { OperationRequest } from '../contract/operations.ts';
 import type { Source } from '../contract/source.ts';
 import { followingWords, sourceStatusOf } from '../monitor/source-status.ts';
+import { followersIn } from './followers.ts';
 import type { PlanBody, PlanInput } from './plan-body.ts';
 import { judgeHost } from './preflight.ts';
 import { objections } from './promotion.ts';
@@ -68,6 +70,37 @@ export function whyNotFollowed(
   if (view.followers.some((each) => each.cluster === cluster))
     return `A cluster ${cluster} follows ${view.name} already. Choose another name.`;
   return view.primary === null ? `${view.name} has no primary that is open: it cannot be copied now.` : null;
+}
+
+/** A follower that was promoted takes its leave by itself; one that was lost does not. */
+export function planForget(input: PlanInput, base: PlanBody, cluster: string): PlanBody {
+  const { state, reports } = input;
+  const primary = reports.get(state?.reign.primary ?? '');
+  return {
+    ...base,
+    summary: `Forget ${cluster}: no WAL is kept for it any more, and its hosts are let in no longer.`,
+    warnings: [
+      'If it is still there it comes back by itself, and starts over from a copy when WAL that it needs is gone. To end its following: quantadb cluster promote, over there.',
+    ],
+    refusal: base.refusal ?? whyNotForgotten(state, primary, cluster),
+  };
+}
+
+/** Null when it may be. It is the primary who keeps the WAL, and knows who is connected. */
+export function whyNotForgotten(
+  state: Pick<ClusterState, 'name' | 'followers'> | null,
+  primary: NodeReport | undefined,
+  cluster: string,
+): string | null {
+  if (!state) return 'There is no cluster.';
+  if (primary?.role !== 'primary') return 'No primary answers that could let it go. See: quantadb status.';
+  const seen = followersIn(primary).filter((each) => each.cluster === cluster);
+  if (seen.length === 0 && !state.followers?.[cluster])
+    return `No cluster ${cluster} follows ${state.name}. See: quantadb status.`;
+  const connected = seen.find((each) => each.state !== 'disconnected');
+  return connected
+    ? `${cluster} follows this cluster right now (${connected.state}). Promote it (quantadb cluster promote, over there) or stop it first.`
+    : null;
 }
 
 export function planPromotion(

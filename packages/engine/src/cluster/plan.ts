@@ -2,6 +2,7 @@ import type { Durability } from '../contract/cluster-state.ts';
 import type { FreshRequest, OperationPlan, OperationRequest } from '../contract/operations.ts';
 import { barOf } from '../failover/bars.ts';
 import { isApart } from '../replication/apart.ts';
+import { planAccess } from './access-change.ts';
 import { planNode } from './node-change.ts';
 import { planCancel, planRetry } from './operation-follow-up.ts';
 import { operationSteps } from './operation-steps.ts';
@@ -18,7 +19,7 @@ import {
   planRollingRestart,
   planUpgrade,
 } from './plan-restart.ts';
-import { planFollow, planPromotion, whyNotWhileFollowing } from './plan-standby.ts';
+import { planFollow, planForget, planPromotion, whyNotWhileFollowing } from './plan-standby.ts';
 import { countWords, quorumAfterWords, quorumWords } from './plan-words.ts';
 import { planRouter } from './router-change.ts';
 import { planSchedule, planUnschedule } from './scheduling.ts';
@@ -68,6 +69,8 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
       return planFollow(input, base, request);
     case 'promote-cluster':
       return planPromotion(input, base, request);
+    case 'forget-follower':
+      return planForget(input, base, request.cluster);
     case 'add-node':
       return planAdd(input, base, request.host);
     case 'remove-node':
@@ -90,6 +93,8 @@ function planFresh(input: PlanInput, base: PlanBody, request: FreshRequest): Pla
       return planReinitialise(input, base, request.node);
     case 'set-router':
       return planRouter(input, base, request.settings);
+    case 'set-access':
+      return planAccess(input, base, request.change);
     case 'set-parameters':
       return planParameters(base, request.parameters);
     case 'configure-backup':

@@ -40,7 +40,7 @@ function ownOf(told: Told | undefined): SettingsOverview['ownDurabilities'] {
 
 /** Puts the nodes' answers side by side (pure). */
 export function compareSettings(
-  { parameters, reign }: Pick<ClusterState, 'parameters' | 'reign'>,
+  { parameters, hba, reign }: Pick<ClusterState, 'parameters' | 'hba' | 'reign'>,
   told: Told[],
 ): SettingsOverview {
   const answered = told.flatMap(({ node, settings }) => (settings ? [{ node, settings }] : []));
@@ -58,6 +58,7 @@ export function compareSettings(
     });
   return {
     agreed: parameters,
+    access: hba,
     ownDurabilities: ownOf(told.find(({ node }) => node === shown?.node)),
     shownOf: shown ? { node: shown.node, isPrimary: shown.node === reign.primary } : null,
     nodes: told.map(({ node, settings, problem }) => ({

@@ -9,6 +9,7 @@ import type { Commander } from './commander.ts';
 import { dataMembers } from './membership.ts';
 import type { StepContext, StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
+import { whyNotForgotten } from './plan-standby.ts';
 import { chooseHeir, nextEpoch, objections, unheard } from './promotion.ts';
 import type { SourceLook } from './source-look.ts';
 import { memberOf, submitOrRefuse } from './step-helpers.ts';
@@ -176,6 +177,22 @@ function sourceIn(context: StepContext): Source {
   const { source } = context.state();
   if (source) return source;
   throw new QuantaError('REFUSED', 'the cluster follows no other one');
+}
+
+/** Of the cluster that was followed: for a follower that was lost, and cannot take its leave itself. */
+export function letFollowerGo({ peers, monitor }: Pick<Resources, 'peers' | 'monitor'>): StepHandler {
+  return async (context) => {
+    const state = context.state();
+    const follower = String(context.operation.params.cluster);
+    const primary = memberOf(state, state.reign.primary ?? '');
+    // It may have come back since the plan was made.
+    const why = whyNotForgotten(state, (await monitor.reportOf(primary)) ?? undefined, follower);
+    if (why !== null) throw new QuantaError('REFUSED', why);
+    const input = { clusterId: state.clusterId, follower };
+    const told = await peers.call(primary, 'drop-follower', { input, deadlineMs: askDeadlineMs });
+    if (!told.ok) throw new QuantaError('REFUSED', told.reason);
+    return 'no WAL is kept for it any more';
+  };
 }
 
 /** The operations of such clusters; `waitUntilOpen` is that of every first reign. */

@@ -2,6 +2,7 @@ import type { ClusterState, TimelineRecord } from '../contract/cluster-state.ts'
 import { clusterStateSchema, usualPolicy } from '../contract/cluster-state.ts';
 import { emptySyncSet } from '../replication/quorum.ts';
 import { QuantaError } from '../shared/errors.ts';
+import { setAccess } from './access-change.ts';
 import * as backups from './apply-backup.ts';
 import * as followers from './apply-followers.ts';
 import * as members from './apply-membership.ts';
@@ -47,12 +48,16 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
   if (sources.isAboutSource(command)) return sources.applySource(draft, command);
   if (followers.isAboutFollower(command)) return followers.applyFollower(draft, command);
   if (restores.isAboutRestore(command)) return restores.applyRestore(draft, command);
+  if (command.kind === 'set-access') return setAccess(draft, command);
   return dispatchUsual(draft, command);
 }
 
 type UsualCommand = Exclude<
   Command,
-  { kind: 'create' } | sources.SourceCommand | followers.FollowerCommand | restores.RestoreCommand
+  | { kind: 'create' | 'set-access' }
+  | sources.SourceCommand
+  | followers.FollowerCommand
+  | restores.RestoreCommand
 >;
 
 function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {

@@ -257,6 +257,7 @@ export const operationKindSchema = z.enum([
   'reinitialise-node',
   'set-parameters',
   'set-router',
+  'set-access',
   'set-node',
   ...backupOperationKinds,
   ...scheduleOperationKinds,
@@ -264,6 +265,7 @@ export const operationKindSchema = z.enum([
   'restore-in-place',
   'create-standby-cluster',
   'promote-cluster',
+  'forget-follower',
 ]);
 export type OperationKind = z.infer<typeof operationKindSchema>;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accessChangeSchema } from './access.ts';
 import { backupRequestSchemas } from './backup.ts';
 import {
   addressesSchema,
@@ -93,6 +94,8 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('set-durability'), durability: durabilitySchema }),
   /** What the commits of one role, one database or both wait for. */
   z.object({ kind: z.literal('set-own-durability'), change: ownDurabilityChangeSchema }),
+  /** Who may connect from where: lines of pg_hba.conf, beside QuantaDB's own and the usual ones. */
+  z.object({ kind: z.literal('set-access'), change: accessChangeSchema }),
   /** Go on with the operation that failed, from the step that failed; null: the newest. */
   z.object({ kind: z.literal('retry-operation'), operation: operationIdSchema.nullable() }),
   /** Stop the operation that runs and take back what it has begun, where that is safe; null: whichever runs. */
@@ -118,6 +121,8 @@ export const operationRequestSchema = z.discriminatedUnion('kind', [
     /** Although the source takes writes, or a node that may hold more WAL cannot be asked. */
     insist: z.boolean().default(false),
   }),
+  /** No WAL is kept any more for a cluster that followed this one, and its hosts are let in no longer. */
+  z.object({ kind: z.literal('forget-follower'), cluster: nodeNameSchema }),
 ]);
 export type OperationRequest = z.infer<typeof operationRequestSchema>;
 /** Requests that begin an operation of their own; the others are about one that exists. */

@@ -31,6 +31,8 @@ export const serverSettingsSchema = z.array(serverSettingSchema).max(5000);
 export const settingsOverviewSchema = z.object({
   /** What was set for the whole cluster. */
   agreed: z.record(z.string(), z.string()),
+  /** Lines of pg_hba.conf for clients, in order, between QuantaDB's own and the usual ones. */
+  access: z.array(z.string()).default([]),
   /** What commits of single roles and databases wait for. */
   ownDurabilities: z
     .array(ownDurabilitySchema.extend({ mode: commitModeSchema.nullable() }))

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { renderAccess, whyRefused } from './access.ts';
+import { renderAccess } from './access.ts';
+import { whyRefused } from './hba-line.ts';
 
 const input = {
   userLines: [],

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { QuantaError } from '../shared/errors.ts';
 import { type RefusedHbaLine, renderAccess } from './access.ts';
+import { inAccessTurn } from './access-turn.ts';
 import { writeArchiveScript } from './archive-wrapper.ts';
 import { copyCertificates } from './host-certificates.ts';
 import { filesOf, type NodePlace } from './layout.ts';
@@ -54,7 +55,7 @@ export async function writeSettings(place: NodePlace, settings: MutableSettings)
   if ((await readOptional(inDataDir('PG_VERSION'))) === null) return written;
   written.stripped = await stripAutoConf(place);
   await writeOwnedFile(inDataDir('quantadb.conf'), rendered.file, own);
-  await writeOwnedFile(inDataDir('pg_hba.conf'), access.hba, own);
+  await inAccessTurn(place.dataDir, () => writeOwnedFile(inDataDir('pg_hba.conf'), access.hba, own));
   await writeOwnedFile(inDataDir('pg_ident.conf'), access.ident, own);
   const mainFile = inDataDir('postgresql.conf');
   const main = await readOptional(mainFile);

@@ -40,6 +40,21 @@ describe('what the routers of a cluster go by', () => {
     expect(isOlder({ ...known, epoch: epoch + 1, revision: 1 }, known)).toBe(false);
   });
 
+  it('is the unix socket of its own host only where a password is enough there, whoever comes', () => {
+    const socketOf = (hba: string[]) =>
+      topologyOf({
+        state: { ...demoState(), hba },
+        nodes,
+        self: 'node-1',
+        socketDirectory: '/run/x',
+      }).nodes.map((node) => node.socketDirectory);
+    expect(socketOf([])).toEqual(['/run/x', null, null]);
+    expect(socketOf(['host all all 10.0.0.0/8 cert', 'local all all md5'])).toEqual(['/run/x', null, null]);
+    // As Debian has it, and an adopted server keeps it.
+    expect(socketOf(['local all postgres peer', 'local all all scram-sha-256'])).toEqual([null, null, null]);
+    expect(socketOf(['local all anna reject'])).toEqual([null, null, null]);
+  });
+
   it('is in a standby cluster that no primary will come, while every node serves reads (I-ROUTER-2)', () => {
     const seen = topology(standbyCluster);
     expect(seen).toMatchObject({ primary: null, follows: 'prod' });

@@ -2,6 +2,7 @@ import { isBeingReplaced } from '../cluster/restoring.ts';
 import { isOpen } from '../cluster/step-helpers.ts';
 import { type ClusterState, usualWeight } from '../contract/cluster-state.ts';
 import type { NodeStatus } from '../contract/status.ts';
+import { isSocketByPassword } from '../postgres/access.ts';
 import type { RouterTopology } from './topology.ts';
 
 /** The steps of operations before which transactions should have ended. */
@@ -47,7 +48,7 @@ export function topologyOf({ state, nodes, self, socketDirectory }: TopologyInpu
       return [
         {
           ...{ name, host: postgres.host, port: postgres.port, weight: policy.weight ?? usualWeight },
-          socketDirectory: name === self ? socketDirectory : null,
+          socketDirectory: name === self && isSocketByPassword(state.hba) ? socketDirectory : null,
           isReadable:
             isStreaming &&
             !isBeingReplaced(state) &&

@@ -6,6 +6,7 @@ import { type NodeSettings, nodeChangeOf, parameterChanges } from '../settings-a
 import { throughConsole, throughDaemon } from '../steering.ts';
 import { findConsole, Target } from '../target.ts';
 import { UsageError } from '../usage-error.ts';
+import { addAccess } from './access.ts';
 import { addDurability } from './durability.ts';
 import { type GlobalOptions, print, wholeNumber } from './options.ts';
 import { addRouter } from './router.ts';
@@ -24,7 +25,7 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
   };
   addNode(program, perform);
   addFollowUps(program, options, perform);
-  addCluster(program, options);
+  addCluster(program, options, perform);
   addScheduled(program, options, perform);
   addRouter(program, options, perform);
   withTiming(program.command('rolling-restart'))
@@ -49,6 +50,7 @@ export function addChanges(program: Command, options: () => GlobalOptions): void
     .action((given: string[], own: { reset: string[] }) =>
       perform({ kind: 'set-parameters', parameters: parameterChanges(given, own.reset) }),
     );
+  addAccess(program, options, perform);
   addDurability(program, options, perform);
   withTiming(program.command('switchover'))
     .description('make another node the primary, without losing a write')
@@ -134,13 +136,21 @@ interface ClusterArguments {
   network: string[];
 }
 
-function addCluster(program: Command, options: () => GlobalOptions): void {
+function addCluster(
+  program: Command,
+  options: () => GlobalOptions,
+  perform: (intent: Intent) => Promise<void>,
+): void {
   const cluster = program.command('cluster').description('clusters as a whole');
   cluster
     .command('promote')
     .description('end following another cluster: from then on this one takes writes; there is no way back')
     .option('--insist', 'although the source takes writes, or a node that may hold more cannot be asked')
     .action((own: { insist?: boolean }) => promoteCluster(options(), own.insist ?? false));
+  cluster
+    .command('forget <follower>')
+    .description('keep no WAL any more for a cluster that followed this one, and was lost')
+    .action((follower: string) => perform({ kind: 'forget-follower', cluster: follower }));
   cluster
     .command('create <name>')
     .description('found a cluster on a host that is in none; the others are added to it')

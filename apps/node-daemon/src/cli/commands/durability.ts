@@ -1,9 +1,8 @@
-import type { SettingsOverview } from '@quantadb/engine/contract/settings-view';
 import type { Command } from 'commander';
 import type { Intent } from '../console-client.ts';
 import { durabilitiesText } from '../durability-format.ts';
 import { type DurabilitySettings, durabilityOf, ownDurabilityOf } from '../settings-arguments.ts';
-import { clusterStatusNow, findConsole, Target } from '../target.ts';
+import { clusterStatusNow, settingsNow } from '../target.ts';
 import { type GlobalOptions, print } from './options.ts';
 
 type Given = DurabilitySettings & { role?: string; database?: string };
@@ -37,17 +36,8 @@ export function addDurability(
 
 async function showDurability(options: GlobalOptions): Promise<void> {
   const status = await clusterStatusNow(options);
-  const own = await ownDurabilities(options);
+  const own = (await settingsNow(options))?.ownDurabilities ?? [];
   print(options, { cluster: status?.durability ?? null, own }, () =>
     durabilitiesText(status?.durability ?? null, own),
   );
-}
-
-async function ownDurabilities(options: GlobalOptions): Promise<SettingsOverview['ownDurabilities']> {
-  const console = await findConsole(options);
-  if (console) {
-    const { id } = await console.cluster(options.cluster);
-    return (await console.settings(id)).ownDurabilities;
-  }
-  return (await (await (await Target.find(options)).writer()).settings())?.ownDurabilities ?? [];
 }

@@ -1,7 +1,7 @@
 import { type HostKind, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import type { Command } from 'commander';
 import { change } from '../change.ts';
-import { enrolHost } from '../enrol-host.ts';
+import { enrolHost, usualAddress } from '../enrol-host.ts';
 import { followRequest, foundingRequest, throughHost } from '../found-cluster.ts';
 import { installService, stopHost, uninstallService } from '../host-service.ts';
 import { localDaemon } from '../local-daemon.ts';
@@ -17,7 +17,7 @@ interface FoundingArguments {
 interface EnrolArguments {
   fingerprint: string;
   name?: string;
-  address: string;
+  address?: string;
   directory: string;
   dataDirectory?: string;
   postgresPort: string;
@@ -39,7 +39,7 @@ export function addHost(program: Command, options: () => GlobalOptions): void {
     .description('exchange a one-time token (--token) for a certificate; writes host.json')
     .requiredOption('--fingerprint <sha256>', 'of the authority, as the console shows it')
     .option('--name <name>', 'default: the name of the machine')
-    .option('--address <address>', 'what other hosts dial', '127.0.0.1')
+    .option('--address <address>', 'what other hosts dial (where the console is on this machine: 127.0.0.1)')
     .option('--directory <directory>', 'where everything of this host lives', '/var/lib/quantadb/host')
     .option('--data-directory <directory>', 'of a PostgreSQL server that is to be adopted')
     .option('--postgres-port <port>', 'of its PostgreSQL', '5432')
@@ -63,7 +63,8 @@ export function addHost(program: Command, options: () => GlobalOptions): void {
         raft: wholeNumber('--raft-port', own.raftPort),
         router: routerPortOf(kind, own.routerPort),
       };
-      const { untested = false, fingerprint, name, address, directory } = own;
+      const { untested = false, fingerprint, name, directory } = own;
+      const address = own.address ?? usualAddress(url);
       const where = { name, address, directory, dataDirectory: own.dataDirectory, ports };
       const file = await enrolHost({ url, token, fingerprint, ...where, untested, kind });
       print(options(), { config: file }, () => `Enrolled. Start the daemon: quantadb host run ${file}`);

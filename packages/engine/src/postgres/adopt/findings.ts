@@ -1,5 +1,5 @@
-import { whyRefused } from '../access.ts';
 import { supportedMajorVersion } from '../data-directory.ts';
+import { whyRefused } from '../hba-line.ts';
 import { replicationRole, superuserRole } from '../layout.ts';
 import { judgeParameters, type RefusedSetting } from '../settings.ts';
 

@@ -1,4 +1,4 @@
-import { whyRefused } from '../../postgres/access.ts';
+import { whyRefused } from '../../postgres/hba-line.ts';
 import { replicationRole, superuserRole } from '../../postgres/layout.ts';
 
 /**

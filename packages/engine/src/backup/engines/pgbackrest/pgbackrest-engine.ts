@@ -19,6 +19,7 @@ import type {
 import { Brake } from './brake.ts';
 import { damagedCopies, repositoryFiles } from './copies.ts';
 import { failureOf, warningsOf } from './failures.ts';
+import { gently } from './gently.ts';
 import { parseInfo } from './info.ts';
 import { parseListing } from './listing.ts';
 import { ProgressLog, percentOf } from './progress.ts';
@@ -173,16 +174,16 @@ export class PgBackRestEngine implements BackupEngine {
     if (result.code !== 0) throw asError(failureOf(result.code, result.log));
   }
 
-  async expire({ labels, fullsWithWal, signal }: ExpireRequest): Promise<void> {
+  async expire({ labels, backups: known, fullsWithWal, signal }: ExpireRequest): Promise<void> {
+    let backups = known ?? (await this.inventory(signal)).backups;
     for (const label of labels) {
       // A full backup takes along what was built on it, so the next label may be gone by now.
-      const { backups } = await this.inventory(signal);
       if (!backups.some((backup) => backup.label === label)) continue;
       refuseToTakeAlong(backups, label, labels);
       const args = ['expire', `--set=${checkedLabel(label)}`, ...keepEverything(backups)];
       await this.runOrThrow({ args, timeoutMs: expireDeadlineMs, signal });
+      ({ backups } = await this.inventory(signal));
     }
-    const { backups } = await this.inventory(signal);
     const fulls = backups.filter((backup) => backup.type === 'full').length;
     if (fulls === 0) return;
     const withWal = Math.max(1, Math.min(fullsWithWal ?? fulls, fulls));
@@ -315,15 +316,9 @@ export class PgBackRestEngine implements BackupEngine {
 }
 
 /** Retention of the program's own that removes no backup: as many full ones as there are. */
-function keepEverything(backups: Inventory['backups']): string[] {
+function keepEverything(backups: readonly StoredBackup[]): string[] {
   const fulls = Math.max(1, backups.filter((backup) => backup.type === 'full').length);
   return [`--repo1-retention-full=${fulls}`, '--repo1-retention-full-type=count'];
-}
-
-/** Both execute the program in their own place. */
-function gently({ nice, ioPriority }: NonNullable<EnginePlace['manners']>): string[] {
-  const io = ioPriority === 'idle' ? ['-c', '3'] : ['-c', '2', '-n', String(ioPriority)];
-  return ['/usr/bin/nice', '-n', String(nice), '/usr/bin/ionice', ...io];
 }
 
 /** The program removes whatever was made upon a backup together with it, and asks nobody. */

@@ -86,7 +86,7 @@ function worded(problems: string[]): string[] {
   return problems.includes('the backup is invalid') ? [unnamed] : problems;
 }
 
-const unnamed = 'it needs a file that is damaged, of a backup it is built on';
+const unnamed = 'it needs a file that is missing or damaged, its own or of a backup it is built on';
 const unreadable = 'its manifest cannot be read, and neither can the copy of it';
 
 /** Without its manifest nobody knows which files a backup has: none is looked at, and none is named. */

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import type { BackupConfig } from '../contract/backup.ts';
+import type { NodePlace } from '../postgres/layout.ts';
+import { systemClock } from '../shared/clock.ts';
+import { BackupWorker } from './backup-worker.ts';
+import type { BackupEngine, BackupType } from './engine.ts';
+import type { ReadingContext, RepositoryReader } from './repository-reader.ts';
+
+const full = '20261101-000000F';
+
+/** Makes a backup of a repository whose retention is as given. */
+async function backUp(
+  type: BackupType,
+  given: { walKeptFrom: string | null; expire?: string[]; isAway?: boolean },
+) {
+  const asked: string[] = [];
+  const engine = {
+    backup: async () => {
+      asked.push('backup');
+      return { ok: true, label: `${full}-new`, type, warnings: [] };
+    },
+    expire: async ({ labels }: { labels: string[] }) => asked.push(`expire ${labels.join()}`),
+  } as unknown as BackupEngine;
+  const reader = {
+    read: async () => {
+      asked.push('read');
+      if (given.isAway) throw new Error('it is away');
+      const expire = (given.expire ?? []).map((label) => ({ label, why: '' }));
+      return {
+        inventory: { backups: [] },
+        retention: { expire, walKeptFrom: full, fullsWithWal: 1, keep: [] },
+      };
+    },
+  } as unknown as RepositoryReader;
+  const worker = new BackupWorker({
+    ...{ place: { nodeName: 'node-1' } as NodePlace, clock: systemClock },
+    config: () => ({ impact: { processes: 1 } }) as BackupConfig,
+    ...{ reader: () => reader, engine: async () => engine, hasSeveral: () => false },
+    context: async () => ({ walKeptFrom: given.walKeptFrom }) as ReadingContext,
+    planRestore: () => Promise.reject(new Error('nothing is restored')),
+  });
+  const warnings: string[] = [];
+  const result = await worker.work(
+    {
+      id: 'j',
+      attempt: 1,
+      work: { kind: 'backup', type },
+      primary: null,
+      requestedBy: 'x',
+      scheduleId: null,
+    },
+    { step: () => undefined, progress: () => undefined, warn: (words) => warnings.push(words) },
+    AbortSignal.timeout(5000),
+  );
+  return { asked: asked.filter((each) => each !== 'backup'), result, warnings };
+}
+
+describe('retention after a backup', () => {
+  it('is worked out while one is made that lets nothing go, and holds nobody up then', async () => {
+    const { asked, result } = await backUp('incr', { walKeptFrom: full });
+    expect(asked).toEqual(['read']);
+    expect(result).toMatchObject({ expired: [], walKeptFrom: full });
+  });
+
+  it('is carried out by what is there afterwards when there is something to do, or it is not known', async () => {
+    const old = '20261001-000000F';
+    expect((await backUp('diff', { walKeptFrom: full, expire: [old] })).asked.at(-1)).toBe(`expire ${old}`);
+    expect((await backUp('incr', { walKeptFrom: old })).asked.at(-1)).toBe('expire ');
+    expect((await backUp('incr', { walKeptFrom: null })).asked.at(-1)).toBe('expire ');
+    const away = await backUp('incr', { walKeptFrom: full, isAway: true });
+    expect(away.asked).toEqual(['read', 'read']);
+    expect(away.warnings.join()).toContain('old backups were not removed');
+  });
+
+  it('is always carried out after a full one, which also takes what failed runs have left', async () => {
+    expect((await backUp('full', { walKeptFrom: full })).asked).toEqual(['read', 'expire ']);
+  });
+});
