@@ -8,11 +8,16 @@ import type { NodePlace } from './layout.ts';
 import { writeOwnedFile } from './owned-file.ts';
 
 const readDeadlineMs = 10_000;
+/** Whoever comes past the lines that stand is turned away here, as without them (`all` is no replication): nobody gets to the tried ones. */
+const barrier = ['all', 'replication'].flatMap((database) => [
+  `local ${database} all reject`,
+  `host ${database} all all reject`,
+]);
 
 /**
  * What PostgreSQL itself says of lines for pg_hba.conf, before they count. It reads the file anew for pg_hba_file_rules and goes by
- * it only when told to (https://www.postgresql.org/docs/15/view-pg-hba-file-rules.html), so the lines stand behind all others
- * for a moment: should something else have it reload just then, no login comes to them, and a bad one changes nothing.
+ * it only when told to (https://www.postgresql.org/docs/15/view-pg-hba-file-rules.html), so the lines stand behind all others,
+ * and behind ones that turn everybody away, for a moment: should something else have it reload just then, no login comes to them, and a bad one changes nothing.
  *
  * @throws QuantaError POSTGRES_FAILED, DEADLINE_EXCEEDED: it could not be asked
  */
@@ -28,8 +33,8 @@ async function complaints(place: NodePlace, lines: readonly string[]): Promise<R
   const path = join(place.dataDir, 'pg_hba.conf');
   const ownership = { osUser: place.osUser, mode: 0o600 };
   const standing = await readFile(path, 'utf8');
-  const before = standing.split('\n').length - 1;
-  await writeOwnedFile(path, `${standing}${lines.join('\n')}\n`, ownership);
+  const before = standing.split('\n').length - 1 + barrier.length;
+  await writeOwnedFile(path, `${standing}${[...barrier, ...lines].join('\n')}\n`, ownership);
   try {
     const options = { what: 'reading the lines of pg_hba.conf', timeoutMs: readDeadlineMs };
     const { rows } = await withFreshConnection(place, options, (client) =>
