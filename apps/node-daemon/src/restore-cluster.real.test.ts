@@ -1,6 +1,5 @@
 import { chown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { backupRequestSchemas } from '@quantadb/engine/contract/backup';
 import type { RestoreTarget } from '@quantadb/engine/contract/restore-target';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
@@ -45,7 +44,13 @@ beforeAll(async () => {
   const job = await pollUntil(ended, { what: 'the backup', timeoutMs: 90_000, intervalMs: 200 });
   expect(job.state).toBe('done');
   // pgBackRest tells the end of a backup in whole seconds; no moment of that second is promised.
-  await delay(1100);
+  const second = () => Math.floor(Date.now() / 1000);
+  const last = second();
+  await pollUntil(async () => second() > last || undefined, {
+    what: 'the next second',
+    timeoutMs: 5000,
+    intervalMs: 20,
+  });
   at.first = await write();
   await cluster.run('node-1', { kind: 'create-restore-point', name: 'before the release' });
   at.second = await write();
