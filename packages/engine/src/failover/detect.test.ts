@@ -11,6 +11,7 @@ function input(more: Partial<DetectInput>): DetectInput {
     lastRenewalMs: 9_800,
     unconfirmedForMs: 250,
     watchedSinceMs: 0,
+    heldUpMs: 0,
     reportedLost: null,
     restartsUntilMs: null,
     isRecorded: true,

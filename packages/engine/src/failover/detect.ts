@@ -11,6 +11,8 @@ export interface DetectInput {
   unconfirmedForMs: number;
   /** Since when this leader could have received one. */
   watchedSinceMs: number;
+  /** For how long since then this decider could not have noticed one: its own process stood still. */
+  heldUpMs: number;
   /** What the primary's own daemon said, if it reported its PostgreSQL lost. */
   reportedLost: string | null;
   /** Until when the primary's daemon has said that it is being replaced; null when it has not, or is back. */
@@ -39,7 +41,7 @@ export function suspect(input: DetectInput): Suspicion {
   }
   if (input.restartsUntilMs !== null && input.nowMs < input.restartsUntilMs) return { kind: 'well' };
   const heardMs = Math.max(input.lastRenewalMs ?? 0, input.watchedSinceMs);
-  const silentForMs = Math.round(input.nowMs - heardMs);
+  const silentForMs = Math.round(input.nowMs - heardMs - input.heldUpMs);
   if (silentForMs > timing.suspectAfterMs) {
     const reason = `No heartbeat from the primary ${who} for ${silentForMs} ms.`;
     return { kind: 'lost', reason, silentForMs, isCertain: false };

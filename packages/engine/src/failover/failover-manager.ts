@@ -19,8 +19,9 @@ import { type NewId, systemNewId } from '../shared/random.ts';
 import { barsOf } from './bars.ts';
 import { judgeNetwork } from './connectivity.ts';
 import { type Election, elect, electorsOf } from './decide.ts';
-import { type Suspicion, suspect } from './detect.ts';
-import { granterDeadlineMs, unconfirmedIn } from './lease.ts';
+import type { Suspicion } from './detect.ts';
+import { granterDeadlineMs } from './lease.ts';
+import { PrimaryWatch } from './primary-watch.ts';
 import { graceFor, isElecting, isGoodEnough, sealLimits, withHistories } from './round.ts';
 import type { FailoverTiming } from './timing.ts';
 import { askWitnesses, networkAtSuspicion, type Witness } from './witnesses.ts';
@@ -68,11 +69,8 @@ const switchingOperations: Operation['kind'][] = ['switchover', 'rolling-restart
 export class FailoverManager {
   private readonly options: FailoverManagerOptions;
   private readonly clock: Clock;
-  private lastRenewal: { epoch: number; atMs: number; unconfirmedForMs: number } | null = null;
+  private readonly watch = new PrimaryWatch();
   private handOverAtMs = 0;
-  private reportedLost: { epoch: number; detail: string } | null = null;
-  private restart: { epoch: number; saidAtMs: number; forMs: number } | null = null;
-  private watch: { epoch: number; sinceMs: number } | null = null;
   private busy = false;
   private retryAtMs = 0;
   /** Rounds of that election that came to nothing, as this decider has seen them. */
@@ -86,18 +84,17 @@ export class FailoverManager {
     this.clock = options.clock ?? systemClock;
   }
 
-  renewed({ epoch, receivedAtMs, body }: Pick<ReceivedRenewal, 'epoch' | 'receivedAtMs' | 'body'>): void {
-    this.lastRenewal = { epoch, atMs: receivedAtMs, unconfirmedForMs: unconfirmedIn(body) };
+  renewed(renewal: Pick<ReceivedRenewal, 'epoch' | 'receivedAtMs' | 'body'>): void {
+    this.watch.renewed(renewal);
   }
 
   primaryLost(report: { epoch: number; detail: string }): void {
-    this.reportedLost = report;
+    this.watch.primaryLost(report);
     this.tick();
   }
 
-  /** Silence is expected until then: PostgreSQL is safe under its lease, and nobody has to take over. */
-  primaryRestarts({ epoch, forMs }: { epoch: number; forMs: number }): void {
-    this.restart = { epoch, saidAtMs: this.clock.monotonicMs(), forMs };
+  primaryRestarts(restart: { epoch: number; forMs: number }): void {
+    this.watch.primaryRestarts(restart, this.clock.monotonicMs());
   }
 
   /** Called often, and after every change of state; cheap when there is nothing to do. */
@@ -106,9 +103,10 @@ export class FailoverManager {
     const { isLeader, leaderSinceMs } = this.options.leadership();
     if (!isLeader || leaderSinceMs === null || !state) {
       this.gateKey = '';
-      this.watch = null;
+      this.watch.end();
       return;
     }
+    this.watch.look(this.clock.monotonicMs());
     this.keepGate(state);
     if (this.busy || state.reign.epoch === 0) return;
     this.busy = true;
@@ -145,7 +143,10 @@ export class FailoverManager {
     }
     // Its operation watches over that, and gives the cluster its former reign back when it comes to nothing.
     if (isBeingReplaced(state)) return;
-    const suspicion = this.suspicion(state, leaderSinceMs);
+    const nowMs = this.clock.monotonicMs();
+    const leaseMs = this.leaseMs();
+    const { timing } = this.options;
+    const suspicion = this.watch.suspicion(state, { nowMs, leaderSinceMs, leaseMs, timing });
     if (suspicion.kind === 'deaf') await this.handOver(state, suspicion.reason);
     if (suspicion.kind === 'lost') await this.begin(state, suspicion);
   }
@@ -158,30 +159,6 @@ export class FailoverManager {
     if (failover?.kind !== 'switchover' || !operation || !switchingOperations.includes(operation.kind))
       return false;
     return this.clock.monotonicMs() - leaderSinceMs < inheritMs;
-  }
-
-  private suspicion(state: ClusterState, leaderSinceMs: number): Suspicion {
-    const { reign } = state;
-    if (this.watch?.epoch !== reign.epoch)
-      this.watch = { epoch: reign.epoch, sinceMs: this.clock.monotonicMs() };
-    const renewal = this.lastRenewal?.epoch === reign.epoch ? this.lastRenewal : null;
-    const lost = this.reportedLost?.epoch === reign.epoch ? this.reportedLost.detail : null;
-    const restart = this.restart?.epoch === reign.epoch ? this.restart : null;
-    const isBack = restart !== null && (renewal?.atMs ?? 0) > restart.saidAtMs;
-    const isRecorded = state.timelines.some(
-      (timeline) => timeline.id === reign.timeline && timeline.status === 'recorded',
-    );
-    return suspect({
-      nowMs: this.clock.monotonicMs(),
-      primary: reign.primary,
-      lastRenewalMs: renewal?.atMs ?? null,
-      unconfirmedForMs: renewal?.unconfirmedForMs ?? 0,
-      watchedSinceMs: Math.max(leaderSinceMs, this.watch.sinceMs),
-      reportedLost: lost,
-      restartsUntilMs: isBack || !restart ? null : restart.saidAtMs + Math.min(restart.forMs, this.leaseMs()),
-      isRecorded,
-      timing: this.options.timing,
-    });
   }
 
   private async begin(state: ClusterState, suspicion: Extract<Suspicion, { kind: 'lost' }>): Promise<void> {
@@ -379,7 +356,7 @@ export class FailoverManager {
   /** Without quorum commit only the end of the old lease proves that the old primary has stopped. */
   private async waitOutLease(): Promise<void> {
     const { leaderSinceMs } = this.options.leadership();
-    const last = Math.max(this.lastRenewal?.atMs ?? 0, leaderSinceMs ?? this.clock.monotonicMs());
+    const last = Math.max(this.watch.renewedAtMs ?? 0, leaderSinceMs ?? this.clock.monotonicMs());
     const endMs = granterDeadlineMs(last, this.leaseMs());
     const waitMs = Math.max(0, endMs - this.clock.monotonicMs());
     await sleep(this.clock, waitMs);
