@@ -2,21 +2,28 @@
 // with as many transactions as the cluster takes, where the loss of transactions counts, and once at half of that, where the
 // latency counts (from the moment that each was due, so that one that waits is not left out); and how far the standbys are behind.
 //
-//   npm run bench -- backup-impact [pairs=8] [seconds=30] [gigabytes=2]
+//   npm run bench -- backup-impact [pairs=8] [seconds=30] [gigabytes=2] [--own-core]
 //
 // A block with backups has one after the other; how much of its length one of them really ran is told as its cover. All nodes,
 // pgbench and pgBackRest share this one machine: a standby on another one takes nothing of the primary's processor or disk, so
-// these figures are the upper end. The first block of each kind warms up and does not count. Table on stderr, JSON on stdout.
+// these figures are the upper end. With --own-core the primary's host and pgbench have a core for themselves, as a primary on
+// another machine than the backed up standby would; the disk stays shared. The first block of each kind warms up and does not count. Table on stderr, JSON on stdout.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { backUpTo, fill, pgbench, work } from './lib/backups.mjs';
 import { intervalOf, machineLoad, median, printTable, quantiles, say } from './lib/figures.mjs';
-import { startQuantaDb } from './lib/quantadb.mjs';
+import { pin, processesOf } from './lib/processes.mjs';
+import { names, startQuantaDb } from './lib/quantadb.mjs';
 import { inWorkspace } from './lib/workspace.mjs';
 
-const [pairs = 8, seconds = 30, gigabytes = 2] = process.argv.slice(2).map(Number);
+const hasOwnCore = process.argv.includes('--own-core');
+const numbers = process.argv.slice(2).filter((each) => /^\d+$/.test(each));
+const [pairs = 8, seconds = 30, gigabytes = 2] = numbers.map(Number);
+const coreOfPrimary = '0';
+const otherCores = `1-${availableParallelism() - 1}`;
 const clients = 8;
 const scale = 10;
 const shareOfSaturation = 0.5;
@@ -30,6 +37,16 @@ async function placeOfPrimary() {
   const { address } = (await subject.cluster.status()).nodes.find(({ role }) => role === 'primary');
   const [host, port] = address.split(':');
   return { host, port };
+}
+
+/** With --own-core; what a host's processes start later, a backup among it, has the same cores. */
+async function giveCores() {
+  if (!hasOwnCore) return;
+  const primary = await subject.primary();
+  for (const name of names)
+    pin(processesOf(subject.cluster.host(name).directory), name === primary ? coreOfPrimary : otherCores);
+  // pgbench is started by this process.
+  pin([{ pid: process.pid }], coreOfPrimary);
 }
 
 function tpsOf(stdout) {
@@ -151,6 +168,7 @@ await inWorkspace(
     const place = await placeOfPrimary();
     await pgbench(place, ['-i', '-q', '-s', String(scale)]);
     await subject.untilWell();
+    await giveCores();
     const saturation = tpsOf(await pgbench(place, load(Math.max(5, seconds))));
     const rate = Math.max(1, Math.round(saturation * shareOfSaturation));
     say(`${Math.round(saturation)} tps at most: at half of it ${rate} tps are asked for`);
@@ -203,7 +221,7 @@ function report({ bytes, saturation, rate, measured }) {
   }
   console.log(
     JSON.stringify({
-      ...{ bench: 'backup-impact', seconds, clients, scale, bytes, saturation, rate, ...told },
+      ...{ bench: 'backup-impact', hasOwnCore, seconds, clients, scale, bytes, saturation, rate, ...told },
     }),
   );
 }

@@ -2,8 +2,10 @@
 // longest that a statement was held up, rows that are missing or stored twice, results that cannot be. A quarter of the clients
 // each inserts with a prepared statement, holds transactions of 200 ms, writes and reads its own write, and reads through a cursor.
 //
-//   npm run bench -- router-failover [rounds=20] [clients=64] [--only=<words of a row>]
+//   npm run bench -- router-failover [rounds=20] [clients=64] [--only=<words of a row>] [--think=<ms>]
 //
+// Clients that think for so long between their pieces of work leave the machine some room; without it they saturate a small one, and
+// every statement waits for its turn with or without a switchover (told as the longest of the second before).
 // The clients' routers are on hosts of their own, which stay. Table on stderr, JSON on stdout; ends with 1 when something was lost, stored
 // twice or wrong, or when a client saw more of a switchover than a pause.
 
@@ -16,6 +18,9 @@ import { inWorkspace } from './lib/workspace.mjs';
 const numbers = process.argv.slice(2).filter((each) => /^\d+$/.test(each));
 const rounds = Number(numbers[0] ?? 20);
 const clientsCount = Number(numbers[1] ?? 64);
+const thinkMs = Number(
+  process.argv.find((each) => each.startsWith('--think='))?.slice('--think='.length) ?? 0,
+);
 const only = process.argv.find((each) => each.startsWith('--only='))?.slice('--only='.length) ?? '';
 const names = ['node-1', 'node-2', 'node-3'];
 const edges = ['edge-1', 'edge-2'];
@@ -61,7 +66,7 @@ async function measure(row) {
     const places = [...edges.slice(first), ...edges.slice(0, first)].map((edge) => {
       return { host: '127.0.0.1', port: cluster.host(edge).config.router.port, ...credentials };
     });
-    return new RouterClient({ id, places });
+    return new RouterClient({ id, places, thinkMs });
   });
   await Promise.all(clients.map((client) => client.start()));
   await delay(settleMs);
@@ -139,7 +144,9 @@ await inWorkspace(
         tell(result);
       }
     print(results);
-    console.log(JSON.stringify({ bench: 'router-failover', load: machineLoad(), clientsCount, results }));
+    console.log(
+      JSON.stringify({ bench: 'router-failover', load: machineLoad(), clientsCount, thinkMs, results }),
+    );
     const isBroken = ({ lost, twice, wrong, untrue, isQuiet, errors }) =>
       lost + twice + wrong + untrue > 0 || (isQuiet && errors.length > 0);
     if (results.some(isBroken)) process.exitCode = 1;

@@ -77,9 +77,13 @@ export class RouterClient {
   #isOver = false;
   #running = null;
 
-  /** @param {{ id: number, places: object[] }} options the routers it knows, the one it begins with first */
-  constructor({ id, places }) {
+  /**
+   * @param {{ id: number, places: object[], thinkMs?: number }} options the routers it knows, the one it begins with first;
+   *   how long it thinks between two pieces of work, on average
+   */
+  constructor({ id, places, thinkMs = 0 }) {
     this.id = id;
+    this.thinkMs = thinkMs;
     this.places = places;
     this.kind = kinds[id % kinds.length];
   }
@@ -111,6 +115,7 @@ export class RouterClient {
 
   async #run() {
     for (let n = 1; !this.#isOver; n += 1) {
+      if (this.thinkMs > 0) await delay(2 * this.thinkMs * Math.random());
       try {
         await this.kind.round(this, n);
         if (!this.kind.isReading) this.acknowledge(n);

@@ -8,7 +8,7 @@ import { createCertificateRequest } from '@quantadb/engine/security/pki';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { callConsole } from './console-api.ts';
 
-export interface EnrolOptions extends Omit<EnrolmentRequest, 'certificateRequest'> {
+export interface EnrolOptions extends Omit<EnrolmentRequest, 'certificateRequest' | 'expectedAuthority'> {
   /** The console, as its users reach it. */
   url: string;
   /** Of the installation's authority, as the console showed it: proves that the answer comes from there. */
@@ -29,7 +29,7 @@ const anotherToken = 'Make another one in the console: Hosts, Enrol a host. Each
 export async function enrol(options: EnrolOptions): Promise<Enrolled> {
   const { url, fingerprint, ...request } = options;
   const { requestPem, keyPem } = await createCertificateRequest(options.name);
-  const body = { ...request, certificateRequest: requestPem };
+  const body = { ...request, certificateRequest: requestPem, expectedAuthority: fingerprint };
   const call = { method: 'POST' as const, path: '/api/v1/enrol', body, strangerHint: anotherToken };
   const answer = await callConsole({ url, token: null }, call);
   return { ...checkAuthority(answer, fingerprint), key: keyPem };

@@ -99,9 +99,9 @@ describe('enrolment', () => {
   const newToken = async (host: string | null = null) =>
     (await instance.call('POST', '/api/v1/hosts/enrolment-tokens', { as: people.admin, body: { host } }))
       .body;
-  const enrol = async (token: string, name: string) => {
+  const enrol = async (token: string, name: string, expectedAuthority?: string) => {
     const { requestPem } = await createCertificateRequest(name);
-    const body = { token, name, kind: 'data', addresses, certificateRequest: requestPem };
+    const body = { token, name, kind: 'data', addresses, certificateRequest: requestPem, expectedAuthority };
     return instance.call('POST', '/api/v1/enrol', { body });
   };
 
@@ -126,11 +126,33 @@ describe('enrolment', () => {
     expect(answers.map((answer) => answer.status).sort()).toEqual([200, 401]);
   });
 
+  test('a host that was told of another authority is not let in, and its token stays good', async () => {
+    const { token, authorityFingerprint } = await newToken();
+    const slip = `${authorityFingerprint.startsWith('0') ? '1' : '0'}${authorityFingerprint.slice(1)}`;
+    const refused = await enrol(token, 'host-h', slip);
+    expect(refused).toMatchObject({ status: 409, body: { hint: expect.stringMatching(/still good/) } });
+    const { body } = await instance.call('GET', '/api/v1/hosts', { as: people.viewer });
+    expect(body.map((host: { name: string }) => host.name)).not.toContain('host-h');
+    expect((await enrol(token, 'host-h', authorityFingerprint)).status).toBe(200);
+  });
+
   test('a request that its own key did not sign is refused', async () => {
     const { token } = await newToken();
     const body = { token, name: 'host-g', kind: 'data', addresses, certificateRequest: 'nonsense' };
     expect((await instance.call('POST', '/api/v1/enrol', { body })).status).toBe(400);
   });
+});
+
+test('I-AUDIT-1: no name that somebody types breaks the chain, and no text that cannot be written down gets in', async () => {
+  const half = '\ud800@example.org';
+  await instance.call('POST', '/api/auth/sign-in/email', { body: { email: half, password: 'a password' } });
+  const asked = { ...{ as: people.admin }, body: { name: 'a\u0000b', role: 'viewer' } };
+  expect((await instance.call('POST', '/api/v1/tokens', asked)).status).toBe(400);
+  const { body } = await instance.call('GET', '/api/v1/audit?limit=200', { as: people.viewer });
+  const targets = body.map((entry: { action: string; target: string }) => `${entry.action} ${entry.target}`);
+  expect(targets).toContain('sign-in \ufffd@example.org');
+  const verdict = await instance.call('GET', '/api/v1/audit/verify', { as: people.admin });
+  expect(verdict.body.broken ?? null).toBeNull();
 });
 
 test('what was changed, and what was refused, is in the audit log', async () => {

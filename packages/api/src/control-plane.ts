@@ -293,7 +293,7 @@ export class ControlPlane {
       onError: ({ error, path }) => this.logFailure(error, path),
     });
     return async (request, response) => {
-      const admission = await this.gate.admit(request, proceduresIn(request.url ?? ''));
+      const admission = await this.gate.admit(request, response, proceduresIn(request.url ?? ''));
       if (!admission.ok) return refuseProcedure(response, admission);
       const parts = await this.answers.procedure(request, admission.principal);
       if (parts) return sendParts(response, parts);

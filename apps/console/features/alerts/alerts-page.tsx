@@ -1,5 +1,6 @@
 'use client';
 
+import { ageText } from '@quantadb/ui/patterns/stale';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { classes } from '@quantadb/ui/primitives/classes';
 import { Panel } from '@quantadb/ui/primitives/panel';
@@ -14,7 +15,7 @@ import { ChannelsTab } from './channels-tab.tsx';
 import { HistoryTab } from './history-tab.tsx';
 import { RulesTab } from './rules-tab.tsx';
 import { SilencesTab } from './silences-tab.tsx';
-import { useFiringAlerts } from './use-alerts.ts';
+import { useFiringAlerts, useJudging } from './use-alerts.ts';
 import { countWords, type FiringAlert } from './words.ts';
 
 const tabs = ['firing', 'history', 'rules', 'silences', 'channels'] as const;
@@ -59,15 +60,17 @@ export function AlertsPage() {
 
 function FiringTab() {
   const alerts = useFiringAlerts();
+  const judging = useJudging();
   const rows = alerts.data ?? [];
   return (
     <>
+      {judging.isBehind ? <Failed {...notJudgedWords(judging.ageMs)} /> : null}
       {alerts.isPending ? <Loading label="Loading alerts" /> : null}
       {alerts.error ? <Failed {...problemOf(alerts.error)} onRetry={() => void alerts.refetch()} /> : null}
-      {alerts.data && rows.length === 0 ? (
+      {alerts.data && rows.length === 0 && judging.ageMs !== null && !judging.isBehind ? (
         <Panel>
           <Empty title="Nothing fires">
-            Every rule was judged within the last seconds and found nothing.
+            Every rule was judged {ageText(judging.ageMs)} ago and found nothing.
           </Empty>
         </Panel>
       ) : null}
@@ -75,6 +78,15 @@ function FiringTab() {
       <NobodyIsTold />
     </>
   );
+}
+
+/** No alert is no good news then. */
+function notJudgedWords(ageMs: number | null) {
+  const when = ageMs === null ? 'have not been judged yet' : `were last judged ${ageText(ageMs)} ago`;
+  return {
+    message: `The rules ${when}.`,
+    hint: 'What happened since is not known here, and nobody is told of it: the console’s own log says why. The clusters’ pages are live as ever.',
+  };
 }
 
 /** Somebody who looks here at night should know that nothing else would have called him. */

@@ -1,5 +1,6 @@
 import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
 import type { Pool } from 'pg';
+import { storable } from '../storable.ts';
 import type { Silence, ToldAlert } from './routing.ts';
 import type { Severity } from './rule.ts';
 import { type ChangedRules, type RuleSettings, ruleSettingsSchema } from './rules.ts';
@@ -129,7 +130,8 @@ function rowOf({
   sentence,
 }: Change['alert']) {
   return {
-    ...{ id, rule, clusterId, subject, state, severity, sentence: sentence.slice(0, 2000) },
+    ...{ id, rule, clusterId, state, severity },
+    ...storable({ subject, sentence: sentence.slice(0, 2000) }),
     ...{ sinceAt: new Date(sinceMs), seenAt: new Date(seenMs) },
     firingAt: firingMs === null ? null : new Date(firingMs),
   };

@@ -1,6 +1,7 @@
 import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { PrismaClient } from '@quantadb/prisma/client';
+import { storable } from '../storable.ts';
 import type { ChannelStore } from './channel-store.ts';
 import type { Message } from './message.ts';
 import { send } from './send.ts';
@@ -57,6 +58,7 @@ export class Deliveries {
   /** Begins with what is due now, and waits for none of it. */
   async send(): Promise<void> {
     const now = new Date();
+    await this.dropOfSwitchedOff(now).catch((error: unknown) => this.note(error));
     const channels = await this.options.prisma.alertDelivery
       .groupBy({ by: ['channelId'], where: { state: 'waiting', nextAt: { lte: now } } })
       .catch((error: unknown) => this.note(error));
@@ -74,6 +76,14 @@ export class Deliveries {
   async close(): Promise<void> {
     this.ending.abort();
     await Promise.all(this.running.values());
+  }
+
+  /** What waited while its channel was off would be old news when it is on again. */
+  private async dropOfSwitchedOff(now: Date): Promise<void> {
+    await this.options.prisma.alertDelivery.updateMany({
+      where: { state: 'waiting', channel: { isOn: false } },
+      data: { state: 'failed', endedAt: now, error: 'its channel was switched off' },
+    });
   }
 
   private note(error: unknown): void {
@@ -105,7 +115,7 @@ export class Deliveries {
         waitMs === null
           ? { state: 'failed', endedAt: new Date() }
           : { nextAt: new Date(Date.now() + waitMs) };
-      const words = messageOf(error).slice(0, errorMax);
+      const words = storable(messageOf(error).slice(0, errorMax));
       // A channel that was removed meanwhile has taken its messages with it.
       await prisma.alertDelivery.updateMany({ where, data: { attempts, error: words, ...end } });
       logger.warn({ channel: channelId, attempts, error: words }, 'a message about an alert did not arrive');

@@ -3,6 +3,7 @@ import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
 import type { Pool } from 'pg';
+import { storable } from '../storable.ts';
 import { AlertStore } from './alert-store.ts';
 import type { Gatherer } from './gather.ts';
 import type { InstanceLock } from './instance-lock.ts';
@@ -85,6 +86,7 @@ export class Evaluator {
       const seen = changes.filter(({ kind }) => kind !== 'seen').map(({ alert }) => alert.clusterId ?? '');
       if (seen.length + told.length > 0) onChange([...new Set([...seen, ...told])]);
       await this.tidy(known.nowMs);
+      await this.options.prisma.installation.updateMany({ data: { alertsJudgedAt: new Date() } });
       this.judgedMs = Date.now();
     } catch (error) {
       logger.warn({ error: messageOf(error) }, 'the alerts could not be judged');
@@ -161,7 +163,7 @@ export class Evaluator {
       where: { id: { in: channelIds }, isOn: true },
     });
     const at = new Date(known.nowMs);
-    const message = messageFor(what, this.options.publicUrl) as unknown as Prisma.InputJsonValue;
+    const message = storable(messageFor(what, this.options.publicUrl)) as unknown as Prisma.InputJsonValue;
     for (const { id: channelId } of channels) {
       const waiting = await transaction.alertDelivery.count({ where: { channelId, state: 'waiting' } });
       const isFull = waiting >= waitingMax;
@@ -173,12 +175,13 @@ export class Evaluator {
         alertId: alert.id,
         channelId,
         kind,
+        severity: alert.severity,
         message,
         nextAt: at,
         createdAt: at,
         ...end,
       };
-      // One message of a kind to a channel, whichever console writes it.
+      // One message of a kind and severity to a channel, whichever console writes it.
       await transaction.alertDelivery.createMany({ data: [row], skipDuplicates: true });
     }
   }

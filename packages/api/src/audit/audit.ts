@@ -1,4 +1,6 @@
 import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
+import { networkOf } from '../http/client-address.ts';
+import { storable } from '../storable.ts';
 import {
   type ChainPlace,
   type ChainState,
@@ -48,6 +50,8 @@ export class Audit {
   private readonly prisma: PrismaClient;
   private readonly key: Buffer;
   private readonly refusals = new Refusals();
+  /** Anybody can make these: they are told of, and take their time. */
+  private readonly strangersRefusals = new Refusals({ burst: 30, perSecond: 1 / 60 });
 
   /** @param key that is not in the database as it is, the same in every console instance and for good */
   constructor(prisma: PrismaClient, key: Buffer) {
@@ -58,8 +62,9 @@ export class Audit {
   /** What was tried and changed nothing: whoever tries all the time does not fill the log, nor hold up who writes in it. */
   async writeRefusal(source: AuditSource, record: Omit<AuditRecord, 'outcome'>): Promise<void> {
     const { principal, ip } = source;
-    const caller = principal ? `${principal.kind} ${principal.name}` : `address ${ip}`;
-    const unwritten = this.refusals.admit(caller, Date.now());
+    const unwritten = principal
+      ? this.refusals.admit(`${principal.kind} ${principal.name}`, Date.now())
+      : this.strangersRefusals.admit(networkOf(ip ?? 'unknown'), Date.now());
     if (unwritten === null) return;
     const more = unwritten > 0 ? ` (${unwritten} refusals before it are not written down)` : '';
     await this.write(source, { ...record, outcome: 'refused', detail: `${record.detail ?? ''}${more}` });
@@ -67,8 +72,9 @@ export class Audit {
 
   async write(source: AuditSource, record: AuditRecord): Promise<void> {
     const { principal, ip, clusterId = null } = source;
-    const { before, after } = record;
-    const entry = {
+    // What is sealed is what is stored: a name that somebody typed may be no text that PostgreSQL can keep.
+    const { before, after } = storable({ before: record.before, after: record.after });
+    const entry = storable({
       actorKind: principal?.kind ?? 'nobody',
       actor: principal?.name ?? '',
       action: record.action,
@@ -78,7 +84,7 @@ export class Audit {
       detail: record.detail ?? '',
       ip,
       clusterId,
-    };
+    });
     await this.prisma.$transaction(async (transaction) => {
       // One after the other, on every console: each entry is sealed with the one before it.
       await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${chainLock})`;

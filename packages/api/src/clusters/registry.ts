@@ -8,6 +8,7 @@ import type { FiguresStore } from '../history/figures.ts';
 import type { MetricSample, SampleStore } from '../history/samples.ts';
 import type { StatementStore } from '../history/statements.ts';
 import type { HostPresence } from '../hosts/host-presence.ts';
+import { storable } from '../storable.ts';
 import type { LiveStatus } from './live-status.ts';
 import type { StatusKeeper } from './status-keeper.ts';
 
@@ -184,7 +185,8 @@ export class ClusterRegistry {
     const fresh = picture.events.filter((event) => event.id > known);
     if (fresh.length === 0) return;
     const data = fresh.map(({ id, atMs, severity, kind, node, message }) => {
-      return { clusterId: picture.clusterId, id, at: new Date(atMs), severity, kind, node, message };
+      const words = storable({ kind, node, message });
+      return { clusterId: picture.clusterId, id, at: new Date(atMs), severity, ...words };
     });
     await this.options.prisma.clusterEvent.createMany({ data, skipDuplicates: true });
     this.eventsUpTo.set(picture.clusterId, Math.max(known, ...fresh.map((event) => event.id)));
@@ -197,7 +199,8 @@ export class ClusterRegistry {
       const key = JSON.stringify([state, steps, error]);
       if (this.operationsKey.get(id) === key) continue;
       const row = {
-        ...{ clusterId: picture.clusterId, kind, state, params, requestedBy, reason, steps, error },
+        ...{ clusterId: picture.clusterId, kind, state },
+        ...storable({ params, requestedBy, reason, steps, error }),
         startedAt: new Date(operation.startedAtMs),
         endedAt: operation.endedAtMs === null ? null : new Date(operation.endedAtMs),
       };
@@ -215,7 +218,7 @@ export class ClusterRegistry {
       if (this.failoversKey.get(mapKey) === key) continue;
       const endedAtMs = endedFailoverStates.has(state) ? (steps.at(-1)?.atMs ?? startedAtMs) : null;
       const row = {
-        ...{ kind, state, oldPrimary, newPrimary: candidate, view },
+        ...{ kind, state, oldPrimary, newPrimary: candidate, view: storable(view) },
         startedAt: new Date(startedAtMs),
         endedAt: endedAtMs === null ? null : new Date(endedAtMs),
       };

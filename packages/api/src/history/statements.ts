@@ -8,6 +8,7 @@ import type { Logger } from '@quantadb/engine/shared/logger';
 import type { PrismaClient } from '@quantadb/prisma/client';
 import { Prisma as sql } from '@quantadb/prisma/client';
 import type { MetadataPools } from '../metadata-pool.ts';
+import { storable } from '../storable.ts';
 import { DailyTable, dayMs } from './daily-table.ts';
 import { inOneInstance } from './retention.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -183,14 +184,15 @@ export class StatementStore {
     await this.table.ensureDays(rows);
     // As one value each: a minute of many nodes has more of them than a statement may have parameters.
     const figures = rows.flatMap(figureRows);
-    if (figures.length > 0) await bulk.query({ ...insertFigures, values: [JSON.stringify(figures)] });
+    if (figures.length > 0)
+      await bulk.query({ ...insertFigures, values: [JSON.stringify(storable(figures))] });
     const texts = new Map(rows.flatMap(textRows).map((row) => [`${row.cluster_id} ${row.query_id}`, row]));
     if (texts.size > 0) await bulk.query({ ...insertTexts, values: [JSON.stringify([...texts.values()])] });
     const newest = new Map(rows.map((row) => [`${row.clusterId} ${row.node}`, row]));
     const sources = [...newest.values()].map(({ clusterId, node, atMs, problem }) => {
       return { cluster_id: clusterId, node, at: new Date(atMs), problem };
     });
-    await bulk.query({ ...insertSources, values: [JSON.stringify(sources)] });
+    await bulk.query({ ...insertSources, values: [JSON.stringify(storable(sources))] });
   }
 }
 
@@ -236,7 +238,7 @@ function textRows({ clusterId, atMs, top }: StatementsRow) {
           {
             cluster_id: clusterId,
             query_id: queryId,
-            text: text.replaceAll('\u0000', ''),
+            text: storable(text),
             seen_at: new Date(atMs),
           },
         ],

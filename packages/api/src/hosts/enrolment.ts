@@ -41,10 +41,14 @@ export class Enrolment {
 
   /**
    * @throws QuantaError UNAUTHORIZED for a token that is wrong, used, expired or for another host; REFUSED for a name
-   * that is taken
+   * that is taken, and to a host that was told of another authority
    */
   async enrol(request: EnrolmentRequest): Promise<EnrolmentAnswer> {
-    const { authority } = this.keeper;
+    const { authority, fingerprint } = this.keeper;
+    if ((request.expectedAuthority ?? fingerprint) !== fingerprint)
+      throw new QuantaError('REFUSED', 'the fingerprint is not that of this installation’s authority', {
+        hint: 'Copy the whole command from the console, under Hosts, and check its address. The token is still good.',
+      });
     const addresses = addressesOf(request.addresses);
     const requestPem = request.certificateRequest;
     const certificate = await certifyHostRequest(authority, { requestPem, host: request.name, addresses });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { clientAddressOf, parseNetworks } from './client-address.ts';
+import { clientAddressOf, networkOf, parseNetworks } from './client-address.ts';
 
 const proxies = parseNetworks('10.0.0.0/8, 192.0.2.7, fd00::/8');
 const from = (peer: string, forwardedFor?: string, trusted = proxies) =>
@@ -29,6 +29,16 @@ describe('I-API-4: where a request comes from', () => {
     expect(from('10.0.0.1')).toBe('10.0.0.1');
     expect(from('10.0.0.1', Array.from({ length: 1000 }, () => '10.1.1.1').join(','))).toBe('10.1.1.1');
   });
+});
+
+test('a stranger is counted by address, with IPv6 by his whole network', () => {
+  expect(networkOf('203.0.113.9')).toBe('203.0.113.9');
+  expect(networkOf('2001:db8:1:2:3:4:5:6')).toBe('2001:db8:1:2::/64');
+  expect(networkOf('2001:DB8:1:2::6')).toBe('2001:db8:1:2::/64');
+  expect(networkOf('2001:db8::6')).toBe('2001:db8:0:0::/64');
+  expect(networkOf('fe80::1%eth0')).toBe('fe80:0:0:0::/64');
+  expect(networkOf('::1')).toBe('0:0:0:0::/64');
+  expect(networkOf('unknown')).toBe('unknown');
 });
 
 test('networks that are none are refused', () => {

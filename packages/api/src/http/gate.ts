@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { TRPCError } from '@trpc/server';
 import { fromNodeHeaders } from 'better-auth/node';
 
 import type { Principal, PrincipalFinder } from '../people/principal.ts';
-import { clientAddressHeader } from './client-address.ts';
+import { clientAddressHeader, networkOf } from './client-address.ts';
 import { isForged } from './origin.ts';
 import type { RateLimit } from './rate-limit.ts';
 
@@ -35,13 +35,15 @@ export class Gate {
   }
 
   /** @param cost how many things the request asks for at once */
-  async admit(request: IncomingMessage, cost = 1): Promise<Admission> {
+  async admit(request: IncomingMessage, response: ServerResponse, cost = 1): Promise<Admission> {
     const forged = this.forgeryOf(request);
     if (forged) return { ok: false, error: forged, retryAfterSeconds: null };
-    const principal = await this.options.principals.find(fromNodeHeaders(request.headers));
+    const principal = await this.options.principals.find(fromNodeHeaders(request.headers), (cookies) => {
+      for (const cookie of cookies) response.appendHeader('set-cookie', cookie);
+    });
     const caller = principal
       ? callerOf(principal)
-      : `address ${headerOf(request, clientAddressHeader) ?? 'unknown'}`;
+      : `address ${networkOf(headerOf(request, clientAddressHeader) ?? 'unknown')}`;
     // A program that looks every second at many clusters must not use up what a change needs.
     const isRead = principal !== null && readMethods.has(request.method ?? '');
     const limit = isRead ? this.options.reads : this.options.others;

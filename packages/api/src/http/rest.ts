@@ -61,7 +61,7 @@ export class Rest {
 
   private async answerOf(request: IncomingMessage, response: ServerResponse): Promise<Answer> {
     try {
-      const admission = await this.options.gate.admit(request);
+      const admission = await this.options.gate.admit(request, response);
       if (!admission.ok) {
         const { error, retryAfterSeconds } = admission;
         const headers = { 'retry-after': String(retryAfterSeconds) };

@@ -4,6 +4,7 @@ import type { BetterAuthOptions, BetterAuthPlugin } from 'better-auth';
 import { genericOAuth } from 'better-auth/plugins/generic-oauth';
 import type { Audit } from '../audit/audit.ts';
 import { clientAddressHeader } from '../http/client-address.ts';
+import { storable } from '../storable.ts';
 import type { OidcConfig } from './oidc-config.ts';
 import { type Judgement, judgeClaims } from './oidc-rules.ts';
 import { setRole } from './set-role.ts';
@@ -129,5 +130,5 @@ async function withoutTokens<Account extends object>(account: Account) {
 
 function nameIn(profile: Record<string, unknown>): string {
   const known = [profile.name, profile.preferred_username, profile.email];
-  return String(known.find((each) => typeof each === 'string' && each !== '') ?? '').slice(0, 100);
+  return storable(String(known.find((each) => typeof each === 'string' && each !== '') ?? '').slice(0, 100));
 }

@@ -13,6 +13,8 @@ export interface Principal extends Roles {
   name: string;
   /** Null for a token. */
   sessionId: string | null;
+  /** Of a token that ends. */
+  expiresAt: Date | null;
   /** Until a second factor is set up there is no role, on no cluster. */
   owesSecondFactor: boolean;
 }
@@ -50,11 +52,15 @@ export class PrincipalFinder {
     this.questions = questions;
   }
 
-  async find(headers: Headers): Promise<Principal | null> {
+  /**
+   * @param prolong takes the cookies that a session in use is prolonged with; without it the question is no use, and the
+   *   session ends as if it had not been asked
+   */
+  async find(headers: Headers, prolong?: (cookies: string[]) => void): Promise<Principal | null> {
     const bearer = /^Bearer (qdb_api_[A-Za-z0-9_-]{43})$/.exec(headers.get('authorization') ?? '')?.[1];
     // A request that carries a token is judged by the token alone, whatever cookies come along.
     if (headers.has('authorization')) return bearer ? this.byToken(bearer) : null;
-    return this.bySession(headers);
+    return this.bySession(headers, prolong ?? null);
   }
 
   private async byToken(token: string): Promise<Principal | null> {
@@ -65,12 +71,29 @@ export class PrincipalFinder {
     const isStale = !found.lastUsedAt || now.getTime() - found.lastUsedAt.getTime() > useRecordedEveryMs;
     if (isStale) await this.prisma.apiToken.update({ where: { id: found.id }, data: { lastUsedAt: now } });
     const { id, name, role, clusters } = found;
-    return { kind: 'token', id, name, role, clusters, sessionId: null, owesSecondFactor: false };
+    return {
+      kind: 'token',
+      id,
+      name,
+      role,
+      clusters,
+      sessionId: null,
+      expiresAt: found.expiresAt,
+      owesSecondFactor: false,
+    };
   }
 
-  private async bySession(headers: Headers): Promise<Principal | null> {
-    const session = await this.auth.api.getSession({ headers });
+  private async bySession(
+    headers: Headers,
+    prolong: ((cookies: string[]) => void) | null,
+  ): Promise<Principal | null> {
+    const { headers: told, response: session } = await this.auth.api.getSession({
+      ...{ headers, query: { disableRefresh: prolong === null } },
+      returnHeaders: true,
+    });
     if (!session) return null;
+    const cookies = told.getSetCookie();
+    if (cookies.length > 0) prolong?.(cookies);
     const [user, required] = await Promise.all([
       this.prisma.user.findUnique({
         where: { id: session.user.id },
@@ -79,13 +102,13 @@ export class PrincipalFinder {
       readPolicy(this.prisma),
     ]);
     if (!user) return null;
-    await this.recordUse(session.session.id);
+    if (prolong) await this.recordUse(session.session.id);
     const roles: Roles = { role: user.role, clusters: clustersOf(user.clusterRoles) };
     const hasPassword = user.accounts.some(({ providerId }) => providerId === 'credential');
     const facts = { roles, hasPassword, hasSecondFactor: user.twoFactorEnabled };
     const owes = owesSecondFactor(required, facts);
     return {
-      ...{ kind: 'user', id: user.id, name: user.email, sessionId: session.session.id },
+      ...{ kind: 'user', id: user.id, name: user.email, sessionId: session.session.id, expiresAt: null },
       ...(owes ? ({ role: 'none', clusters: {} } as const) : roles),
       owesSecondFactor: owes,
     };

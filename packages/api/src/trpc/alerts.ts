@@ -118,6 +118,20 @@ export const alertsRouter = router({
       return shown.sort((left, right) => weightOf(right) - weightOf(left));
     }),
 
+  judged: procedure(
+    'read',
+    'GET /alerts/judged',
+    'When the rules were last judged, by any console',
+    'anywhere',
+  )
+    .input(z.object({}))
+    .output(z.object({ at: moment.nullable(), ageMs: z.number().nullable() }))
+    .query(async ({ ctx }) => {
+      const row = await ctx.services.prisma.installation.findFirst({ select: { alertsJudgedAt: true } });
+      const at = row?.alertsJudgedAt ?? null;
+      return { at: at?.toISOString() ?? null, ageMs: at && Math.max(0, Date.now() - at.getTime()) };
+    }),
+
   history: procedure('read', 'GET /alerts/history', 'Alerts that are over, the newest first', 'anywhere')
     .input(
       z.object({

@@ -8,7 +8,7 @@ import {
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import type { Services } from '../services.ts';
-import { principalOf, procedure, router } from './init.ts';
+import { procedure, requesterOf, router } from './init.ts';
 
 const passwordBytes = 18;
 
@@ -57,7 +57,7 @@ export const foundingRouter = router({
         await requireHost(services, founding.host);
         const password = randomBytes(passwordBytes).toString('base64url');
         const request = requestOf(founding, password);
-        const start = { request, planHash, requestedBy: principalOf(ctx).name, reason };
+        const start = { request, planHash, requestedBy: requesterOf(ctx), reason };
         const { operationId } = await services.links.call(founding.host, 'start', start);
         await services.audit.write(ctx, { ...record, outcome: 'started', detail: operationId });
         return { operationId, password: founding.role === null ? null : password };

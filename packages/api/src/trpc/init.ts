@@ -6,6 +6,7 @@ import { unexpectedWords } from '../http/error-meanings.ts';
 import type { Principal } from '../people/principal.ts';
 import { type Permission, permits, roleOn, type Scope } from '../people/roles.ts';
 import type { Services } from '../services.ts';
+import { isStorable } from '../storable.ts';
 
 export interface Context {
   services: Services;
@@ -76,6 +77,13 @@ const translated = trpc.middleware(async ({ next }) => {
   throw new TRPCError({ code: trpcCodes[cause.code], message: cause.message, cause });
 });
 
+/** Refused at the border: once something is done, what cannot be written down of it is too late. */
+const storableInput = trpc.middleware(async ({ next, getRawInput }) => {
+  if (isStorable(await getRawInput())) return next();
+  const message = 'a text has a zero byte or half of a character in it: send whole Unicode';
+  throw new TRPCError({ code: 'BAD_REQUEST', message });
+});
+
 const guarded = trpc.middleware(async ({ ctx, meta, next, path, getRawInput }) => {
   const permission = meta?.permission;
   if (permission === 'nobody') return next();
@@ -113,7 +121,7 @@ function refusalOf(principal: Principal, clusterId: unknown): string {
 }
 
 export const router = trpc.router;
-const base = trpc.procedure.use(translated).use(guarded);
+const base = trpc.procedure.use(translated).use(storableInput).use(guarded);
 
 /** `GET` unless said otherwise; `path` is below /api/v1, and one that names a cluster is judged by the role there. */
 export function procedure(
@@ -132,6 +140,13 @@ export function procedure(
   };
   const scope = asked ?? (path.includes('{clusterId}') ? 'cluster' : 'installation');
   return base.meta({ permission, scope, openapi });
+}
+
+const requesterCharactersMax = 100;
+
+/** As a cluster notes who asked: an address may be longer than that. */
+export function requesterOf(context: Context): string {
+  return principalOf(context).name.slice(0, requesterCharactersMax);
 }
 
 /** The caller of a procedure that is not open to nobody. */

@@ -9,7 +9,7 @@ import { operationWithoutValues } from '../clusters/private-settings.ts';
 import { refuseWhenProtected } from '../clusters/protection.ts';
 import { mayOn, type Roles } from '../people/roles.ts';
 import type { Services } from '../services.ts';
-import { principalOf, procedure, router } from './init.ts';
+import { principalOf, procedure, requesterOf, router } from './init.ts';
 import { olderThan, pageByMoment } from './page.ts';
 import { clusterIdSchema, type Intent, intentSchema, operationViewSchema } from './shapes.ts';
 
@@ -79,7 +79,7 @@ export const operationsRouter = router({
     .mutation(async ({ ctx, input }) => {
       const { services } = ctx;
       const { clusterId, intent, planHash, way, reason } = input;
-      const requestedBy = principalOf(ctx).name;
+      const requestedBy = requesterOf(ctx);
       const target = targetOf(await clusterNameOf(services, clusterId), intent);
       const record = { action: intent.kind, target, reason, after: withoutSecrets(intent) };
       try {

@@ -5,7 +5,7 @@ import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
 import { withAnyHost } from '../clusters/any-host.ts';
 import type { Services } from '../services.ts';
-import { principalOf, procedure, router } from './init.ts';
+import { procedure, requesterOf, router } from './init.ts';
 import { clusterIdSchema } from './shapes.ts';
 
 const intoSchema = z.object({
@@ -57,7 +57,7 @@ export const restoresRouter = router({
       try {
         const request = await requestOf(services, input);
         const start = {
-          ...{ ...request, planHash, reason, requestedBy: principalOf(ctx).name },
+          ...{ ...request, planHash, reason, requestedBy: requesterOf(ctx) },
           ...(way ? { way } : {}),
         };
         const started = await withAnyHost(services, input.clusterId, (host) =>

@@ -59,8 +59,8 @@ export const tokensRouter = router({
       await requireClusters(ctx.services.prisma, input.clusterRoles);
       const token = newToken('api');
       const id = randomUUID();
-      const expiresAt =
-        input.lifetimeDays === null ? null : new Date(Date.now() + input.lifetimeDays * dayMs);
+      const wanted = input.lifetimeDays === null ? null : new Date(Date.now() + input.lifetimeDays * dayMs);
+      const expiresAt = earlierOf(wanted, principal.expiresAt);
       const { name, role, clusterRoles } = input;
       await ctx.services.prisma.apiToken.create({
         data: {
@@ -108,4 +108,10 @@ function rolesOf({
   clusterRoles: { clusterId: string; role: Roles['role'] }[];
 }): Roles {
   return { role, clusters: clustersOf(clusterRoles) };
+}
+
+/** A token that a token makes does not outlive it. */
+function earlierOf(wanted: Date | null, own: Date | null): Date | null {
+  if (wanted === null || own === null) return wanted ?? own;
+  return wanted < own ? wanted : own;
 }

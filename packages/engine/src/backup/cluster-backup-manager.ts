@@ -12,6 +12,7 @@ import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { NowAndThen } from '../shared/now-and-then.ts';
 import { type NewId, systemNewId } from '../shared/random.ts';
+import { owedAfterRestore } from './after-restore.ts';
 import { ArchiveWatch } from './archive-watch.ts';
 import { JobAssigner } from './job-assigner.ts';
 import { type JobLook, runNote } from './job-order.ts';
@@ -86,6 +87,7 @@ export class ClusterBackupManager {
   private async beginDue(state: ClusterState, backup: BackupState, config: BackupConfig): Promise<void> {
     const at = { nowMs: this.clock.wallMs(), clusterId: state.clusterId };
     const memory = (state.level ?? 1) >= aheadLevel ? servedByNow(backup, at.nowMs) : backup;
+    if (await this.beginAfterRestore(state, backup, at.nowMs)) return;
     const due = dueBackup(schedulesOf(config), memory, at);
     const drill = due ? null : dueDrill(config.drills, memory, { ...at, slot: drillSlot });
     const work: BackupWork | null = due
@@ -95,21 +97,26 @@ export class ClusterBackupManager {
         : null;
     const serves = due?.serves ?? drill?.serves;
     if (!work || !serves) return;
-    const begun = await this.options.commander.submit(
-      {
-        kind: 'begin-backup-job',
-        job: {
-          id: (this.options.newId ?? systemNewId)(),
-          work,
-          trigger: 'schedule',
-          scheduleId: due?.scheduleId ?? drillSlot,
-          requestedBy: 'the schedule',
-          reason: '',
-        },
-        serves,
-      },
-      commandDeadlineMs,
-    );
+    const scheduleId = due?.scheduleId ?? drillSlot;
+    await this.begin({ work, scheduleId, requestedBy: 'the schedule', reason: '' }, serves);
+  }
+
+  private async beginAfterRestore(state: ClusterState, backup: BackupState, nowMs: number): Promise<boolean> {
+    const repository = owedAfterRestore(state, backup, nowMs);
+    if (repository === null) return false;
+    const reason = 'the first one there after a restore in place';
+    const work = { kind: 'backup' as const, type: 'full' as const, repository };
+    await this.begin({ work, scheduleId: null, requestedBy: 'the cluster', reason }, []);
+    return true;
+  }
+
+  private async begin(
+    own: Pick<BackupJob, 'work' | 'scheduleId' | 'requestedBy' | 'reason'>,
+    serves: { scheduleId: string; slotMs: number }[],
+  ): Promise<void> {
+    const job = { id: (this.options.newId ?? systemNewId)(), trigger: 'schedule' as const, ...own };
+    const command = { kind: 'begin-backup-job' as const, job, serves };
+    const begun = await this.options.commander.submit(command, commandDeadlineMs);
     if (!begun.ok) this.options.logger.debug({ reason: begun.reason }, 'a due backup was not begun');
   }
 

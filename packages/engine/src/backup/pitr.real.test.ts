@@ -26,7 +26,10 @@ let archivePath = '';
 /** What the last verification found. */
 let verified: Verification | null = null;
 /** Commits, in order: when each was made, and what the table held from then on. */
-const commits: { atMs: number; rows: number; timeline: number }[] = [];
+const commits: { atMs: number; rows: string; timeline: number }[] = [];
+/** How many rows, and a digest of all of them. */
+const rowsSql =
+  "count(*) || ' ' || md5(string_agg(id || ':' || extract(epoch FROM written), ',' ORDER BY id))";
 let timeline = 2;
 
 beforeAll(async () => {
@@ -70,11 +73,11 @@ async function backUp(): Promise<void> {
 
 async function commit(): Promise<void> {
   await sql(primary, 'INSERT INTO ledger DEFAULT VALUES');
-  const [row] = await sql<{ at: Date; rows: number }>(
+  const [row] = await sql<{ at: Date; rows: string }>(
     primary,
-    'SELECT (SELECT timestamp FROM pg_last_committed_xact()) AS at, count(*)::int AS rows FROM ledger',
+    `SELECT (SELECT timestamp FROM pg_last_committed_xact()) AS at, ${rowsSql} AS rows FROM ledger`,
   );
-  commits.push({ atMs: row?.at.getTime() ?? 0, rows: row?.rows ?? 0, timeline });
+  commits.push({ atMs: row?.at.getTime() ?? 0, rows: row?.rows ?? '', timeline });
 }
 
 async function write(times: number): Promise<void> {
@@ -108,7 +111,7 @@ async function plan(target: RestoreTarget) {
   });
 }
 
-async function rowsAt(target: RestoreTarget): Promise<number> {
+async function rowsAt(target: RestoreTarget): Promise<string> {
   const planned = await plan(target);
   if (!planned.ok) throw new Error(planned.refusal.message);
   const backup = (await engine.inventory()).backups.find(({ label }) => label === planned.plan.label);
@@ -129,8 +132,8 @@ async function rowsAt(target: RestoreTarget): Promise<number> {
   );
   try {
     return await server.ask('the rows', async (client) => {
-      const { rows } = await client.query<{ rows: number }>('SELECT count(*)::int AS rows FROM ledger');
-      return rows[0]?.rows ?? -1;
+      const { rows } = await client.query<{ rows: string }>(`SELECT ${rowsSql} AS rows FROM ledger`);
+      return rows[0]?.rows ?? 'none';
     });
   } finally {
     await server.stop();

@@ -42,6 +42,8 @@ export const enrolmentRequestSchema = z.object({
   addresses: addressesSchema,
   /** PKCS#10; the key never leaves the host. */
   certificateRequest: pemSchema,
+  /** The fingerprint that the host was told: another authority refuses it, and its token stays good. */
+  expectedAuthority: z.string().max(200).optional(),
 });
 export type EnrolmentRequest = z.infer<typeof enrolmentRequestSchema>;
 

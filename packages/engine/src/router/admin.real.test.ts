@@ -59,6 +59,13 @@ describe('the router’s own database', () => {
     expect(isAnswered).toBe(false);
     await boss.query('RESUME app');
     await waiting;
+    const notices: string[] = [];
+    boss.on('notice', ({ message = '' }) => notices.push(message));
+    await boss.query('PAUSE app');
+    expect(notices).toEqual([]);
+    await boss.query('PAUSE nosuch');
+    expect(notices).toEqual([expect.stringMatching(/no client has used a database "nosuch"/)]);
+    await boss.query('RESUME');
     await expect(boss.query('RELOAD')).rejects.toThrow('file');
   });
 });

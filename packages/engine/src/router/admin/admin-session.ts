@@ -123,6 +123,7 @@ export class AdminSession implements WireHandlers {
       case 'pause':
         await ask({ what: 'pause', database: command.database });
         await this.untilQuiet(command.database);
+        await this.noteUnused(command.database);
         wire.appendAll(commandComplete('PAUSE'));
         return;
       case 'resume':
@@ -140,6 +141,17 @@ export class AdminSession implements WireHandlers {
     const { wire } = this.options;
     wire.appendAll(textRows(columns, rows));
     wire.appendAll(commandComplete('SHOW'));
+  }
+
+  /** It may be one that nobody has come to yet, or a slip of the pen: only who typed it knows. */
+  private async noteUnused(database: string | null): Promise<void> {
+    if (database === null) return;
+    const { columns, rows } = together('pools', await this.options.ask({ what: 'show', subject: 'pools' }));
+    const at = columns.indexOf('database');
+    if (rows.some((row) => row[at] === database)) return;
+    this.options.wire.appendAll(
+      noticeResponse(`no client has used a database "${database}" here yet; those who come will wait`),
+    );
   }
 
   private async untilQuiet(database: string | null): Promise<void> {

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { backupConfigSchema, backupJobSchema, noBackups } from '../contract/backup.ts';
+import { owedAfterRestore } from './after-restore.ts';
+
+const hourMs = 3_600_000;
+const noSecrets = { cipherPass: null, s3Key: null, s3KeySecret: null };
+const further = (number: number) => ({
+  ...{
+    number,
+    repository: { type: 'posix', path: `/repository-${number}` },
+    secrets: noSecrets,
+    retention: {},
+  },
+});
+const config = backupConfigSchema.parse({
+  ...{ stanza: 'demo', revision: 1, drills: null, archiveTimeoutSeconds: 60, impact: {}, retention: {} },
+  ...{ repository: { type: 'posix', path: '/one' }, secrets: noSecrets, schedules: [] },
+  further: [further(2), further(3)],
+});
+const restored = { id: 'restore', node: 'node-1', outcome: 'restored' as const, atMs: 1000, words: '' };
+
+function job(id: string, startedAtMs: number, repository?: number) {
+  return backupJobSchema.parse({
+    ...{
+      id,
+      work: { kind: 'backup', type: 'full', repository },
+      trigger: 'person',
+      scheduleId: null,
+      reason: '',
+    },
+    ...{ requestedBy: 'anna', state: 'done', node: 'node-1', fromStandby: false, attempt: 1, notBeforeMs: 0 },
+    ...{
+      startedAtMs,
+      endedAtMs: null,
+      detail: '',
+      percent: null,
+      bytesDone: null,
+      warnings: [],
+      result: null,
+    },
+  });
+}
+
+const owed = (jobs: ReturnType<typeof job>[], pastRestores = [restored], nowMs = 2000) =>
+  owedAfterRestore({ pastRestores }, { ...noBackups, config, pastJobs: jobs }, nowMs);
+
+describe('the backups after a restore in place', () => {
+  it('I-RESTORE-5: every further repository is owed one, in turn, after the first one’s own', () => {
+    const first = job('restore', 1100);
+    expect(owed([]), 'the operation begins the first').toBeNull();
+    expect(owed([first])).toBe(2);
+    expect(owed([job('before', 500, 2), first])).toBe(2);
+    expect(owed([first, job('a', 1200, 2)])).toBe(3);
+    expect(owed([first, job('a', 1200, 2), job('b', 1300, 3)])).toBeNull();
+  });
+
+  it('nothing is owed by a restore that was taken back, nor for ever', () => {
+    expect(owed([job('restore', 1100)], [{ ...restored, outcome: 'abandoned' as never }])).toBeNull();
+    expect(owed([job('restore', 1100)], [restored], 26 * hourMs)).toBeNull();
+    expect(owed([job('restore', 1100)], [])).toBeNull();
+  });
+});
