@@ -278,6 +278,7 @@ export class Daemon {
       await database.refreshCertificates();
     await backups?.way.useCertificate();
     this.router?.useCertificate(tls);
+    this.link?.showCertificate();
   }
 
   private async close(postgres: PostgresEnd): Promise<void> {

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import pg from 'pg';
-import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { signature } from './alerts/send.ts';
+import { AlertReceivers } from './testing/alert-receivers.ts';
 import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
 import { TestHost } from './testing/test-host.ts';
 
@@ -16,21 +17,11 @@ const metadataBackup = { directory: '/dev/null/copies', everyHours: 1, keep: 2 }
 const often = { judgeAlertsEveryMs: 150, alertsHangMs: 1500, metadataBackup };
 const patience = { timeout: 20_000, interval: 100 };
 
-interface Got {
-  headers: IncomingHttpHeaders;
-  body: string;
-}
-
 let database: TestDatabase;
 let first: TestConsole;
 let second: TestConsole;
 let admin = '';
-let receiver: Server;
-let mailServer: SMTPServer;
-const got: Got[] = [];
-const mails: string[] = [];
-/** What the receiver answers next; then 200. */
-const answers: number[] = [];
+let receivers: AlertReceivers;
 
 beforeAll(async () => {
   database = await TestDatabase.start();
@@ -39,31 +30,7 @@ beforeAll(async () => {
   await first.call('POST', '/api/v1/setup', { body: person });
   admin = await first.signIn(person.email);
   second = await TestConsole.start(database, often);
-  receiver = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      got.push({ headers: request.headers, body: Buffer.concat(chunks).toString('utf8') });
-      const status = answers.shift() ?? 200;
-      response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end();
-    });
-  });
-  receiver.listen(0, '127.0.0.1');
-  await once(receiver, 'listening');
-  mailServer = new SMTPServer({
-    disabledCommands: ['AUTH', 'STARTTLS'],
-    onData(stream, _session, callback) {
-      const chunks: Buffer[] = [];
-      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-      stream.on('end', () => {
-        mails.push(Buffer.concat(chunks).toString('utf8'));
-        callback();
-      });
-    },
-  });
-  await new Promise<void>((resolve) => {
-    mailServer.listen(0, '127.0.0.1', () => resolve());
-  });
+  receivers = await AlertReceivers.start();
   await database.run('INSERT INTO cluster (id, name) VALUES ($1, $2)', [clusterId, 'demo']);
   await database.run(
     `INSERT INTO host (name, kind, addresses, cert_fingerprint, cert_expires_at, last_seen_at, cluster_id)
@@ -76,14 +43,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await first?.close();
   await second?.close();
-  receiver?.close();
-  mailServer?.close();
+  receivers?.close();
   await database?.stop();
 });
-
-function portOf(server: Pick<Server, 'address'>): number {
-  return (server.address() as { port: number }).port;
-}
 
 /** As if the cluster had reported this now, and went on to. */
 async function report(state: string): Promise<void> {
@@ -119,17 +81,17 @@ const api = async (method: string, path: string, body?: unknown) => {
   return answer;
 };
 const firing = async () => ((await api('GET', '/alerts')) as { rule: string }[]).map(({ rule }) => rule);
-const events = () => got.map(({ body }) => (JSON.parse(body) as { event: string }).event);
+const events = () => receivers.got.map(({ body }) => (JSON.parse(body) as { event: string }).event);
 const seenAt = () => database.run("SELECT seen_at FROM alert WHERE state = 'firing'");
 
 test('channels keep their secrets, and a test message says what came of it', async () => {
-  const url = `http://127.0.0.1:${portOf(receiver)}/hook?token=very-secret`;
+  const url = `http://127.0.0.1:${receivers.hookPort}/hook?token=very-secret`;
   const hook = await api('POST', '/alerts/channels', {
     name: 'hook',
     config: { kind: 'webhook', url, secret },
   });
   const email = {
-    ...{ kind: 'email', host: '127.0.0.1', port: portOf(mailServer.server), security: 'none' },
+    ...{ kind: 'email', host: '127.0.0.1', port: receivers.mailPort, security: 'none' },
     ...{ from: 'quantadb@example.com', to: ['dba@example.com'] },
   };
   const mail = await api('POST', '/alerts/channels', { name: 'mail', config: email });
@@ -137,13 +99,13 @@ test('channels keep their secrets, and a test message says what came of it', asy
   expect(listed).not.toContain('very-secret');
   expect(listed).not.toContain(secret);
   expect(listed).toContain('dba@example.com');
-  answers.push(302);
+  receivers.answers.push(302);
   expect(await api('POST', `/alerts/channels/${hook.id}/test`)).toEqual({
     ...{ ok: false, detail: 'the other side answered 302' },
   });
   expect(await api('POST', `/alerts/channels/${hook.id}/test`)).toMatchObject({ ok: true });
   expect(await api('POST', `/alerts/channels/${mail.id}/test`)).toMatchObject({ ok: true });
-  expect(mails[0]).toContain('Subject: Test: INFO QuantaDB: A test');
+  expect(receivers.mails[0]).toContain('Subject: Test: INFO QuantaDB: A test');
   const route = { severities: ['warning'], channelIds: [hook.id], clusterIds: [clusterId], name: 'Demo' };
   const escalation = { escalateMinutes: 1, escalateChannelIds: [mail.id] };
   const rest = { name: 'Rest', severities: [], clusterIds: [], channelIds: [], escalateMinutes: null };
@@ -155,23 +117,23 @@ test('channels keep their secrets, and a test message says what came of it', asy
     ...{ isOn: true, severity: 'warning', forSeconds: 15, channels: ['hook'] },
     ...{ later: [{ afterMinutes: 1, channels: ['mail'] }], silencedUntil: null },
   });
-  got.length = 0;
+  receivers.got.length = 0;
 });
 
 test('I-ALERT-8: an alert fires, and its message is signed and sent again until it arrives', async () => {
   const settings = { forSeconds: 0 };
   await api('POST', '/alerts/rules/node-unreachable', { cluster: clusterId, settings });
-  answers.push(500, 500);
+  receivers.answers.push(500, 500);
   await report('unreachable');
   await expect.poll(firing, patience).toEqual(['node-unreachable']);
-  await expect.poll(() => got.length, patience).toBe(3);
+  await expect.poll(() => receivers.got.length, patience).toBe(3);
   expect(events()).toEqual(['firing', 'firing', 'firing']);
-  for (const { headers, body } of got) {
+  for (const { headers, body } of receivers.got) {
     const timestamp = String(headers['x-quantadb-timestamp']);
     const expected = signature(secret, timestamp, body)['x-quantadb-signature'];
     expect(headers['x-quantadb-signature']).toBe(expected);
   }
-  expect(new Set(got.map(({ headers }) => headers['x-quantadb-delivery'])).size).toBe(1);
+  expect(new Set(receivers.got.map(({ headers }) => headers['x-quantadb-delivery'])).size).toBe(1);
   const [alert] = await api('GET', '/alerts');
   expect(alert).toMatchObject({ subject: 'node-2', cluster: 'demo', channels: ['hook'], silencedBy: null });
   expect(alert.later).toMatchObject([{ afterMinutes: 1, channels: ['mail'] }]);
@@ -182,8 +144,8 @@ test('I-ALERT-8: an alert fires, and its message is signed and sent again until 
 
 test('nobody acknowledges it: the second channel is told; then somebody does', async () => {
   await database.run("UPDATE alert SET notified_at = notified_at - interval '61 s' WHERE state = 'firing'");
-  await expect.poll(() => mails.length, patience).toBe(2);
-  expect(mails[1]).toContain('Subject: Nobody has acknowledged it: WARNING demo');
+  await expect.poll(() => receivers.mails.length, patience).toBe(2);
+  expect(receivers.mails[1]).toContain('Subject: Nobody has acknowledged it: WARNING demo');
   const [alert] = await api('GET', '/alerts');
   await api('POST', `/alerts/${alert.id}/acknowledge`, { note: 'on my way' });
   const [after] = await api('GET', '/alerts');
@@ -202,7 +164,7 @@ test('what is over is told to those who knew of it, and is history', async () =>
     }, patience)
     .toEqual([]);
   await expect.poll(events, patience).toEqual(['firing', 'firing', 'firing', 'resolved']);
-  await expect.poll(() => mails.length, patience).toBe(3);
+  await expect.poll(() => receivers.mails.length, patience).toBe(3);
   const history = await api('GET', '/alerts/history');
   expect(history).toMatchObject([
     { rule: 'node-unreachable', state: 'resolved', acknowledged: { note: 'on my way' } },
@@ -210,7 +172,7 @@ test('what is over is told to those who knew of it, and is history', async () =>
 });
 
 test('a silence keeps it quiet, though it is shown; when that ends it is told', async () => {
-  got.length = 0;
+  receivers.got.length = 0;
   const endsAt = new Date(Date.now() + 3_600_000).toISOString();
   const silence = await api('POST', '/alerts/silences', { cluster: clusterId, endsAt, reason: 'a new disk' });
   await report('unreachable');
@@ -225,9 +187,45 @@ test('a silence keeps it quiet, though it is shown; when that ends it is told', 
   }
   const sent = "SELECT 1 FROM alert_delivery d JOIN alert a ON a.id = d.alert_id WHERE a.state = 'firing'";
   expect(await database.run(sent)).toEqual([]);
-  expect(got).toEqual([]);
+  expect(receivers.got).toEqual([]);
   await api('DELETE', `/alerts/silences/${silence.id}`);
   await expect.poll(events, patience).toEqual(['firing']);
+});
+
+test('what gets worse is told again, and somebody is called for it again', async () => {
+  const channels = (await api('GET', '/alerts/channels')) as { id: string; name: string }[];
+  const idOf = (name: string) => channels.find((channel) => channel.name === name)?.id ?? '';
+  const rest = { name: 'Rest', severities: [], clusterIds: [], channelIds: [], escalateMinutes: null };
+  const demo = { name: 'Demo', severities: ['warning', 'critical'], clusterIds: [clusterId] };
+  const calls = { channelIds: [idOf('hook')], escalateMinutes: 1, escalateChannelIds: [idOf('mail')] };
+  await api('POST', '/alerts/routes', {
+    routes: [{ ...demo, ...calls }],
+    rest: { ...rest, escalateChannelIds: [] },
+  });
+  receivers.got.length = 0;
+  receivers.mails.length = 0;
+  const passes = `UPDATE alert SET notified_at = notified_at - interval '61 s', escalated_at = escalated_at - interval '61 s'
+    WHERE state = 'firing'`;
+  await database.run(passes);
+  await expect.poll(() => receivers.mails.length, patience).toBe(1);
+  const settings = { forSeconds: 0, severity: 'critical' };
+  await api('POST', '/alerts/rules/node-unreachable', { cluster: clusterId, settings });
+  await expect.poll(events, patience).toEqual(['worse']);
+  await database.run(passes);
+  await expect.poll(() => receivers.mails.length, patience).toBe(2);
+  expect(receivers.mails[1]).toContain('Subject: Nobody has acknowledged it: CRITICAL demo');
+  await api('POST', '/alerts/rules/node-unreachable', { cluster: clusterId, settings: { forSeconds: 0 } });
+});
+
+test('what waits for a channel that was switched off is not sent', async () => {
+  const add = `INSERT INTO alert_delivery (id, channel_id, kind, state, message, next_at)
+    SELECT gen_random_uuid(), id, 'late', 'waiting', '{}', now() + interval '2 s' FROM alert_channel WHERE name = 'hook'`;
+  await database.run("UPDATE alert_channel SET is_on = false WHERE name = 'hook'");
+  await database.run(add);
+  const late = async () =>
+    (await database.ask("SELECT state, error FROM alert_delivery WHERE kind = 'late'")).rows;
+  await expect.poll(late, patience).toEqual([{ state: 'failed', error: 'its channel was switched off' }]);
+  await database.run("UPDATE alert_channel SET is_on = true WHERE name = 'hook'");
 });
 
 test('I-ALERT-9: one console judges, and another one takes over when it is gone', async () => {
@@ -285,10 +283,10 @@ test('I-ALERT-8: a channel whose other side hangs keeps nobody waiting, and what
   });
   hanging.listen(0, '127.0.0.1');
   await once(hanging, 'listening');
-  const url = `http://127.0.0.1:${portOf(hanging)}/`;
+  const url = `http://127.0.0.1:${(hanging.address() as AddressInfo).port}/`;
   const slow = await api('POST', '/alerts/channels', { name: 'slow', config: { kind: 'webhook', url } });
   const hook = (await api('GET', '/alerts/channels')).find(({ name }: { name: string }) => name === 'hook');
-  got.length = 0;
+  receivers.got.length = 0;
   type More = { alert?: string; nextAt?: string; count?: number };
   const add = (channelId: string, kind: string, { alert, nextAt = '2020-01-01', count = 1 }: More) =>
     database.run(
@@ -311,7 +309,7 @@ test('I-ALERT-8: a channel whose other side hangs keeps nobody waiting, and what
 });
 
 test('messages that never arrive are an alert themselves', async () => {
-  answers.push(...Array.from({ length: 12 }, () => 500));
+  receivers.answers.push(...Array.from({ length: 12 }, () => 500));
   await report('unreachable');
   // Between two attempts up to ten minutes pass, here none.
   const passes = "UPDATE alert_delivery SET next_at = now() WHERE state = 'waiting'";
@@ -351,6 +349,8 @@ test('a clock that is wrong, a certificate that runs out and a host that falls s
   await host.report(shop, { clockAheadMs: 90_000 });
   // The first report of a cluster makes it known, the second is one of its host.
   await host.report(shop, { clockAheadMs: 90_000, revision: 2 });
+  // A renewed certificate that the host has not shown may not have reached its disk.
+  await database.run("UPDATE host SET next_expires_at = now() + interval '20 years' WHERE name = 'shop-1'");
   expect(await untilFires('clock-differs', 'shop-1')).toMatch(/^The clock of host shop-1 is .* ahead of/);
   expect(await untilFires('certificate-expires', 'shop-1')).toMatch(/host shop-1 expires in/);
   host.close();

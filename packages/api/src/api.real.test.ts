@@ -8,6 +8,7 @@ import { FiguresStore } from './history/figures.ts';
 import { StatementStore } from './history/statements.ts';
 import { createMetadataPools } from './metadata-pool.ts';
 import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
+import { TestHost } from './testing/test-host.ts';
 
 let database: TestDatabase;
 let instance: TestConsole;
@@ -153,6 +154,32 @@ test('I-AUDIT-1: no name that somebody types breaks the chain, and no text that 
   expect(targets).toContain('sign-in \ufffd@example.org');
   const verdict = await instance.call('GET', '/api/v1/audit/verify', { as: people.admin });
   expect(verdict.body.broken ?? null).toBeNull();
+});
+
+test('a host that is removed is heard no more', async () => {
+  const host = await TestHost.enrol(instance, people.admin, 'host-gone');
+  await host.connect(instance);
+  const removed = await instance.call('DELETE', '/api/v1/hosts/host-gone', { as: people.admin });
+  expect(removed.status).toBe(200);
+  await expect.poll(() => host.isConnected, { timeout: 5000 }).toBe(false);
+  await expect(host.connect(instance)).rejects.toThrow(/not enrolled/);
+  host.close();
+});
+
+test('a token that a token makes does not outlive it', async () => {
+  const made = async (as: string, lifetimeDays: number | null) =>
+    (
+      await instance.call('POST', '/api/v1/tokens', {
+        as,
+        body: { name: 'n', role: 'operator', lifetimeDays },
+      })
+    ).body;
+  const first = await made(people.admin, 7);
+  const second = await made(first.token, null);
+  const { body } = await instance.call('GET', '/api/v1/tokens', { as: people.admin });
+  const endOf = (id: string) => body.find((token: { id: string }) => token.id === id)?.expiresAt;
+  expect(endOf(first.id)).toEqual(expect.any(String));
+  expect(endOf(second.id)).toBe(endOf(first.id));
 });
 
 test('what was changed, and what was refused, is in the audit log', async () => {

@@ -144,6 +144,31 @@ describe('answers', () => {
     expect(await stateOf('local')).toMatchObject({ hba, parameters: { work_mem: '8MB' } });
   });
 
+  test('nor are they where an operation or an event says what they were changed to', async () => {
+    const step = {
+      name: 'Check',
+      state: 'failed',
+      detail: 'not taken: s3cret',
+      startedAtMs: 1,
+      endedAtMs: 2,
+    };
+    const operation = {
+      ...{ id: 'o', kind: 'set-parameters', state: 'failed', params: { 'vault.key': 's3cret' } },
+      ...{ requestedBy: 'anna', reason: '', steps: [step], error: 's3cret', startedAtMs: 1, endedAtMs: 2 },
+    };
+    const access = { ...operation, id: 'a', kind: 'set-access', params: { add: '["host app s3cret"]' } };
+    const event = (id: number, kind: string) => {
+      return { id, atMs: 0, severity: 'info', kind, node: null, message: 'changed: s3cret' };
+    };
+    const events = [event(1, 'parameters'), event(2, 'access')];
+    const past = { operation: access, pastOperations: [operation], events };
+    api.engine.agreed = { ...demoState(), ...past } as never;
+    for (const path of ['/api/state', '/api/operations', '/api/events']) {
+      expect((await send('plain', { path })).text, path).not.toContain('s3cret');
+      expect((await send('local', { path })).text, path).toContain('s3cret');
+    }
+  });
+
   test('events come after the one that is known', async () => {
     const event = { atMs: 0, severity: 'info', kind: 'x', node: null, message: 'm' };
     const events = [1, 2, 3].map((id) => ({ id, ...event }));

@@ -1,10 +1,16 @@
 import type { IncomingMessage } from 'node:http';
-import { type ClusterState, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
+import {
+  type ClusterEvent,
+  type ClusterState,
+  nodeNameSchema,
+  type Operation,
+} from '@quantadb/engine/contract/cluster-state';
 import type { DaemonFacade } from '@quantadb/engine/contract/daemon-facade';
 import type { HostDiagnosis } from '@quantadb/engine/contract/diagnosis';
 import { type LogAnswer, type LogQuestion, logQuestionSchema } from '@quantadb/engine/contract/logs';
 import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
 import { operationRequestSchema, operationStartSchema } from '@quantadb/engine/contract/operations';
+import { eventWithoutValues, operationWithoutValues } from '@quantadb/engine/contract/private-values';
 import {
   restoreIntoSchema,
   restoreIntoStartSchema,
@@ -97,9 +103,9 @@ export class Routes {
       case '/api/status':
         return json(await facade.clusterStatus());
       case '/api/events':
-        return json(facade.events(sinceOf(url)));
+        return json(eventsFor(caller, facade.events(sinceOf(url))));
       case '/api/operations':
-        return json(facade.operations());
+        return json(operationsFor(caller, facade.operations()));
       case '/api/settings':
         return json(await facade.settings());
       case '/api/backups':
@@ -213,7 +219,27 @@ function urlOf(request: IncomingMessage): URL {
 function stateFor(caller: HttpCaller, state: ClusterState | null): ClusterState | null {
   if (state === null) return null;
   const shown = withoutBackupSecrets(state);
-  return caller.kind === 'anybody' ? { ...shown, hba: [], parameters: {} } : shown;
+  if (caller.kind !== 'anybody') return shown;
+  const { operation, pastOperations, events } = shown;
+  return {
+    ...{ ...shown, hba: [], parameters: {} },
+    operation: operationsFor(caller, operation ? [operation] : [])[0] ?? null,
+    pastOperations: operationsFor(caller, pastOperations),
+    events: eventsFor(caller, events),
+  };
+}
+
+/** The same values stand in what changed them. */
+const privateKinds = ['set-parameters', 'set-access'] as const;
+
+function operationsFor<Each extends Operation>(caller: HttpCaller, operations: readonly Each[]): Each[] {
+  return operations.map((each) =>
+    caller.kind === 'anybody' ? operationWithoutValues(each, privateKinds) : each,
+  );
+}
+
+function eventsFor(caller: HttpCaller, events: readonly ClusterEvent[]): ClusterEvent[] {
+  return events.map((each) => (caller.kind === 'anybody' ? eventWithoutValues(each, privateKinds) : each));
 }
 
 function json(value: unknown, status = 200): Answer {

@@ -40,9 +40,12 @@ const backupsAtOnce = 4;
 const failedWithinMs = 3_600_000;
 const day = 24 * 3_600_000;
 const rowsMax = 500;
-/** Straight to PostgreSQL, and without their addresses: a thousand hosts would take longer to read than everything else. */
+/**
+ * Of a certificate that was renewed the old one counts until the host has shown the new one: it may not have reached its disk.
+ * Straight to PostgreSQL, and without their addresses: a thousand hosts would take longer to read than everything else.
+ */
 const hostsSql = `
-  SELECT name, cluster_id AS "clusterId", greatest(cert_expires_at, next_expires_at) AS "certificateUntil",
+  SELECT name, cluster_id AS "clusterId", cert_expires_at AS "certificateUntil",
          last_seen_at AS "lastSeenAt", clock_ahead_ms AS "clockAheadMs"
   FROM host WHERE revoked_at IS NULL`;
 

@@ -1,9 +1,12 @@
+import {
+  eventWithoutValues as eventWithout,
+  hiddenWords as hidden,
+  operationWithoutValues as withoutValues,
+} from '@quantadb/engine/contract/private-values';
 import type { SettingsOverview } from '@quantadb/engine/contract/settings-view';
 
-const hidden = '(hidden)';
 /** What carries values of settings. Which of them PostgreSQL hides is known by the running servers only: none is shown. */
 const withValues = 'set-parameters';
-const eventWithValues = 'parameters';
 
 /** What PostgreSQL would not show to everybody is not for those who may only look either (pure): an extension's setting may be a secret. */
 export function withoutPrivate(overview: SettingsOverview): SettingsOverview {
@@ -23,29 +26,14 @@ export function carriesValues(operationKind: string): boolean {
 }
 
 /** An operation as those see it who may only look: which parameters were changed, and not to what. */
-export function operationWithoutValues<
-  Operation extends {
-    kind: string;
-    params: Record<string, string | number | boolean | null>;
-    steps: readonly { detail: string }[];
-    error: string | null;
-  },
->(operation: Operation): Operation {
-  if (operation.kind !== withValues) return operation;
-  return {
-    ...operation,
-    params: Object.fromEntries(Object.keys(operation.params).map((name) => [name, hidden])),
-    // A value that PostgreSQL did not take stands in the reason.
-    steps: operation.steps.map((step) => ({ ...step, detail: step.detail === '' ? '' : hidden })),
-    error: operation.error === null ? null : hidden,
-  };
+export function operationWithoutValues<Operation extends Parameters<typeof withoutValues>[0]>(
+  operation: Operation,
+): Operation {
+  return withoutValues(operation, [withValues]);
 }
 
 export function eventWithoutValues<Event extends { kind: string; message: string }>(event: Event): Event {
-  if (event.kind === eventWithValues)
-    return { ...event, message: 'Parameters were changed; operators see to what.' };
-  const isOfOne = event.kind === 'operation-ended' && event.message.startsWith(`${withValues} failed`);
-  return isOfOne ? { ...event, message: `${withValues} failed; operators see why.` } : event;
+  return eventWithout(event, [withValues]);
 }
 
 export function auditWithoutValues<

@@ -57,6 +57,11 @@ export class HostLinks {
     return { taken: this.taken, skipped: this.skipped };
   }
 
+  /** Of a host that is no longer enrolled, at whichever console it is connected. */
+  drop(host: string): void {
+    this.options.namespace.in(roomOf(host)).disconnectSockets(true);
+  }
+
   /**
    * @throws QuantaError PEER_UNREACHABLE when the host is connected nowhere, or whatever it refused with
    */

@@ -20,7 +20,7 @@ const storeSql = `
   UPDATE host h SET last_seen_at = t.seen_at, clock_ahead_ms = t.clock_ahead_ms, cluster_id = c.id
   FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::float8[]) AS t (name, cluster_id, seen_at, clock_ahead_ms)
   LEFT JOIN cluster c ON c.id = t.cluster_id
-  WHERE h.name = t.name
+  WHERE h.name = t.name AND h.revoked_at IS NULL
   RETURNING h.name AS host, h.cluster_id AS "clusterId"`;
 
 /** That a host is there, how its clock goes and which cluster it belongs to: of each every ten seconds, of all in one statement. */

@@ -50,6 +50,10 @@ export class TestHost {
     if (!answer.ok) throw new Error(`${this.name} was refused: ${answer.reason}`);
   }
 
+  get isConnected(): boolean {
+    return this.socket?.connected === true;
+  }
+
   close(): void {
     this.socket?.close();
     this.socket = null;

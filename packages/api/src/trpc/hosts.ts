@@ -123,7 +123,7 @@ export const hostsRouter = router({
     .input(z.object({ name: nodeNameSchema, reason: z.string().max(500).default('') }))
     .output(z.object({ removed: z.literal(true) }))
     .mutation(async ({ ctx, input }) => {
-      const { prisma, audit } = ctx.services;
+      const { prisma, audit, links } = ctx.services;
       const host = await prisma.host.findUnique({ where: { name: input.name } });
       if (!host || host.revokedAt)
         throw new QuantaError('NOT_FOUND', `no host named ${input.name} is enrolled`);
@@ -133,6 +133,7 @@ export const hostsRouter = router({
         });
       }
       await prisma.host.update({ where: { name: input.name }, data: { revokedAt: new Date() } });
+      links.drop(input.name);
       await audit.write(ctx, {
         action: 'remove-host',
         target: input.name,

@@ -307,7 +307,8 @@ export class Coordinator implements DaemonFacade {
   }
 
   async peerCall(peer: string, method: string, body: unknown): Promise<unknown> {
-    return dispatchPeerCall(this.handlers, { peer, method, body });
+    const members = this.group.state()?.members ?? null;
+    return dispatchPeerCall(this.handlers, { peer, method, body }, members);
   }
 
   async joinCluster(input: PeerInput<'join'>): Promise<{ ok: true } | { ok: false; reason: string }> {

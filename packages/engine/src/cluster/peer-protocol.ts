@@ -243,18 +243,33 @@ export type PeerHandlers = {
 };
 
 /**
+ * What a host of another cluster, or of none, may ask one that is in a cluster: how it is, whether it could join, and what a
+ * cluster that follows this one needs. Everything else is for the cluster's own members.
+ */
+const openToOthers: ReadonlySet<PeerMethod> = new Set<PeerMethod>([
+  ...(['report', 'inspect-host', 'join', 'plan'] as const),
+  ...(['source-view', 'server-facts', 'keep-for-follower', 'drop-follower'] as const),
+  ...(['prepare-clone', 'prepare-rewind', 'holds-wal', 'kept-slots', 'copy-logical-slots'] as const),
+]);
+
+/**
  * Parses an incoming call and hands it to its handler.
  *
- * @throws QuantaError NOT_FOUND for a method off the list, PROTOCOL_VIOLATION for a body of the wrong shape
+ * @param members of the cluster that this host is in; null: it is in none
+ * @throws QuantaError NOT_FOUND for a method off the list, UNAUTHORIZED for a host that is no member, PROTOCOL_VIOLATION for a
+ *   body of the wrong shape
  */
 export async function dispatchPeerCall(
   handlers: PeerHandlers,
   call: { peer: string; method: string; body: unknown },
+  members: Readonly<Record<string, unknown>> | null,
 ): Promise<unknown> {
   if (!Object.hasOwn(peerMethods, call.method)) {
     throw new QuantaError('NOT_FOUND', `no peer method ${call.method.slice(0, 40)}`);
   }
   const method = call.method as PeerMethod;
+  if (members !== null && !Object.hasOwn(members, call.peer) && !openToOthers.has(method))
+    throw new QuantaError('UNAUTHORIZED', `${call.peer} is no member of this host’s cluster`);
   const input = peerMethods[method].input.safeParse(call.body);
   if (!input.success) throw new QuantaError('PROTOCOL_VIOLATION', `${method}: ${input.error.message}`);
   const handler = handlers[method] as (input: unknown, peer: string) => Promise<unknown>;

@@ -42,7 +42,10 @@ export class FakeEngine implements DaemonFacade {
   host = () => ({ name: 'node-1', state: 'member', cluster: 'demo', api: 'http://127.0.0.1:7101' }) as const;
   metrics = async () => 'quantadb_epoch 3\n';
   events = (sinceId: number) => (this.agreed?.events ?? []).filter((event) => event.id > sinceId);
-  operations = () => [];
+  operations = () => [
+    ...(this.agreed?.pastOperations ?? []),
+    ...(this.agreed?.operation ? [this.agreed.operation] : []),
+  ];
   backups = async () => null;
   settings = async () => null;
   readonly restores: DaemonFacade['restores'] = {
@@ -68,7 +71,7 @@ export class FakeEngine implements DaemonFacade {
   peerCall = (peer: string, method: string, body: unknown) => {
     this.peerCalls.push(`${peer}: ${method}`);
     const handlers = { report: async () => this.node } as unknown as PeerHandlers;
-    return dispatchPeerCall(handlers, { peer, method, body });
+    return dispatchPeerCall(handlers, { peer, method, body }, null);
   };
 }
 
