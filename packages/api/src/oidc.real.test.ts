@@ -130,6 +130,14 @@ describe('I-ROLE-5: sign-in through an identity provider', () => {
     expect((await instance.call('GET', '/api/v1/me', { as: stranger.cookies(url) })).status).toBe(401);
   });
 
+  test('I-SESSION-1: after half a day the provider decides anew', async () => {
+    const { session } = await enter('bob');
+    const me = async () => (await instance.call('GET', '/api/v1/me', { as: session })).status;
+    expect(await me()).toBe(200);
+    await database.run("UPDATE session SET created_at = created_at - interval '12 hours'");
+    expect(await me()).toBe(401);
+  });
+
   test('signing out here leads to signing out there', async () => {
     const { session } = await enter('bob');
     const out = await instance.call('POST', '/api/auth/sign-out', {

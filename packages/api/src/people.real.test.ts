@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pollUntil } from '@quantadb/engine/shared/deadline';
 import pg from 'pg';
+import { io } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseNetworks } from './http/client-address.ts';
 import { backUpNow, restoreInto } from './metadata-restore.ts';
@@ -185,6 +186,38 @@ describe('one’s own account', () => {
     expect([await statusAs(liz.session), await statusAs(other)]).toEqual([401, 200]);
     await instance.call('POST', '/api/v1/account/sessions/end-others', { as: other, body: {} });
     expect([await statusAs(third), await statusAs(other)]).toEqual([401, 200]);
+  });
+
+  test('I-SESSION-1: is prolonged by use, in the browser as well, not by being open, and ends after a week all the same', async () => {
+    const { session, id } = await addPerson('tab');
+    const endsAt = async () => {
+      const { rows } = await database.ask('SELECT expires_at FROM session WHERE user_id = $1', [id]);
+      return (rows[0]?.expires_at as Date | undefined)?.getTime() ?? null;
+    };
+    const passed = (words: string) =>
+      database.run(
+        `UPDATE session SET expires_at = expires_at - interval '${words}', updated_at = updated_at - interval '${words}'
+         WHERE user_id = $1`,
+        [id],
+      );
+    await passed('2 hours');
+    const before = await endsAt();
+    const { host } = new URL(instance.url);
+    const live = io(`http://${host}/live`, { extraHeaders: { cookie: session }, transports: ['websocket'] });
+    await new Promise((resolve, reject) => {
+      live.once('connect', () => resolve(null));
+      live.once('connect_error', reject);
+    });
+    live.close();
+    expect(await endsAt(), 'a page that is open').toBe(before);
+    const used = await instance.call('GET', '/api/v1/me', { as: session });
+    expect(await endsAt(), 'a question').toBeGreaterThan(before ?? 0);
+    expect(used.headers.getSetCookie().join()).toMatch(/session_token=.*Max-Age=43200/);
+    await database.run("UPDATE session SET created_at = created_at - interval '7 days' WHERE user_id = $1", [
+      id,
+    ]);
+    expect(await statusAs(session)).toBe(401);
+    expect(await endsAt()).toBeNull();
   });
 
   test('has no door but these: what better-auth offers besides is shut', async () => {

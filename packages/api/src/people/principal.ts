@@ -20,6 +20,11 @@ export interface Principal extends Roles {
 }
 
 const useRecordedEveryMs = 60_000;
+const hourMs = 3_600_000;
+/** However much a session is used. */
+const lifeMsMax = 7 * 24 * hourMs;
+/** The provider decides anew who is let in. */
+const providersLifeMsMax = 12 * hourMs;
 
 interface TokenRow {
   id: string;
@@ -102,9 +107,14 @@ export class PrincipalFinder {
       readPolicy(this.prisma),
     ]);
     if (!user) return null;
+    const hasPassword = user.accounts.some(({ providerId }) => providerId === 'credential');
+    const ageMs = Date.now() - session.session.createdAt.getTime();
+    if (ageMs > (hasPassword ? lifeMsMax : providersLifeMsMax)) {
+      await this.prisma.session.deleteMany({ where: { id: session.session.id } });
+      return null;
+    }
     if (prolong) await this.recordUse(session.session.id);
     const roles: Roles = { role: user.role, clusters: clustersOf(user.clusterRoles) };
-    const hasPassword = user.accounts.some(({ providerId }) => providerId === 'credential');
     const facts = { roles, hasPassword, hasSecondFactor: user.twoFactorEnabled };
     const owes = owesSecondFactor(required, facts);
     return {
