@@ -14,6 +14,8 @@ export interface ConsoleCall {
   deadlineMs?: number;
   /** The next step when the console does not know who asks; absent: give a token of the API. */
   strangerHint?: string;
+  /** Told the console's own clock, in ms: what it says of the past goes by that. */
+  onClock?(atMs: number): void;
 }
 
 const deadlineMsDefault = 25_000;
@@ -36,6 +38,8 @@ const refusalSchema = z
  */
 export async function callConsole(address: ConsoleAddress, call: ConsoleCall): Promise<unknown> {
   const response = await send(address, call);
+  const atMs = Date.parse(response.headers.get('date') ?? '');
+  if (!Number.isNaN(atMs)) call.onClock?.(atMs);
   if (response.headers.get('content-type')?.startsWith('text/plain')) return response.text();
   const value: unknown = await response.json().catch(() => null);
   if (response.ok) return value;

@@ -75,7 +75,7 @@ async function exported(): Promise<Set<string>> {
     ...{ keeper: { storesFailed: 0 }, links: { reports: { taken: 0, skipped: 0 } }, live: { behind: 0 } },
     ...{ backup: { ageSeconds: () => 1 }, alerts: { judgedAgeSeconds: () => 1 } },
   } as unknown as MetricSources;
-  const rendered = `${await renderMetrics(report)}\n${await renderConsoleMetrics(sources)}`;
+  const rendered = `${await renderMetrics(report, { members: {} })}\n${await renderConsoleMetrics(sources)}`;
   const named = [...rendered.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1] ?? '');
   return new Set([...named, ...nodeMetricNames.map(prometheusName)]);
 }

@@ -4,6 +4,7 @@ import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Badge, Status } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
 import { Button } from '@quantadb/ui/primitives/button';
+import { Dialog } from '@quantadb/ui/primitives/dialog';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -60,9 +61,9 @@ function ChannelsTable({ channels, onChange }: { channels: Channel[]; onChange()
   const trpc = useTRPC();
   const may = useMay();
   const test = useMutation(trpc.alertChannels.test.mutationOptions({ onSettled: onChange }));
-  const remove = useMutation(trpc.alertChannels.remove.mutationOptions({ onSettled: onChange }));
   const set = useMutation(trpc.alertChannels.set.mutationOptions({ onSettled: onChange }));
-  const problem = test.error ?? remove.error ?? set.error;
+  const [removed, setRemoved] = useState<Channel | null>(null);
+  const problem = test.error ?? set.error;
   const columns: Column<Channel>[] = [
     { key: 'name', header: 'Channel', cell: (row) => <span className="font-medium">{row.name}</span> },
     { key: 'kind', header: 'Through', cell: (row) => `${row.kind}: ${row.shown.to ?? ''}` },
@@ -83,8 +84,8 @@ function ChannelsTable({ channels, onChange }: { channels: Channel[]; onChange()
               {row.isOn ? 'Switch off' : 'Switch on'}
               <span className="sr-only"> {row.name}</span>
             </Button>
-            <Button tone="danger" onClick={() => remove.mutate({ id: row.id })}>
-              Remove<span className="sr-only"> {row.name}</span>
+            <Button tone="danger" onClick={() => setRemoved(row)}>
+              Remove…<span className="sr-only"> {row.name}</span>
             </Button>
           </span>
         ) : null,
@@ -99,7 +100,39 @@ function ChannelsTable({ channels, onChange }: { channels: Channel[]; onChange()
         </p>
       ) : null}
       <Table caption="Channels" columns={columns} rows={channels} keyOf={(row) => row.id} />
+      {removed ? (
+        <RemoveChannel channel={removed} onClose={() => setRemoved(null)} onDone={onChange} />
+      ) : null}
     </>
+  );
+}
+
+/** Its secret goes with it. */
+function RemoveChannel({ channel, onClose, onDone }: { channel: Channel; onClose(): void; onDone(): void }) {
+  const trpc = useTRPC();
+  const remove = useMutation(
+    trpc.alertChannels.remove.mutationOptions({ onSettled: onDone, onSuccess: onClose }),
+  );
+  return (
+    <Dialog
+      isOpen
+      onClose={onClose}
+      title={`Remove ${channel.name}`}
+      footer={
+        <>
+          <Button onClick={onClose}>Keep it</Button>
+          <Button tone="danger" isBusy={remove.isPending} onClick={() => remove.mutate({ id: channel.id })}>
+            Remove it
+          </Button>
+        </>
+      }
+    >
+      <p>
+        Nobody is told through it any more, what waits for it is not sent, and its secret is forgotten. Routes
+        that name it only tell nobody.
+      </p>
+      {remove.error ? <Failed {...problemOf(remove.error)} /> : null}
+    </Dialog>
   );
 }
 

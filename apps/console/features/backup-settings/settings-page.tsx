@@ -39,10 +39,7 @@ export function SettingsPage({ clusterId }: { clusterId: string }) {
           <p className="text-ink-soft">Operators change these settings; the backups page shows them.</p>
         </Panel>
       ) : null}
-      {/* Another revision is another form: nobody changes what somebody else has just changed. */}
-      {data && may.operate ? (
-        <Form key={data.config?.revision ?? 0} clusterId={clusterId} config={data.config} />
-      ) : null}
+      {data && may.operate ? <Form clusterId={clusterId} config={data.config} /> : null}
       {data?.config && may.operate ? (
         <FurtherSection
           key={`further-${data.config.revision}`}
@@ -56,14 +53,26 @@ export function SettingsPage({ clusterId }: { clusterId: string }) {
   );
 }
 
-function Form({ clusterId, config }: { clusterId: string; config: Config | null }) {
+/** Settings that change meanwhile take nobody's typed words away; what was not touched follows them. */
+function Form({ clusterId, config: newest }: { clusterId: string; config: Config | null }) {
   const { zone } = useTimes();
-  const [initial] = useState(() => draftOf(config, zone));
+  const [config, setConfig] = useState(newest);
+  const [isOwn, setIsOwn] = useState(false);
+  const [initial, setInitial] = useState(() => draftOf(newest, zone));
   const [draft, setDraft] = useState<Draft>(initial);
   const [intent, setIntent] = useState<Intent | null>(null);
   const change = (changes: Partial<Draft>) => setDraft((last) => ({ ...last, ...changes }));
   const { problems, intent: wanted } = changeOf(draft, config);
   const isTouched = draft !== initial;
+  const isBehind = newest?.revision !== config?.revision;
+  const startOver = () => {
+    const fresh = draftOf(newest, zone);
+    setConfig(newest);
+    setInitial(fresh);
+    setDraft(fresh);
+    setIsOwn(false);
+  };
+  if (isBehind && intent === null && (isOwn || !isTouched)) startOver();
   return (
     <>
       <RunningOperation clusterId={clusterId} />
@@ -86,7 +95,13 @@ function Form({ clusterId, config }: { clusterId: string; config: Config | null 
             ))}
           </ul>
         ) : null}
-        {isTouched ? <Button onClick={() => setDraft(initial)}>Start over</Button> : null}
+        {isBehind ? (
+          <p role="status" className="mr-auto max-w-prose text-warning text-xs">
+            The settings were changed meanwhile, in another place or by somebody else. What you have typed
+            stands on those of before: the plan says what it would change, or start over from the new ones.
+          </p>
+        ) : null}
+        {isTouched ? <Button onClick={startOver}>Start over</Button> : null}
         <Button
           tone="primary"
           disabled={wanted === null || (config !== null && !isTouched)}
@@ -96,7 +111,12 @@ function Form({ clusterId, config }: { clusterId: string; config: Config | null 
         </Button>
       </div>
       {intent ? (
-        <OperationDialog clusterId={clusterId} intent={intent} onClose={() => setIntent(null)} />
+        <OperationDialog
+          clusterId={clusterId}
+          intent={intent}
+          onStarted={() => setIsOwn(true)}
+          onClose={() => setIntent(null)}
+        />
       ) : null}
     </>
   );

@@ -1,7 +1,7 @@
 'use client';
 
 import type { ClusterStatus } from '@quantadb/api/client-types';
-import { Stale } from '@quantadb/ui/patterns/stale';
+import { Stale, staleAfterMs } from '@quantadb/ui/patterns/stale';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Badge, Mark } from '@quantadb/ui/patterns/status';
 import { Topology } from '@quantadb/ui/patterns/topology';
@@ -125,8 +125,12 @@ function Verdict({ status, ageMs }: { status: ClusterStatus; ageMs: number | nul
         </h1>
         <Badge tone={healthTones[status.health]}>{healthWords[status.health]}</Badge>
       </div>
-      <p className="mt-1 text-base" aria-live="polite">
-        {times.sentence(status.verdict)}
+      <p className="mt-1 text-base">{times.sentence(status.verdict)}</p>
+      {/* Read out when it changes; the sentence has figures in it that change all the time. */}
+      <p className="sr-only" role="status">
+        {ageMs === null || ageMs > staleAfterMs
+          ? `${status.name}: no longer live`
+          : `${status.name} is ${healthWords[status.health]}`}
       </p>
       <p className="text-ink-faint text-xs">{facts.join(' · ')}</p>
       {status.advice ? <p className="mt-1 text-ink-soft text-sm">{times.sentence(status.advice)}</p> : null}

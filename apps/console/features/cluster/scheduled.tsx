@@ -5,6 +5,7 @@ import { Button } from '@quantadb/ui/primitives/button';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useTimes } from '../../lib/time.ts';
 import { type Intent, titleOf } from '../operations/intent.ts';
+import { useMay } from '../shell/me.ts';
 
 /** What begins by itself later: nobody should be surprised by it. */
 export function Scheduled({
@@ -15,6 +16,7 @@ export function Scheduled({
   onChoose(intent: Intent): void;
 }) {
   const times = useTimes();
+  const may = useMay();
   if (entries.length === 0) return null;
   return (
     <Panel title="Scheduled">
@@ -33,9 +35,11 @@ export function Scheduled({
                   .join(' · ')}
               </p>
             </div>
-            <Button tone="quiet" onClick={() => onChoose({ kind: 'unschedule-operation', id })}>
-              Take back…
-            </Button>
+            {may.operate ? (
+              <Button tone="quiet" onClick={() => onChoose({ kind: 'unschedule-operation', id })}>
+                Take back…
+              </Button>
+            ) : null}
           </li>
         ))}
       </ul>

@@ -1,5 +1,6 @@
 'use client';
 
+import type { ClusterStatus } from '@quantadb/api/client-types';
 import { bytesText, durationText } from '@quantadb/ui/charts/units';
 import { Stale, staleAfterMs } from '@quantadb/ui/patterns/stale';
 import { Failed, Loading } from '@quantadb/ui/patterns/states';
@@ -14,13 +15,20 @@ import { byAttention, healthTones, healthWords } from '../cluster/words.ts';
 import { FirstSteps } from './first-steps.tsx';
 
 const tickMs = 1000;
+/** Only in place of the live connection; that is far newer. */
+const storedEveryMs = 10_000;
 
 /** Every cluster, what needs attention first. */
 export function Fleet() {
   const trpc = useTRPC();
-  const stored = useQuery(trpc.clusters.list.queryOptions({}));
-  const clusters = useFleet();
+  const live = useFleet();
+  const stored = useQuery({
+    ...trpc.clusters.list.queryOptions({}),
+    refetchInterval: live.size > 0 ? false : storedEveryMs,
+  });
   const nowMs = useNow(tickMs);
+  // Before the live connection is up, or where it does not get through: what was asked for, as old as it says.
+  const clusters = live.size > 0 ? live : storedFleet(stored.data ?? [], stored.dataUpdatedAt);
   const isSilent = ({ heardAtMs }: HeardBriefly) => nowMs - heardAtMs > staleAfterMs;
   // One of which nothing is heard may be in any state.
   const heard = [...clusters.values()].sort(
@@ -43,6 +51,25 @@ export function Fleet() {
         ))}
       </ul>
     </>
+  );
+}
+
+function storedFleet(
+  stored: readonly { id: string; reportedAt: string; status: ClusterStatus }[],
+  askedAtMs: number,
+): Map<string, HeardBriefly> {
+  const newestMs = Math.max(...stored.map(({ reportedAt }) => Date.parse(reportedAt)));
+  return new Map(
+    stored.map(({ id, reportedAt, status }) => {
+      const reportedAtMs = Date.parse(reportedAt);
+      // Two clocks: only the console's own moments are compared with one another.
+      const heardAtMs = askedAtMs - (newestMs - reportedAtMs);
+      const { backups = null } = status;
+      return [
+        id,
+        { clusterId: id, name: status.name, reportedAtMs, heardAtMs, status: { ...status, backups } },
+      ];
+    }),
   );
 }
 

@@ -73,6 +73,6 @@ function impactOptions(impact: Configure['impact']): string {
 }
 
 /** As the shell reads it back; what it takes as it stands is left as it is. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return /^[\w./:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,6 +1,6 @@
 import type { AppRouter } from '@quantadb/api/client-types';
 import type { inferRouterInputs, inferRouterOutputs } from '@trpc/server';
-import { configureCommand } from './configure-command.ts';
+import { configureCommand, quoted } from './configure-command.ts';
 
 export type Intent = inferRouterInputs<AppRouter>['operations']['plan']['intent'];
 export type Plan = inferRouterOutputs<AppRouter>['operations']['plan'];
@@ -119,7 +119,29 @@ export function titleOf(intent: Intent): string {
   }
 }
 
-/** The same change from a terminal. */
+/** The same change from a terminal, of the cluster by its name where there are several. */
+export function commandFor(intent: Intent, cluster: string | null): string {
+  const command = commandOf(intent);
+  return cluster === null
+    ? command
+    : command.replaceAll(/(^|&& )quantadb /g, `$1quantadb --cluster ${cluster} `);
+}
+
+type Work = Extract<Intent, { kind: 'start-backup' }>['work'];
+
+function workCommand(work: Work): string {
+  if (work.kind === 'look') return `quantadb backup look${targetOptions(work.target)}`;
+  const repository = work.repository === undefined ? '' : ` --repository ${work.repository}`;
+  return work.kind === 'backup'
+    ? `quantadb backup now --type ${work.type}${repository}`
+    : `quantadb backup ${work.kind}${repository}`;
+}
+
+function maintenanceEnd(on: Extract<Intent, { kind: 'set-maintenance' }>['on']): string {
+  if (on === null) return '';
+  return on.minutes === null ? ' --forever' : ` --minutes ${on.minutes}`;
+}
+
 export function commandOf(intent: Intent): string {
   switch (intent.kind) {
     case 'add-node':
@@ -129,27 +151,25 @@ export function commandOf(intent: Intent): string {
     case 'configure-backup':
       return configureCommand(intent);
     case 'start-backup':
-      return intent.work.kind === 'backup'
-        ? `quantadb backup now --type ${intent.work.type}`
-        : `quantadb backup ${intent.work.kind}`;
+      return workCommand(intent.work);
     case 'close-look':
       return 'quantadb backup look --close';
     case 'cancel-backup':
       return 'quantadb backup cancel';
     case 'create-restore-point':
-      return `quantadb backup point '${intent.name}'`;
+      return `quantadb backup point ${quoted(intent.name)}`;
     case 'hold-backup':
       return intent.note === null
         ? `quantadb backup release ${intent.label}`
-        : `quantadb backup hold ${intent.label} '${intent.note}'`;
+        : `quantadb backup hold ${intent.label} ${quoted(intent.note)}`;
     case 'note-backup':
-      return `quantadb backup note ${intent.label} '${intent.note ?? ''}'`;
+      return `quantadb backup note ${intent.label} ${quoted(intent.note ?? '')}`;
     case 'restore-in-place':
       return `quantadb backup restore${targetOptions(intent.target)} --in-place${intent.insist ? ' --insist' : ''}`;
     case 'switchover':
       return `quantadb switchover${intent.to ? ` --to ${intent.to}` : ''}`;
     case 'set-maintenance':
-      return `quantadb maintenance ${intent.on ? 'on' : 'off'} ${intent.node}`;
+      return `quantadb maintenance ${intent.on ? 'on' : 'off'} ${intent.node}${maintenanceEnd(intent.on)}`;
     case 'restart-node':
       return `quantadb node restart ${intent.node}`;
     case 'reinitialise-node':
@@ -202,7 +222,7 @@ function targetOptions(target: RestoreTarget): string {
     case 'xid':
       return ` --xid ${target.xid}${exclusive}`;
     case 'name':
-      return ` --point '${target.name}'`;
+      return ` --point ${quoted(target.name)}`;
     case 'backup':
       return ` --label ${target.label}`;
   }
@@ -216,8 +236,8 @@ export function ownerWords({ role, database }: Owner): string {
 }
 
 function ownerOptions({ role, database }: Owner): string {
-  const role_ = role === null ? '' : ` --role '${role}'`;
-  return database === null ? role_ : `${role_} --database '${database}'`;
+  const role_ = role === null ? '' : ` --role ${quoted(role)}`;
+  return database === null ? role_ : `${role_} --database ${quoted(database)}`;
 }
 
 /** One that adds and one that removes: together they are what a page asks for at once. */
@@ -226,7 +246,7 @@ function accessCommand({
   remove = [],
   first = false,
 }: Extract<Intent, { kind: 'set-access' }>['change']): string {
-  const words = (lines: string[]) => lines.map((line) => ` '${line}'`).join('');
+  const words = (lines: string[]) => lines.map((line) => ` ${quoted(line)}`).join('');
   return [
     add.length > 0 ? `quantadb access add${first ? ' --first' : ''}${words(add)}` : '',
     remove.length > 0 ? `quantadb access remove${words(remove)}` : '',
@@ -251,8 +271,11 @@ function nodeOptions(change: NodeChange): string {
   return options.filter((option) => option !== '').join(' ');
 }
 
+/** What is reset comes last, and each with its own option: an option takes everything that follows it. */
 function assignments(parameters: Record<string, string | number | boolean | null>): string {
-  return Object.entries(parameters)
-    .map(([name, value]) => (value === null ? `--reset ${name}` : `'${name}=${value}'`))
-    .join(' ');
+  const all = Object.entries(parameters);
+  return [
+    ...all.flatMap(([name, value]) => (value === null ? [] : [quoted(`${name}=${value}`)])),
+    ...all.flatMap(([name, value]) => (value === null ? [`--reset ${name}`] : [])),
+  ].join(' ');
 }

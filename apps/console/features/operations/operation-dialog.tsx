@@ -8,13 +8,20 @@ import { useMutation } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useCallback, useEffect, useState } from 'react';
 import { toast } from 'sonner';
+import { useFleet } from '../../lib/live.tsx';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { ApplyDelay } from './apply-delay.tsx';
 import { BeginsAt } from './begins-at.tsx';
 import { CommandLine } from './command-line.tsx';
 import { Confirmation, confirmedBy, wordToType } from './confirmation.tsx';
-import { commandOf, type Intent, tiers, titleOf } from './intent.ts';
+import { commandFor, type Intent, tiers, titleOf } from './intent.ts';
 import { PlanReview } from './plan-review.tsx';
+
+/** Of a cluster where there are several: a command has to say which one it is about. */
+function useNameAmongSeveral(clusterId: string): string | null {
+  const fleet = useFleet();
+  return fleet.size > 1 ? (fleet.get(clusterId)?.status.name ?? null) : null;
+}
 
 /** Form → plan → review → run. What is shown is what the cluster will check again before it starts. */
 export function OperationDialog({
@@ -44,6 +51,7 @@ export function OperationDialog({
     [makePlan, clusterId, intent, word],
   );
   useEffect(ask, [ask]);
+  const named = useNameAmongSeveral(clusterId);
   const needsReason = tiers[intent.kind] === 'disruptive';
   const run = async () => {
     if (!plan.data) return;
@@ -81,7 +89,7 @@ export function OperationDialog({
           onChange={(event) => setReason(event.target.value)}
         />
         <BeginsAt wanted={wanted} onChange={setIntent} />
-        <CommandLine text={commandOf(intent)} />
+        <CommandLine text={commandFor(intent, named)} />
       </div>
     </Dialog>
   );

@@ -9,23 +9,28 @@ import Link from 'next/link';
 import { useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { useMay } from '../shell/me.ts';
 import { type Intent, type OperationView, titleOf } from './intent.ts';
 import { wordsOfOperation } from './kinds.ts';
 import { OperationDialog } from './operation-dialog.tsx';
 import { operationTone, Steps } from './steps.tsx';
 
 const refetchMs = 1000;
+/** After them it is not one that has yet to arrive. */
+const triesMax = 3;
 
 export function OperationPage({ id }: { id: string }) {
   const trpc = useTRPC();
   const times = useTimes();
   const operation = useQuery({
     ...trpc.operations.get.queryOptions({ id }),
-    refetchInterval: (query) =>
-      query.state.data && query.state.data.state !== 'running' ? false : refetchMs,
+    refetchInterval: ({ state }) => {
+      const isOver = state.data ? state.data.state !== 'running' : state.errorUpdateCount > triesMax;
+      return isOver ? false : refetchMs;
+    },
   });
   // A fresh operation reaches the control plane with the next report of its cluster.
-  if (!operation.data && operation.error && operation.failureCount > 3)
+  if (!operation.data && operation.error && operation.errorUpdateCount > triesMax)
     return <Failed {...problemOf(operation.error)} onRetry={() => void operation.refetch()} />;
   if (!operation.data) return <Loading label="Loading the operation" />;
   const { state, cluster, clusterId, requestedBy, reason, startedAt, endedAt, error } = operation.data;
@@ -62,8 +67,9 @@ export function OperationPage({ id }: { id: string }) {
 /** What can still be done about it: stop what runs, go on with what failed. The plan says whether it is possible. */
 function FollowUp({ operation: { id, clusterId, state } }: { operation: OperationView }) {
   const [intent, setIntent] = useState<Intent | null>(null);
+  const may = useMay(clusterId);
   const next = followUps[state];
-  if (!next) return null;
+  if (!next || !may.operate) return null;
   return (
     <div>
       <Button onClick={() => setIntent({ kind: next, operation: id })}>

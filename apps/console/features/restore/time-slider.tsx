@@ -1,5 +1,6 @@
 import { Button } from '@quantadb/ui/primitives/button';
 import { classes } from '@quantadb/ui/primitives/classes';
+import { useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { type Mark, noteworthy, type Stretch, stretchAt, type TimeLine, windowOf } from './time-line.ts';
 
@@ -41,7 +42,12 @@ interface TimeSliderProps {
  */
 export function TimeSlider({ line, atMs, span, onMove, onSpan }: TimeSliderProps) {
   const times = useTimes();
-  const shown = windowOf(line, spans[span], atMs);
+  // The window stays where it is while the moment moves in it: a pointer would chase it else.
+  const [centreMs, setCentreMs] = useState(atMs);
+  const standingWindow = windowOf(line, spans[span], centreMs);
+  const isOutside = atMs < standingWindow.fromMs - stepMs || atMs > standingWindow.toMs + stepMs;
+  if (isOutside && centreMs !== atMs) setCentreMs(atMs);
+  const shown = isOutside ? windowOf(line, spans[span], atMs) : standingWindow;
   const place = (moment: number) => (100 * (moment - shown.fromMs)) / (shown.toMs - shown.fromMs);
   const before = noteworthy(line, atMs, -1);
   const after = noteworthy(line, atMs, 1);
@@ -50,7 +56,13 @@ export function TimeSlider({ line, atMs, span, onMove, onSpan }: TimeSliderProps
     standing?.kind === 'restorable' ? 'can be restored' : (standing?.words ?? 'before any backup');
   return (
     <div className="flex flex-col gap-2">
-      <SpanPicker span={span} onPick={onSpan} />
+      <SpanPicker
+        span={span}
+        onPick={(next) => {
+          setCentreMs(atMs);
+          onSpan(next);
+        }}
+      />
       <Track line={line} shown={shown} place={place} atMs={atMs} />
       <input
         type="range"

@@ -39,7 +39,7 @@ export function SessionsPage({ clusterId }: { clusterId: string }) {
     refetchInterval: refreshEveryMs,
     placeholderData: keepPreviousData,
   });
-  const { data, error, dataUpdatedAt } = answer;
+  const { data, error, dataUpdatedAt, isPlaceholderData } = answer;
   return (
     <>
       <div className="flex flex-wrap items-center justify-between gap-3">
@@ -51,7 +51,7 @@ export function SessionsPage({ clusterId }: { clusterId: string }) {
       {error ? <Failed {...problemOf(error)} onRetry={() => void answer.refetch()} /> : null}
       {data ? (
         <Stale
-          ageMs={Math.max(0, nowMs - dataUpdatedAt)}
+          ageMs={isPlaceholderData ? 0 : Math.max(0, nowMs - dataUpdatedAt)}
           afterMs={staleAfterMs}
           className="flex flex-col gap-4"
         >

@@ -23,9 +23,11 @@ export const Me = createContext<Myself>({
 });
 
 /** What the server lets this person do; here it only decides what is offered. On a page of a cluster it is the role there that counts. */
-export function useMay() {
+/** @param of the cluster that it is about, where the page's address does not name it */
+export function useMay(of?: string) {
   const { name, role, clusterRoles } = useContext(Me);
-  const { id } = useParams<{ id?: string }>();
+  const { id: named } = useParams<{ id?: string }>();
+  const id = of ?? named;
   const single = role === 'admin' ? undefined : clusterRoles.find(({ clusterId }) => clusterId === id);
   const here = single?.role ?? role;
   const roles = [role, ...clusterRoles.map((each) => each.role)];

@@ -12,7 +12,13 @@ import {
   type OperationRequest,
   operationPlanSchema,
 } from '@quantadb/engine/contract/operations';
-import type { RestoreWay } from '@quantadb/engine/contract/restore-target';
+import {
+  type RestoreIntoPlan,
+  type RestorePlanning,
+  restoreIntoPlanSchema,
+  restorePlanningSchema,
+} from '@quantadb/engine/contract/restore';
+import type { RestoreTarget, RestoreWay } from '@quantadb/engine/contract/restore-target';
 import { type SessionEnd, sessionOutcomeSchema, sessionSchema } from '@quantadb/engine/contract/sessions';
 import { type SettingsOverview, settingsOverviewSchema } from '@quantadb/engine/contract/settings-view';
 import type { ClusterStatus, SystemStatus } from '@quantadb/engine/contract/status';
@@ -54,6 +60,13 @@ const operationSchema = z.object({
   startedAt: z.string(),
   endedAt: z.string().nullable(),
 });
+
+/** A moment that becomes a new cluster on a host that is in none. */
+export interface RestoreWanted {
+  host: string;
+  cluster: string;
+  target: RestoreTarget;
+}
 
 /** What a person asks for, as the console takes it: it knows the hosts' addresses itself. */
 export type Intent =
@@ -132,8 +145,10 @@ export class ConsoleClient {
     }
   }
 
-  async clusters(): Promise<ConsoleCluster[]> {
-    return z.array(clusterSchema).parse(await this.call({ method: 'GET', path: '/api/v1/clusters' }));
+  /** @param onClock told what time it is there */
+  async clusters(onClock?: (atMs: number) => void): Promise<ConsoleCluster[]> {
+    const call = { method: 'GET' as const, path: '/api/v1/clusters', ...(onClock ? { onClock } : {}) };
+    return z.array(clusterSchema).parse(await this.call(call));
   }
 
   /** @throws UsageError when there are several and none was named, QuantaError NOT_FOUND */
@@ -161,7 +176,11 @@ export class ConsoleClient {
 
   /** What every cluster has last said of itself, in the shape of `status --json`. */
   async status(): Promise<SystemStatus> {
-    const [clusters, hosts] = await Promise.all([this.clusters(), this.hosts()]);
+    let nowMs = Date.now();
+    const heardAt = (atMs: number) => {
+      nowMs = atMs;
+    };
+    const [clusters, hosts] = await Promise.all([this.clusters(heardAt), this.hosts()]);
     const nodes = clusters.flatMap(({ status }) => status.nodes);
     return {
       console: this.address.url,
@@ -169,7 +188,7 @@ export class ConsoleClient {
         const api = nodes.find((node) => node.name === name)?.api ?? '';
         return { name, state: hostStateSchema.catch('unreachable').parse(state), cluster, api };
       }),
-      clusters: clusters.map((cluster) => asHeard(cluster, Date.now())),
+      clusters: clusters.map((cluster) => asHeard(cluster, nowMs)),
     };
   }
 
@@ -252,6 +271,24 @@ export class ConsoleClient {
     start: { intent: Intent; planHash: string; way?: RestoreWay; reason: string },
   ): Promise<string> {
     const call = { method: 'POST' as const, path: `/api/v1/clusters/${clusterId}/operations`, body: start };
+    return z.object({ operationId: z.string() }).parse(await this.call(call)).operationId;
+  }
+
+  async planRestore(clusterId: string, target: RestoreTarget): Promise<RestorePlanning> {
+    const path = `/api/v1/clusters/${clusterId}/backups/restore-plan`;
+    return restorePlanningSchema.parse(await this.call({ method: 'POST', path, body: { target } }));
+  }
+
+  async planRestoreInto(clusterId: string, wanted: RestoreWanted): Promise<RestoreIntoPlan> {
+    const path = `/api/v1/clusters/${clusterId}/restores/plan`;
+    return restoreIntoPlanSchema.parse(await this.call({ method: 'POST', path, body: wanted }));
+  }
+
+  async startRestoreInto(
+    clusterId: string,
+    start: RestoreWanted & { planHash: string; way?: RestoreWay; reason: string },
+  ): Promise<string> {
+    const call = { method: 'POST' as const, path: `/api/v1/clusters/${clusterId}/restores`, body: start };
     return z.object({ operationId: z.string() }).parse(await this.call(call)).operationId;
   }
 

@@ -7,7 +7,7 @@ import { cloneText, stepText } from './format.ts';
 const followDeadlineMs = 24 * 3_600_000;
 const followEveryMs = 200;
 /** How long nobody may know of an operation, as during a failover, before it is given up. */
-const silenceMsMax = 60_000;
+export const silenceMsMax = 60_000;
 
 /** Somebody who can tell how an operation goes on. */
 export interface Witness {

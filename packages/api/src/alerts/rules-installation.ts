@@ -28,7 +28,7 @@ export const hostRules: HostRule[] = [
         'Whether the host and its daemon run.',
         'Whether it reaches the console: address, firewall, certificate.',
       ],
-      command: 'journalctl -u quantadb -n 50   # on that host',
+      command: "journalctl -u 'quantadb-*' -n 50   # on that host",
     },
     look: ({ name, lastSeenMs, clusterId }, { nowMs, limits, known }) => {
       const silence = (limits.seconds ?? 0) * 1000;
@@ -58,7 +58,7 @@ export const hostRules: HostRule[] = [
         'Whether the host is connected to the console; the log of its daemon says why a renewal failed.',
         'Its clock.',
       ],
-      command: 'journalctl -u quantadb | grep -i certificate   # on that host',
+      command: "journalctl -u 'quantadb-*' | grep -i certificate   # on that host",
     },
     look: ({ name, certificateUntilMs }, { nowMs, limits, stands }) => {
       const leftMs = certificateUntilMs - nowMs;

@@ -35,7 +35,7 @@ export const nodeRules: ClusterRule[] = [
     runbook: {
       means: 'The daemon of a node answers none of the others: the host or the daemon is down, or cut off.',
       look: ['Whether the host runs, and QuantaDB’s service on it.', 'The network picture of the cluster.'],
-      command: 'systemctl status quantadb   # on that host',
+      command: "systemctl status 'quantadb-*'   # on that host",
     },
     look: (cluster) =>
       eachNode(cluster, ({ name, state, detail, kind }) =>
@@ -53,7 +53,7 @@ export const nodeRules: ClusterRule[] = [
     runbook: {
       means: 'A standby runs or should run, and receives no WAL: it falls behind and confirms nothing.',
       look: ['Its detail on the page of the cluster.', 'Its log: why the WAL receiver has ended.'],
-      command: 'quantadb logs <node>',
+      command: 'quantadb logs --of <node>',
     },
     look: (cluster) => {
       const { noQuorum, source } = cluster.status;
@@ -104,7 +104,7 @@ export const nodeRules: ClusterRule[] = [
         'The reason: a port that somebody else has taken, a certificate, memory.',
         'Until then applications reach the cluster through the routers of the other hosts.',
       ],
-      command: 'ss -ltnp; journalctl -u quantadb -n 50   # on that host',
+      command: "ss -ltnp; journalctl -u 'quantadb-*' -n 50   # on that host",
     },
     look: (cluster) =>
       eachNode(cluster, ({ name, troubles }) => {
@@ -122,7 +122,7 @@ export const nodeRules: ClusterRule[] = [
         'The reason: the sentence, and the log of the daemon. A program that cannot be run, memory, a process that something kills.',
         'The former router ends with its host, and then nobody can connect there: mend it, or go back to the release of before.',
       ],
-      command: 'quantadb logs <node> --search router',
+      command: 'quantadb logs --of <node> --search router',
     },
     look: (cluster) =>
       eachNode(cluster, ({ name, troubles }) => {
@@ -142,7 +142,7 @@ export const nodeRules: ClusterRule[] = [
         'What it said: the sentence, and the log of the daemon.',
         'That it belongs to root and nobody else may write it; that the address answers with 2xx.',
       ],
-      command: 'quantadb logs <node> --search hook',
+      command: 'quantadb logs --of <node> --search hook',
     },
     look: (cluster, { nowMs, limits }) =>
       eachNode(cluster, ({ name, troubles }) => {

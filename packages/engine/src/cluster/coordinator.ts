@@ -274,7 +274,7 @@ export class Coordinator implements DaemonFacade {
 
   async metrics(): Promise<string> {
     const { renderMetrics } = await import('../monitor/metrics.ts');
-    return renderMetrics(this.report());
+    return renderMetrics(this.report(), this.group.state());
   }
 
   events(sinceId: number): ClusterEvent[] {

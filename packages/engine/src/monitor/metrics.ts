@@ -1,12 +1,37 @@
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { ClusterState } from '../contract/cluster-state.ts';
 import type { NodeReport } from '../contract/node-report.ts';
 import { nodeStates, successorName } from '../contract/status.ts';
 import { lsnDistanceBytes } from '../postgres/lsn.ts';
+import { delayMsOf } from '../replication/apart.ts';
 
 const noVitals = { mainLoopDelayMsMax: null, probeMsMax: null, leaseRemainingMsMin: null };
 
-/** The daemon's Prometheus metrics, from one report: nothing is counted that was not observed. */
-export async function renderMetrics(report: NodeReport): Promise<string> {
+/** What the cluster wants of the node: by it a rule tells what is wrong from what is meant. */
+function meantGauges(
+  gauge: (name: string, help: string, value: number) => void,
+  state: Pick<ClusterState, 'source' | 'members'>,
+  node: string,
+): void {
+  const member = state.members[node];
+  gauge(
+    'follows',
+    '1 while the cluster follows another one, and has no primary of its own',
+    Number(!!state.source),
+  );
+  gauge('maintenance', '1 while the node is in maintenance', Number(!!member?.maintenance));
+  gauge('delay_seconds', 'How late the standby is on purpose', delayMsOf(member) / 1000);
+}
+
+/**
+ * The daemon's Prometheus metrics, from one report: nothing is counted that was not observed.
+ *
+ * @param state what the cluster agrees on; null in no cluster
+ */
+export async function renderMetrics(
+  report: NodeReport,
+  state: Pick<ClusterState, 'source' | 'members'> | null,
+): Promise<string> {
   const registry = new Registry();
   const node = report.name;
   const cluster = report.cluster?.name ?? '';
@@ -66,6 +91,7 @@ export async function renderMetrics(report: NodeReport): Promise<string> {
   gauge('certificate_expires_timestamp_seconds', until, seconds(report.certificateUntilMs));
   const waits = 'Commits that gave up waiting for the standbys since the daemon came up';
   gauge('cancelled_synchronous_waits', waits, report.cancelledWaits);
+  if (state) meantGauges(gauge, state, node);
   troubleGauges(gauge, report);
   stateGauge(registry, report);
   standbyGauges(registry, report);

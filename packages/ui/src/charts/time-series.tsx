@@ -1,6 +1,7 @@
 'use client';
 
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
+import { withGaps } from './gaps.ts';
 import { seriesColour, tickLook, tooltipLook } from './look.ts';
 import { ticksUpTo } from './ticks.ts';
 
@@ -46,7 +47,11 @@ export function TimeSeries({
     <figure aria-label={label} className="min-w-0">
       <h3 className="mb-1 font-medium text-ink-soft text-xs">{label}</h3>
       <ResponsiveContainer width="100%" height={heightPx}>
-        <LineChart data={points} margin={{ top: 8, right: 12, bottom: 0, left: 0 }} accessibilityLayer>
+        <LineChart
+          data={withGaps(points)}
+          margin={{ top: 8, right: 12, bottom: 0, left: 0 }}
+          accessibilityLayer
+        >
           <CartesianGrid stroke="var(--line)" vertical={false} />
           <XAxis
             dataKey="atMs"

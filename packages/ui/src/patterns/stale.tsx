@@ -12,7 +12,10 @@ export function ageText(ageMs: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** Greys out values that may no longer be true, and says how old they are. */
+/**
+ * Greys out values that may no longer be true, and says how old they are. No live region: the age changes all the time, and there may
+ * be many of them; a page says once, in one place, that it is no longer live.
+ */
 export function Stale({
   ageMs,
   afterMs = staleAfterMs,
@@ -29,10 +32,7 @@ export function Stale({
   return (
     <div className={className} data-stale={isStale || undefined}>
       {isStale ? (
-        <p
-          role="status"
-          className="mb-2 inline-block rounded bg-muted-soft px-2 py-0.5 text-ink-soft text-xs"
-        >
+        <p className="mb-2 inline-block rounded bg-muted-soft px-2 py-0.5 text-ink-soft text-xs">
           {ageMs === null ? 'Nothing heard yet' : `Last heard ${ageText(ageMs)} ago`}
         </p>
       ) : null}

@@ -19,8 +19,10 @@ import {
 } from '../backup-arguments.ts';
 import { backupsText, damageHint, damageText, endText, jobText, planningText } from '../backup-format.ts';
 import { change } from '../change.ts';
-import type { Intent } from '../console-client.ts';
+import type { ConsoleClient, Intent } from '../console-client.ts';
+import { silenceMsMax } from '../follow.ts';
 import { planText } from '../format.ts';
+import { restoreIntoThroughConsole } from '../restore-through-console.ts';
 import { type Confirmed, type Steering, throughConsole, throughDaemon } from '../steering.ts';
 import { findConsole, Target } from '../target.ts';
 import { UsageError } from '../usage-error.ts';
@@ -186,7 +188,7 @@ function addRestore(backup: Command, options: () => GlobalOptions): void {
       'plan a restore; with --into, found a new cluster with it on a host that is in none; with --in-place, take the running one back',
     )
     .option('--into <cluster>', 'name of the new cluster')
-    .option('--host <name>', 'a spare host of the local system (else --node)')
+    .option('--host <name>', 'a spare host that the console knows, or one of the local system (else --node)')
     .option('--from <name>', 'the cluster’s name in the repository, when it is not the running one')
     .option('--in-place', 'the cluster itself goes back, and what came after the target is given up')
     .option(
@@ -210,7 +212,34 @@ function withTarget(command: Command): Command {
     .option('--exclusive', 'without the target itself');
 }
 
+/** Of the cluster that runs, where a console knows it: hosts and secrets are known there. */
+async function restoreThroughConsole(
+  console: ConsoleClient,
+  options: GlobalOptions,
+  { into, host, ...own }: RestoreOptions,
+): Promise<void> {
+  const target = restoreTargetOf(own);
+  const { id: clusterId } = await console.cluster(options.cluster);
+  if (into === undefined) {
+    const planning = await console.planRestore(clusterId, target);
+    if (!planning.ok) throw refusalOf(planning);
+    return print(options, planning, () => planningText(planning));
+  }
+  if (host === undefined) throw new UsageError('--into needs --host: one that is in no cluster');
+  const wanted = { client: console, clusterId, host, cluster: into, target };
+  const { yes = false, json = false, reason = '' } = options;
+  const steering = restoreIntoThroughConsole(wanted, (planning) => {
+    if (!planning.ok) throw refusalOf(planning);
+    if (!json) process.stdout.write(`${planningText(planning)}\n\n`);
+  });
+  const operation = await change({ steering, reason, yes, json });
+  print(options, operation, () => `${into}: ${operation.steps[0]?.detail ?? 'restored'}`);
+}
+
 async function restore(options: GlobalOptions, own: RestoreOptions): Promise<void> {
+  const isOfAnother = own.from !== undefined || repositoryOf(own, process.env) !== null;
+  const console = isOfAnother ? null : await findConsole(options);
+  if (console) return restoreThroughConsole(console, options, own);
   const target = restoreTargetOf(own);
   const source = await sourceOf(options, own);
   const hosts = await Target.find(options);
@@ -302,9 +331,14 @@ async function readOverview(options: GlobalOptions): Promise<BackupOverview> {
   throw new QuantaError('NOT_FOUND', 'this host is in no cluster');
 }
 
-/** Shows how the work goes until its end, whoever does it. */
+/**
+ * Shows how the work goes until its end, whoever does it.
+ *
+ * @throws QuantaError PEER_UNREACHABLE when nobody has known of it for a minute
+ */
 async function followJob(options: GlobalOptions, id: string): Promise<BackupJob> {
   let shown = '';
+  let heardAtMs = performance.now();
   for (;;) {
     const overview = await readOverview(options).catch((error: unknown) => {
       // Whoever was asked may be the one that fails over meanwhile.
@@ -314,6 +348,11 @@ async function followJob(options: GlobalOptions, id: string): Promise<BackupJob>
     const ended = overview?.pastJobs.find((job) => job.id === id);
     if (ended) return ended;
     const { job } = overview ?? {};
+    if (job?.id === id) heardAtMs = performance.now();
+    if (performance.now() - heardAtMs > silenceMsMax)
+      throw new QuantaError('PEER_UNREACHABLE', 'nobody has said for a minute how it goes', {
+        hint: 'It may go on all the same: quantadb backup list says so once somebody answers.',
+      });
     if (job && !options.json && jobText(job) !== shown) {
       shown = jobText(job);
       process.stdout.write(process.stdout.isTTY ? `\r\u001b[K${shown}` : `${shown}\n`);

@@ -110,7 +110,10 @@ export class FiguresKeeper {
   private async looks(): Promise<Looks> {
     const { directory, router } = this.options;
     const [host, server] = await Promise.all([lookAtHost(directory), this.server()]);
-    return { atMs: systemClock.monotonicMs(), host, server, router: router() };
+    // The moment of the counters: rates go by it, whatever else takes its time.
+    const looks = { atMs: systemClock.monotonicMs(), host, server, router: router() };
+    if (server && this.pool) void this.lookAtSize(this.pool);
+    return looks;
   }
 
   /** The machine's figures count most while PostgreSQL does not answer. */
@@ -119,9 +122,7 @@ export class FiguresKeeper {
     const queryable = this.pool;
     if (!queryable || !isRunning()) return null;
     try {
-      const look = await lookAtServer(queryable);
-      await this.lookAtSize(queryable);
-      return look;
+      return await lookAtServer(queryable);
     } catch (error) {
       this.told(error, 'no figures of PostgreSQL');
       return null;
