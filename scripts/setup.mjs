@@ -38,6 +38,7 @@ const systemPackages = [
     file: '/usr/lib/python3/dist-packages/sqlalchemy/__init__.py',
     testsOnly: true,
   },
+  { name: 'prometheus', file: '/usr/bin/promtool', testsOnly: true },
   { name: 'chromium', file: '/usr/bin/chromium', testsOnly: true },
 ];
 

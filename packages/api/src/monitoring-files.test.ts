@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { nodeMetricNames } from '@quantadb/engine/contract/node-metrics';
 import { nodeReportSchema } from '@quantadb/engine/contract/node-report';
 import { clusterStatusSchema } from '@quantadb/engine/contract/status';
@@ -67,7 +69,7 @@ const status = clusterStatusSchema.parse({
   ...{ revision: 1, raft: { leader: null, term: 1 }, connect: null, routers: [], nodes: [] },
 });
 
-async function exported(): Promise<Set<string>> {
+async function rendered(): Promise<string> {
   const sources = {
     registry: { list: async () => [{ clusterId: 'c', name: 'demo', status, reportedAtMs: 1 }] },
     ...{ samples: { droppedSamples: 0 }, figures: { dropped: 0 }, statements: { dropped: 0 } },
@@ -75,8 +77,11 @@ async function exported(): Promise<Set<string>> {
     ...{ keeper: { storesFailed: 0 }, links: { reports: { taken: 0, skipped: 0 } }, live: { behind: 0 } },
     ...{ backup: { ageSeconds: () => 1 }, alerts: { judgedAgeSeconds: () => 1 } },
   } as unknown as MetricSources;
-  const rendered = `${await renderMetrics(report, { members: {} })}\n${await renderConsoleMetrics(sources)}`;
-  const named = [...rendered.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1] ?? '');
+  return `${await renderMetrics(report, { members: {} })}\n${await renderConsoleMetrics(sources)}`;
+}
+
+async function exported(): Promise<Set<string>> {
+  const named = [...(await rendered()).matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1] ?? '');
   return new Set([...named, ...nodeMetricNames.map(prometheusName)]);
 }
 
@@ -89,3 +94,28 @@ it.each(['quantadb-alerts.yml', 'quantadb-dashboard.json'])(
     expect([...named].filter((name) => !known.has(name))).toEqual([]);
   },
 );
+
+/** Debian's own, of the package `prometheus`. */
+function promtool(args: string[], input = ''): { status: number | null; said: string } {
+  const { status, stdout, stderr } = spawnSync('/usr/bin/promtool', args, {
+    input,
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  return { status, said: `${stdout}${stderr}` };
+}
+const fileOf = (name: string) => fileURLToPath(new URL(`../../../docs/monitoring/${name}`, import.meta.url));
+
+it('Prometheus takes the rules, and they fire for what is wrong and for nothing that is meant', () => {
+  expect(promtool(['check', 'rules', fileOf('quantadb-alerts.yml')])).toMatchObject({ status: 0 });
+  const tested = promtool(['test', 'rules', fileOf('quantadb-alerts.test.yml')]);
+  expect([tested.status, tested.said]).toEqual([0, expect.stringContaining('SUCCESS')]);
+});
+
+it('Prometheus takes what is exported', async () => {
+  // These names are prom-client's own; 3: only its style is remarked on.
+  const { status, said } = promtool(['check', 'metrics'], await rendered());
+  const ours = said.split('\n').filter((line) => line !== '' && !/_nodejs_active_\w+_total /.test(line));
+  expect([0, 3]).toContain(status);
+  expect(ours).toEqual([]);
+});
