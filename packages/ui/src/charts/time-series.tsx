@@ -65,7 +65,7 @@ export function TimeSeries({
           />
           <YAxis
             tickFormatter={format}
-            width={68}
+            width={76}
             tick={tickLook}
             stroke="var(--line-strong)"
             ticks={ticks}
@@ -92,24 +92,29 @@ export function TimeSeries({
           ))}
         </LineChart>
       </ResponsiveContainer>
-      <Legend series={series} last={points.at(-1)} format={format} />
+      <Legend series={series} newest={points.slice(-newestOf)} format={format} />
     </figure>
   );
 }
 
+/** Nodes tell their figures one after the other: the newest point alone may have those of one only. */
+const newestOf = 3;
+
 /** The lines' names with their newest values. */
 function Legend({
   series,
-  last,
+  newest,
   format,
-}: Pick<TimeSeriesProps, 'series' | 'format'> & { last: SeriesPoint | undefined }) {
+}: Pick<TimeSeriesProps, 'series' | 'format'> & { newest: SeriesPoint[] }) {
+  const valueOf = (name: string) =>
+    newest.findLast((point) => (point[name] ?? null) !== null)?.[name] ?? null;
   return (
     <figcaption className="flex flex-wrap gap-x-4 gap-y-1 px-2 text-ink-soft text-xs">
       {series.map((name, index) => (
         <span key={name} className="inline-flex items-center gap-1.5">
           <span aria-hidden className="inline-block h-0.5 w-4" style={{ background: seriesColour(index) }} />
           {name}
-          <span className="tabular-nums">{format(last?.[name] ?? null)}</span>
+          <span className="tabular-nums">{format(valueOf(name))}</span>
         </span>
       ))}
     </figcaption>
