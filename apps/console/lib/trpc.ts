@@ -10,3 +10,6 @@ export function problemOf(error: unknown): { message: string; hint: string | nul
   const { message, data } = error as { message?: string; data?: { hint?: string | null } };
   return { message: message ?? 'something went wrong', hint: data?.hint ?? null };
 }
+
+/** Answers about a span that moves with the clock are asked for once: a page that is left open would keep thousands of them. */
+export const spanKeptMs = 10_000;

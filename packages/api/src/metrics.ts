@@ -28,6 +28,9 @@ export interface MetricSources {
 
 const healths = ['healthy', 'degraded', 'down'] as const;
 
+/** As long as the rule about silent clusters waits. */
+const silentMs = 30_000;
+
 /** Prometheus text of one console instance: what it knows of the clusters, and of itself. */
 export async function renderConsoleMetrics(sources: MetricSources): Promise<string> {
   const { registry, samples, figures, statements, sockets } = sources;
@@ -35,7 +38,7 @@ export async function renderConsoleMetrics(sources: MetricSources): Promise<stri
   const registers = [own];
   const health = new Gauge({
     name: 'quantadb_cluster_health',
-    help: '1 for the health the cluster is in, 0 for the others',
+    help: '1 for the health the cluster is in, 0 for the others; missing while nothing is heard of it',
     labelNames: ['cluster', 'health'],
     registers,
   });
@@ -58,8 +61,11 @@ export async function renderConsoleMetrics(sources: MetricSources): Promise<stri
     registers,
   });
   for (const { name, status, reportedAtMs } of await registry.list()) {
+    const ageMs = Date.now() - reportedAtMs;
+    age.set({ cluster: name }, ageMs / 1000);
+    // How it was is not how it is.
+    if (ageMs > silentMs) continue;
     for (const each of healths) health.set({ cluster: name, health: each }, status.health === each ? 1 : 0);
-    age.set({ cluster: name }, (Date.now() - reportedAtMs) / 1000);
     for (const node of status.nodes.filter((each) => each.role === 'standby')) {
       if (node.lagBytes !== null) bytes.set({ cluster: name, node: node.name }, node.lagBytes);
       if (node.lagMs !== null) seconds.set({ cluster: name, node: node.name }, node.lagMs / 1000);

@@ -71,7 +71,7 @@ const status = clusterStatusSchema.parse({
 
 async function rendered(): Promise<string> {
   const sources = {
-    registry: { list: async () => [{ clusterId: 'c', name: 'demo', status, reportedAtMs: 1 }] },
+    registry: { list: async () => [{ clusterId: 'c', name: 'demo', status, reportedAtMs: Date.now() }] },
     ...{ samples: { droppedSamples: 0 }, figures: { dropped: 0 }, statements: { dropped: 0 } },
     sockets: { of: () => ({ sockets: new Map() }) },
     ...{ keeper: { storesFailed: 0 }, links: { reports: { taken: 0, skipped: 0 } }, live: { behind: 0 } },

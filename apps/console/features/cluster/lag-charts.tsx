@@ -9,7 +9,7 @@ import { parseAsStringLiteral, useQueryState } from 'nuqs';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { useCluster, useNow } from '../../lib/live.tsx';
 import { useTimes } from '../../lib/time.ts';
-import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { problemOf, spanKeptMs, useTRPC } from '../../lib/trpc.ts';
 import { RangePicker } from '../shell/range-picker.tsx';
 import { appendSample, type LagSample, type LagSeries, seriesOf } from './lag-series.ts';
 
@@ -42,7 +42,11 @@ export function LagCharts({ clusterId }: { clusterId: string }) {
     from: new Date(fetchedAtMs - ranges[range]).toISOString(),
     to: new Date(fetchedAtMs).toISOString(),
   };
-  const stored = useQuery({ ...trpc.clusters.lag.queryOptions(input), placeholderData: (last) => last });
+  const stored = useQuery({
+    ...trpc.clusters.lag.queryOptions(input),
+    gcTime: spanKeptMs,
+    placeholderData: (last) => last,
+  });
   const live = useLiveSamples(clusterId);
   const series: LagSeries = useMemo(
     () => seriesOf(stored.data ?? [], live, { fromMs }),

@@ -6,7 +6,7 @@ import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
 import { useNow } from '../../lib/live.tsx';
 import { useTimes } from '../../lib/time.ts';
-import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { problemOf, spanKeptMs, useTRPC } from '../../lib/trpc.ts';
 import { type Chart, type ChartGroup, type Figures, linesOf, ofNode } from './charts.ts';
 
 const minuteMs = 60_000;
@@ -32,7 +32,11 @@ export function FigureGroup({ clusterId, group, spanMs, node = null }: FigureGro
   const fromMs = toMs - spanMs;
   const names = group.charts.map(({ metric }) => metric).join(',');
   const input = { clusterId, names, from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() };
-  const stored = useQuery({ ...trpc.clusters.figures.queryOptions(input), placeholderData: (last) => last });
+  const stored = useQuery({
+    ...trpc.clusters.figures.queryOptions(input),
+    gcTime: spanKeptMs,
+    placeholderData: (last) => last,
+  });
   const { error } = stored;
   const data = node === null || !stored.data ? stored.data : ofNode(stored.data, node);
   return (

@@ -9,7 +9,7 @@ import { type Column, Table } from '@quantadb/ui/patterns/table';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
 import { useNow } from '../../lib/live.tsx';
-import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { problemOf, spanKeptMs, useTRPC } from '../../lib/trpc.ts';
 import { type Metric, newestOf, numberText, secondsText, shareText } from './charts.ts';
 
 const shown: Metric[] = [
@@ -38,7 +38,11 @@ export function NowTable({ clusterId, nodes }: { clusterId: string; nodes: Clust
     ...{ clusterId, names: shown.join(',') },
     ...{ from: new Date(toMs - lookBackMs).toISOString(), to: new Date(toMs).toISOString() },
   };
-  const stored = useQuery({ ...trpc.clusters.figures.queryOptions(input), placeholderData: (last) => last });
+  const stored = useQuery({
+    ...trpc.clusters.figures.queryOptions(input),
+    gcTime: spanKeptMs,
+    placeholderData: (last) => last,
+  });
   const { data, error } = stored;
   const rows = data ? newestOf(data) : [];
   const silent = (nodes ?? []).filter(({ name }) => !rows.some(({ node }) => node === name));

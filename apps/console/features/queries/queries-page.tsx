@@ -7,7 +7,7 @@ import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs';
 import { useNow } from '../../lib/live.tsx';
-import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { problemOf, spanKeptMs, useTRPC } from '../../lib/trpc.ts';
 import { NodeField } from '../shell/node-field.tsx';
 import { RangePicker } from '../shell/range-picker.tsx';
 import { type Answer, findStatement, keyOf, type Order, orders, orderWords } from './queries.ts';
@@ -47,6 +47,7 @@ export function QueriesPage({ clusterId }: { clusterId: string }) {
   const where = { clusterId, ...span, ...(node === null ? {} : { node }) };
   const answer = useQuery({
     ...trpc.statements.top.queryOptions({ ...where, order, limit: shownMax }),
+    gcTime: spanKeptMs,
     placeholderData: (last) => last,
   });
   const { data, error } = answer;

@@ -6,7 +6,7 @@ import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
 import { useCluster, useNow } from '../../lib/live.tsx';
-import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { problemOf, spanKeptMs, useTRPC } from '../../lib/trpc.ts';
 import { LagCharts } from '../cluster/lag-charts.tsx';
 import { newestOf } from '../figures/charts.ts';
 import { graphOf } from './graph.ts';
@@ -120,6 +120,7 @@ function useDisks(clusterId: string): ReadonlyMap<string, Disk> {
   };
   const { data } = useQuery({
     ...trpc.clusters.figures.queryOptions(input),
+    gcTime: spanKeptMs,
     placeholderData: (last) => last,
   });
   return new Map(data ? newestOf(data).map(({ node, values }) => [node, values]) : []);

@@ -123,6 +123,8 @@ const isUpDeadlineMs = 2000;
 const refusals = new Set(['UNAUTHORIZED', 'FORBIDDEN', 'RATE_LIMITED']);
 const operationsShown = 50;
 const eventsShown = 200;
+/** Of those after one that is known. */
+const eventPagesMax = 50;
 
 /** The console's REST API, as the command line uses it. */
 export class ConsoleClient {
@@ -192,14 +194,18 @@ export class ConsoleClient {
     };
   }
 
-  /** Those after `sinceId`, the newest last; at most the newest two hundred. */
+  /** Those after `sinceId`, the newest last; of all of them (0) the newest two hundred. */
   async events(clusterId: string, sinceId: number): Promise<ClusterEvent[]> {
-    const path = `/api/v1/clusters/${clusterId}/events?limit=${eventsShown}`;
-    const events = z.array(eventSchema).parse(await this.call({ method: 'GET', path }));
-    return events
-      .filter((event) => event.id > sinceId)
-      .reverse()
-      .map(({ at, ...event }) => ({ ...event, atMs: Date.parse(at) }));
+    const found: z.infer<typeof eventSchema>[] = [];
+    for (let page = 0; page < (sinceId === 0 ? 1 : eventPagesMax); page += 1) {
+      const before = found.at(-1)?.id;
+      const query = `limit=${eventsShown}${before === undefined ? '' : `&before=${before}`}`;
+      const path = `/api/v1/clusters/${clusterId}/events?${query}`;
+      const events = z.array(eventSchema).parse(await this.call({ method: 'GET', path }));
+      found.push(...events.filter((event) => event.id > sinceId));
+      if (events.length < eventsShown || (events.at(-1)?.id ?? 0) <= sinceId) break;
+    }
+    return found.reverse().map(({ at, ...event }) => ({ ...event, atMs: Date.parse(at) }));
   }
 
   /** The newest first. */

@@ -77,6 +77,8 @@ async function reader(options: GlobalOptions, own: LogOptions): Promise<Read> {
   const target = await Target.find(options);
   const client = filter.node === null ? await target.writer() : target.clientOf(filter.node);
   const { name } = await client.host();
+  if (filter.node === null && !options.json)
+    process.stderr.write(`Without a console: only what ${name} has written. --of names another host.\n`);
   const wanted: readonly LogSource[] = filter.source ? [filter.source] : logSources;
   const { node: _node, ...question } = filter;
   return async () => {
