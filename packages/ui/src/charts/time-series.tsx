@@ -106,7 +106,7 @@ function Legend({
   newest,
   format,
 }: Pick<TimeSeriesProps, 'series' | 'format'> & { newest: SeriesPoint[] }) {
-  const valueOf = (name: string) =>
+  const newestIn = (name: string) =>
     newest.findLast((point) => (point[name] ?? null) !== null)?.[name] ?? null;
   return (
     <figcaption className="flex flex-wrap gap-x-4 gap-y-1 px-2 text-ink-soft text-xs">
@@ -114,7 +114,7 @@ function Legend({
         <span key={name} className="inline-flex items-center gap-1.5">
           <span aria-hidden className="inline-block h-0.5 w-4" style={{ background: seriesColour(index) }} />
           {name}
-          <span className="tabular-nums">{format(valueOf(name))}</span>
+          <span className="tabular-nums">{format(newestIn(name))}</span>
         </span>
       ))}
     </figcaption>
