@@ -18,7 +18,9 @@ export interface LagSeries {
   milliseconds: SeriesPoint[];
 }
 
-/** Twenty minutes of one sample per second and standby. */
+/** What is stored continues it long before. */
+const keptMs = 20 * 60_000;
+/** One sample per second and standby. */
 const samplesMax = 1200 * 8;
 
 export function appendSample(before: LagSample[], heard: Heard): LagSample[] {
@@ -26,7 +28,8 @@ export function appendSample(before: LagSample[], heard: Heard): LagSample[] {
   const fresh = heard.status.nodes
     .filter((node) => node.role === 'standby')
     .map((node) => ({ atMs, node: node.name, lagBytes: node.lagBytes, lagMs: node.lagMs }));
-  return [...before, ...fresh].slice(-samplesMax);
+  const kept = before.filter((sample) => sample.atMs > atMs - keptMs);
+  return [...kept, ...fresh].slice(-samplesMax);
 }
 
 /** Stored buckets, continued by live samples where they end (pure). */
