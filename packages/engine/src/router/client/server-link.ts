@@ -5,7 +5,13 @@ import { type PostgresError, query } from '../protocol/build.ts';
 import { transactionStatus } from '../protocol/codes.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { ServerUser } from '../server/server-user.ts';
-import { Conversation, isSameSettings, type SessionSettings, settingsSync } from '../server/settings-sync.ts';
+import {
+  Conversation,
+  isSameSettings,
+  type SessionSettings,
+  settingsSync,
+  sqlStateOfTooLong,
+} from '../server/settings-sync.ts';
 import type { Flight } from './flight.ts';
 import type { ReignCheck } from './reign-check.ts';
 import type { SessionContext } from './session-context.ts';
@@ -24,6 +30,7 @@ export interface LinkOwner extends ServerUser, Waiter {
   readonly reign: ReignCheck;
   readonly isClosed: boolean;
   readonly isWaiting: boolean;
+  pinTo(reason: PinReason): void;
   say(bytes: Buffer): void;
   /** What the client says from here on is kept until `goOn`. */
   hold(): void;
@@ -124,9 +131,17 @@ export class ServerLink {
   /** A timeout, or a cancel request that came late. Whoever had this server next would have what was set, and this session not. */
   private settingsUnknown(server: ServerConnection, error: { sqlState: string; message: string }): void {
     const { owner } = this;
-    server.isDoomed = true;
+    const isHere = !owner.isClosed && this.server === server;
+    // Nothing is wrong with it where it is. What a RESET has undone would have to be brought back there, and is as unknown.
+    const isKept = isHere && error.sqlState === sqlStateOfTooLong && !owner.settings.isResetting;
     owner.settings.answered(null);
-    if (owner.isClosed || this.server !== server) return;
+    if (isKept) {
+      owner.pinTo('a setting too long to be carried');
+      if (owner.isWaiting) owner.goOn();
+      return;
+    }
+    server.isDoomed = true;
+    if (!isHere) return;
     // What one may not read one could not set.
     if (error.sqlState !== notPermitted) {
       owner.fatal('57P01', `the settings of this session cannot be read back: ${error.message}`);

@@ -8,6 +8,7 @@ import { MessageCursor } from '../protocol/cursor.ts';
 import { backendRules } from '../protocol/limits.ts';
 import { effect, effectOf, isAboutTheServer } from './answers.ts';
 import { isCancelledWait, tellDoubt } from './cancelled-wait.ts';
+import { hear, internalBytesMax } from './conversations.ts';
 import { Expectations, expect } from './expectations.ts';
 import type { Greeting } from './handshake.ts';
 import { dropUntilSync, endAll, lossOf, tellSharers } from './line.ts';
@@ -25,8 +26,6 @@ export interface ServerConnectionOptions {
   /** Everybody who shared it has been answered. */
   onSharedIdle(server: ServerConnection): void;
 }
-
-const internalRowBytesMax = 64 * 1024;
 
 /** One connection to PostgreSQL after its handshake: what was asked of it, what it has answered, what state it is in. */
 export class ServerConnection implements WireHandlers {
@@ -171,7 +170,7 @@ export class ServerConnection implements WireHandlers {
   /** The router's own messages, closed by a Sync or being one Query. */
   runInternal(bytes: Buffer, internal: Internal): void {
     this.expected.push(expect.internal, internal);
-    this.cursor.collectBytesMax = internalRowBytesMax;
+    this.cursor.collectBytesMax = internalBytesMax;
     this.wire.appendAll(bytes);
     this.wire.flush();
   }
@@ -233,7 +232,7 @@ export class ServerConnection implements WireHandlers {
     const { cursor, expected } = this;
     const { type } = cursor;
     if (type === backend.dataRow || type === backend.copyData) {
-      if (expected.headKind === expect.internal) this.hear();
+      if (expected.headKind === expect.internal) hear(cursor, expected);
       else this.run.extend(this.cursor, this.user);
       return;
     }
@@ -256,7 +255,7 @@ export class ServerConnection implements WireHandlers {
         this.run.pass(cursor, this.user);
         return;
       default:
-        if (expected.headKind === expect.internal) this.hear();
+        if (expected.headKind === expect.internal) hear(cursor, expected);
         else this.answer(type);
     }
   }
@@ -283,7 +282,7 @@ export class ServerConnection implements WireHandlers {
     if (head === expect.internal) {
       const internal = expected.headItem as Internal;
       expected.shift();
-      this.cursor.collectBytesMax = expected.headKind === expect.internal ? internalRowBytesMax : 0;
+      this.cursor.collectBytesMax = expected.headKind === expect.internal ? internalBytesMax : 0;
       internal.done();
       this.sayWhatIsDue();
       return;
@@ -344,7 +343,7 @@ export class ServerConnection implements WireHandlers {
       }
     }
     if (head === expect.internal) {
-      this.hear();
+      hear(cursor, expected);
       return;
     }
     if (head === expect.none) return;
@@ -387,11 +386,6 @@ export class ServerConnection implements WireHandlers {
       else if (head !== expect.copyEnd) return;
       expected.shift();
     }
-  }
-
-  private hear(): void {
-    const { buffer, start, end, type } = this.cursor;
-    (this.expected.headItem as Internal).message(type, buffer, start, end);
   }
 }
 
