@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pollUntil } from '../shared/deadline.ts';
-import { bind, execute, message, parse, query } from './protocol/build.ts';
+import { bind, execute, message, parse, query, sync } from './protocol/build.ts';
 import { frontend } from './protocol/codes.ts';
 import { RawClient, textOf } from './testing/raw-client.ts';
 import { application, RouterFixture } from './testing/router-fixture.ts';
@@ -113,6 +113,46 @@ describe('clients that do not behave', () => {
     client.send(query('SELECT 7'));
     expect((await client.ready()).map(textOf)).toContainEqual(expect.stringMatching(/7$/));
     expect(await firstValue(witness, 'SELECT 1')).toBe(1);
+  });
+
+  const copyDone = message(frontend.copyDone, Buffer.alloc(0));
+  const copyData = message(frontend.copyData, Buffer.from('x\n'));
+  const login = (port: number) =>
+    RawClient.login(port, [
+      ['user', application.role],
+      ['database', application.database],
+    ]);
+  const typesOf = async (client: RawClient, count = 1) =>
+    (await client.ready(count)).map(({ type }) => type).join('');
+
+  it('that end a COPY which nobody began are understood as by PostgreSQL, and nobody else hears of it', async () => {
+    const { port } = await fixture.router();
+    const witness = await fixture.connect(port);
+    const client = await login(port);
+    client.send(query('BEGIN'));
+    expect(await typesOf(client)).toBe('CZ');
+    client.send(copyDone);
+    client.send(Buffer.concat([parse('', 'SELECT 1'), bind('', '', []), copyDone, execute(''), sync]));
+    expect(await typesOf(client)).toBe('12DCZ');
+    client.send(Buffer.concat([query('SELECT 1'), copyDone, query('COMMIT'), copyDone]));
+    expect(await typesOf(client, 2)).toBe('TDCZCZ');
+    expect(await firstValue(witness, 'SELECT 1')).toBe(1);
+  });
+
+  it('that end their COPY after they have heard that it failed lose nothing of their transaction', async () => {
+    const { port } = await fixture.router();
+    const client = await login(port);
+    client.send(query('CREATE TABLE kept (a int)'));
+    await client.ready();
+    const begin = ['BEGIN', 'INSERT INTO kept VALUES (1)', 'SAVEPOINT s'].map(query);
+    client.send(Buffer.concat([...begin, query('COPY kept FROM STDIN'), copyData]));
+    expect(await typesOf(client, 4)).toBe('CZCZCZGEZ');
+    client.send(copyDone);
+    client.send(query('ROLLBACK TO s'));
+    expect(await typesOf(client)).toBe('CZ');
+    client.send(query('COMMIT'));
+    expect((await client.ready()).map(textOf)[0]).toMatch(/COMMIT/);
+    expect(await firstValue(await fixture.connect(port), 'SELECT count(*)::int FROM kept')).toBe(1);
   });
 
   it('that do not read hold up only themselves', async () => {

@@ -175,10 +175,10 @@ export class ServerConnection implements WireHandlers {
     this.wire.flush();
   }
 
-  /** The client ends its COPY; a Sync before this one was swallowed by it. */
+  /** The client ends its COPY, or one that may begin yet; a Sync before this one was swallowed by it. */
   sendCopyEnd(buffer: Buffer, start: number, end: number): void {
     if (this.isCopyingIn) this.isCopyingIn = false;
-    else this.expected.push(expect.copyEnd, null);
+    else if (this.expected.mayCopyIn) this.expected.push(expect.copyEnd, null);
     this.wire.append(buffer, start, end);
   }
 
@@ -269,7 +269,7 @@ export class ServerConnection implements WireHandlers {
     if (found === effect.beginsCopy) this.isCopyingIn = expected.beginCopyIn();
     if (found === effect.part || found === effect.beginsCopy) return;
     this.isCopyingIn = false;
-    if (type === backend.parseComplete) this.statements.confirm(expected.headItem as PreparedItem);
+    if (type === backend.parseComplete) this.statements.confirm(expected.headItem as PreparedItem | null);
     expected.shift();
     this.sayWhatIsDue();
   }
