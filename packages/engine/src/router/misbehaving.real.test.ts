@@ -155,6 +155,69 @@ describe('clients that do not behave', () => {
     expect(await firstValue(await fixture.connect(port), 'SELECT count(*)::int FROM kept')).toBe(1);
   });
 
+  const asks = 200;
+  const longRead = "SELECT repeat('x', 300000)";
+  it.each([
+    ['at once, in shared use', true, asks],
+    ['one by one, in shared use', true, 1],
+    ['at once, on servers of their own', false, asks],
+    ['one by one, on servers of their own', false, 1],
+  ])('that ask on and on without reading are not asked for on and on: %s', async (_, sharing, atOnce) => {
+    const { port, router } = await fixture.router({ sharing });
+    const { counters, desk } = router;
+    const other = await fixture.connect(port);
+    const isWarm = async () => {
+      await firstValue(other, longRead);
+      return counters.sharedStatements > 0 || !sharing || undefined;
+    };
+    await pollUntil(isWarm, { what: 'it is known to be quick', timeoutMs: 10_000, intervalMs: 5 });
+    const client = await login(port);
+    client.pause();
+    const before = counters.bytesToClients;
+    const stands = async () => {
+      const { bytesToClients } = counters;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return counters.bytesToClients === bytesToClients || undefined;
+    };
+    const told = () => counters.bytesToClients - before;
+    const unsent = () => Math.max(...[...desk.sessions.values()].map(({ wire }) => wire.unsentBytes));
+    for (let sent = 0; sent < asks; sent += atOnce) {
+      client.send(Buffer.concat(Array<Buffer>(atOnce).fill(query(longRead))));
+      const answered = async () => told() > (sent + atOnce) * 300_000 || unsent() > 1 << 20 || undefined;
+      await pollUntil(answered, { what: 'it is answered', timeoutMs: 20_000, intervalMs: 1 });
+    }
+    await pollUntil(stands, { what: 'it stands still', timeoutMs: 20_000, intervalMs: 1 });
+    // What the system keeps for both ends of a connection is its own affair.
+    expect(told()).toBeLessThan(30_000_000);
+    expect(unsent()).toBeLessThan(2_000_000);
+    for (let i = 0; i < 5; i++) expect(await firstValue(other, longRead)).toHaveLength(300_000);
+    client.resume();
+    const answers = await client.ready(asks);
+    expect(answers.filter(({ type }) => type === 'D')).toHaveLength(asks);
+  });
+
+  it('that do not read the one answer that they share a server for hold up nobody for long', async () => {
+    const { port, router } = await fixture.router();
+    const other = await fixture.connect(port);
+    const isWarm = async () => {
+      await firstValue(other, "SELECT repeat('x', 1)");
+      return router.counters.sharedStatements > 0 || undefined;
+    };
+    await pollUntil(isWarm, { what: 'it is known to be quick', timeoutMs: 10_000, intervalMs: 5 });
+    const client = await login(port);
+    client.pause();
+    const { sharedStatements } = router.counters;
+    // To the router the same statement.
+    client.send(query("SELECT repeat('x', 60000000)"));
+    const isAsked = async () => router.counters.sharedStatements > sharedStatements || undefined;
+    await pollUntil(isAsked, { what: 'it shares', timeoutMs: 5000, intervalMs: 1 });
+    for (let i = 0; i < 20; i++) expect(await firstValue(other, "SELECT repeat('x', 1)")).toBe('x');
+    const unsent = [...router.desk.sessions.values()].map(({ wire }) => wire.unsentBytes);
+    expect(Math.max(...unsent)).toBeLessThan(2_000_000);
+    client.destroy();
+    for (let i = 0; i < 20; i++) expect(await firstValue(other, "SELECT repeat('x', 1)")).toBe('x');
+  });
+
   it('that do not read hold up only themselves', async () => {
     const { port, router } = await fixture.router({ poolSize: 2 });
     const lazy = await open(port);

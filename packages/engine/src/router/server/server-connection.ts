@@ -149,7 +149,9 @@ export class ServerConnection implements WireHandlers {
   /** The client has gone: its answer is for nobody. */
   forgetShared(user: ServerUser): void {
     this.line.forget(user);
-    if (this.user === user) this.user = nobody;
+    if (this.user !== user) return;
+    this.user = nobody;
+    this.wire.resume();
   }
 
   /** Whoever waits behind the first in line asks somewhere else. What they asked here is answered to nobody. @returns how many */
