@@ -181,6 +181,7 @@ export class ExtendedProtocol {
       return true;
     }
     if (!entry) return session.server ? this.forward(expect.close) : this.closeNothing();
+    if (session.server && !session.needServer(null)) return false;
     const { buffer, start, end } = session.cursor;
     const name = buffer.toString('latin1', start + headerBytes + 1, end - 1);
     session.named.remove(name);

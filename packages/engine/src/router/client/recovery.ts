@@ -87,6 +87,11 @@ export class Recovery {
   /** The server is fine, and cannot do it. */
   again(): void {
     const { owner } = this;
+    if (!owner.flight.canRepeat || owner.cursor.isInside) {
+      // Meanwhile its client has added what cannot be. It waits for answers that nobody has any more.
+      owner.fatal('57P01', 'the server did not carry out what cannot be asked again');
+      return;
+    }
     const bytes = owner.flight.bytesToRepeat;
     owner.flight.reset();
     const { server } = owner.link;

@@ -1,8 +1,11 @@
 import type { Statement } from '../classify/classifier.ts';
 import type { PinReason } from '../classify/facts.ts';
+import type { Wish } from '../pool/pool-resources.ts';
 import type { Waiter } from '../pool/wait-queue.ts';
+import { readBatch } from '../protocol/batch.ts';
 import { type PostgresError, query } from '../protocol/build.ts';
-import { transactionStatus } from '../protocol/codes.ts';
+import { frontend, transactionStatus } from '../protocol/codes.ts';
+import type { MessageCursor } from '../protocol/cursor.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { ServerUser } from '../server/server-user.ts';
 import {
@@ -22,6 +25,7 @@ import type { ToldParameters } from './told-parameters.ts';
 /** The session a link belongs to. */
 export interface LinkOwner extends ServerUser, Waiter {
   readonly context: SessionContext;
+  readonly cursor: MessageCursor;
   readonly settings: SettingsTracker;
   readonly told: ToldParameters;
   readonly pin: PinReason | null;
@@ -43,6 +47,8 @@ export interface LinkOwner extends ServerUser, Waiter {
 /** Which server a session has, how it gets one with its own settings, and how it gives it back. */
 export class ServerLink {
   server: ServerConnection | null = null;
+  /** Its client's next message waits until what was asked before it is settled. */
+  isBehind = false;
   private readonly owner: LinkOwner;
 
   constructor(owner: LinkOwner) {
@@ -51,14 +57,44 @@ export class ServerLink {
 
   /** @returns whether there is one, ready for this session's statements */
   need(statement: Statement | null): boolean {
-    if (!this.owner.reign.mayPass(this.server)) return false;
+    const { context, pin, reign } = this.owner;
+    if (this.server && !this.mayFollow(this.server, statement)) return false;
+    if (!reign.mayPass(this.server)) return false;
     if (this.server) return true;
-    const { context, pin } = this.owner;
-    const wish = statement && pin === null ? context.route(statement, this.owner.settings.current) : null;
+    const wish = statement && pin === null ? this.route(statement) : null;
     if (wish !== null) context.counters.replicaReads++;
     const server = context.group.acquire(this.owner, wish);
     if (server) this.owner.shared.waitsNoMore();
     return server !== null && this.take(server);
+  }
+
+  /**
+   * Whether it may be asked right behind what this server has not answered yet. What begins something new there and does not
+   * belong there waits until that is settled, to be looked at again as if it had come alone.
+   */
+  private mayFollow(server: ServerConnection, statement: Statement | null): boolean {
+    if (server.outstanding === 0 || server.expected.needsSync || server.isCopyingIn) return true;
+    if (server.status !== transactionStatus.idle && !this.owner.flight.mayBeOver) return true;
+    this.isBehind = !this.belongsOn(server, statement);
+    return !this.isBehind;
+  }
+
+  private belongsOn(server: ServerConnection, statement: Statement | null): boolean {
+    const { context, pin } = this.owner;
+    // What is under way will be asked again, or was asked before the proof that this one needs.
+    if (server.isUnsaid || context.isStrong()) return false;
+    if (context.isPrimary(server.node)) return true;
+    return statement !== null && pin === null && this.route(statement) !== null;
+  }
+
+  /** To a standby goes only what has come whole: what follows in the same batch could not be asked anywhere else. */
+  private route(statement: Statement): Wish {
+    const { context, cursor, settings } = this.owner;
+    const wish = context.route(statement, settings.current);
+    if (wish === null || cursor.type === frontend.query || context.isFollowing) return wish;
+    // All that follows in its batch is in that transaction.
+    if (statement.facts.beginsReadOnly) return wish;
+    return readBatch(cursor.buffer, cursor.start, cursor.aheadEnd) ? wish : null;
   }
 
   /** @returns false while the session's settings are being brought there */

@@ -15,7 +15,7 @@ import { FailedTransaction } from './failed-transaction.ts';
 import { Flight } from './flight.ts';
 import { NamedStatements } from './named-statements.ts';
 import { cancelWhatRuns, tellWaiting } from './out-of-turn.ts';
-import { isWrongServer, payError } from './own-answers.ts';
+import { endAfterViolation, isWrongServer, payError } from './own-answers.ts';
 import { Pin } from './pin.ts';
 import { Postponed } from './postponed.ts';
 import { Recovery } from './recovery.ts';
@@ -90,6 +90,11 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     return server !== null && server.outstanding === 0 && server.status === transactionStatus.idle;
   }
 
+  /** Something was asked of its server that has not been answered, if only by the router. */
+  private get isAsking(): boolean {
+    return this.server !== null && this.server.outstanding > 0;
+  }
+
   /** Its transaction, or its statement, has not ended; waiting for a server does not count. */
   get isBusy(): boolean {
     if (this.shared.isActive) return true;
@@ -138,9 +143,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     }
     if (this.isClosed) return;
     if (cursor.violation) {
-      const { type, reason } = cursor.violation;
-      const detail = reason === 'unknown_type' ? `type ${type}` : `(type ${type}, ${reason})`;
-      this.fatal('08P01', `invalid frontend message ${detail}`);
+      endAfterViolation(this, cursor.violation);
       return;
     }
     // A statement that shares a server is waited for before the next one is looked at.
@@ -285,7 +288,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   }
 
   private waitsNoMore(): void {
-    this.isWaiting = false;
+    this.isWaiting = this.link.isBehind = false;
     this.shared.waitsNoMore();
   }
 
@@ -346,7 +349,12 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   }
 
   settled(status: number): void {
-    if (status !== transactionStatus.idle) return;
+    if (status === transactionStatus.idle) this.ended();
+    if (this.link.isBehind && !this.isAsking) this.goOn();
+  }
+
+  /** Its transaction, or its statement outside of one. */
+  private ended(): void {
     this.reign.ended();
     this.transactions++;
     this.context.counters.transactions++;

@@ -85,6 +85,7 @@ export class MessageCursor {
     this.buffer.copy(rest, 0, this.start, this.end);
     this.chunk.copy(rest, bytes, this.position, this.limit);
     this.remaining = 0;
+    this.isLast = true;
     this.position = this.limit;
     return rest;
   }

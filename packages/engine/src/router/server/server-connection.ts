@@ -63,8 +63,8 @@ export class ServerConnection implements WireHandlers {
   private readonly onSharedIdle: (server: ServerConnection) => void;
   private user: ServerUser | null = null;
   private readonly run = new Run();
-  /** The answer to what was asked last ends with an error that is not told. */
-  private isUnsaid = false;
+  /** What is under way has met an error that is not told: all of it is asked again elsewhere, so nothing of it is forwarded. */
+  isUnsaid = false;
   private lastFatal = '';
 
   constructor(greeting: Greeting, options: ServerConnectionOptions) {
@@ -249,7 +249,7 @@ export class ServerConnection implements WireHandlers {
         this.parameterStatus();
         return;
       case backend.noticeResponse:
-        if (expected.headKind === expect.internal) return;
+        if (expected.headKind === expect.internal || this.isUnsaid) return;
         this.isDoubtful ||= isCancelledWait(cursor.buffer, cursor.start, cursor.end);
         this.run.pass(cursor, this.user);
         return;
@@ -298,8 +298,9 @@ export class ServerConnection implements WireHandlers {
     expected.shift();
     if (expected.length === 0) expected.isOpen = false;
     if (this.isDoubtful) tellDoubt(this.run, this.user);
-    this.isDoubtful = this.run.isMuted = false;
-    if (!this.isUnsaid) this.run.extend(this.cursor, this.user);
+    this.isDoubtful = false;
+    this.run.isMuted = this.isUnsaid;
+    this.run.extend(this.cursor, this.user);
     if (this.line.length > 0) {
       this.nextSharer(status);
       return;
@@ -313,7 +314,7 @@ export class ServerConnection implements WireHandlers {
   private tellSettled(user: ServerUser | null, status: number): void {
     user?.flush();
     const { isUnsaid } = this;
-    this.isUnsaid = false;
+    this.isUnsaid = this.run.isMuted = false;
     if (!isUnsaid) user?.settled(status);
     else user?.again();
   }
@@ -349,8 +350,8 @@ export class ServerConnection implements WireHandlers {
       return;
     }
     if (head === expect.none) return;
-    if (this.user?.retriesAfter(sqlState)) {
-      this.isUnsaid = true;
+    if (this.isUnsaid || this.user?.retriesAfter(sqlState)) {
+      this.isUnsaid = this.run.isMuted = true;
       this.run.drop();
       if (head !== expect.query && head !== expect.sync) this.dropUntilSync(sqlState);
       return;
