@@ -35,7 +35,7 @@ export class ExtendedProtocol {
 
   accept(): boolean {
     const { session } = this;
-    const { type, buffer, start, end } = session.cursor;
+    const { type } = session.cursor;
     switch (type) {
       case frontend.parse:
         return this.sharing.begin() ?? this.acceptParse();
@@ -49,8 +49,7 @@ export class ExtendedProtocol {
         if (session.failedTransaction.isActive) return this.executeInFailedTransaction();
         return this.forward(expect.execute);
       case frontend.flush:
-        session.server?.send(expect.none, buffer, start, end);
-        return true;
+        return this.acceptFlush();
       default:
         session.fatal('08P01', `invalid frontend message type ${type}`);
         return true;
@@ -194,6 +193,15 @@ export class ExtendedProtocol {
   /** Closing what does not exist is no error. */
   private closeNothing(): true {
     this.session.say(closeComplete);
+    return true;
+  }
+
+  private acceptFlush(): true {
+    const { server, cursor, flight } = this.session;
+    if (!server) return true;
+    // Its client may say nothing more before it has been answered, also when what it asked is asked again.
+    flight.keep(cursor.buffer, cursor.start, cursor.end);
+    server.send(expect.none, cursor.buffer, cursor.start, cursor.end);
     return true;
   }
 

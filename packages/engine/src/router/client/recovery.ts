@@ -1,6 +1,7 @@
 import type { CommitMark } from '../outcome/commit-mark.ts';
 import { transactionStatus } from '../protocol/codes.ts';
 import type { ServerLoss } from '../server/server-user.ts';
+import type { LossVerdict } from './flight.ts';
 import { answerLoss, canTellOutcome, endFor, tellOutcome } from './loss.ts';
 import type { Postponed } from './postponed.ts';
 import type { LinkOwner, ServerLink } from './server-link.ts';
@@ -38,7 +39,7 @@ export class Recovery {
       owner.closed();
       return;
     }
-    const verdict = flight.judge(loss);
+    const verdict = this.judge(loss);
     // What nobody knows the end of may have been committed: whoever looks must not look at what is older.
     if (!flight.isRead) owner.context.wrote(flight.redefines);
     const bytes = flight.bytesToRepeat;
@@ -62,6 +63,13 @@ export class Recovery {
     answerLoss(owner, verdict, loss);
     // It waited for what the server would have said to something of the router's own.
     if (wasShared || (owner.isWaiting && !owner.isClosed)) owner.goOn();
+  }
+
+  /** What could be asked again elsewhere is not, where the rest of the session could not follow, or a message is only half there. */
+  private judge(loss: ServerLoss): LossVerdict {
+    const { flight, pin, cursor } = this.owner;
+    const verdict = flight.judge(loss);
+    return verdict === 'retry' && (pin !== null || cursor.isInside) ? 'statement' : verdict;
   }
 
   /** The client was, or may have been, told of settings that only that server knew. Those of a lost transaction go with it. */
@@ -103,6 +111,8 @@ export class Recovery {
   private repeat(bytes: Buffer): void {
     const { owner } = this;
     owner.context.counters.retried++;
+    // Before the part that has come of the client's next message, or that would end with what is asked again.
+    owner.postponed.addFirst(owner.cursor.takeCollected());
     owner.postponed.addFirst(bytes);
     owner.named.forgetFresh();
     owner.hold();

@@ -328,7 +328,8 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   retriesAfter(sqlState: string): boolean {
     const server = this.server ?? this.shared.server;
     const isPrimary = server !== null && this.context.isPrimary(server.node);
-    return isWrongServer(server, { flight: this.flight, isPrimary, sqlState });
+    // Elsewhere it would not be what its server knows of it.
+    return isWrongServer(server, { flight: this.flight, isPrimary, sqlState }) && this.pin === null;
   }
 
   again(): void {
@@ -388,6 +389,8 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
 
   lost(loss: ServerLoss): void {
     this.reign.ended();
+    // The rest of a message that it has got a part of is nobody's.
+    this.isStreamIgnored = true;
     this.recovery.lost(loss);
   }
 

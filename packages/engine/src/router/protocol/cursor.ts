@@ -90,6 +90,14 @@ export class MessageCursor {
     return rest;
   }
 
+  /** Gives back the beginning of a message that nothing could be done about yet; the cursor stands before that message again. */
+  takeCollected(): Buffer {
+    const bytes = this.collected.subarray(0, this.collectedBytes);
+    this.collected = nothing;
+    this.collectedBytes = this.wantedBytes = 0;
+    return bytes;
+  }
+
   /** Up to where what has come can be looked at, from the piece it stands on; its own end when the rest lies elsewhere. */
   get aheadEnd(): number {
     return this.buffer === this.chunk && this.isLast ? this.limit : this.end;
