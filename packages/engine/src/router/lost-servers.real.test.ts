@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sql } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
-import { bind, execute, message, parse, query, sync } from './protocol/build.ts';
+import { bind, close, execute, message, parse, query, sync } from './protocol/build.ts';
 import { frontend } from './protocol/codes.ts';
 import type { QueryRouter } from './query-router.ts';
 import { endBackends, slowRead, untilRuns } from './testing/lost-backends.ts';
@@ -93,4 +93,46 @@ describe('a session that is tied to a server', () => {
       expect(client.isClosed).toBe(true);
     },
   );
+});
+
+describe('a transaction that was lost', () => {
+  /** It has written, and nothing of it is under way. */
+  const lose = async () => {
+    send(query('BEGIN'), query('INSERT INTO kept VALUES (1)'));
+    await client.ready(2);
+    const { serversLost } = router.counters;
+    await endBackends(fixture.primary, "state = 'idle in transaction' AND usename = 'app'");
+    const noticed = async () => router.counters.serversLost > serversLost || undefined;
+    await pollUntil(noticed, { what: 'the router has noticed', timeoutMs: 2000, intervalMs: 5 });
+  };
+  const run = (name: string) => [bind('', name, []), execute(''), sync];
+
+  it('ends with a ROLLBACK or a COMMIT that was prepared before', async () => {
+    send(parse('r', 'ROLLBACK'), parse('c', 'COMMIT'), parse('s', 'SELECT 1'), sync);
+    await client.ready();
+    await lose();
+    send(...run('s'), ...run('r'), ...run('s'));
+    expect(await answers(3)).toBe('(40001)Z2CZ2DCZ');
+    await lose();
+    send(...run('c'), ...run('s'));
+    expect(await answers(2)).toBe('2(40001)Z2DCZ');
+    await lose();
+    send(query('SELECT 1'), ...run('s'), ...run('c'));
+    expect(await answers(3)).toBe('(40001)Z(25P02)Z2CZ');
+    send(query('SELECT count(*) FROM kept'));
+    expect((await client.ready()).map(textOf)[1]).toMatch(/0$/);
+  });
+
+  it('ends with one that is prepared then, which is there in later ones', async () => {
+    await lose();
+    send(query('SELECT 1'), parse('later', 'ROLLBACK'), sync);
+    expect(await answers(2)).toBe('(40001)Z1Z');
+    send(parse('later', 'ROLLBACK'), sync, ...run('later'));
+    expect(await answers(2)).toBe('(42P05)Z2CZ');
+    send(query('BEGIN'), ...run('later'));
+    expect(await answers(2)).toBe('CZ2CZ');
+    await lose();
+    send(query('SELECT 1'), close('S', 'later'), sync, ...run('later'), query('ROLLBACK'));
+    expect(await answers(4)).toBe('(40001)Z3Z(25P02)ZCZ');
+  });
 });
