@@ -135,4 +135,15 @@ describe('a transaction that was lost', () => {
     send(query('SELECT 1'), close('S', 'later'), sync, ...run('later'), query('ROLLBACK'));
     expect(await answers(4)).toBe('(40001)Z3Z(25P02)ZCZ');
   });
+
+  it('has prepared nothing that was not answered', async () => {
+    send(query('BEGIN'));
+    await client.ready();
+    send(parse('mine', 'SELECT pg_sleep(20)'), ...run('mine'));
+    await untilRuns(fixture.primary, 'pg_sleep(20)');
+    await endBackends(fixture.primary, "query LIKE '%pg_sleep(20)%'");
+    expect(await answers()).toBe('(40001)Z');
+    send(query('ROLLBACK'), parse('mine', 'SELECT 1'), ...run('mine'));
+    expect(await answers(2)).toBe('CZ12DCZ');
+  });
 });

@@ -60,6 +60,8 @@ export class Recovery {
       this.repeat(bytes);
       return;
     }
+    // Its client was never told that these exist.
+    owner.named.forgetFresh();
     answerLoss(owner, verdict, loss);
     // It waited for what the server would have said to something of the router's own.
     if (wasShared || (owner.isWaiting && !owner.isClosed)) owner.goOn();

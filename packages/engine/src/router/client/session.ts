@@ -309,6 +309,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   forward(buffer: Buffer, start: number, end: number): void {
     this.context.counters.bytesToClients += end - start;
     this.flight.answered();
+    this.named.settled();
     this.wire.append(buffer, start, end);
   }
 
@@ -363,13 +364,11 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (flight.mayHaveWritten(this.server ?? this.shared.server)) context.wrote(flight.redefines);
     flight.settled(this.context.nowMs());
     if (this.shared.settled()) {
-      this.named.settled();
       this.goOn();
       return;
     }
     const { server } = this;
     if (!server) return;
-    this.named.settled();
     this.settings.settled();
     if (!this.told.isTrueOf(server)) {
       this.told.heard(server, (name) => this.settings.isGoingBack(name));

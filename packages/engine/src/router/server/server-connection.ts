@@ -219,7 +219,7 @@ export class ServerConnection implements WireHandlers {
     const detail = this.lastFatal || (error?.message ?? 'the connection to the server was closed');
     const loss = lossOf(this.expected, { status, isCutMessage: run.isCut, detail });
     const sharers = this.line.takeAll();
-    endAll(this.expected);
+    endAll(this.expected, sharers.length === 0 ? user : null);
     this.user = null;
     this.onClosed(this);
     if (sharers.length === 0) user?.lost(loss);
