@@ -1,11 +1,11 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withFreshConnection } from '../postgres/connection.ts';
-import { sql } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { bind, execute, message, parse, query, sync } from './protocol/build.ts';
 import { frontend } from './protocol/codes.ts';
 import type { QueryRouter } from './query-router.ts';
+import * as lost from './testing/lost-backends.ts';
 import { RawClient } from './testing/raw-client.ts';
 import { application, RouterFixture } from './testing/router-fixture.ts';
 
@@ -18,42 +18,15 @@ beforeAll(async () => {
 });
 afterAll(() => fixture?.cleanUp());
 
-/** As when the server dies under a statement. */
-async function endBackends(condition: string): Promise<void> {
-  const where = `datname = 'app' AND ${condition}`;
-  const ended = await sql<{ pid: number }>(
-    fixture.primary,
-    `WITH ended AS MATERIALIZED (SELECT pid FROM pg_stat_activity WHERE ${where})
-    SELECT pid, pg_terminate_backend(pid) FROM ended`,
-  );
-  const pids = ended.map(({ pid }) => pid).join(',') || '0';
-  const gone = async () => {
-    const left = await sql(fixture.primary, `SELECT 1 FROM pg_stat_activity WHERE pid IN (${pids})`);
-    return left.length === 0 ? true : undefined;
-  };
-  await pollUntil(gone, { what: 'they are gone', timeoutMs: 5000, intervalMs: 10 });
-}
-
-async function untilRuns(text: string): Promise<void> {
-  const runs = async () => {
-    const rows = await sql(
-      fixture.primary,
-      `SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%${text}%'`,
-    );
-    return rows.length > 0 ? true : undefined;
-  };
-  await pollUntil(runs, { what: `${text} runs`, timeoutMs: 5000, intervalMs: 10 });
-}
+const endBackends = (condition: string) => lost.endBackends(fixture.primary, condition);
+const untilRuns = (text: string) => lost.untilRuns(fixture.primary, text);
+const { slowRead } = lost;
 
 const told = (attempt: Promise<unknown>) =>
   attempt.then(
     () => 'done',
     (error: { code?: string }) => error.code ?? 'no code',
   );
-
-/** The statement comes back when it has been asked again often enough. */
-const slowRead =
-  'SELECT count(*) FROM pg_class a, pg_class b, pg_am c, pg_am d WHERE length(a.relname) + length(b.relname) > 5';
 
 describe('when a server is lost', () => {
   it('idle sessions notice nothing', async () => {

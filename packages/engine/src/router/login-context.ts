@@ -147,7 +147,7 @@ export class LoginContext implements SessionContext {
     return this.login.options.consistency ?? this.parts.settings().consistency;
   }
 
-  private get isFollowing(): boolean {
+  get isFollowing(): boolean {
     return this.parts.reads.topology().follows !== null;
   }
 }

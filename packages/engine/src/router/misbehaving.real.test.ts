@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pollUntil } from '../shared/deadline.ts';
-import { bind, execute, message, parse, query } from './protocol/build.ts';
+import { bind, execute, message, parse, query, sync } from './protocol/build.ts';
 import { frontend } from './protocol/codes.ts';
 import { RawClient, textOf } from './testing/raw-client.ts';
 import { application, RouterFixture } from './testing/router-fixture.ts';
@@ -113,6 +113,114 @@ describe('clients that do not behave', () => {
     client.send(query('SELECT 7'));
     expect((await client.ready()).map(textOf)).toContainEqual(expect.stringMatching(/7$/));
     expect(await firstValue(witness, 'SELECT 1')).toBe(1);
+  });
+
+  const copyDone = message(frontend.copyDone, Buffer.alloc(0));
+  const copyData = message(frontend.copyData, Buffer.from('x\n'));
+  const login = (port: number) =>
+    RawClient.login(port, [
+      ['user', application.role],
+      ['database', application.database],
+    ]);
+  const typesOf = async (client: RawClient, count = 1) =>
+    (await client.ready(count)).map(({ type }) => type).join('');
+
+  it('that end a COPY which nobody began are understood as by PostgreSQL, and nobody else hears of it', async () => {
+    const { port } = await fixture.router();
+    const witness = await fixture.connect(port);
+    const client = await login(port);
+    client.send(query('BEGIN'));
+    expect(await typesOf(client)).toBe('CZ');
+    client.send(copyDone);
+    client.send(Buffer.concat([parse('', 'SELECT 1'), bind('', '', []), copyDone, execute(''), sync]));
+    expect(await typesOf(client)).toBe('12DCZ');
+    client.send(Buffer.concat([query('SELECT 1'), copyDone, query('COMMIT'), copyDone]));
+    expect(await typesOf(client, 2)).toBe('TDCZCZ');
+    expect(await firstValue(witness, 'SELECT 1')).toBe(1);
+  });
+
+  it('that end their COPY after they have heard that it failed lose nothing of their transaction', async () => {
+    const { port } = await fixture.router();
+    const client = await login(port);
+    client.send(query('CREATE TABLE kept (a int)'));
+    await client.ready();
+    const begin = ['BEGIN', 'INSERT INTO kept VALUES (1)', 'SAVEPOINT s'].map(query);
+    client.send(Buffer.concat([...begin, query('COPY kept FROM STDIN'), copyData]));
+    expect(await typesOf(client, 4)).toBe('CZCZCZGEZ');
+    client.send(copyDone);
+    client.send(query('ROLLBACK TO s'));
+    expect(await typesOf(client)).toBe('CZ');
+    client.send(query('COMMIT'));
+    expect((await client.ready()).map(textOf)[0]).toMatch(/COMMIT/);
+    expect(await firstValue(await fixture.connect(port), 'SELECT count(*)::int FROM kept')).toBe(1);
+  });
+
+  const asks = 1000;
+  /** What its answer ends with is read with the rest of it. */
+  const longRead = "SELECT repeat('x', 60000)";
+  it.each([
+    ['at once, in shared use', true, asks],
+    ['one by one, in shared use', true, 1],
+    ['at once, on servers of their own', false, asks],
+    ['one by one, on servers of their own', false, 1],
+  ])('that ask on and on without reading are not asked for on and on: %s', async (_, sharing, atOnce) => {
+    const { port, router } = await fixture.router({ sharing });
+    const { counters, desk } = router;
+    const other = await fixture.connect(port);
+    const isWarm = async () => {
+      await firstValue(other, longRead);
+      return counters.sharedStatements > 0 || !sharing || undefined;
+    };
+    await pollUntil(isWarm, { what: 'it is known to be quick', timeoutMs: 10_000, intervalMs: 5 });
+    const client = await login(port);
+    client.pause();
+    const before = counters.bytesToClients;
+    const stands = async () => {
+      const { bytesToClients } = counters;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return counters.bytesToClients === bytesToClients || undefined;
+    };
+    const told = () => counters.bytesToClients - before;
+    const unsent = () => Math.max(...[...desk.sessions.values()].map(({ wire }) => wire.unsentBytes));
+    for (let sent = 0; sent < asks; sent += atOnce) {
+      client.send(Buffer.concat(Array<Buffer>(atOnce).fill(query(longRead))));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      const answered = async () => told() > (sent + atOnce) * 60_000 || unsent() > 1 << 20 || undefined;
+      await pollUntil(answered, { what: 'it is answered', timeoutMs: 20_000, intervalMs: 1 });
+    }
+    await pollUntil(stands, { what: 'it stands still', timeoutMs: 20_000, intervalMs: 1 });
+    // What the system keeps for both ends of a connection is its own affair.
+    expect(told()).toBeLessThan(30_000_000);
+    expect(unsent()).toBeLessThan(2_000_000);
+    for (let i = 0; i < 5; i++) expect(await firstValue(other, longRead)).toHaveLength(60_000);
+    client.resume();
+    const answers = await client.ready(asks);
+    expect(answers.filter(({ type }) => type === 'D')).toHaveLength(asks);
+  });
+
+  it('that do not read the one answer that they share a server for hold up nobody for long', async () => {
+    const { port, router } = await fixture.router();
+    const other = await fixture.connect(port);
+    const isWarm = async () => {
+      await firstValue(other, "SELECT repeat('x', 1)");
+      return router.counters.sharedStatements > 0 || undefined;
+    };
+    await pollUntil(isWarm, { what: 'it is known to be quick', timeoutMs: 10_000, intervalMs: 5 });
+    const client = await login(port);
+    client.pause();
+    const { sharedStatements, bytesToClients } = router.counters;
+    // To the router the same statement.
+    client.send(query("SELECT repeat('x', 60000000)"));
+    const isAsked = async () => router.counters.sharedStatements > sharedStatements || undefined;
+    await pollUntil(isAsked, { what: 'it shares', timeoutMs: 5000, intervalMs: 1 });
+    const flows = async () => router.counters.bytesToClients > bytesToClients + 1_000_000 || undefined;
+    await pollUntil(flows, { what: 'its answer comes', timeoutMs: 5000, intervalMs: 1 });
+    for (let i = 0; i < 20; i++) expect(await firstValue(other, "SELECT repeat('x', 1)")).toBe('x');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const unsent = [...router.desk.sessions.values()].map(({ wire }) => wire.unsentBytes);
+    expect(Math.max(...unsent)).toBeLessThan(2_000_000);
+    client.destroy();
+    for (let i = 0; i < 20; i++) expect(await firstValue(other, "SELECT repeat('x', 1)")).toBe('x');
   });
 
   it('that do not read hold up only themselves', async () => {

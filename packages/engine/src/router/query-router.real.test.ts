@@ -237,6 +237,37 @@ describe('the state of a session', () => {
     }
   });
 
+  it('of any length harms nobody, and what is too long to follow it stays where it is (I-ROUTER-4)', async () => {
+    const { port, router } = await fixture.router({ poolSize: 2 });
+    const long = 'x'.repeat(70_000);
+    const other = await fixture.connect(port);
+    const ways = [
+      `SET app.long = '${long}'`,
+      "SELECT set_config('app.long', repeat('x', 70000), false)",
+      `BEGIN; SET app.short = 'y'; SET app.long = '${long}'; COMMIT`,
+    ];
+    for (const text of ways) {
+      const client = await fixture.connect(port, { application_name: 'long', options: '-c app.first=z' });
+      await client.query(text);
+      for (let i = 0; i < 3; i++) {
+        expect(await firstValue(client, "SELECT current_setting('app.long')")).toBe(long);
+        expect(await firstValue(other, "SELECT current_setting('app.long', true)")).not.toBe(long);
+      }
+      const session = [...router.desk.sessions.values()].find((each) => each.applicationName === 'long');
+      expect(session?.pin).toBe('a setting too long to be carried');
+      await client.query('DISCARD ALL');
+      expect(session?.pin).toBeNull();
+      expect(await firstValue(client, "SELECT current_setting('app.first')")).toBe('z');
+      await client.end();
+    }
+    const client = await fixture.connect(port, { options: '-c app.first=z' });
+    const both = client.query(`BEGIN; RESET app.first; SET app.long = '${long}'; COMMIT; SELECT 1`);
+    // What it would go on with is not what its client asked for at its start.
+    await both.catch(() => undefined);
+    expect(await codeOf(client.query('SELECT 1'))).not.toBe('none');
+    expect(await firstValue(other, 'SELECT 1')).toBe(1);
+  });
+
   it('brings notifications to whoever listens', async () => {
     const { port } = await fixture.router();
     const [one, two] = [await fixture.connect(port), await fixture.connect(port)];

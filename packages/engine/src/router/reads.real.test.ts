@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OwnRouterSettings, routerSettingsOf } from '../contract/router-settings.ts';
 import { sql, type TestNode } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
+import { bind, close, execute, parse, query, sync } from './protocol/build.ts';
 import type { QueryRouter } from './query-router.ts';
-import { RouterFixture } from './testing/router-fixture.ts';
+import { RawClient, textOf } from './testing/raw-client.ts';
+import { application, RouterFixture } from './testing/router-fixture.ts';
 
 let fixture: RouterFixture;
 let standby: TestNode;
@@ -46,6 +48,120 @@ async function untilReplayed(): Promise<void> {
   };
   await pollUntil(has, { what: 'the standby has replayed it', timeoutMs: 10_000, intervalMs: 10 });
 }
+
+const raw = (to: number, consistency: string) =>
+  RawClient.login(to, [
+    ['user', application.role],
+    ['database', application.database],
+    ['options', `-c quantadb.split=on -c quantadb.consistency=${consistency}`],
+  ]);
+const one = (text: string) => [parse('', text), bind('', '', []), execute('')];
+const batch = (text: string) => [...one(text), sync];
+const typesOf = async (client: RawClient, count: number) =>
+  (await client.ready(count)).map(({ type }) => type).join('');
+const whereRead = "SELECT current_setting('in_hot_standby')";
+
+describe('what is sent without waiting for answers', () => {
+  /** On servers of their own: whoever shares one is asked one thing at a time. */
+  let own: { router: QueryRouter; port: number };
+  let client: RawClient;
+  /** What was answered to each: of the rows their first value, and errors. */
+  const answers = async (count: number) => {
+    const heard = (await client.ready(count)).map(textOf);
+    return heard.filter((text) => /^[DCE]/.test(text)).map((text) => text.replace(/^D .{6}/s, ''));
+  };
+  const send = (...messages: Buffer[]) => client.send(Buffer.concat(messages));
+
+  beforeAll(async () => {
+    own = await fixture.router({ balance: 'round-robin', sharing: false });
+    own.router.useTopology(fixture.topology({}, [fixture.primary, standby]));
+    const options = '-c quantadb.split=on -c quantadb.consistency=eventual';
+    await untilSplit(await fixture.connect(own.port, { options }));
+    client = await raw(own.port, 'eventual');
+    for (const name of ['logged', 'unlogged', 'unlogged2'])
+      send(query(`CREATE ${name.startsWith('un') ? 'UNLOGGED' : ''} TABLE ${name} AS SELECT 5 AS n`));
+    await client.ready(3);
+    await untilReplayed();
+  });
+
+  it.each([
+    ['statements', (text: string) => [query(text)], 'unlogged'],
+    ['batches', batch, 'unlogged2'],
+  ])(
+    'is answered once, in order, when a standby refuses the first of several %s',
+    async (_, asked, table) => {
+      const { counters } = own.router;
+      const before = counters.retried;
+      send(...asked(`SELECT n FROM ${table}`), ...asked('SELECT 7'), ...asked('SELECT nothing'));
+      const heard = await answers(3);
+      expect(heard.map((text) => text.replace(/^C.*/s, 'C'))).toEqual([
+        '5',
+        'C',
+        '7',
+        'C',
+        expect.stringMatching(/^E/),
+      ]);
+      expect(counters.retried - before).toBe(1);
+    },
+  );
+
+  const write = 'INSERT INTO logged VALUES (1)';
+  const inserted = expect.stringMatching(/^C INSERT/);
+  const selected = expect.stringMatching(/^C SELECT/);
+  const done = expect.stringMatching(/^C /);
+  const statement = (text: string) => query(text);
+  it.each([
+    ['a write behind a read', 2, [statement(whereRead), statement(write)], ['on', selected, inserted]],
+    [
+      'a write behind a read, in batches',
+      2,
+      [...batch(whereRead), ...batch(write)],
+      ['on', selected, inserted],
+    ],
+    [
+      'a write behind a read in one batch',
+      1,
+      [...one(whereRead), ...batch(write)],
+      ['off', selected, inserted],
+    ],
+    [
+      'a read behind a read',
+      2,
+      [...batch(whereRead), statement(whereRead)],
+      ['on', selected, 'on', selected],
+    ],
+    [
+      'a transaction behind a read',
+      4,
+      [whereRead, 'BEGIN', write, 'COMMIT'].map(statement),
+      ['on', selected, done, inserted, done],
+    ],
+    [
+      'a write behind a transaction that only reads',
+      4,
+      ['BEGIN READ ONLY', whereRead, 'COMMIT', write].map(statement),
+      [done, 'on', selected, done, inserted],
+    ],
+    [
+      'a transaction that only reads, begun in one batch with its first read',
+      2,
+      [...one('BEGIN READ ONLY'), ...batch(whereRead), statement('COMMIT')],
+      [done, 'on', selected, done],
+    ],
+    [
+      'a statement that is closed behind its use',
+      4,
+      [
+        ...[parse('s', whereRead), bind('', 's', []), execute(''), sync, close('S', 's'), sync],
+        ...[parse('s', write), bind('', 's', []), execute(''), sync, close('S', 's'), sync],
+      ],
+      ['on', selected, inserted],
+    ],
+  ])('goes where it belongs: %s', async (_, count, sent, expected) => {
+    send(...sent);
+    expect(await answers(count)).toEqual(expected);
+  });
+});
 
 describe('splitting reads from writes', () => {
   it('is off until somebody asks for it', async () => {
@@ -223,6 +339,28 @@ describe('splitting reads from writes', () => {
     confirmed = 2;
     expect(['57014', 'done']).toContain(await cancelled);
     expect(await told('SELECT 1')).toBe('done');
+  });
+
+  it('strong ones that come together are each confirmed after they have come (I-ROUTER-16)', async () => {
+    let asked = 0;
+    const askEpoch = async () => (++asked === 1 ? 1 : null);
+    const made = await fixture.router({ queueTimeoutMs: 300 }, { askEpoch });
+    for (const sent of [
+      [query('SELECT 1'), query('SELECT 2')],
+      [...batch('SELECT 1'), ...batch('SELECT 2')],
+    ]) {
+      asked = 0;
+      const client = await raw(made.port, 'strong');
+      client.send(Buffer.concat(sent));
+      expect((await client.ready(2)).map(textOf).filter((text) => /^[CE]/.test(text))).toEqual([
+        expect.stringMatching(/^C SELECT 1/),
+        expect.stringMatching(/^E ERROR 57P03/),
+      ]);
+    }
+    asked = 0;
+    const client = await raw(made.port, 'strong');
+    client.send(Buffer.concat(['BEGIN', 'SELECT 1', 'COMMIT', 'SELECT 2'].map((text) => query(text))));
+    expect(await typesOf(client, 4)).toBe('CZTDCZCZEZ');
   });
 
   it('what was told of lag too long ago is not known any more', async () => {

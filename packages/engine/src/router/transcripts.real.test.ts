@@ -6,7 +6,8 @@ import { bind, close, execute, parse, query, sync } from './protocol/build.ts';
 import { RawClient, textOf } from './testing/raw-client.ts';
 import { RouterFixture } from './testing/router-fixture.ts';
 import { offsetsOf, parameters, transcriptOf } from './testing/transcript.ts';
-import { describePortal, describeStatement, type Session, sessions } from './testing/transcript-corpus.ts';
+import { describePortal, describeStatement, sessions } from './testing/transcript-corpus.ts';
+import type { Session } from './testing/transcript-turns.ts';
 
 let fixture: RouterFixture;
 let routerPort = 0;

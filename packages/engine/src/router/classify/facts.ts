@@ -12,6 +12,7 @@ export const pinReasons = [
   'SET SESSION AUTHORIZATION',
   'a setting with a computed name',
   'a statement too long to look into',
+  'a setting too long to be carried',
   'a statement that cannot be read',
   'a client encoding that is not ASCII-safe',
   'session mode',

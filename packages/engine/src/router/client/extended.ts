@@ -6,12 +6,14 @@ import {
   commandComplete,
   noData,
   noParameters,
+  type PostgresError,
   parseComplete,
 } from '../protocol/build.ts';
 import { frontend, headerBytes } from '../protocol/codes.ts';
 import { bindHead, closeMessage, describeMessage, parseMessage } from '../protocol/statement-messages.ts';
 import { expect } from '../server/expectations.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
+import { endsTransaction } from './failed-transaction.ts';
 import { noteStatement } from './note-statement.ts';
 import type { SessionView } from './session-view.ts';
 import { injectedName, internStatement, SharedBatches, unnamedStatement } from './shared-batches.ts';
@@ -35,7 +37,7 @@ export class ExtendedProtocol {
 
   accept(): boolean {
     const { session } = this;
-    const { type, buffer, start, end } = session.cursor;
+    const { type } = session.cursor;
     switch (type) {
       case frontend.parse:
         return this.sharing.begin() ?? this.acceptParse();
@@ -49,8 +51,7 @@ export class ExtendedProtocol {
         if (session.failedTransaction.isActive) return this.executeInFailedTransaction();
         return this.forward(expect.execute);
       case frontend.flush:
-        session.server?.send(expect.none, buffer, start, end);
-        return true;
+        return this.acceptFlush();
       default:
         session.fatal('08P01', `invalid frontend message type ${type}`);
         return true;
@@ -67,7 +68,7 @@ export class ExtendedProtocol {
     const name = isNamed ? buffer.toString('latin1', start + headerBytes, nameEnd) : '';
     const body = buffer.subarray(nameEnd + 1, end);
     const entry = isNamed ? internStatement(session, body) : unnamedStatement(session, body);
-    if (session.failedTransaction.isActive) return this.parseInFailedTransaction(entry);
+    if (session.failedTransaction.isActive) return this.parseInFailedTransaction(entry, name);
     if (!session.needServer(entry.statement) || !session.commits.mayPass(entry.statement)) return false;
     const { server } = session;
     if (!server) return true;
@@ -118,7 +119,7 @@ export class ExtendedProtocol {
     const entry = isNamed
       ? (session.named.get(buffer.toString('latin1', portalEnd + 1, nameEnd)) ?? null)
       : session.unnamed;
-    if (session.failedTransaction.isActive) return this.bindInFailedTransaction();
+    if (session.failedTransaction.isActive) return this.bindInFailedTransaction(entry);
     if (!session.needServer(entry?.statement ?? null)) return false;
     if (entry && !session.commits.mayPass(entry.statement)) return false;
     const { server } = session;
@@ -177,12 +178,12 @@ export class ExtendedProtocol {
     const { session } = this;
     const entry = this.namedStatement();
     if (session.failedTransaction.isActive) {
-      session.say(closeComplete);
-      return true;
+      if (entry) session.named.remove(this.describedName);
+      return this.closeNothing();
     }
     if (!entry) return session.server ? this.forward(expect.close) : this.closeNothing();
-    const { buffer, start, end } = session.cursor;
-    const name = buffer.toString('latin1', start + headerBytes + 1, end - 1);
+    if (session.server && !session.needServer(null)) return false;
+    const name = this.describedName;
     session.named.remove(name);
     if (!session.server) return this.closeNothing();
     session.flight.askedUnknown();
@@ -193,6 +194,15 @@ export class ExtendedProtocol {
   /** Closing what does not exist is no error. */
   private closeNothing(): true {
     this.session.say(closeComplete);
+    return true;
+  }
+
+  private acceptFlush(): true {
+    const { server, cursor, flight } = this.session;
+    if (!server) return true;
+    // Its client may say nothing more before it has been answered, also when what it asked is asked again.
+    flight.keep(cursor.buffer, cursor.start, cursor.end);
+    server.send(expect.none, cursor.buffer, cursor.start, cursor.end);
     return true;
   }
 
@@ -207,9 +217,15 @@ export class ExtendedProtocol {
 
   /** What the message's `S` and name stand for; null for portals, for the unnamed one and for unknown names. */
   private namedStatement(): PreparedStatement | null {
-    const { buffer, start, end } = this.session.cursor;
+    const { buffer, start } = this.session.cursor;
     if (buffer[start + headerBytes] !== letterS) return null;
-    return this.session.named.get(buffer.toString('latin1', start + headerBytes + 1, end - 1)) ?? null;
+    return this.session.named.get(this.describedName) ?? null;
+  }
+
+  /** In a Describe or a Close. */
+  private get describedName(): string {
+    const { buffer, start, end } = this.session.cursor;
+    return buffer.toString('latin1', start + headerBytes + 1, end - 1);
   }
 
   /** The server's name for it; prepared there first if it is not yet. */
@@ -229,19 +245,24 @@ export class ExtendedProtocol {
     server.sendPrepared(expect.injectedParse, item, parseMessage('', entry.body));
   }
 
-  private parseInFailedTransaction(entry: PreparedStatement): boolean {
+  private parseInFailedTransaction(entry: PreparedStatement, name: string): boolean {
     const { session } = this;
-    const { kind, isSingle } = entry.statement.facts;
-    if (!isSingle || (kind !== 'commit' && kind !== 'rollback'))
-      return session.refuseInFailedTransaction(false);
-    session.failedTransaction.ending = entry.statement;
+    if (!endsTransaction(entry.statement)) return session.refuseInFailedTransaction(false);
+    if (name === '') session.unnamed = entry;
+    else if (session.named.get(name)) return session.refuse(existsAlready(name), false);
+    else {
+      session.named.add(name, entry);
+      // Nothing that is asked again will bring it.
+      session.named.settled();
+    }
     session.say(parseComplete);
     return true;
   }
 
-  private bindInFailedTransaction(): boolean {
+  private bindInFailedTransaction(entry: PreparedStatement | null): boolean {
     const { session } = this;
-    if (!session.failedTransaction.ending) return session.refuseInFailedTransaction(false);
+    if (!entry || !endsTransaction(entry.statement)) return session.refuseInFailedTransaction(false);
+    session.failedTransaction.ending = entry.statement;
     session.say(bindComplete);
     return true;
   }
@@ -260,6 +281,10 @@ export class ExtendedProtocol {
     this.session.fatal('08P01', 'invalid message format');
     return true;
   }
+}
+
+function existsAlready(name: string): PostgresError {
+  return { severity: 'ERROR', sqlState: '42P05', message: `prepared statement "${name}" already exists` };
 }
 
 const unknownStatement: PreparedStatement = {

@@ -13,7 +13,7 @@ const usualError: PostgresError = {
  */
 export class FailedTransaction {
   isActive = false;
-  /** COMMIT or ROLLBACK that was parsed and will be executed. */
+  /** COMMIT or ROLLBACK that was bound and will be executed. */
   ending: Statement | null = null;
   private firstError: PostgresError | null = null;
 
@@ -34,12 +34,16 @@ export class FailedTransaction {
    * never look as if it had taken effect), else null. @returns undefined for a statement that does not end it
    */
   end(statement: Statement): PostgresError | null | undefined {
-    const { kind, isSingle } = statement.facts;
-    if (!isSingle || (kind !== 'commit' && kind !== 'rollback')) return undefined;
-    const untold = kind === 'commit' ? this.firstError : null;
+    if (!endsTransaction(statement)) return undefined;
+    const untold = statement.facts.kind === 'commit' ? this.firstError : null;
     this.isActive = false;
     this.ending = null;
     this.firstError = null;
     return untold;
   }
+}
+
+/** COMMIT or ROLLBACK, and nothing else. */
+export function endsTransaction({ facts: { kind, isSingle } }: Statement): boolean {
+  return isSingle && (kind === 'commit' || kind === 'rollback');
 }

@@ -31,6 +31,8 @@ export class Flight {
   private isReadOnly = true;
   private beginsTransaction = false;
   private endsTransaction = false;
+  /** What comes next may be behind the end of its transaction. */
+  mayBeOver = false;
   /** A part of what it was has been told. */
   isAnswered = false;
   /** What other statements do may be another thing from now on. */
@@ -76,6 +78,7 @@ export class Flight {
     this.isReadOnly = true;
     this.beginsTransaction = false;
     this.endsTransaction = false;
+    this.mayBeOver = false;
     this.isAnswered = false;
     this.redefines = false;
     this.timed = null;
@@ -110,6 +113,7 @@ export class Flight {
     if (kind === 'begin') this.beginsTransaction = true;
     else if (!isProvenRead) this.isReadOnly = false;
     if (kind === 'commit' || kind === 'prepare-transaction' || !isSingle) this.endsTransaction = true;
+    if (this.endsTransaction || kind === 'rollback') this.mayBeOver = true;
   }
 
   askedUnknown(): void {
@@ -167,7 +171,8 @@ export class Flight {
 
   /** A replica does not do it: it writes after all, or reads what is only on the primary. */
   refusedByReplica(): void {
-    if (this.last) this.last.isRefusedByReplicas = true;
+    // Of several it may have been another one.
+    if (this.timed) this.timed.isRefusedByReplicas = true;
   }
 
   /** Of a transaction whose COMMIT is the last thing that was asked; null: it cannot be told from others. */

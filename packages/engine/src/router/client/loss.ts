@@ -55,7 +55,9 @@ function sayForEach(session: SessionView, asked: readonly number[], error: Postg
   const status = session.failedTransaction.isActive ? transactionStatus.failed : transactionStatus.idle;
   let isSaid = false;
   for (const kind of asked) {
-    if (!isSaid && kind !== expect.copyEnd) session.say(errorResponse(error));
+    // It has no answer of its own.
+    if (kind === expect.copyEnd) continue;
+    if (!isSaid) session.say(errorResponse(error));
     isSaid = true;
     if (kind !== expect.query && kind !== expect.sync) continue;
     session.say(readyForQuery(status));

@@ -4,7 +4,7 @@ import type { PreparedItem } from '../server/server-user.ts';
 /** What one client has prepared, by the names it gave. */
 export class NamedStatements {
   private readonly byName = new Map<string, PreparedStatement>();
-  /** Names given since the server was last idle. */
+  /** Names given since its client was last told anything. */
   private fresh: string[] = [];
 
   get(name: string): PreparedStatement | undefined {
@@ -29,12 +29,12 @@ export class NamedStatements {
     this.byName.clear();
   }
 
-  /** Everything that was asked has been answered. */
+  /** They count, whatever becomes of what comes next. */
   settled(): void {
     if (this.fresh.length > 0) this.fresh = [];
   }
 
-  /** The batch under way will come again, names and all. */
+  /** The batch under way will come again, names and all, or has come to nothing. */
   forgetFresh(): void {
     for (const name of this.fresh) this.remove(name);
     this.fresh = [];

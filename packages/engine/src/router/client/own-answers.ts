@@ -1,6 +1,7 @@
 import type { Statement } from '../classify/classifier.ts';
 import { commandComplete, readyForQuery } from '../protocol/build.ts';
 import { frontend, transactionStatus } from '../protocol/codes.ts';
+import type { CursorViolation } from '../protocol/cursor.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { Flight } from './flight.ts';
 import type { SessionView } from './session-view.ts';
@@ -26,6 +27,12 @@ export function deallocateHere(session: SessionView, { facts }: Statement): bool
   session.say(commandComplete('DEALLOCATE'));
   session.say(readyForQuery(status));
   return true;
+}
+
+/** Nothing that comes after it can be understood. */
+export function endAfterViolation(session: SessionView, { type, reason }: CursorViolation): void {
+  const detail = reason === 'unknown_type' ? `type ${type}` : `(type ${type}, ${reason})`;
+  session.fatal('08P01', `invalid frontend message ${detail}`);
 }
 
 /** Of a loss that came between two messages: what comes next is answered with it. */

@@ -1,6 +1,7 @@
 import type { CommitMark } from '../outcome/commit-mark.ts';
 import { transactionStatus } from '../protocol/codes.ts';
 import type { ServerLoss } from '../server/server-user.ts';
+import type { LossVerdict } from './flight.ts';
 import { answerLoss, canTellOutcome, endFor, tellOutcome } from './loss.ts';
 import type { Postponed } from './postponed.ts';
 import type { LinkOwner, ServerLink } from './server-link.ts';
@@ -38,7 +39,7 @@ export class Recovery {
       owner.closed();
       return;
     }
-    const verdict = flight.judge(loss);
+    const verdict = this.judge(loss);
     // What nobody knows the end of may have been committed: whoever looks must not look at what is older.
     if (!flight.isRead) owner.context.wrote(flight.redefines);
     const bytes = flight.bytesToRepeat;
@@ -59,9 +60,18 @@ export class Recovery {
       this.repeat(bytes);
       return;
     }
+    // Its client was never told that these exist.
+    owner.named.forgetFresh();
     answerLoss(owner, verdict, loss);
     // It waited for what the server would have said to something of the router's own.
     if (wasShared || (owner.isWaiting && !owner.isClosed)) owner.goOn();
+  }
+
+  /** What could be asked again elsewhere is not, where the rest of the session could not follow, or a message is only half there. */
+  private judge(loss: ServerLoss): LossVerdict {
+    const { flight, pin, cursor } = this.owner;
+    const verdict = flight.judge(loss);
+    return verdict === 'retry' && (pin !== null || cursor.isInside) ? 'statement' : verdict;
   }
 
   /** The client was, or may have been, told of settings that only that server knew. Those of a lost transaction go with it. */
@@ -87,6 +97,11 @@ export class Recovery {
   /** The server is fine, and cannot do it. */
   again(): void {
     const { owner } = this;
+    if (!owner.flight.canRepeat || owner.cursor.isInside) {
+      // Meanwhile its client has added what cannot be. It waits for answers that nobody has any more.
+      owner.fatal('57P01', 'the server did not carry out what cannot be asked again');
+      return;
+    }
     const bytes = owner.flight.bytesToRepeat;
     owner.flight.reset();
     const { server } = owner.link;
@@ -98,6 +113,8 @@ export class Recovery {
   private repeat(bytes: Buffer): void {
     const { owner } = this;
     owner.context.counters.retried++;
+    // Before the part that has come of the client's next message, or that would end with what is asked again.
+    owner.postponed.addFirst(owner.cursor.takeCollected());
     owner.postponed.addFirst(bytes);
     owner.named.forgetFresh();
     owner.hold();

@@ -1,11 +1,20 @@
 import type { Statement } from '../classify/classifier.ts';
 import type { PinReason } from '../classify/facts.ts';
+import type { Wish } from '../pool/pool-resources.ts';
 import type { Waiter } from '../pool/wait-queue.ts';
+import { readBatch } from '../protocol/batch.ts';
 import { type PostgresError, query } from '../protocol/build.ts';
-import { transactionStatus } from '../protocol/codes.ts';
+import { frontend, transactionStatus } from '../protocol/codes.ts';
+import type { MessageCursor } from '../protocol/cursor.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import type { ServerUser } from '../server/server-user.ts';
-import { Conversation, isSameSettings, type SessionSettings, settingsSync } from '../server/settings-sync.ts';
+import {
+  Conversation,
+  isSameSettings,
+  type SessionSettings,
+  settingsSync,
+  sqlStateOfTooLong,
+} from '../server/settings-sync.ts';
 import type { Flight } from './flight.ts';
 import type { ReignCheck } from './reign-check.ts';
 import type { SessionContext } from './session-context.ts';
@@ -16,6 +25,7 @@ import type { ToldParameters } from './told-parameters.ts';
 /** The session a link belongs to. */
 export interface LinkOwner extends ServerUser, Waiter {
   readonly context: SessionContext;
+  readonly cursor: MessageCursor;
   readonly settings: SettingsTracker;
   readonly told: ToldParameters;
   readonly pin: PinReason | null;
@@ -24,6 +34,7 @@ export interface LinkOwner extends ServerUser, Waiter {
   readonly reign: ReignCheck;
   readonly isClosed: boolean;
   readonly isWaiting: boolean;
+  pinTo(reason: PinReason): void;
   say(bytes: Buffer): void;
   /** What the client says from here on is kept until `goOn`. */
   hold(): void;
@@ -36,6 +47,8 @@ export interface LinkOwner extends ServerUser, Waiter {
 /** Which server a session has, how it gets one with its own settings, and how it gives it back. */
 export class ServerLink {
   server: ServerConnection | null = null;
+  /** Its client's next message waits until what was asked before it is settled. */
+  isBehind = false;
   private readonly owner: LinkOwner;
 
   constructor(owner: LinkOwner) {
@@ -44,14 +57,44 @@ export class ServerLink {
 
   /** @returns whether there is one, ready for this session's statements */
   need(statement: Statement | null): boolean {
-    if (!this.owner.reign.mayPass(this.server)) return false;
+    const { context, pin, reign } = this.owner;
+    if (this.server && !this.mayFollow(this.server, statement)) return false;
+    if (!reign.mayPass(this.server)) return false;
     if (this.server) return true;
-    const { context, pin } = this.owner;
-    const wish = statement && pin === null ? context.route(statement, this.owner.settings.current) : null;
+    const wish = statement && pin === null ? this.route(statement) : null;
     if (wish !== null) context.counters.replicaReads++;
     const server = context.group.acquire(this.owner, wish);
     if (server) this.owner.shared.waitsNoMore();
     return server !== null && this.take(server);
+  }
+
+  /**
+   * Whether it may be asked right behind what this server has not answered yet. What begins something new there and does not
+   * belong there waits until that is settled, to be looked at again as if it had come alone.
+   */
+  private mayFollow(server: ServerConnection, statement: Statement | null): boolean {
+    if (server.outstanding === 0 || server.expected.needsSync || server.isCopyingIn) return true;
+    if (server.status !== transactionStatus.idle && !this.owner.flight.mayBeOver) return true;
+    this.isBehind = !this.belongsOn(server, statement);
+    return !this.isBehind;
+  }
+
+  private belongsOn(server: ServerConnection, statement: Statement | null): boolean {
+    const { context, pin } = this.owner;
+    // What is under way will be asked again, or was asked before the proof that this one needs.
+    if (server.isUnsaid || context.isStrong()) return false;
+    if (context.isPrimary(server.node)) return true;
+    return statement !== null && pin === null && this.route(statement) !== null;
+  }
+
+  /** To a standby goes only what has come whole: what follows in the same batch could not be asked anywhere else. */
+  private route(statement: Statement): Wish {
+    const { context, cursor, settings } = this.owner;
+    const wish = context.route(statement, settings.current);
+    if (wish === null || cursor.type === frontend.query || context.isFollowing) return wish;
+    // All that follows in its batch is in that transaction.
+    if (statement.facts.beginsReadOnly) return wish;
+    return readBatch(cursor.buffer, cursor.start, cursor.aheadEnd) ? wish : null;
   }
 
   /** @returns false while the session's settings are being brought there */
@@ -124,9 +167,17 @@ export class ServerLink {
   /** A timeout, or a cancel request that came late. Whoever had this server next would have what was set, and this session not. */
   private settingsUnknown(server: ServerConnection, error: { sqlState: string; message: string }): void {
     const { owner } = this;
-    server.isDoomed = true;
+    const isHere = !owner.isClosed && this.server === server;
+    // Nothing is wrong with it where it is. What a RESET has undone would have to be brought back there, and is as unknown.
+    const isKept = isHere && error.sqlState === sqlStateOfTooLong && !owner.settings.isResetting;
     owner.settings.answered(null);
-    if (owner.isClosed || this.server !== server) return;
+    if (isKept) {
+      owner.pinTo('a setting too long to be carried');
+      if (owner.isWaiting) owner.goOn();
+      return;
+    }
+    server.isDoomed = true;
+    if (!isHere) return;
     // What one may not read one could not set.
     if (error.sqlState !== notPermitted) {
       owner.fatal('57P01', `the settings of this session cannot be read back: ${error.message}`);

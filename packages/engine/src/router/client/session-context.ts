@@ -51,6 +51,8 @@ export interface SessionContext {
   /** Something that may have written has ended on the primary; perhaps other statements do something else from now on. */
   wrote(redefines: boolean): void;
   isPrimary(node: string): boolean;
+  /** The cluster follows another one: there never is a primary. */
+  readonly isFollowing: boolean;
   /** Proven to read only: it may be repeated. */
   isProvenRead(statement: Statement): boolean;
   /** Asks PostgreSQL to end what that server is doing; settles when the request has been delivered. */

@@ -1,9 +1,9 @@
-import { oversize, type Statement } from '../classify/classifier.ts';
+import type { Statement } from '../classify/classifier.ts';
 import type { PinReason } from '../classify/facts.ts';
 import type { Wire, WireHandlers } from '../net/wire.ts';
 import type { PreparedStatement } from '../pool/prepared.ts';
 import { errorResponse, type PostgresError, readyForQuery } from '../protocol/build.ts';
-import { frontend, headerBytes, transactionStatus } from '../protocol/codes.ts';
+import { frontend, transactionStatus } from '../protocol/codes.ts';
 import { MessageCursor } from '../protocol/cursor.ts';
 import { frontendRules } from '../protocol/limits.ts';
 import { expect } from '../server/expectations.ts';
@@ -14,9 +14,8 @@ import { ExtendedProtocol } from './extended.ts';
 import { FailedTransaction } from './failed-transaction.ts';
 import { Flight } from './flight.ts';
 import { NamedStatements } from './named-statements.ts';
-import { noteStatement } from './note-statement.ts';
 import { cancelWhatRuns, tellWaiting } from './out-of-turn.ts';
-import { answerInFailedTransaction, deallocateHere, isWrongServer, payError } from './own-answers.ts';
+import { endAfterViolation, isWrongServer, payError } from './own-answers.ts';
 import { Pin } from './pin.ts';
 import { Postponed } from './postponed.ts';
 import { Recovery } from './recovery.ts';
@@ -26,6 +25,7 @@ import type { SessionContext, SessionOptions } from './session-context.ts';
 import type { SessionView } from './session-view.ts';
 import { SettingsTracker } from './settings-tracker.ts';
 import { SharedUse } from './shared-use.ts';
+import { acceptFunctionCall, acceptQuery } from './simple-protocol.ts';
 import { ToldParameters } from './told-parameters.ts';
 
 const postponedBytesMax = 256 * 1024;
@@ -90,6 +90,11 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     return server !== null && server.outstanding === 0 && server.status === transactionStatus.idle;
   }
 
+  /** Something was asked of its server that has not been answered, if only by the router. */
+  private get isAsking(): boolean {
+    return this.server !== null && this.server.outstanding > 0;
+  }
+
   /** Its transaction, or its statement, has not ended; waiting for a server does not count. */
   get isBusy(): boolean {
     if (this.shared.isActive) return true;
@@ -116,11 +121,20 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
 
   drained(): void {
     this.server?.wire.resume();
+    this.shared.goesOn();
+    // What it said while it did not read.
+    if (!this.isWaiting && this.postponed.bytes > 0) this.goOn();
   }
 
   /** What has come, message by message, as far as there is a server for it. */
   private work(buffer: Buffer, start: number, end: number): void {
     const { cursor } = this;
+    if (this.wire.unsentBytes > unsentBytesMax) {
+      // It asks and does not read: what it has not been told yet is kept here, so nothing more is asked for it.
+      this.postpone(Buffer.from(buffer.subarray(start, end)));
+      this.wire.pause();
+      return;
+    }
     cursor.load(buffer, start, end);
     while (!this.isClosed && !this.isWaiting && cursor.next()) {
       if (this.accept()) continue;
@@ -129,9 +143,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     }
     if (this.isClosed) return;
     if (cursor.violation) {
-      const { type, reason } = cursor.violation;
-      const detail = reason === 'unknown_type' ? `type ${type}` : `(type ${type}, ${reason})`;
-      this.fatal('08P01', `invalid frontend message ${detail}`);
+      endAfterViolation(this, cursor.violation);
       return;
     }
     // A statement that shares a server is waited for before the next one is looked at.
@@ -159,7 +171,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (this.isIgnored && type !== frontend.sync && type !== frontend.terminate) return this.ignore();
     switch (type) {
       case frontend.query:
-        return this.acceptQuery();
+        return acceptQuery(this);
       case frontend.sync:
         return this.acceptSync();
       case frontend.terminate:
@@ -175,35 +187,13 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
         this.server?.sendCopyEnd(buffer, start, end);
         return true;
       case frontend.functionCall:
-        if (this.failedTransaction.isActive) return this.refuseInFailedTransaction(true);
-        if (!this.needServer(null)) return false;
-        this.flight.askedUnknown();
-        this.server?.send(expect.query, buffer, start, end);
-        return true;
+        return acceptFunctionCall(this);
       case frontend.password:
         this.fatal('08P01', 'a password was not asked for');
         return true;
       default:
         return this.extended.accept();
     }
-  }
-
-  private acceptQuery(): boolean {
-    const { buffer, start, end, isLast } = this.cursor;
-    const statement = isLast ? this.classify(buffer, start + headerBytes, end - 1) : oversize;
-    if (this.failedTransaction.isActive) return answerInFailedTransaction(this, statement);
-    if (statement.facts.kind === 'deallocate' && deallocateHere(this, statement)) return true;
-    // A simple Query ends the unnamed statement.
-    this.unnamed = null;
-    if (this.shared.begin(statement)) return true;
-    if (!this.needServer(statement) || !this.commits.mayPass(statement)) return false;
-    const { server } = this;
-    if (!server) return true;
-    server.unnamed = null;
-    noteStatement(this, statement);
-    this.flight.keep(buffer, start, end);
-    server.send(expect.query, buffer, start, end);
-    return true;
   }
 
   private acceptSync(): boolean {
@@ -298,7 +288,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   }
 
   private waitsNoMore(): void {
-    this.isWaiting = false;
+    this.isWaiting = this.link.isBehind = false;
     this.shared.waitsNoMore();
   }
 
@@ -319,12 +309,15 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   forward(buffer: Buffer, start: number, end: number): void {
     this.context.counters.bytesToClients += end - start;
     this.flight.answered();
+    this.named.settled();
     this.wire.append(buffer, start, end);
   }
 
   flush(): void {
     this.wire.flush();
-    if (this.wire.unsentBytes > unsentBytesMax) this.server?.wire.pause();
+    if (this.wire.unsentBytes <= unsentBytesMax) return;
+    this.server?.wire.pause();
+    this.shared.standsStill();
   }
 
   failed(sqlState: string): void {
@@ -336,7 +329,8 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   retriesAfter(sqlState: string): boolean {
     const server = this.server ?? this.shared.server;
     const isPrimary = server !== null && this.context.isPrimary(server.node);
-    return isWrongServer(server, { flight: this.flight, isPrimary, sqlState });
+    // Elsewhere it would not be what its server knows of it.
+    return isWrongServer(server, { flight: this.flight, isPrimary, sqlState }) && this.pin === null;
   }
 
   again(): void {
@@ -357,7 +351,12 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   }
 
   settled(status: number): void {
-    if (status !== transactionStatus.idle) return;
+    if (status === transactionStatus.idle) this.ended();
+    if (this.link.isBehind && !this.isAsking) this.goOn();
+  }
+
+  /** Its transaction, or its statement outside of one. */
+  private ended(): void {
     this.reign.ended();
     this.transactions++;
     this.context.counters.transactions++;
@@ -365,13 +364,11 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     if (flight.mayHaveWritten(this.server ?? this.shared.server)) context.wrote(flight.redefines);
     flight.settled(this.context.nowMs());
     if (this.shared.settled()) {
-      this.named.settled();
       this.goOn();
       return;
     }
     const { server } = this;
     if (!server) return;
-    this.named.settled();
     this.settings.settled();
     if (!this.told.isTrueOf(server)) {
       this.told.heard(server, (name) => this.settings.isGoingBack(name));
@@ -391,6 +388,8 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
 
   lost(loss: ServerLoss): void {
     this.reign.ended();
+    // The rest of a message that it has got a part of is nobody's.
+    this.isStreamIgnored = true;
     this.recovery.lost(loss);
   }
 

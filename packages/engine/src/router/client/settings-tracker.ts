@@ -54,6 +54,11 @@ export class SettingsTracker {
     return this.resetNames.size > 0;
   }
 
+  /** What was asked last has to do with such values. */
+  get isResetting(): boolean {
+    return this.askedResets.size > 0;
+  }
+
   /** What is touched from here on belongs to the next question. */
   question(): Buffer | null {
     this.asked = [...this.touchedNames];

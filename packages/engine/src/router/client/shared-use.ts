@@ -128,6 +128,15 @@ export class SharedUse {
     return wasActive;
   }
 
+  /** Its client does not read. Who stands behind it asks elsewhere before long. */
+  standsStill(): void {
+    if (this.server?.isHead(this.owner)) this.server.wire.pause();
+  }
+
+  goesOn(): void {
+    if (this.server?.isHead(this.owner)) this.server.wire.resume();
+  }
+
   leave(): void {
     this.server?.forgetShared(this.owner);
     this.server = null;

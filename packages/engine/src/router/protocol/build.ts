@@ -170,18 +170,21 @@ export function password(body: Buffer): Buffer {
   return message(frontend.password, body);
 }
 
-/** The text values of a DataRow; null where SQL has NULL. */
-export function readRow(buffer: Buffer, start: number): (string | null)[] {
+/** The text values of a whole DataRow, null where SQL has NULL. @returns null for what is none */
+export function readRow(buffer: Buffer, start: number, end: number): (string | null)[] | null {
+  let position = start + headerBytes + 2;
+  if (position > end) return null;
   const count = buffer.readInt16BE(start + headerBytes);
   const values: (string | null)[] = [];
-  let position = start + headerBytes + 2;
   for (let i = 0; i < count; i++) {
+    if (position + 4 > end) return null;
     const length = buffer.readInt32BE(position);
     position += 4;
     if (length < 0) {
       values.push(null);
       continue;
     }
+    if (position + length > end) return null;
     values.push(buffer.toString('utf8', position, position + length));
     position += length;
   }

@@ -116,6 +116,23 @@ describe('message cursor', () => {
     }
   });
 
+  it('gives the beginning of a message away for something else to come before it', () => {
+    const stream = Buffer.concat(someMessages);
+    const other = message(frontend.query, Buffer.from('SELECT 1\0'));
+    for (let offset = 1; offset < 300; offset++) {
+      const cursor = new MessageCursor(frontendRules);
+      cursor.load(stream, 0, offset);
+      let seen = 0;
+      while (cursor.next()) seen++;
+      if (cursor.isInside) continue;
+      const begun = cursor.takeCollected();
+      cursor.load(other, 0, other.length);
+      expect(cursor.next() && cursor.isFirst && cursor.end - cursor.start).toBe(other.length);
+      const rest = Buffer.concat([begun, stream.subarray(offset)]);
+      expectSame(walk(frontendRules, [rest]).seen, someMessages.slice(seen));
+    }
+  });
+
   it('refuses what is no message, a length that cannot be, and one that is too long', () => {
     const strange = [
       [Buffer.from([0, 0, 0, 0, 4]), 'unknown_type'],

@@ -85,8 +85,17 @@ export class MessageCursor {
     this.buffer.copy(rest, 0, this.start, this.end);
     this.chunk.copy(rest, bytes, this.position, this.limit);
     this.remaining = 0;
+    this.isLast = true;
     this.position = this.limit;
     return rest;
+  }
+
+  /** Gives back the beginning of a message that nothing could be done about yet; the cursor stands before that message again. */
+  takeCollected(): Buffer {
+    const bytes = this.collected.subarray(0, this.collectedBytes);
+    this.collected = nothing;
+    this.collectedBytes = this.wantedBytes = 0;
+    return bytes;
   }
 
   /** Up to where what has come can be looked at, from the piece it stands on; its own end when the rest lies elsewhere. */

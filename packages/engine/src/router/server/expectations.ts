@@ -68,6 +68,15 @@ export class Expectations<Item> {
     return this.items[this.first] ?? null;
   }
 
+  /** What was asked may turn out to be a COPY from the client; otherwise PostgreSQL ignores the end of one. */
+  get mayCopyIn(): boolean {
+    for (let i = 0; i < this.count; i++) {
+      const kind = this.kindAt(i);
+      if (kind === expect.query || kind === expect.execute) return true;
+    }
+    return false;
+  }
+
   /** The client's own, in order; the router's conversations do not count. */
   asked(): number[] {
     const kinds = [...Array(this.count).keys()].map((index) => this.kindAt(index));

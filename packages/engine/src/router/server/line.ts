@@ -14,11 +14,12 @@ export function lossOf(
   return { ...seen, asked, isAsked: asked.length > 0, isOpen, isSkipping };
 }
 
-/** Nothing more will be answered: empties the line. */
-export function endAll(expected: Expectations<Expected>): void {
+/** Nothing more will be answered: empties the line. @param user of all that is in it, who hears what was not prepared or closed */
+export function endAll(expected: Expectations<Expected>, user: ServerUser | null): void {
   for (; expected.length > 0; expected.shift()) {
     const item = expected.headItem;
     if (item && 'lost' in item) item.lost();
+    else if (item) user?.undone(item);
   }
 }
 

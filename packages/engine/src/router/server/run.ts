@@ -5,7 +5,7 @@ import type { ServerUser } from './server-user.ts';
 export class Run {
   /** The client has got a part of a message. */
   isCut = false;
-  /** The rest of this answer is not told: an error has ended it already. */
+  /** The rest of this answer is not told: an error has ended it already, or it is asked for again. */
   isMuted = false;
   private buffer: Buffer | null = null;
   private start = 0;

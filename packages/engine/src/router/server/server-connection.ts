@@ -8,6 +8,7 @@ import { MessageCursor } from '../protocol/cursor.ts';
 import { backendRules } from '../protocol/limits.ts';
 import { effect, effectOf, isAboutTheServer } from './answers.ts';
 import { isCancelledWait, tellDoubt } from './cancelled-wait.ts';
+import { hear, internalBytesMax } from './conversations.ts';
 import { Expectations, expect } from './expectations.ts';
 import type { Greeting } from './handshake.ts';
 import { dropUntilSync, endAll, lossOf, tellSharers } from './line.ts';
@@ -25,8 +26,6 @@ export interface ServerConnectionOptions {
   /** Everybody who shared it has been answered. */
   onSharedIdle(server: ServerConnection): void;
 }
-
-const internalRowBytesMax = 64 * 1024;
 
 /** One connection to PostgreSQL after its handshake: what was asked of it, what it has answered, what state it is in. */
 export class ServerConnection implements WireHandlers {
@@ -64,8 +63,8 @@ export class ServerConnection implements WireHandlers {
   private readonly onSharedIdle: (server: ServerConnection) => void;
   private user: ServerUser | null = null;
   private readonly run = new Run();
-  /** The answer to what was asked last ends with an error that is not told. */
-  private isUnsaid = false;
+  /** What is under way has met an error that is not told: all of it is asked again elsewhere, so nothing of it is forwarded. */
+  isUnsaid = false;
   private lastFatal = '';
 
   constructor(greeting: Greeting, options: ServerConnectionOptions) {
@@ -150,7 +149,9 @@ export class ServerConnection implements WireHandlers {
   /** The client has gone: its answer is for nobody. */
   forgetShared(user: ServerUser): void {
     this.line.forget(user);
-    if (this.user === user) this.user = nobody;
+    if (this.user !== user) return;
+    this.user = nobody;
+    this.wire.resume();
   }
 
   /** Whoever waits behind the first in line asks somewhere else. What they asked here is answered to nobody. @returns how many */
@@ -171,15 +172,15 @@ export class ServerConnection implements WireHandlers {
   /** The router's own messages, closed by a Sync or being one Query. */
   runInternal(bytes: Buffer, internal: Internal): void {
     this.expected.push(expect.internal, internal);
-    this.cursor.collectBytesMax = internalRowBytesMax;
+    this.cursor.collectBytesMax = internalBytesMax;
     this.wire.appendAll(bytes);
     this.wire.flush();
   }
 
-  /** The client ends its COPY; a Sync before this one was swallowed by it. */
+  /** The client ends its COPY, or one that may begin yet; a Sync before this one was swallowed by it. */
   sendCopyEnd(buffer: Buffer, start: number, end: number): void {
     if (this.isCopyingIn) this.isCopyingIn = false;
-    else this.expected.push(expect.copyEnd, null);
+    else if (this.expected.mayCopyIn) this.expected.push(expect.copyEnd, null);
     this.wire.append(buffer, start, end);
   }
 
@@ -218,7 +219,7 @@ export class ServerConnection implements WireHandlers {
     const detail = this.lastFatal || (error?.message ?? 'the connection to the server was closed');
     const loss = lossOf(this.expected, { status, isCutMessage: run.isCut, detail });
     const sharers = this.line.takeAll();
-    endAll(this.expected);
+    endAll(this.expected, sharers.length === 0 ? user : null);
     this.user = null;
     this.onClosed(this);
     if (sharers.length === 0) user?.lost(loss);
@@ -233,7 +234,7 @@ export class ServerConnection implements WireHandlers {
     const { cursor, expected } = this;
     const { type } = cursor;
     if (type === backend.dataRow || type === backend.copyData) {
-      if (expected.headKind === expect.internal) this.hear();
+      if (expected.headKind === expect.internal) hear(cursor, expected);
       else this.run.extend(this.cursor, this.user);
       return;
     }
@@ -248,7 +249,7 @@ export class ServerConnection implements WireHandlers {
         this.parameterStatus();
         return;
       case backend.noticeResponse:
-        if (expected.headKind === expect.internal) return;
+        if (expected.headKind === expect.internal || this.isUnsaid) return;
         this.isDoubtful ||= isCancelledWait(cursor.buffer, cursor.start, cursor.end);
         this.run.pass(cursor, this.user);
         return;
@@ -256,7 +257,7 @@ export class ServerConnection implements WireHandlers {
         this.run.pass(cursor, this.user);
         return;
       default:
-        if (expected.headKind === expect.internal) this.hear();
+        if (expected.headKind === expect.internal) hear(cursor, expected);
         else this.answer(type);
     }
   }
@@ -270,7 +271,7 @@ export class ServerConnection implements WireHandlers {
     if (found === effect.beginsCopy) this.isCopyingIn = expected.beginCopyIn();
     if (found === effect.part || found === effect.beginsCopy) return;
     this.isCopyingIn = false;
-    if (type === backend.parseComplete) this.statements.confirm(expected.headItem as PreparedItem);
+    if (type === backend.parseComplete) this.statements.confirm(expected.headItem as PreparedItem | null);
     expected.shift();
     this.sayWhatIsDue();
   }
@@ -283,7 +284,7 @@ export class ServerConnection implements WireHandlers {
     if (head === expect.internal) {
       const internal = expected.headItem as Internal;
       expected.shift();
-      this.cursor.collectBytesMax = expected.headKind === expect.internal ? internalRowBytesMax : 0;
+      this.cursor.collectBytesMax = expected.headKind === expect.internal ? internalBytesMax : 0;
       internal.done();
       this.sayWhatIsDue();
       return;
@@ -297,8 +298,9 @@ export class ServerConnection implements WireHandlers {
     expected.shift();
     if (expected.length === 0) expected.isOpen = false;
     if (this.isDoubtful) tellDoubt(this.run, this.user);
-    this.isDoubtful = this.run.isMuted = false;
-    if (!this.isUnsaid) this.run.extend(this.cursor, this.user);
+    this.isDoubtful = false;
+    this.run.isMuted = this.isUnsaid;
+    this.run.extend(this.cursor, this.user);
     if (this.line.length > 0) {
       this.nextSharer(status);
       return;
@@ -312,7 +314,7 @@ export class ServerConnection implements WireHandlers {
   private tellSettled(user: ServerUser | null, status: number): void {
     user?.flush();
     const { isUnsaid } = this;
-    this.isUnsaid = false;
+    this.isUnsaid = this.run.isMuted = false;
     if (!isUnsaid) user?.settled(status);
     else user?.again();
   }
@@ -344,12 +346,12 @@ export class ServerConnection implements WireHandlers {
       }
     }
     if (head === expect.internal) {
-      this.hear();
+      hear(cursor, expected);
       return;
     }
     if (head === expect.none) return;
-    if (this.user?.retriesAfter(sqlState)) {
-      this.isUnsaid = true;
+    if (this.isUnsaid || this.user?.retriesAfter(sqlState)) {
+      this.isUnsaid = this.run.isMuted = true;
       this.run.drop();
       if (head !== expect.query && head !== expect.sync) this.dropUntilSync(sqlState);
       return;
@@ -387,11 +389,6 @@ export class ServerConnection implements WireHandlers {
       else if (head !== expect.copyEnd) return;
       expected.shift();
     }
-  }
-
-  private hear(): void {
-    const { buffer, start, end, type } = this.cursor;
-    (this.expected.headItem as Internal).message(type, buffer, start, end);
   }
 }
 

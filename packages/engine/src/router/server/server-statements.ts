@@ -29,9 +29,9 @@ export class ServerStatements {
     return this.known.has(statement) && !this.pending.has(statement);
   }
 
-  /** PostgreSQL has said so, of that name. */
-  confirm({ statement, serverName }: Pick<PreparedItem, 'statement' | 'serverName'>): void {
-    if (this.known.get(statement) === serverName) this.pending.delete(statement);
+  /** PostgreSQL has said so, of that name; null: of what nobody has asked it. */
+  confirm(item: Pick<PreparedItem, 'statement' | 'serverName'> | null): void {
+    if (item && this.known.get(item.statement) === item.serverName) this.pending.delete(item.statement);
   }
 
   add(statement: PreparedStatement): { name: string; evicted: string | null } {

@@ -40,7 +40,10 @@ export interface ServerLoss {
 
 /** A conversation of the router's own: everything up to the ReadyForQuery is for it. */
 export interface Internal {
+  /** Whole, always. */
   message(type: number, buffer: Buffer, start: number, end: number): void;
+  /** Instead of a message that is longer than what is collected for it. */
+  tooLong(): void;
   done(): void;
   lost(): void;
 }

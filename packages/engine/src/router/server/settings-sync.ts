@@ -55,6 +55,9 @@ export interface ConversationEnd {
   isLost: boolean;
 }
 
+/** PostgreSQL: program_limit_exceeded. */
+export const sqlStateOfTooLong = '54000';
+
 /** Collects what the server answers to the router's own messages. */
 export class Conversation implements Internal {
   private readonly rows: (string | null)[][] = [];
@@ -66,10 +69,18 @@ export class Conversation implements Internal {
   }
 
   message(type: number, buffer: Buffer, start: number, end: number): void {
-    if (type === backend.dataRow) this.rows.push(readRow(buffer, start));
+    if (type === backend.dataRow) {
+      const row = readRow(buffer, start, end);
+      if (row) this.rows.push(row);
+      else this.error ??= unreadable;
+    }
     if (type !== backend.errorResponse) return;
     const fields = readFields(buffer, start, end);
     this.error ??= { sqlState: fields.get('C') ?? '', message: fields.get('M') ?? '' };
+  }
+
+  tooLong(): void {
+    this.error ??= { sqlState: sqlStateOfTooLong, message: 'an answer to the router is too long' };
   }
 
   done(): void {
@@ -80,3 +91,5 @@ export class Conversation implements Internal {
     this.ended({ rows: [], error: this.error, isLost: true });
   }
 }
+
+const unreadable = { sqlState: '08P01', message: 'an answer to the router cannot be read' };

@@ -5,7 +5,7 @@ import { parseVerifier } from '../auth/verifier.ts';
 import { Classifier } from '../classify/classifier.ts';
 import { readStartupOptions } from '../client/startup-options.ts';
 import { markOf } from '../outcome/commit-mark.ts';
-import { message, password, query, readFields } from '../protocol/build.ts';
+import { message, password, query, readFields, readRow } from '../protocol/build.ts';
 import { backend, frontend } from '../protocol/codes.ts';
 import { MessageCursor } from '../protocol/cursor.ts';
 import { backendRules, frontendRules, type MessageRules } from '../protocol/limits.ts';
@@ -78,11 +78,13 @@ export const fuzzTargets: FuzzTarget[] = [
     name: 'messages of servers',
     seeds: [
       message(backend.rowDescription, Buffer.alloc(60)),
+      message(backend.dataRow, Buffer.from([0, 2, 0, 0, 0, 1, 0x61, 0xff, 0xff, 0xff, 0xff])),
       message(backend.errorResponse, Buffer.from('SERROR\0C42601\0\0')),
     ],
     run: (bytes) => {
       walk(backendRules, bytes);
       readFields(bytes, 0, bytes.length);
+      readRow(bytes, 0, bytes.length);
     },
   },
   {

@@ -1,33 +1,15 @@
 import { bind, close, execute, message, parse, query, sync } from '../protocol/build.ts';
 import { frontend } from '../protocol/codes.ts';
+import { copySessions } from './transcript-copies.ts';
+import { flush, type Session, turn, upTo } from './transcript-turns.ts';
 
-const flush = message(frontend.flush, Buffer.alloc(0));
 export const describeStatement = (name: string) => message(frontend.describe, Buffer.from(`S${name}\0`));
 export const describePortal = (name: string) => message(frontend.describe, Buffer.from(`P${name}\0`));
-const copyData = (text: string) => message(frontend.copyData, Buffer.from(text));
-const copyDone = message(frontend.copyDone, Buffer.alloc(0));
-const copyFail = message(frontend.copyFail, Buffer.from('no\0'));
 const closePortal = (name: string) => close('P', name);
-
-export interface Turn {
-  /** Sent at once. */
-  send: Buffer[];
-  /** So many messages of this type are awaited then. */
-  count: number;
-  type: string;
-}
-
-export interface Session {
-  name: string;
-  turns: Turn[];
-}
-
-const turn = (count: number, ...send: Buffer[]): Turn => ({ send, count, type: 'Z' });
-/** Without a ReadyForQuery: up to a message of that type. */
-const upTo = (type: string, ...send: Buffer[]): Turn => ({ send, count: 1, type });
 
 /** What PostgreSQL’s own clients, and some strange ones, say. */
 export const sessions: Session[] = [
+  ...copySessions,
   {
     name: 'simple',
     turns: [turn(1, query('SELECT 1, NULL, $$a$$')), turn(1, query('')), turn(1, query(' ; '))],
@@ -107,53 +89,6 @@ export const sessions: Session[] = [
       turn(1, bind('', '', []), execute(''), sync),
       turn(1, query('SELECT 2')),
       turn(1, bind('', '', []), execute(''), sync),
-    ],
-  },
-  {
-    name: 'copy',
-    turns: [
-      turn(1, query('CREATE TABLE copied (a int, b text)')),
-      turn(1, query('COPY copied FROM STDIN'), copyData('1\tone\n'), copyData('2\ttwo\n'), copyDone),
-      turn(1, query('COPY copied TO STDOUT')),
-      turn(1, query('COPY copied FROM STDIN'), copyData('x\n'), copyDone),
-      turn(1, query('COPY copied FROM STDIN'), copyData('3\tthree\n'), copyFail),
-      turn(1, query('SELECT count(*) FROM copied')),
-    ],
-  },
-  {
-    name: 'copy in the extended protocol',
-    turns: [
-      turn(1, query('CREATE TABLE copied2 (a int)')),
-      // The Sync before the data is swallowed by the COPY.
-      turn(
-        1,
-        parse('', 'COPY copied2 FROM STDIN'),
-        bind('', '', []),
-        execute(''),
-        sync,
-        copyData('5\n'),
-        copyDone,
-        sync,
-      ),
-      turn(
-        1,
-        parse('', 'COPY copied2 FROM STDIN'),
-        bind('', '', []),
-        execute(''),
-        copyData('6\n'),
-        copyDone,
-        sync,
-      ),
-      turn(
-        1,
-        parse('', 'COPY copied2 FROM STDIN'),
-        bind('', '', []),
-        execute(''),
-        copyData('x\n'),
-        copyDone,
-        sync,
-      ),
-      turn(1, query('SELECT count(*) FROM copied2')),
     ],
   },
   {
@@ -301,34 +236,6 @@ export const sessions: Session[] = [
       turn(1, query(`SELECT length('${'x'.repeat(9000)}'), repeat('y', 70000)`)),
       turn(1, query('SELECT g, g::text FROM generate_series(1, 3000) g')),
       turn(1, parse('l', 'SELECT length($1)'), bind('', 'l', ['z'.repeat(80_000)]), execute(''), sync),
-    ],
-  },
-  {
-    name: 'COPY that goes wrong, and data of no COPY',
-    turns: [
-      turn(1, query('CREATE TABLE copied3 (a int)')),
-      turn(1, copyData('1\n'), copyDone, copyFail, query('SELECT 1')),
-      turn(1, query('COPY copied3 FROM STDIN; SELECT 5'), copyData('2\n'), copyDone),
-      turn(1, query('COPY (SELECT 1/(3-g) FROM generate_series(1, 5) g) TO STDOUT')),
-      turn(1, query('COPY nowhere FROM STDIN'), copyData('1\n'), copyDone),
-      upTo(
-        'E',
-        parse('', 'COPY copied3 FROM STDIN'),
-        bind('', '', []),
-        execute(''),
-        copyData('x\n'),
-        copyDone,
-        flush,
-      ),
-      turn(1, copyData('3\n'), copyDone, sync),
-      turn(1, query('TABLE copied3')),
-    ],
-  },
-  {
-    name: 'a statement in the middle of a COPY ends the connection',
-    turns: [
-      turn(1, query('CREATE TABLE copied4 (a int)')),
-      turn(1, query('COPY copied4 FROM STDIN'), copyData('1\n'), query('SELECT 1')),
     ],
   },
   {

@@ -1,7 +1,8 @@
 import { query, terminate } from '../protocol/build.ts';
 import { RawClient, textOf } from './raw-client.ts';
 import { application } from './router-fixture.ts';
-import { type Session, tables } from './transcript-corpus.ts';
+import { tables } from './transcript-corpus.ts';
+import type { Session } from './transcript-turns.ts';
 
 /** How the bytes of a turn are divided into packets. */
 export type Cut =
