@@ -287,6 +287,12 @@ describe('a cluster with a backup repository', () => {
     expect(await ledger(cluster)).toEqual(bad);
     await cluster.untilHealthy();
     for (const name of names) expect(await ledger(cluster, name)).toEqual(bad);
+    // What the first one kept is of no use once the second one is recorded.
+    const kept = async () => {
+      const all = await readdir(join(cluster.host(before.primary ?? '').directory, 'pg'));
+      return all.filter((name) => name.startsWith('data.before-restore-')).length === 1 ? true : undefined;
+    };
+    await pollUntil(kept, { what: 'only the newest is kept', timeoutMs: 30_000, intervalMs: 200 });
     await sql(cluster, 'DROP TABLE ledger');
   });
 
