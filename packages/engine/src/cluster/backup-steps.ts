@@ -9,6 +9,7 @@ import { messageOf, QuantaError } from '../shared/errors.ts';
 import { jobWords } from './apply-backup.ts';
 import { openWay, preparation, takingPart } from './backup-way-steps.ts';
 import type { Commander } from './commander.ts';
+import { areAtHand, givenParams } from './given-secrets.ts';
 import { dataMembers } from './membership.ts';
 import type { StepContext, StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
@@ -20,8 +21,8 @@ export interface BackupStepResources {
   commander: Commander;
   peers: Peers;
   clock?: Clock;
-  /** Secrets of the configuration that was asked for; they live in this process only until they are agreed on. */
-  backupSecrets(): RepositorySecrets | null;
+  /** Those that were given with an operation; they live in this process only until they are agreed on. */
+  backupSecrets(operation: string): RepositorySecrets | null;
 }
 
 const askDeadlineMs = 15_000;
@@ -237,8 +238,15 @@ class BackupSteps {
   }
 
   private configOf(context: StepContext) {
-    const request = configureRequestOf(context.operation.params);
-    const config = configAfter(context.state(), { ...request, secrets: this.resources.backupSecrets() });
+    const { id, params } = context.operation;
+    const request = configureRequestOf(params);
+    const given = this.resources.backupSecrets(id);
+    // Without this the ones of before would be agreed on again, and that would be called a success.
+    if (!areAtHand(params, given))
+      throw new QuantaError('REFUSED', 'the secrets that were given with it are not known here any more', {
+        hint: 'Only the daemon that led the cluster then had them, in memory. Nothing was agreed on: ask anew and give them again.',
+      });
+    const config = configAfter(context.state(), { ...request, secrets: given });
     if (!config) throw new QuantaError('REFUSED', 'no repository was named');
     const own = configFor(config, request.takeOff ? 1 : (request.number ?? 1));
     const { repository, secrets } = own ?? config;
@@ -255,8 +263,8 @@ type ConfigureRequest = Extract<BackupRequest, { kind: 'configure-backup' }>;
 
 /** Stored with the operation as text: its secrets are not in it. */
 export function configureParams(request: ConfigureRequest): Params {
-  const { secrets: _secrets, ...shown } = request;
-  return { settings: JSON.stringify(shown) };
+  const { secrets, ...shown } = request;
+  return { settings: JSON.stringify(shown), ...givenParams(secrets) };
 }
 
 /** Flat, as every operation is stored. */
