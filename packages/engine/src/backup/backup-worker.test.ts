@@ -3,15 +3,16 @@ import type { BackupConfig } from '../contract/backup.ts';
 import type { NodePlace } from '../postgres/layout.ts';
 import { systemClock } from '../shared/clock.ts';
 import { BackupWorker } from './backup-worker.ts';
-import type { BackupEngine, BackupType } from './engine.ts';
+import type { BackupEngine, BackupType, ExpireRequest, StoredBackup } from './engine.ts';
 import type { ReadingContext, RepositoryReader } from './repository-reader.ts';
+import { holdNote } from './retention.ts';
 
 const full = '20261101-000000F';
 
 /** Makes a backup of a repository whose retention is as given. */
 async function backUp(
   type: BackupType,
-  given: { walKeptFrom: string | null; expire?: string[]; isAway?: boolean },
+  given: { walKeptFrom: string | null; expire?: string[]; isAway?: boolean; heldMeanwhile?: StoredBackup[] },
 ) {
   const asked: string[] = [];
   const engine = {
@@ -19,7 +20,11 @@ async function backUp(
       asked.push('backup');
       return { ok: true, label: `${full}-new`, type, warnings: [] };
     },
-    expire: async ({ labels }: { labels: string[] }) => asked.push(`expire ${labels.join()}`),
+    expire: async ({ labels, spared }: ExpireRequest) => {
+      asked.push(`expire ${labels.join()}`);
+      const held = [...(spared?.(given.heldMeanwhile ?? []) ?? [])];
+      return labels.filter((label) => held.includes(label));
+    },
   } as unknown as BackupEngine;
   const reader = {
     read: async () => {
@@ -74,5 +79,12 @@ describe('retention after a backup', () => {
 
   it('is always carried out after a full one, which also takes what failed runs have left', async () => {
     expect((await backUp('full', { walKeptFrom: full })).asked).toEqual(['read', 'expire ']);
+  });
+
+  it('I-BACKUP-4: spares what was held while it was being carried out', async () => {
+    const old = { label: '20261001-000000F', type: 'full', prior: null, references: [] as string[] };
+    const held = { ...old, notes: { [holdNote]: 'for the auditors' } } as unknown as StoredBackup;
+    const asked = { walKeptFrom: full, expire: [old.label, '20261002-000000F'], heldMeanwhile: [held] };
+    expect((await backUp('full', asked)).result).toMatchObject({ expired: ['20261002-000000F'] });
   });
 });

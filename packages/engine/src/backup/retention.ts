@@ -186,6 +186,13 @@ function keepDamaged(countable: StoredBackup[], input: RetentionInput, add: Add)
   return recent;
 }
 
+/** What stays for the sake of the notes that people have set, whatever the rules say. */
+export function heldLabels(backups: readonly StoredBackup[]): ReadonlySet<string> {
+  const held = new Set<string>();
+  keepHeld(backups, (label) => held.add(label));
+  return held;
+}
+
 /** pgBackRest removes with a backup whatever was made upon it, also what needs no file of it: the line back to the full one stays. */
 function keepHeld(backups: readonly StoredBackup[], add: Add): void {
   const known = new Map(backups.map((backup) => [backup.label, backup]));

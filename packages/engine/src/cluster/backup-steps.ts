@@ -10,6 +10,7 @@ import { jobWords } from './apply-backup.ts';
 import { openWay, preparation, takingPart } from './backup-way-steps.ts';
 import type { Commander } from './commander.ts';
 import { areAtHand, givenParams } from './given-secrets.ts';
+import { whyNotMarked } from './marking.ts';
 import { dataMembers } from './membership.ts';
 import type { StepContext, StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
@@ -214,7 +215,10 @@ class BackupSteps {
     const notes = { [name]: note === null ? '' : String(note) };
     const input = { clusterId: context.state().clusterId, label: String(label), notes };
     const primary = this.primary(context);
+    refuseUnmarkable(context);
     await this.resources.peers.call(primary, 'annotate-backup', { input, deadlineMs: askDeadlineMs });
+    // What was given to a node at this very moment may have read the list before.
+    refuseUnmarkable(context);
     return note !== null;
   }
 
@@ -256,6 +260,11 @@ class BackupSteps {
       hint: 'They are kept by the process that was asked only; ask again and give them.',
     });
   }
+}
+
+function refuseUnmarkable(context: StepContext): void {
+  const why = whyNotMarked(context.state());
+  if (why) throw new QuantaError('REFUSED', why);
 }
 
 type Params = StepContext['operation']['params'];

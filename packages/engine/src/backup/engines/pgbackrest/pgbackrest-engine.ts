@@ -174,21 +174,34 @@ export class PgBackRestEngine implements BackupEngine {
     if (result.code !== 0) throw asError(failureOf(result.code, result.log));
   }
 
-  async expire({ labels, backups: known, fullsWithWal, signal }: ExpireRequest): Promise<void> {
+  async expire({ labels, backups: known, fullsWithWal, spared, signal }: ExpireRequest): Promise<string[]> {
     let backups = known ?? (await this.inventory(signal)).backups;
+    const stayed: string[] = [];
     for (const label of labels) {
+      // Somebody may hold one while the others are removed, or before the first is.
+      ({ backups } = await this.inventory(signal));
+      if (spared?.(backups).has(label)) {
+        stayed.push(label);
+        continue;
+      }
       // A full backup takes along what was built on it, so the next label may be gone by now.
       if (!backups.some((backup) => backup.label === label)) continue;
       refuseToTakeAlong(backups, label, labels);
       const args = ['expire', `--set=${checkedLabel(label)}`, ...keepEverything(backups)];
       await this.runOrThrow({ args, timeoutMs: expireDeadlineMs, signal });
-      ({ backups } = await this.inventory(signal));
     }
-    const fulls = backups.filter((backup) => backup.type === 'full').length;
-    if (fulls === 0) return;
-    const withWal = Math.max(1, Math.min(fullsWithWal ?? fulls, fulls));
+    if (labels.length > 0) ({ backups } = await this.inventory(signal));
+    const fulls = backups.filter((backup) => backup.type === 'full');
+    if (fulls.length === 0) return stayed;
+    // The count is of the full ones that were to stay: with more of them it reaches no further back than it was to.
+    const more = fulls.filter(({ label }) => stayed.includes(label)).length;
+    const withWal = Math.max(
+      1,
+      Math.min(fullsWithWal === null ? fulls.length : fullsWithWal + more, fulls.length),
+    );
     const args = ['expire', ...keepEverything(backups), `--repo1-retention-archive=${withWal}`];
     await this.runOrThrow({ args, timeoutMs: expireDeadlineMs, signal });
+    return stayed;
   }
 
   async annotate(label: string, notes: Record<string, string>): Promise<void> {
