@@ -24,7 +24,7 @@ import { parseInfo } from './info.ts';
 import { parseListing } from './listing.ts';
 import { ProgressLog, percentOf } from './progress.ts';
 import { checkedLabel, restoreArguments } from './target.ts';
-import { parseVerification } from './verification.ts';
+import { labelsInProgress, parseVerification } from './verification.ts';
 import { parseVersion, versionProblem } from './versions.ts';
 
 interface Run {
@@ -150,7 +150,8 @@ export class PgBackRestEngine implements BackupEngine {
       },
     });
     if (result.code !== 0) throw asError(failureOf(result.code, result.stderr));
-    const verified = parseVerification(result.stdout, log);
+    const unfinished = await this.unfinished(labelsInProgress(result.stdout), signal);
+    const verified = parseVerification(result.stdout, log, unfinished);
     const damaged = await this.damagedCopies(
       verified.backups.map((backup) => backup.label),
       signal,
@@ -208,6 +209,13 @@ export class PgBackRestEngine implements BackupEngine {
     const given = Object.entries(notes).map(([name, text]) => `--annotation=${name}=${text}`);
     const args = ['annotate', `--set=${checkedLabel(label)}`, ...given];
     await this.runOrThrow({ args, timeoutMs: askDeadlineMs });
+  }
+
+  /** A backup that was broken off stays as it is until the next one, and is no damage; one that is in the list has come to its end. */
+  private async unfinished(labels: string[], signal?: AbortSignal): Promise<string[]> {
+    if (labels.length === 0) return [];
+    const { backups } = await this.inventory(signal);
+    return labels.filter((label) => !backups.some((backup) => backup.label === label));
   }
 
   /** verify goes by whichever of two copies it can read: a damaged one is found by comparing them. */
