@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { backupConfigSchema } from '../contract/backup.ts';
 import { keptDirectory } from '../postgres/data-swap.ts';
 import type { NodePlace } from '../postgres/layout.ts';
-import { systemClock } from '../shared/clock.ts';
+import { type Clock, systemClock } from '../shared/clock.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { silentLogger } from '../shared/logger.ts';
 import { demoState } from '../testing/demo-state.ts';
@@ -32,20 +32,20 @@ const config = backupConfigSchema.parse({
   ...{ impact: {}, schedules: [], retention: {}, drills: null, archiveTimeoutSeconds: 60 },
 });
 
-/** Its restores fail in the middle. */
-function besideNode(): BesideNode {
-  const engine = {
-    inventory: async () => ({ backups: [{ label: 'a-backup', databaseBytes: 0 }] }),
-    restore: async () => {
-      throw new Error('the repository is away');
-    },
-  } as unknown as BackupEngine;
+/** Its restores fail in the middle, if nothing else is said. */
+function besideNode(clock: Clock = systemClock, restore: BackupEngine['restore'] = fail): BesideNode {
+  const inventory = async () => ({ backups: [{ label: 'a-backup', databaseBytes: 0 }] });
+  const engine = { inventory, restore } as unknown as BackupEngine;
   const plan = { label: 'a-backup', timeline: 1, recovery: { kind: 'latest' } };
   return new BesideNode({
-    ...{ place, logger: silentLogger, clock: systemClock, config: () => config },
+    ...{ place, logger: silentLogger, clock, config: () => config },
     engine: async () => engine,
     plan: async () => ({ ok: true, plan }) as never,
   });
+}
+
+async function fail(): Promise<never> {
+  throw new Error('the repository is away');
 }
 
 const keep = (id: string) => mkdir(keptDirectory(place.dataDir, id));
@@ -81,4 +81,28 @@ describe('what restores in place have kept', () => {
     const left = ['open', 'second', 'third'].map((id) => `data.before-restore-${id}`);
     expect(await names()).toEqual(['data', ...left]);
   });
+});
+
+it('a copy goes on for longer without a decider than a decider waits to hear of it', async () => {
+  let nowMs = 0;
+  let watch: () => void = () => undefined;
+  const every = (_: number, work: () => void) => {
+    watch = work;
+    return () => undefined;
+  };
+  const clock: Clock = { monotonicMs: () => nowMs, wallMs: () => nowMs, after: () => () => undefined, every };
+  let ended: AbortSignal | null = null;
+  const node = besideNode(clock, ({ signal }) => {
+    ended = signal ?? null;
+    return new Promise(() => undefined);
+  });
+  node.start({ id: 'a', attempt: 1, target: { kind: 'latest' }, timeline: 3 });
+  const begun = async () => ended ?? undefined;
+  const signal = await pollUntil(begun, { what: 'it begins', timeoutMs: 5000, intervalMs: 5 });
+  nowMs = 180_000;
+  watch();
+  expect(signal.aborted).toBe(false);
+  nowMs = 601_000;
+  watch();
+  expect(signal.aborted).toBe(true);
 });

@@ -14,6 +14,12 @@ import { type JobReport, JobRunner } from './job-runner.ts';
 import { outdatedKept } from './kept-data.ts';
 import { restoreBeside } from './restore-beside.ts';
 
+/**
+ * Nobody else goes on with this copy: whoever is decider by then asks here, and may have waited for long to hear of it
+ * (`silentMsMax` of its steps). One that is wanted no more is ended by the log.
+ */
+const unaskedMsMax = 10 * 60_000;
+
 export interface BesideNodeOptions {
   place: NodePlace;
   logger: Logger;
@@ -36,7 +42,7 @@ export class BesideNode {
   constructor(options: BesideNodeOptions) {
     this.options = options;
     this.runner = new JobRunner({
-      ...{ logger: options.logger, clock: options.clock },
+      ...{ logger: options.logger, clock: options.clock, unaskedMsMax },
       work: (order, report, signal) => this.work(order, { report, signal }),
     });
   }
