@@ -40,7 +40,7 @@ const engine = {
   }),
 } as unknown as BackupEngine;
 
-it('I-BACKUP-6: lets a backup go no earlier because a segment that it needs was found damaged', async () => {
+it('I-BACKUP-6: lets a backup go no earlier because a segment that it needs was found damaged, and tells which one', async () => {
   const problem = `invalid checksum: ${wal(2)}-${'a'.repeat(40)}.lz4`;
   const verified: Verification = {
     ...{ ok: false, other: [], wal: { checked: 5, valid: 4, problems: [problem] } },
@@ -48,10 +48,13 @@ it('I-BACKUP-6: lets a backup go no earlier because a segment that it needs was 
       ...{ label, ok: true, checked: 1, valid: 1, problems: [] },
     })),
   };
-  const { catalogue, retention } = await new RepositoryReader(engine, null).read({
+  const context = {
     config: { retention: retentionSchema.parse({ fullCount: 2 }) },
     ...{ currentTimeline: 1, walKeptFrom: null, segmentBytes, nowMs: 9 * hour, verified },
-  });
+  };
+  const { catalogue, retention } = await new RepositoryReader(engine, null).read(context);
   expect(catalogue.unusable.map(({ label }) => label)).toEqual(['20261101-000000F']);
   expect(retention).toMatchObject({ expire: [], walKeptFrom: '20261101-000000F' });
+  const { backups } = await new RepositoryReader(engine, null).view(context);
+  expect(backups.map(({ isDamaged = false }) => isDamaged)).toEqual([true, false]);
 });

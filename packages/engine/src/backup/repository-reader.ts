@@ -13,6 +13,8 @@ export interface RepositoryReading {
   inventory: Inventory;
   catalogue: Catalogue;
   retention: RetentionPlan;
+  /** Backups that a verification alone says cannot be restored. */
+  damaged: ReadonlySet<string>;
   /** Timelines whose history is archived. */
   histories: number[];
   /** When each segment came. */
@@ -72,19 +74,21 @@ export class RepositoryReader {
     // Of a damaged file of its own, or of a damaged segment that was written meanwhile: without the finding it could be restored.
     const missing = damage === noDamage ? catalogue.unusable : buildCatalogue(input).unusable;
     const isMissing = new Set(missing.map(({ label }) => label));
+    const damaged = new Set(unusable.filter((label) => !isMissing.has(label)));
     const retention = planRetention({
       backups: inventory.backups,
       retention: context.config.retention,
       unusable: new Set(unusable),
-      damaged: new Set(unusable.filter((label) => !isMissing.has(label))),
+      damaged,
       nowMs: context.nowMs,
     });
-    return { inventory, catalogue, retention, histories: [...histories.keys()], archivedAt, contents };
+    const found = { inventory, catalogue, retention, damaged };
+    return { ...found, histories: [...histories.keys()], archivedAt, contents };
   }
 
   /** The reading in the words of the contract, with the moments that its intervals end at. */
   async view(context: ReadingContext, signal?: AbortSignal): Promise<RepositoryView> {
-    const { inventory, catalogue, retention, archivedAt } = await this.read(context, signal);
+    const { inventory, catalogue, retention, damaged, archivedAt } = await this.read(context, signal);
     const intervals = [];
     for (const interval of catalogue.intervals)
       intervals.push(await this.withEnd(interval, archivedAt, signal));
@@ -98,6 +102,7 @@ export class RepositoryReader {
       backups: inventory.backups.map((backup) => ({
         ...backup,
         unusable: unusable.get(backup.label) ?? null,
+        ...(damaged.has(backup.label) ? { isDamaged: true } : {}),
         keptBecause: kept.get(backup.label)?.reasons.map(reasonWords) ?? [],
         goes: kept.get(backup.label)?.goes ?? null,
       })),
