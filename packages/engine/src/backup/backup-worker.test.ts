@@ -5,20 +5,29 @@ import { systemClock } from '../shared/clock.ts';
 import { BackupWorker } from './backup-worker.ts';
 import type { BackupEngine, BackupType, ExpireRequest, StoredBackup } from './engine.ts';
 import type { ReadingContext, RepositoryReader } from './repository-reader.ts';
-import { holdNote } from './retention.ts';
+import { holdNote, walFromNote } from './retention.ts';
 
 const full = '20261101-000000F';
 
 /** Makes a backup of a repository whose retention is as given. */
 async function backUp(
   type: BackupType,
-  given: { walKeptFrom: string | null; expire?: string[]; isAway?: boolean; heldMeanwhile?: StoredBackup[] },
+  given: {
+    walKeptFrom: string | null;
+    expire?: string[];
+    isAway?: boolean;
+    backups?: StoredBackup[];
+    heldMeanwhile?: StoredBackup[];
+  },
 ) {
   const asked: string[] = [];
   const engine = {
     backup: async () => {
       asked.push('backup');
       return { ok: true, label: `${full}-new`, type, warnings: [] };
+    },
+    annotate: async (label: string, notes: Record<string, string>) => {
+      asked.push(`note ${label} ${Object.keys(notes).join()}`);
     },
     expire: async ({ labels, spared }: ExpireRequest) => {
       asked.push(`expire ${labels.join()}`);
@@ -32,7 +41,7 @@ async function backUp(
       if (given.isAway) throw new Error('it is away');
       const expire = (given.expire ?? []).map((label) => ({ label, why: '' }));
       return {
-        inventory: { backups: [] },
+        inventory: { backups: given.backups ?? [] },
         retention: { expire, walKeptFrom: full, fullsWithWal: 1, keep: [] },
       };
     },
@@ -79,6 +88,17 @@ describe('retention after a backup', () => {
 
   it('is always carried out after a full one, which also takes what failed runs have left', async () => {
     expect((await backUp('full', { walKeptFrom: full })).asked).toEqual(['read', 'expire ']);
+  });
+
+  it('says in the repository from where on WAL is kept before any is removed, once', async () => {
+    const kept = { label: full, notes: {} } as unknown as StoredBackup;
+    const { asked } = await backUp('full', { walKeptFrom: null, backups: [kept] });
+    expect(asked).toEqual(['read', `note ${full} ${walFromNote}`, 'expire ']);
+    const noted = { label: full, notes: { [walFromNote]: 'yes' } } as unknown as StoredBackup;
+    expect((await backUp('full', { walKeptFrom: null, backups: [noted] })).asked).toEqual([
+      'read',
+      'expire ',
+    ]);
   });
 
   it('I-BACKUP-4: spares what was held while it was being carried out', async () => {

@@ -15,7 +15,7 @@ import { type JobOrder, nodeNote, runNote, type Strain, triggerNote } from './jo
 import type { JobReport } from './job-runner.ts';
 import { repositoryOfWork } from './repositories.ts';
 import type { ReadingContext, RepositoryReader, RepositoryReading } from './repository-reader.ts';
-import { heldLabels } from './retention.ts';
+import { heldLabels, walFromNote } from './retention.ts';
 import type { ScratchPlace, ScratchServer } from './scratch-server.ts';
 import { lastSegmentLsn } from './wal-lines.ts';
 
@@ -192,6 +192,8 @@ export class BackupWorker {
     const labels = retention.expire.map(({ label }) => label);
     const { backups } = inventory;
     const { fullsWithWal, walKeptFrom } = retention;
+    const first = backups.find(({ label }) => label === walKeptFrom);
+    if (first && !first.notes[walFromNote]) await engine.annotate(first.label, { [walFromNote]: 'yes' });
     const asked = { labels, backups, fullsWithWal, spared: heldLabels, signal };
     const stayed = await engine.expire(asked);
     return { expired: labels.filter((label) => !stayed.includes(label)), walKeptFrom };

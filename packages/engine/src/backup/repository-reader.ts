@@ -4,7 +4,7 @@ import { parseHistory } from '../postgres/history-files.ts';
 import { buildCatalogue, type Catalogue, type RestorableInterval } from './catalogue.ts';
 import { damageOf, noDamage } from './damage.ts';
 import type { ArchiveListing, BackupEngine, Inventory, Verification } from './engine.ts';
-import { planRetention, type RetentionPlan } from './retention.ts';
+import { planRetention, type RetentionPlan, walKeptSince } from './retention.ts';
 import { reasonWords } from './retention-words.ts';
 import type { HistoryLine } from './wal-lines.ts';
 import type { WalMoments } from './wal-moments.ts';
@@ -67,7 +67,7 @@ export class RepositoryReader {
       backups: inventory.backups.filter((backup) => backup.databaseId === newestSystem),
       segmentBytes: context.segmentBytes,
       currentTimeline: context.currentTimeline,
-      walKeptFrom: context.walKeptFrom,
+      walKeptFrom: walKeptSince(context.walKeptFrom, inventory.backups),
     };
     const catalogue = buildCatalogue({ ...input, damage });
     const unusable = catalogue.unusable.map(({ label }) => label);
