@@ -170,8 +170,8 @@ export class Daemon {
       pids,
       beside: () => daemon?.beside() ?? { router: null, troubles: [] },
       ...(backups ? { backups } : {}),
-      onState: (state) => {
-        backups?.follow(state);
+      onState: (state, isReplayed) => {
+        backups?.follow(state, isReplayed);
         daemon?.router?.look();
         daemon?.routerAccess?.look();
       },

@@ -30,6 +30,21 @@ test('a preview says of every backup what becomes of it now and by other rules',
   expect(preview[2]?.changed.because).toEqual(['it is not among the newest 1']);
 });
 
+test('I-BACKUP-6: a preview lets no backup go earlier because it was found damaged', () => {
+  const rules = retentionSchema.parse({ fullCount: 3 });
+  const damaged = { ...full(1), unusable: 'a file of it is damaged', isDamaged: true };
+  const preview = previewRetention(
+    { backups: [damaged, full(2), full(3)] },
+    { today: rules, changed: rules },
+    0,
+  );
+  expect(preview.map(({ label, today }) => [label.slice(6, 8), today.goes])).toEqual([
+    ['03', { kind: 'after-fulls', fulls: 3 }],
+    ['02', { kind: 'after-fulls', fulls: 2 }],
+    ['01', { kind: 'after-fulls', fulls: 1 }],
+  ]);
+});
+
 test('a preview is of one repository: others have backups and rules of their own', () => {
   const of = (day: number, repository: number) => ({ ...full(day), repository });
   const view = { backups: [of(1, 1), of(2, 2), of(3, 1), full(4)] };

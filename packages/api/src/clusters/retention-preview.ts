@@ -42,7 +42,9 @@ export function previewRetention(
 ): PreviewedBackup[] {
   const { backups } = repository;
   const unusable = new Set(backups.filter((each) => each.unusable !== null).map(({ label }) => label));
-  const plan = (retention: BackupRetention) => planRetention({ backups, retention, unusable, nowMs });
+  const damaged = new Set(backups.filter((each) => each.isDamaged).map(({ label }) => label));
+  const plan = (retention: BackupRetention) =>
+    planRetention({ backups, retention, unusable, damaged, nowMs });
   const today = plan(rules.today);
   const changed = plan(rules.changed);
   return [...backups]

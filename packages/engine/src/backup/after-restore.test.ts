@@ -19,7 +19,7 @@ const config = backupConfigSchema.parse({
 });
 const restored = { id: 'restore', node: 'node-1', outcome: 'restored' as const, atMs: 1000, words: '' };
 
-function job(id: string, startedAtMs: number, repository?: number) {
+function job(id: string, startedAtMs: number, repository?: number, state = 'done') {
   return backupJobSchema.parse({
     ...{
       id,
@@ -28,10 +28,10 @@ function job(id: string, startedAtMs: number, repository?: number) {
       scheduleId: null,
       reason: '',
     },
-    ...{ requestedBy: 'anna', state: 'done', node: 'node-1', fromStandby: false, attempt: 1, notBeforeMs: 0 },
+    ...{ requestedBy: 'anna', state, node: 'node-1', fromStandby: false, attempt: 1, notBeforeMs: 0 },
     ...{
       startedAtMs,
-      endedAtMs: null,
+      endedAtMs: state === 'running' ? null : startedAtMs,
       detail: '',
       percent: null,
       bytesDone: null,
@@ -52,6 +52,25 @@ describe('the backups after a restore in place', () => {
     expect(owed([job('before', 500, 2), first])).toBe(2);
     expect(owed([first, job('a', 1200, 2)])).toBe(3);
     expect(owed([first, job('a', 1200, 2), job('b', 1300, 3)])).toBeNull();
+  });
+
+  it('I-RESTORE-5: work that failed, or was cancelled, is none, and is begun again after a pause that grows', () => {
+    const minuteMs = 60_000;
+    const first = job('restore', 1100);
+    const failed = job('a', 1200, 2, 'failed');
+    expect(owed([first, failed]), 'meanwhile the next one has its turn').toBe(3);
+    const third = job('b', 1300, 3);
+    expect(owed([first, failed, third])).toBeNull();
+    expect(owed([first, failed, third], [restored], 1200 + 5 * minuteMs)).toBe(2);
+    const again = job('c', 1200 + 5 * minuteMs, 2, 'cancelled');
+    expect(owed([first, failed, third, again], [restored], 1200 + 14 * minuteMs)).toBeNull();
+    expect(owed([first, failed, third, again], [restored], 1200 + 15 * minuteMs)).toBe(2);
+    const runs = job('d', 1200 + 15 * minuteMs, 2, 'running');
+    expect(owed([first, failed, third, again, runs], [restored], 20 * hourMs)).toBeNull();
+    const own = job('restore', 1100, undefined, 'failed');
+    expect(owed([own, third, job('a', 1200, 2)], [restored], 1100 + 5 * minuteMs), 'the first one too').toBe(
+      1,
+    );
   });
 
   it('nothing is owed by a restore that was taken back, nor for ever', () => {

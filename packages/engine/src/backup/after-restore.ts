@@ -1,13 +1,15 @@
-import type { BackupState } from '../contract/backup.ts';
+import type { BackupJob, BackupState } from '../contract/backup.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { numbersOf, repositoryOfWork } from './repositories.ts';
 
 /** Later its schedule has come, and the past jobs may not reach back as far as the restore. */
 const owedForMs = 24 * 3_600_000;
+/** After an attempt that came to nothing: one that fails at once must not be all that the repository does. */
+const againMs = { first: 5 * 60_000, longest: 2 * 3_600_000 };
 
 /**
- * A further repository that leads to nothing of the restored timeline until it has a backup of it; null when none does (pure).
- * The first one gets its backup in the operation itself.
+ * A repository that leads to nothing of the restored timeline until it has a backup of it; null when none does, or none is to be
+ * tried again yet (pure). The first one gets its backup in the operation itself.
  */
 export function owedAfterRestore(
   { pastRestores }: Pick<ClusterState, 'pastRestores'>,
@@ -20,10 +22,24 @@ export function owedAfterRestore(
   // The first repository's turn comes first: one job runs at a time.
   const hasFirst = jobs.some(({ id }) => id === restored.id);
   if (!hasFirst) return null;
-  const isServed = (number: number) =>
-    jobs.some(
+  const isDue = (number: number) => {
+    const own = jobs.filter(
       ({ work, startedAtMs }) =>
         work.kind === 'backup' && repositoryOfWork(work) === number && startedAtMs > restored.atMs,
     );
-  return numbersOf(backup.config).find((number) => number !== 1 && !isServed(number)) ?? null;
+    return !own.some(isServing) && nowMs >= againAtMs(own);
+  };
+  return numbersOf(backup.config).find(isDue) ?? null;
+}
+
+/** Made, or being made. */
+function isServing({ state }: BackupJob): boolean {
+  return state === 'done' || state === 'waiting' || state === 'running';
+}
+
+function againAtMs(failed: readonly BackupJob[]): number {
+  const last = failed.at(-1);
+  if (!last) return 0;
+  const pauseMs = Math.min(againMs.longest, againMs.first * 2 ** (failed.length - 1));
+  return (last.endedAtMs ?? last.startedAtMs) + pauseMs;
 }

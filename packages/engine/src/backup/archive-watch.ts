@@ -24,7 +24,8 @@ const failingMsMax = 60_000;
 const waitingSegmentsMax = 64;
 /** A gap that could not be closed is looked at again, less and less often: the repository may have been away. */
 const mendAgainMs = { first: 10_000, longest: 10 * 60_000, longestWhileOwing: 20_000 };
-const compareEveryMs = 5 * 60_000;
+/** Repositories are compared, and what only one has is looked through, whatever has been noted. */
+const lookAnywayMs = { several: 5 * 60_000, one: 30 * 60_000 };
 
 interface Mending {
   epoch: number;
@@ -110,8 +111,8 @@ export class ArchiveWatch {
     const { mended } = this;
     if (mended?.epoch !== reign.epoch) return true;
     const nowMs = this.options.clock.monotonicMs();
-    // Repositories are compared now and then, whatever has been noted.
-    if (hasSeveral && nowMs - mended.atMs >= compareEveryMs) return true;
+    const anywayMs = hasSeveral ? lookAnywayMs.several : lookAnywayMs.one;
+    if (nowMs - mended.atMs >= anywayMs) return true;
     return (!mended.isWhole || isOwing) && nowMs >= mended.againMs;
   }
 

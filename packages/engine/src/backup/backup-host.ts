@@ -28,8 +28,12 @@ export interface BackupHost {
     /** Of the host that holds the repository: a host of no cluster may restore from it. */
     admit(reader: string): Promise<Refusable>;
   };
-  /** Makes this node archive as the cluster has agreed; called after every change of the state. */
-  follow(state: ClusterState | null): void;
+  /**
+   * Makes this node archive as the cluster has agreed; called after every change of the state.
+   *
+   * @param isReplayed false: the cluster may have agreed on something else since, and this host may know of it by its files
+   */
+  follow(state: ClusterState | null, isReplayed: boolean): void;
   describe(): Promise<BackupNodeView>;
   /** Whether this node can write, read and delete in a repository that is only thought of. */
   tryRepository(test: RepositoryTest): Promise<ProbeAnswer>;

@@ -46,6 +46,7 @@ export class BackupNode implements BackupHost {
   private readonly repositories: NodeRepositories;
   private readonly worker: BackupWorker;
   private state: ClusterState | null = null;
+  private isReplayed = false;
   /** The configuration that the files hold; null until they were looked at. */
   private written: { revision: number; text: string } | null = null;
   private writing: Promise<void> | null = null;
@@ -85,10 +86,18 @@ export class BackupNode implements BackupHost {
     });
   }
 
-  follow(state: ClusterState | null): void {
+  follow(state: ClusterState | null, isReplayed: boolean): void {
     this.state = state;
-    this.beside.follow(state);
+    this.isReplayed = isReplayed;
     this.way.follow(state);
+    // PostgreSQL archives meanwhile as the files say: an older state must neither undo them nor take a whole copy away.
+    if (!isReplayed) return;
+    this.beside.follow(state);
+    this.setUpArchiving();
+  }
+
+  private setUpArchiving(): void {
+    const { state } = this;
     const { nodeName } = this.options.place;
     const isMember = state?.members[nodeName] !== undefined;
     // A host that has only just started does not know yet whether it is in a cluster: its files stay as they are.
@@ -113,14 +122,14 @@ export class BackupNode implements BackupHost {
       .then((done) => {
         this.writing = null;
         // Another one may have been agreed on meanwhile; after a failure the next change, or question, tries again.
-        if (done) this.follow(this.state);
+        if (done) this.setUpArchiving();
       });
   }
 
   async describe(): Promise<BackupNodeView> {
     const { place } = this.options;
     const { version, problem } = await this.engines.ofArchive('').preflight(supportedMajorVersion);
-    this.follow(this.state);
+    if (this.isReplayed) this.setUpArchiving();
     return {
       program: version,
       problem,

@@ -3,15 +3,22 @@ import type { BackupConfig } from '../contract/backup.ts';
 import type { NodePlace } from '../postgres/layout.ts';
 import { systemClock } from '../shared/clock.ts';
 import { BackupWorker } from './backup-worker.ts';
-import type { BackupEngine, BackupType } from './engine.ts';
+import type { BackupEngine, BackupType, ExpireRequest, StoredBackup } from './engine.ts';
 import type { ReadingContext, RepositoryReader } from './repository-reader.ts';
+import { holdNote, walFromNote } from './retention.ts';
 
 const full = '20261101-000000F';
 
 /** Makes a backup of a repository whose retention is as given. */
 async function backUp(
   type: BackupType,
-  given: { walKeptFrom: string | null; expire?: string[]; isAway?: boolean },
+  given: {
+    walKeptFrom: string | null;
+    expire?: string[];
+    isAway?: boolean;
+    backups?: StoredBackup[];
+    heldMeanwhile?: StoredBackup[];
+  },
 ) {
   const asked: string[] = [];
   const engine = {
@@ -19,7 +26,14 @@ async function backUp(
       asked.push('backup');
       return { ok: true, label: `${full}-new`, type, warnings: [] };
     },
-    expire: async ({ labels }: { labels: string[] }) => asked.push(`expire ${labels.join()}`),
+    annotate: async (label: string, notes: Record<string, string>) => {
+      asked.push(`note ${label} ${Object.keys(notes).join()}`);
+    },
+    expire: async ({ labels, spared }: ExpireRequest) => {
+      asked.push(`expire ${labels.join()}`);
+      const held = [...(spared?.(given.heldMeanwhile ?? []) ?? [])];
+      return labels.filter((label) => held.includes(label));
+    },
   } as unknown as BackupEngine;
   const reader = {
     read: async () => {
@@ -27,7 +41,7 @@ async function backUp(
       if (given.isAway) throw new Error('it is away');
       const expire = (given.expire ?? []).map((label) => ({ label, why: '' }));
       return {
-        inventory: { backups: [] },
+        inventory: { backups: given.backups ?? [] },
         retention: { expire, walKeptFrom: full, fullsWithWal: 1, keep: [] },
       };
     },
@@ -74,5 +88,23 @@ describe('retention after a backup', () => {
 
   it('is always carried out after a full one, which also takes what failed runs have left', async () => {
     expect((await backUp('full', { walKeptFrom: full })).asked).toEqual(['read', 'expire ']);
+  });
+
+  it('says in the repository from where on WAL is kept before any is removed, once', async () => {
+    const kept = { label: full, notes: {} } as unknown as StoredBackup;
+    const { asked } = await backUp('full', { walKeptFrom: null, backups: [kept] });
+    expect(asked).toEqual(['read', `note ${full} ${walFromNote}`, 'expire ']);
+    const noted = { label: full, notes: { [walFromNote]: 'yes' } } as unknown as StoredBackup;
+    expect((await backUp('full', { walKeptFrom: null, backups: [noted] })).asked).toEqual([
+      'read',
+      'expire ',
+    ]);
+  });
+
+  it('I-BACKUP-4: spares what was held while it was being carried out', async () => {
+    const old = { label: '20261001-000000F', type: 'full', prior: null, references: [] as string[] };
+    const held = { ...old, notes: { [holdNote]: 'for the auditors' } } as unknown as StoredBackup;
+    const asked = { walKeptFrom: full, expire: [old.label, '20261002-000000F'], heldMeanwhile: [held] };
+    expect((await backUp('full', asked)).result).toMatchObject({ expired: ['20261002-000000F'] });
   });
 });

@@ -15,6 +15,7 @@ import { type JobOrder, nodeNote, runNote, type Strain, triggerNote } from './jo
 import type { JobReport } from './job-runner.ts';
 import { repositoryOfWork } from './repositories.ts';
 import type { ReadingContext, RepositoryReader, RepositoryReading } from './repository-reader.ts';
+import { heldLabels, walFromNote } from './retention.ts';
 import type { ScratchPlace, ScratchServer } from './scratch-server.ts';
 import { lastSegmentLsn } from './wal-lines.ts';
 
@@ -190,8 +191,12 @@ export class BackupWorker {
     const { inventory, retention } = await reader(repository).read(await context(repository), signal);
     const labels = retention.expire.map(({ label }) => label);
     const { backups } = inventory;
-    await engine.expire({ labels, backups, fullsWithWal: retention.fullsWithWal, signal });
-    return { expired: labels, walKeptFrom: retention.walKeptFrom };
+    const { fullsWithWal, walKeptFrom } = retention;
+    const first = backups.find(({ label }) => label === walKeptFrom);
+    if (first && !first.notes[walFromNote]) await engine.annotate(first.label, { [walFromNote]: 'yes' });
+    const asked = { labels, backups, fullsWithWal, spared: heldLabels, signal };
+    const stayed = await engine.expire(asked);
+    return { expired: labels.filter((label) => !stayed.includes(label)), walKeptFrom };
   }
 
   private async verify(engine: BackupEngine, { report, signal, repository }: Task): Promise<JobResult> {

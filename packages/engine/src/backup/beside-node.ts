@@ -11,7 +11,14 @@ import type { Logger } from '../shared/logger.ts';
 import type { Refusable } from './backup-host.ts';
 import type { BackupEngine } from './engine.ts';
 import { type JobReport, JobRunner } from './job-runner.ts';
+import { outdatedKept } from './kept-data.ts';
 import { restoreBeside } from './restore-beside.ts';
+
+/**
+ * Nobody else goes on with this copy: whoever is decider by then asks here, and may have waited for long to hear of it
+ * (`silentMsMax` of its steps). One that is wanted no more is ended by the log.
+ */
+const unaskedMsMax = 10 * 60_000;
 
 export interface BesideNodeOptions {
   place: NodePlace;
@@ -29,11 +36,13 @@ export class BesideNode {
   private readonly runner: JobRunner<BesideOrder, BesideResult>;
   /** Whose copy is, or may be, there; undefined before the cluster was seen. */
   private wanted: string | null | undefined;
+  /** What was kept for earlier restores has been removed since this one was recorded. */
+  private tidiedFor: string | undefined;
 
   constructor(options: BesideNodeOptions) {
     this.options = options;
     this.runner = new JobRunner({
-      ...{ logger: options.logger, clock: options.clock },
+      ...{ logger: options.logger, clock: options.clock, unaskedMsMax },
       work: (order, report, signal) => this.work(order, { report, signal }),
     });
   }
@@ -55,6 +64,7 @@ export class BesideNode {
   /** A copy that nobody is going to put in place goes, also after this host was away. */
   follow(state: ClusterState | null): void {
     if (!state) return;
+    this.removeOutdated(state);
     const { restoring } = state;
     const wanted = restoring?.node === this.options.place.nodeName ? restoring.id : null;
     if (wanted === this.wanted) return;
@@ -68,6 +78,18 @@ export class BesideNode {
 
   stop(): void {
     this.runner.stop();
+  }
+
+  /** Only now that a later one is recorded: until then what an earlier restore has kept is the only way back that is at hand. */
+  private removeOutdated({ pastRestores }: ClusterState): void {
+    const { place, logger } = this.options;
+    const { newest, directories } = outdatedKept(pastRestores ?? [], place);
+    if (newest === this.tidiedFor) return;
+    this.tidiedFor = newest;
+    for (const directory of directories)
+      void rm(directory, { recursive: true, force: true }).catch((error) =>
+        logger.warn({ error: messageOf(error) }, 'what an earlier restore has kept was not removed'),
+      );
   }
 
   /** Whole or not there: what is half removed must never be put in place, whatever a log that is read late says next. */

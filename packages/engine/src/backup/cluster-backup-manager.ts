@@ -1,5 +1,6 @@
 import { aheadLevel, drillSlot, jobWords } from '../cluster/apply-backup.ts';
 import type { Commander } from '../cluster/commander.ts';
+import { isMarking } from '../cluster/marking.ts';
 import { dataMembers } from '../cluster/membership.ts';
 import type { Peers } from '../cluster/peer-protocol.ts';
 import type { Leadership } from '../cluster/store.ts';
@@ -190,6 +191,9 @@ export class ClusterBackupManager {
     if (!assignment.ok) return this.delay(job, delayAfter(1), assignment.reason);
     const { node, fromStandby, others } = assignment;
     if (job.work.kind === 'backup') await this.checkpoint(state, state.reign.primary ?? '');
+    const now = this.options.state();
+    // It is over in a moment, and this is decided anew then.
+    if (now && isMarking(now)) return;
     const attempt = job.attempt + 1;
     const assigned = await this.options.commander.submit(
       { kind: 'assign-backup-job', id: job.id, attempt, node: node.name, fromStandby },

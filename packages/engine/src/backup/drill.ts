@@ -43,7 +43,8 @@ export interface OpenScratch {
 }
 
 /**
- * Restores into the scratch directory, which is emptied first, and opens the copy.
+ * Restores into the scratch directory, which is emptied first, and opens the copy. One that does not open is removed: it would
+ * take room on the volume of the server beside it until somebody restores again.
  *
  * @throws QuantaError REFUSED without room, BACKUP_FAILED when the target was not reached
  */
@@ -52,9 +53,22 @@ export async function restoreToScratch(
   place: ScratchPlace,
   request: ScratchRestore & ScratchLimits,
 ): Promise<OpenScratch> {
-  const clock = request.clock ?? systemClock;
   await removeScratch(place);
   await requireRoom(place, request.backup.databaseBytes);
+  try {
+    return await fillAndOpen(engine, place, request);
+  } catch (error) {
+    await removeScratch(place);
+    throw error;
+  }
+}
+
+async function fillAndOpen(
+  engine: BackupEngine,
+  place: ScratchPlace,
+  request: ScratchRestore & ScratchLimits,
+): Promise<OpenScratch> {
+  const clock = request.clock ?? systemClock;
   const own = { osUser: place.osUser, mode: 0o700 };
   await ensureOwnedDirectory(place.dataDir, own);
   if (place.tablespaceDir) await ensureOwnedDirectory(place.tablespaceDir, own);

@@ -26,7 +26,8 @@ export interface BackupEngine {
   verify(signal?: AbortSignal): Promise<Verification>;
   restore(request: RestoreRequest): Promise<void>;
   /** Removes these backups and whatever was built on them, then the WAL that no backup needs. */
-  expire(request: ExpireRequest): Promise<void>;
+  /** @returns the labels that stayed after all */
+  expire(request: ExpireRequest): Promise<string[]>;
   /** Notes on a stored backup; an empty text takes one away. */
   annotate(label: string, notes: Record<string, string>): Promise<void>;
 }
@@ -171,6 +172,8 @@ export interface ExpireRequest {
   backups?: readonly StoredBackup[];
   /** Of the full backups that stay, the newest so many keep all WAL from their start on; null: all of them. */
   fullsWithWal: number | null;
+  /** Asked before each removal, about what the repository holds by then: these stay after all. */
+  spared?(backups: readonly StoredBackup[]): ReadonlySet<string>;
   signal?: AbortSignal;
 }
 

@@ -21,6 +21,8 @@ type Look<Result> = Omit<JobLook, 'result'> & { result: Result | null };
 export interface JobRunnerOptions<OrderOf extends Order, Result> {
   logger: Logger;
   clock?: Clock;
+  /** Absent: `unaskedMsMax`. */
+  unaskedMsMax?: number;
   work(order: OrderOf, report: JobReport, signal: AbortSignal): Promise<Result>;
 }
 
@@ -118,7 +120,7 @@ export class JobRunner<OrderOf extends Order, Result> {
 
   private watch(running: Running<OrderOf, Result>): void {
     const unaskedMs = this.clock.monotonicMs() - running.askedMs;
-    if (unaskedMs <= unaskedMsMax) return;
+    if (unaskedMs <= (this.options.unaskedMsMax ?? unaskedMsMax)) return;
     running.controller.abort(new QuantaError('REFUSED', 'no decider has asked about it any more'));
   }
 

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { retentionSchema } from '../contract/backup.ts';
 import type { BackupEngine, StoredBackup, Verification } from './engine.ts';
 import { RepositoryReader } from './repository-reader.ts';
+import { walFromNote } from './retention.ts';
 
 const segmentBytes = 16 * 1024 * 1024;
 const wal = (number: number) => `0000000100000000${number.toString(16).toUpperCase().padStart(8, '0')}`;
@@ -40,7 +41,7 @@ const engine = {
   }),
 } as unknown as BackupEngine;
 
-it('I-BACKUP-6: lets a backup go no earlier because a segment that it needs was found damaged', async () => {
+it('I-BACKUP-6: lets a backup go no earlier because a segment that it needs was found damaged, and tells which one', async () => {
   const problem = `invalid checksum: ${wal(2)}-${'a'.repeat(40)}.lz4`;
   const verified: Verification = {
     ...{ ok: false, other: [], wal: { checked: 5, valid: 4, problems: [problem] } },
@@ -48,10 +49,36 @@ it('I-BACKUP-6: lets a backup go no earlier because a segment that it needs was 
       ...{ label, ok: true, checked: 1, valid: 1, problems: [] },
     })),
   };
-  const { catalogue, retention } = await new RepositoryReader(engine, null).read({
+  const context = {
     config: { retention: retentionSchema.parse({ fullCount: 2 }) },
     ...{ currentTimeline: 1, walKeptFrom: null, segmentBytes, nowMs: 9 * hour, verified },
-  });
+  };
+  const { catalogue, retention } = await new RepositoryReader(engine, null).read(context);
   expect(catalogue.unusable.map(({ label }) => label)).toEqual(['20261101-000000F']);
   expect(retention).toMatchObject({ expire: [], walKeptFrom: '20261101-000000F' });
+  const { backups } = await new RepositoryReader(engine, null).view(context);
+  expect(backups.map(({ isDamaged = false }) => isDamaged)).toEqual([true, false]);
+});
+
+it('WAL that retention let go is not told as lost, also when the cluster never heard how its removal ended', async () => {
+  const [older, newer] = [backup('20261101-000000F', 2), backup('20261102-000000F', 4)];
+  const kindsOf = async (notes: Record<string, string>, walKeptFrom: string | null) => {
+    const inventory = async () => ({
+      ...(await engine.inventory()),
+      backups: [older, { ...newer, notes }],
+    });
+    const archive = async () => {
+      const listing = await engine.archive();
+      return { ...listing, segments: listing.segments.filter(({ name }) => name !== wal(3)) };
+    };
+    const { catalogue } = await new RepositoryReader({ ...engine, inventory, archive }, null).read({
+      config: { retention: retentionSchema.parse({}) },
+      ...{ currentTimeline: 1, walKeptFrom, segmentBytes, nowMs: 9 * hour, verified: null },
+    });
+    return catalogue.gaps.map(({ kind }) => kind);
+  };
+  expect(await kindsOf({}, older.label)).toEqual(['missing']);
+  expect(await kindsOf({}, newer.label)).toEqual(['expired']);
+  expect(await kindsOf({ [walFromNote]: 'yes' }, older.label)).toEqual(['expired']);
+  expect(await kindsOf({ [walFromNote]: 'yes' }, null)).toEqual(['expired']);
 });

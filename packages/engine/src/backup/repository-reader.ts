@@ -4,7 +4,7 @@ import { parseHistory } from '../postgres/history-files.ts';
 import { buildCatalogue, type Catalogue, type RestorableInterval } from './catalogue.ts';
 import { damageOf, noDamage } from './damage.ts';
 import type { ArchiveListing, BackupEngine, Inventory, Verification } from './engine.ts';
-import { planRetention, type RetentionPlan } from './retention.ts';
+import { planRetention, type RetentionPlan, walKeptSince } from './retention.ts';
 import { reasonWords } from './retention-words.ts';
 import type { HistoryLine } from './wal-lines.ts';
 import type { WalMoments } from './wal-moments.ts';
@@ -13,6 +13,8 @@ export interface RepositoryReading {
   inventory: Inventory;
   catalogue: Catalogue;
   retention: RetentionPlan;
+  /** Backups that a verification alone says cannot be restored. */
+  damaged: ReadonlySet<string>;
   /** Timelines whose history is archived. */
   histories: number[];
   /** When each segment came. */
@@ -65,26 +67,28 @@ export class RepositoryReader {
       backups: inventory.backups.filter((backup) => backup.databaseId === newestSystem),
       segmentBytes: context.segmentBytes,
       currentTimeline: context.currentTimeline,
-      walKeptFrom: context.walKeptFrom,
+      walKeptFrom: walKeptSince(context.walKeptFrom, inventory.backups),
     };
     const catalogue = buildCatalogue({ ...input, damage });
     const unusable = catalogue.unusable.map(({ label }) => label);
     // Of a damaged file of its own, or of a damaged segment that was written meanwhile: without the finding it could be restored.
     const missing = damage === noDamage ? catalogue.unusable : buildCatalogue(input).unusable;
     const isMissing = new Set(missing.map(({ label }) => label));
+    const damaged = new Set(unusable.filter((label) => !isMissing.has(label)));
     const retention = planRetention({
       backups: inventory.backups,
       retention: context.config.retention,
       unusable: new Set(unusable),
-      damaged: new Set(unusable.filter((label) => !isMissing.has(label))),
+      damaged,
       nowMs: context.nowMs,
     });
-    return { inventory, catalogue, retention, histories: [...histories.keys()], archivedAt, contents };
+    const found = { inventory, catalogue, retention, damaged };
+    return { ...found, histories: [...histories.keys()], archivedAt, contents };
   }
 
   /** The reading in the words of the contract, with the moments that its intervals end at. */
   async view(context: ReadingContext, signal?: AbortSignal): Promise<RepositoryView> {
-    const { inventory, catalogue, retention, archivedAt } = await this.read(context, signal);
+    const { inventory, catalogue, retention, damaged, archivedAt } = await this.read(context, signal);
     const intervals = [];
     for (const interval of catalogue.intervals)
       intervals.push(await this.withEnd(interval, archivedAt, signal));
@@ -98,6 +102,7 @@ export class RepositoryReader {
       backups: inventory.backups.map((backup) => ({
         ...backup,
         unusable: unusable.get(backup.label) ?? null,
+        ...(damaged.has(backup.label) ? { isDamaged: true } : {}),
         keptBecause: kept.get(backup.label)?.reasons.map(reasonWords) ?? [],
         goes: kept.get(backup.label)?.goes ?? null,
       })),

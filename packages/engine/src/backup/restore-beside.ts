@@ -1,5 +1,5 @@
-import { readdir, rm, statfs } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readdir, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { BackupConfig, RestorePoint } from '../contract/backup.ts';
 import type { RepositoryView } from '../contract/backup-view.ts';
 import type { BesideOrder, BesideResult, InPlaceOutlook, RestorePlanning } from '../contract/restore.ts';
@@ -41,7 +41,6 @@ export async function restoreBeside(
     throw new QuantaError('REFUSED', `timeline ${order.timeline} is not above ${plan.timeline}`);
   const backup = (await engine.inventory(signal)).backups.find(({ label }) => label === plan.label);
   if (!backup) throw new QuantaError('NOT_FOUND', `there is no backup ${plan.label} any more`);
-  await removeKept(place, order.id);
   const beside = { ...besidePlaceOf(place), followTimeline: plan.timeline };
   const { server, recovered, shortOf } = await restoreToScratch(engine, beside, {
     ...{ backup, timeline: plan.timeline, target: plan.recovery, signal },
@@ -118,15 +117,6 @@ export function leastLsnOf(
   if (target.kind === 'latest') return interval.toLsn;
   if (target.kind === 'name') return points.find(({ name }) => name === target.name)?.lsn ?? ofBackup;
   return ofBackup;
-}
-
-/** Room for the next one: of what restores have kept only the newest stays. */
-async function removeKept({ dataDir }: NodePlace, id: string): Promise<void> {
-  const own = basename(keptDirectory(dataDir, id));
-  const prefix = basename(keptDirectory(dataDir, ''));
-  const parent = dirname(dataDir);
-  for (const name of await readdir(parent))
-    if (name.startsWith(prefix) && name !== own) await rm(join(parent, name), { recursive: true });
 }
 
 function besidePlaceOf(place: NodePlace): ScratchPlace {

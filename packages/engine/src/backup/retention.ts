@@ -7,6 +7,8 @@ import type { StoredBackup } from './engine.ts';
 export const holdNote = 'quantadb-hold';
 /** Whatever people wrote. */
 export const personNote = 'quantadb-note';
+/** All WAL from its start on was to be kept when what is older was let go. */
+export const walFromNote = 'quantadb-wal-from';
 
 export interface RetentionInput {
   backups: readonly StoredBackup[];
@@ -184,6 +186,22 @@ function keepDamaged(countable: StoredBackup[], input: RetentionInput, add: Add)
   for (const label of stay) add(label, { kind: 'unusable' });
   keepDependents(input.backups, stay, add);
   return recent;
+}
+
+/**
+ * Since which backup all WAL is kept (pure): as the cluster was told, or as it stands in the repository, where it is noted before
+ * any goes. Work that ends in between, or that nobody hears of any more, must not make what was let go look lost.
+ */
+export function walKeptSince(told: string | null, backups: readonly StoredBackup[]): string | null {
+  const said = backups.filter(({ label, notes }) => label === told || notes[walFromNote]);
+  return newestFirst(said)[0]?.label ?? told;
+}
+
+/** What stays for the sake of the notes that people have set, whatever the rules say. */
+export function heldLabels(backups: readonly StoredBackup[]): ReadonlySet<string> {
+  const held = new Set<string>();
+  keepHeld(backups, (label) => held.add(label));
+  return held;
 }
 
 /** pgBackRest removes with a backup whatever was made upon it, also what needs no file of it: the line back to the full one stays. */

@@ -9,6 +9,8 @@ import { messageOf, QuantaError } from '../shared/errors.ts';
 import { jobWords } from './apply-backup.ts';
 import { openWay, preparation, takingPart } from './backup-way-steps.ts';
 import type { Commander } from './commander.ts';
+import { areAtHand, givenParams } from './given-secrets.ts';
+import { whyNotMarked } from './marking.ts';
 import { dataMembers } from './membership.ts';
 import type { StepContext, StepHandler } from './operation-runner.ts';
 import type { Peers } from './peer-protocol.ts';
@@ -20,8 +22,8 @@ export interface BackupStepResources {
   commander: Commander;
   peers: Peers;
   clock?: Clock;
-  /** Secrets of the configuration that was asked for; they live in this process only until they are agreed on. */
-  backupSecrets(): RepositorySecrets | null;
+  /** Those that were given with an operation; they live in this process only until they are agreed on. */
+  backupSecrets(operation: string): RepositorySecrets | null;
 }
 
 const askDeadlineMs = 15_000;
@@ -213,7 +215,10 @@ class BackupSteps {
     const notes = { [name]: note === null ? '' : String(note) };
     const input = { clusterId: context.state().clusterId, label: String(label), notes };
     const primary = this.primary(context);
+    refuseUnmarkable(context);
     await this.resources.peers.call(primary, 'annotate-backup', { input, deadlineMs: askDeadlineMs });
+    // What was given to a node at this very moment may have read the list before.
+    refuseUnmarkable(context);
     return note !== null;
   }
 
@@ -237,8 +242,15 @@ class BackupSteps {
   }
 
   private configOf(context: StepContext) {
-    const request = configureRequestOf(context.operation.params);
-    const config = configAfter(context.state(), { ...request, secrets: this.resources.backupSecrets() });
+    const { id, params } = context.operation;
+    const request = configureRequestOf(params);
+    const given = this.resources.backupSecrets(id);
+    // Without this the ones of before would be agreed on again, and that would be called a success.
+    if (!areAtHand(params, given))
+      throw new QuantaError('REFUSED', 'the secrets that were given with it are not known here any more', {
+        hint: 'Only the daemon that led the cluster then had them, in memory. Nothing was agreed on: ask anew and give them again.',
+      });
+    const config = configAfter(context.state(), { ...request, secrets: given });
     if (!config) throw new QuantaError('REFUSED', 'no repository was named');
     const own = configFor(config, request.takeOff ? 1 : (request.number ?? 1));
     const { repository, secrets } = own ?? config;
@@ -250,13 +262,18 @@ class BackupSteps {
   }
 }
 
+function refuseUnmarkable(context: StepContext): void {
+  const why = whyNotMarked(context.state());
+  if (why) throw new QuantaError('REFUSED', why);
+}
+
 type Params = StepContext['operation']['params'];
 type ConfigureRequest = Extract<BackupRequest, { kind: 'configure-backup' }>;
 
 /** Stored with the operation as text: its secrets are not in it. */
 export function configureParams(request: ConfigureRequest): Params {
-  const { secrets: _secrets, ...shown } = request;
-  return { settings: JSON.stringify(shown) };
+  const { secrets, ...shown } = request;
+  return { settings: JSON.stringify(shown), ...givenParams(secrets) };
 }
 
 /** Flat, as every operation is stored. */

@@ -67,7 +67,8 @@ export interface CoordinatorOptions {
   newId?: NewId;
   /** This host's part in backups; none on a router. */
   backups?: BackupHost;
-  onState?(state: ClusterState | null): void;
+  /** @param isReplayed whether it is no older than the one that this host knew before it started */
+  onState?(state: ClusterState | null, isReplayed: boolean): void;
   /** How the Raft thread is made, and where this host's small durable files are; the simulator has its own. */
   spawnRaft?: SpawnRaft;
   files?: StateDirectory;
@@ -98,7 +99,7 @@ export class Coordinator implements DaemonFacade {
   private readonly loopDelayMs = new RecentExtreme('max');
   private tickDueMs = 0;
   private stopTimer: Cancel = () => undefined;
-  private seenRevision = 0;
+  private seen = { revision: 0, isReplayed: false };
   private readonly startedAtMs: number;
 
   constructor(options: CoordinatorOptions) {
@@ -343,10 +344,11 @@ export class Coordinator implements DaemonFacade {
   /** Raft's own news (contacts, delays) come often; only another state is a reason not to wait after an error. */
   private changed(): void {
     this.tick();
-    const revision = this.group.state()?.revision ?? 0;
-    if (revision === this.seenRevision) return;
-    this.seenRevision = revision;
-    this.options.onState?.(this.group.state());
+    const state = this.group.state();
+    const now = { revision: state?.revision ?? 0, isReplayed: this.group.isReplayed() };
+    if (now.revision === this.seen.revision && now.isReplayed === this.seen.isReplayed) return;
+    this.seen = now;
+    this.options.onState?.(state, now.isReplayed);
     this.agent.wakeAtOnce();
   }
 

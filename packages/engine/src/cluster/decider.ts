@@ -89,7 +89,7 @@ export class Decider {
     this.sourceKeeper = new SourceKeeper({ ...shared, monitor, look });
     this.desk = new OperationDesk({ ...options, monitor, look });
     const application = () => this.desk.application;
-    const backupSecrets = () => this.desk.backupSecrets;
+    const backupSecrets = (operation: string) => this.desk.backupSecrets.of(operation);
     this.backups = new ClusterBackupManager({ ...shared, monitor });
     this.timetable = new Timetable({ ...shared, desk: this.desk });
     const steps = operationHandlers({

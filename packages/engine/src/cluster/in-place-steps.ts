@@ -23,7 +23,7 @@ interface InPlaceResources {
 const askDeadlineMs = 10_000;
 const lookAheadDeadlineMs = 60_000;
 const lookEveryMs = 1000;
-/** A node that has said nothing about its copy for so long is not waited for. */
+/** A node that has said nothing about its copy for so long is not waited for. It goes on for longer (`unaskedMsMax` of BesideNode). */
 const silentMsMax = 120_000;
 const attemptsMax = 3;
 const failoverDeadlineMs = 60_000;

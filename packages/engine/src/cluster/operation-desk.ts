@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { BackupHost } from '../backup/backup-host.ts';
 import { otherWay, wayOf } from '../backup/restore-way.ts';
-import type { RepositorySecrets } from '../contract/backup.ts';
 import {
   type Addresses,
   type ClusterState,
@@ -29,6 +28,7 @@ import { type NewId, systemNewId } from '../shared/random.ts';
 import type { Commander } from './commander.ts';
 import type { CommandOf } from './commands.ts';
 import type { Database } from './database.ts';
+import { GivenSecrets } from './given-secrets.ts';
 import { memberByRaftId } from './membership.ts';
 import { failedOperation, retried } from './operation-follow-up.ts';
 import { operationParams } from './operation-params.ts';
@@ -72,7 +72,7 @@ export class OperationDesk {
   /** The application's password, for the founder's own steps: it is never written into the log. */
   application: CreateRequest['application'] = null;
   /** Of a repository that is being set: written into the log with the settings, never with the operation. */
-  backupSecrets: RepositorySecrets | null = null;
+  readonly backupSecrets = new GivenSecrets();
   restore: RestoreClusterRequest | null = null;
 
   constructor(options: OperationDeskOptions) {
@@ -118,9 +118,12 @@ export class OperationDesk {
     if (request.kind === 'restore-in-place' && request.confirm === null)
       throw new QuantaError('REFUSED', 'a restore in place is confirmed by the name of the cluster');
     if (request.kind === 'cancel-operation') return this.cancel(start.requestedBy);
-    if (request.kind === 'configure-backup') this.backupSecrets = request.secrets;
     const operation =
       request.kind === 'retry-operation' ? this.again(request, start) : this.fresh(request, start);
+    const { id, retryOf = '' } = operation;
+    // Before it begins: its first step looks for them.
+    const isNew = request.kind === 'configure-backup';
+    this.backupSecrets.keep(id, isNew ? request.secrets : this.backupSecrets.of(retryOf));
     return this.begin(operation, plan.revision);
   }
 

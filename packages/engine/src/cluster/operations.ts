@@ -57,7 +57,7 @@ export interface OperationResources {
   adopter?: Adopter;
   /** The password of the application role that create-cluster was asked for; it lives in this process only. */
   application(): Extract<OperationRequest, { kind: 'create-cluster' }>['application'];
-  backupSecrets(): RepositorySecrets | null;
+  backupSecrets(operation: string): RepositorySecrets | null;
   /** What restore-cluster was asked for, secrets included; it lives in this process only. */
   restore(): RestoreClusterRequest | null;
   backupHost: BackupHost | null;

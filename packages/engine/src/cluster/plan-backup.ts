@@ -13,6 +13,7 @@ import {
 import type { ClusterState } from '../contract/cluster-state.ts';
 import type { RestoreClusterRequest } from '../contract/restore.ts';
 import { drillSlot, jobWords } from './apply-backup.ts';
+import { whyNotMarked } from './marking.ts';
 import type { PlanBody, PlanInput } from './plan-body.ts';
 
 /** What operations about backups would do (pure). */
@@ -70,12 +71,12 @@ export function planBackup(input: PlanInput, base: PlanBody, request: BackupRequ
     case 'hold-backup': {
       const summary =
         request.note === null ? `Let ${request.label} go by retention again.` : `Hold ${request.label}.`;
-      return { ...base, summary, refusal: base.refusal ?? whyNoRepository(state) };
+      return { ...base, summary, refusal: base.refusal ?? whyNoMark(state) };
     }
     case 'note-backup': {
       const { label, note } = request;
       const summary = note === null ? `Take the note of ${label} away.` : `Note on ${label}: ${note}`;
-      return { ...base, summary, refusal: base.refusal ?? whyNoRepository(state) };
+      return { ...base, summary, refusal: base.refusal ?? whyNoMark(state) };
     }
   }
 }
@@ -301,6 +302,10 @@ function whyNoRepository(state: ClusterState | null): string | null {
   return state?.backup?.config
     ? null
     : 'This cluster has no backup repository. Set one: quantadb backup configure --path <directory>.';
+}
+
+function whyNoMark(state: ClusterState | null): string | null {
+  return whyNoRepository(state) ?? (state && whyNotMarked(state));
 }
 
 function whyNotStart(state: ClusterState | null, work: BackupWork): string | null {

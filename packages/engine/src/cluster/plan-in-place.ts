@@ -101,7 +101,7 @@ function lossWarnings(
   const wal = bytes === null ? '' : ` (at most ${sizeWords(bytes)} of WAL)`;
   return [
     `What was committed after the target${age} is given up${wal}: rows, tables, roles, and what was acknowledged to clients.`,
-    `The data of now, ${sizeWords(dataBytes)}, is kept as ${keptBeside} until somebody removes it, or the next restore in place does.`,
+    `The data of now, ${sizeWords(dataBytes)}, is kept as ${keptBeside} until somebody removes it, or a later restore in place there has succeeded.`,
   ];
 }
 

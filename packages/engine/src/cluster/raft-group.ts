@@ -134,6 +134,15 @@ export class RaftGroup implements ConsensusStore {
     return this.machine.state();
   }
 
+  /**
+   * Whether the state is no older than the one that this host knew before it started. Until then, and for as long as a part of
+   * its log waits for a majority, nothing on its disk may be changed after a state that it had left behind already.
+   */
+  isReplayed(): boolean {
+    const { status } = this;
+    return status ? status.appliedIndex >= status.replayTo : this.identity === null;
+  }
+
   /** The epoch of the log at a moment after the call, proven by a majority; null where this node does not lead. */
   async provenEpoch(deadlineMs: number): Promise<number | null> {
     const { driver, status } = this;

@@ -95,6 +95,8 @@ export const repositoryViewSchema = z.object({
     storedBackupSchema.extend({
       /** Null: it can be restored. */
       unusable: z.string().nullable(),
+      /** A verification alone says that it cannot: retention lets it go no earlier for that. */
+      isDamaged: z.boolean().optional(),
       keptBecause: z.array(z.string()),
       goes: goesSchema.nullable(),
       ...inRepository,

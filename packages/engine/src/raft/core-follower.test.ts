@@ -55,3 +55,19 @@ test('I-RAFT-4: a snapshot of the past changes nothing', () => {
   hear(core, whole({ index: 2, term: 3, configuration: peers, data: '' }));
   expect(core.status()).toMatchObject({ commitIndex: 3, lastIndex: 3 });
 });
+
+test('what it had applied before a start is applied again with the log of then, whatever the hint says', () => {
+  const core = followerWith(command(2, 3), command(3, 3));
+  expect(core.status()).toMatchObject({ commitIndex: 1, replayTo: 3 });
+  hear(core, { type: 'append', prevIndex: 3, prevTerm: 3, entries: [command(4, 3)], commit: 4 });
+  expect(core.status()).toMatchObject({ commitIndex: 4, replayTo: 3 });
+});
+
+test('what a leader overwrites in the log of before a start was never applied', () => {
+  const core = followerWith(command(2, 1), command(3, 2), command(4, 2));
+  hear(core, { type: 'append', prevIndex: 2, prevTerm: 1, entries: [command(3, 3)], commit: 3 });
+  expect(core.status()).toMatchObject({ commitIndex: 3, replayTo: 2 });
+  const other = followerWith(command(2, 2), command(3, 2), command(4, 2));
+  hear(other, whole({ index: 3, term: 3, configuration: peers, data: '' }));
+  expect(other.status().replayTo).toBe(3);
+});

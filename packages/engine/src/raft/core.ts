@@ -55,6 +55,8 @@ export interface CoreStatus {
   commitIndex: number;
   appliedIndex: number;
   lastIndex: number;
+  /** See `RaftLog.replayTo`. */
+  replayTo: number;
   leaderSinceMs: number | null;
   configuration: Configuration;
   peers: { id: number; matchIndex: number; lastContactMs: number | null }[];
@@ -113,6 +115,7 @@ export class RaftCore {
       commitIndex: log.commitIndex,
       appliedIndex: log.appliedIndex,
       lastIndex: log.lastIndex,
+      replayTo: log.replayTo,
       leaderSinceMs: state.leaderSinceMs,
       configuration: log.configuration,
       peers: peers.map(([id, { matchIndex, lastContactMs }]) => ({ id, matchIndex, lastContactMs })),

@@ -25,6 +25,7 @@ export class RaftLog {
   private latestSnapshot: Snapshot | null;
   private incomingSnapshot: Snapshot | null = null;
   private stable: number;
+  private replayIndex: number;
   commitIndex: number;
   appliedIndex: number;
 
@@ -38,6 +39,7 @@ export class RaftLog {
     this.baseTerm = snapshot && this.baseIndex === snapshot.index ? snapshot.term : 0;
     this.appliedIndex = snapshot?.index ?? 0;
     this.stable = this.lastIndex;
+    this.replayIndex = this.lastIndex;
     this.commitIndex = Math.max(this.appliedIndex, Math.min(persisted.hardState.commit, this.lastIndex));
     this.rebuildConfigurations();
   }
@@ -56,6 +58,14 @@ export class RaftLog {
 
   get stableIndex(): number {
     return this.stable;
+  }
+
+  /**
+   * Whoever has applied up to here has applied all that this node had applied before it started. The hint of what was committed
+   * does not say that: a crash of the machine can take it back. What a leader overwrites was never committed.
+   */
+  get replayTo(): number {
+    return this.replayIndex;
   }
 
   get snapshot(): Snapshot | null {
@@ -167,6 +177,7 @@ export class RaftLog {
     this.baseIndex = snapshot.index;
     this.baseTerm = snapshot.term;
     this.stable = snapshot.index;
+    this.replayIndex = Math.min(this.replayIndex, snapshot.index);
     this.commitIndex = snapshot.index;
     this.configurations = [{ index: snapshot.index, peers: snapshot.configuration }];
   }
@@ -198,6 +209,7 @@ export class RaftLog {
     invariant(index > this.commitIndex, `committed entry ${index} would be overwritten`);
     this.entries.length = index - this.baseIndex - 1;
     this.stable = Math.min(this.stable, index - 1);
+    this.replayIndex = Math.min(this.replayIndex, index - 1);
     this.configurations = this.configurations.filter((record) => record.index < index);
   }
 

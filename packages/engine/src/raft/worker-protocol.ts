@@ -18,6 +18,8 @@ export interface RaftStatus {
   /** Up to here the state machine of the main thread has applied. */
   appliedIndex: number;
   lastIndex: number;
+  /** Once everything up to here is applied, the state is no older than the one that this node had before it started. */
+  replayTo: number;
   /** CLOCK_MONOTONIC ms since which this node leads with an entry of its own term committed. */
   leaderSinceMs: number | null;
   configuration: RaftPeer[];

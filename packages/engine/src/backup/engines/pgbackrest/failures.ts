@@ -18,14 +18,14 @@ const byCode: Record<number, Meaning> = {
   },
   50: {
     reason: 'busy',
-    hint: 'Another pgBackRest works on this repository; it is tried again.',
+    hint: 'Another pgBackRest works on this repository: wait for its end.',
     retry: true,
   },
   51: { reason: 'wrong_system', hint: 'The repository belongs to another database.', retry: false },
   55: { reason: 'missing_file', hint: 'Verify the repository: quantadb backup verify.', retry: false },
   56: {
     reason: 'no_primary',
-    hint: 'There is no primary, or it does not answer; it is tried again.',
+    hint: 'There is no primary, or it does not answer. See: quantadb status.',
     retry: true,
   },
   58: { reason: 'checkpoint_needed', hint: 'A checkpoint after the promotion mends it.', retry: true },

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -175,6 +175,20 @@ describe('an encrypted repository in a directory', () => {
     expect(damage.backups.get(label)).toContain('damaged');
     expect([...damage.segments]).toEqual([segment.slice(0, 24)]);
     expect((await engine.verify()).ok).toBe(true);
+  });
+
+  it('finds no damage in what is left of a backup that was broken off', async () => {
+    const stored = join(repository.path, 'backup/demo');
+    const [{ label } = { label: '' }] = (await engine.inventory()).backups;
+    const broken = join(stored, '20991231-235959F');
+    await cp(join(stored, label, 'backup.manifest.copy'), join(broken, 'backup.manifest.copy'));
+    try {
+      const verified = await engine.verify();
+      expect(verified).toMatchObject({ ok: true, other: [] });
+      expect(verified.backups.map((backup) => backup.label)).not.toContain('20991231-235959F');
+    } finally {
+      await rm(broken, { recursive: true });
+    }
   });
 
   it('I-BACKUP-4: removes no backup that another one was made upon which is to stay', async () => {

@@ -24,7 +24,7 @@ import { parseInfo } from './info.ts';
 import { parseListing } from './listing.ts';
 import { ProgressLog, percentOf } from './progress.ts';
 import { checkedLabel, restoreArguments } from './target.ts';
-import { parseVerification } from './verification.ts';
+import { labelsInProgress, parseVerification } from './verification.ts';
 import { parseVersion, versionProblem } from './versions.ts';
 
 interface Run {
@@ -150,7 +150,8 @@ export class PgBackRestEngine implements BackupEngine {
       },
     });
     if (result.code !== 0) throw asError(failureOf(result.code, result.stderr));
-    const verified = parseVerification(result.stdout, log);
+    const unfinished = await this.unfinished(labelsInProgress(result.stdout), signal);
+    const verified = parseVerification(result.stdout, log, unfinished);
     const damaged = await this.damagedCopies(
       verified.backups.map((backup) => backup.label),
       signal,
@@ -174,27 +175,47 @@ export class PgBackRestEngine implements BackupEngine {
     if (result.code !== 0) throw asError(failureOf(result.code, result.log));
   }
 
-  async expire({ labels, backups: known, fullsWithWal, signal }: ExpireRequest): Promise<void> {
+  async expire({ labels, backups: known, fullsWithWal, spared, signal }: ExpireRequest): Promise<string[]> {
     let backups = known ?? (await this.inventory(signal)).backups;
+    const stayed: string[] = [];
     for (const label of labels) {
+      // Somebody may hold one while the others are removed, or before the first is.
+      ({ backups } = await this.inventory(signal));
+      if (spared?.(backups).has(label)) {
+        stayed.push(label);
+        continue;
+      }
       // A full backup takes along what was built on it, so the next label may be gone by now.
       if (!backups.some((backup) => backup.label === label)) continue;
       refuseToTakeAlong(backups, label, labels);
       const args = ['expire', `--set=${checkedLabel(label)}`, ...keepEverything(backups)];
       await this.runOrThrow({ args, timeoutMs: expireDeadlineMs, signal });
-      ({ backups } = await this.inventory(signal));
     }
-    const fulls = backups.filter((backup) => backup.type === 'full').length;
-    if (fulls === 0) return;
-    const withWal = Math.max(1, Math.min(fullsWithWal ?? fulls, fulls));
+    if (labels.length > 0) ({ backups } = await this.inventory(signal));
+    const fulls = backups.filter((backup) => backup.type === 'full');
+    if (fulls.length === 0) return stayed;
+    // The count is of the full ones that were to stay: with more of them it reaches no further back than it was to.
+    const more = fulls.filter(({ label }) => stayed.includes(label)).length;
+    const withWal = Math.max(
+      1,
+      Math.min(fullsWithWal === null ? fulls.length : fullsWithWal + more, fulls.length),
+    );
     const args = ['expire', ...keepEverything(backups), `--repo1-retention-archive=${withWal}`];
     await this.runOrThrow({ args, timeoutMs: expireDeadlineMs, signal });
+    return stayed;
   }
 
   async annotate(label: string, notes: Record<string, string>): Promise<void> {
     const given = Object.entries(notes).map(([name, text]) => `--annotation=${name}=${text}`);
     const args = ['annotate', `--set=${checkedLabel(label)}`, ...given];
     await this.runOrThrow({ args, timeoutMs: askDeadlineMs });
+  }
+
+  /** A backup that was broken off stays as it is until the next one, and is no damage; one that is in the list has come to its end. */
+  private async unfinished(labels: string[], signal?: AbortSignal): Promise<string[]> {
+    if (labels.length === 0) return [];
+    const { backups } = await this.inventory(signal);
+    return labels.filter((label) => !backups.some((backup) => backup.label === label));
   }
 
   /** verify goes by whichever of two copies it can read: a damaged one is found by comparing them. */

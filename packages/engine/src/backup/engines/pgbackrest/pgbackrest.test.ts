@@ -7,7 +7,7 @@ import { parseInfo } from './info.ts';
 import { parseListing } from './listing.ts';
 import { ProgressLog, percentOf } from './progress.ts';
 import { formatTargetTime, restoreArguments } from './target.ts';
-import { parseVerification } from './verification.ts';
+import { labelsInProgress, parseVerification } from './verification.ts';
 import { parseVersion, versionProblem } from './versions.ts';
 
 const posix: ConfigurationInput = {
@@ -197,6 +197,20 @@ describe('a verification', () => {
       'its manifest cannot be read, and neither can the copy of it',
     ]);
     expect(wal.problems).toEqual(['invalid result: 000000010000000000000023-10eabd.lz4 (lz4 error)']);
+  });
+
+  it('leaves out a backup that was broken off, and not one that has come to its end', () => {
+    const text = sound.concat(
+      '  backup: 20261128-101010F, status: in-progress, total files checked: 0, total valid files: 0',
+    );
+    const log = "INFO: missing '20261128-101010F/pg_data/base/1.zst'";
+    const unfinished = labelsInProgress(text.join('\n'));
+    expect(unfinished).toEqual(['20261128-101010F']);
+    const left = parseVerification(text.join('\n'), log, unfinished);
+    expect(left).toEqual(parseVerification(sound.join('\n'), ''));
+    const ended = parseVerification(text.join('\n'), '', []);
+    expect(ended.ok).toBe(false);
+    expect(ended.backups.at(-1)?.problems).toEqual(['the backup is in-progress']);
   });
 
   it('compares both copies of a manifest, because either alone would do', () => {

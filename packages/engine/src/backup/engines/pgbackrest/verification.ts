@@ -6,12 +6,24 @@ import type { Verification } from '../../engine.ts';
  */
 
 const counters = ['missing', 'checksum invalid', 'size invalid', 'other'] as const;
+const backupLine = /^backup: (\S+), status: (.+?), total files checked: (\d+), total valid files: (\d+)$/;
+
+/** What the program takes for a backup that runs: a directory with no manifest but the copy that is written at the beginning. */
+export function labelsInProgress(report: string): string[] {
+  const found = report.split('\n').map((line) => backupLine.exec(line.trim()));
+  return found.flatMap((match) => (match?.[1] && match[2] === 'in-progress' ? [match[1]] : []));
+}
 
 /**
  * @param report standard output
  * @param log standard error at level `info`: names the damaged files
+ * @param unfinished backups that were never made to the end: what there is of them is no part of the repository
  */
-export function parseVerification(report: string, log: string): Verification {
+export function parseVerification(
+  report: string,
+  log: string,
+  unfinished: readonly string[] = [],
+): Verification {
   const lines = report.split('\n').map((line) => line.trim());
   const status = lines.find((line) => line.startsWith('status: '))?.slice('status: '.length);
   const result: Verification = {
@@ -23,12 +35,13 @@ export function parseVerification(report: string, log: string): Verification {
   let current: string[] = result.other;
   for (const line of lines) {
     const archive = /^archiveId: (\S+), total WAL checked: (\d+), total valid WAL: (\d+)$/.exec(line);
-    const backup =
-      /^backup: (\S+), status: (.+?), total files checked: (\d+), total valid files: (\d+)$/.exec(line);
+    const backup = backupLine.exec(line);
     if (archive) {
       result.wal.checked += Number(archive[2]);
       result.wal.valid += Number(archive[3]);
       current = result.wal.problems;
+    } else if (backup?.[1] && unfinished.includes(backup[1])) {
+      current = [];
     } else if (backup) {
       const problems = backup[2] === 'valid' ? [] : [`the backup is ${backup[2]}`];
       result.backups.push({
@@ -41,7 +54,7 @@ export function parseVerification(report: string, log: string): Verification {
       current = problems;
     } else current.push(...countedProblems(line));
   }
-  addNamedFiles(result, log);
+  addNamedFiles(result, log, unfinished);
   addErrors(result, log);
   if (status === undefined) result.other.push('pgBackRest gave no status');
   else if (status !== 'ok') result.other.push(`pgBackRest says: ${status}`);
@@ -62,9 +75,10 @@ function countedProblems(line: string): string[] {
 const namedFile =
   /^\s*(?:P\d+\s+)?(?:INFO|WARN|ERROR):\s*((?:invalid|missing|unable)[^'/]*?)\s+'?((?:\d{8}-\d{6}F|\d+-\d+)[^':]*)'?(?::\s*(.*))?$/gm;
 
-function addNamedFiles(result: Verification, log: string): void {
+function addNamedFiles(result: Verification, log: string, unfinished: readonly string[]): void {
   for (const [, what = '', path = '', detail] of log.matchAll(namedFile)) {
     const [first = ''] = path.split('/');
+    if (unfinished.includes(first)) continue;
     const backup = result.backups.find((each) => each.label === first);
     const inside = backup ? path.slice(first.length + 1) : (path.split('/').at(-1) ?? path);
     const words = `${what}: ${inside}${detail ? ` (${detail.replace(/^\[\d+\] raised from \S+ protocol: /, '')})` : ''}`;
