@@ -308,8 +308,7 @@ export class Coordinator implements DaemonFacade {
   }
 
   async peerCall(peer: string, method: string, body: unknown): Promise<unknown> {
-    const members = this.group.state()?.members ?? null;
-    return dispatchPeerCall(this.handlers, { peer, method, body }, members);
+    return dispatchPeerCall(this.handlers, { peer, method, body }, this.state()?.members ?? null);
   }
 
   async joinCluster(input: PeerInput<'join'>): Promise<{ ok: true } | { ok: false; reason: string }> {
