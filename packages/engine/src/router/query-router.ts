@@ -121,7 +121,11 @@ export class QueryRouter {
       tls: () => this.serverTls,
     });
     const topology = () => this.topology;
-    this.monitor = new HealthMonitor({ control: this.control, logger, nowMs, topology });
+    this.monitor = new HealthMonitor({
+      ...{ control: this.control, logger, nowMs, topology },
+      isUsed: (node) => this.groups.isUsed(node),
+      silent: (node, isFirst) => this.groups.silent(node, isFirst),
+    });
     const clock = new WriteClock({ control: this.control, logger, topology });
     const balancer = new LoadBalancer(systemRandom);
     const busyOn = (node: string) => this.groups.busyOn(node);

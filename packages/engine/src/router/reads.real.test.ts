@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OwnRouterSettings, routerSettingsOf } from '../contract/router-settings.ts';
@@ -45,6 +47,18 @@ async function untilReplayed(): Promise<void> {
     return (await sql<{ has: boolean }>(standby, behind))[0]?.has || undefined;
   };
   await pollUntil(has, { what: 'the standby has replayed it', timeoutMs: 10_000, intervalMs: 10 });
+}
+
+/** Its processes stand still, as behind a network that has gone. @returns ends that */
+async function freeze({ place }: TestNode): Promise<() => void> {
+  const postmaster = Number((await readFile(join(place.dataDir, 'postmaster.pid'), 'utf8')).split('\n')[0]);
+  const children = await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8');
+  const pids = [postmaster, ...children.trim().split(' ').map(Number)];
+  const signal = (name: NodeJS.Signals) => {
+    for (const pid of pids) process.kill(pid, name);
+  };
+  signal('SIGSTOP');
+  return () => signal('SIGCONT');
 }
 
 describe('splitting reads from writes', () => {
@@ -233,6 +247,32 @@ describe('splitting reads from writes', () => {
     await pollUntil(forgotten, { what: 'it is forgotten', timeoutMs: 2000, intervalMs: 20 });
     forgetful.useTopology(fixture.topology());
     expect(lags()).toEqual([0]);
+  });
+
+  it('asks the primary what a standby does not answer that has vanished without a word', async () => {
+    const inside = await split('eventual');
+    await untilSplit(inside);
+    await inside.query('BEGIN READ ONLY');
+    const clients = await Promise.all(Array.from({ length: 3 }, () => split('eventual')));
+    for (const client of clients) await untilSplit(client);
+    const thaw = await freeze(standby);
+    try {
+      // Not seen to stream any more by the time it is asked for: that alone frees nobody.
+      const asked = clients.map((client) => isStandby(client));
+      const failed = inside.query('SELECT 1').catch(({ code }: { code: string }) => code);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const nodes = fixture.topology({}, [fixture.primary, standby]).nodes;
+      router.useTopology(
+        fixture.topology({ revision: 2, nodes: nodes.map((node) => ({ ...node, isReadable: false })) }),
+      );
+      const deadline = new Promise((resolve) => setTimeout(resolve, 8000, 'nothing after 8 s'));
+      expect(await Promise.race([Promise.all(asked), deadline])).toEqual([false, false, false]);
+      expect(await Promise.race([failed, deadline])).toBe('40001');
+      await inside.query('ROLLBACK');
+    } finally {
+      thaw();
+      router.useTopology(fixture.topology({ revision: 3 }, [fixture.primary, standby]));
+    }
   });
 
   it('goes on with the primary when the standby is gone', async () => {

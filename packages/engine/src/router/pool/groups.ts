@@ -110,6 +110,16 @@ export class Groups {
     return busy;
   }
 
+  isUsed(node: string): boolean {
+    return this.openOn(node) > 0;
+  }
+
+  /** Of a primary, or one that was and has no successor yet, commits may be on their way. */
+  silent(node: string, isFirst: boolean): void {
+    if (node === this.openPrimary) return;
+    for (const group of this.known.values()) group.silent(node, isFirst);
+  }
+
   closeAll(): void {
     for (const group of this.known.values()) group.closeAll();
   }
@@ -117,12 +127,15 @@ export class Groups {
   /** The last node that was open for writes: its connections end when another one is. */
   private openPrimary: string | null = null;
 
-  private mayOpen(node: string): boolean {
-    const open = this.list()
+  private openOn(node: string): number {
+    return this.list()
       .flatMap((group) => group.poolList)
       .filter((pool) => pool.node === node)
       .reduce((sum, pool) => sum + pool.openCount, 0);
-    if (open < this.options.settings().serverConnectionsMax) return true;
+  }
+
+  private mayOpen(node: string): boolean {
+    if (this.openOn(node) < this.options.settings().serverConnectionsMax) return true;
     return this.list().some((group) => group.giveUpIdle(node));
   }
 

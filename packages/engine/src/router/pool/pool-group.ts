@@ -212,6 +212,13 @@ export class PoolGroup {
     if (primary !== null) this.serve(primary);
   }
 
+  /** A node that is not the primary does not answer: whoever reads there, or waits to, reads from the primary. */
+  silent(node: string, isFirst: boolean): void {
+    this.pools.get(node)?.doubt(isFirst);
+    const reads = this.forReads.get(node);
+    if (reads && !isFirst) this.readFromPrimary(reads);
+  }
+
   relieveShared(): void {
     const { counters, nowMs } = this.resources;
     for (const pool of this.pools.values()) counters.sharedMoved += pool.relieveShared(nowMs());
@@ -351,8 +358,6 @@ export class PoolGroup {
     const reads = this.forReads.get(pool.node);
     if (reads && reads.length > 0) {
       this.readFromPrimary(reads);
-      const primary = this.openPrimary();
-      if (primary !== null && primary !== pool.node) this.serve(primary);
       return;
     }
     if (failure.kind !== 'refused' || isTemporary(failure.sqlState)) return;
@@ -366,6 +371,8 @@ export class PoolGroup {
   /** A server that is not there any more: whoever waits for it can read what it wants from the primary too. */
   private readFromPrimary(queue: WaitQueue): void {
     for (let next = queue.take(); next; next = queue.take()) this.forPrimary.add(next.waiter, next.sinceMs);
+    const primary = this.openPrimary();
+    if (primary !== null) this.serve(primary);
   }
 
   private removed(pool: ServerPool, server: ServerConnection): void {

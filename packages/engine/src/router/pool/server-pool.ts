@@ -135,6 +135,14 @@ export class ServerPool {
     for (const server of this.all) server.isDoomed = true;
   }
 
+  /** Its node does not answer: those that say nothing up to the next call are lost, for their ends may never be heard of. */
+  doubt(isFirst: boolean): void {
+    for (const server of this.all) {
+      if (server.wire.isSilent && !isFirst) server.destroy();
+      server.wire.isSilent = true;
+    }
+  }
+
   closeIdle(): void {
     for (const server of this.idle.splice(0)) server.close();
   }
