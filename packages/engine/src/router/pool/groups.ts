@@ -6,8 +6,8 @@ import type { Databases } from '../databases.ts';
 import { type ConnectFailure, type ServerCredential, shakeHands } from '../server/handshake.ts';
 import { ServerConnection } from '../server/server-connection.ts';
 import type { RouterTopology } from '../topology.ts';
-import { isTemporary, PoolGroup } from './pool-group.ts';
-import type { Opened, PoolIdentity, PoolResources } from './pool-resources.ts';
+import { PoolGroup } from './pool-group.ts';
+import { isTemporary, type Opened, type PoolIdentity, type PoolResources } from './pool-resources.ts';
 
 export interface GroupsOptions {
   counters: Counters;

@@ -2,15 +2,20 @@ import type { PostgresError } from '../protocol/build.ts';
 import type { ConnectFailure, ServerCredential } from '../server/handshake.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import { isSameSettings } from '../server/settings-sync.ts';
-import { type PoolResources, type ToShare, type Wish, whyNever, whyWaiting } from './pool-resources.ts';
+import {
+  isTemporary,
+  type PoolResources,
+  type ToShare,
+  type Wish,
+  whyNever,
+  whyWaiting,
+} from './pool-resources.ts';
 import { ServerPool } from './server-pool.ts';
 import { type Waiter, WaitQueue } from './wait-queue.ts';
 
 const welcomesMax = 200;
 /** Whoever waits for a primary hears why after this long. */
 const noticeAfterMs = 1_000;
-const retryFirstMs = 50;
-const retryMaxMs = 2_000;
 
 /** All server connections of one user and database: one pool per server, and the sessions that wait for them. */
 export class PoolGroup {
@@ -336,8 +341,9 @@ export class PoolGroup {
     const { resources, defaults } = this;
     const outcome = await resources.connect(this, pool.node, (server) => this.removed(pool, server));
     pool.opening--;
-    if (!outcome.ok) {
-      this.openFailed(pool, outcome.failure);
+    if (!outcome.ok || outcome.server.isClosed) {
+      // It may end while the catalogue is read on it, and nobody would take it out again.
+      this.openFailed(pool, outcome.ok ? lostEarly : outcome.failure);
       return;
     }
     pool.failures = 0;
@@ -352,9 +358,8 @@ export class PoolGroup {
   private openFailed(pool: ServerPool, failure: ConnectFailure): void {
     const { counters, nowMs } = this.resources;
     counters.serversFailed++;
-    pool.failures++;
+    pool.failed(nowMs());
     this.lastFailure = `${pool.node}: ${failure.detail}`;
-    pool.retryAtMs = nowMs() + Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(pool.failures - 1, 10));
     const reads = this.forReads.get(pool.node);
     if (reads && reads.length > 0) {
       this.readFromPrimary(reads);
@@ -388,10 +393,7 @@ export class PoolGroup {
   }
 }
 
-/** Too many connections, starting up, shutting down, recovering. */
-export function isTemporary(sqlState: string): boolean {
-  return sqlState.startsWith('53') || sqlState.startsWith('57P');
-}
+const lostEarly: ConnectFailure = { kind: 'unreachable', detail: 'the connection was lost before its use' };
 
 function refusal(sqlState: string, message: string): PostgresError {
   return { severity: 'ERROR', sqlState, message };

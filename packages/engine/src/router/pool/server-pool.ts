@@ -5,6 +5,8 @@ import type { ServerConnection } from '../server/server-connection.ts';
 const slowHeadMs = 20;
 /** After this long those behind it ask somewhere else. */
 const stuckHeadMs = 50;
+const retryFirstMs = 50;
+const retryMaxMs = 2_000;
 
 interface SharedLimits {
   /** In one line, with whoever asks. */
@@ -90,6 +92,12 @@ export class ServerPool {
         moved += server.moveOthersAway();
     }
     return moved;
+  }
+
+  /** A connection could not be made. */
+  failed(nowMs: number): void {
+    this.failures++;
+    this.retryAtMs = nowMs + Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(this.failures - 1, 10));
   }
 
   giveBack(server: ServerConnection): void {
