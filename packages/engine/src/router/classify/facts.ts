@@ -1,4 +1,5 @@
 import { notCalled, primaryOnly, redefined, rowLocks, sessionLocks, writingWords } from './grammar-words.ts';
+import { isSettingName } from './setting-name.ts';
 
 /** What the router has to know of a statement before it forwards it (pure). */
 
@@ -11,6 +12,7 @@ export const pinReasons = [
   'LOAD',
   'SET SESSION AUTHORIZATION',
   'a setting with a computed name',
+  'a setting with an odd name',
   'a statement too long to look into',
   'a statement that cannot be read',
   'a client encoding that is not ASCII-safe',
@@ -52,7 +54,7 @@ export interface StatementFacts {
   functions: readonly string[];
   /** BEGIN READ ONLY without SERIALIZABLE. */
   beginsReadOnly: boolean;
-  /** COMMIT that says whether the next transaction begins with it. */
+  /** COMMIT or ROLLBACK with which the next transaction begins. */
   chains: boolean;
   hint: 'primary' | 'replica' | null;
   /** It may have changed what other statements do: a function, a view, an operator is another one from here on. */
@@ -81,6 +83,13 @@ export const noFacts: StatementFacts = {
 
 /** @param key as `normalise` made it */
 export function factsOf(key: string): StatementFacts {
+  const facts = factsOfAll(key);
+  // A name written in Unicode escapes may be any name, also that of a function that writes or of a setting.
+  if (!key.includes('u&"')) return facts;
+  return { ...facts, pin: facts.pin ?? 'a statement that cannot be read', looksReadOnly: false };
+}
+
+function factsOfAll(key: string): StatementFacts {
   const statements = split(tokensOf(key));
   const hint = hintOf(key);
   const [only = []] = statements;
@@ -134,8 +143,9 @@ function factsOfOne(tokens: string[]): StatementFacts {
   const [first = ''] = words;
   const called = calledFunctions(words);
   const locks = called.some((name) => sessionLocks.has(bare(name)));
-  const temporary = words.includes('pg_temp') || (words.includes('into') && isTemporary(words, 'into'));
-  const configured = called.some((name) => bare(name) === 'set_config') ? configuredBy(words) : noFacts;
+  const isInTemporary = words.includes('pg_temp') || words.includes('"pg_temp"');
+  const temporary = isInTemporary || (words.includes('into') && isTemporary(words, 'into'));
+  const configured = configuredBy(words, called);
   const own = byFirstWord[first]?.(words) ?? noFacts;
   return {
     ...own,
@@ -143,7 +153,9 @@ function factsOfOne(tokens: string[]): StatementFacts {
     settings: [...own.settings, ...configured.settings],
     needsLiterals: configured.needsLiterals,
     pin:
-      own.pin ?? configured.pin ?? (locks ? 'session advisory lock' : temporary ? 'temporary table' : null),
+      own.pin ??
+      configured.pin ??
+      (locks ? 'session advisory lock' : temporary ? 'temporary table' : oddName(own.settings)),
     looksReadOnly:
       own.kind === 'select' && !locks && !temporary && looksReadOnly(words) && configured === noFacts,
     functions: own.kind === 'select' ? called : [],
@@ -158,9 +170,12 @@ type Reader = (words: string[]) => StatementFacts;
 const select: Reader = () => ({ ...noFacts, kind: 'select' });
 const commit: Reader = (words) =>
   // COMMIT PREPARED is no end of this transaction.
-  words.includes('prepared') ? noFacts : { ...noFacts, kind: 'commit', chains: words.includes('chain') };
+  words.includes('prepared') ? noFacts : { ...noFacts, kind: 'commit', chains: isChaining(words) };
 const rollback: Reader = (words) =>
-  words.includes('prepared') || words.includes('to') ? noFacts : { ...noFacts, kind: 'rollback' };
+  words.includes('prepared') || words.includes('to')
+    ? noFacts
+    : { ...noFacts, kind: 'rollback', chains: isChaining(words) };
+const isChaining = (words: string[]) => words.includes('chain') && !words.includes('no');
 const begin: Reader = (words) => {
   const text = words.join(' ');
   const isReadOnly = /\bread only\b/.test(text) && !/\bserializable\b/.test(text);
@@ -252,11 +267,16 @@ function settingName(words: string[]): string {
   return (stop < 0 ? words : words.slice(0, stop)).map(unquoted).join('').toLowerCase();
 }
 
-/** `set_config('name', value, is_local)`: what is local ends with its transaction. */
-function configuredBy(words: string[]): StatementFacts {
+const computed: StatementFacts = { ...noFacts, needsLiterals: true, pin: 'a setting with a computed name' };
+
+/** `set_config('name', value, is_local)`: what is local ends with its transaction. The view of settings calls it when it is updated. */
+function configuredBy(words: string[], called: string[]): StatementFacts {
+  if (words.includes('update') && words.some((word) => unquoted(word) === 'pg_settings'))
+    return { ...computed, needsLiterals: false };
+  if (!called.some((name) => bare(name) === 'set_config')) return noFacts;
   const text = words.join(' ');
-  if (!text.includes("'")) return { ...noFacts, needsLiterals: true, pin: 'a setting with a computed name' };
-  const calls = text.split(/\bset_config \( /).slice(1);
+  if (!text.includes("'")) return computed;
+  const calls = text.split(/(?:"set_config"|\bset_config) \( /).slice(1);
   const names: string[] = [];
   for (const call of calls) {
     const [, name] = /^'((?:[^']|'')*)' ,/.exec(call) ?? [];
@@ -265,10 +285,15 @@ function configuredBy(words: string[]): StatementFacts {
         call,
       );
     if (isLocal) continue;
-    if (name === undefined) return { ...noFacts, needsLiterals: true, pin: 'a setting with a computed name' };
+    if (name === undefined) return computed;
     names.push(name.toLowerCase());
   }
-  return { ...noFacts, settings: names, needsLiterals: true };
+  return { ...noFacts, settings: names, needsLiterals: true, pin: oddName(names) };
+}
+
+/** PostgreSQL takes settings of such a name, and no server is ever asked for one: what cannot be asked for cannot follow. */
+function oddName(settings: readonly string[]): PinReason | null {
+  return settings.every(isSettingName) ? null : 'a setting with an odd name';
 }
 
 function looksReadOnly(words: string[]): boolean {

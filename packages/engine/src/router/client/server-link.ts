@@ -160,8 +160,9 @@ export class ServerLink {
       return;
     }
     const conversation = new Conversation(({ error }) => {
-      // What was pinned in a transaction may hold more than a ROLLBACK takes back.
-      if (error || (!isIdle && pin !== null)) server.isDoomed = true;
+      // What was pinned in a transaction may hold more than a ROLLBACK takes back, and COMMIT AND CHAIN keeps what was set.
+      const isMore = !isIdle && (pin !== null || owner.settings.isTouched);
+      if (error || isMore) server.isDoomed = true;
       if (isIdle) server.settings = noSettings;
       context.group.release(server);
     });
