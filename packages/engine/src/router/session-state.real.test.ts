@@ -1,6 +1,9 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RouterFixture } from './testing/router-fixture.ts';
+import { sql } from '../postgres/testing/test-cluster.ts';
+import { bind, execute, parse, sync } from './protocol/build.ts';
+import { RawClient } from './testing/raw-client.ts';
+import { application, RouterFixture } from './testing/router-fixture.ts';
 
 let fixture: RouterFixture;
 
@@ -35,5 +38,72 @@ describe('what a session sets', () => {
     await one.end();
     const two = await fixture.connect(port);
     expect((await firstValue(two, ask)) || null).toBe(before);
+  });
+});
+
+describe('a statement that several sessions have prepared', () => {
+  const at = (name: string) => ({
+    name,
+    text: `SELECT extract(epoch FROM timestamptz '2024-01-01') / 3600 - 473352 AS "${name}"`,
+  });
+  const hours = async (client: pg.Client, name: string) => {
+    const { rows } = await client.query(at(name));
+    return Number(rows[0]?.[name]);
+  };
+  const login = (port: number, zone: string) => fixture.connect(port, { options: `-c TimeZone=${zone}` });
+
+  it('reads its constants as each of them would alone (I-ROUTER-4)', async () => {
+    const { port, router } = await fixture.router({ poolSize: 1 });
+    const [utc, tokyo, other] = [
+      await login(port, 'UTC'),
+      await login(port, 'Asia/Tokyo'),
+      await login(port, 'UTC'),
+    ];
+    expect([await hours(utc, 'a'), await hours(tokyo, 'a')]).toEqual([0, -9]);
+    const { preparesSaved } = router.counters;
+    expect(await hours(other, 'a')).toBe(0);
+    expect(router.counters.preparesSaved).toBeGreaterThan(preparesSaved);
+    // What is set for a transaction.
+    await utc.query('BEGIN');
+    await utc.query("SET LOCAL TimeZone = 'Asia/Tokyo'");
+    expect(await hours(utc, 'b')).toBe(-9);
+    await utc.query('COMMIT');
+    expect(await hours(other, 'b')).toBe(0);
+    // Told to another server after its session has changed what it was prepared under.
+    await hours(utc, 'c');
+    await utc.query("SET TimeZone = 'Asia/Tokyo'");
+    await sql(
+      fixture.primary,
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'",
+    );
+    await hours(utc, 'c');
+    expect(await hours(other, 'c')).toBe(0);
+    expect(await hours(tokyo, 'c')).toBe(-9);
+  });
+
+  it('has to itself what it prepares behind a setting that is not answered yet (I-ROUTER-4)', async () => {
+    const { port } = await fixture.router({ poolSize: 1 });
+    const raw = await RawClient.login(port, [
+      ['user', application.role],
+      ['database', application.database],
+      ['TimeZone', 'UTC'],
+    ]);
+    const set = [parse('', "SET LOCAL TimeZone = 'Asia/Tokyo'"), bind('', '', []), execute('')];
+    raw.send(Buffer.concat([...set, parse('d', at('d').text), bind('', 'd', []), execute(''), sync]));
+    const answers = await raw.ready();
+    expect(answers.filter(({ type }) => type === 'D').map(({ body }) => body.toString('latin1', 6))).toEqual([
+      expect.stringMatching(/^-9/),
+    ]);
+    expect(await hours(await login(port, 'UTC'), 'd')).toBe(0);
+  });
+
+  it('is not shared when it says "today"', async () => {
+    const { port, router } = await fixture.router({ poolSize: 1 });
+    const today = { name: 'today', text: "SELECT date 'today' AS day" };
+    const [one, two] = [await fixture.connect(port), await fixture.connect(port)];
+    await one.query(today);
+    const { preparesSaved } = router.counters;
+    await two.query(today);
+    expect(router.counters.preparesSaved).toBe(preparesSaved);
   });
 });

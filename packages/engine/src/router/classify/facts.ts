@@ -1,4 +1,5 @@
 import { notCalled, primaryOnly, redefined, rowLocks, sessionLocks, writingWords } from './grammar-words.ts';
+import { isReadBy } from './literals.ts';
 import { isSettingName } from './setting-name.ts';
 
 /** What the router has to know of a statement before it forwards it (pure). */
@@ -57,6 +58,8 @@ export interface StatementFacts {
   /** COMMIT or ROLLBACK with which the next transaction begins. */
   chains: boolean;
   hint: 'primary' | 'replica' | null;
+  /** It may change how constants in statements' texts are read, if only for its transaction. */
+  rereads: boolean;
   /** It may have changed what other statements do: a function, a view, an operator is another one from here on. */
   redefines: boolean;
   /** It can only be understood with its literals: not to be remembered under its key. */
@@ -77,6 +80,7 @@ export const noFacts: StatementFacts = {
   beginsReadOnly: false,
   chains: false,
   hint: null,
+  rereads: false,
   redefines: false,
   needsLiterals: false,
 };
@@ -103,6 +107,7 @@ function factsOfAll(key: string): StatementFacts {
     resets: all.flatMap((each) => each.resets),
     pin: all.find((each) => each.pin !== null)?.pin ?? null,
     deallocates: all.some((each) => each.deallocates === 'all') ? 'all' : null,
+    rereads: all.some((each) => each.rereads),
     redefines: all.some((each) => each.redefines),
     needsLiterals: all.some((each) => each.needsLiterals),
     hint,
@@ -152,6 +157,7 @@ function factsOfOne(tokens: string[]): StatementFacts {
     kind: tokens.length === 0 ? 'empty' : own.kind,
     settings: [...own.settings, ...configured.settings],
     needsLiterals: configured.needsLiterals,
+    rereads: own.rereads || configured.rereads,
     pin:
       own.pin ??
       configured.pin ??
@@ -211,7 +217,7 @@ const byFirstWord: Record<string, Reader | undefined> = {
   },
   discard: (words) =>
     words[1] === 'all'
-      ? { ...noFacts, kind: 'discard', resetsAll: true, unpins: true, deallocates: 'all' }
+      ? { ...noFacts, kind: 'discard', resetsAll: true, rereads: true, unpins: true, deallocates: 'all' }
       : noFacts,
   declare: (words) =>
     / with hold\b/.test(words.join(' ')) ? { ...noFacts, pin: 'cursor WITH HOLD' } : noFacts,
@@ -230,10 +236,14 @@ const characteristics = [
 
 function setFacts(words: string[]): StatementFacts {
   const rest = words[1] === 'session' && words[2] !== 'characteristics' ? words.slice(2) : words.slice(1);
-  const set = (...settings: string[]): StatementFacts => ({ ...noFacts, kind: 'set', settings });
+  const set = (...settings: string[]): StatementFacts => {
+    return { ...noFacts, kind: 'set', settings, rereads: settings.some(isReadBy) };
+  };
   switch (rest[0]) {
     case undefined:
+      return noFacts;
     case 'local':
+      return { ...noFacts, rereads: setFacts(words.slice(1)).rereads };
     case 'transaction':
     case 'constraints':
       return noFacts;
@@ -255,10 +265,10 @@ function setFacts(words: string[]): StatementFacts {
 }
 
 function resetFacts(words: string[]): StatementFacts {
-  if (words[1] === 'all') return { ...noFacts, kind: 'set', resetsAll: true };
+  if (words[1] === 'all') return { ...noFacts, kind: 'set', resetsAll: true, rereads: true };
   if (words[1] === 'session') return { ...noFacts, kind: 'set', settings: ['role'] };
   const name = words[1] === 'time' ? 'timezone' : settingName(words.slice(1));
-  return { ...noFacts, kind: 'set', settings: [name], resets: [name] };
+  return { ...noFacts, kind: 'set', settings: [name], resets: [name], rereads: isReadBy(name) };
 }
 
 /** `a` or `a.b`, up to what follows the name. */
@@ -267,7 +277,12 @@ function settingName(words: string[]): string {
   return (stop < 0 ? words : words.slice(0, stop)).map(unquoted).join('').toLowerCase();
 }
 
-const computed: StatementFacts = { ...noFacts, needsLiterals: true, pin: 'a setting with a computed name' };
+const computed: StatementFacts = {
+  ...noFacts,
+  needsLiterals: true,
+  rereads: true,
+  pin: 'a setting with a computed name',
+};
 
 /** `set_config('name', value, is_local)`: what is local ends with its transaction. The view of settings calls it when it is updated. */
 function configuredBy(words: string[], called: string[]): StatementFacts {
@@ -278,17 +293,19 @@ function configuredBy(words: string[], called: string[]): StatementFacts {
   if (!text.includes("'")) return computed;
   const calls = text.split(/(?:"set_config"|\bset_config) \( /).slice(1);
   const names: string[] = [];
+  let rereads = false;
   for (const call of calls) {
-    const [, name] = /^'((?:[^']|'')*)' ,/.exec(call) ?? [];
+    const name = /^'((?:[^']|'')*)' ,/.exec(call)?.[1]?.toLowerCase();
+    rereads ||= name === undefined || isReadBy(name);
     const isLocal =
       /^(?:'(?:[^']|'')*'|\$\d+) , (?:'(?:[^']|'')*'|\$\d+|[?0-9.]+)(?: : : [a-z]+)? , (?:true|'t'|'true'|'on'|'1'|1 : : bool) \)/.test(
         call,
       );
     if (isLocal) continue;
     if (name === undefined) return computed;
-    names.push(name.toLowerCase());
+    names.push(name);
   }
-  return { ...noFacts, settings: names, needsLiterals: true, pin: oddName(names) };
+  return { ...noFacts, settings: names, needsLiterals: true, rereads, pin: oddName(names) };
 }
 
 /** PostgreSQL takes settings of such a name, and no server is ever asked for one: what cannot be asked for cannot follow. */
