@@ -102,6 +102,14 @@ export class LoginContext implements SessionContext {
     return this.parts.epochs.prove(this.parts.settings().queueTimeoutMs);
   }
 
+  isPaused(): boolean {
+    return this.parts.groups.isPaused(this.database.name);
+  }
+
+  resumed(): Promise<boolean> {
+    return this.parts.groups.resumed(this.database.name, this.waitMaxMs());
+  }
+
   isSharing(): boolean {
     return this.parts.settings().sharing;
   }

@@ -36,10 +36,18 @@ export interface LinkOwner extends ServerUser, Waiter {
 /** Which server a session has, how it gets one with its own settings, and how it gives it back. */
 export class ServerLink {
   server: ServerConnection | null = null;
+  /** Its settings are being brought to the server that it has got: what it got it for is about to begin. */
+  private isArriving = false;
   private readonly owner: LinkOwner;
 
   constructor(owner: LinkOwner) {
     this.owner = owner;
+  }
+
+  get isBusy(): boolean {
+    const { server } = this;
+    if (server === null) return false;
+    return this.isArriving || server.isAsked || server.status !== transactionStatus.idle;
   }
 
   /** @returns whether there is one, ready for this session's statements */
@@ -66,8 +74,10 @@ export class ServerLink {
     }
     owner.context.counters.settingsSyncs++;
     owner.hold();
+    this.isArriving = true;
     server.unnamed = null;
     const conversation = new Conversation(({ error, isLost }) => {
+      this.isArriving = false;
       if (isLost) return;
       if (error) {
         this.settingsRefused(server, error);

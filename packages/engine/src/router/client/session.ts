@@ -92,8 +92,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
 
   /** Its transaction, or its statement, has not ended; waiting for a server does not count. */
   get isBusy(): boolean {
-    if (this.shared.isActive) return true;
-    return this.server !== null && (this.server.isAsked || this.server.status !== transactionStatus.idle);
+    return this.shared.isActive || this.link.isBusy;
   }
 
   // What the client says.

@@ -27,13 +27,15 @@ export class Groups {
   private readonly resources: PoolResources;
   private readonly known = new Map<string, PoolGroup>();
   private readonly paused = new Set<string>();
+  /** Sessions that have a server and wait for RESUME. */
+  private readonly held = new Set<() => void>();
 
   constructor(options: GroupsOptions) {
     this.options = options;
     const { counters, nowMs, topology, settings } = options;
     this.resources = {
       ...{ counters, nowMs, topology, settings },
-      isPaused: (database) => this.paused.has(database) || this.paused.has(allDatabases),
+      isPaused: (database) => this.isPaused(database),
       mayOpen: (node) => this.mayOpen(node),
       connect: (group, node, onClosed) => this.connect(group, node, onClosed),
     };
@@ -56,6 +58,24 @@ export class Groups {
     return [...this.known.values()];
   }
 
+  isPaused(database: string): boolean {
+    return this.paused.size > 0 && (this.paused.has(database) || this.paused.has(allDatabases));
+  }
+
+  /** @returns false when it is still paused after `timeoutMs` */
+  resumed(database: string, timeoutMs: number): Promise<boolean> {
+    return new Promise((settle) => {
+      const timer = setTimeout(() => look(true), timeoutMs);
+      const look = (isOver = false) => {
+        if (this.isPaused(database) && !isOver) return;
+        clearTimeout(timer);
+        this.held.delete(look);
+        settle(!isOver);
+      };
+      this.held.add(look);
+    });
+  }
+
   pause(database: string | null): void {
     this.paused.add(database ?? allDatabases);
   }
@@ -63,6 +83,7 @@ export class Groups {
   resume(database: string | null): void {
     if (database === null) this.paused.clear();
     else this.paused.delete(database);
+    for (const look of [...this.held]) look();
     this.sweep();
   }
 
