@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../postgres/testing/test-cluster.ts';
+import { pollUntil } from '../shared/deadline.ts';
 import { bind, execute, parse, sync } from './protocol/build.ts';
 import { RawClient } from './testing/raw-client.ts';
 import { application, RouterFixture } from './testing/router-fixture.ts';
@@ -105,5 +106,34 @@ describe('a statement that several sessions have prepared', () => {
     const { preparesSaved } = router.counters;
     await two.query(today);
     expect(router.counters.preparesSaved).toBe(preparesSaved);
+  });
+});
+
+describe('a transaction that was lost with its server', () => {
+  const end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'";
+  const told = (attempt: Promise<unknown>) =>
+    attempt.then(
+      () => 'done',
+      ({ code }: { code: string }) => code,
+    );
+
+  it.each([
+    ['a Query', (client: pg.Client, text: string) => client.query(text)],
+    ['a statement', (client: pg.Client, text: string) => client.query({ text, name: text })],
+  ])('is not followed by statements that stand alone after AND CHAIN (%s)', async (_, ask) => {
+    const { port } = await fixture.router();
+    const client = await fixture.connect(port);
+    await client.query('DROP TABLE IF EXISTS alone');
+    await client.query('CREATE TABLE alone (a int)');
+    await client.query('BEGIN');
+    await client.query('SELECT 1');
+    await sql(fixture.primary, end);
+    const isLost = async () => (await told(client.query('SELECT 1'))) === '40001' || undefined;
+    await pollUntil(isLost, { what: 'the loss is told', timeoutMs: 5000, intervalMs: 10 });
+    expect(await ask(client, 'ROLLBACK AND CHAIN')).toMatchObject({ command: 'ROLLBACK' });
+    expect(await told(ask(client, 'INSERT INTO alone VALUES (1)'))).toBe('40001');
+    expect(await told(ask(client, 'INSERT INTO alone VALUES (1)'))).toBe('25P02');
+    await ask(client, 'ROLLBACK');
+    expect(await firstValue(client, 'SELECT count(*)::int FROM alone')).toBe(0);
   });
 });

@@ -12,7 +12,8 @@ export function answerInFailedTransaction(session: SessionView, statement: State
   if (error === undefined) return session.refuseInFailedTransaction(true);
   if (error) return session.refuse(error, true);
   session.say(commandComplete('ROLLBACK'));
-  session.say(readyForQuery(transactionStatus.idle));
+  const { isActive } = session.failedTransaction;
+  session.say(readyForQuery(isActive ? transactionStatus.failed : transactionStatus.idle));
   return true;
 }
 /** DEALLOCATE of what the client has prepared through the protocol. @returns whether it was that */
