@@ -1,6 +1,7 @@
-import type { Statement } from '../classify/classifier.ts';
+import { oversize, type Statement } from '../classify/classifier.ts';
 import type { PreparedStatement } from '../pool/prepared.ts';
 import { type Batch, readBatch } from '../protocol/batch.ts';
+import { inspectedQueryBytesMax } from '../protocol/limits.ts';
 import { bindHead, closeMessage, describeMessage, parseMessage } from '../protocol/statement-messages.ts';
 import { expect } from '../server/expectations.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
@@ -138,7 +139,9 @@ export function internStatement(
 ): PreparedStatement {
   const { prepared } = session.context.database;
   const classify = (text: Buffer) => classified(session, text);
-  return literals === null ? prepared.own(body, classify) : prepared.intern(body, literals, classify);
+  return literals === null || isTooLong(body)
+    ? prepared.own(body, classify)
+    : prepared.intern(body, literals, classify);
 }
 
 /** The same for a server that is to be told of it now: nobody shares what was read by other settings than his own. */
@@ -158,7 +161,13 @@ export function unnamedStatement(session: SessionView, body: Buffer): PreparedSt
   return { id: 0, body: kept, statement: classified(session, kept), literals: null, users: 0 };
 }
 
+/** Like a Query of that size: nobody looks into it, and it is kept for its session alone. */
+function isTooLong(body: Buffer): boolean {
+  return body.length > inspectedQueryBytesMax;
+}
+
 function classified(session: SessionView, body: Buffer): Statement {
+  if (isTooLong(body)) return oversize;
   return session.classify(body, 0, body.indexOf(0));
 }
 

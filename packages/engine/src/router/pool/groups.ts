@@ -47,6 +47,7 @@ export class Groups {
     const known = this.known.get(key);
     if (known) {
       known.credential = credential;
+      known.usedAtMs = this.options.nowMs();
       return known;
     }
     const made = new PoolGroup({ user, database, credential }, this.resources);
@@ -101,6 +102,18 @@ export class Groups {
       group.sweep();
       this.readCatalogueAgain(group);
     }
+    this.forgetUnused();
+  }
+
+  /** Of databases, too: clients may ask for as many names as they like, and each would be remembered for good. */
+  private forgetUnused(): void {
+    const { nowMs, databases } = this.options;
+    const before = this.known.size;
+    for (const [key, group] of this.known) {
+      if (group.isUsed) group.usedAtMs = nowMs();
+      else if (nowMs() - group.usedAtMs > forgetAfterMs) this.known.delete(key);
+    }
+    if (this.known.size < before) databases.keepOnly(new Set(this.list().map(({ database }) => database)));
   }
 
   private readCatalogueAgain(group: PoolGroup): void {
@@ -217,4 +230,5 @@ function isAboutTheServer(failure: ConnectFailure): boolean {
   return failure.kind !== 'refused' || isTemporary(failure.sqlState);
 }
 
+const forgetAfterMs = 60_000;
 const allDatabases = '\0';

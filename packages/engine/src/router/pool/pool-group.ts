@@ -23,8 +23,9 @@ export class PoolGroup {
   readonly user: string;
   readonly database: string;
   credential: ServerCredential;
-  /** Sessions that use this group: an empty one is forgotten. */
   sessions = 0;
+  /** Looked at once in a while: one that nobody has used for long is forgotten. */
+  usedAtMs: number;
   /** What a client is told of the parameters, by the settings it asked for. */
   readonly welcomes = new Map<string, ReadonlyMap<string, string>>();
   private readonly resources: PoolResources;
@@ -42,6 +43,7 @@ export class PoolGroup {
     this.database = identity.database;
     this.credential = identity.credential;
     this.resources = resources;
+    this.usedAtMs = resources.nowMs();
     this.queues = new PoolQueues(identity.database, resources);
   }
 
@@ -232,6 +234,10 @@ export class PoolGroup {
 
   closeAll(): void {
     for (const pool of this.pools.values()) this.dropAll(pool);
+  }
+
+  get isUsed(): boolean {
+    return this.sessions > 0 || this.waitingCount > 0 || this.poolList.some(({ openCount }) => openCount > 0);
   }
 
   get poolList(): ServerPool[] {
