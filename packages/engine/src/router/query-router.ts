@@ -76,6 +76,7 @@ export class QueryRouter {
   readonly desk: SessionDesk;
   readonly replication: ReplicationDesk;
   private readonly options: QueryRouterOptions;
+  private readonly databases = new Databases();
   private readonly crew: Crew;
   private readonly clock: Clock;
   private readonly server: net.Server;
@@ -112,7 +113,7 @@ export class QueryRouter {
       logger,
       ask: (text, values) => this.control.askAny(text, values, accountDeadlineMs),
     });
-    const databases = new Databases();
+    const { databases } = this;
     this.groups = new Groups({
       ...{ counters: this.counters, nowMs, databases, logger },
       topology: () => this.topology,
@@ -139,6 +140,7 @@ export class QueryRouter {
       ...{ groups: this.groups, databases, counters: this.counters, nowMs, logger },
       settings: () => this.settings,
       cancel: (server) => this.cancel(server),
+      redefined: (database) => void this.crew.askOthers({ what: 'redefined', database }),
       place: this.crew,
     });
     this.replication = new ReplicationDesk({
@@ -322,6 +324,9 @@ export class QueryRouter {
         return null;
       case 'busy':
         return this.desk.busyIn(question.database);
+      case 'redefined':
+        this.databases.find(question.database)?.catalogue.changed();
+        return null;
       case 'cancel':
         this.cancelHere(question.processId, Buffer.from(question.secret, 'hex'));
         return null;

@@ -7,6 +7,7 @@ import { sql, type TestNode } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import type { QueryRouter } from './query-router.ts';
 import { RouterFixture } from './testing/router-fixture.ts';
+import type { CrewQuestion } from './worker/crew-questions.ts';
 
 let fixture: RouterFixture;
 let standby: TestNode;
@@ -169,6 +170,53 @@ describe('splitting reads from writes', () => {
     await untilSplit(client);
     for (const from of ['FROM plain', 'FROM held WHERE reads(a) = 1'])
       expect(await standbyOf(from)).toBe('off');
+  });
+
+  it('hears from another worker what was redefined through it (I-ROUTER-11, I-ROUTER-17)', async () => {
+    const routers: QueryRouter[] = [];
+    const crew = (index: number) => {
+      const askOthers = async (question: CrewQuestion) =>
+        routers.filter((_, at) => at !== index).map((each) => each.answer(question));
+      return { crew: { index, count: 2, askOthers } };
+    };
+    const ports: number[] = [];
+    for (const index of [0, 1]) {
+      const made = await fixture.router({}, crew(index));
+      made.router.useTopology(fixture.topology({}, [fixture.primary, standby]));
+      routers.push(made.router);
+      ports.push(made.port);
+    }
+    const [one, two] = await Promise.all(
+      ports.map((each) =>
+        fixture.connect(each, { options: '-c quantadb.split=on -c quantadb.consistency=eventual' }),
+      ),
+    );
+    if (!one || !two) throw new Error('two workers');
+    await one.query("CREATE FUNCTION renewed(int) RETURNS int STABLE LANGUAGE sql AS 'SELECT $1'");
+    await untilReplayed();
+    const text = "SELECT current_setting('in_hot_standby') AS standby, renewed(1)";
+    const standbyOf = async () => (await two.query(text)).rows[0].standby;
+    await pollUntil(async () => ((await standbyOf()) === 'on' ? true : undefined), {
+      ...{ what: 'the function is known', timeoutMs: 10_000, intervalMs: 20 },
+    });
+    await one.query('ALTER FUNCTION renewed(int) VOLATILE');
+    for (let i = 0; i < 10; i++) expect(await standbyOf()).toBe('off');
+  });
+
+  it('goes on reading from standbys after a table has got another column', async () => {
+    const owner = await fixture.connect(port);
+    await owner.query('CREATE TABLE widened AS SELECT 1 AS a');
+    await untilReplayed();
+    const client = await split('eventual');
+    const text = "SELECT *, current_setting('in_hot_standby') AS standby FROM widened";
+    const isRead = async () => {
+      const found = await client.query({ name: 'widened', text }).catch(() => null);
+      return found?.rows[0].standby === 'on' || undefined;
+    };
+    await pollUntil(isRead, { what: 'a standby has it prepared', timeoutMs: 5000, intervalMs: 10 });
+    await owner.query('ALTER TABLE widened ADD COLUMN b int');
+    await untilReplayed();
+    await pollUntil(isRead, { what: 'a standby is asked again', timeoutMs: 5000, intervalMs: 10 });
   });
 
   it('shows every session what it wrote itself, however far the standby lags (I-ROUTER-6)', async () => {
