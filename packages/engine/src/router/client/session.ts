@@ -332,10 +332,10 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     this.flight.failed();
   }
 
-  retriesAfter(sqlState: string): boolean {
+  retriesAfter(sqlState: string, routine: string): boolean {
     const server = this.server ?? this.shared.server;
     const isPrimary = server !== null && this.context.isPrimary(server.node);
-    return isWrongServer(server, { flight: this.flight, isPrimary, sqlState });
+    return isWrongServer(server, { flight: this.flight, isPrimary, sqlState, routine });
   }
 
   again(): void {

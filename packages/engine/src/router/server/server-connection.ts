@@ -348,7 +348,7 @@ export class ServerConnection implements WireHandlers {
       return;
     }
     if (head === expect.none) return;
-    if (this.user?.retriesAfter(sqlState)) {
+    if (this.user?.retriesAfter(sqlState, fields.get('R') ?? '')) {
       this.isUnsaid = true;
       this.run.drop();
       if (head !== expect.query && head !== expect.sync) this.dropUntilSync(sqlState);
