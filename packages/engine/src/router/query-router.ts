@@ -368,13 +368,16 @@ export class QueryRouter {
   }
 
   private createLoginContext(): LoginContext {
+    const settings = () => this.settings;
     return {
       tls: () => this.clientTls,
-      timeoutMs: this.settings.loginTimeoutMs,
+      get timeoutMs() {
+        return settings().loginTimeoutMs;
+      },
       mockSecret: randomBytes(32),
       wallMs: () => this.clock.wallMs(),
       findAccount: (user, database) => this.accounts.find(user, database),
-      suffixOf: (database) => (database === adminDatabase ? null : readSuffix(database, this.settings)),
+      suffixOf: (database) => (database === adminDatabase ? null : readSuffix(database, settings())),
       whyRefused: (options, connection) => this.whyRefused(options, connection),
       cancelRequested: (processId, secret) => this.cancelRequested(processId, secret),
       loggedIn: (login: LoggedIn) => this.loggedIn(login),
