@@ -13,6 +13,15 @@ export interface DatabaseInfo {
 export class Databases {
   private readonly known = new Map<string, DatabaseInfo>();
 
+  find(name: string): DatabaseInfo | undefined {
+    return this.known.get(name);
+  }
+
+  /** What is known of others has nobody to serve. */
+  keepOnly(names: ReadonlySet<string>): void {
+    for (const name of this.known.keys()) if (!names.has(name)) this.known.delete(name);
+  }
+
   get(name: string): DatabaseInfo {
     const known = this.known.get(name);
     if (known) return known;

@@ -25,6 +25,8 @@ export interface RouterParts {
   settings(): RouterSettings;
   reads: Pick<ReadPolicyOptions, 'balancer' | 'monitor' | 'clock' | 'topology' | 'busyOn'>;
   cancel(server: ServerConnection): void;
+  /** Functions, views or operators of that database are others now, to the other workers of this router too. */
+  redefined(database: string): void;
 }
 
 /** Of how long a line may take: up to here one busy server is sooner done than another one that has to be woken. */
@@ -102,6 +104,14 @@ export class LoginContext implements SessionContext {
     return this.parts.epochs.prove(this.parts.settings().queueTimeoutMs);
   }
 
+  isPaused(): boolean {
+    return this.parts.groups.isPaused(this.database.name);
+  }
+
+  resumed(): Promise<boolean> {
+    return this.parts.groups.resumed(this.database.name, this.waitMaxMs());
+  }
+
   isSharing(): boolean {
     return this.parts.settings().sharing;
   }
@@ -123,7 +133,10 @@ export class LoginContext implements SessionContext {
   }
 
   wrote(redefines: boolean): void {
-    if (redefines) this.database.catalogue.changed();
+    if (redefines) {
+      this.database.catalogue.changed();
+      this.parts.redefined(this.database.name);
+    }
     this.policy.wrote();
   }
 

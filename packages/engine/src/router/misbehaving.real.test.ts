@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { routerSettingsOf } from '../contract/router-settings.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { bind, execute, message, parse, query, sync } from './protocol/build.ts';
 import { frontend } from './protocol/codes.ts';
@@ -47,6 +48,15 @@ describe('clients that do not behave', () => {
     await Promise.all(sockets.map(closed));
     expect(await firstValue(client, 'SELECT 1')).toBe(1);
     expect(router.desk.sessions.size).toBe(1);
+  });
+
+  it('have as long for their login as is set now, not as when the router began (I-ROUTER-8)', async () => {
+    const { port, router } = await fixture.router({ loginTimeoutMs: 60_000 });
+    router.useSettings(routerSettingsOf({ loginTimeoutMs: 200 }));
+    const socket = await open(port);
+    socket.resume();
+    const late = new Promise((resolve) => setTimeout(resolve, 5000, 'late'));
+    expect(await Promise.race([closed(socket), late])).toBeUndefined();
   });
 
   it('that break the protocol after their login end with an error', async () => {

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withFreshConnection } from '../postgres/connection.ts';
 import { sql } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { query } from './protocol/build.ts';
@@ -146,6 +147,27 @@ describe('transaction pooling', () => {
     expect(await codeOf(two.query('SELECT $1::int', [1]))).toBe('57P03');
     await one.query('COMMIT');
     expect(await firstValue(two, 'SELECT 2')).toBe(2);
+  });
+
+  it('loses no place to a connection that dies while the catalogue is read on it', async () => {
+    const { router, port } = await fixture.router({ poolSize: 1, queueTimeoutMs: 3000 });
+    const { database } = application;
+    const lock = { what: 'holding up the catalogue', timeoutMs: 20_000, database };
+    await withFreshConnection(fixture.primary.place, lock, async (boss) => {
+      await boss.query('BEGIN; LOCK TABLE pg_catalog.pg_rewrite IN ACCESS EXCLUSIVE MODE');
+      const connecting = fixture.connect(port);
+      const endWhoWaits = async () => {
+        const waiting = "FROM pg_stat_activity WHERE usename = 'app' AND wait_event_type = 'Lock'";
+        const ended = await sql(fixture.primary, `SELECT pg_terminate_backend(pid) ${waiting}`);
+        return ended.length > 0 || undefined;
+      };
+      await pollUntil(endWhoWaits, { what: 'it waits for the catalogue', timeoutMs: 5000, intervalMs: 20 });
+      await boss.query('ROLLBACK');
+      expect(await firstValue(await connecting, 'SELECT 1')).toBe(1);
+    });
+    expect(router.groups.list().map(({ poolList }) => poolList.map(({ openCount }) => openCount))).toEqual([
+      [1],
+    ]);
   });
 
   it('ends the transaction of a client that goes away', async () => {

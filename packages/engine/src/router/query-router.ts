@@ -76,6 +76,7 @@ export class QueryRouter {
   readonly desk: SessionDesk;
   readonly replication: ReplicationDesk;
   private readonly options: QueryRouterOptions;
+  private readonly databases = new Databases();
   private readonly crew: Crew;
   private readonly clock: Clock;
   private readonly server: net.Server;
@@ -112,7 +113,7 @@ export class QueryRouter {
       logger,
       ask: (text, values) => this.control.askAny(text, values, accountDeadlineMs),
     });
-    const databases = new Databases();
+    const { databases } = this;
     this.groups = new Groups({
       ...{ counters: this.counters, nowMs, databases, logger },
       topology: () => this.topology,
@@ -121,7 +122,11 @@ export class QueryRouter {
       tls: () => this.serverTls,
     });
     const topology = () => this.topology;
-    this.monitor = new HealthMonitor({ control: this.control, logger, nowMs, topology });
+    this.monitor = new HealthMonitor({
+      ...{ control: this.control, logger, nowMs, topology },
+      isUsed: (node) => this.groups.isUsed(node),
+      silent: (node, isFirst) => this.groups.silent(node, isFirst),
+    });
     const clock = new WriteClock({ control: this.control, logger, topology });
     const balancer = new LoadBalancer(systemRandom);
     const busyOn = (node: string) => this.groups.busyOn(node);
@@ -135,6 +140,7 @@ export class QueryRouter {
       ...{ groups: this.groups, databases, counters: this.counters, nowMs, logger },
       settings: () => this.settings,
       cancel: (server) => this.cancel(server),
+      redefined: (database) => void this.crew.askOthers({ what: 'redefined', database }),
       place: this.crew,
     });
     this.replication = new ReplicationDesk({
@@ -318,6 +324,9 @@ export class QueryRouter {
         return null;
       case 'busy':
         return this.desk.busyIn(question.database);
+      case 'redefined':
+        this.databases.find(question.database)?.catalogue.changed();
+        return null;
       case 'cancel':
         this.cancelHere(question.processId, Buffer.from(question.secret, 'hex'));
         return null;
@@ -359,13 +368,16 @@ export class QueryRouter {
   }
 
   private createLoginContext(): LoginContext {
+    const settings = () => this.settings;
     return {
       tls: () => this.clientTls,
-      timeoutMs: this.settings.loginTimeoutMs,
+      get timeoutMs() {
+        return settings().loginTimeoutMs;
+      },
       mockSecret: randomBytes(32),
       wallMs: () => this.clock.wallMs(),
       findAccount: (user, database) => this.accounts.find(user, database),
-      suffixOf: (database) => (database === adminDatabase ? null : readSuffix(database, this.settings)),
+      suffixOf: (database) => (database === adminDatabase ? null : readSuffix(database, settings())),
       whyRefused: (options, connection) => this.whyRefused(options, connection),
       cancelRequested: (processId, secret) => this.cancelRequested(processId, secret),
       loggedIn: (login: LoggedIn) => this.loggedIn(login),

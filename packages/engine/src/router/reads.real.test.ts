@@ -1,12 +1,15 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OwnRouterSettings, routerSettingsOf } from '../contract/router-settings.ts';
 import { sql, type TestNode } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
-import { bind, close, execute, parse, query, sync } from './protocol/build.ts';
+import { bind, execute, parse, query, sync } from './protocol/build.ts';
 import type { QueryRouter } from './query-router.ts';
 import { RawClient, textOf } from './testing/raw-client.ts';
 import { application, RouterFixture } from './testing/router-fixture.ts';
+import type { CrewQuestion } from './worker/crew-questions.ts';
 
 let fixture: RouterFixture;
 let standby: TestNode;
@@ -59,109 +62,17 @@ const one = (text: string) => [parse('', text), bind('', '', []), execute('')];
 const batch = (text: string) => [...one(text), sync];
 const typesOf = async (client: RawClient, count: number) =>
   (await client.ready(count)).map(({ type }) => type).join('');
-const whereRead = "SELECT current_setting('in_hot_standby')";
-
-describe('what is sent without waiting for answers', () => {
-  /** On servers of their own: whoever shares one is asked one thing at a time. */
-  let own: { router: QueryRouter; port: number };
-  let client: RawClient;
-  /** What was answered to each: of the rows their first value, and errors. */
-  const answers = async (count: number) => {
-    const heard = (await client.ready(count)).map(textOf);
-    return heard.filter((text) => /^[DCE]/.test(text)).map((text) => text.replace(/^D .{6}/s, ''));
+/** Its processes stand still, as behind a network that has gone. @returns ends that */
+async function freeze({ place }: TestNode): Promise<() => void> {
+  const postmaster = Number((await readFile(join(place.dataDir, 'postmaster.pid'), 'utf8')).split('\n')[0]);
+  const children = await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8');
+  const pids = [postmaster, ...children.trim().split(' ').map(Number)];
+  const signal = (name: NodeJS.Signals) => {
+    for (const pid of pids) process.kill(pid, name);
   };
-  const send = (...messages: Buffer[]) => client.send(Buffer.concat(messages));
-
-  beforeAll(async () => {
-    own = await fixture.router({ balance: 'round-robin', sharing: false });
-    own.router.useTopology(fixture.topology({}, [fixture.primary, standby]));
-    const options = '-c quantadb.split=on -c quantadb.consistency=eventual';
-    await untilSplit(await fixture.connect(own.port, { options }));
-    client = await raw(own.port, 'eventual');
-    for (const name of ['logged', 'unlogged', 'unlogged2'])
-      send(query(`CREATE ${name.startsWith('un') ? 'UNLOGGED' : ''} TABLE ${name} AS SELECT 5 AS n`));
-    await client.ready(3);
-    await untilReplayed();
-  });
-
-  it.each([
-    ['statements', (text: string) => [query(text)], 'unlogged'],
-    ['batches', batch, 'unlogged2'],
-  ])(
-    'is answered once, in order, when a standby refuses the first of several %s',
-    async (_, asked, table) => {
-      const { counters } = own.router;
-      const before = counters.retried;
-      send(...asked(`SELECT n FROM ${table}`), ...asked('SELECT 7'), ...asked('SELECT nothing'));
-      const heard = await answers(3);
-      expect(heard.map((text) => text.replace(/^C.*/s, 'C'))).toEqual([
-        '5',
-        'C',
-        '7',
-        'C',
-        expect.stringMatching(/^E/),
-      ]);
-      expect(counters.retried - before).toBe(1);
-    },
-  );
-
-  const write = 'INSERT INTO logged VALUES (1)';
-  const inserted = expect.stringMatching(/^C INSERT/);
-  const selected = expect.stringMatching(/^C SELECT/);
-  const done = expect.stringMatching(/^C /);
-  const statement = (text: string) => query(text);
-  it.each([
-    ['a write behind a read', 2, [statement(whereRead), statement(write)], ['on', selected, inserted]],
-    [
-      'a write behind a read, in batches',
-      2,
-      [...batch(whereRead), ...batch(write)],
-      ['on', selected, inserted],
-    ],
-    [
-      'a write behind a read in one batch',
-      1,
-      [...one(whereRead), ...batch(write)],
-      ['off', selected, inserted],
-    ],
-    [
-      'a read behind a read',
-      2,
-      [...batch(whereRead), statement(whereRead)],
-      ['on', selected, 'on', selected],
-    ],
-    [
-      'a transaction behind a read',
-      4,
-      [whereRead, 'BEGIN', write, 'COMMIT'].map(statement),
-      ['on', selected, done, inserted, done],
-    ],
-    [
-      'a write behind a transaction that only reads',
-      4,
-      ['BEGIN READ ONLY', whereRead, 'COMMIT', write].map(statement),
-      [done, 'on', selected, done, inserted],
-    ],
-    [
-      'a transaction that only reads, begun in one batch with its first read',
-      2,
-      [...one('BEGIN READ ONLY'), ...batch(whereRead), statement('COMMIT')],
-      [done, 'on', selected, done],
-    ],
-    [
-      'a statement that is closed behind its use',
-      4,
-      [
-        ...[parse('s', whereRead), bind('', 's', []), execute(''), sync, close('S', 's'), sync],
-        ...[parse('s', write), bind('', 's', []), execute(''), sync, close('S', 's'), sync],
-      ],
-      ['on', selected, inserted],
-    ],
-  ])('goes where it belongs: %s', async (_, count, sent, expected) => {
-    send(...sent);
-    expect(await answers(count)).toEqual(expected);
-  });
-});
+  signal('SIGSTOP');
+  return () => signal('SIGCONT');
+}
 
 describe('splitting reads from writes', () => {
   it('is off until somebody asks for it', async () => {
@@ -273,6 +184,53 @@ describe('splitting reads from writes', () => {
       expect(await standbyOf(from)).toBe('off');
   });
 
+  it('hears from another worker what was redefined through it (I-ROUTER-11, I-ROUTER-17)', async () => {
+    const routers: QueryRouter[] = [];
+    const crew = (index: number) => {
+      const askOthers = async (question: CrewQuestion) =>
+        routers.filter((_, at) => at !== index).map((each) => each.answer(question));
+      return { crew: { index, count: 2, askOthers } };
+    };
+    const ports: number[] = [];
+    for (const index of [0, 1]) {
+      const made = await fixture.router({}, crew(index));
+      made.router.useTopology(fixture.topology({}, [fixture.primary, standby]));
+      routers.push(made.router);
+      ports.push(made.port);
+    }
+    const [one, two] = await Promise.all(
+      ports.map((each) =>
+        fixture.connect(each, { options: '-c quantadb.split=on -c quantadb.consistency=eventual' }),
+      ),
+    );
+    if (!one || !two) throw new Error('two workers');
+    await one.query("CREATE FUNCTION renewed(int) RETURNS int STABLE LANGUAGE sql AS 'SELECT $1'");
+    await untilReplayed();
+    const text = "SELECT current_setting('in_hot_standby') AS standby, renewed(1)";
+    const standbyOf = async () => (await two.query(text)).rows[0].standby;
+    await pollUntil(async () => ((await standbyOf()) === 'on' ? true : undefined), {
+      ...{ what: 'the function is known', timeoutMs: 10_000, intervalMs: 20 },
+    });
+    await one.query('ALTER FUNCTION renewed(int) VOLATILE');
+    for (let i = 0; i < 10; i++) expect(await standbyOf()).toBe('off');
+  });
+
+  it('goes on reading from standbys after a table has got another column', async () => {
+    const owner = await fixture.connect(port);
+    await owner.query('CREATE TABLE widened AS SELECT 1 AS a');
+    await untilReplayed();
+    const client = await split('eventual');
+    const text = "SELECT *, current_setting('in_hot_standby') AS standby FROM widened";
+    const isRead = async () => {
+      const found = await client.query({ name: 'widened', text }).catch(() => null);
+      return found?.rows[0].standby === 'on' || undefined;
+    };
+    await pollUntil(isRead, { what: 'a standby has it prepared', timeoutMs: 5000, intervalMs: 10 });
+    await owner.query('ALTER TABLE widened ADD COLUMN b int');
+    await untilReplayed();
+    await pollUntil(isRead, { what: 'a standby is asked again', timeoutMs: 5000, intervalMs: 10 });
+  });
+
   it('shows every session what it wrote itself, however far the standby lags (I-ROUTER-6)', async () => {
     let isOver = false;
     const lagging = (async () => {
@@ -371,6 +329,32 @@ describe('splitting reads from writes', () => {
     await pollUntil(forgotten, { what: 'it is forgotten', timeoutMs: 2000, intervalMs: 20 });
     forgetful.useTopology(fixture.topology());
     expect(lags()).toEqual([0]);
+  });
+
+  it('asks the primary what a standby does not answer that has vanished without a word', async () => {
+    const inside = await split('eventual');
+    await untilSplit(inside);
+    await inside.query('BEGIN READ ONLY');
+    const clients = await Promise.all(Array.from({ length: 3 }, () => split('eventual')));
+    for (const client of clients) await untilSplit(client);
+    const thaw = await freeze(standby);
+    try {
+      // Not seen to stream any more by the time it is asked for: that alone frees nobody.
+      const asked = clients.map((client) => isStandby(client));
+      const failed = inside.query('SELECT 1').catch(({ code }: { code: string }) => code);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const nodes = fixture.topology({}, [fixture.primary, standby]).nodes;
+      router.useTopology(
+        fixture.topology({ revision: 2, nodes: nodes.map((node) => ({ ...node, isReadable: false })) }),
+      );
+      const deadline = new Promise((resolve) => setTimeout(resolve, 8000, 'nothing after 8 s'));
+      expect(await Promise.race([Promise.all(asked), deadline])).toEqual([false, false, false]);
+      expect(await Promise.race([failed, deadline])).toBe('40001');
+      await inside.query('ROLLBACK');
+    } finally {
+      thaw();
+      router.useTopology(fixture.topology({ revision: 3 }, [fixture.primary, standby]));
+    }
   });
 
   it('goes on with the primary when the standby is gone', async () => {

@@ -77,6 +77,8 @@ describe('facts of statements', () => {
     expect(settings("select set_config('app.user', '5', true)")).toEqual([]);
     expect(settings("select set_config('app.user', $1, true), set_config('b', $2, false)")).toEqual(['b']);
     expect(settings('SELECT 1; SET a.b = 1; SET c TO 2')).toEqual(['a.b', 'c']);
+    expect(settings(`select "set_config"('app.user', '5', false)`)).toEqual(['app.user']);
+    expect(settings(`select pg_catalog."set_config"('app.user', '5', true)`)).toEqual([]);
     expect(facts('reset all').resetsAll).toBe(true);
     expect(facts('reset work_mem').resets).toEqual(['work_mem']);
   });
@@ -96,6 +98,19 @@ describe('facts of statements', () => {
     expect(pin('prepare a as select 1')).toBe('PREPARE in SQL');
     expect(pin("prepare transaction 'x'")).toBeNull();
     expect(pin('select set_config($1, $2, false)')).toBe('a setting with a computed name');
+    for (const text of [
+      ...[
+        'SET app.größe = 1',
+        'RESET app.größe',
+        `SET "my-app".a = 1`,
+        "select set_config('a.ü', '1', false)",
+      ],
+    ])
+      expect(pin(text), text).toBe('a setting with an odd name');
+    expect(pin("SET LOCAL app.größe = 1; select set_config('a.ü', '1', true)")).toBeNull();
+    expect(pin("update pg_catalog.pg_settings set setting = 'a'")).toBe('a setting with a computed name');
+    expect(pin(`select U&"set\\005fconfig"('a.b', 'c', false)`)).toBe('a statement that cannot be read');
+    expect(pin('create table "pg_temp".a (b int)')).toBe('temporary table');
     expect(pin("select 'LISTEN; create temp table'")).toBeNull();
     expect(facts('discard all')).toMatchObject({ unpins: true, resetsAll: true, deallocates: 'all' });
     expect(facts('deallocate "S_1"').deallocates).toEqual({ name: 'S_1' });
@@ -140,6 +155,8 @@ describe('facts of statements', () => {
     expect(facts('begin read only, isolation level serializable').beginsReadOnly).toBe(false);
     expect(facts('rollback to savepoint a').kind).toBe('other');
     expect(facts('END').kind).toBe('commit');
+    expect(facts('COMMIT AND CHAIN')).toMatchObject({ kind: 'commit', chains: true });
+    expect(facts('rollback and no chain')).toMatchObject({ kind: 'rollback', chains: false });
     expect(facts('/* quantadb: primary */ select 1').hint).toBe('primary');
     expect(facts(' ; ').kind).toBe('empty');
   });

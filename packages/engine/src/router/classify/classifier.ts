@@ -60,7 +60,7 @@ function remember(known: Map<string, Statement>, key: string, statement: Stateme
 }
 
 function statementOf(key: string, facts: StatementFacts): Statement {
-  const changes = facts.settings.length > 0 || facts.resetsAll || facts.pin !== null;
-  const isPlain = !changes && !facts.unpins && facts.deallocates === null;
+  const changes = facts.settings.length > 0 || facts.resetsAll || facts.rereads || facts.pin !== null;
+  const isPlain = !changes && !facts.unpins && !facts.chains && facts.deallocates === null;
   return { key, facts, isPlain, times: new StatementTimes(), isRefusedByReplicas: false };
 }

@@ -1,4 +1,6 @@
 import { notCalled, primaryOnly, redefined, rowLocks, sessionLocks, writingWords } from './grammar-words.ts';
+import { isReadBy } from './literals.ts';
+import { isSettingName } from './setting-name.ts';
 
 /** What the router has to know of a statement before it forwards it (pure). */
 
@@ -11,6 +13,7 @@ export const pinReasons = [
   'LOAD',
   'SET SESSION AUTHORIZATION',
   'a setting with a computed name',
+  'a setting with an odd name',
   'a statement too long to look into',
   'a setting too long to be carried',
   'a statement that cannot be read',
@@ -53,9 +56,11 @@ export interface StatementFacts {
   functions: readonly string[];
   /** BEGIN READ ONLY without SERIALIZABLE. */
   beginsReadOnly: boolean;
-  /** COMMIT that says whether the next transaction begins with it. */
+  /** COMMIT or ROLLBACK with which the next transaction begins. */
   chains: boolean;
   hint: 'primary' | 'replica' | null;
+  /** It may change how constants in statements' texts are read, if only for its transaction. */
+  rereads: boolean;
   /** It may have changed what other statements do: a function, a view, an operator is another one from here on. */
   redefines: boolean;
   /** It can only be understood with its literals: not to be remembered under its key. */
@@ -76,12 +81,20 @@ export const noFacts: StatementFacts = {
   beginsReadOnly: false,
   chains: false,
   hint: null,
+  rereads: false,
   redefines: false,
   needsLiterals: false,
 };
 
 /** @param key as `normalise` made it */
 export function factsOf(key: string): StatementFacts {
+  const facts = factsOfAll(key);
+  // A name written in Unicode escapes may be any name, also that of a function that writes or of a setting.
+  if (!key.includes('u&"')) return facts;
+  return { ...facts, pin: facts.pin ?? 'a statement that cannot be read', looksReadOnly: false };
+}
+
+function factsOfAll(key: string): StatementFacts {
   const statements = split(tokensOf(key));
   const hint = hintOf(key);
   const [only = []] = statements;
@@ -95,6 +108,7 @@ export function factsOf(key: string): StatementFacts {
     resets: all.flatMap((each) => each.resets),
     pin: all.find((each) => each.pin !== null)?.pin ?? null,
     deallocates: all.some((each) => each.deallocates === 'all') ? 'all' : null,
+    rereads: all.some((each) => each.rereads),
     redefines: all.some((each) => each.redefines),
     needsLiterals: all.some((each) => each.needsLiterals),
     hint,
@@ -135,16 +149,20 @@ function factsOfOne(tokens: string[]): StatementFacts {
   const [first = ''] = words;
   const called = calledFunctions(words);
   const locks = called.some((name) => sessionLocks.has(bare(name)));
-  const temporary = words.includes('pg_temp') || (words.includes('into') && isTemporary(words, 'into'));
-  const configured = called.some((name) => bare(name) === 'set_config') ? configuredBy(words) : noFacts;
+  const isInTemporary = words.includes('pg_temp') || words.includes('"pg_temp"');
+  const temporary = isInTemporary || (words.includes('into') && isTemporary(words, 'into'));
+  const configured = configuredBy(words, called);
   const own = byFirstWord[first]?.(words) ?? noFacts;
   return {
     ...own,
     kind: tokens.length === 0 ? 'empty' : own.kind,
     settings: [...own.settings, ...configured.settings],
     needsLiterals: configured.needsLiterals,
+    rereads: own.rereads || configured.rereads,
     pin:
-      own.pin ?? configured.pin ?? (locks ? 'session advisory lock' : temporary ? 'temporary table' : null),
+      own.pin ??
+      configured.pin ??
+      (locks ? 'session advisory lock' : temporary ? 'temporary table' : oddName(own.settings)),
     looksReadOnly:
       own.kind === 'select' && !locks && !temporary && looksReadOnly(words) && configured === noFacts,
     functions: own.kind === 'select' ? called : [],
@@ -159,9 +177,12 @@ type Reader = (words: string[]) => StatementFacts;
 const select: Reader = () => ({ ...noFacts, kind: 'select' });
 const commit: Reader = (words) =>
   // COMMIT PREPARED is no end of this transaction.
-  words.includes('prepared') ? noFacts : { ...noFacts, kind: 'commit', chains: words.includes('chain') };
+  words.includes('prepared') ? noFacts : { ...noFacts, kind: 'commit', chains: isChaining(words) };
 const rollback: Reader = (words) =>
-  words.includes('prepared') || words.includes('to') ? noFacts : { ...noFacts, kind: 'rollback' };
+  words.includes('prepared') || words.includes('to')
+    ? noFacts
+    : { ...noFacts, kind: 'rollback', chains: isChaining(words) };
+const isChaining = (words: string[]) => words.includes('chain') && !words.includes('no');
 const begin: Reader = (words) => {
   const text = words.join(' ');
   const isReadOnly = /\bread only\b/.test(text) && !/\bserializable\b/.test(text);
@@ -197,7 +218,7 @@ const byFirstWord: Record<string, Reader | undefined> = {
   },
   discard: (words) =>
     words[1] === 'all'
-      ? { ...noFacts, kind: 'discard', resetsAll: true, unpins: true, deallocates: 'all' }
+      ? { ...noFacts, kind: 'discard', resetsAll: true, rereads: true, unpins: true, deallocates: 'all' }
       : noFacts,
   declare: (words) =>
     / with hold\b/.test(words.join(' ')) ? { ...noFacts, pin: 'cursor WITH HOLD' } : noFacts,
@@ -216,10 +237,14 @@ const characteristics = [
 
 function setFacts(words: string[]): StatementFacts {
   const rest = words[1] === 'session' && words[2] !== 'characteristics' ? words.slice(2) : words.slice(1);
-  const set = (...settings: string[]): StatementFacts => ({ ...noFacts, kind: 'set', settings });
+  const set = (...settings: string[]): StatementFacts => {
+    return { ...noFacts, kind: 'set', settings, rereads: settings.some(isReadBy) };
+  };
   switch (rest[0]) {
     case undefined:
+      return noFacts;
     case 'local':
+      return { ...noFacts, rereads: setFacts(words.slice(1)).rereads };
     case 'transaction':
     case 'constraints':
       return noFacts;
@@ -241,10 +266,10 @@ function setFacts(words: string[]): StatementFacts {
 }
 
 function resetFacts(words: string[]): StatementFacts {
-  if (words[1] === 'all') return { ...noFacts, kind: 'set', resetsAll: true };
+  if (words[1] === 'all') return { ...noFacts, kind: 'set', resetsAll: true, rereads: true };
   if (words[1] === 'session') return { ...noFacts, kind: 'set', settings: ['role'] };
   const name = words[1] === 'time' ? 'timezone' : settingName(words.slice(1));
-  return { ...noFacts, kind: 'set', settings: [name], resets: [name] };
+  return { ...noFacts, kind: 'set', settings: [name], resets: [name], rereads: isReadBy(name) };
 }
 
 /** `a` or `a.b`, up to what follows the name. */
@@ -253,23 +278,40 @@ function settingName(words: string[]): string {
   return (stop < 0 ? words : words.slice(0, stop)).map(unquoted).join('').toLowerCase();
 }
 
-/** `set_config('name', value, is_local)`: what is local ends with its transaction. */
-function configuredBy(words: string[]): StatementFacts {
+const computed: StatementFacts = {
+  ...noFacts,
+  needsLiterals: true,
+  rereads: true,
+  pin: 'a setting with a computed name',
+};
+
+/** `set_config('name', value, is_local)`: what is local ends with its transaction. The view of settings calls it when it is updated. */
+function configuredBy(words: string[], called: string[]): StatementFacts {
+  if (words.includes('update') && words.some((word) => unquoted(word) === 'pg_settings'))
+    return { ...computed, needsLiterals: false };
+  if (!called.some((name) => bare(name) === 'set_config')) return noFacts;
   const text = words.join(' ');
-  if (!text.includes("'")) return { ...noFacts, needsLiterals: true, pin: 'a setting with a computed name' };
-  const calls = text.split(/\bset_config \( /).slice(1);
+  if (!text.includes("'")) return computed;
+  const calls = text.split(/(?:"set_config"|\bset_config) \( /).slice(1);
   const names: string[] = [];
+  let rereads = false;
   for (const call of calls) {
-    const [, name] = /^'((?:[^']|'')*)' ,/.exec(call) ?? [];
+    const name = /^'((?:[^']|'')*)' ,/.exec(call)?.[1]?.toLowerCase();
+    rereads ||= name === undefined || isReadBy(name);
     const isLocal =
       /^(?:'(?:[^']|'')*'|\$\d+) , (?:'(?:[^']|'')*'|\$\d+|[?0-9.]+)(?: : : [a-z]+)? , (?:true|'t'|'true'|'on'|'1'|1 : : bool) \)/.test(
         call,
       );
     if (isLocal) continue;
-    if (name === undefined) return { ...noFacts, needsLiterals: true, pin: 'a setting with a computed name' };
-    names.push(name.toLowerCase());
+    if (name === undefined) return computed;
+    names.push(name);
   }
-  return { ...noFacts, settings: names, needsLiterals: true };
+  return { ...noFacts, settings: names, needsLiterals: true, rereads, pin: oddName(names) };
+}
+
+/** PostgreSQL takes settings of such a name, and no server is ever asked for one: what cannot be asked for cannot follow. */
+function oddName(settings: readonly string[]): PinReason | null {
+  return settings.every(isSettingName) ? null : 'a setting with an odd name';
 }
 
 function looksReadOnly(words: string[]): boolean {

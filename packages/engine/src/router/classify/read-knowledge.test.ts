@@ -30,6 +30,7 @@ it('names behind which something writes may not appear', () => {
 it('however they are written', () => {
   expect(isRead('select * from NUMBERS', ['n', 'numbers'])).toBe(false);
   expect(isRead('select * from U&"n\\0075mbers"', ['n', 'numbers'])).toBe(false);
+  expect(isRead(`select U&"writes" UESCAPE '!' (a) from t`)).toBe(false);
   expect(isRead(`select * from ${'n'.repeat(63)}x`, ['n', 'n'.repeat(63)])).toBe(false);
   expect(isRead('select * from "Zähler"', ['n', 'Zähler'])).toBe(false);
   expect(isRead('select * from "Zähler"', ['n', 'numbers'])).toBe(true);

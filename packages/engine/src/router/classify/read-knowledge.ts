@@ -30,9 +30,7 @@ export class ReadKnowledge {
     const isHarmless = (name: string) => this.harmless.has(name.slice(name.lastIndexOf('.') + 1));
     if (!facts.functions.every(isHarmless)) return false;
     if (this.operators.some((sign) => key.includes(sign))) return false;
-    if (this.names.size === 0) return true;
-    // A name written in Unicode escapes may be any name.
-    return !key.includes('u&"') && !namesIn(key).some((name) => this.mayWrite(name));
+    return this.names.size === 0 || !namesIn(key).some((name) => this.mayWrite(name));
   }
 
   private mayWrite(name: string): boolean {

@@ -16,7 +16,7 @@ import type { ServerConnection } from '../server/server-connection.ts';
 import { endsTransaction } from './failed-transaction.ts';
 import { noteStatement } from './note-statement.ts';
 import type { SessionView } from './session-view.ts';
-import { injectedName, internStatement, SharedBatches, unnamedStatement } from './shared-batches.ts';
+import { injectedName, internStatement, readOn, SharedBatches, unnamedStatement } from './shared-batches.ts';
 
 const letterS = 0x53;
 const empty = Buffer.alloc(0);
@@ -83,7 +83,7 @@ export class ExtendedProtocol {
       );
       return true;
     }
-    this.prepareNamed(server, entry, name);
+    this.prepareNamed(server, readOn(session, server, entry), name);
     return true;
   }
 
@@ -229,8 +229,11 @@ export class ExtendedProtocol {
   }
 
   /** The server's name for it; prepared there first if it is not yet. */
-  private nameOn(server: ServerConnection, entry: PreparedStatement): string {
-    const known = server.statements.nameOf(entry);
+  private nameOn(server: ServerConnection, prepared: PreparedStatement): string {
+    const present = server.statements.nameOf(prepared);
+    if (present !== null) return present;
+    const entry = readOn(this.session, server, prepared);
+    const known = entry === prepared ? null : server.statements.nameOf(entry);
     if (known !== null) return known;
     const { name, evicted } = server.statements.add(entry);
     if (evicted !== null) server.send(expect.injectedClose, ...whole(closeMessage(evicted)));
@@ -291,6 +294,7 @@ const unknownStatement: PreparedStatement = {
   id: -1,
   body: empty,
   statement: oversize,
+  literals: null,
   users: 0,
 };
 

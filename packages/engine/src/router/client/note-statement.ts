@@ -11,6 +11,8 @@ export function noteStatement(session: SessionView, statement: Statement): void 
   if (statement.isPlain) return;
   const { facts } = statement;
   session.settings.touched(facts);
+  if (facts.rereads) session.told.isUnsure = true;
+  if (facts.chains && facts.kind === 'commit') session.settings.settled();
   if (facts.kind === 'set') tellOwnSetting(session, facts.settings);
   if (facts.pin) session.pinTo(facts.pin);
   if (facts.unpins) session.pinned.endLater();

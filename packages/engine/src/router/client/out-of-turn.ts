@@ -14,7 +14,7 @@ const canceled: PostgresError = {
 export function cancelWhatRuns(session: SessionView & LinkOwner): void {
   const { server, context, flight } = session;
   if (session.shared.cancel()) return;
-  if (session.isWaiting && !server) {
+  if (session.isWaiting && (!server || session.reign.isHolding)) {
     context.group.abandon(session);
     session.denied(canceled);
     return;

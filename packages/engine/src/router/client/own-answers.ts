@@ -13,7 +13,8 @@ export function answerInFailedTransaction(session: SessionView, statement: State
   if (error === undefined) return session.refuseInFailedTransaction(true);
   if (error) return session.refuse(error, true);
   session.say(commandComplete('ROLLBACK'));
-  session.say(readyForQuery(transactionStatus.idle));
+  const { isActive } = session.failedTransaction;
+  session.say(readyForQuery(isActive ? transactionStatus.failed : transactionStatus.idle));
   return true;
 }
 /** DEALLOCATE of what the client has prepared through the protocol. @returns whether it was that */
@@ -45,13 +46,20 @@ export function payError(session: SessionView, type: number): true {
 
 /** Read-only transaction; temporary or unlogged table; something that recovery does not allow. */
 const refusalsOfReplicas = new Set(['25006', '0A000', '55000']);
+/** Of them, "cached plan must not change result type" says nothing of standbys: it is prepared anew the next time. */
+const stalePlan = 'RevalidateCachedQuery';
 /** A read that held up replay for too long. */
 const conflictWithRecovery = '40001';
 
 /** Whether an error says that this was the wrong server for a read, of which nothing has been forwarded. */
 export function isWrongServer(
   server: ServerConnection | null,
-  { flight, isPrimary, sqlState }: { flight: Flight; isPrimary: boolean; sqlState: string },
+  {
+    flight,
+    isPrimary,
+    sqlState,
+    routine,
+  }: { flight: Flight; isPrimary: boolean; sqlState: string; routine: string },
 ): boolean {
   if (!server) return false;
   // PostgreSQL says that it is a standby, whatever the topology says: not to be asked again before that is settled.
@@ -60,6 +68,6 @@ export function isWrongServer(
   if (server.status !== transactionStatus.idle || !flight.canRepeat) return false;
   if (isPrimary) return isMistaken;
   const isRefusal = refusalsOfReplicas.has(sqlState);
-  if (isRefusal) flight.refusedByReplica();
+  if (isRefusal && routine !== stalePlan) flight.refusedByReplica();
   return isRefusal || sqlState === conflictWithRecovery;
 }

@@ -83,10 +83,9 @@ export class Recovery {
   private findOut(mark: CommitMark, loss: ServerLoss): void {
     const { owner } = this;
     const { context } = owner;
-    const commitMode = owner.settings.current.get('synchronous_commit') ?? '';
     this.isFindingOut = true;
     owner.hold();
-    void context.outcomes?.find(mark, commitMode, context.waitMaxMs()).then((outcome) => {
+    void context.outcomes?.find(mark, context.waitMaxMs()).then((outcome) => {
       this.isFindingOut = false;
       if (owner.isClosed) return;
       tellOutcome(owner, outcome, loss);

@@ -20,6 +20,8 @@ export class ReignCheck {
   private readonly owner: ReignCheckOwner;
   private isProven = false;
   private turn = 0;
+  /** Its client waits, whether it has a server or not. */
+  isHolding = false;
 
   constructor(owner: ReignCheckOwner) {
     this.owner = owner;
@@ -27,25 +29,34 @@ export class ReignCheck {
 
   /** @returns whether a statement may begin; else the same message comes again */
   mayPass(server: ServerConnection | null): boolean {
-    const { owner } = this;
-    const { context } = owner;
+    const { context } = this.owner;
+    // PAUSE holds who waits for a server in the pools, and here who has one.
+    if (server !== null && context.isPaused() && isBeginning(server))
+      return this.wait(context.resumed(), paused);
     if (this.isProven || !context.isStrong() || !isBeginning(server)) return true;
+    return this.wait(context.proveReign(), unproven);
+  }
+
+  private wait(answer: Promise<boolean>, refusal: PostgresError): false {
+    const { owner } = this;
     this.turn++;
     const { turn } = this;
+    this.isHolding = true;
     owner.hold();
-    void context.proveReign().then((isProven) => {
+    void answer.then((isFulfilled) => {
       // Meanwhile it was cancelled, or has gone.
       if (owner.isClosed || !owner.isWaiting || turn !== this.turn) return;
-      this.isProven = isProven;
-      if (isProven) owner.goOn();
-      else owner.denied(unproven);
+      this.isHolding = false;
+      this.isProven = isFulfilled && refusal === unproven;
+      if (isFulfilled) owner.goOn();
+      else owner.denied(refusal);
     });
     return false;
   }
 
   /** What comes next is asked for later than what was proven. */
   ended(): void {
-    this.isProven = false;
+    this.isProven = this.isHolding = false;
     this.turn++;
   }
 }
@@ -59,4 +70,10 @@ const unproven: PostgresError = {
   severity: 'ERROR',
   sqlState: '57P03',
   message: 'no majority of the cluster has confirmed who is primary, as strong consistency asks for',
+};
+
+const paused: PostgresError = {
+  severity: 'ERROR',
+  sqlState: '57P03',
+  message: 'the database is paused (RESUME on the router ends that)',
 };

@@ -49,10 +49,18 @@ export class ServerLink {
   server: ServerConnection | null = null;
   /** Its client's next message waits until what was asked before it is settled. */
   isBehind = false;
+  /** Its settings are being brought to the server that it has got: what it got it for is about to begin. */
+  private isArriving = false;
   private readonly owner: LinkOwner;
 
   constructor(owner: LinkOwner) {
     this.owner = owner;
+  }
+
+  get isBusy(): boolean {
+    const { server } = this;
+    if (server === null) return false;
+    return this.isArriving || server.isAsked || server.status !== transactionStatus.idle;
   }
 
   /** @returns whether there is one, ready for this session's statements */
@@ -109,8 +117,10 @@ export class ServerLink {
     }
     owner.context.counters.settingsSyncs++;
     owner.hold();
+    this.isArriving = true;
     server.unnamed = null;
     const conversation = new Conversation(({ error, isLost }) => {
+      this.isArriving = false;
       if (isLost) return;
       if (error) {
         this.settingsRefused(server, error);
@@ -211,8 +221,9 @@ export class ServerLink {
       return;
     }
     const conversation = new Conversation(({ error }) => {
-      // What was pinned in a transaction may hold more than a ROLLBACK takes back.
-      if (error || (!isIdle && pin !== null)) server.isDoomed = true;
+      // What was pinned in a transaction may hold more than a ROLLBACK takes back, and COMMIT AND CHAIN keeps what was set.
+      const isMore = !isIdle && (pin !== null || owner.settings.isTouched);
+      if (error || isMore) server.isDoomed = true;
       if (isIdle) server.settings = noSettings;
       context.group.release(server);
     });

@@ -40,6 +40,10 @@ export interface SessionContext {
   isStrong(): boolean;
   /** Whether a majority confirms the reign that this router goes by; false when it does not in time. */
   proveReign(): Promise<boolean>;
+  /** PAUSE on the router's own database. */
+  isPaused(): boolean;
+  /** Once it is not any more; false when that takes too long. */
+  resumed(): Promise<boolean>;
   /** Whether anything may. */
   isSharing(): boolean;
   /** May be put behind others' on a server that is in use: proven to read only, and quick. */

@@ -13,6 +13,7 @@ import type { Pin } from './pin.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SettingsTracker } from './settings-tracker.ts';
 import type { SharedUse } from './shared-use.ts';
+import type { ToldParameters } from './told-parameters.ts';
 
 /** A session as its parts see it. */
 export interface SessionView {
@@ -29,6 +30,7 @@ export interface SessionView {
   readonly pin: PinReason | null;
   readonly pinned: Pin;
   readonly settings: SettingsTracker;
+  readonly told: ToldParameters;
   isSkipping: boolean;
   /** Of a loss that nobody has been told of yet: the answer to what the client says next. */
   owedError: PostgresError | null;

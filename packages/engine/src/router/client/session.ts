@@ -97,8 +97,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
 
   /** Its transaction, or its statement, has not ended; waiting for a server does not count. */
   get isBusy(): boolean {
-    if (this.shared.isActive) return true;
-    return this.server !== null && (this.server.isAsked || this.server.status !== transactionStatus.idle);
+    return this.shared.isActive || this.link.isBusy;
   }
 
   // What the client says.
@@ -326,11 +325,11 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
     this.flight.failed();
   }
 
-  retriesAfter(sqlState: string): boolean {
+  retriesAfter(sqlState: string, routine: string): boolean {
     const server = this.server ?? this.shared.server;
     const isPrimary = server !== null && this.context.isPrimary(server.node);
     // Elsewhere it would not be what its server knows of it.
-    return isWrongServer(server, { flight: this.flight, isPrimary, sqlState }) && this.pin === null;
+    return isWrongServer(server, { flight: this.flight, isPrimary, sqlState, routine }) && this.pin === null;
   }
 
   again(): void {

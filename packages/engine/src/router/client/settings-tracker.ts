@@ -1,5 +1,6 @@
 import type { StatementFacts } from '../classify/facts.ts';
-import { isSettingName, type SessionSettings, settingsQuestion } from '../server/settings-sync.ts';
+import { isSettingName } from '../classify/setting-name.ts';
+import { type SessionSettings, settingsQuestion } from '../server/settings-sync.ts';
 
 /**
  * The settings of one session. Which ones a statement changes is read from its text; what they have become is asked of

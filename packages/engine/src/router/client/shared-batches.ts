@@ -1,6 +1,7 @@
-import type { Statement } from '../classify/classifier.ts';
+import { oversize, type Statement } from '../classify/classifier.ts';
 import type { PreparedStatement } from '../pool/prepared.ts';
 import { type Batch, readBatch } from '../protocol/batch.ts';
+import { inspectedQueryBytesMax } from '../protocol/limits.ts';
 import { bindHead, closeMessage, describeMessage, parseMessage } from '../protocol/statement-messages.ts';
 import { expect } from '../server/expectations.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
@@ -50,10 +51,17 @@ export class SharedBatches {
     const { session } = this;
     const { buffer } = session.cursor;
     const name = textOf(buffer, bind.statement);
-    if (!parse) return name === '' ? session.unnamed : (session.named.get(name) ?? null);
+    if (!parse) return name === '' ? session.unnamed : this.namedHere(name);
     const body = buffer.subarray(parse.body.start, parse.body.end);
     if (name === '') return unnamedStatement(session, body);
     return session.named.get(name) ? null : internStatement(session, body);
+  }
+
+  /** Null: its constants were read in another way, and may have to be read anew. */
+  private namedHere(name: string): PreparedStatement | null {
+    const { named, told } = this.session;
+    const entry = named.get(name);
+    return entry && (entry.literals === null || entry.literals === told.literals) ? entry : null;
   }
 
   private send(server: ServerConnection, batch: Batch, entry: PreparedStatement): void {
@@ -124,17 +132,42 @@ export class SharedBatches {
 }
 
 /** @param body what follows the name in a Parse message */
-export function internStatement(session: SessionView, body: Buffer): PreparedStatement {
-  return session.context.database.prepared.intern(body, (text) => classified(session, text));
+export function internStatement(
+  session: SessionView,
+  body: Buffer,
+  literals: string | null = session.told.literals,
+): PreparedStatement {
+  const { prepared } = session.context.database;
+  const classify = (text: Buffer) => classified(session, text);
+  return literals === null || isTooLong(body)
+    ? prepared.own(body, classify)
+    : prepared.intern(body, literals, classify);
+}
+
+/** The same for a server that is to be told of it now: nobody shares what was read by other settings than his own. */
+export function readOn(
+  session: SessionView,
+  server: ServerConnection,
+  entry: PreparedStatement,
+): PreparedStatement {
+  if (entry.literals === null) return entry;
+  const literals = session.told.literalsOn(server);
+  return literals === entry.literals ? entry : internStatement(session, entry.body, literals);
 }
 
 /** It is its session's alone. */
 export function unnamedStatement(session: SessionView, body: Buffer): PreparedStatement {
   const kept = Buffer.from(body);
-  return { id: 0, body: kept, statement: classified(session, kept), users: 0 };
+  return { id: 0, body: kept, statement: classified(session, kept), literals: null, users: 0 };
+}
+
+/** Like a Query of that size: nobody looks into it, and it is kept for its session alone. */
+function isTooLong(body: Buffer): boolean {
+  return body.length > inspectedQueryBytesMax;
 }
 
 function classified(session: SessionView, body: Buffer): Statement {
+  if (isTooLong(body)) return oversize;
   return session.classify(body, 0, body.indexOf(0));
 }
 

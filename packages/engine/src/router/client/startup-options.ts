@@ -1,7 +1,7 @@
 import { commitModeSchema, commitModes } from '../../contract/own-durability.ts';
 import { consistencyLevels } from '../../contract/router-settings.ts';
+import { isSettingName } from '../classify/setting-name.ts';
 import type { Consistency } from '../reads/consistency.ts';
-import { isSettingName } from '../server/settings-sync.ts';
 
 export type ReplicationKind = 'none' | 'physical' | 'database';
 

@@ -1,4 +1,6 @@
+import { literalsOf } from '../classify/literals.ts';
 import { parameterStatus } from '../protocol/build.ts';
+import { transactionStatus } from '../protocol/codes.ts';
 import { untoldParameters as untold } from '../server/reported-parameters.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 
@@ -11,6 +13,10 @@ export class ToldParameters {
   private text = '';
   /** Backslashes escape in ordinary strings. Asked for every statement. */
   isEscaping = false;
+  /** By which of them constants in a statement's text are read. */
+  literals = '';
+  /** Something that may change how they are read may not have been answered yet. */
+  isUnsure = false;
 
   constructor(told: Map<string, string>) {
     this.told = told;
@@ -52,7 +58,18 @@ export class ToldParameters {
     this.text = isAllTold ? server.reported : '';
   }
 
+  /** How constants are read on its server at the moment; null: what has been asked there may change it first. */
+  literalsOn(server: ServerConnection): string | null {
+    if (this.isUnsure) {
+      if (server.outstanding > 0 || server.expected.needsSync) return null;
+      // In a transaction its end may take back what has been answered.
+      if (server.status === transactionStatus.idle) this.isUnsure = false;
+    }
+    return this.isTrueOf(server) ? this.literals : literalsOf(server.parameters);
+  }
+
   private look(): void {
+    this.literals = literalsOf(this.told);
     this.isEscaping = this.told.get('standard_conforming_strings') === 'off';
   }
 }

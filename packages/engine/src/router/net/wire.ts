@@ -28,6 +28,8 @@ export class Wire {
     const slab = this.sending.shift();
     if (slab) giveSlab(slab);
   };
+  /** Set by whoever doubts its peer: nothing has come since. */
+  isSilent = false;
   private isClosed = false;
   private isPaused = false;
   private error: Error | null = null;
@@ -152,6 +154,7 @@ export class Wire {
   }
 
   received(buffer: Buffer, length: number): void {
+    this.isSilent = false;
     if (!this.isClosed) this.handlers.bytes(buffer, length);
   }
 

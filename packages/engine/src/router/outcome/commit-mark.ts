@@ -11,17 +11,20 @@ export interface CommitMark {
   /** The end of the message. */
   lsn: string;
   timeline: number;
+  /** What its commit waits for: synchronous_commit, whoever has set it, if only for this transaction. */
+  commitMode: string;
 }
 
 // On a standby, and before anything was written, there is no id and nothing else is asked.
 export const markQuestion = query(
   `SELECT x, CASE WHEN x IS NOT NULL THEN pg_catalog.pg_logical_emit_message(true, 'quantadb.commit', ''::pg_catalog.text) END,
-CASE WHEN x IS NOT NULL THEN pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()) END
+CASE WHEN x IS NOT NULL THEN pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()) END,
+pg_catalog.current_setting('synchronous_commit')
 FROM pg_catalog.pg_current_xact_id_if_assigned() AS x`,
 );
 
 /** @returns null when the transaction has written nothing so far */
-export function markOf([xid, lsn, walFile]: readonly (string | null)[]): CommitMark | null {
-  if (!xid || !lsn || !walFile) return null;
-  return { xid, lsn, timeline: Number.parseInt(walFile.slice(0, 8), 16) };
+export function markOf([xid, lsn, walFile, commitMode]: readonly (string | null)[]): CommitMark | null {
+  if (!xid || !lsn || !walFile || !commitMode) return null;
+  return { xid, lsn, timeline: Number.parseInt(walFile.slice(0, 8), 16), commitMode };
 }

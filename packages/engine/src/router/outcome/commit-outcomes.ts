@@ -15,8 +15,6 @@ export interface CommitOutcomesOptions {
 
 interface Waiting {
   mark: CommitMark;
-  /** The session's synchronous_commit; empty: the server's. */
-  commitMode: string;
   endMs: number;
   settle(outcome: CommitOutcome): void;
 }
@@ -29,8 +27,7 @@ const batchMax = 1_000;
 // told as committed is as safe as if its own answer had come.
 const statusSql = `WITH barrier AS MATERIALIZED (
   SELECT pg_catalog.pg_logical_emit_message(true, 'quantadb.outcome', ''::pg_catalog.text) AS lsn,
-    CASE WHEN $2::pg_catalog.text OPERATOR(pg_catalog.<>) ''
-      THEN pg_catalog.set_config('synchronous_commit', $2::pg_catalog.text, true) END AS mode)
+    pg_catalog.set_config('synchronous_commit', $2::pg_catalog.text, true) AS mode)
 SELECT x::pg_catalog.text AS xid, pg_catalog.pg_xact_status(x) AS status, pg_catalog.pg_walfile_name(barrier.lsn) AS file
 FROM barrier, pg_catalog.unnest($1::pg_catalog.text[]::pg_catalog.xid8[]) AS x`;
 
@@ -45,10 +42,10 @@ export class CommitOutcomes {
   }
 
   /** @returns `unknown` when nobody could say it within `timeoutMs` */
-  find(mark: CommitMark, commitMode: string, timeoutMs: number): Promise<CommitOutcome> {
+  find(mark: CommitMark, timeoutMs: number): Promise<CommitOutcome> {
     const endMs = this.options.nowMs() + timeoutMs;
     return new Promise((settle) => {
-      this.waiting.push({ mark, commitMode, endMs, settle });
+      this.waiting.push({ mark, endMs, settle });
       if (!this.isAsking) void this.work();
     });
   }
@@ -66,9 +63,9 @@ export class CommitOutcomes {
   private async round(): Promise<void> {
     const topology = this.options.topology();
     // Those whose commit waits for less do not wait for more with the others.
-    const commitMode = this.waiting[0]?.commitMode ?? '';
+    const commitMode = this.waiting[0]?.mark.commitMode ?? '';
     const asked: Waiting[] = [];
-    for (const each of this.waiting.filter((one) => one.commitMode === commitMode).slice(0, batchMax)) {
+    for (const each of this.waiting.filter((one) => one.mark.commitMode === commitMode).slice(0, batchMax)) {
       const place = whereIs(each.mark, topology);
       if (place === 'kept') asked.push(each);
       // Only a primary that is open is certain to be of the timeline that the cluster goes on with.

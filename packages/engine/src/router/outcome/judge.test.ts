@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { markOf } from './commit-mark.ts';
 import { outcomeOf, whereIs } from './judge.ts';
 
-const mark = { xid: '800', lsn: '0/5000', timeline: 2 };
+const mark = { xid: '800', lsn: '0/5000', timeline: 2, commitMode: 'on' };
 const timelines = [
   { id: 2, parentId: 1, forkLsn: '0/1000' },
   { id: 3, parentId: 2, forkLsn: '0/6000' },
@@ -39,7 +39,7 @@ describe('a transaction whose COMMIT was not answered', () => {
   });
 
   it('has no mark before it has written anything', () => {
-    expect(markOf([null, null, null])).toBeNull();
-    expect(markOf(['800', '0/5000', '0000000A0000000000000005'])).toEqual({ ...mark, timeline: 10 });
+    expect(markOf([null, null, null, 'on'])).toBeNull();
+    expect(markOf(['800', '0/5000', '0000000A0000000000000005', 'on'])).toEqual({ ...mark, timeline: 10 });
   });
 });

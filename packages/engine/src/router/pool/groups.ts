@@ -6,8 +6,8 @@ import type { Databases } from '../databases.ts';
 import { type ConnectFailure, type ServerCredential, shakeHands } from '../server/handshake.ts';
 import { ServerConnection } from '../server/server-connection.ts';
 import type { RouterTopology } from '../topology.ts';
-import { isTemporary, PoolGroup } from './pool-group.ts';
-import type { Opened, PoolIdentity, PoolResources } from './pool-resources.ts';
+import { PoolGroup } from './pool-group.ts';
+import { isTemporary, type Opened, type PoolIdentity, type PoolResources } from './pool-resources.ts';
 
 export interface GroupsOptions {
   counters: Counters;
@@ -27,13 +27,15 @@ export class Groups {
   private readonly resources: PoolResources;
   private readonly known = new Map<string, PoolGroup>();
   private readonly paused = new Set<string>();
+  /** Sessions that have a server and wait for RESUME. */
+  private readonly held = new Set<() => void>();
 
   constructor(options: GroupsOptions) {
     this.options = options;
     const { counters, nowMs, topology, settings } = options;
     this.resources = {
       ...{ counters, nowMs, topology, settings },
-      isPaused: (database) => this.paused.has(database) || this.paused.has(allDatabases),
+      isPaused: (database) => this.isPaused(database),
       mayOpen: (node) => this.mayOpen(node),
       connect: (group, node, onClosed) => this.connect(group, node, onClosed),
     };
@@ -45,6 +47,7 @@ export class Groups {
     const known = this.known.get(key);
     if (known) {
       known.credential = credential;
+      known.usedAtMs = this.options.nowMs();
       return known;
     }
     const made = new PoolGroup({ user, database, credential }, this.resources);
@@ -56,6 +59,24 @@ export class Groups {
     return [...this.known.values()];
   }
 
+  isPaused(database: string): boolean {
+    return this.paused.size > 0 && (this.paused.has(database) || this.paused.has(allDatabases));
+  }
+
+  /** @returns false when it is still paused after `timeoutMs` */
+  resumed(database: string, timeoutMs: number): Promise<boolean> {
+    return new Promise((settle) => {
+      const timer = setTimeout(() => look(true), timeoutMs);
+      const look = (isOver = false) => {
+        if (this.isPaused(database) && !isOver) return;
+        clearTimeout(timer);
+        this.held.delete(look);
+        settle(!isOver);
+      };
+      this.held.add(look);
+    });
+  }
+
   pause(database: string | null): void {
     this.paused.add(database ?? allDatabases);
   }
@@ -63,6 +84,7 @@ export class Groups {
   resume(database: string | null): void {
     if (database === null) this.paused.clear();
     else this.paused.delete(database);
+    for (const look of [...this.held]) look();
     this.sweep();
   }
 
@@ -80,6 +102,18 @@ export class Groups {
       group.sweep();
       this.readCatalogueAgain(group);
     }
+    this.forgetUnused();
+  }
+
+  /** Of databases, too: clients may ask for as many names as they like, and each would be remembered for good. */
+  private forgetUnused(): void {
+    const { nowMs, databases } = this.options;
+    const before = this.known.size;
+    for (const [key, group] of this.known) {
+      if (group.isUsed) group.usedAtMs = nowMs();
+      else if (nowMs() - group.usedAtMs > forgetAfterMs) this.known.delete(key);
+    }
+    if (this.known.size < before) databases.keepOnly(new Set(this.list().map(({ database }) => database)));
   }
 
   private readCatalogueAgain(group: PoolGroup): void {
@@ -110,6 +144,16 @@ export class Groups {
     return busy;
   }
 
+  isUsed(node: string): boolean {
+    return this.openOn(node) > 0;
+  }
+
+  /** Of a primary, or one that was and has no successor yet, commits may be on their way. */
+  silent(node: string, isFirst: boolean): void {
+    if (node === this.openPrimary) return;
+    for (const group of this.known.values()) group.silent(node, isFirst);
+  }
+
   closeAll(): void {
     for (const group of this.known.values()) group.closeAll();
   }
@@ -117,12 +161,15 @@ export class Groups {
   /** The last node that was open for writes: its connections end when another one is. */
   private openPrimary: string | null = null;
 
-  private mayOpen(node: string): boolean {
-    const open = this.list()
+  private openOn(node: string): number {
+    return this.list()
       .flatMap((group) => group.poolList)
       .filter((pool) => pool.node === node)
       .reduce((sum, pool) => sum + pool.openCount, 0);
-    if (open < this.options.settings().serverConnectionsMax) return true;
+  }
+
+  private mayOpen(node: string): boolean {
+    if (this.openOn(node) < this.options.settings().serverConnectionsMax) return true;
     return this.list().some((group) => group.giveUpIdle(node));
   }
 
@@ -183,4 +230,5 @@ function isAboutTheServer(failure: ConnectFailure): boolean {
   return failure.kind !== 'refused' || isTemporary(failure.sqlState);
 }
 
+const forgetAfterMs = 60_000;
 const allDatabases = '\0';

@@ -2,29 +2,35 @@ import type { PostgresError } from '../protocol/build.ts';
 import type { ConnectFailure, ServerCredential } from '../server/handshake.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
 import { isSameSettings } from '../server/settings-sync.ts';
-import { type PoolResources, type ToShare, type Wish, whyNever, whyWaiting } from './pool-resources.ts';
+import { PoolQueues } from './pool-queues.ts';
+import {
+  isTemporary,
+  type PoolResources,
+  type ToShare,
+  type Wish,
+  whyNever,
+  whyWaiting,
+} from './pool-resources.ts';
 import { ServerPool } from './server-pool.ts';
-import { type Waiter, WaitQueue } from './wait-queue.ts';
+import type { Waiter, WaitQueue } from './wait-queue.ts';
 
 const welcomesMax = 200;
 /** Whoever waits for a primary hears why after this long. */
 const noticeAfterMs = 1_000;
-const retryFirstMs = 50;
-const retryMaxMs = 2_000;
 
 /** All server connections of one user and database: one pool per server, and the sessions that wait for them. */
 export class PoolGroup {
   readonly user: string;
   readonly database: string;
   credential: ServerCredential;
-  /** Sessions that use this group: an empty one is forgotten. */
   sessions = 0;
+  /** Looked at once in a while: one that nobody has used for long is forgotten. */
+  usedAtMs: number;
   /** What a client is told of the parameters, by the settings it asked for. */
   readonly welcomes = new Map<string, ReadonlyMap<string, string>>();
   private readonly resources: PoolResources;
   private readonly pools = new Map<string, ServerPool>();
-  private readonly forPrimary = new WaitQueue();
-  private readonly forReads = new Map<string, WaitQueue>();
+  private readonly queues: PoolQueues;
   private lastFailure = '';
   /** What PostgreSQL gives sessions of this role and database to begin with; null: nobody has logged in yet. */
   private defaults: string | null = null;
@@ -37,6 +43,8 @@ export class PoolGroup {
     this.database = identity.database;
     this.credential = identity.credential;
     this.resources = resources;
+    this.usedAtMs = resources.nowMs();
+    this.queues = new PoolQueues(identity.database, resources);
   }
 
   /** Where PostgreSQL is asked whether it lets somebody in: the primary, or where there never is one, who serves reads. */
@@ -61,8 +69,8 @@ export class PoolGroup {
       queueMicrotask(() => waiter.denied(refusal('25006', never)));
       return null;
     }
-    const queue = this.queueOf(wish);
-    const node = wish ?? this.openPrimary();
+    const queue = this.queues.of(wish);
+    const node = this.queues.openNode(wish);
     if (node !== null && queue.length === 0) {
       const server = this.pool(node).takeIdle();
       if (server) return server;
@@ -84,8 +92,8 @@ export class PoolGroup {
    * when somebody waits for one of their own.
    */
   share(wish: Wish, { settings, told, places, spreadFrom }: ToShare): ServerConnection | null {
-    const node = wish ?? this.openPrimary();
-    if (node === null || !this.isEmptied(this.queueOf(wish), node)) return null;
+    const node = this.queues.openNode(wish);
+    if (node === null || !this.isEmptied(this.queues.of(wish), node)) return null;
     const limits = { places, spreadFrom, sharedConnections: this.resources.settings().sharedConnections };
     const server = this.pool(node).chooseShared(limits, this.resources.nowMs());
     if (!server) return null;
@@ -100,7 +108,7 @@ export class PoolGroup {
     for (let left = queue.length; queue.length > 0; left--) {
       const server = left > 0 ? this.pool(node).shortestLine(sharedDepth, this.resources.nowMs()) : null;
       if (!server || !queue.next?.shared?.wouldShare(server)) return false;
-      this.takeFrom(queue)?.shared?.invite(server);
+      this.queues.take(queue)?.shared?.invite(server);
     }
     return true;
   }
@@ -110,7 +118,7 @@ export class PoolGroup {
     const { follows, primary } = this.resources.topology();
     const pools = this.poolList.filter(({ node }) => follows !== null || node === primary);
     for (const pool of pools) {
-      const server = this.waitingFor(pool.node) === 0 ? pool.takeIdle() : null;
+      const server = this.queues.waitingFor(pool.node) === 0 ? pool.takeIdle() : null;
       if (server) return server;
     }
     return null;
@@ -122,8 +130,7 @@ export class PoolGroup {
   }
 
   abandon(waiter: Waiter): void {
-    if (this.forPrimary.remove(waiter)) return;
-    for (const queue of this.forReads.values()) if (queue.remove(waiter)) return;
+    this.queues.remove(waiter);
   }
 
   release(server: ServerConnection): void {
@@ -137,7 +144,7 @@ export class PoolGroup {
       return;
     }
     if (this.serveTogether(server)) return;
-    const waiting = this.nextFor(server.node);
+    const waiting = this.queues.next(server.node);
     if (waiting) waiting.granted(server);
     else if (this.isAboutToStop(server.node)) server.close();
     else pool.giveBack(server);
@@ -155,13 +162,16 @@ export class PoolGroup {
    */
   private serveTogether(server: ServerConnection): boolean {
     const { shared } = this.pool(server.node);
-    const room = this.pool(server.node).roomFor(this.waitingFor(server.node), this.resources.settings());
+    const room = this.pool(server.node).roomFor(
+      this.queues.waitingFor(server.node),
+      this.resources.settings(),
+    );
     if (room < 2) return false;
     while (server.line.length < room && !server.line.isShut) {
-      const queue = this.queueFor(server.node);
+      const queue = this.queues.for(server.node);
       if (!queue?.next?.shared?.wouldShare(server)) break;
       shared.add(server);
-      this.takeFrom(queue)?.shared?.invite(server);
+      this.queues.take(queue)?.shared?.invite(server);
     }
     if (server.line.length === 0) shared.delete(server);
     return server.line.length > 0;
@@ -183,10 +193,9 @@ export class PoolGroup {
       if (!nodes.some((node) => node.name === pool.node)) this.dropAll(pool);
       if (this.isAboutToStop(pool.node)) pool.closeIdle();
     }
-    for (const [node, queue] of this.forReads) {
+    for (const node of this.queues.readNodes) {
       if (nodes.some((each) => each.name === node && each.isReadable)) continue;
-      this.readFromPrimary(queue);
-      this.forReads.delete(node);
+      this.readFromPrimary(node);
     }
     for (const { name } of nodes) this.serve(name);
   }
@@ -195,21 +204,27 @@ export class PoolGroup {
   sweep(): void {
     const { settings, nowMs, counters } = this.resources;
     const { queueTimeoutMs, serverIdleMs, serverLifeMs } = settings();
-    for (const queue of [this.forPrimary, ...this.forReads.values()]) {
-      for (const waiter of queue.takeOlderThan(nowMs() - queueTimeoutMs)) {
-        counters.waitTimeouts++;
-        waiter.denied(this.timedOut(queueTimeoutMs));
-      }
+    for (const waiter of this.queues.takeOlderThan(nowMs() - queueTimeoutMs)) {
+      counters.waitTimeouts++;
+      waiter.denied(this.timedOut(queueTimeoutMs));
     }
     const why = whyWaiting(this.resources.topology());
     if (why !== null)
-      for (const waiter of this.forPrimary.takeUntold(nowMs() - noticeAfterMs)) waiter.keptWaiting?.(why);
+      for (const waiter of this.queues.forPrimary.takeUntold(nowMs() - noticeAfterMs))
+        waiter.keptWaiting?.(why);
     for (const pool of this.pools.values()) {
       pool.retire(nowMs(), { idleMs: serverIdleMs, lifeMs: serverLifeMs });
       this.serve(pool.node);
     }
-    const primary = this.openPrimary();
+    for (const node of this.queues.readNodes) this.serve(node);
+    const primary = this.queues.openPrimary();
     if (primary !== null) this.serve(primary);
+  }
+
+  /** A node that is not the primary does not answer: whoever reads there, or waits to, reads from the primary. */
+  silent(node: string, isFirst: boolean): void {
+    this.pools.get(node)?.doubt(isFirst);
+    if (!isFirst) this.readFromPrimary(node);
   }
 
   relieveShared(): void {
@@ -219,6 +234,10 @@ export class PoolGroup {
 
   closeAll(): void {
     for (const pool of this.pools.values()) this.dropAll(pool);
+  }
+
+  get isUsed(): boolean {
+    return this.sessions > 0 || this.waitingCount > 0 || this.poolList.some(({ openCount }) => openCount > 0);
   }
 
   get poolList(): ServerPool[] {
@@ -231,11 +250,11 @@ export class PoolGroup {
   }
 
   get waitingCount(): number {
-    return [...this.forReads.values()].reduce((sum, queue) => sum + queue.length, this.forPrimary.length);
+    return this.queues.length;
   }
 
   oldestWaitMs(): number {
-    const since = this.forPrimary.oldestSinceMs();
+    const since = this.queues.forPrimary.oldestSinceMs();
     return since === null ? 0 : this.resources.nowMs() - since;
   }
 
@@ -254,13 +273,6 @@ export class PoolGroup {
     return refusal('57P03', `no server connection within ${afterMs} ms: ${reason}`);
   }
 
-  /** The primary, when transactions may begin on it. */
-  private openPrimary(): string | null {
-    return whyWaiting(this.resources.topology()) === null && !this.resources.isPaused(this.database)
-      ? this.resources.topology().primary
-      : null;
-  }
-
   private pool(node: string): ServerPool {
     const known = this.pools.get(node);
     if (known) return known;
@@ -269,54 +281,21 @@ export class PoolGroup {
     return made;
   }
 
-  private queueOf(wish: Wish): WaitQueue {
-    if (wish === null) return this.forPrimary;
-    const known = this.forReads.get(wish);
-    if (known) return known;
-    const made = new WaitQueue();
-    this.forReads.set(wish, made);
-    return made;
-  }
-
-  /** Whose turn it is on this server, if anybody waits for it. */
-  private queueFor(node: string): WaitQueue | null {
-    if (node === this.openPrimary() && this.forPrimary.length > 0) return this.forPrimary;
-    const reads = this.forReads.get(node);
-    return reads && reads.length > 0 ? reads : null;
-  }
-
-  private nextFor(node: string): Waiter | null {
-    const queue = this.queueFor(node);
-    return queue && this.takeFrom(queue);
-  }
-
-  private takeFrom(queue: WaitQueue): Waiter | null {
-    const taken = queue.take();
-    if (!taken) return null;
-    this.resources.counters.waitMsTotal += this.resources.nowMs() - taken.sinceMs;
-    return taken.waiter;
-  }
-
   private serve(node: string): void {
     const pool = this.pools.get(node);
-    while (pool && this.waitingFor(node) > 0) {
+    while (pool && this.queues.waitingFor(node) > 0) {
       const server = pool.takeIdle();
       if (!server) break;
       this.release(server);
     }
-    if (this.waitingFor(node) > 0) this.openWhatIsMissing(node);
-  }
-
-  private waitingFor(node: string): number {
-    const reads = this.forReads.get(node)?.length ?? 0;
-    return node === this.openPrimary() ? reads + this.forPrimary.length : reads;
+    if (this.queues.waitingFor(node) > 0) this.openWhatIsMissing(node);
   }
 
   private openWhatIsMissing(node: string): void {
     const pool = this.pool(node);
     const { settings, nowMs } = this.resources;
     if (nowMs() < pool.retryAtMs) return;
-    while (pool.opening < this.waitingFor(node) && pool.openCount < settings().poolSize) {
+    while (pool.opening < this.queues.waitingFor(node) && pool.openCount < settings().poolSize) {
       // After a failure one attempt at a time finds out whether it works again.
       if (pool.failures > 0 && pool.opening > 0) return;
       if (!this.resources.mayOpen(node)) return;
@@ -329,8 +308,9 @@ export class PoolGroup {
     const { resources, defaults } = this;
     const outcome = await resources.connect(this, pool.node, (server) => this.removed(pool, server));
     pool.opening--;
-    if (!outcome.ok) {
-      this.openFailed(pool, outcome.failure);
+    if (!outcome.ok || outcome.server.isClosed) {
+      // It may end while the catalogue is read on it, and nobody would take it out again.
+      this.openFailed(pool, outcome.ok ? lostEarly : outcome.failure);
       return;
     }
     pool.failures = 0;
@@ -345,34 +325,32 @@ export class PoolGroup {
   private openFailed(pool: ServerPool, failure: ConnectFailure): void {
     const { counters, nowMs } = this.resources;
     counters.serversFailed++;
-    pool.failures++;
+    pool.failed(nowMs());
     this.lastFailure = `${pool.node}: ${failure.detail}`;
-    pool.retryAtMs = nowMs() + Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(pool.failures - 1, 10));
-    const reads = this.forReads.get(pool.node);
-    if (reads && reads.length > 0) {
-      this.readFromPrimary(reads);
-      const primary = this.openPrimary();
-      if (primary !== null && primary !== pool.node) this.serve(primary);
+    if (this.queues.isReadFrom(pool.node)) {
+      this.readFromPrimary(pool.node);
       return;
     }
     if (failure.kind !== 'refused' || isTemporary(failure.sqlState)) return;
     // Waiting does not help against a wrong name or a missing right: the first in the queue gets PostgreSQL's words.
-    const waiting = this.nextFor(pool.node);
+    const waiting = this.queues.next(pool.node);
     pool.retryAtMs = 0;
     waiting?.denied(refusal(failure.sqlState, failure.detail));
     this.serve(pool.node);
   }
 
   /** A server that is not there any more: whoever waits for it can read what it wants from the primary too. */
-  private readFromPrimary(queue: WaitQueue): void {
-    for (let next = queue.take(); next; next = queue.take()) this.forPrimary.add(next.waiter, next.sinceMs);
+  private readFromPrimary(node: string): void {
+    this.queues.readFromPrimary(node);
+    const primary = this.queues.openPrimary();
+    if (primary !== null) this.serve(primary);
   }
 
   private removed(pool: ServerPool, server: ServerConnection): void {
     pool.removed(server);
     this.resources.counters.serversLost++;
     // Not at once: what has ended this one may be ending the whole server.
-    if (this.waitingFor(pool.node) > 0) queueMicrotask(() => this.serve(pool.node));
+    if (this.queues.waitingFor(pool.node) > 0) queueMicrotask(() => this.serve(pool.node));
   }
 
   private dropAll(pool: ServerPool): void {
@@ -381,10 +359,7 @@ export class PoolGroup {
   }
 }
 
-/** Too many connections, starting up, shutting down, recovering. */
-export function isTemporary(sqlState: string): boolean {
-  return sqlState.startsWith('53') || sqlState.startsWith('57P');
-}
+const lostEarly: ConnectFailure = { kind: 'unreachable', detail: 'the connection was lost before its use' };
 
 function refusal(sqlState: string, message: string): PostgresError {
   return { severity: 'ERROR', sqlState, message };

@@ -52,3 +52,8 @@ export function whyWaiting(topology: RouterTopology): string | null {
   if (topology.primary === null) return 'the cluster has no primary at the moment';
   return topology.drain;
 }
+
+/** Too many connections, starting up, shutting down, recovering. */
+export function isTemporary(sqlState: string): boolean {
+  return sqlState.startsWith('53') || sqlState.startsWith('57P');
+}

@@ -5,6 +5,8 @@ import type { ServerConnection } from '../server/server-connection.ts';
 const slowHeadMs = 20;
 /** After this long those behind it ask somewhere else. */
 const stuckHeadMs = 50;
+const retryFirstMs = 50;
+const retryMaxMs = 2_000;
 
 interface SharedLimits {
   /** In one line, with whoever asks. */
@@ -92,6 +94,12 @@ export class ServerPool {
     return moved;
   }
 
+  /** A connection could not be made. */
+  failed(nowMs: number): void {
+    this.failures++;
+    this.retryAtMs = nowMs + Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(this.failures - 1, 10));
+  }
+
   giveBack(server: ServerConnection): void {
     this.idle.push(server);
   }
@@ -133,6 +141,14 @@ export class ServerPool {
   outdate(): void {
     this.closeIdle();
     for (const server of this.all) server.isDoomed = true;
+  }
+
+  /** Its node does not answer: those that say nothing up to the next call are lost, for their ends may never be heard of. */
+  doubt(isFirst: boolean): void {
+    for (const server of this.all) {
+      if (server.wire.isSilent && !isFirst) server.destroy();
+      server.wire.isSilent = true;
+    }
   }
 
   closeIdle(): void {

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { parseLsn } from '../../postgres/lsn.ts';
 import type { Cancel, Clock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
@@ -18,6 +19,10 @@ export interface HealthMonitorOptions {
   logger: Logger;
   nowMs(): number;
   topology(): RouterTopology;
+  /** Connections to it are open. */
+  isUsed(node: string): boolean;
+  /** It says nothing at all, not even that it cannot serve; again after each deadline, until it answers. */
+  silent(node: string, isFirst: boolean): void;
 }
 
 interface Seen {
@@ -29,6 +34,9 @@ interface Seen {
   session: number | null;
   isAsking: boolean;
   askedAtMs: number;
+  /** Deadlines in a row that passed without a word of it. */
+  silences: number;
+  silentAtMs: number;
 }
 
 interface ReplayRow {
@@ -43,6 +51,8 @@ const busyForMs = 5_000;
 /** How often it looks who is due. */
 const busyTickMs = 10;
 const idleTickMs = 100;
+/** One lost word is nothing yet. */
+const silencesMax = 2;
 const latencyWeight = 0.2;
 
 /** Watches the servers that reads may go to: asks them, and hears of what fails by itself. */
@@ -90,10 +100,15 @@ export class HealthMonitor {
     const { topology, nowMs } = this.options;
     const everyMs = this.isBusy() ? busyEveryMs : idleEveryMs;
     for (const node of topology().nodes) {
-      if (!node.isReadable) continue;
       const seen = this.of(node.name);
-      if (!seen.isAsking && nowMs() - seen.askedAtMs >= everyMs) void this.ask(node, seen);
+      const isDue = !seen.isAsking && nowMs() - seen.askedAtMs >= everyMs;
+      if (isDue && (node.isReadable || this.isLeft(node.name))) void this.ask(node, seen);
     }
+  }
+
+  /** Nobody new is sent there, and somebody may still wait for it to answer. */
+  private isLeft(name: string): boolean {
+    return name !== this.options.topology().primary && this.options.isUsed(name);
   }
 
   /** A connection to it failed or was lost. */
@@ -103,7 +118,8 @@ export class HealthMonitor {
   }
 
   readiness(name: string): number {
-    return readinessOf(this.of(name).health, this.options.nowMs(), usualHealthRules);
+    const { health, silences } = this.of(name);
+    return silences >= silencesMax ? 0 : readinessOf(health, this.options.nowMs(), usualHealthRules);
   }
 
   latencyMs(name: string): number | null {
@@ -124,6 +140,7 @@ export class HealthMonitor {
     const made = {
       ...{ health: newHealth, latencyMs: null, replayed: 0n, epoch: -1, session: null },
       ...{ isAsking: false, askedAtMs: Number.NEGATIVE_INFINITY },
+      ...{ silences: 0, silentAtMs: Number.NEGATIVE_INFINITY },
     };
     this.seen.set(name, made);
     return made;
@@ -140,6 +157,7 @@ export class HealthMonitor {
       seen.latencyMs =
         seen.latencyMs === null ? tookMs : seen.latencyMs + (tookMs - seen.latencyMs) * latencyWeight;
       seen.health = afterSuccess(seen.health, nowMs(), usualHealthRules);
+      seen.silences = 0;
       // Not from before the reign: the position may be of WAL that is not part of the history any more.
       if (row?.replayed && epoch === topology().epoch) {
         seen.replayed = parseLsn(row.replayed);
@@ -151,9 +169,20 @@ export class HealthMonitor {
       seen.epoch = -1;
       logger.debug({ node: node.name, error: messageOf(error) }, 'a server for reads does not answer');
       seen.health = afterFailure(seen.health, nowMs(), usualHealthRules);
+      if (error instanceof pg.DatabaseError) seen.silences = 0;
+      else this.heardNothing(node.name, seen);
     } finally {
       seen.isAsking = false;
     }
+  }
+
+  private heardNothing(name: string, seen: Seen): void {
+    const { nowMs, silent } = this.options;
+    // Refusals follow one another faster than anybody could have answered.
+    if (seen.silences > 0 && nowMs() - seen.silentAtMs < deadlineMs) return;
+    seen.silentAtMs = nowMs();
+    seen.silences++;
+    silent(name, seen.silences < silencesMax);
   }
 }
 

@@ -23,6 +23,11 @@ it('every time it is out for longer, and it comes back slowly', () => {
   expect(readinessOf(health, nowMs + 10_000, rules)).toBe(1);
 });
 
+it('what fails while it is out keeps it out no longer', () => {
+  const out = afterFailure(afterFailure(newHealth, 0, rules), 0, rules);
+  expect(afterFailure(afterFailure(out, 500, rules), 600, rules)).toEqual(out);
+});
+
 it('what goes well for long is forgiven', () => {
   const out = afterFailure(afterFailure(newHealth, 0, rules), 0, rules);
   expect(afterSuccess(out, 70_000, rules).ejections).toBe(0);

@@ -33,6 +33,8 @@ export const newHealth: Health = {
 };
 
 export function afterFailure(health: Health, nowMs: number, rules: HealthRules): Health {
+  // Of one that is out already, which is asked all the time: it would stay out for long after a short absence.
+  if (nowMs < health.ejectedUntilMs) return health;
   const failures = health.failures + 1;
   if (failures < rules.failuresMax) return { ...health, failures };
   const pauseMs = Math.min(rules.ejectMaxMs, rules.ejectFirstMs * 2 ** Math.min(health.ejections, 20));

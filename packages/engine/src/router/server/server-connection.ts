@@ -350,7 +350,7 @@ export class ServerConnection implements WireHandlers {
       return;
     }
     if (head === expect.none) return;
-    if (this.isUnsaid || this.user?.retriesAfter(sqlState)) {
+    if (this.isUnsaid || this.user?.retriesAfter(sqlState, fields.get('R') ?? '')) {
       this.isUnsaid = this.run.isMuted = true;
       this.run.drop();
       if (head !== expect.query && head !== expect.sync) this.dropUntilSync(sqlState);

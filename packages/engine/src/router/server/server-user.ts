@@ -10,7 +10,7 @@ export interface ServerUser {
   failed(sqlState: string): void;
   lost(loss: ServerLoss): void;
   /** Whether this error is not to be told, because what was asked is asked again elsewhere. */
-  retriesAfter(sqlState: string): boolean;
+  retriesAfter(sqlState: string, routine: string): boolean;
   /** The server is ready again after such an error. */
   again(): void;
   /** What was written to the server has been taken after a time of waiting. */

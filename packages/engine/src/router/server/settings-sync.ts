@@ -5,12 +5,6 @@ import type { Internal } from './server-user.ts';
 /** Session settings by name, as `current_setting` prints them. */
 export type SessionSettings = ReadonlyMap<string, string>;
 
-const nameForm = /^[a-z_][a-z0-9_$]{0,62}(\.[a-z_][a-z0-9_$]{0,62}){0,3}$/;
-
-export function isSettingName(name: string): boolean {
-  return nameForm.test(name);
-}
-
 export function isSameSettings(left: SessionSettings, right: SessionSettings): boolean {
   if (left === right) return true;
   if (left.size !== right.size) return false;

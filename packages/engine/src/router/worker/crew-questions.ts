@@ -11,6 +11,8 @@ export const crewQuestionSchema = z.discriminatedUnion('what', [
   z.object({ what: z.literal('resume'), database: databaseSchema }),
   /** How many sessions have a transaction under way. */
   z.object({ what: z.literal('busy'), database: databaseSchema }),
+  /** Functions, views or operators of that database are others now. */
+  z.object({ what: z.literal('redefined'), database: z.string().max(63) }),
   /** A client's cancel request has come to another worker than its session. */
   z.object({
     what: z.literal('cancel'),
