@@ -75,6 +75,8 @@ export interface Database {
   /** Starts as a standby, always. Clients are let in only when `clients` is open (its WAL is proven). */
   startStandby(options: { upstream: UpstreamNode | null; clients: 'open' | 'closed' }): Promise<void>;
   setUpstream(upstream: UpstreamNode | null): Promise<void>;
+  /** Only of a primary that holds its lease: what it writes may go to the archive, whatever closed that before. */
+  openArchive(): Promise<void>;
   /** Lets clients in on a running server, or shuts them out. */
   setClients(clients: 'open' | 'closed'): Promise<void>;
   clone(

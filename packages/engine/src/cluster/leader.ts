@@ -149,12 +149,8 @@ export class Leader {
   }
 
   private async waitForLease(desire: Lead, signal: AbortSignal): Promise<void> {
-    const { lease, timing } = this.options;
-    const held = async () => {
-      const deadline = lease.deadlineMs(desire.epoch);
-      const roomMs = deadline === null ? 0 : deadline - this.clock.monotonicMs();
-      return roomMs > timing.killAheadMs * 2 ? true : undefined;
-    };
+    const { timing } = this.options;
+    const held = async () => (this.remainingMs(desire) > timing.killAheadMs * 2 ? true : undefined);
     const what = `the lease of epoch ${desire.epoch}`;
     await pollUntil(held, {
       what,
@@ -163,6 +159,12 @@ export class Leader {
       clock: this.clock,
       signal,
     });
+  }
+
+  /** Of the lease; 0 without one. */
+  private remainingMs({ epoch }: Lead): number {
+    const deadline = this.options.lease.deadlineMs(epoch);
+    return deadline === null ? 0 : deadline - this.clock.monotonicMs();
   }
 
   private async record(desire: Lead): Promise<void> {
@@ -244,6 +246,8 @@ export class Leader {
     if (timeline !== desire.timeline)
       return database.kill(`it is primary on timeline ${timeline}, not on ${desire.timeline}`);
     await database.setClients('open');
+    // The promotion opened it, unless its daemon died, or gave up waiting, just then.
+    if (this.remainingMs(desire) > 0) await database.openArchive();
     await this.applySet(state);
     await database.ensureSlots(this.others());
     await database.dropSlotsExcept(this.others());

@@ -5,7 +5,6 @@ import { DataSwap } from '../postgres/data-swap.ts';
 import { freeReplay } from '../postgres/free-replay.ts';
 import { pastOf, readHistories, strayTimelines } from '../postgres/history-files.ts';
 import { filesOf, slotNameOf, type Upstream } from '../postgres/layout.ts';
-import { olderStatementsEnd } from '../postgres/older-statements.ts';
 import { refusedParameters } from '../postgres/parameter-check.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
 import { RewindSource } from '../postgres/rewind-source.ts';
@@ -15,7 +14,6 @@ import { PostgresSupervisor, type SupervisorOptions } from '../postgres/supervis
 import { ancestryOf, judgeHistory } from '../postgres/timeline-history.ts';
 import { TornRecord } from '../postgres/torn-record.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
-import { haveConfirmed } from '../replication/confirmed.ts';
 import { FollowerSlots, followerNameOf } from '../replication/follower-slots.ts';
 import { holdsWal } from '../replication/kept-wal.ts';
 import { LagRing } from '../replication/lag.ts';
@@ -24,9 +22,9 @@ import { dropSlotsExcept, ensureSlots } from '../replication/slots.ts';
 import { StandbyMemory } from '../replication/standby-memory.ts';
 import type { SynchronousOrder } from '../replication/synchronous.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
-import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import { stateDirectory } from '../shared/state-directory.ts';
+import { confirmSynchronous, sampleOf } from './confirm-synchronous.ts';
 import type { Database, HistoryVerdict, Observation, UpstreamNode } from './database.ts';
 import { HoldMemory, ImpostorMemory, observationOf } from './observation.ts';
 
@@ -159,6 +157,10 @@ export class PostgresDatabase implements Database {
     if (await this.isInitialised()) await this.supervisor.refreshCertificates();
   }
 
+  openArchive(): Promise<void> {
+    return this.supervisor.openArchive();
+  }
+
   setClients(clients: 'open' | 'closed'): Promise<void> {
     return this.supervisor.setClients(clients);
   }
@@ -253,24 +255,7 @@ export class PostgresDatabase implements Database {
   async confirmSynchronous(
     order: SynchronousOrder & { isFirst: boolean; deadlineMs: number },
   ): Promise<{ ok: true } | { ok: false; reason: string }> {
-    const { set, isFirst, deadlineMs } = order;
-    const endMs = this.clock.monotonicMs() + deadlineMs;
-    const left = () => Math.max(1, endMs - this.clock.monotonicMs());
-    const applied = await this.supervisor.applySynchronous(order, left());
-    if (!applied.ok) return applied;
-    try {
-      if (isFirst) await olderStatementsEnd(this.supervisor.pool, left());
-      const confirmed = async () =>
-        haveConfirmed((await this.sampleNow()).standbys, set, applied.lsn) ? true : undefined;
-      await pollUntil(confirmed, {
-        what: `${set.count} of ${set.standbys.join(', ')} confirm`,
-        timeoutMs: left(),
-        intervalMs: 20,
-      });
-      return { ok: true };
-    } catch (error) {
-      return { ok: false, reason: messageOf(error) };
-    }
+    return confirmSynchronous(this.supervisor, order, this.clock);
   }
 
   async ensureSlots(nodes: string[]): Promise<void> {
@@ -351,11 +336,8 @@ export class PostgresDatabase implements Database {
     return { ...node, slot: slotNameOf(nodeName), applicationName: nodeName };
   }
 
-  private async sampleNow(): Promise<ServerSample> {
-    const sampled = await this.supervisor.sample();
-    if (sampled.ok) return sampled.sample;
-    const { reason, detail } = sampled;
-    throw new QuantaError('POSTGRES_FAILED', `PostgreSQL does not answer (${reason}): ${detail}`);
+  private sampleNow(): Promise<ServerSample> {
+    return sampleOf(this.supervisor);
   }
 
   private observe(): Promise<void> {

@@ -240,7 +240,7 @@ export class PostgresSupervisor {
     return promotion;
   }
 
-  /** Lets a primary that keeps its reign under a new epoch archive again. */
+  /** Only for the holder of the lease. Opening what is open changes nothing. */
   openArchive(): Promise<void> {
     return openArchive(this.place);
   }

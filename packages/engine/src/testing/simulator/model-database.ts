@@ -106,6 +106,10 @@ export class ModelDatabase implements Database {
     this.server.setUpstream(upstream?.name ?? null);
   }
 
+  async openArchive(): Promise<void> {
+    // The model has no archive.
+  }
+
   async setClients(clients: 'open' | 'closed'): Promise<void> {
     if (this.server.clients === clients) return;
     await this.call('setClients', 2, 10);
