@@ -277,6 +277,13 @@ export class NodeAgent {
     }
   }
 
+  /** Returns when that move of the sync set, or a later one, is known here, or at the deadline. */
+  async untilMove(move: number, deadlineMs: number): Promise<void> {
+    const endMs = this.clock.monotonicMs() + deadlineMs;
+    const known = () => this.options.state()?.syncProgress.move ?? 0;
+    while (known() < move && this.clock.monotonicMs() < endMs) await sleep(this.clock, toldPauseMs);
+  }
+
   /** A healthy primary under a lease vetoes its own replacement: it is asked because somebody else lost sight of it. */
   private async liveVote(): Promise<SealVote | null> {
     const { self, database, lease, timing } = this.options;
