@@ -60,10 +60,21 @@ export class Leader {
       // Promoted by a daemon that died before it could say so: the history file of the server still tells.
       return this.recordFromServer(desire);
     }
+    if ((await database.isRunning()) && database.observation() === null) return this.waitForLook(desire);
     if (desire.isRecorded) return this.reportLoss(desire, 'PostgreSQL is not running', signal);
     if (await this.hasOpened(desire))
       return this.reportLoss(desire, 'PostgreSQL ended right after it was promoted', signal);
     await this.takeOver(desire, signal);
+  }
+
+  /**
+   * A server that has not answered yet may be the primary: nothing is said of it before. Its reign lives by the lease that it
+   * has; a candidate, which may still be recovering, lives by the patience of the decider.
+   */
+  private waitForLook({ epoch, isRecorded }: Lead): void {
+    const { lease, show } = this.options;
+    if (!isRecorded) lease.hold(epoch, 'taking-over');
+    show({ state: 'waiting', detail: 'PostgreSQL runs and has not answered yet' });
   }
 
   /** A timeline is opened once: a server that ended on it before it was recorded cannot be promoted to it again. */

@@ -279,9 +279,11 @@ export class PostgresDatabase implements Database {
   async promote(options: { timeline: number; deadlineMs: number }): Promise<{ forkLsn: string }> {
     this.lag = new LagRing();
     this.memory.forget();
-    const promotion = await this.supervisor.promote(options);
-    await this.lookAnew();
-    return promotion;
+    try {
+      return await this.supervisor.promote(options);
+    } finally {
+      await this.lookAnew();
+    }
   }
 
   async probe(deadlineMs: number): Promise<{ ok: boolean; detail: string }> {
@@ -347,9 +349,10 @@ export class PostgresDatabase implements Database {
     return this.sampling;
   }
 
-  /** A look that began before a change may have missed it. */
+  /** A look that began before a change may have missed it; until one has succeeded nothing is known. */
   private async lookAnew(): Promise<void> {
     await this.sampling;
+    this.latest = null;
     await this.observe();
   }
 
