@@ -374,6 +374,7 @@ export class Coordinator implements DaemonFacade {
       clock: this.clock,
       renew: (request, deadlineMs) => this.group.renewLease(request, deadlineMs),
       arm,
+      replayed: () => database.observation()?.replayLsn ?? null,
       probe: () => database.probe(timing.probeDeadlineMs),
       onUnwell: (epoch, detail) => this.reportLoss(epoch, `PostgreSQL does not answer: ${detail}`),
     });

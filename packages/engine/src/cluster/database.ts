@@ -144,7 +144,15 @@ export interface Database {
   holdsWal(lsn: string): Promise<boolean>;
   /** Names of the standbys that stream from here right now. */
   connectedStandbys(): Promise<string[]>;
-  promote(options: { timeline: number; deadlineMs: number }): Promise<{ forkLsn: string }>;
+  /**
+   * The deadline counts from when the replay of what is there last moved on. Once triggered, PostgreSQL goes on with it
+   * whatever becomes of this call.
+   */
+  promote(options: {
+    timeline: number;
+    deadlineMs: number;
+    signal: AbortSignal;
+  }): Promise<{ forkLsn: string }>;
   probe(deadlineMs: number): Promise<{ ok: boolean; detail: string }>;
   createApplication(application: { role: string; database: string; password: string }): Promise<void>;
   /** A checkpoint now, so that the shutdown that follows is short, and what else would hold that shutdown up. */

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { timingOf } from '../failover/timing.ts';
+import { systemClock } from '../shared/clock.ts';
+import { QuantaError } from '../shared/errors.ts';
 import { demoState } from '../testing/demo-state.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
 import type { Desire } from './desire.ts';
@@ -15,10 +17,13 @@ interface Scene {
   /** Null: it has not answered since it was started. */
   inRecovery?: boolean | null;
   leaseMs?: number;
+  isRunning?: boolean;
+  /** Why the promotion comes to nothing. */
+  failure?: Error;
 }
 
 /** node-1, which is granted the reign of `demoState`, with a PostgreSQL that runs. */
-function scene({ inRecovery = false, leaseMs = 3000 }: Scene = {}) {
+function scene({ inRecovery = false, leaseMs = 3000, isRunning = true, failure }: Scene = {}) {
   const seen = { calls: [] as string[], shown: null as Activity | null, deadline: leaseMs as number | null };
   const call = (name: string) => async () => {
     seen.calls.push(name);
@@ -29,7 +34,7 @@ function scene({ inRecovery = false, leaseMs = 3000 }: Scene = {}) {
     mirror: null,
     pid: () => null,
     isInitialised: async () => true,
-    isRunning: async () => true,
+    isRunning: async () => isRunning,
     isPrimary: async () => inRecovery === false,
     observation: () => observation,
     position: async () => ({ timeline: 2, lsn: '0/900' }),
@@ -42,15 +47,23 @@ function scene({ inRecovery = false, leaseMs = 3000 }: Scene = {}) {
     dropSlotsExcept: call('dropSlotsExcept'),
     startStandby: call('startStandby'),
     kill: call('kill'),
+    promote: async () => {
+      seen.calls.push('promote');
+      throw failure ?? new Error('not expected');
+    },
   };
   const options = {
     ...{ self: 'node-1', timing: timingOf('lan'), logger, database },
-    clock: { monotonicMs: () => 0, wallMs: () => 0 },
+    clock: { ...systemClock, monotonicMs: () => 0 },
     seal: { epoch: () => 3 },
     state: () => state,
     lease: {
       hold: (_epoch: number, phase: string) => seen.calls.push(`hold ${phase}`),
       release: () => seen.calls.push('release'),
+      forgetDeadline: () => {
+        seen.calls.push('forgetDeadline');
+        seen.deadline = null;
+      },
       deadlineMs: () => seen.deadline,
     },
     confirmed: { note: ignore },
@@ -95,4 +108,27 @@ it('reports a reign lost whose server came back as a standby', async () => {
   const { leader, seen } = scene({ inRecovery: true });
   await leader.lead(reign, signal);
   expect(seen.calls.slice(0, 2)).toEqual(['release', 'lost']);
+});
+
+it('I-SEAL-2: a promotion that nobody waits for any more ends with its server', async () => {
+  const { leader, seen } = scene({ inRecovery: true, failure: new Error('it was interrupted') });
+  await expect(leader.lead(granted, signal)).rejects.toThrow('it was interrupted');
+  expect(seen.calls.slice(-2)).toEqual(['promote', 'kill']);
+});
+
+it('leaves a server alone whose promotion was refused before it began', async () => {
+  const { leader, seen } = scene({ inRecovery: true, failure: new QuantaError('REFUSED', 'it is taken') });
+  await expect(leader.lead(granted, signal)).rejects.toThrow('it is taken');
+  expect(seen.calls.at(-1)).toBe('promote');
+});
+
+it('promotes a server that it had to start only under a lease that the reaper was given afterwards', async () => {
+  const { leader, seen } = scene({ inRecovery: true, isRunning: false });
+  const over = new AbortController();
+  const leading = leader.lead(granted, over.signal);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(seen.calls).toContain('startStandby');
+  over.abort();
+  await expect(leading).rejects.toThrow();
+  expect(seen.calls).not.toContain('promote');
 });

@@ -84,7 +84,7 @@ export class Leader {
   }
 
   private async takeOver(desire: Lead, signal: AbortSignal): Promise<void> {
-    const { database, lease, show, timing } = this.options;
+    const { database, lease, show } = this.options;
     const steps: Steps = [];
     this.appliedSet = '';
     const step = (state: Steps[number]['state'], detail: string) => {
@@ -93,7 +93,7 @@ export class Leader {
     };
     show({ state: 'promoting', detail: `granted epoch ${desire.epoch}` });
     lease.hold(desire.epoch, 'taking-over');
-    if (!(await database.isRunning())) await database.startStandby({ upstream: null, clients: 'closed' });
+    if (!(await database.isRunning())) await this.startForReign();
     step('PREPARE_SYNC', 'The synchronous set and the replication slots are set before the first write.');
     await Promise.all([this.applySet(await this.stateNow(desire)), database.ensureSlots(this.others())]);
     step(
@@ -106,15 +106,36 @@ export class Leader {
     const state = await this.stateNow(desire);
     const parent = state.timelines.find(({ id }) => id === desire.timeline)?.parentId ?? null;
     if (database.mirror) await database.mirror.logical.dropUnready(parent);
-    const { forkLsn } = await database.promote({
-      timeline: desire.timeline,
-      deadlineMs: timing.promoteDeadlineMs,
-    });
+    const { forkLsn } = await this.promote(desire, signal);
     // A restored reign may be taken back until it is recorded: nobody writes into it before.
     if (!state.restoring) await database.setClients('open');
     step('RECORD_TIMELINE', `Timeline ${desire.timeline} begins at ${forkLsn}.`);
     this.promoted = { epoch: desire.epoch, timeline: desire.timeline, forkLsn, steps };
     await this.record(desire);
+  }
+
+  /** A reaper that was told to let go for the start must hold a deadline again before anything is promoted. */
+  private async startForReign(): Promise<void> {
+    try {
+      await this.options.database.startStandby({ upstream: null, clients: 'closed' });
+    } finally {
+      this.options.lease.forgetDeadline();
+    }
+  }
+
+  /**
+   * A promotion that was triggered goes on when nobody waits for it any more, and would open a timeline after this node has
+   * voted for somebody else: then PostgreSQL has to end.
+   */
+  private async promote({ timeline }: Lead, signal: AbortSignal): Promise<{ forkLsn: string }> {
+    const { database, timing } = this.options;
+    try {
+      return await database.promote({ timeline, deadlineMs: timing.promoteDeadlineMs, signal });
+    } catch (error) {
+      const isBegun = !(error instanceof QuantaError && error.code === 'REFUSED');
+      if (isBegun && !(await database.isPrimary())) await database.kill('its promotion did not come to an end');
+      throw error;
+    }
   }
 
   /** The grant may have been replaced while this node prepared; going on would open a second primary's timeline. */

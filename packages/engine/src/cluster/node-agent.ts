@@ -36,6 +36,8 @@ export class NodeAgent {
   private applyDelayMs = 0;
   /** Of whose certificates PostgreSQL was last told; null: of every host's. */
   private hosts: string[] | null | undefined;
+  /** The server that this daemon found running: a former one may have triggered its promotion. */
+  private foundPid: number | null = null;
   private stopped = false;
   private paused = false;
   activity: Activity = { state: 'stopped', detail: 'the daemon has just started' };
@@ -51,6 +53,7 @@ export class NodeAgent {
   }
 
   start(): void {
+    this.foundPid = this.options.database.pid();
     this.stopTimer = this.clock.every(tickMs, () => this.wake());
     this.wake();
   }
@@ -304,6 +307,13 @@ export class NodeAgent {
     };
   }
 
+  /** Once triggered a promotion cannot be called off, and a vote of its server would not be true for long. */
+  private mayOpen(): boolean {
+    const desire = desireOf(this.options.state(), this.options.self, 0);
+    const isFound = this.foundPid !== null && this.options.database.pid() === this.foundPid;
+    return isFound && desire.kind === 'lead' && !desire.isRecorded;
+  }
+
   private async isSettled(): Promise<boolean> {
     return ((await this.options.database.swap?.pending()) ?? null) === null;
   }
@@ -324,7 +334,7 @@ export class NodeAgent {
     if (!(await this.settleSwap()) || !(await this.isSettled()))
       return refuse(self, 'a restore is being settled');
     if (!(await database.isInitialised())) return this.voteFromMemory(holdsNoData);
-    if (await database.isPrimary()) await database.kill('sealed for a newer epoch');
+    if ((await database.isPrimary()) || this.mayOpen()) await database.kill('sealed for a newer epoch');
     const isRunning = await database.isRunning();
     const sealed = isRunning
       ? await database.seal(patienceMs)

@@ -276,7 +276,7 @@ export class PostgresDatabase implements Database {
     return sample.standbys.filter((standby) => standby.state === 'streaming').map((standby) => standby.name);
   }
 
-  async promote(options: { timeline: number; deadlineMs: number }): Promise<{ forkLsn: string }> {
+  async promote(options: Parameters<Database['promote']>[0]): Promise<{ forkLsn: string }> {
     this.lag = new LagRing();
     this.memory.forget();
     try {
