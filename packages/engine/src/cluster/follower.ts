@@ -164,9 +164,9 @@ export class Follower {
   }
 
   /** Durably: from now on only a clone makes this node a standby again. */
-  async startOver(why: string): Promise<void> {
+  async startOver(why: string, { isAsked = false } = {}): Promise<void> {
     await this.stop('its data is given up');
-    await this.rejoin.giveUp(why);
+    await this.rejoin.giveUp(why, isAsked);
   }
 
   private async refuseIfPrimary(): Promise<void> {

@@ -133,7 +133,7 @@ export class NodeAgent {
 
   /** A standby's data is given up; the loop clones the primary's. @throws QuantaError REFUSED on a primary */
   async reinitialise(why: string): Promise<void> {
-    await this.exclusive(() => this.follower.startOver(why));
+    await this.exclusive(() => this.follower.startOver(why, { isAsked: true }));
     this.wakeAtOnce();
   }
 
