@@ -72,8 +72,15 @@ export interface Database {
   isPrimary(): Promise<boolean>;
   initialise(): Promise<{ systemIdentifier: string }>;
   systemIdentifier(): Promise<string>;
-  /** Starts as a standby, always. Clients are let in only when `clients` is open (its WAL is proven). */
-  startStandby(options: { upstream: UpstreamNode | null; clients: 'open' | 'closed' }): Promise<void>;
+  /**
+   * Starts as a standby, always, and waits until it answers; one that nobody waits for any more goes on recovering. Clients
+   * are let in only when `clients` is open (its WAL is proven).
+   */
+  startStandby(options: {
+    upstream: UpstreamNode | null;
+    clients: 'open' | 'closed';
+    signal: AbortSignal;
+  }): Promise<void>;
   setUpstream(upstream: UpstreamNode | null): Promise<void>;
   /** Only of a primary that holds its lease: what it writes may go to the archive, whatever closed that before. */
   openArchive(): Promise<void>;

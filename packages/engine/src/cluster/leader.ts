@@ -93,7 +93,7 @@ export class Leader {
     };
     show({ state: 'promoting', detail: `granted epoch ${desire.epoch}` });
     lease.hold(desire.epoch, 'taking-over');
-    if (!(await database.isRunning())) await this.startForReign();
+    if (!(await database.isRunning())) await this.startForReign(signal);
     step('PREPARE_SYNC', 'The synchronous set and the replication slots are set before the first write.');
     await Promise.all([this.applySet(await this.stateNow(desire)), database.ensureSlots(this.others())]);
     step(
@@ -115,9 +115,9 @@ export class Leader {
   }
 
   /** A reaper that was told to let go for the start must hold a deadline again before anything is promoted. */
-  private async startForReign(): Promise<void> {
+  private async startForReign(signal: AbortSignal): Promise<void> {
     try {
-      await this.options.database.startStandby({ upstream: null, clients: 'closed' });
+      await this.options.database.startStandby({ upstream: null, clients: 'closed', signal });
     } finally {
       this.options.lease.forgetDeadline();
     }
@@ -133,7 +133,8 @@ export class Leader {
       return await database.promote({ timeline, deadlineMs: timing.promoteDeadlineMs, signal });
     } catch (error) {
       const isBegun = !(error instanceof QuantaError && error.code === 'REFUSED');
-      if (isBegun && !(await database.isPrimary())) await database.kill('its promotion did not come to an end');
+      if (isBegun && !(await database.isPrimary()))
+        await database.kill('its promotion did not come to an end');
       throw error;
     }
   }
@@ -347,7 +348,7 @@ export class Leader {
     this.options.onPrimaryLost(desire.epoch, detail);
     if (!(await database.isRunning())) {
       show({ state: 'starting', detail: 'recovering as a standby; waiting for a new epoch' });
-      await database.startStandby({ upstream: null, clients: 'closed' });
+      await database.startStandby({ upstream: null, clients: 'closed', signal });
     }
     await this.serveReads(signal);
   }

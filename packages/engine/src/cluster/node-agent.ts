@@ -1,5 +1,5 @@
 import type { SealVote, WalPosition } from '../contract/cluster-state.ts';
-import { holdsNoData, isBeingCopied, restartable } from '../failover/decide.ts';
+import { holdsNoData, isBeingCopied, restartable, stillRecovering } from '../failover/decide.ts';
 import { type Cancel, type Clock, sleep, systemClock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
@@ -206,7 +206,7 @@ export class NodeAgent {
         this.activity = { state: desire.shownAs, detail: desire.why };
         return;
       case 'hold':
-        await this.follower.hold(desire.why);
+        await this.follower.hold(desire.why, signal);
         return this.leader.serveReads(signal);
       case 'place':
         return this.place(desire.id);
@@ -307,6 +307,13 @@ export class NodeAgent {
     };
   }
 
+  /** A server that does not answer yet can say where its WAL ends all the same. */
+  private promotability(isRunning: boolean): { promotable: boolean; whyNotPromotable: string | null } {
+    if (!isRunning) return { promotable: false, whyNotPromotable: restartable };
+    const answers = this.options.database.observation() !== null;
+    return { promotable: answers, whyNotPromotable: answers ? null : stillRecovering };
+  }
+
   /** Once triggered a promotion cannot be called off, and a vote of its server would not be true for long. */
   private mayOpen(): boolean {
     const desire = desireOf(this.options.state(), this.options.self, 0);
@@ -346,8 +353,7 @@ export class NodeAgent {
       node: self,
       position: sealed.position,
       history: await database.history(sealed.position.timeline),
-      promotable: isRunning,
-      whyNotPromotable: isRunning ? null : restartable,
+      ...this.promotability(isRunning),
       livePrimary: false,
     };
   }

@@ -141,7 +141,10 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
         return { ok: false, reason: `the epoch is ${state.reign.epoch} by now` };
       // The mode is taken from the same state: that of another move may not wait at all.
       if (state.syncProgress.move !== move)
-        return { ok: false, reason: `number ${state.syncProgress.move} of the synchronous set is known here` };
+        return {
+          ok: false,
+          reason: `number ${state.syncProgress.move} of the synchronous set is known here`,
+        };
       const database = requireDatabase(resources);
       if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
       return database.confirmSynchronous({

@@ -130,20 +130,22 @@ export class PostgresDatabase implements Database {
     throw new QuantaError('POSTGRES_FAILED', 'there is no complete data directory');
   }
 
-  async startStandby(options: { upstream: UpstreamNode | null; clients: 'open' | 'closed' }): Promise<void> {
+  async startStandby(options: Parameters<Database['startStandby']>[0]): Promise<void> {
     await this.forgetReign();
+    const { clients, signal } = options;
     const upstream = options.upstream && this.upstreamOf(options.upstream);
-    const started = await this.supervisor.startStandby({
-      upstream,
-      clients: options.clients,
-      deadlineMs: startDeadlineMs,
-    });
-    if (!started.ok) {
-      const words = `PostgreSQL did not start (${started.reason}): ${started.detail}`;
-      throw new QuantaError('POSTGRES_FAILED', words, { hint: 'See the server log of this node.' });
+    try {
+      const request = { upstream, clients, signal, deadlineMs: startDeadlineMs };
+      const started = await this.supervisor.startStandby(request);
+      if (!started.ok) {
+        const words = `PostgreSQL did not start (${started.reason}): ${started.detail}`;
+        throw new QuantaError('POSTGRES_FAILED', words, { hint: 'See the server log of this node.' });
+      }
+      this.runningPid = started.pid;
+    } finally {
+      // It runs also when it was given up waiting for: whoever seals this node has to know.
+      await this.lookAnew();
     }
-    this.runningPid = started.pid;
-    await this.lookAnew();
   }
 
   async setUpstream(upstream: UpstreamNode | null): Promise<void> {

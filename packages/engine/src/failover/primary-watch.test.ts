@@ -63,7 +63,10 @@ describe('what the decider has heard of the primary', () => {
       return [...kinds];
     };
     expect(verdicts((nowMs) => `250 0/${nowMs.toString(16).toUpperCase()}`, 250, 90_000)).toEqual(['well']);
-    expect(verdicts(() => '250 0/15F90', 90_250, 120_000), 'it stands still').toEqual(['well']);
+    expect(
+      verdicts(() => '250 0/15F90', 90_250, 120_000),
+      'it stands still',
+    ).toEqual(['well']);
     expect(verdicts(() => '250 0/15F90', 120_250, 120_500)).toEqual(['lost']);
   });
 

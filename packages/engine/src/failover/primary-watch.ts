@@ -1,6 +1,6 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
-import type { ReceivedRenewal } from '../raft/lease-ledger.ts';
 import { compareLsn } from '../postgres/lsn.ts';
+import type { ReceivedRenewal } from '../raft/lease-ledger.ts';
 import { type Suspicion, suspect } from './detect.ts';
 import { replayedIn, unconfirmedIn } from './lease.ts';
 import type { FailoverTiming } from './timing.ts';

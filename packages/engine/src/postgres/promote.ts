@@ -99,7 +99,8 @@ async function waitForPromotion(
         const state = rows[0];
         if (state && !state.recovery) return state;
         const replayed = state?.replayed ?? '';
-        if (replayed !== seen.replayed) Object.assign(seen, { replayed, advancedAtMs: systemClock.monotonicMs() });
+        if (replayed !== seen.replayed)
+          Object.assign(seen, { replayed, advancedAtMs: systemClock.monotonicMs() });
         // The next connection has the whole deadline again.
         if (seen.advancedAtMs > renewFromMs) return null;
         await client.query(endClientSessions);

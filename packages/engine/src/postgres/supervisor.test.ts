@@ -9,7 +9,13 @@ it('I-LEASE-3: PostgreSQL is killed also when the disk does not take the word th
       killed.push(why);
     },
   };
-  const place = { nodeName: 'node-1', dataDir: '/nowhere/data', runDir: '/nowhere/run', port: 1, osUser: null };
+  const place = {
+    nodeName: 'node-1',
+    dataDir: '/nowhere/data',
+    runDir: '/nowhere/run',
+    port: 1,
+    osUser: null,
+  };
   const supervisor = new PostgresSupervisor({
     ...{ ...place, stateDir: '/nowhere/state', host, logger: silentLogger },
   } as unknown as SupervisorOptions);

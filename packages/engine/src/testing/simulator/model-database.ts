@@ -36,6 +36,9 @@ const sealDeadlineMs = 1500;
 /** The slowest promotions are those that first replay for a minute. */
 const longReplayFromMs = 4000;
 const longReplayMs = 60_000;
+/** And so do the starts that have much to recover. */
+const longRecoveryFromMs = 290;
+const longRecoveryMs = 15_000;
 
 /** The model of PostgreSQL behind the agent's `Database`, with the waits and refusals of the real one. */
 export class ModelDatabase implements Database {
@@ -89,15 +92,18 @@ export class ModelDatabase implements Database {
     return this.data.systemIdentifier;
   }
 
-  async startStandby(options: { upstream: UpstreamNode | null; clients: 'open' | 'closed' }): Promise<void> {
+  async startStandby(options: Parameters<Database['startStandby']>[0]): Promise<void> {
     await this.call('startStandby', 5, 20);
     this.parts.disarm();
     if (this.data.isInitialised === false) throw failed('there is no data directory');
     const refusal = this.server.parts.disk.refusal();
     if (refusal !== null) throw failed(refusal);
-    const tookMs = this.parts.world.between(30, 300) + this.server.parts.disk.syncMs();
+    const recoveryMs = this.parts.world.between(30, 300);
+    const tookMs =
+      (recoveryMs > longRecoveryFromMs ? longRecoveryMs : recoveryMs) + this.server.parts.disk.syncMs();
     void this.server.start(options.upstream?.name ?? null, options.clients, tookMs);
-    await this.until('PostgreSQL started', 600_000, () => this.server.isUp || this.server.role === 'down');
+    const isDone = () => this.server.isUp || this.server.role === 'down';
+    await this.until('PostgreSQL started', 600_000, isDone, options.signal);
     if (!this.server.isUp) throw failed('it ended while it was starting');
     this.look();
   }
@@ -373,12 +379,7 @@ export class ModelDatabase implements Database {
     if (this.server.isFrozen) throw failed('PostgreSQL does not answer');
   }
 
-  private until(
-    what: string,
-    timeoutMs: number,
-    isTrue: () => boolean,
-    signal?: AbortSignal,
-  ): Promise<true> {
+  private until(what: string, timeoutMs: number, isTrue: () => boolean, signal?: AbortSignal): Promise<true> {
     const { thread } = this.parts;
     const look = async () => (isTrue() ? true : undefined);
     return pollUntil<true>(look, { what, timeoutMs, intervalMs: 5, clock: thread, signal });

@@ -90,7 +90,9 @@ export class PostgresServer implements ReplicatingServer {
     const { world, data } = this.parts;
     if (!this.replay || this.role !== 'standby') return data.endLsn;
     const { fromMs, untilMs } = this.replay;
-    return Math.floor((data.endLsn * Math.min(world.nowMs, untilMs) - fromMs * data.endLsn) / (untilMs - fromMs));
+    return Math.floor(
+      (data.endLsn * Math.min(world.nowMs, untilMs) - fromMs * data.endLsn) / (untilMs - fromMs),
+    );
   }
 
   /** Does `work` in this life of the server, when it is not frozen. */
@@ -108,12 +110,14 @@ export class PostgresServer implements ReplicatingServer {
     this.setRole('starting');
     this.isDying = false;
     this.clients = clients;
+    // Whoever seals it meanwhile takes that back.
+    this.wantedUpstream = upstream;
     this.parts.data.chooseTimeline();
     return new Promise((resolve) => {
       this.later(tookMs, 'disk', () => {
         this.parts.data.flushedCount = this.parts.data.records.length;
         this.setRole('standby');
-        this.setUpstream(upstream);
+        this.receiverGone();
         resolve();
       });
     });
