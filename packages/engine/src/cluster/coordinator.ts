@@ -23,8 +23,9 @@ import { Contacts } from './contacts.ts';
 import type { Database } from './database.ts';
 import { Decider } from './decider.ts';
 import type { HostTools } from './host-tools.ts';
+import { joinCluster } from './joining.ts';
 import { LastPosition } from './last-position.ts';
-import { leaveAlone, leaveCluster } from './leaving.ts';
+import { forgetCluster, leaveAlone, leaveCluster } from './leaving.ts';
 import { memberByRaftId } from './membership.ts';
 import { NodeAgent } from './node-agent.ts';
 import { peerHandlers } from './peer-handlers.ts';
@@ -174,6 +175,8 @@ export class Coordinator implements DaemonFacade {
     this.group.onChange(() => this.changed());
     await this.confirmed.load();
     await this.group.open();
+    // It may have left its cluster just before it ended.
+    if (!this.group.member()) await forgetCluster(this.leaving());
     this.tickDueMs = this.clock.monotonicMs() + tickMs;
     this.stopTimer = this.clock.every(tickMs, () => {
       const nowMs = this.clock.monotonicMs();
@@ -311,20 +314,9 @@ export class Coordinator implements DaemonFacade {
     return dispatchPeerCall(this.handlers, { peer, method, body }, members);
   }
 
-  async joinCluster(input: PeerInput<'join'>): Promise<{ ok: true } | { ok: false; reason: string }> {
-    const { self, database } = this.options;
-    if (this.group.member()?.clusterId === input.clusterId) return { ok: true };
-    if (this.group.member()) return { ok: false, reason: `${self.name} belongs to another cluster` };
-    if (await database.isInitialised()) {
-      return {
-        ok: false,
-        reason: `${this.options.dataDir} holds data already; move it away by hand if it is not needed`,
-      };
-    }
-    const { clusterId, clusterName, raftId } = input;
-    await this.group.join({ clusterId, clusterName, raftId });
-    this.agent.resume();
-    return { ok: true };
+  joinCluster(input: PeerInput<'join'>): Promise<{ ok: true } | { ok: false; reason: string }> {
+    const { database, dataDir } = this.options;
+    return joinCluster({ ...this.leaving(), database, dataDir }, input);
   }
 
   leaveCluster(): Promise<{ ok: true }> {
