@@ -167,18 +167,6 @@ describe('cluster state', () => {
     });
   });
 
-  it('denies a loss without quorum commit only when the old primary has said that it holds no more', () => {
-    const async = { ...threeNodes(), durability: { ...create.durability, mode: 'async' as const } };
-    const lossAfter = (failoverKind: 'failover' | 'switchover', supporters: string[]) => {
-      const verdict = { node: 'node-2', position: null, chosen: true, verdict: 'Chosen.', supporters };
-      const granted = { ...grant('f1', 2, 'node-2'), candidates: [verdict] } as Command;
-      const begun = { ...begin('f1', 1), failoverKind } as Command;
-      return run([begun, granted, record(2, 3, 'node-2')], async).failover?.dataLoss?.possible;
-    };
-    for (const kind of ['failover', 'switchover'] as const)
-      expect([lossAfter(kind, ['node-1', 'node-3']), lossAfter(kind, ['node-3'])]).toEqual([false, true]);
-  });
-
   it('never gives one epoch to two nodes (I-EPOCH-1)', () => {
     const state = run([begin('f1', 1), grant('f1', 2, 'node-2')], threeNodes());
     expect(apply(state, grant('f1', 2, 'node-3'), 1).result.ok).toBe(false);

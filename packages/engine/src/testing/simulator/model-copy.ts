@@ -1,14 +1,23 @@
 import type { Database, UpstreamNode } from '../../cluster/database.ts';
 import { sleep } from '../../shared/clock.ts';
 import { QuantaError } from '../../shared/errors.ts';
-import type { ModelDatabaseParts } from './model-database.ts';
+import type { PostgresServer } from './postgres-server.ts';
+import type { Thread } from './thread.ts';
+import type { World } from './world.ts';
 
 const copyMinMs = 200;
 const copyMaxMs = 2000;
 
+interface Copying {
+  world: World;
+  thread: Thread;
+  server: PostgresServer;
+  serverOf(name: string): PostgresServer | undefined;
+}
+
 /** The data of the upstream takes the place of this server's. It is not complete before the caller says so. */
 export async function receiveCopy(
-  parts: ModelDatabaseParts,
+  parts: Copying,
   upstream: UpstreamNode,
   options: Parameters<Database['clone']>[1],
 ): Promise<void> {
