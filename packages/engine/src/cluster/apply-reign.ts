@@ -197,13 +197,17 @@ export function recordTimeline(draft: Draft, command: CommandOf<'record-timeline
   return { ok: true };
 }
 
+/** Whether commits waited or not: when the former primary has voted, and holds no more than the new one, nothing can be missing. */
 function dataLossOf(
   failover: Failover,
   { node, forkLsn }: { node: string; forkLsn: string },
 ): NonNullable<Failover['dataLoss']> {
-  const isLossy = failover.mayLose !== false && failover.kind === 'failover' && failover.oldPrimary !== node;
+  const { oldPrimary, candidates } = failover;
+  const supporters = candidates.find((each) => each.node === node)?.supporters ?? [];
+  const holdsAll = oldPrimary === node || (oldPrimary !== null && supporters.includes(oldPrimary));
+  const isLossy = failover.mayLose !== false && !holdsAll;
   if (!isLossy) return { possible: false, detail: 'Every acknowledged write is on the new primary.' };
-  const detail = `Commits waited for no standby: writes that ${failover.oldPrimary ?? 'the old primary'} acknowledged after ${forkLsn} and had not sent are lost.`;
+  const detail = `Commits waited for no standby: writes that ${oldPrimary ?? 'the old primary'} acknowledged after ${forkLsn} and had not sent are lost.`;
   return { possible: true, detail };
 }
 

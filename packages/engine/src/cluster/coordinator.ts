@@ -23,8 +23,9 @@ import { Contacts } from './contacts.ts';
 import type { Database } from './database.ts';
 import { Decider } from './decider.ts';
 import type { HostTools } from './host-tools.ts';
+import { joinCluster } from './joining.ts';
 import { LastPosition } from './last-position.ts';
-import { leaveAlone, leaveCluster } from './leaving.ts';
+import { forgetCluster, leaveAlone, leaveCluster } from './leaving.ts';
 import { memberByRaftId } from './membership.ts';
 import { NodeAgent } from './node-agent.ts';
 import { peerHandlers } from './peer-handlers.ts';
@@ -175,6 +176,8 @@ export class Coordinator implements DaemonFacade {
     this.group.onChange(() => this.changed());
     await this.confirmed.load();
     await this.group.open();
+    // It may have left its cluster just before it ended.
+    if (!this.group.member()) await forgetCluster(this.leaving());
     this.tickDueMs = this.clock.monotonicMs() + tickMs;
     this.stopTimer = this.clock.every(tickMs, () => {
       const nowMs = this.clock.monotonicMs();
@@ -311,20 +314,9 @@ export class Coordinator implements DaemonFacade {
     return dispatchPeerCall(this.handlers, { peer, method, body }, this.state()?.members ?? null);
   }
 
-  async joinCluster(input: PeerInput<'join'>): Promise<{ ok: true } | { ok: false; reason: string }> {
-    const { self, database } = this.options;
-    if (this.group.member()?.clusterId === input.clusterId) return { ok: true };
-    if (this.group.member()) return { ok: false, reason: `${self.name} belongs to another cluster` };
-    if (await database.isInitialised()) {
-      return {
-        ok: false,
-        reason: `${this.options.dataDir} holds data already; move it away by hand if it is not needed`,
-      };
-    }
-    const { clusterId, clusterName, raftId } = input;
-    await this.group.join({ clusterId, clusterName, raftId });
-    this.agent.resume();
-    return { ok: true };
+  joinCluster(input: PeerInput<'join'>): Promise<{ ok: true } | { ok: false; reason: string }> {
+    const { database, dataDir } = this.options;
+    return joinCluster({ ...this.leaving(), database, dataDir }, input);
   }
 
   leaveCluster(): Promise<{ ok: true }> {
@@ -375,6 +367,7 @@ export class Coordinator implements DaemonFacade {
       clock: this.clock,
       renew: (request, deadlineMs) => this.group.renewLease(request, deadlineMs),
       arm,
+      replayed: () => database.observation()?.replayLsn ?? null,
       probe: () => database.probe(timing.probeDeadlineMs),
       onUnwell: (epoch, detail) => this.reportLoss(epoch, `PostgreSQL does not answer: ${detail}`),
     });

@@ -72,9 +72,18 @@ export interface Database {
   isPrimary(): Promise<boolean>;
   initialise(): Promise<{ systemIdentifier: string }>;
   systemIdentifier(): Promise<string>;
-  /** Starts as a standby, always. Clients are let in only when `clients` is open (its WAL is proven). */
-  startStandby(options: { upstream: UpstreamNode | null; clients: 'open' | 'closed' }): Promise<void>;
+  /**
+   * Starts as a standby, always, and waits until it answers; one that nobody waits for any more goes on recovering. Clients
+   * are let in only when `clients` is open (its WAL is proven).
+   */
+  startStandby(options: {
+    upstream: UpstreamNode | null;
+    clients: 'open' | 'closed';
+    signal: AbortSignal;
+  }): Promise<void>;
   setUpstream(upstream: UpstreamNode | null): Promise<void>;
+  /** Only of a primary that holds its lease: what it writes may go to the archive, whatever closed that before. */
+  openArchive(): Promise<void>;
   /** Lets clients in on a running server, or shuts them out. */
   setClients(clients: 'open' | 'closed'): Promise<void>;
   clone(
@@ -142,7 +151,15 @@ export interface Database {
   holdsWal(lsn: string): Promise<boolean>;
   /** Names of the standbys that stream from here right now. */
   connectedStandbys(): Promise<string[]>;
-  promote(options: { timeline: number; deadlineMs: number }): Promise<{ forkLsn: string }>;
+  /**
+   * The deadline counts from when the replay of what is there last moved on. Once triggered, PostgreSQL goes on with it
+   * whatever becomes of this call.
+   */
+  promote(options: {
+    timeline: number;
+    deadlineMs: number;
+    signal: AbortSignal;
+  }): Promise<{ forkLsn: string }>;
   probe(deadlineMs: number): Promise<{ ok: boolean; detail: string }>;
   createApplication(application: { role: string; database: string; password: string }): Promise<void>;
   /** A checkpoint now, so that the shutdown that follows is short, and what else would hold that shutdown up. */

@@ -1,4 +1,4 @@
-import type { ClusterState, WalPosition } from '../contract/cluster-state.ts';
+import type { WalPosition } from '../contract/cluster-state.ts';
 import { isSuperseding } from '../failover/round.ts';
 import { compareLsn } from '../postgres/lsn.ts';
 import { forkPointOf } from '../postgres/timeline-history.ts';
@@ -9,6 +9,7 @@ import type { Activity, NodeAgentOptions } from './agent-options.ts';
 import { Cascade } from './cascade.ts';
 import type { CopyProgress } from './database.ts';
 import type { Desire, Upstream } from './desire.ts';
+import { holdsNoMoreThanCandidate } from './early-proof.ts';
 import { Rejoin, upstreamAt, upstreamOf } from './rejoin.ts';
 import { ReplayMover } from './replay-mover.ts';
 import { SlotFollower } from './slot-follower.ts';
@@ -81,7 +82,7 @@ export class Follower {
     this.following = null;
   }
 
-  async hold(why: string): Promise<void> {
+  async hold(why: string, signal: AbortSignal): Promise<void> {
     const { database, show } = this.options;
     if (!(await database.isInitialised())) {
       show({ state: 'waiting', detail: `it holds no data yet; ${why}` });
@@ -91,7 +92,7 @@ export class Follower {
     if (!(await database.isRunning())) {
       show({ state: 'starting', detail: why });
       const clients = (await this.isPartOfReign()) ? 'open' : 'closed';
-      await database.startStandby({ upstream: null, clients });
+      await database.startStandby({ upstream: null, clients, signal });
       this.following = null;
     }
     if (this.following) {
@@ -124,7 +125,7 @@ export class Follower {
     if (isRunning && this.isFollowing(desire, source)) {
       if (desire.source) await this.slots.keepForOthers();
       else if (desire.isOpen) this.slots.keep(desire.upstream, desire.timeline);
-      if (desire.isOpen && this.slots.mayRestart()) return this.restartForSlots(desire, source);
+      if (desire.isOpen && this.slots.mayRestart()) return this.restartForSlots(desire, source, signal);
       // Nobody waits for one that is late on purpose, and whoever has paused it wants it so.
       return this.isDelayed() ? undefined : this.replay.keepMoving(desire.upstream.name);
     }
@@ -136,11 +137,12 @@ export class Follower {
       const mustRestart = isRunning && (torn !== null || (await this.isStray(desire)));
       if (mustRestart) await database.stopFast(stopDeadlineMs);
       if (torn) await database.torn?.erase(torn);
-      return this.attach(desire, { source, isRunning: isRunning && !mustRestart });
+      return this.attach(desire, { source, isRunning: isRunning && !mustRestart, signal });
     }
     if (proof.kind === 'wait') return;
     if (!this.mayRewind(desire)) this.rejoin.willStartOver('its WAL had left the history of the source');
-    else if (await this.rejoin.rewind(desire, proof.forkLsn, signal)) return this.attachRewound(desire);
+    else if (await this.rejoin.rewind(desire, proof.forkLsn, signal))
+      return this.attachRewound(desire, signal);
     await this.clone(desire, signal);
   }
 
@@ -150,9 +152,9 @@ export class Follower {
   }
 
   /** PostgreSQL takes copies of logical slots only when it starts. */
-  private async restartForSlots(desire: Follow, source: Upstream): Promise<void> {
+  private async restartForSlots(desire: Follow, source: Upstream, signal: AbortSignal): Promise<void> {
     await this.options.database.stopFast(stopDeadlineMs);
-    await this.attach(desire, { source, isRunning: false });
+    await this.attach(desire, { source, isRunning: false, signal });
   }
 
   /** Of a standby, cleanly. */
@@ -164,9 +166,9 @@ export class Follower {
   }
 
   /** Durably: from now on only a clone makes this node a standby again. */
-  async startOver(why: string): Promise<void> {
+  async startOver(why: string, { isAsked = false } = {}): Promise<void> {
     await this.stop('its data is given up');
-    await this.rejoin.giveUp(why);
+    await this.rejoin.giveUp(why, isAsked);
   }
 
   private async refuseIfPrimary(): Promise<void> {
@@ -176,9 +178,10 @@ export class Follower {
     throw new QuantaError('REFUSED', `${self} is the primary`, { hint: 'Switch over first.' });
   }
 
-  private async attachRewound(desire: Follow): Promise<void> {
+  private async attachRewound(desire: Follow, signal: AbortSignal): Promise<void> {
     const proof = await this.prove(desire, true);
-    if (proof.kind === 'contained') return this.attach(desire, { source: desire.upstream, isRunning: true });
+    const { upstream: source } = desire;
+    if (proof.kind === 'contained') return this.attach(desire, { source, isRunning: true, signal });
     // It streams already, from somebody whom nothing proves right any more.
     await this.options.database.setUpstream(null);
   }
@@ -282,7 +285,7 @@ export class Follower {
 
   private async attach(
     desire: Follow,
-    { source, isRunning }: { source: Upstream; isRunning: boolean },
+    { source, isRunning, signal }: { source: Upstream; isRunning: boolean; signal: AbortSignal },
   ): Promise<void> {
     const { database, lastPosition, seal, show } = this.options;
     const upstream = source === desire.upstream ? upstreamOf(desire) : upstreamAt(source);
@@ -295,7 +298,7 @@ export class Follower {
       // A vote may have been given from memory while the data was copied: nothing older is acknowledged after it.
       if (seal.epoch() > desire.epoch) return;
       await this.slots.install(desire.timeline);
-      await database.startStandby({ upstream, clients: 'open' });
+      await database.startStandby({ upstream, clients: 'open', signal });
     }
     // Nobody would move them along.
     if (desire.isOpen && !database.mirror) await database.dropSlotsExcept([]);
@@ -353,7 +356,7 @@ export class Follower {
     const reluctance = await this.whyNoCopy(desire);
     if (reluctance !== null) return this.options.show({ state: 'waiting', detail: reluctance });
     await this.rejoin.clone(desire, signal);
-    await this.attach(desire, { source: desire.upstream, isRunning: false });
+    await this.attach(desire, { source: desire.upstream, isRunning: false, signal });
   }
 
   /**
@@ -381,20 +384,4 @@ export class Follower {
       },
     );
   }
-}
-
-/**
- * Whether this node's WAL is a prefix of the candidate's, by their votes. That the candidate won is not enough: WAL
- * beyond a fork does not count in an election, and is in the way of streaming all the same.
- */
-function holdsNoMoreThanCandidate(state: ClusterState, self: string, candidate: string): boolean {
-  const failover = state.failover;
-  if (failover?.candidate !== candidate) return false;
-  const voteOf = (node: string) => failover.votes.find((vote) => vote.ok && vote.node === node);
-  const own = voteOf(self);
-  const theirs = voteOf(candidate);
-  if (!own?.ok || !theirs?.ok || !own.promotable) return false;
-  const fork = theirs.history.find((past) => past.parentId === own.position.timeline);
-  const endLsn = own.position.timeline === theirs.position.timeline ? theirs.position.lsn : fork?.forkLsn;
-  return endLsn !== undefined && compareLsn(own.position.lsn, endLsn) <= 0;
 }

@@ -60,10 +60,21 @@ export class Leader {
       // Promoted by a daemon that died before it could say so: the history file of the server still tells.
       return this.recordFromServer(desire);
     }
+    if ((await database.isRunning()) && database.observation() === null) return this.waitForLook(desire);
     if (desire.isRecorded) return this.reportLoss(desire, 'PostgreSQL is not running', signal);
     if (await this.hasOpened(desire))
       return this.reportLoss(desire, 'PostgreSQL ended right after it was promoted', signal);
     await this.takeOver(desire, signal);
+  }
+
+  /**
+   * A server that has not answered yet may be the primary: nothing is said of it before. Its reign lives by the lease that it
+   * has; a candidate, which may still be recovering, lives by the patience of the decider.
+   */
+  private waitForLook({ epoch, isRecorded }: Lead): void {
+    const { lease, show } = this.options;
+    if (!isRecorded) lease.hold(epoch, 'taking-over');
+    show({ state: 'waiting', detail: 'PostgreSQL runs and has not answered yet' });
   }
 
   /** A timeline is opened once: a server that ended on it before it was recorded cannot be promoted to it again. */
@@ -73,7 +84,7 @@ export class Leader {
   }
 
   private async takeOver(desire: Lead, signal: AbortSignal): Promise<void> {
-    const { database, lease, show, timing } = this.options;
+    const { database, lease, show } = this.options;
     const steps: Steps = [];
     this.appliedSet = '';
     const step = (state: Steps[number]['state'], detail: string) => {
@@ -82,7 +93,7 @@ export class Leader {
     };
     show({ state: 'promoting', detail: `granted epoch ${desire.epoch}` });
     lease.hold(desire.epoch, 'taking-over');
-    if (!(await database.isRunning())) await database.startStandby({ upstream: null, clients: 'closed' });
+    if (!(await database.isRunning())) await this.startForReign(signal);
     step('PREPARE_SYNC', 'The synchronous set and the replication slots are set before the first write.');
     await Promise.all([this.applySet(await this.stateNow(desire)), database.ensureSlots(this.others())]);
     step(
@@ -95,15 +106,37 @@ export class Leader {
     const state = await this.stateNow(desire);
     const parent = state.timelines.find(({ id }) => id === desire.timeline)?.parentId ?? null;
     if (database.mirror) await database.mirror.logical.dropUnready(parent);
-    const { forkLsn } = await database.promote({
-      timeline: desire.timeline,
-      deadlineMs: timing.promoteDeadlineMs,
-    });
+    const { forkLsn } = await this.promote(desire, signal);
     // A restored reign may be taken back until it is recorded: nobody writes into it before.
     if (!state.restoring) await database.setClients('open');
     step('RECORD_TIMELINE', `Timeline ${desire.timeline} begins at ${forkLsn}.`);
     this.promoted = { epoch: desire.epoch, timeline: desire.timeline, forkLsn, steps };
     await this.record(desire);
+  }
+
+  /** A reaper that was told to let go for the start must hold a deadline again before anything is promoted. */
+  private async startForReign(signal: AbortSignal): Promise<void> {
+    try {
+      await this.options.database.startStandby({ upstream: null, clients: 'closed', signal });
+    } finally {
+      this.options.lease.forgetDeadline();
+    }
+  }
+
+  /**
+   * A promotion that was triggered goes on when nobody waits for it any more, and would open a timeline after this node has
+   * voted for somebody else: then PostgreSQL has to end.
+   */
+  private async promote({ timeline }: Lead, signal: AbortSignal): Promise<{ forkLsn: string }> {
+    const { database, timing } = this.options;
+    try {
+      return await database.promote({ timeline, deadlineMs: timing.promoteDeadlineMs, signal });
+    } catch (error) {
+      const isBegun = !(error instanceof QuantaError && error.code === 'REFUSED');
+      if (isBegun && !(await database.isPrimary()))
+        await database.kill('its promotion did not come to an end');
+      throw error;
+    }
   }
 
   /** The grant may have been replaced while this node prepared; going on would open a second primary's timeline. */
@@ -149,12 +182,8 @@ export class Leader {
   }
 
   private async waitForLease(desire: Lead, signal: AbortSignal): Promise<void> {
-    const { lease, timing } = this.options;
-    const held = async () => {
-      const deadline = lease.deadlineMs(desire.epoch);
-      const roomMs = deadline === null ? 0 : deadline - this.clock.monotonicMs();
-      return roomMs > timing.killAheadMs * 2 ? true : undefined;
-    };
+    const { timing } = this.options;
+    const held = async () => (this.remainingMs(desire) > timing.killAheadMs * 2 ? true : undefined);
     const what = `the lease of epoch ${desire.epoch}`;
     await pollUntil(held, {
       what,
@@ -163,6 +192,12 @@ export class Leader {
       clock: this.clock,
       signal,
     });
+  }
+
+  /** Of the lease; 0 without one. */
+  private remainingMs({ epoch }: Lead): number {
+    const deadline = this.options.lease.deadlineMs(epoch);
+    return deadline === null ? 0 : deadline - this.clock.monotonicMs();
   }
 
   private async record(desire: Lead): Promise<void> {
@@ -244,6 +279,8 @@ export class Leader {
     if (timeline !== desire.timeline)
       return database.kill(`it is primary on timeline ${timeline}, not on ${desire.timeline}`);
     await database.setClients('open');
+    // The promotion opened it, unless its daemon died, or gave up waiting, just then.
+    if (this.remainingMs(desire) > 0) await database.openArchive();
     await this.applySet(state);
     await database.ensureSlots(this.others());
     await database.dropSlotsExcept(this.others());
@@ -311,7 +348,7 @@ export class Leader {
     this.options.onPrimaryLost(desire.epoch, detail);
     if (!(await database.isRunning())) {
       show({ state: 'starting', detail: 'recovering as a standby; waiting for a new epoch' });
-      await database.startStandby({ upstream: null, clients: 'closed' });
+      await database.startStandby({ upstream: null, clients: 'closed', signal });
     }
     await this.serveReads(signal);
   }

@@ -3,7 +3,7 @@ import { QuantaError } from '../shared/errors.ts';
 import type { NodeAgent } from './node-agent.ts';
 import type { RaftGroup } from './raft-group.ts';
 
-interface LeavingHost {
+export interface LeavingHost {
   self: string;
   group: RaftGroup;
   agent: NodeAgent;
@@ -12,12 +12,18 @@ interface LeavingHost {
 }
 
 /** The host becomes a spare: PostgreSQL stops, its data is set aside, the log is forgotten. */
-export async function leaveCluster({ group, agent, memories }: LeavingHost): Promise<{ ok: true }> {
+export async function leaveCluster(host: LeavingHost): Promise<{ ok: true }> {
+  const { group, agent } = host;
   await agent.retire();
   await group.leave();
-  for (const memory of memories) await memory.forget();
+  await forgetCluster(host);
   agent.resume();
   return { ok: true };
+}
+
+/** Only of a host in no cluster: a promise that it still owed somebody must not be forgotten. */
+export async function forgetCluster({ memories }: Pick<LeavingHost, 'memories'>): Promise<void> {
+  for (const memory of memories) await memory.forget();
 }
 
 /**

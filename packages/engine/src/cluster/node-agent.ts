@@ -1,5 +1,5 @@
 import type { SealVote, WalPosition } from '../contract/cluster-state.ts';
-import { holdsNoData, isBeingCopied, restartable } from '../failover/decide.ts';
+import { holdsNoData, isBeingCopied, restartable, stillRecovering } from '../failover/decide.ts';
 import { type Cancel, type Clock, sleep, systemClock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Activity, NodeAgentOptions } from './agent-options.ts';
@@ -36,6 +36,8 @@ export class NodeAgent {
   private applyDelayMs = 0;
   /** Of whose certificates PostgreSQL was last told; null: of every host's. */
   private hosts: string[] | null | undefined;
+  /** The server that this daemon found running: a former one may have triggered its promotion. */
+  private foundPid: number | null = null;
   private stopped = false;
   private paused = false;
   activity: Activity = { state: 'stopped', detail: 'the daemon has just started' };
@@ -51,6 +53,7 @@ export class NodeAgent {
   }
 
   start(): void {
+    this.foundPid = this.options.database.pid();
     this.stopTimer = this.clock.every(tickMs, () => this.wake());
     this.wake();
   }
@@ -130,7 +133,7 @@ export class NodeAgent {
 
   /** A standby's data is given up; the loop clones the primary's. @throws QuantaError REFUSED on a primary */
   async reinitialise(why: string): Promise<void> {
-    await this.exclusive(() => this.follower.startOver(why));
+    await this.exclusive(() => this.follower.startOver(why, { isAsked: true }));
     this.wakeAtOnce();
   }
 
@@ -203,7 +206,7 @@ export class NodeAgent {
         this.activity = { state: desire.shownAs, detail: desire.why };
         return;
       case 'hold':
-        await this.follower.hold(desire.why);
+        await this.follower.hold(desire.why, signal);
         return this.leader.serveReads(signal);
       case 'place':
         return this.place(desire.id);
@@ -277,6 +280,13 @@ export class NodeAgent {
     }
   }
 
+  /** Returns when that move of the sync set, or a later one, is known here, or at the deadline. */
+  async untilMove(move: number, deadlineMs: number): Promise<void> {
+    const endMs = this.clock.monotonicMs() + deadlineMs;
+    const known = () => this.options.state()?.syncProgress.move ?? 0;
+    while (known() < move && this.clock.monotonicMs() < endMs) await sleep(this.clock, toldPauseMs);
+  }
+
   /** A healthy primary under a lease vetoes its own replacement: it is asked because somebody else lost sight of it. */
   private async liveVote(): Promise<SealVote | null> {
     const { self, database, lease, timing } = this.options;
@@ -295,6 +305,20 @@ export class NodeAgent {
       whyNotPromotable: null,
       livePrimary: true,
     };
+  }
+
+  /** A server that does not answer yet can say where its WAL ends all the same. */
+  private promotability(isRunning: boolean): { promotable: boolean; whyNotPromotable: string | null } {
+    if (!isRunning) return { promotable: false, whyNotPromotable: restartable };
+    const answers = this.options.database.observation() !== null;
+    return { promotable: answers, whyNotPromotable: answers ? null : stillRecovering };
+  }
+
+  /** Once triggered a promotion cannot be called off, and a vote of its server would not be true for long. */
+  private mayOpen(): boolean {
+    const desire = desireOf(this.options.state(), this.options.self, 0);
+    const isFound = this.foundPid !== null && this.options.database.pid() === this.foundPid;
+    return isFound && desire.kind === 'lead' && !desire.isRecorded;
   }
 
   private async isSettled(): Promise<boolean> {
@@ -317,7 +341,7 @@ export class NodeAgent {
     if (!(await this.settleSwap()) || !(await this.isSettled()))
       return refuse(self, 'a restore is being settled');
     if (!(await database.isInitialised())) return this.voteFromMemory(holdsNoData);
-    if (await database.isPrimary()) await database.kill('sealed for a newer epoch');
+    if ((await database.isPrimary()) || this.mayOpen()) await database.kill('sealed for a newer epoch');
     const isRunning = await database.isRunning();
     const sealed = isRunning
       ? await database.seal(patienceMs)
@@ -329,8 +353,7 @@ export class NodeAgent {
       node: self,
       position: sealed.position,
       history: await database.history(sealed.position.timeline),
-      promotable: isRunning,
-      whyNotPromotable: isRunning ? null : restartable,
+      ...this.promotability(isRunning),
       livePrimary: false,
     };
   }

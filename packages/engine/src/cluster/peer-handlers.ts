@@ -42,6 +42,8 @@ export interface PeerHandlerResources {
 const submitDeadlineMs = 5000;
 const proofDeadlineMs = 1000;
 const letInDeadlineMs = 2000;
+/** The log of whoever asks may be a heartbeat ahead. */
+const moveDeadlineMs = 1000;
 /** Less than whoever asks waits for the answer: that the primary is silent is an answer too. */
 const hearDeadlineMs = 350;
 
@@ -132,9 +134,17 @@ export function peerHandlers(resources: PeerHandlerResources): PeerHandlers {
       return requireDatabase(resources).prepareStop();
     },
     'confirm-sync-set': async ({ clusterId, epoch, move, setting, isFirst }) => {
+      inCluster(clusterId);
+      await agent.untilMove(move, moveDeadlineMs);
       const state = inCluster(clusterId);
       if (state.reign.epoch !== epoch)
         return { ok: false, reason: `the epoch is ${state.reign.epoch} by now` };
+      // The mode is taken from the same state: that of another move may not wait at all.
+      if (state.syncProgress.move !== move)
+        return {
+          ok: false,
+          reason: `number ${state.syncProgress.move} of the synchronous set is known here`,
+        };
       const database = requireDatabase(resources);
       if (!(await database.isPrimary())) return { ok: false, reason: 'this node is not primary' };
       return database.confirmSynchronous({

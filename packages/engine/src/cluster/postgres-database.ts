@@ -5,7 +5,6 @@ import { DataSwap } from '../postgres/data-swap.ts';
 import { freeReplay } from '../postgres/free-replay.ts';
 import { pastOf, readHistories, strayTimelines } from '../postgres/history-files.ts';
 import { filesOf, slotNameOf, type Upstream } from '../postgres/layout.ts';
-import { olderStatementsEnd } from '../postgres/older-statements.ts';
 import { refusedParameters } from '../postgres/parameter-check.ts';
 import type { RewindOutcome } from '../postgres/rewind-outcome.ts';
 import { RewindSource } from '../postgres/rewind-source.ts';
@@ -15,7 +14,6 @@ import { PostgresSupervisor, type SupervisorOptions } from '../postgres/supervis
 import { ancestryOf, judgeHistory } from '../postgres/timeline-history.ts';
 import { TornRecord } from '../postgres/torn-record.ts';
 import type { Unconfirmed } from '../postgres/unconfirmed.ts';
-import { haveConfirmed } from '../replication/confirmed.ts';
 import { FollowerSlots, followerNameOf } from '../replication/follower-slots.ts';
 import { holdsWal } from '../replication/kept-wal.ts';
 import { LagRing } from '../replication/lag.ts';
@@ -24,9 +22,9 @@ import { dropSlotsExcept, ensureSlots } from '../replication/slots.ts';
 import { StandbyMemory } from '../replication/standby-memory.ts';
 import type { SynchronousOrder } from '../replication/synchronous.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
-import { pollUntil } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import { stateDirectory } from '../shared/state-directory.ts';
+import { confirmSynchronous, sampleOf } from './confirm-synchronous.ts';
 import type { Database, HistoryVerdict, Observation, UpstreamNode } from './database.ts';
 import { HoldMemory, ImpostorMemory, observationOf } from './observation.ts';
 
@@ -132,20 +130,22 @@ export class PostgresDatabase implements Database {
     throw new QuantaError('POSTGRES_FAILED', 'there is no complete data directory');
   }
 
-  async startStandby(options: { upstream: UpstreamNode | null; clients: 'open' | 'closed' }): Promise<void> {
+  async startStandby(options: Parameters<Database['startStandby']>[0]): Promise<void> {
     await this.forgetReign();
+    const { clients, signal } = options;
     const upstream = options.upstream && this.upstreamOf(options.upstream);
-    const started = await this.supervisor.startStandby({
-      upstream,
-      clients: options.clients,
-      deadlineMs: startDeadlineMs,
-    });
-    if (!started.ok) {
-      const words = `PostgreSQL did not start (${started.reason}): ${started.detail}`;
-      throw new QuantaError('POSTGRES_FAILED', words, { hint: 'See the server log of this node.' });
+    try {
+      const request = { upstream, clients, signal, deadlineMs: startDeadlineMs };
+      const started = await this.supervisor.startStandby(request);
+      if (!started.ok) {
+        const words = `PostgreSQL did not start (${started.reason}): ${started.detail}`;
+        throw new QuantaError('POSTGRES_FAILED', words, { hint: 'See the server log of this node.' });
+      }
+      this.runningPid = started.pid;
+    } finally {
+      // It runs also when it was given up waiting for: whoever seals this node has to know.
+      await this.lookAnew();
     }
-    this.runningPid = started.pid;
-    await this.lookAnew();
   }
 
   async setUpstream(upstream: UpstreamNode | null): Promise<void> {
@@ -157,6 +157,10 @@ export class PostgresDatabase implements Database {
   /** After the host's certificate was renewed. */
   async refreshCertificates(): Promise<void> {
     if (await this.isInitialised()) await this.supervisor.refreshCertificates();
+  }
+
+  openArchive(): Promise<void> {
+    return this.supervisor.openArchive();
   }
 
   setClients(clients: 'open' | 'closed'): Promise<void> {
@@ -253,24 +257,7 @@ export class PostgresDatabase implements Database {
   async confirmSynchronous(
     order: SynchronousOrder & { isFirst: boolean; deadlineMs: number },
   ): Promise<{ ok: true } | { ok: false; reason: string }> {
-    const { set, isFirst, deadlineMs } = order;
-    const endMs = this.clock.monotonicMs() + deadlineMs;
-    const left = () => Math.max(1, endMs - this.clock.monotonicMs());
-    const applied = await this.supervisor.applySynchronous(order, left());
-    if (!applied.ok) return applied;
-    try {
-      if (isFirst) await olderStatementsEnd(this.supervisor.pool, left());
-      const confirmed = async () =>
-        haveConfirmed((await this.sampleNow()).standbys, set, applied.lsn) ? true : undefined;
-      await pollUntil(confirmed, {
-        what: `${set.count} of ${set.standbys.join(', ')} confirm`,
-        timeoutMs: left(),
-        intervalMs: 20,
-      });
-      return { ok: true };
-    } catch (error) {
-      return { ok: false, reason: messageOf(error) };
-    }
+    return confirmSynchronous(this.supervisor, order, this.clock);
   }
 
   async ensureSlots(nodes: string[]): Promise<void> {
@@ -291,12 +278,14 @@ export class PostgresDatabase implements Database {
     return sample.standbys.filter((standby) => standby.state === 'streaming').map((standby) => standby.name);
   }
 
-  async promote(options: { timeline: number; deadlineMs: number }): Promise<{ forkLsn: string }> {
+  async promote(options: Parameters<Database['promote']>[0]): Promise<{ forkLsn: string }> {
     this.lag = new LagRing();
     this.memory.forget();
-    const promotion = await this.supervisor.promote(options);
-    await this.lookAnew();
-    return promotion;
+    try {
+      return await this.supervisor.promote(options);
+    } finally {
+      await this.lookAnew();
+    }
   }
 
   async probe(deadlineMs: number): Promise<{ ok: boolean; detail: string }> {
@@ -351,11 +340,8 @@ export class PostgresDatabase implements Database {
     return { ...node, slot: slotNameOf(nodeName), applicationName: nodeName };
   }
 
-  private async sampleNow(): Promise<ServerSample> {
-    const sampled = await this.supervisor.sample();
-    if (sampled.ok) return sampled.sample;
-    const { reason, detail } = sampled;
-    throw new QuantaError('POSTGRES_FAILED', `PostgreSQL does not answer (${reason}): ${detail}`);
+  private sampleNow(): Promise<ServerSample> {
+    return sampleOf(this.supervisor);
   }
 
   private observe(): Promise<void> {
@@ -365,9 +351,10 @@ export class PostgresDatabase implements Database {
     return this.sampling;
   }
 
-  /** A look that began before a change may have missed it. */
+  /** A look that began before a change may have missed it; until one has succeeded nothing is known. */
   private async lookAnew(): Promise<void> {
     await this.sampling;
+    this.latest = null;
     await this.observe();
   }
 

@@ -103,10 +103,19 @@ export class Rejoin {
   }
 
   /**
+   * @param isAsked a person wants it, also of a node whose WAL is damaged. Nobody else gives away its vote.
    * @throws QuantaError when the end of its WAL cannot be read: the vote that it gives this node must not be lost unseen
    */
-  async giveUp(why: string): Promise<void> {
-    await this.giveUpData();
+  async giveUp(why: string, isAsked: boolean): Promise<void> {
+    try {
+      await this.giveUpData();
+    } catch (error) {
+      if (!isAsked || !(error instanceof QuantaError && error.code === 'STORAGE_CORRUPT')) throw error;
+      // What it knew of an earlier copy is not true of this one; without any word it has no vote, which is always safe.
+      await this.options.lastPosition.forget();
+      const message = `The WAL of ${this.options.self} cannot be read (${error.message}): it has no vote until its data is complete again.`;
+      this.note({ severity: 'warning', event: 'vote-lost', message });
+    }
     this.whyClone = why;
     await this.options.database.giveUp(`standby that was given up (${why.slice(0, 100)})`);
   }

@@ -69,6 +69,9 @@ export function elect(input: ElectionInput): Election {
 /** The one reason for "not promotable" that a start of its PostgreSQL cures. */
 export const restartable = 'its PostgreSQL is not running';
 
+/** Time cures it: the next round asks again. */
+export const stillRecovering = 'its PostgreSQL is still recovering';
+
 /** Why a node cannot vote although its daemon answers. */
 export const holdsNoData = 'it holds no data';
 export const isBeingCopied = 'its data is still being copied from another node';

@@ -10,6 +10,7 @@ function input(more: Partial<DetectInput>): DetectInput {
     primary: 'node-1',
     lastRenewalMs: 9_800,
     unconfirmedForMs: 250,
+    advancedAtMs: null,
     watchedSinceMs: 0,
     heldUpMs: 0,
     reportedLost: null,
@@ -65,5 +66,11 @@ describe('detection of a lost primary', () => {
     const stuck = input({ nowMs: 50_000, lastRenewalMs: 49_900, watchedSinceMs: 10_000, isRecorded: false });
     expect(suspect(stuck)).toMatchObject({ kind: 'lost', isCertain: true });
     expect(suspect({ ...stuck, isRecorded: true }).kind).toBe('well');
+  });
+
+  it('waits for a candidate as long as its replay moves on', () => {
+    const slow = input({ nowMs: 90_000, lastRenewalMs: 89_900, watchedSinceMs: 10_000, isRecorded: false });
+    expect(suspect({ ...slow, advancedAtMs: 61_000 }).kind).toBe('well');
+    expect(suspect({ ...slow, advancedAtMs: 59_000 })).toMatchObject({ kind: 'lost', isCertain: true });
   });
 });

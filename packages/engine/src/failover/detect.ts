@@ -9,6 +9,8 @@ export interface DetectInput {
   lastRenewalMs: number | null;
   /** What that renewal said: for how long no confirmation has reached the primary. */
   unconfirmedForMs: number;
+  /** When the replay of a candidate was last seen to move on; null when it was not. */
+  advancedAtMs: number | null;
   /** Since when this leader could have received one. */
   watchedSinceMs: number;
   /** For how long since then this decider could not have noticed one: its own process stood still. */
@@ -46,7 +48,9 @@ export function suspect(input: DetectInput): Suspicion {
     const reason = `No heartbeat from the primary ${who} for ${silentForMs} ms.`;
     return { kind: 'lost', reason, silentForMs, isCertain: false };
   }
-  if (!input.isRecorded && input.nowMs - input.watchedSinceMs > timing.takeoverDeadlineMs) {
+  // However much it has to replay: as long as that moves on, whoever came after it would have to do the same.
+  const movedAtMs = Math.max(input.watchedSinceMs, input.advancedAtMs ?? 0);
+  if (!input.isRecorded && input.nowMs - movedAtMs > timing.takeoverDeadlineMs) {
     const reason = `${who} was granted the reign but did not open it within ${timing.takeoverDeadlineMs} ms.`;
     return { kind: 'lost', reason, silentForMs, isCertain: true };
   }

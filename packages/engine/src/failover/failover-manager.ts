@@ -76,6 +76,8 @@ export class FailoverManager {
   /** Rounds of that election that came to nothing, as this decider has seen them. */
   private blocked = { failover: '', rounds: 0 };
   private gateKey = '';
+  /** The switchover whose old primary is given no more time. */
+  private closedFor: string | null = null;
   /** The election that an operation in this process runs itself (a switchover's). */
   private claimed: string | null = null;
 
@@ -119,12 +121,17 @@ export class FailoverManager {
       });
   }
 
-  /** Renewals are confirmed only for the reign that stands, and not while its replacement is being elected. */
+  /**
+   * Renewals are confirmed only for the reign that stands, and not while its replacement is being elected. The old primary
+   * of a switchover stops by itself, and needs its lease for that; once that lease is waited out it is not prolonged either.
+   */
   private keepGate(state: ClusterState): void {
     const holder = state.members[state.reign.primary ?? ''];
     const { failover } = state;
     const isReplacing =
-      failover !== null && failover.kind === 'failover' && failover.epoch > state.reign.epoch;
+      failover !== null &&
+      failover.epoch > state.reign.epoch &&
+      (failover.kind === 'failover' || failover.id === this.closedFor);
     const isPlacing = state.restoring?.phase === 'placing';
     const gate =
       holder && !isReplacing && !isPlacing ? { epoch: state.reign.epoch, holderId: holder.raftId } : null;
@@ -334,7 +341,12 @@ export class FailoverManager {
       return false;
     }
     // A failover of an older release does not say: the wait is never wrong.
-    if (failover.mayLose !== false && election.kind === 'promote') await this.waitOutLease();
+    if (failover.mayLose !== false && election.kind === 'promote') {
+      this.closedFor = failover.id;
+      const state = this.options.state();
+      if (state) this.keepGate(state);
+      await this.waitOutLease();
+    }
     const result = await commander.submit(
       {
         kind: 'grant',
@@ -353,13 +365,18 @@ export class FailoverManager {
     return result.ok;
   }
 
-  /** Without quorum commit only the end of the old lease proves that the old primary has stopped. */
+  /**
+   * Without quorum commit only the end of the old lease proves that the old primary has stopped. The gate is closed; a
+   * renewal that came just before may be heard of while this waits.
+   */
   private async waitOutLease(): Promise<void> {
-    const { leaderSinceMs } = this.options.leadership();
-    const last = Math.max(this.watch.renewedAtMs ?? 0, leaderSinceMs ?? this.clock.monotonicMs());
-    const endMs = granterDeadlineMs(last, this.leaseMs());
-    const waitMs = Math.max(0, endMs - this.clock.monotonicMs());
-    await sleep(this.clock, waitMs);
+    const sinceMs = this.options.leadership().leaderSinceMs ?? this.clock.monotonicMs();
+    for (;;) {
+      const last = Math.max(this.watch.renewedAtMs ?? 0, sinceMs);
+      const waitMs = granterDeadlineMs(last, this.leaseMs()) - this.clock.monotonicMs();
+      if (waitMs <= 0) return;
+      await sleep(this.clock, waitMs);
+    }
   }
 
   /** The longest that the reign's primary may have been given. */

@@ -13,6 +13,7 @@ function keeper() {
   const answers = { ok: true, held: Promise.resolve() };
   const periodic = new Set<() => void>();
   const sent: number[] = [];
+  const bodies: string[] = [];
   const clock: Clock = {
     ...systemClock,
     monotonicMs: () => nowMs,
@@ -23,8 +24,10 @@ function keeper() {
   };
   const lease = new LeaseKeeper({
     ...{ timing, clock, logger: silentLogger },
-    renew: async () => {
+    replayed: () => '0/3000060',
+    renew: async ({ body }) => {
       sent.push(nowMs);
+      bodies.push(body);
       await answers.held;
       return answers.ok ? { ok: true, sentAtMs: nowMs } : { ok: false, reason: 'nobody leads' };
     },
@@ -40,7 +43,7 @@ function keeper() {
     for (const work of periodic) work();
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { lease, armed, sent, answers, pass };
+  return { lease, armed, sent, bodies, answers, pass };
 }
 
 it('makes one renewal count for longer, and the usual ones take nothing back (I-LEASE-5)', async () => {
@@ -88,4 +91,26 @@ it('falls silent once what is under way is answered, and lives on by what it has
   await pass(timing.renewEveryMs);
   expect(sent.length).toBe(count);
   expect(lease.deadlineMs(7)).toBe(deadlineMs);
+});
+
+it('tells how far the replay has come while it takes over, and then no more', async () => {
+  const { lease, bodies, pass } = keeper();
+  lease.hold(7, 'taking-over');
+  await pass(0);
+  expect(bodies.at(-1)).toBe('0 0/3000060');
+  lease.hold(7, 'serving');
+  await pass(timing.renewEveryMs);
+  expect(bodies.at(-1)).toMatch(/^\d+$/);
+});
+
+it('counts on no deadline that the reaper had before PostgreSQL was started (I-LEASE-3)', async () => {
+  const { lease, armed, pass } = keeper();
+  lease.hold(7, 'taking-over');
+  await pass(0);
+  expect(lease.deadlineMs(7)).not.toBeNull();
+  lease.forgetDeadline();
+  expect(lease.deadlineMs(7)).toBeNull();
+  await pass(timing.renewEveryMs);
+  expect(lease.deadlineMs(7)).toBe(armed.at(-1));
+  expect(armed.length).toBeGreaterThan(1);
 });

@@ -2,7 +2,7 @@ import { type Cancel, type Clock, sleep, systemClock } from '../shared/clock.ts'
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { RecentExtreme } from '../shared/recent-extreme.ts';
-import { holderDeadlineMs } from './lease.ts';
+import { holderDeadlineMs, renewalBody } from './lease.ts';
 import type { FailoverTiming } from './timing.ts';
 
 export interface LeaseKeeperOptions {
@@ -16,6 +16,8 @@ export interface LeaseKeeperOptions {
   ): Promise<{ ok: true; sentAtMs: number } | { ok: false; reason: string }>;
   /** Hands the new deadline to the reaper. False when the reaper has begun to kill. */
   arm(deadlineMs: number): Promise<boolean>;
+  /** How far PostgreSQL has replayed; null when nobody knows. */
+  replayed?(): string | null;
   /** A fresh look at PostgreSQL: a new connection, a write, a flush. */
   probe(): Promise<{ ok: boolean; detail: string }>;
   /** PostgreSQL has not answered a probe for longer than a primary may be silent. */
@@ -71,7 +73,7 @@ export class LeaseKeeper {
 
   /**
    * Begins (or goes on) renewing for `epoch`. While a takeover is under way PostgreSQL need not answer yet: the decider
-   * bounds a takeover by its own deadline.
+   * bounds a takeover by its own deadline, for which each renewal tells how far the replay has come.
    */
   hold(epoch: number, phase: 'taking-over' | 'serving'): void {
     if (this.epoch !== epoch) {
@@ -112,6 +114,14 @@ export class LeaseKeeper {
     await Promise.race([Promise.allSettled(this.inFlight), sleep(this.clock, waitMs)]);
   }
 
+  /**
+   * For a start of PostgreSQL the reaper was told to let go of every deadline: only what it is given from now on counts.
+   * Renewing goes on.
+   */
+  forgetDeadline(): void {
+    this.deadline = null;
+  }
+
   /** Stops renewing. The reaper keeps the last deadline: letting go of a lease never prolongs anything. */
   release(): void {
     for (const cancel of this.timers) cancel();
@@ -136,7 +146,8 @@ export class LeaseKeeper {
   private async renew(epoch: number): Promise<void> {
     const { leaseMs } = this.options.timing;
     try {
-      const body = String(Math.round(this.clock.monotonicMs() - this.confirmedAtMs));
+      const replayLsn = this.isProbing ? null : (this.options.replayed?.() ?? null);
+      const body = renewalBody(this.clock.monotonicMs() - this.confirmedAtMs, replayLsn);
       const answer = await this.options.renew({ epoch, body }, leaseMs);
       if (this.epoch !== epoch) return;
       if (answer.ok) await this.confirmed(epoch, answer.sentAtMs);

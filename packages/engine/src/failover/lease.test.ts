@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { clockDriftMax, granterDeadlineMs, holderDeadlineMs } from './lease.ts';
+import {
+  clockDriftMax,
+  granterDeadlineMs,
+  holderDeadlineMs,
+  renewalBody,
+  replayedIn,
+  unconfirmedIn,
+} from './lease.ts';
 
 describe('the lease (I-LEASE-1)', () => {
   it('ends for its holder before the granter believes that it has ended, whatever the delay and the drift within bounds', () => {
@@ -14,4 +21,12 @@ describe('the lease (I-LEASE-1)', () => {
       }
     }
   });
+});
+
+it('a renewal says how long it has been unconfirmed, and of a candidate how far it has replayed', () => {
+  expect(renewalBody(250.4, null)).toBe('250');
+  const body = renewalBody(250.4, '1/A0');
+  expect([unconfirmedIn(body), replayedIn(body)]).toEqual([250, '1/A0']);
+  expect([unconfirmedIn('250'), replayedIn('250')], 'of an older release').toEqual([250, null]);
+  expect([unconfirmedIn('?'), replayedIn('? x/y')]).toEqual([0, null]);
 });

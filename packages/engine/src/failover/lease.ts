@@ -22,8 +22,21 @@ export function granterDeadlineMs(lastReceiptMs: number, leaseMs: number): numbe
   return lastReceiptMs + leaseMs / (1 - clockDriftMax);
 }
 
-/** What a renewal carries: for how many ms its sender has been without a confirmation. */
+/**
+ * What a renewal carries: for how many ms its sender has been without a confirmation, and of a candidate how far its replay
+ * has come. Releases that know only the number take a candidate's for 0, which they do not ask about before it is open.
+ */
+export function renewalBody(unconfirmedForMs: number, replayLsn: string | null): string {
+  const number = String(Math.round(unconfirmedForMs));
+  return replayLsn === null ? number : `${number} ${replayLsn}`;
+}
+
 export function unconfirmedIn(body: string): number {
-  const unconfirmedForMs = Number(body);
+  const unconfirmedForMs = Number(body.split(' ')[0]);
   return Number.isFinite(unconfirmedForMs) ? unconfirmedForMs : 0;
+}
+
+/** Null: it does not say. */
+export function replayedIn(body: string): string | null {
+  return /^\d+ ([0-9A-F]{1,8}\/[0-9A-F]{1,8})$/.exec(body)?.[1] ?? null;
 }

@@ -49,6 +49,27 @@ describe('what the decider has heard of the primary', () => {
     expect(verdicts).toEqual(['well', 'well', 'well', 'well', 'well', 'lost', 'lost', 'lost']);
   });
 
+  it('counts a takeover from when the replay of the candidate last moved on', () => {
+    const watch = new PrimaryWatch();
+    const taking = { ...state, timelines: [] };
+    const after = (nowMs: number, body: string) => {
+      watch.renewed({ epoch: 3, receivedAtMs: nowMs, body });
+      watch.look(nowMs);
+      return watch.suspicion(taking, { nowMs, leaderSinceMs: 0, leaseMs: timing.leaseMs, timing }).kind;
+    };
+    const verdicts = (bodyAt: (nowMs: number) => string, fromMs: number, toMs: number) => {
+      const kinds = new Set<string>();
+      for (let nowMs = fromMs; nowMs <= toMs; nowMs += 250) kinds.add(after(nowMs, bodyAt(nowMs)));
+      return [...kinds];
+    };
+    expect(verdicts((nowMs) => `250 0/${nowMs.toString(16).toUpperCase()}`, 250, 90_000)).toEqual(['well']);
+    expect(
+      verdicts(() => '250 0/15F90', 90_250, 120_000),
+      'it stands still',
+    ).toEqual(['well']);
+    expect(verdicts(() => '250 0/15F90', 120_250, 120_500)).toEqual(['lost']);
+  });
+
   it('begins anew for a decider that had stopped being one', () => {
     const watch = new PrimaryWatch();
     renew(watch, 5_000);

@@ -1,7 +1,8 @@
 import type { ClusterState } from '../contract/cluster-state.ts';
+import { compareLsn } from '../postgres/lsn.ts';
 import type { ReceivedRenewal } from '../raft/lease-ledger.ts';
 import { type Suspicion, suspect } from './detect.ts';
-import { unconfirmedIn } from './lease.ts';
+import { replayedIn, unconfirmedIn } from './lease.ts';
 import type { FailoverTiming } from './timing.ts';
 
 /** Looks are due many times a second; what is missing beyond this is time in which this process stood still. */
@@ -14,6 +15,8 @@ const expectedGapMsMax = 250;
  */
 export class PrimaryWatch {
   private lastRenewal: { epoch: number; atMs: number; unconfirmedForMs: number } | null = null;
+  /** How far the candidate's replay was seen to be, and when it was first there. */
+  private replay: { epoch: number; lsn: string; atMs: number } | null = null;
   private reportedLost: { epoch: number; detail: string } | null = null;
   private restart: { epoch: number; saidAtMs: number; forMs: number } | null = null;
   private watch: { epoch: number; sinceMs: number } | null = null;
@@ -24,6 +27,10 @@ export class PrimaryWatch {
   renewed({ epoch, receivedAtMs, body }: Pick<ReceivedRenewal, 'epoch' | 'receivedAtMs' | 'body'>): void {
     this.lastRenewal = { epoch, atMs: receivedAtMs, unconfirmedForMs: unconfirmedIn(body) };
     this.heldUpMs = 0;
+    const lsn = replayedIn(body);
+    const before = this.replay?.epoch === epoch ? this.replay.lsn : null;
+    if (lsn !== null && (before === null || compareLsn(lsn, before) > 0))
+      this.replay = { epoch, lsn, atMs: receivedAtMs };
   }
 
   primaryLost(report: { epoch: number; detail: string }): void {
@@ -68,6 +75,7 @@ export class PrimaryWatch {
       primary: reign.primary,
       lastRenewalMs: renewal?.atMs ?? null,
       unconfirmedForMs: renewal?.unconfirmedForMs ?? 0,
+      advancedAtMs: this.replay?.epoch === reign.epoch ? this.replay.atMs : null,
       watchedSinceMs: Math.max(now.leaderSinceMs, this.watch.sinceMs),
       heldUpMs: this.heldUpMs,
       reportedLost: lost,

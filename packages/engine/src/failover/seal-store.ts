@@ -67,6 +67,7 @@ export class SealStore {
 
   /** A host that left its cluster owes its promises to nobody. */
   async forget(): Promise<void> {
+    if (this.current.epoch === 0) return;
     await this.files.write(sealFile, JSON.stringify({ version: 1, epoch: 0, failoverId: '' }));
     this.current = { epoch: 0, failoverId: '' };
   }

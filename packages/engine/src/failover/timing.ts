@@ -16,8 +16,9 @@ export interface FailoverTiming {
   sealDeadlineMs: number;
   /** How long a candidate waits for standbys to be repointed before it promotes anyway. */
   repointDeadlineMs: number;
+  /** How long a promotion may take without its replay moving on. */
   promoteDeadlineMs: number;
-  /** A granted candidate that has not opened for writes by then is replaced. */
+  /** A granted candidate that has not opened for writes by then, counted from when its replay last moved on, is replaced. */
   takeoverDeadlineMs: number;
   probeDeadlineMs: number;
 }

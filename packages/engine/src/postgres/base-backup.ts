@@ -8,11 +8,13 @@ import {
   adoptIncoming,
   discardIncoming,
   hasRoomForBoth,
+  rememberedTablespaces,
   writeMarker,
 } from './data-directory.ts';
 import { filesOf, type NodePlace, type Upstream } from './layout.ts';
 import { ensureOwnedDirectory, syncDirectory } from './owned-file.ts';
 import { renderConninfo, replicationIdentity } from './settings.ts';
+import { isThisMachine, removeTablespaceData } from './tablespaces.ts';
 
 export interface CloneRequest {
   upstream: Upstream;
@@ -29,7 +31,8 @@ export interface CloneRequest {
 /**
  * Receives a copy of the upstream's data directory into `<dataDir>.incoming` and puts it in place. Until then the old one
  * is kept, if the disk has room for both. The copy's WAL comes over a second connection from the slot that the primary
- * made for this node, so the WAL of the copying time cannot be recycled away.
+ * made for this node, so the WAL of the copying time cannot be recycled away. Tablespaces have the same places on every
+ * node, and pg_basebackup demands those empty: what the data that is given up has there goes before each attempt.
  *
  * @throws QuantaError POSTGRES_FAILED, DEADLINE_EXCEEDED (stalled), or the signal's reason
  */
@@ -42,6 +45,9 @@ export async function cloneDataDirectory(place: NodePlace, request: CloneRequest
     await rm(filesOf(place).previousDir, { recursive: true, force: true });
     await syncDirectory(dirname(place.dataDir));
   }
+  // Of an upstream on the same machine they would be its own: then they stay, and the copy fails.
+  if (!(await isThisMachine(request.upstream.host)))
+    await removeTablespaceData(await rememberedTablespaces(place));
   await ensureOwnedDirectory(incomingDir, { osUser: place.osUser, mode: 0o700 });
   try {
     await receive(place, request);

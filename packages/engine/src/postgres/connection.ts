@@ -26,13 +26,15 @@ export function classifyFailure(error: unknown): ConnectFailure {
  * Runs `work` on a connection of its own over the unix socket, as superuser, and closes it. The deadline covers
  * connecting, the work and the goodbye; past it the socket is destroyed, so that a hung server costs nothing further.
  *
- * @throws QuantaError DEADLINE_EXCEEDED, or what connecting or `work` threw
+ * @throws QuantaError DEADLINE_EXCEEDED, the signal's reason, or what connecting or `work` threw
  */
 export async function withFreshConnection<T>(
   place: SocketPlace,
-  options: { what: string; timeoutMs: number; database?: string },
+  options: { what: string; timeoutMs: number; database?: string; signal?: AbortSignal | undefined },
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
+  const { signal } = options;
+  signal?.throwIfAborted();
   let socket: Socket | undefined;
   const client = new pg.Client({
     ...clientOptions(place),
@@ -46,7 +48,10 @@ export async function withFreshConnection<T>(
   // Errors that arrive between two queries: the next query, or the deadline, reports them.
   client.on('error', () => socket?.destroy());
   let timer: NodeJS.Timeout | undefined;
+  let abort = (): void => undefined;
   const expired = new Promise<never>((_, reject) => {
+    abort = () => reject(signal?.reason);
+    signal?.addEventListener('abort', abort);
     timer = setTimeout(
       () =>
         reject(
@@ -67,6 +72,7 @@ export async function withFreshConnection<T>(
     return await Promise.race([attempt, expired]);
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
     socket?.destroy();
   }
 }

@@ -5,6 +5,7 @@ import { messageOf } from '../shared/errors.ts';
 import { type ControlData, readControlData, readMajorVersion } from './control-data.ts';
 import { filesOf, type NodePlace } from './layout.ts';
 import { syncDirectory, writeOwnedFile } from './owned-file.ts';
+import { tablespacesOf } from './tablespaces.ts';
 
 /** The only major version that is tested; its binaries cannot read any other's data directory. */
 export const supportedMajorVersion = 15;
@@ -18,11 +19,16 @@ export type DataDirectory =
   /** Something that is not ours to touch. */
   | { kind: 'foreign'; detail: string };
 
-const markerSchema = z.object({ what: z.string(), startedAtMs: z.number() });
+const markerSchema = z.object({
+  what: z.string(),
+  startedAtMs: z.number(),
+  /** Where the data that is given up has, or had, tablespaces. */
+  tablespaces: z.array(z.string()).optional(),
+});
 
 export async function inspectDataDirectory(place: NodePlace): Promise<DataDirectory> {
   const marker = await readMarker(place);
-  if (marker !== null) return { kind: 'interrupted', what: marker };
+  if (marker !== null) return { kind: 'interrupted', what: marker.what };
   const names = await listDirectory(place.dataDir);
   if (names === null) return { kind: 'absent' };
   if (names.length === 0) return { kind: 'empty' };
@@ -50,10 +56,14 @@ async function readInitialised(place: NodePlace): Promise<DataDirectory> {
 
 /**
  * Says, durably and outside the data directory, that a new one is being made, or that the one there is being changed:
- * until `clearMarker` nothing there may be taken for a complete one.
+ * until `clearMarker` nothing there may be taken for a complete one. It remembers where the tablespaces are: no link tells
+ * once the data directory is gone, and a copy needs their places empty.
  */
 export async function writeMarker(place: NodePlace, what: string): Promise<void> {
-  const content = JSON.stringify({ what, startedAtMs: Date.now() });
+  const { incomingDir, previousDir } = filesOf(place);
+  const found = await Promise.all([place.dataDir, previousDir, incomingDir].map(tablespacesOf));
+  const tablespaces = [...new Set([...(await rememberedTablespaces(place)), ...found.flat()])].sort();
+  const content = JSON.stringify({ what, startedAtMs: Date.now(), tablespaces });
   await writeOwnedFile(filesOf(place).cloneMarker, content, { osUser: null, mode: 0o600 });
 }
 
@@ -62,13 +72,19 @@ export async function clearMarker(place: NodePlace): Promise<void> {
   await syncDirectory(place.stateDir);
 }
 
-async function readMarker(place: NodePlace): Promise<string | null> {
+export async function rememberedTablespaces(place: NodePlace): Promise<string[]> {
+  return (await readMarker(place))?.tablespaces ?? [];
+}
+
+async function readMarker(
+  place: NodePlace,
+): Promise<{ what: string; tablespaces?: string[] | undefined } | null> {
   try {
     const parsed = markerSchema.safeParse(JSON.parse(await readFile(filesOf(place).cloneMarker, 'utf8')));
-    return parsed.success ? parsed.data.what : 'unknown';
+    return parsed.success ? parsed.data : { what: 'unknown' };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    if (error instanceof SyntaxError) return 'unknown';
+    if (error instanceof SyntaxError) return { what: 'unknown' };
     throw error;
   }
 }
@@ -87,6 +103,10 @@ export async function hasRoomForBoth(place: NodePlace, expectedBytes: number | n
 
 /** Clears away what an earlier, interrupted attempt received. The data directory itself is left alone. */
 export async function discardIncoming(place: NodePlace): Promise<void> {
+  const marker = await readMarker(place);
+  const received = await tablespacesOf(filesOf(place).incomingDir);
+  if (marker && received.some((each) => !marker.tablespaces?.includes(each)))
+    await writeMarker(place, marker.what);
   await rm(filesOf(place).incomingDir, { recursive: true, force: true });
 }
 

@@ -10,7 +10,10 @@ import { writeStandbySignal } from './settings-files.ts';
 export interface PromoteRequest {
   /** As allocated by the grant. */
   timeline: number;
+  /** Without the replay of what is there moving on. */
   deadlineMs: number;
+  /** PostgreSQL goes on with a promotion that was triggered, whoever stops waiting for it. */
+  signal?: AbortSignal;
 }
 
 export interface Promotion {
@@ -25,6 +28,7 @@ export interface Promotion {
 interface PromotionState {
   recovery: boolean;
   walfile: string | null;
+  replayed: string | null;
   next_xid: string;
 }
 
@@ -33,7 +37,8 @@ interface PromotionState {
  * takes the lowest number without a history file; and client sessions end first, and again until it is done, because a
  * query that conflicts with replay holds up the promotion (27 s were seen).
  *
- * @throws QuantaError REFUSED (timeline taken), POSTGRES_FAILED (it became something else), DEADLINE_EXCEEDED
+ * @throws QuantaError REFUSED (timeline taken; nothing was begun), POSTGRES_FAILED (it became something else),
+ *   DEADLINE_EXCEEDED, or the signal's reason
  */
 export async function promoteServer(place: NodePlace, request: PromoteRequest): Promise<Promotion> {
   const startMs = systemClock.monotonicMs();
@@ -43,7 +48,7 @@ export async function promoteServer(place: NodePlace, request: PromoteRequest): 
   const current = newest?.timeline ?? control.checkpointTimeline;
   await plantHistories(place, { current, target: request.timeline });
   await ask(place, remainingMs(), `${endClientSessions}; SELECT pg_promote(false)`);
-  const state = await waitForPromotion(place, remainingMs);
+  const state = await waitForPromotion(place, request);
   // Before anything else: from here on a crash must not bring this server back as a primary without a lease.
   await writeStandbySignal(place);
   const timeline = Number.parseInt((state.walfile ?? '').slice(0, 8), 16);
@@ -72,23 +77,38 @@ WHERE pg_is_in_recovery() AND backend_type = 'client backend'
 
 const promotionStateSql = `
 SELECT recovery, CASE WHEN recovery THEN NULL ELSE pg_walfile_name(pg_current_wal_insert_lsn()) END AS walfile,
+  pg_last_wal_replay_lsn()::text AS replayed,
   CASE WHEN recovery THEN '' ELSE pg_snapshot_xmax(pg_current_snapshot())::text END AS next_xid
 FROM (SELECT pg_is_in_recovery() AS recovery) s`;
 
-async function waitForPromotion(place: NodePlace, remainingMs: () => number): Promise<PromotionState> {
-  return withFreshConnection(
-    place,
-    { what: 'promotion', timeoutMs: Math.max(1, remainingMs()) },
-    async (client) => {
+const renewEveryMs = 1000;
+
+/** A replay that moves on is waited for, however long it takes. */
+async function waitForPromotion(
+  place: NodePlace,
+  { deadlineMs, signal }: PromoteRequest,
+): Promise<PromotionState> {
+  const seen = { replayed: '', advancedAtMs: systemClock.monotonicMs() };
+  for (;;) {
+    const leftMs = Math.max(1, seen.advancedAtMs + deadlineMs - systemClock.monotonicMs());
+    const options = { what: 'promotion', timeoutMs: leftMs, signal };
+    const renewFromMs = systemClock.monotonicMs() + Math.min(leftMs / 2, renewEveryMs);
+    const state = await withFreshConnection(place, options, async (client) => {
       for (;;) {
         const { rows } = await client.query<PromotionState>(promotionStateSql);
         const state = rows[0];
         if (state && !state.recovery) return state;
+        const replayed = state?.replayed ?? '';
+        if (replayed !== seen.replayed)
+          Object.assign(seen, { replayed, advancedAtMs: systemClock.monotonicMs() });
+        // The next connection has the whole deadline again.
+        if (seen.advancedAtMs > renewFromMs) return null;
         await client.query(endClientSessions);
-        await delay(10);
+        await delay(10, undefined, { signal });
       }
-    },
-  );
+    });
+    if (state) return state;
+  }
 }
 
 /** After a promotion the checkpoint is what lets others rewind to this server and shortens its next recovery. */

@@ -4,6 +4,7 @@ import type pg from 'pg';
 import type { WalPosition } from '../contract/cluster-state.ts';
 import { isSuperseded, renderSynchronous, type SynchronousOrder } from '../replication/synchronous.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
+import { withDeadline } from '../shared/deadline.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { type Application, createApplication } from './application-role.ts';
@@ -29,6 +30,7 @@ import type { AgreedSettings, MutableSettings, RefusedSetting } from './settings
 import { prepareNodeFiles, writeStandbySignal } from './settings-files.ts';
 import { type ChangeResult, SettingsKeeper } from './settings-keeper.ts';
 import { type StopResult, stopServer } from './stop.ts';
+import { positionAfterChange } from './synchronous-barrier.ts';
 import { findUnconfirmed, type Unconfirmed } from './unconfirmed.ts';
 import { exactEndOfWal } from './wal-end.ts';
 
@@ -50,6 +52,9 @@ export interface StartStandbyRequest {
 export type SampleResult =
   | { ok: true; sample: ServerSample }
   | { ok: false; reason: ConnectFailure; detail: string };
+/** A write takes milliseconds; a disk that hangs must not keep a primary alive. */
+const closeDeadlineMs = 500;
+
 export type SynchronousResult = { ok: true; lsn: string } | { ok: false; reason: string };
 
 /**
@@ -240,7 +245,7 @@ export class PostgresSupervisor {
     return promotion;
   }
 
-  /** Lets a primary that keeps its reign under a new epoch archive again. */
+  /** Only for the holder of the lease. Opening what is open changes nothing. */
   openArchive(): Promise<void> {
     return openArchive(this.place);
   }
@@ -264,10 +269,15 @@ export class PostgresSupervisor {
     );
   }
 
-  /** Everything at once, nothing clean. The archive is closed first: its commands outlive even this. */
+  /** Everything at once, nothing clean. The archive is closed first, if the disk takes that: its commands may outlive even this. */
   async kill(why: string): Promise<void> {
-    await closeArchive(this.place, why);
-    await this.host.kill(why);
+    try {
+      await withDeadline('closing the archive', closeDeadlineMs, () => closeArchive(this.place, why));
+    } catch (error) {
+      this.logger.warn({ error: messageOf(error) }, 'the archive was not closed before PostgreSQL is killed');
+    } finally {
+      await this.host.kill(why);
+    }
   }
 
   probe(timeoutMs: number): Promise<ProbeResult> {
@@ -308,7 +318,7 @@ export class PostgresSupervisor {
     try {
       const isFirst = order.isFirst === true || previous === '';
       const needsBarrier = isFirst && wanted.synchronousStandbyNames !== '';
-      return { ok: true, lsn: await this.positionAfterChange(needsBarrier, timeoutMs) };
+      return { ok: true, lsn: await positionAfterChange(this.place, needsBarrier, timeoutMs) };
     } catch (error) {
       return { ok: false, reason: messageOf(error) };
     }
@@ -370,21 +380,6 @@ export class PostgresSupervisor {
     const checked = await validateParameters(this.place, parameters);
     if (checked.refused.length > 0) this.logger.warn({ refused: checked.refused }, 'parameters were refused');
     return checked;
-  }
-
-  /**
-   * The checkpointer is who tells all backends that commits must wait at all. When the setting was empty before, it must
-   * have read the new one too; a checkpoint it completes is the proof (CheckpointerMain reads the settings first).
-   */
-  private async positionAfterChange(needsBarrier: boolean, timeoutMs: number): Promise<string> {
-    const options = { what: 'confirming the synchronous settings', timeoutMs };
-    return withFreshConnection(this.place, options, async (client) => {
-      if (needsBarrier) await client.query('CHECKPOINT');
-      const { rows } = await client.query<{ lsn: string | null }>(
-        'SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END AS lsn',
-      );
-      return rows[0]?.lsn ?? '0/0';
-    });
   }
 
   private async postmasterPid(): Promise<number | null> {

@@ -14,6 +14,7 @@ import { sleep } from '../../shared/clock.ts';
 import { pollUntil } from '../../shared/deadline.ts';
 import { messageOf, QuantaError } from '../../shared/errors.ts';
 import { lsnText } from './data-directory.ts';
+import { receiveCopy } from './model-copy.ts';
 import { modelObservation } from './model-observation.ts';
 import type { PostgresServer } from './postgres-server.ts';
 import type { Thread } from './thread.ts';
@@ -32,8 +33,12 @@ export interface ModelDatabaseParts {
 
 const sampleEveryMs = 500;
 const sealDeadlineMs = 1500;
-const cloneMinMs = 200;
-const cloneMaxMs = 2000;
+/** The slowest promotions are those that first replay for a minute. */
+const longReplayFromMs = 4000;
+const longReplayMs = 60_000;
+/** And so do the starts that have much to recover. */
+const longRecoveryFromMs = 290;
+const longRecoveryMs = 15_000;
 
 /** The model of PostgreSQL behind the agent's `Database`, with the waits and refusals of the real one. */
 export class ModelDatabase implements Database {
@@ -87,15 +92,18 @@ export class ModelDatabase implements Database {
     return this.data.systemIdentifier;
   }
 
-  async startStandby(options: { upstream: UpstreamNode | null; clients: 'open' | 'closed' }): Promise<void> {
+  async startStandby(options: Parameters<Database['startStandby']>[0]): Promise<void> {
     await this.call('startStandby', 5, 20);
     this.parts.disarm();
     if (this.data.isInitialised === false) throw failed('there is no data directory');
     const refusal = this.server.parts.disk.refusal();
     if (refusal !== null) throw failed(refusal);
-    const tookMs = this.parts.world.between(30, 300) + this.server.parts.disk.syncMs();
+    const recoveryMs = this.parts.world.between(30, 300);
+    const tookMs =
+      (recoveryMs > longRecoveryFromMs ? longRecoveryMs : recoveryMs) + this.server.parts.disk.syncMs();
     void this.server.start(options.upstream?.name ?? null, options.clients, tookMs);
-    await this.until('PostgreSQL started', 600_000, () => this.server.isUp || this.server.role === 'down');
+    const isDone = () => this.server.isUp || this.server.role === 'down';
+    await this.until('PostgreSQL started', 600_000, isDone, options.signal);
     if (!this.server.isUp) throw failed('it ended while it was starting');
     this.look();
   }
@@ -104,6 +112,10 @@ export class ModelDatabase implements Database {
     await this.call('setUpstream', 5, 30);
     this.demandAnswer();
     this.server.setUpstream(upstream?.name ?? null);
+  }
+
+  async openArchive(): Promise<void> {
+    // The model has no archive.
   }
 
   async setClients(clients: 'open' | 'closed'): Promise<void> {
@@ -115,7 +127,7 @@ export class ModelDatabase implements Database {
   async clone(upstream: UpstreamNode, options: Parameters<Database['clone']>[1]): Promise<void> {
     await this.call('clone', 5, 20);
     this.data.wipe();
-    await this.receive(upstream, options);
+    await receiveCopy(this.parts, upstream, options);
     this.data.isInitialised = true;
   }
 
@@ -131,7 +143,7 @@ export class ModelDatabase implements Database {
     if (world.chance(0.2)) return { kind: 'untouched', reason: 'no connection', mayPass: world.chance(0.5) };
     if (world.chance(0.1)) return { kind: 'untouched', reason: 'WAL is missing', mayPass: false };
     this.data.wipe();
-    await this.receive(upstream, options);
+    await receiveCopy(this.parts, upstream, options);
     if (!(await options.mayReceive())) return { kind: 'broken', reason: 'the reign ended meanwhile' };
     void this.server.start(upstream.name, 'closed', world.between(30, 300));
     await this.until('PostgreSQL started', 600_000, () => this.server.isUp || this.server.role === 'down');
@@ -154,24 +166,6 @@ export class ModelDatabase implements Database {
   async offerRewind(): Promise<boolean> {
     await this.call('offerRewind', 1, 5);
     return !this.parts.world.chance(0.3);
-  }
-
-  /** The data that arrives is not complete before the caller says so. */
-  private async receive(upstream: UpstreamNode, options: Parameters<Database['clone']>[1]): Promise<void> {
-    const { world, thread, serverOf } = this.parts;
-    const endMs = thread.monotonicMs() + world.between(cloneMinMs, cloneMaxMs);
-    while (thread.monotonicMs() < endMs) {
-      await sleep(thread, 50, options.signal);
-      const { network, name } = this.server.parts;
-      const source = serverOf(upstream.name);
-      if (!source?.isUp || network.isCut(upstream.name, name) || network.isCut(name, upstream.name))
-        throw failed('the connection to the upstream broke');
-      options.onProgress({ doneBytes: 1, totalBytes: 2 });
-    }
-    const source = serverOf(upstream.name);
-    if (!source?.isUp) throw failed('the upstream is gone');
-    this.data.becomeCopyOf(source.parts.data);
-    this.data.isInitialised = false;
   }
 
   async seal(): Promise<{ ok: true; position: WalPosition } | { ok: false; reason: string }> {
@@ -265,19 +259,23 @@ export class ModelDatabase implements Database {
     return [...this.server.senders.keys()];
   }
 
-  async promote(options: { timeline: number; deadlineMs: number }): Promise<{ forkLsn: string }> {
+  async promote(options: Parameters<Database['promote']>[0]): Promise<{ forkLsn: string }> {
     const { world } = this.parts;
     const { server, data } = this;
     await this.call('promote', 5, 20);
     this.demandAnswer();
     if (server.role !== 'standby') throw failed('it is no standby');
     // Once triggered it goes on, whatever becomes of the daemon.
-    const tookMs = world.chance(0.02) ? world.between(500, 6000) : world.between(40, 200);
+    const usualMs = world.chance(0.02) ? world.between(500, 6000) : world.between(40, 200);
+    const isLong = usualMs > longReplayFromMs;
+    const tookMs = isLong ? longReplayMs : usualMs;
+    if (isLong) server.replay = { fromMs: world.nowMs, untilMs: world.nowMs + tookMs };
     server.later(tookMs, 'disk', () => {
       if (server.role === 'standby') server.promote(options.timeline);
     });
     const isDone = () => server.role === 'primary' || !server.isUp;
-    await this.until('PostgreSQL is promoted', options.deadlineMs, isDone);
+    const deadlineMs = options.deadlineMs + (isLong ? tookMs : 0);
+    await this.until('PostgreSQL is promoted', deadlineMs, isDone, options.signal);
     await this.call('promoted', 1, 20);
     this.demandAnswer();
     this.look();
@@ -381,10 +379,10 @@ export class ModelDatabase implements Database {
     if (this.server.isFrozen) throw failed('PostgreSQL does not answer');
   }
 
-  private until(what: string, timeoutMs: number, isTrue: () => boolean): Promise<true> {
+  private until(what: string, timeoutMs: number, isTrue: () => boolean, signal?: AbortSignal): Promise<true> {
     const { thread } = this.parts;
     const look = async () => (isTrue() ? true : undefined);
-    return pollUntil<true>(look, { what, timeoutMs, intervalMs: 5, clock: thread });
+    return pollUntil<true>(look, { what, timeoutMs, intervalMs: 5, clock: thread, signal });
   }
 
   private look(): void {

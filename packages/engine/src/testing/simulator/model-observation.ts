@@ -11,7 +11,7 @@ export function modelObservation(server: PostgresServer): Observation {
     version: '15.18',
     timeline: data.timeline,
     lsn,
-    replayLsn: lsn,
+    replayLsn: lsnText(server.replayLsn),
     receiverStatus: server.receiver?.status ?? null,
     sender: null,
     isHeldBack: false,

@@ -55,6 +55,8 @@ export class PostgresServer implements ReplicatingServer {
   receiver: WalReceiver | null = null;
   /** A standby that has been told to wait with its acknowledgements acknowledges what it has not flushed (planted bug). */
   acknowledgesUnflushed = false;
+  /** A promotion that first has much to replay, in true time. */
+  replay: { fromMs: number; untilMs: number } | null = null;
   /** Its last life ended as a primary. */
   wasPrimary = false;
   readonly senders = new Map<string, Sender>();
@@ -84,6 +86,15 @@ export class PostgresServer implements ReplicatingServer {
     return this.parts.world.nowMs < this.frozenUntilMs;
   }
 
+  get replayLsn(): number {
+    const { world, data } = this.parts;
+    if (!this.replay || this.role !== 'standby') return data.endLsn;
+    const { fromMs, untilMs } = this.replay;
+    return Math.floor(
+      (data.endLsn * Math.min(world.nowMs, untilMs) - fromMs * data.endLsn) / (untilMs - fromMs),
+    );
+  }
+
   /** Does `work` in this life of the server, when it is not frozen. */
   later(delayMs: number, kind: 'disk' | 'timer', work: () => void): void {
     const { life } = this;
@@ -99,12 +110,14 @@ export class PostgresServer implements ReplicatingServer {
     this.setRole('starting');
     this.isDying = false;
     this.clients = clients;
+    // Whoever seals it meanwhile takes that back.
+    this.wantedUpstream = upstream;
     this.parts.data.chooseTimeline();
     return new Promise((resolve) => {
       this.later(tookMs, 'disk', () => {
         this.parts.data.flushedCount = this.parts.data.records.length;
         this.setRole('standby');
-        this.setUpstream(upstream);
+        this.receiverGone();
         resolve();
       });
     });
@@ -141,6 +154,7 @@ export class PostgresServer implements ReplicatingServer {
     if (this.role === 'down') return;
     this.life += 1;
     this.wasPrimary = this.role === 'primary';
+    this.replay = null;
     this.setRole('down');
     this.isDying = false;
     this.isFlushing = false;
