@@ -41,20 +41,29 @@ function job(id: string, startedAtMs: number, repository?: number, state = 'done
   });
 }
 
+const before = [job('before 2', 500, 2), job('before 3', 600, 3)];
 const owed = (jobs: ReturnType<typeof job>[], pastRestores = [restored], nowMs = 2000) =>
-  owedAfterRestore({ pastRestores }, { ...noBackups, config, pastJobs: jobs }, nowMs);
+  owedAfterRestore({ pastRestores }, { ...noBackups, config, pastJobs: [...before, ...jobs] }, nowMs);
 
 describe('the backups after a restore in place', () => {
   it('I-RESTORE-5: every further repository is owed one, in turn, after the first one’s own', () => {
     const first = job('restore', 1100);
     expect(owed([]), 'the operation begins the first').toBeNull();
     expect(owed([first])).toBe(2);
-    expect(owed([job('before', 500, 2), first])).toBe(2);
     expect(owed([first, job('a', 1200, 2)])).toBe(3);
     expect(owed([first, job('a', 1200, 2), job('b', 1300, 3)])).toBeNull();
   });
 
-  it('I-RESTORE-5: work that failed, or was cancelled, is none, and is begun again after a pause that grows', () => {
+  it('one that had no backup before owes its first one to nobody but its schedule', () => {
+    const jobs = [job('restore', 1100)];
+    const backup = { ...noBackups, config, pastJobs: jobs };
+    expect(owedAfterRestore({ pastRestores: [restored] }, backup, 2000)).toBeNull();
+    expect(
+      owedAfterRestore({ pastRestores: [restored] }, { ...backup, pastJobs: [...before, ...jobs] }, 2000),
+    ).toBe(2);
+  });
+
+  it('I-RESTORE-5: work that failed is none, and is begun again after a pause that grows; what was cancelled is not', () => {
     const minuteMs = 60_000;
     const first = job('restore', 1100);
     const failed = job('a', 1200, 2, 'failed');
@@ -62,11 +71,13 @@ describe('the backups after a restore in place', () => {
     const third = job('b', 1300, 3);
     expect(owed([first, failed, third])).toBeNull();
     expect(owed([first, failed, third], [restored], 1200 + 5 * minuteMs)).toBe(2);
-    const again = job('c', 1200 + 5 * minuteMs, 2, 'cancelled');
+    const again = job('c', 1200 + 5 * minuteMs, 2, 'failed');
     expect(owed([first, failed, third, again], [restored], 1200 + 14 * minuteMs)).toBeNull();
     expect(owed([first, failed, third, again], [restored], 1200 + 15 * minuteMs)).toBe(2);
     const runs = job('d', 1200 + 15 * minuteMs, 2, 'running');
     expect(owed([first, failed, third, again, runs], [restored], 20 * hourMs)).toBeNull();
+    const cancelled = job('e', 1200 + 5 * minuteMs, 2, 'cancelled');
+    expect(owed([first, failed, third, cancelled], [restored], 20 * hourMs)).toBeNull();
     const own = job('restore', 1100, undefined, 'failed');
     expect(owed([own, third, job('a', 1200, 2)], [restored], 1100 + 5 * minuteMs), 'the first one too').toBe(
       1,

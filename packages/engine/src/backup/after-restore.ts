@@ -23,18 +23,18 @@ export function owedAfterRestore(
   const hasFirst = jobs.some(({ id }) => id === restored.id);
   if (!hasFirst) return null;
   const isDue = (number: number) => {
-    const own = jobs.filter(
-      ({ work, startedAtMs }) =>
-        work.kind === 'backup' && repositoryOfWork(work) === number && startedAtMs > restored.atMs,
-    );
-    return !own.some(isServing) && nowMs >= againAtMs(own);
+    const all = jobs.filter(({ work }) => work.kind === 'backup' && repositoryOfWork(work) === number);
+    const own = all.filter(({ startedAtMs }) => startedAtMs > restored.atMs);
+    // One that had none before was added since, or waits for its first one by schedule.
+    const hadOne = number === 1 || own.length < all.length;
+    return hadOne && !own.some(isServing) && nowMs >= againAtMs(own);
   };
   return numbersOf(backup.config).find(isDue) ?? null;
 }
 
-/** Made, or being made. */
+/** Made, or being made; and what a person has cancelled stays so. */
 function isServing({ state }: BackupJob): boolean {
-  return state === 'done' || state === 'waiting' || state === 'running';
+  return state !== 'failed';
 }
 
 function againAtMs(failed: readonly BackupJob[]): number {
