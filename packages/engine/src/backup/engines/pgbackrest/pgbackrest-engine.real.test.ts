@@ -184,6 +184,8 @@ describe('an encrypted repository in a directory', () => {
     await cp(join(stored, label, 'backup.manifest.copy'), join(broken, 'backup.manifest.copy'));
     try {
       const verified = await engine.verify();
+      const problems = [verified.wal, ...verified.backups].flatMap((each) => each.problems);
+      expect(problems).toEqual([]);
       expect(verified).toMatchObject({ ok: true, other: [] });
       expect(verified.backups.map((backup) => backup.label)).not.toContain('20991231-235959F');
     } finally {

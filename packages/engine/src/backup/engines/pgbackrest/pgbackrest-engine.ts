@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type CommandResult, runCommand } from '../../../postgres/command.ts';
 import { QuantaError } from '../../../shared/errors.ts';
 import type {
@@ -39,6 +40,7 @@ interface Run {
 }
 
 const askDeadlineMs = 60_000;
+const lookAgainMs = 1000;
 const stanzaDeadlineMs = 120_000;
 /** Some hundred thousand segments in a slow object store: were it given up, retention would never be carried out again. */
 const listingDeadlineMs = 10 * 60_000;
@@ -222,14 +224,21 @@ export class PgBackRestEngine implements BackupEngine {
   private async damagedCopies(labels: string[], signal?: AbortSignal): Promise<Map<string, string[]>> {
     const problems = new Map<string, string[]>();
     for (const file of repositoryFiles(this.place.stanza, labels)) {
-      const [original, copy] = await Promise.all([
-        this.textOf(file.path, signal),
-        this.textOf(`${file.path}.copy`, signal),
-      ]);
-      const found = damagedCopies(file.path, original, copy);
+      // One is written after the other, and a read may fail once: what is damaged is so a moment later as well.
+      let found = await this.compared(file.path, signal);
+      if (found.length > 0) {
+        await delay(lookAgainMs, undefined, signal ? { signal } : {});
+        found = await this.compared(file.path, signal);
+      }
       if (found.length > 0) problems.set(file.label, [...(problems.get(file.label) ?? []), ...found]);
     }
     return problems;
+  }
+
+  private async compared(path: string, signal?: AbortSignal): Promise<string[]> {
+    const texts = [this.textOf(path, signal), this.textOf(`${path}.copy`, signal)] as const;
+    const [original, copy] = await Promise.all(texts);
+    return damagedCopies(path, original, copy);
   }
 
   private async textOf(path: string, signal?: AbortSignal): Promise<string | null> {
