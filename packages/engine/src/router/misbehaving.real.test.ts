@@ -1,11 +1,10 @@
-import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { routerSettingsOf } from '../contract/router-settings.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { bind, execute, message, parse, query, sync } from './protocol/build.ts';
 import { frontend } from './protocol/codes.ts';
 import { RawClient, textOf } from './testing/raw-client.ts';
-import { application, RouterFixture } from './testing/router-fixture.ts';
+import { application, firstValue, RouterFixture } from './testing/router-fixture.ts';
 
 let fixture: RouterFixture;
 
@@ -13,11 +12,6 @@ beforeAll(async () => {
   fixture = await RouterFixture.create();
 });
 afterAll(() => fixture?.cleanUp());
-
-const firstValue = async (client: pg.Client, text: string) => {
-  const { rows } = await client.query({ text, rowMode: 'array' });
-  return rows[0]?.[0];
-};
 
 describe('clients that do not behave', () => {
   const open = async (port: number) => {

@@ -1,11 +1,10 @@
-import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sql, type TestNode } from '../postgres/testing/test-cluster.ts';
-import { pollUntil } from '../shared/deadline.ts';
+import type { TestNode } from '../postgres/testing/test-cluster.ts';
 import { bind, close, execute, parse, query, sync } from './protocol/build.ts';
 import type { QueryRouter } from './query-router.ts';
-import { RawClient, textOf } from './testing/raw-client.ts';
-import { application, RouterFixture } from './testing/router-fixture.ts';
+import { type RawClient, textOf } from './testing/raw-client.ts';
+import { RouterFixture } from './testing/router-fixture.ts';
+import { batch, loginToSplit, one, untilReplayed, untilSplit, whereRead } from './testing/split-scene.ts';
 
 /** With the split on, pipelined as drivers do: where each of several goes, and in which order they are answered. */
 
@@ -17,40 +16,6 @@ beforeAll(async () => {
   standby = await fixture.cluster.standby('node-2', fixture.primary);
 });
 afterAll(() => fixture?.cleanUp());
-
-const raw = (to: number, consistency: string) =>
-  RawClient.login(to, [
-    ['user', application.role],
-    ['database', application.database],
-    ['options', `-c quantadb.split=on -c quantadb.consistency=${consistency}`],
-  ]);
-const one = (text: string) => [parse('', text), bind('', '', []), execute('')];
-const batch = (text: string) => [...one(text), sync];
-const whereRead = "SELECT current_setting('in_hot_standby')";
-
-async function isOn(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query(`${whereRead} AS standby`);
-  return rows[0].standby === 'on';
-}
-
-/** The catalogue of functions is read with the first connection. */
-async function untilSplit(client: pg.Client): Promise<void> {
-  await pollUntil(async () => ((await isOn(client)) ? true : undefined), {
-    what: 'a read goes to the standby',
-    timeoutMs: 5000,
-    intervalMs: 20,
-  });
-}
-
-/** What has been made on the primary is there on the standby, too. */
-async function untilReplayed(): Promise<void> {
-  const [written] = await sql<{ lsn: string }>(fixture.primary, 'SELECT pg_current_wal_lsn()::text AS lsn');
-  const has = async () => {
-    const behind = `SELECT pg_last_wal_replay_lsn() >= '${written?.lsn}' AS has`;
-    return (await sql<{ has: boolean }>(standby, behind))[0]?.has || undefined;
-  };
-  await pollUntil(has, { what: 'the standby has replayed it', timeoutMs: 10_000, intervalMs: 10 });
-}
 
 describe('what is sent without waiting for answers', () => {
   /** On servers of their own: whoever shares one is asked one thing at a time. */
@@ -68,11 +33,11 @@ describe('what is sent without waiting for answers', () => {
     own.router.useTopology(fixture.topology({}, [fixture.primary, standby]));
     const options = '-c quantadb.split=on -c quantadb.consistency=eventual';
     await untilSplit(await fixture.connect(own.port, { options }));
-    client = await raw(own.port, 'eventual');
+    client = await loginToSplit(own.port, 'eventual');
     for (const name of ['logged', 'unlogged', 'unlogged2'])
       send(query(`CREATE ${name.startsWith('un') ? 'UNLOGGED' : ''} TABLE ${name} AS SELECT 5 AS n`));
     await client.ready(3);
-    await untilReplayed();
+    await untilReplayed(fixture.primary, standby);
   });
 
   it.each([

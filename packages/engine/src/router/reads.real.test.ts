@@ -5,10 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OwnRouterSettings, routerSettingsOf } from '../contract/router-settings.ts';
 import { sql, type TestNode } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
-import { bind, execute, parse, query, sync } from './protocol/build.ts';
+import { query } from './protocol/build.ts';
 import type { QueryRouter } from './query-router.ts';
-import { RawClient, textOf } from './testing/raw-client.ts';
-import { application, RouterFixture } from './testing/router-fixture.ts';
+import { type RawClient, textOf } from './testing/raw-client.ts';
+import { RouterFixture } from './testing/router-fixture.ts';
+import { batch, isStandby, loginToSplit, untilReplayed, untilSplit } from './testing/split-scene.ts';
 import type { CrewQuestion } from './worker/crew-questions.ts';
 
 let fixture: RouterFixture;
@@ -28,38 +29,6 @@ afterAll(() => fixture?.cleanUp());
 
 const split = (consistency: string) =>
   fixture.connect(port, { options: `-c quantadb.split=on -c quantadb.consistency=${consistency}` });
-const isStandby = async (client: pg.Client, prefix = '') => {
-  const { rows } = await client.query(`${prefix}SELECT current_setting('in_hot_standby') AS standby`);
-  return rows[0].standby === 'on';
-};
-
-/** The catalogue of functions is read with the first connection. */
-async function untilSplit(client: pg.Client): Promise<void> {
-  await pollUntil(async () => ((await isStandby(client)) ? true : undefined), {
-    what: 'a read goes to the standby',
-    timeoutMs: 5000,
-    intervalMs: 20,
-  });
-}
-
-/** What has been made on the primary is there on the standby, too. */
-async function untilReplayed(): Promise<void> {
-  const [written] = await sql<{ lsn: string }>(fixture.primary, 'SELECT pg_current_wal_lsn()::text AS lsn');
-  const has = async () => {
-    const behind = `SELECT pg_last_wal_replay_lsn() >= '${written?.lsn}' AS has`;
-    return (await sql<{ has: boolean }>(standby, behind))[0]?.has || undefined;
-  };
-  await pollUntil(has, { what: 'the standby has replayed it', timeoutMs: 10_000, intervalMs: 10 });
-}
-
-const raw = (to: number, consistency: string) =>
-  RawClient.login(to, [
-    ['user', application.role],
-    ['database', application.database],
-    ['options', `-c quantadb.split=on -c quantadb.consistency=${consistency}`],
-  ]);
-const one = (text: string) => [parse('', text), bind('', '', []), execute('')];
-const batch = (text: string) => [...one(text), sync];
 const typesOf = async (client: RawClient, count: number) =>
   (await client.ready(count)).map(({ type }) => type).join('');
 /** Its processes stand still, as behind a network that has gone. @returns ends that */
@@ -131,7 +100,7 @@ describe('splitting reads from writes', () => {
   it('asks the primary what a standby refuses, and remembers', async () => {
     const owner = await fixture.connect(port);
     await owner.query('CREATE UNLOGGED TABLE fleeting AS SELECT 1 AS n');
-    await untilReplayed();
+    await untilReplayed(fixture.primary, standby);
     const client = await split('eventual');
     await untilSplit(client);
     const before = router.counters.retried;
@@ -163,7 +132,7 @@ describe('splitting reads from writes', () => {
       CREATE TABLE guarded AS SELECT 1 AS a;
       CREATE POLICY who ON guarded USING (writes(a) = 1);
       CREATE FUNCTION "substring"(held, int, int) RETURNS int VOLATILE LANGUAGE sql AS 'SELECT 1'`);
-    await untilReplayed();
+    await untilReplayed(fixture.primary, standby);
     await untilSplit(client);
     await pollUntil(async () => ((await standbyOf('FROM plain')) === 'on' ? true : undefined), {
       ...{ what: 'the catalogue is known', timeoutMs: 10_000, intervalMs: 20 },
@@ -205,7 +174,7 @@ describe('splitting reads from writes', () => {
     );
     if (!one || !two) throw new Error('two workers');
     await one.query("CREATE FUNCTION renewed(int) RETURNS int STABLE LANGUAGE sql AS 'SELECT $1'");
-    await untilReplayed();
+    await untilReplayed(fixture.primary, standby);
     const text = "SELECT current_setting('in_hot_standby') AS standby, renewed(1)";
     const standbyOf = async () => (await two.query(text)).rows[0].standby;
     await pollUntil(async () => ((await standbyOf()) === 'on' ? true : undefined), {
@@ -218,7 +187,7 @@ describe('splitting reads from writes', () => {
   it('goes on reading from standbys after a table has got another column', async () => {
     const owner = await fixture.connect(port);
     await owner.query('CREATE TABLE widened AS SELECT 1 AS a');
-    await untilReplayed();
+    await untilReplayed(fixture.primary, standby);
     const client = await split('eventual');
     const text = "SELECT *, current_setting('in_hot_standby') AS standby FROM widened";
     const isRead = async () => {
@@ -227,7 +196,7 @@ describe('splitting reads from writes', () => {
     };
     await pollUntil(isRead, { what: 'a standby has it prepared', timeoutMs: 5000, intervalMs: 10 });
     await owner.query('ALTER TABLE widened ADD COLUMN b int');
-    await untilReplayed();
+    await untilReplayed(fixture.primary, standby);
     await pollUntil(isRead, { what: 'a standby is asked again', timeoutMs: 5000, intervalMs: 10 });
   });
 
@@ -308,7 +277,7 @@ describe('splitting reads from writes', () => {
       [...batch('SELECT 1'), ...batch('SELECT 2')],
     ]) {
       asked = 0;
-      const client = await raw(made.port, 'strong');
+      const client = await loginToSplit(made.port, 'strong');
       client.send(Buffer.concat(sent));
       expect((await client.ready(2)).map(textOf).filter((text) => /^[CE]/.test(text))).toEqual([
         expect.stringMatching(/^C SELECT 1/),
@@ -316,7 +285,7 @@ describe('splitting reads from writes', () => {
       ]);
     }
     asked = 0;
-    const client = await raw(made.port, 'strong');
+    const client = await loginToSplit(made.port, 'strong');
     client.send(Buffer.concat(['BEGIN', 'SELECT 1', 'COMMIT', 'SELECT 2'].map((text) => query(text))));
     expect(await typesOf(client, 4)).toBe('CZTDCZCZEZ');
   });

@@ -4,7 +4,7 @@ import { sql } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
 import { bind, execute, parse, sync } from './protocol/build.ts';
 import { RawClient } from './testing/raw-client.ts';
-import { application, RouterFixture } from './testing/router-fixture.ts';
+import { application, firstValue, RouterFixture } from './testing/router-fixture.ts';
 
 let fixture: RouterFixture;
 
@@ -12,11 +12,6 @@ beforeAll(async () => {
   fixture = await RouterFixture.create();
 });
 afterAll(() => fixture?.cleanUp());
-
-const firstValue = async (client: pg.Client, text: string) => {
-  const { rows } = await client.query({ text, rowMode: 'array' });
-  return rows[0]?.[0];
-};
 
 describe('what a session sets', () => {
   it.each([

@@ -87,3 +87,9 @@ export class RouterFixture {
     await this.cluster.cleanUp();
   }
 }
+
+/** Of the first row. */
+export async function firstValue(client: pg.Client, text: string): Promise<unknown> {
+  const { rows } = await client.query({ text, rowMode: 'array' });
+  return rows[0]?.[0];
+}
