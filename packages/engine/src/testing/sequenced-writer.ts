@@ -24,7 +24,10 @@ export interface WriterResult {
   errors: string[];
 }
 
+/** Under way the next server is asked soon: one that does not answer may be the one that has just been lost. */
 const connectTimeoutMs = 300;
+/** At the start every server is known to be there, and a busy machine may take its time to say so. */
+const firstConnectTimeoutMs = 10_000;
 const retryMs = 10;
 
 /**
@@ -45,7 +48,7 @@ export class SequencedWriter {
   }
 
   async start(): Promise<void> {
-    const client = await this.connect();
+    const client = await this.connect(firstConnectTimeoutMs);
     await client.query(`CREATE TABLE IF NOT EXISTS ${this.options.table} (n bigint PRIMARY KEY)`);
     this.loop = this.run();
   }
@@ -78,7 +81,7 @@ export class SequencedWriter {
     while (!this.stopping) {
       const number = this.next;
       try {
-        const client = this.client ?? (await this.connect());
+        const client = this.client ?? (await this.connect(connectTimeoutMs));
         this.next += 1;
         await client.query(`INSERT INTO ${this.options.table} VALUES ($1)`, [number]);
         this.result.acknowledged.push(number);
@@ -93,13 +96,13 @@ export class SequencedWriter {
     }
   }
 
-  private async connect(): Promise<pg.Client> {
+  private async connect(timeoutMs: number): Promise<pg.Client> {
     const reasons: string[] = [];
     for (const endpoint of this.options.endpoints) {
       const client = new pg.Client({
         ...endpoint,
         ...this.options.credentials,
-        connectionTimeoutMillis: connectTimeoutMs,
+        connectionTimeoutMillis: timeoutMs,
       });
       client.on('error', () => {
         if (this.client === client) this.client = null;
