@@ -29,10 +29,17 @@ const create: Command = {
   hba: [],
 };
 
+function frozen<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value))
+    Object.values(Object.freeze(value)).forEach(frozen);
+  return value;
+}
+
 function run(commands: Command[], from: ClusterState | null = null): ClusterState {
   let state = from;
   for (const command of commands) {
-    const applied = apply(state, command, 1);
+    // States are shared: none is changed once it is told of.
+    const applied = apply(frozen(state), command, 1);
     expect(applied.result, JSON.stringify(command)).toMatchObject({ ok: true });
     state = applied.state;
   }

@@ -30,7 +30,7 @@ const lan: FailoverTiming = {
   suspectAfterMs: 1000,
   leaseMs: 3600,
   renewEveryMs: 250,
-  restartLeaseMs: 12_000,
+  restartLeaseMs: 20_000,
   killAheadMs: 500,
   sealDeadlineMs: 2000,
   repointDeadlineMs: 400,

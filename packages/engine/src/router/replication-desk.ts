@@ -5,11 +5,11 @@ import { replicationRole } from '../postgres/layout.ts';
 import type { LoggedIn } from './client/login.ts';
 import { ReplicationSession } from './client/replication-session.ts';
 import type { StartupOptions } from './client/startup-options.ts';
-import { whyNever, whyWaiting } from './pool/pool-resources.ts';
+import { isClosed, whyNever, whyWaiting } from './pool/pool-resources.ts';
 import { backendKeyData, type PostgresError, parameterStatus, readyForQuery } from './protocol/build.ts';
 import { transactionStatus } from './protocol/codes.ts';
 import type { Cancellable } from './server/cancel.ts';
-import { type HandshakeOptions, shakeHands } from './server/handshake.ts';
+import { type ConnectFailure, type HandshakeOptions, shakeHands } from './server/handshake.ts';
 import type { RouterNode, RouterTopology } from './topology.ts';
 import { type CrewPlace, idsOf } from './worker/crew-questions.ts';
 
@@ -127,7 +127,7 @@ export class ReplicationDesk {
           return;
         }
         const { failure } = outcome;
-        if (failure.kind === 'refused' && !isTemporary(failure.sqlState)) {
+        if (failure.kind === 'refused' && !isAboutToServe(failure)) {
           session.refuse(failure.raw);
           return;
         }
@@ -181,9 +181,9 @@ function helloOf(parameters: ReadonlyMap<string, string>, key: Buffer): Buffer {
   return Buffer.concat([...told, key, readyForQuery(transactionStatus.idle)]);
 }
 
-/** Too many connections, starting up, shutting down. */
-function isTemporary(sqlState: string): boolean {
-  return sqlState.startsWith('57P');
+/** Starting up, shutting down, or closed for the moment. */
+function isAboutToServe(refusal: Extract<ConnectFailure, { kind: 'refused' }>): boolean {
+  return refusal.sqlState.startsWith('57P') || isClosed(refusal);
 }
 
 function fatal(sqlState: string, message: string): PostgresError {

@@ -227,7 +227,7 @@ export class Groups {
 
 /** And not about who asked: a role without a right says nothing of the server's health. */
 function isAboutTheServer(failure: ConnectFailure): boolean {
-  return failure.kind !== 'refused' || isTemporary(failure.sqlState);
+  return failure.kind !== 'refused' || isTemporary(failure);
 }
 
 const forgetAfterMs = 60_000;

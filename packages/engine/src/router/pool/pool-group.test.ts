@@ -23,12 +23,13 @@ function poolOf(settings: object, waiting: number, topology: object = usual) {
     } as never,
   );
   const alone: number[] = [];
+  const told: string[] = [];
   const join = (server: ServerConnection) => server.line.join({} as never);
   const waiters = Array.from(
     { length: waiting },
     (_, index): Waiter => ({
       granted: () => alone.push(index),
-      denied: () => undefined,
+      denied: ({ sqlState }) => told.push(sqlState),
       shared: { wouldShare: () => true, invite: join },
     }),
   );
@@ -40,7 +41,12 @@ function poolOf(settings: object, waiting: number, topology: object = usual) {
     await Promise.resolve();
     return line;
   };
-  return { group, free, alone };
+  const refuse = async (sqlState: string, detail: string) => {
+    opened.shift()?.({ ok: false, failure: { kind: 'refused', sqlState, detail, raw: Buffer.alloc(0) } });
+    await Promise.resolve();
+    return told;
+  };
+  return { group, free, refuse, alone };
 }
 
 describe('those who wait and may share', () => {
@@ -69,6 +75,19 @@ describe('those who wait and may share', () => {
     expect([(await free()).length, (await free()).length]).toEqual([0, 0]);
     expect(alone).toEqual([0, 1]);
   });
+});
+
+it('whoever waits is told what PostgreSQL has against them, and waits on where it is only closed for the moment', async () => {
+  const rejects =
+    'pg_hba.conf rejects connection for host "10.0.0.1", user "app", database "app", no encryption';
+  expect(await poolOf({ poolSize: 1 }, 1).refuse('28000', rejects)).toEqual([]);
+  expect(await poolOf({ poolSize: 1 }, 1).refuse('57P03', 'the database system is starting up')).toEqual([]);
+  expect(await poolOf({ poolSize: 1 }, 1).refuse('28000', 'no pg_hba.conf entry for host')).toEqual([
+    '28000',
+  ]);
+  expect(await poolOf({ poolSize: 1 }, 1).refuse('3D000', 'database "app" does not exist')).toEqual([
+    '3D000',
+  ]);
 });
 
 it('closes connections that nobody uses, and each that is given back, once its primary is about to be stopped', () => {

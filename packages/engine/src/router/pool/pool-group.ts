@@ -331,7 +331,7 @@ export class PoolGroup {
       this.readFromPrimary(pool.node);
       return;
     }
-    if (failure.kind !== 'refused' || isTemporary(failure.sqlState)) return;
+    if (failure.kind !== 'refused' || isTemporary(failure)) return;
     // Waiting does not help against a wrong name or a missing right: the first in the queue gets PostgreSQL's words.
     const waiting = this.queues.next(pool.node);
     pool.retryAtMs = 0;

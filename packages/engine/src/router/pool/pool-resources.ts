@@ -53,7 +53,18 @@ export function whyWaiting(topology: RouterTopology): string | null {
   return topology.drain;
 }
 
-/** Too many connections, starting up, shutting down, recovering. */
-export function isTemporary(sqlState: string): boolean {
-  return sqlState.startsWith('53') || sqlState.startsWith('57P');
+type Refusal = Extract<ConnectFailure, { kind: 'refused' }>;
+
+/** Too many connections, starting up, shutting down, recovering, or closed. */
+export function isTemporary(refusal: Refusal): boolean {
+  const { sqlState } = refusal;
+  return sqlState.startsWith('53') || sqlState.startsWith('57P') || isClosed(refusal);
+}
+
+/**
+ * A node that cannot prove that it may serve takes nobody in, by a line of pg_hba.conf that rejects everybody; the cluster may call it
+ * the primary for a moment longer. Lines of the cluster's own that reject a client are judged before a server is asked.
+ */
+export function isClosed({ sqlState, detail }: Refusal): boolean {
+  return sqlState === '28000' && detail.startsWith('pg_hba.conf rejects ');
 }
