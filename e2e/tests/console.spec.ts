@@ -92,7 +92,7 @@ test('adds the spare host with the keyboard alone', async () => {
   await expect(page.getByText('Connection lost')).toBeVisible();
   await expect(card('spare-1')).toContainText('standby · streaming', { timeout: 90_000 });
   // The operation goes on for a moment, and a cluster runs one at a time.
-  await expect(page.getByText('All operations')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('Last operation:')).toBeVisible({ timeout: 60_000 });
 });
 
 test('the operation in which the console was killed is known as it was, once', async () => {
@@ -132,7 +132,7 @@ test('restarts PostgreSQL of a standby by click', async () => {
   const pid = async () => (await system.node('spare-1')).pids.postgres;
   await expect.poll(pid, { timeout: 30_000 }).not.toBe(before);
   await expect(card('spare-1')).toContainText('standby · streaming', { timeout: 60_000 });
-  await expect(page.getByText('All operations')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('Last operation:')).toBeVisible({ timeout: 60_000 });
 });
 
 test('schedules a restart for later, shows it, and takes it back', async () => {
@@ -233,7 +233,7 @@ test('changes parameters by click, shows what waits for a restart, and takes one
   });
   expect(await settings('max_connections')).toEqual(nodes.map(() => before));
   await expect(page.getByRole('button', { name: 'Restart every node…' })).toBeVisible();
-  await expect(page.getByText('All operations')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('Last operation:')).toBeVisible({ timeout: 60_000 });
   for (const name of ['max_connections', 'work_mem'])
     await page.getByRole('button', { name: `Back to the default: ${name}` }).click();
   await page.getByRole('button', { name: 'Review 2 changes…' }).click();
@@ -260,7 +260,7 @@ test('sets up backups by click, makes one and sees it arrive', async () => {
   await page.getByRole('link', { name: 'Backups' }).click();
   const begin = page.getByRole('button', { name: 'Back up now' });
   await expect(begin).toBeVisible({ timeout: 60_000 });
-  await expect(page.getByText('All operations')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('Last operation:')).toBeVisible({ timeout: 60_000 });
   await begin.click();
   await page.getByRole('menuitem', { name: 'Full backup…' }).click();
   await confirm('Make a full backup');

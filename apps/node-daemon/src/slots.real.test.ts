@@ -150,7 +150,7 @@ async function expectFullHouse(node: string): Promise<void> {
     told('memory-low', { available: 100 }),
   ]);
   expect(many).toMatch(new RegExp(`^${node} of demo has 3\\d of 100 possible sessions`));
-  expect(long).toContain('1 session hold one open and do nothing');
+  expect(long).toContain('1 session holds one open and does nothing');
   expect(little).toMatch(/ memory left\.$/);
   await Promise.all(sessions.map((session) => session.end()));
 }

@@ -8,6 +8,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { wordsOfEvent } from '../operations/kinds.ts';
 import { severityTone } from './words.ts';
 
 const firstPage = 12;
@@ -39,7 +40,7 @@ export function ClusterEvents({ clusterId, node }: { clusterId: string; node?: s
           items={events.data.map((event) => ({
             key: String(event.id),
             tone: severityTone(event.severity),
-            title: times.sentence(event.message, event.at),
+            title: times.sentence(wordsOfEvent(event.message), event.at),
             aside: times.moment(event.at),
           }))}
         />

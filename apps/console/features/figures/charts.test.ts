@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { chartGroups, type Figures, linesOf, newestOf, numberText, shareText } from './charts.ts';
+import {
+  chartGroups,
+  type Figures,
+  linesOf,
+  type Metric,
+  newestOf,
+  numberText,
+  shareText,
+} from './charts.ts';
 
 const at = (seconds: number) => new Date(seconds * 1000).toISOString();
 const figures: Figures = {
@@ -10,7 +18,7 @@ const figures: Figures = {
     { node: 'node-1', at: at(10), mean: [2, null], low: [2, null], high: [2, null] },
   ],
 };
-const chart = (metric: 'active' | 'cpuShare') => {
+const chart = (metric: Metric) => {
   const found = chartGroups.flatMap(({ charts }) => charts).find((each) => each.metric === metric);
   if (!found) throw new Error(metric);
   return found;
@@ -26,6 +34,12 @@ describe('figures of nodes', () => {
       ],
     });
     expect(linesOf(figures, chart('cpuShare')).nodes).toEqual(['node-1', 'node-2']);
+  });
+
+  it('draws per hour what is measured per second', () => {
+    const bucket = { node: 'node-1', at: at(5), mean: [0.001], low: [0], high: [0.002] };
+    const told: Figures = { names: ['checkpointsPerSecond'], buckets: [bucket] };
+    expect(linesOf(told, chart('checkpointsPerSecond')).points).toEqual([{ atMs: 5000, 'node-1': 3.6 }]);
   });
 
   it('tells what was told last, and nothing where nothing was', () => {

@@ -16,6 +16,8 @@ export interface Chart {
   topMin: number;
   /** What of each bucket is drawn: of what hurts at its worst, the worst. */
   stat: 'mean' | 'low' | 'high';
+  /** What is drawn of each unit that is measured: 3600 for what is measured per second and told per hour. */
+  times?: number;
 }
 
 export interface ChartGroup {
@@ -49,6 +51,18 @@ const rate = { format: perSecond(numberText), topMin: 5, stat: 'mean' } as const
 const bytes = { format: bytesText, topMin: 1024 * 1024 };
 const byteRate = { format: perSecond(bytesText), topMin: 64 * 1024, stat: 'mean' } as const;
 const share = { format: shareText, topMin: 1 };
+const perHour = { format: numberText, times: 3600 };
+
+/** What clients of the routers meet. */
+export const routerGroup: ChartGroup = {
+  title: 'Through the routers',
+  charts: [
+    { metric: 'routerClients', title: 'Clients of the router', ...count, stat: 'high' },
+    { metric: 'routerWaiting', title: 'Waiting for a server', ...count, stat: 'high' },
+    { metric: 'routerStatementsPerSecond', title: 'Statements', ...rate },
+    { metric: 'routerStandbyReadsPerSecond', title: 'Answered by standbys', ...rate },
+  ],
+};
 
 export const chartGroups: ChartGroup[] = [
   {
@@ -64,8 +78,6 @@ export const chartGroups: ChartGroup[] = [
         topMin: 5,
         stat: 'high',
       },
-      { metric: 'routerClients', title: 'Clients of the router', ...count, stat: 'high' },
-      { metric: 'routerWaiting', title: 'Waiting in the router', ...count, stat: 'high' },
     ],
   },
   {
@@ -76,9 +88,9 @@ export const chartGroups: ChartGroup[] = [
       { metric: 'rowsReadPerSecond', title: 'Rows read', ...rate },
       { metric: 'rowsWrittenPerSecond', title: 'Rows written', ...rate },
       { metric: 'walBytesPerSecond', title: 'WAL written or received', ...byteRate },
-      { metric: 'routerStatementsPerSecond', title: 'Statements of the router', ...rate },
     ],
   },
+  routerGroup,
   {
     title: 'Machine',
     charts: [
@@ -106,15 +118,15 @@ export const chartGroups: ChartGroup[] = [
       {
         metric: 'checkpointsPerSecond',
         title: 'Checkpoints per hour',
-        format: (value) => numberText(value === null ? null : value * 3600),
-        topMin: 12 / 3600,
+        ...perHour,
+        topMin: 12,
         stat: 'mean',
       },
       {
         metric: 'deadlocksPerSecond',
         title: 'Deadlocks per hour',
-        format: (value) => numberText(value === null ? null : value * 3600),
-        topMin: 5 / 3600,
+        ...perHour,
+        topMin: 5,
         stat: 'high',
       },
     ],
@@ -129,13 +141,14 @@ export function ofNode(figures: Figures, node: string): Figures {
 /** A line per node. */
 export function linesOf(
   figures: Figures,
-  { metric, stat }: Chart,
+  { metric, stat, times = 1 }: Chart,
 ): { nodes: string[]; points: SeriesPoint[] } {
   const position = figures.names.indexOf(metric);
   const points = new Map<number, SeriesPoint>();
   const nodes = new Set<string>();
   for (const bucket of figures.buckets) {
-    const value = bucket[stat][position] ?? null;
+    const measured = bucket[stat][position] ?? null;
+    const value = measured === null ? null : measured * times;
     const atMs = Date.parse(bucket.at);
     const point = points.get(atMs) ?? { atMs };
     point[bucket.node] = value;

@@ -10,6 +10,7 @@ import { Panel } from '@quantadb/ui/primitives/panel';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import type { inferRouterOutputs } from '@trpc/server';
 import { Plus } from 'lucide-react';
+import Link from 'next/link';
 import { useState } from 'react';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
@@ -77,9 +78,9 @@ function columnsOf(
   onFound: ((host: string) => void) | null,
 ): Column<Host>[] {
   const columns: Column<Host>[] = [
-    { key: 'name', header: 'Host', cell: (row) => <span className="font-medium">{row.name}</span> },
+    { key: 'name', header: 'Host', cell: nameOf },
     { key: 'state', header: 'State', cell: (row) => <Status tone={tones[row.state]}>{row.state}</Status> },
-    { key: 'cluster', header: 'Cluster', cell: (row) => row.cluster ?? '–' },
+    { key: 'cluster', header: 'Cluster', cell: clusterOf },
     { key: 'version', header: 'Version', cell: (row) => row.version ?? '–', isMinor: true },
     {
       key: 'seen',
@@ -106,4 +107,23 @@ function columnsOf(
         ) : null,
     });
   return columns;
+}
+
+/** A data host is a node of its cluster, with a page of its own; the others only vote or route. */
+function nameOf({ name, kind, clusterId }: Host) {
+  if (!clusterId || kind !== 'data') return <span className="font-medium">{name}</span>;
+  return (
+    <Link className="font-medium text-accent" href={`/c/${clusterId}/nodes/${name}`}>
+      {name}
+    </Link>
+  );
+}
+
+function clusterOf({ cluster, clusterId }: Host) {
+  if (!cluster || !clusterId) return '–';
+  return (
+    <Link className="underline" href={`/c/${clusterId}`}>
+      {cluster}
+    </Link>
+  );
 }

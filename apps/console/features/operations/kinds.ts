@@ -54,6 +54,14 @@ const backupTypes: Partial<Record<string, string>> = {
   incr: 'incremental',
 };
 
+/** What a cluster tells of an operation by its name, with what it is called here. */
+export function wordsOfEvent(message: string): string {
+  return message.replace(
+    /^[a-z-]+(?= started by | failed: | is (?:done|failed|cancelled)\.)|(?<= wants )[a-z-]+(?= to stop\.$)/,
+    (kind) => (kindWords[kind] ? `“${kindWords[kind]}”` : kind),
+  );
+}
+
 /** With the node that it was about: there are many of a kind. */
 export function wordsOfOperation({ kind, params }: Pick<OperationView, 'kind' | 'params'>): string {
   const { node, host, to } = params;

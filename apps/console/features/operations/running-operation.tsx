@@ -3,13 +3,15 @@
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
+import { useTimes } from '../../lib/time.ts';
 import { useTRPC } from '../../lib/trpc.ts';
+import type { OperationView } from './intent.ts';
 import { wordsOfOperation } from './kinds.ts';
 import { Steps } from './steps.tsx';
 
 const refetchMs = 1000;
 
-/** The operation that changes the cluster right now, if there is one. */
+/** The operation that changes the cluster right now; else how the last one ended. */
 export function RunningOperation({ clusterId }: { clusterId: string }) {
   const trpc = useTRPC();
   const operations = useQuery({
@@ -18,13 +20,7 @@ export function RunningOperation({ clusterId }: { clusterId: string }) {
   });
   const [latest] = operations.data ?? [];
   if (latest?.state !== 'running') {
-    return (
-      <p className="text-ink-faint text-xs">
-        <Link className="underline" href={`/c/${clusterId}/operations`}>
-          All operations
-        </Link>
-      </p>
-    );
+    return latest ? <LastOperation operation={latest} /> : null;
   }
   return (
     <Panel
@@ -37,5 +33,19 @@ export function RunningOperation({ clusterId }: { clusterId: string }) {
     >
       <Steps operation={latest} />
     </Panel>
+  );
+}
+
+function LastOperation({ operation }: { operation: OperationView }) {
+  const times = useTimes();
+  const { id, state, endedAt, startedAt } = operation;
+  return (
+    <p className="text-ink-soft text-xs">
+      Last operation:{' '}
+      <Link className="underline" href={`/operations/${id}`}>
+        {wordsOfOperation(operation)}
+      </Link>
+      , {state} {times.moment(endedAt ?? startedAt)}
+    </p>
   );
 }

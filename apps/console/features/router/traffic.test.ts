@@ -1,14 +1,5 @@
 import { expect, test } from 'vitest';
-import {
-  appendLooks,
-  type Look,
-  linesOf,
-  ratesOf,
-  statementsPerSecond,
-  type Traffic,
-  toneOf,
-  troubleOf,
-} from './traffic.ts';
+import { appendLooks, type Look, ratesOf, type Traffic, toneOf, troubleOf } from './traffic.ts';
 
 const quiet: Traffic = {
   clients: 1,
@@ -46,11 +37,10 @@ test('a router that began to count anew has no rate across its start', () => {
     look(3000, { statements: 13 }),
   ];
   expect(ratesOf(looks.slice(0, 2), 'node-1')).toBeNull();
-  const lines = linesOf(looks, statementsPerSecond);
-  expect(lines.map((point) => point['node-1'])).toEqual([null, null, 10]);
+  expect(ratesOf(looks.slice(1), 'node-1')?.statements).toBe(10);
 });
 
-test('only the last minutes are kept', () => {
+test('only the last looks are kept', () => {
   const router = { node: 'node-1', address: 'a:1', traffic: quiet };
   const looks = appendLooks([look(0, {})], [router, { ...router, node: 'old', traffic: null }], 400_000);
   expect(looks.map(({ atMs, node }) => [atMs, node])).toEqual([[400_000, 'node-1']]);

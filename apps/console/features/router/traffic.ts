@@ -23,13 +23,14 @@ export interface Rates {
   waitMs: number | null;
 }
 
-export const windowMs = 5 * 60_000;
 /** Rates over so long are calm enough to read. */
 const rateMs = 5_000;
+/** One of them is missing now and then. */
+const keptMs = 4 * rateMs;
 
 export function appendLooks(before: Look[], routers: Router[], atMs: number): Look[] {
   const fresh = routers.flatMap(({ node, traffic }) => (traffic ? [{ atMs, node, traffic }] : []));
-  return [...before.filter((look) => look.atMs > atMs - windowMs), ...fresh];
+  return [...before.filter((look) => look.atMs > atMs - keptMs), ...fresh];
 }
 
 /** Null until it has been looked at twice, and after it has started anew: its counters began again. */
@@ -52,28 +53,6 @@ function between(first: Look, last: Look): Rates | null {
     replicaShare: statements === 0 ? null : grown('replicaReads') / statements,
     waitMs: waits === 0 ? null : grown('waitMsTotal') / waits,
   };
-}
-
-export interface Point {
-  atMs: number;
-  [node: string]: number | null;
-}
-
-/** A line per router: of what it shows at each look, or of how its counter grew since the look before. */
-export function linesOf(looks: Look[], value: (look: Look, before: Look | null) => number | null): Point[] {
-  const points = new Map<number, Point>();
-  const before = new Map<string, Look>();
-  for (const look of looks) {
-    const point = points.get(look.atMs) ?? { atMs: look.atMs };
-    point[look.node] = value(look, before.get(look.node) ?? null);
-    points.set(look.atMs, point);
-    before.set(look.node, look);
-  }
-  return [...points.values()];
-}
-
-export function statementsPerSecond(look: Look, before: Look | null): number | null {
-  return (before && between(before, look)?.statements) ?? null;
 }
 
 /** What a client was told since the router started, that nobody likes to hear. */

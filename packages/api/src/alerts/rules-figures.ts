@@ -177,9 +177,9 @@ export const figureRules: ClusterRule[] = [
     },
     look: eachFigures(({ longestTransactionSeconds: age, idleInTransaction }, { limits, where, isOn }) => {
       if (age === undefined || !isOver(age, (limits.minutes ?? 0) * 60, isOn)) return null;
-      const idle = idleInTransaction
-        ? `, and ${countWords(idleInTransaction, 'session')} hold one open and do nothing`
-        : '';
+      const words =
+        idleInTransaction === 1 ? 'holds one open and does nothing' : 'hold one open and do nothing';
+      const idle = idleInTransaction ? `, and ${countWords(idleInTransaction, 'session')} ${words}` : '';
       return { sentence: `A transaction on ${where} is open for ${timeWords(age * 1000)}${idle}.` };
     }),
   },

@@ -34,6 +34,7 @@ export const hostsRouter = router({
           kind: row.kind,
           state: isSeen ? state : ('unreachable' as const),
           cluster: row.cluster?.name ?? null,
+          clusterId: row.clusterId,
           version: row.version,
           enrolledAt: row.enrolledAt.toISOString(),
           lastSeenAt: row.lastSeenAt?.toISOString() ?? null,

@@ -42,6 +42,7 @@ export const hostSchema = z.object({
   kind: z.string(),
   state: z.enum(['available', 'member', 'unreachable']),
   cluster: z.string().nullable(),
+  clusterId: z.string().nullable(),
   version: z.string().nullable(),
   enrolledAt: moment,
   lastSeenAt: moment.nullable(),
