@@ -77,7 +77,7 @@ describe('those who wait and may share', () => {
   });
 });
 
-it('whoever waits is told what PostgreSQL has against them, and waits on where it is only closed for the moment', async () => {
+it('I-ROUTER-19: whoever waits is told what PostgreSQL has against them, and waits on where it is only closed', async () => {
   const rejects =
     'pg_hba.conf rejects connection for host "10.0.0.1", user "app", database "app", no encryption';
   expect(await poolOf({ poolSize: 1 }, 1).refuse('28000', rejects)).toEqual([]);

@@ -27,8 +27,8 @@ interface BoundSocket {
   getsockname(found: { port?: number }): number;
 }
 
-/** For a daemon that is about to be replaced: more than its successor takes on a busy machine. */
-const successorWaitMs = 15_000;
+/** For a daemon that is about to be replaced: a moment more than the lease of its primary lasts meanwhile (`restartLeaseMs`). */
+const successorWaitMs = 25_000;
 const leaveDeadlineMs = 1_000;
 const knowledgeDeadlineMs = 10_000;
 const knowledgePauseMs = 20;
