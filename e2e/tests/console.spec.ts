@@ -155,7 +155,7 @@ test('schedules a restart for later, shows it, and takes it back', async () => {
 });
 
 test('changes a setting of every router by click, and takes it back', async () => {
-  await page.getByRole('link', { name: 'Routers' }).click();
+  await page.getByRole('link', { name: 'Routers', exact: true }).click();
   await expect(page.getByRole('heading', { level: 1, name: 'Routers' })).toBeVisible();
   const routers = page.getByRole('region', { name: 'Routers of the cluster' });
   await expect(routers.getByText('open', { exact: true })).toHaveCount(3, { timeout: 20_000 });
@@ -186,7 +186,7 @@ test('shows who waits for whom, and ends the session that is in the way', async 
     await holder.query('CREATE TABLE IF NOT EXISTS tangled (n int)');
     await holder.query('BEGIN; LOCK TABLE tangled');
     const waits = waiter.query('SELECT count(*) FROM tangled');
-    await page.getByRole('link', { name: 'Sessions' }).click();
+    await page.getByRole('link', { name: 'Sessions', exact: true }).click();
     const tree = page.getByRole('list', { name: `Who waits for whom on ${primary.name}` });
     const [first, second] = [tree.getByRole('listitem').first(), tree.getByRole('listitem').last()];
     await expect(first).toContainText('1 waits', { timeout: 20_000 });
@@ -212,7 +212,7 @@ async function choose(name: string, value: string): Promise<void> {
 }
 
 test('changes parameters by click, shows what waits for a restart, and takes one back', async () => {
-  await page.getByRole('link', { name: 'Parameters' }).click();
+  await page.getByRole('link', { name: 'Parameters', exact: true }).click();
   await expect(page.getByRole('heading', { name: 'Parameters', level: 1 })).toBeVisible();
   await page.getByLabel('Search').fill('fsync');
   await expect(page.getByText('Another value could lose or damage data.').first()).toBeVisible({
@@ -246,7 +246,7 @@ test('changes parameters by click, shows what waits for a restart, and takes one
 const passphrase = 'kept somewhere else too';
 
 test('sets up backups by click, makes one and sees it arrive', async () => {
-  await page.getByRole('link', { name: 'Backups' }).click();
+  await page.getByRole('link', { name: 'Backups', exact: true }).click();
   await page.getByRole('link', { name: 'Set up backups' }).click();
   await page.getByLabel('Directory').fill(await system.directoryForPostgres('backups'));
   await page.getByLabel('Passphrase', { exact: true }).fill(passphrase);
@@ -257,7 +257,7 @@ test('sets up backups by click, makes one and sees it arrive', async () => {
   await page.getByRole('button', { name: 'Review the set-up…' }).click();
   await expect(page.getByText('Back up to the directory')).toBeVisible({ timeout: 20_000 });
   await confirm('Change the backup settings');
-  await page.getByRole('link', { name: 'Backups' }).click();
+  await page.getByRole('link', { name: 'Backups', exact: true }).click();
   const begin = page.getByRole('button', { name: 'Back up now' });
   await expect(begin).toBeVisible({ timeout: 60_000 });
   await expect(page.getByText('Last operation:')).toBeVisible({ timeout: 60_000 });
@@ -358,7 +358,7 @@ test('the failover is told of as an alert', async () => {
 });
 
 test('what was done is in the audit log', async () => {
-  await page.getByRole('link', { name: 'Audit' }).click();
+  await page.getByRole('link', { name: 'Audit', exact: true }).click();
   await expect(page.getByRole('cell', { name: 'switchover' }).first()).toBeVisible();
   await expect(page.getByRole('cell', { name: 'to try it' }).first()).toBeVisible();
 });

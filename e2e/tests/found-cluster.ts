@@ -19,7 +19,7 @@ export async function foundSecondCluster(
   await page.getByRole('menuitem', { name: 'Remove from the cluster…' }).click();
   await confirm(`Remove ${host}`, 'for another cluster');
   await expect(card(host)).toBeHidden({ timeout: 60_000 });
-  await page.getByRole('link', { name: 'Hosts' }).click();
+  await page.getByRole('link', { name: 'Hosts', exact: true }).click();
   const found = page.getByRole('button', { name: 'Found a cluster…' });
   await expect(found).toBeVisible({ timeout: 60_000 });
   await found.click();

@@ -6,7 +6,7 @@ export async function addAndTakeOffRepository(
   page: Page,
   { directory, confirm }: { directory(): Promise<string>; confirm(button: string): Promise<void> },
 ): Promise<void> {
-  await page.getByRole('link', { name: 'Settings' }).click();
+  await page.getByRole('link', { name: 'Settings', exact: true }).click();
   const far = page.getByRole('row').filter({ hasText: '/far' });
   await page.getByRole('button', { name: 'Add a repository…' }).click();
   const dialog = page.getByRole('dialog');
@@ -19,13 +19,13 @@ export async function addAndTakeOffRepository(
   await dialog.getByRole('button', { name: 'Review…' }).click();
   await confirm('Set repository 2');
   await expect(far).toBeVisible({ timeout: 60_000 });
-  await page.getByRole('link', { name: 'Backups' }).click();
+  await page.getByRole('link', { name: 'Backups', exact: true }).click();
   await expect(far).toContainText('good', { timeout: 30_000 });
-  await page.getByRole('link', { name: 'Settings' }).click();
+  await page.getByRole('link', { name: 'Settings', exact: true }).click();
   await page.getByRole('button', { name: 'Take off…' }).click();
   await confirm('Take repository 2 off');
   await expect(far).toHaveCount(0, { timeout: 60_000 });
-  await page.getByRole('link', { name: 'Backups' }).click();
+  await page.getByRole('link', { name: 'Backups', exact: true }).click();
 }
 
 /** On the disk of a host, by the keyboard: what is lost with it is said before it is set. It is not set here. */
