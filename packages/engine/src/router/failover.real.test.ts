@@ -182,6 +182,10 @@ describe('when a server is lost', () => {
 
 describe('while there is no primary', () => {
   const hold = (router: QueryRouter) => router.useTopology(fixture.topology({ primary: null }));
+  const untilWaiting = (router: QueryRouter) => {
+    const isWaiting = async () => router.groups.list().some((group) => group.waitingCount > 0) || undefined;
+    return pollUntil(isWaiting, { what: 'somebody waits', timeoutMs: 5000, intervalMs: 5 });
+  };
 
   it('statements and logins wait, in order, and go on with the next epoch (I-ROUTER-2)', async () => {
     const { port, router } = await fixture.router({ poolSize: 1 });
@@ -215,6 +219,31 @@ describe('while there is no primary', () => {
     expect(isAnswered).toBe(false);
     router.useTopology(fixture.topology());
     await waiting;
+  });
+
+  it('a router that ends keeps nobody waiting, and lets transactions go on', async () => {
+    const { port, router } = await fixture.router();
+    const [busy, waiting] = [await fixture.connect(port), await fixture.connect(port)];
+    await busy.query('BEGIN');
+    hold(router);
+    const answer = told(waiting.query('SELECT 1'));
+    await untilWaiting(router);
+    const stopped = router.stop(60_000);
+    expect(await answer).toBe('57P01');
+    expect(await told(busy.query('INSERT INTO written VALUES (4); COMMIT'))).toBe('done');
+    await stopped;
+  });
+
+  it('a router that ends serves those whose turn comes soon', async () => {
+    const { port, router } = await fixture.router();
+    const client = await fixture.connect(port);
+    hold(router);
+    const answer = told(client.query('SELECT 1'));
+    await untilWaiting(router);
+    const stopped = router.stop(60_000);
+    router.useTopology(fixture.topology({ epoch: 2 }));
+    expect(await answer).toBe('done');
+    await stopped;
   });
 
   it('an older epoch is not believed', async () => {

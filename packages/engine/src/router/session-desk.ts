@@ -58,14 +58,17 @@ export class SessionDesk {
     return true;
   }
 
-  /** Ends every session: at once where nothing runs, the others after their transaction or at the deadline. */
+  /**
+   * Ends every session: at once where nothing runs, the others after their transaction or at the deadline. Who has waited for a server
+   * for a while, with nothing asked of it yet, finds one elsewhere sooner than here.
+   */
   async drain(deadlineMs: number, clock: Clock): Promise<void> {
     const endMs = clock.monotonicMs() + deadlineMs;
     for (;;) {
       const isOver = clock.monotonicMs() >= endMs;
       for (const session of [...this.sessions.values()]) {
         const isFree = session.server === null && !session.isWaiting;
-        if (isFree || isOver || session.isIdle)
+        if (isFree || isOver || session.isIdle || waitsInVain(session))
           session.fatal('57P01', 'terminating connection due to administrator command');
       }
       if (this.sessions.size === 0) return;
@@ -107,4 +110,11 @@ export class SessionDesk {
   }
 }
 
+function waitsInVain({ isWaiting, server, recovery, waitingSinceMs, context }: ClientSession): boolean {
+  if (!isWaiting || server !== null || recovery.isFindingOut) return false;
+  return context.nowMs() - waitingSinceMs > drainWaitMs;
+}
+
 const drainStepMs = 20;
+/** Longer than a full pool keeps anybody waiting. */
+const drainWaitMs = 2_000;

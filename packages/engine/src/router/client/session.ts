@@ -61,7 +61,7 @@ export class ClientSession implements WireHandlers, LinkOwner, SessionView {
   private readonly extended = new ExtendedProtocol(this);
   readonly postponed = new Postponed();
   readonly keptWaiting = (why: string): void => tellWaiting(this, why);
-  private readonly recovery = new Recovery(this);
+  readonly recovery = new Recovery(this);
   private isStreamIgnored = false;
   /** Its server has only to read the rest of a message: the data of a COPY that has failed. */
   private isFreeLater = false;
