@@ -151,7 +151,12 @@ export class RealCluster {
 
   /** Plan, confirm, follow to the end. A refusal or a failure throws with its reason. */
   async run(via: string, request: OperationRequest): Promise<Operation> {
-    return this.endOf(via, await this.start(via, request), request.kind);
+    const once = async () => this.endOf(via, await this.start(via, request), request.kind);
+    // Secrets that are asked with are in the decider's memory alone: when a busy machine has changed it, the answer is to ask anew.
+    return once().catch((error: unknown) => {
+      if (messageOf(error).includes('ask anew and give them again')) return once();
+      throw error;
+    });
   }
 
   async endOf(via: string, operationId: string, what: string): Promise<Operation> {

@@ -14,6 +14,7 @@ import { foundBy } from './findings.ts';
 import type { JobReport } from './job-runner.ts';
 import { planRecovery } from './recovery-plan.ts';
 import { RepositoryReader } from './repository-reader.ts';
+import { withFlippedBits } from './testing/flipped-bits.ts';
 import { TestRepository } from './testing/test-repository.ts';
 import { WalMoments } from './wal-moments.ts';
 
@@ -183,9 +184,7 @@ it('I-BACKUP-6: a damaged segment ends what is offered, and the backup after it 
   const names = (await readdir(directory)).filter((name) => /^[0-9A-F]{24}-/.test(name)).sort();
   const damaged = names.findLast((name) => name.slice(0, 24) < (next?.startWal ?? '')) ?? '';
   const whole = await readFile(join(directory, damaged));
-  const broken = Buffer.from(whole);
-  broken[100] = (broken[100] ?? 0) ^ 1;
-  await writeFile(join(directory, damaged), broken);
+  await writeFile(join(directory, damaged), withFlippedBits(whole, 100));
   verified = await engine.verify();
   expect(verified).toMatchObject({ ok: false });
   const repository = await view();
@@ -227,16 +226,11 @@ async function verify(): Promise<string[]> {
 }
 
 /** As it was once the returned function was called. */
-async function damage(file: string, how: 'one bit' | 'gone'): Promise<() => Promise<void>> {
+async function damage(file: string, how: 'bits' | 'gone'): Promise<() => Promise<void>> {
   const whole = await readFile(file);
   const { mode, uid, gid } = await stat(file);
   if (how === 'gone') await rm(file);
-  else {
-    const broken = Buffer.from(whole);
-    const at = Math.floor(broken.length / 2);
-    broken[at] = (broken[at] ?? 0) ^ 1;
-    await writeFile(file, broken);
-  }
+  else await writeFile(file, withFlippedBits(whole));
   return async () => {
     await writeFile(file, whole, { mode });
     await chown(file, uid, gid);
@@ -261,13 +255,19 @@ async function fileOf(what: 'WAL' | 'data' | 'manifest' | 'copy', label: string)
 const all = [[0, 1]];
 const damages = [
   ['a missing segment of WAL', { of: 1, files: ['WAL'], how: 'gone', says: 'is missing', left: [[0], [1]] }],
-  ['a bit in a file of WAL', { of: 1, files: ['WAL'], how: 'one bit', says: 'invalid', left: [[0], [1]] }],
-  ['a bit in a data file', { of: 1, files: ['data'], how: 'one bit', says: 'invalid checksum', left: [[0]] }],
-  ['a missing data file', { of: 0, files: ['data'], how: 'gone', says: 'missing or damaged', left: [[1]] }],
-  ['a bit in a manifest', { of: 1, files: ['manifest'], how: 'one bit', says: 'its copy', left: all }],
   [
-    'a bit in a manifest and in its copy',
-    { of: 0, files: ['manifest', 'copy'], how: 'one bit', says: 'neither can the copy', left: [[1]] },
+    'flipped bits in a file of WAL',
+    { of: 1, files: ['WAL'], how: 'bits', says: 'invalid', left: [[0], [1]] },
+  ],
+  [
+    'flipped bits in a data file',
+    { of: 1, files: ['data'], how: 'bits', says: 'invalid checksum', left: [[0]] },
+  ],
+  ['a missing data file', { of: 0, files: ['data'], how: 'gone', says: 'missing or damaged', left: [[1]] }],
+  ['flipped bits in a manifest', { of: 1, files: ['manifest'], how: 'bits', says: 'its copy', left: all }],
+  [
+    'flipped bits in a manifest and in its copy',
+    { of: 0, files: ['manifest', 'copy'], how: 'bits', says: 'neither can the copy', left: [[1]] },
   ],
 ] as const;
 

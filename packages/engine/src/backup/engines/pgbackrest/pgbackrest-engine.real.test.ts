@@ -7,6 +7,7 @@ import { sql, TestCluster, type TestNode } from '../../../postgres/testing/test-
 import { pollUntil } from '../../../shared/deadline.ts';
 import { damageOf, noDamage } from '../../damage.ts';
 import type { BackupProgress, BackupRequest } from '../../engine.ts';
+import { withFlippedBits } from '../../testing/flipped-bits.ts';
 import { testBucket } from '../../testing/test-bucket.ts';
 import { TestRepository } from '../../testing/test-repository.ts';
 import type { PgBackRestEngine } from './pgbackrest-engine.ts';
@@ -148,26 +149,26 @@ describe('an encrypted repository in a directory', () => {
   it('turns red when a manifest and its copy are damaged, and offers that backup no more', async () => {
     const last = (await engine.inventory()).backups.at(-1)?.label ?? '';
     const manifest = join(repository.path, 'backup/demo', last, 'backup.manifest');
-    for (const file of [manifest, `${manifest}.copy`]) await flipBit(file);
+    for (const file of [manifest, `${manifest}.copy`]) await flipBits(file);
     const verified = await engine.verify();
-    for (const file of [manifest, `${manifest}.copy`]) await flipBit(file);
+    for (const file of [manifest, `${manifest}.copy`]) await flipBits(file);
     expect(verified.ok).toBe(false);
     const damage = damageOf(verified, (await engine.inventory()).backups);
     expect([...damage.backups.keys()]).toEqual([last]);
     expect(damage.backups.get(last)).toContain('its manifest cannot be read, and neither can the copy');
   });
 
-  it('turns red when one bit of a data file or of a WAL file has flipped, and names it', async () => {
+  it('turns red when bits of a data file or of a WAL file have flipped, and names it', async () => {
     const label = (await engine.inventory()).backups[0]?.label ?? '';
     const bundles = join(repository.path, 'backup/demo', label, 'bundle');
     const [bundle = ''] = await readdir(bundles);
     const wal = join(repository.path, 'archive/demo/15-1/0000000200000000');
     const [segment = ''] = (await readdir(wal)).filter((name) => name.endsWith('.lz4'));
-    await flipBit(join(bundles, bundle));
-    await flipBit(join(wal, segment));
+    await flipBits(join(bundles, bundle));
+    await flipBits(join(wal, segment));
     const verified = await engine.verify();
-    await flipBit(join(bundles, bundle));
-    await flipBit(join(wal, segment));
+    await flipBits(join(bundles, bundle));
+    await flipBits(join(wal, segment));
     expect(verified.ok).toBe(false);
     expect(verified.wal.problems.join()).toContain(segment);
     expect(verified.backups.find((backup) => backup.label === label)?.problems).toHaveLength(1);
@@ -351,9 +352,6 @@ async function restart(): Promise<void> {
   await sql(primary, 'CHECKPOINT');
 }
 
-async function flipBit(path: string): Promise<void> {
-  const content = await readFile(path);
-  const at = Math.floor(content.length / 2);
-  content[at] = (content[at] ?? 0) ^ 1;
-  await writeFile(path, content);
+async function flipBits(path: string): Promise<void> {
+  await writeFile(path, withFlippedBits(await readFile(path)));
 }
