@@ -110,11 +110,13 @@ export class SessionDesk {
   }
 }
 
-function waitsInVain({ isWaiting, server, recovery, waitingSinceMs, context }: ClientSession): boolean {
-  if (!isWaiting || server !== null || recovery.isFindingOut) return false;
+/** What it has asked of a server that it shares, or of a lost COMMIT, is on its way. */
+function waitsInVain(session: ClientSession): boolean {
+  const { isWaiting, server, isBusy, recovery, waitingSinceMs, context } = session;
+  if (!isWaiting || server !== null || isBusy || recovery.isFindingOut) return false;
   return context.nowMs() - waitingSinceMs > drainWaitMs;
 }
 
 const drainStepMs = 20;
-/** Longer than a full pool keeps anybody waiting. */
+/** Longer than most switchovers, and than a pool keeps anybody waiting that is not too small. */
 const drainWaitMs = 2_000;

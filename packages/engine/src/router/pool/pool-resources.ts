@@ -64,6 +64,7 @@ export function isTemporary(refusal: Refusal): boolean {
 /**
  * A node that cannot prove that it may serve takes nobody in, by a line of pg_hba.conf that rejects everybody; the cluster may call it
  * the primary for a moment longer. Lines of the cluster's own that reject a client are judged before a server is asked.
+ * PostgreSQL gives it no code of its own: an adopted server with other `lc_messages` than English ones is told of at once, as any refusal.
  */
 export function isClosed({ sqlState, detail }: Refusal): boolean {
   return sqlState === '28000' && detail.startsWith('pg_hba.conf rejects ');

@@ -27,7 +27,7 @@ interface BoundSocket {
   getsockname(found: { port?: number }): number;
 }
 
-/** For a daemon that is about to be replaced: a moment more than the lease of its primary lasts meanwhile (`restartLeaseMs`). */
+/** For a daemon that is about to be replaced: in a local network a moment more than a primary's lease lasts meanwhile (`restartLeaseMs`). */
 const successorWaitMs = 25_000;
 const leaveDeadlineMs = 1_000;
 const knowledgeDeadlineMs = 10_000;
