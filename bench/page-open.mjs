@@ -6,40 +6,22 @@
 // Charts remember twenty minutes, so the heap grows until then: the trend counts over the last third of the time. Table on stderr,
 // JSON on stdout.
 
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { chromium } from '@playwright/test';
 import pg from 'pg';
 import { machineLoad, printTable, say } from './lib/figures.mjs';
-import { inWorkspace } from './lib/workspace.mjs';
+import { openBrowser, signIn, withLocalSystem } from './lib/local-console.mjs';
 
-const run = promisify(execFile);
-const command = fileURLToPath(new URL('../apps/node-daemon/bin/quantadb.mjs', import.meta.url));
 const given = Object.fromEntries(process.argv.slice(2).map((each) => each.split('=')));
 const minutes = Number(given.minutes ?? 30);
 const path = given.path ?? '';
-const base = 27_000;
 const megabyte = 1024 * 1024;
-const upMs = 180_000;
 const writeEveryMs = 200;
 const measures = { heapMegabytes: 'JSHeapUsedSize', nodes: 'Nodes', listeners: 'JSEventListeners' };
 
-async function openPage(browser, home) {
-  const url = `http://127.0.0.1:${base}`;
-  const { email, password } = JSON.parse(readFileSync(join(home, 'secrets.json'), 'utf8')).console.admin;
-  const page = await (await browser.newContext({ viewport: { width: 1360, height: 900 } })).newPage();
-  await page.goto(`${url}/login`);
-  await page.getByLabel('E-mail').fill(email);
-  await page.getByLabel('Password').fill(password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('link', { name: /demo/ }).first().click();
-  await page.waitForURL(/\/c\//);
-  const cluster = /\/c\/[^/]+/.exec(page.url())[0];
-  if (path) await page.goto(`${url}${cluster}/${path}`);
+async function openPage(browser, system) {
+  const context = await browser.newContext({ viewport: { width: 1360, height: 900 } });
+  const { page, cluster } = await signIn(context, system);
+  if (path) await page.goto(`${system.url}${cluster}/${path}`);
   await page.getByRole('main').waitFor();
   return page;
 }
@@ -61,9 +43,10 @@ function slopePerHour(samples, name) {
   return spread === 0 ? null : Number(((common / spread) * 60).toFixed(2));
 }
 
-async function write(environment) {
-  const { stdout } = await run(process.execPath, [command, 'status', '--json'], { env: environment });
-  const { postgres } = JSON.parse(stdout).clusters[0].nodes.find(({ role }) => role === 'primary');
+async function write({ quantadb }) {
+  const { postgres } = JSON.parse(await quantadb('status', '--json')).clusters[0].nodes.find(
+    ({ role }) => role === 'primary',
+  );
   const client = new pg.Client({ connectionString: postgres });
   client.on('error', () => undefined);
   await client.connect();
@@ -82,16 +65,11 @@ async function write(environment) {
   };
 }
 
-async function watch(home, environment) {
-  const isRoot = process.getuid?.() === 0;
-  const quiet = ['--disable-background-networking', '--disable-component-update', '--no-first-run'];
-  const browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
-    args: [...quiet, ...(isRoot ? ['--no-sandbox'] : [])],
-  });
-  const endWriting = await write(environment);
+async function watch(system) {
+  const browser = await openBrowser();
+  const endWriting = await write(system);
   try {
-    const page = await openPage(browser, home);
+    const page = await openPage(browser, system);
     const devtools = await page.context().newCDPSession(page);
     await devtools.send('HeapProfiler.enable');
     await devtools.send('Performance.enable');
@@ -126,14 +104,7 @@ function show({ page, samples }) {
   process.stdout.write(`${JSON.stringify({ page, minutes, rows, samples, load: machineLoad() })}\n`);
 }
 
-let down = async () => undefined;
-await inWorkspace(
-  async (home) => {
-    const environment = { ...process.env, QUANTADB_HOME: home, QUANTADB_PORT_BASE: String(base) };
-    down = () => run(process.execPath, [command, 'down'], { env: environment, timeout: upMs });
-    await run(process.execPath, [command, 'up'], { env: environment, timeout: upMs });
-    say(`a page is left open for ${minutes} minutes`);
-    show(await watch(home, environment));
-  },
-  () => down(),
-);
+await withLocalSystem(async (system) => {
+  say(`a page is left open for ${minutes} minutes`);
+  show(await watch(system));
+});

@@ -35,7 +35,13 @@ export async function startRouter({ primary, standbys }, settings) {
   const read = (path) => readFileSync(path, 'utf8');
   const port = await freePort();
   const crew = new RouterCrew({
-    ...{ workers: 1, askEpoch: async () => 1, doors: null, build: async () => 'bench' },
+    ...{
+      workers: 1,
+      successorWaitMs: 25_000,
+      askEpoch: async () => 1,
+      doors: null,
+      build: async () => 'bench',
+    },
     ...{ name: 'bench', mark: runDir, logger: silent, logLevel: 'warn', logFile: null, onReload: ignore },
     program: new URL('../../apps/node-daemon/dist/router-worker.js', import.meta.url).pathname,
     listen: { host: '127.0.0.1', port },

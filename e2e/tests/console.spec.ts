@@ -78,6 +78,15 @@ test('shows who streams from whom, how far behind each is, and what is kept for 
   await page.goBack();
 });
 
+test('an address with the name of a cluster leads to the same page of it; one of no cluster says so', async () => {
+  await page.goto(`${system.url}/c/no-such-cluster/replication`);
+  await expect(page.getByText('There is no cluster no-such-cluster')).toBeVisible();
+  await page.goto(`${system.url}/c/demo/replication`);
+  await expect(page).toHaveURL(/\/c\/[0-9a-f]{8}-[-0-9a-f]{27}\/replication$/);
+  await page.goto(`${system.url}/c/demo`);
+  await expect(page).toHaveURL(/\/c\/[0-9a-f]{8}-[-0-9a-f]{27}$/);
+});
+
 test('says within ten seconds that its console does not answer', async () => {
   await expectSilenceIsTold(page, system);
 });

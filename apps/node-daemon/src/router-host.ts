@@ -9,6 +9,7 @@ import {
   routerSettingsOf,
 } from '@quantadb/engine/contract/router-settings';
 import { type ClusterStatus, successorName } from '@quantadb/engine/contract/status';
+import { timingOf } from '@quantadb/engine/failover/timing';
 import { topologyOf } from '@quantadb/engine/router/topology-of';
 import { RouterCrew } from '@quantadb/engine/router/worker/router-crew';
 import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
@@ -37,6 +38,8 @@ const statusMs = 1_000;
 /** What was seen longer ago than this says nothing of how far standbys lag. */
 const seenMaxMs = 5_000;
 const proofDeadlineMs = 1_500;
+/** A moment more than the lease lasts: by then another node takes over, and whoever waits is better off there. */
+const afterLeaseMs = 5_000;
 
 /** The router of this host, and what keeps it told. It runs while the host is a member of a cluster. */
 export class RouterHost {
@@ -59,6 +62,7 @@ export class RouterHost {
     this.own = router.settings;
     this.crew = new RouterCrew({
       workers: router.workers,
+      successorWaitMs: timingOf(config.timing).restartLeaseMs + afterLeaseMs,
       ...{ tls, logger, name: config.name, logLevel: config.logLevel },
       logFile: ownLogFile(config.stateDir),
       program: programFile,

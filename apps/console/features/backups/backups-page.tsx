@@ -178,7 +178,9 @@ function Body({ clusterId, overview, onOpen, onChoose }: BodyProps) {
     <>
       {job ? <RunningJob job={job} /> : null}
       {overview.look ? <OpenLook look={overview.look} onChoose={onChoose} /> : null}
-      {findings.length > 0 ? <FoundDamaged overview={overview} findings={findings} /> : null}
+      {findings.length > 0 ? (
+        <FoundDamaged overview={overview} findings={findings} onChoose={onChoose} />
+      ) : null}
       <div className="grid items-stretch gap-4 lg:grid-cols-2">
         <RecoveryPointPanel overview={overview} />
         <Facts overview={overview} />
@@ -206,9 +208,18 @@ function Body({ clusterId, overview, onOpen, onChoose }: BodyProps) {
 
 const findingsShown = 20;
 
-/** What is damaged, and what that leaves. */
-function FoundDamaged({ overview, findings }: { overview: Overview; findings: string[] }) {
+/** What is damaged, what that leaves, and what to do about it. */
+function FoundDamaged({
+  overview,
+  findings,
+  onChoose,
+}: {
+  overview: Overview;
+  findings: string[];
+  onChoose(intent: Intent): void;
+}) {
   const times = useTimes();
+  const may = useMay();
   return (
     <Panel title={<Status tone="critical">Found damaged</Status>}>
       <ul className="list-disc break-words pl-5 text-[0.8125rem]">
@@ -223,6 +234,22 @@ function FoundDamaged({ overview, findings }: { overview: Overview; findings: st
           <li key={words}>{words}</li>
         ))}
       </ul>
+      {overview.advice ? (
+        <>
+          <h3 className="mt-3 font-medium text-[0.8125rem]">What to do</h3>
+          <p className="break-words text-[0.8125rem]">{overview.advice}</p>
+        </>
+      ) : null}
+      {may.operate && !overview.job ? (
+        <div className="mt-3 flex flex-wrap gap-2">
+          <Button onClick={() => onChoose({ kind: 'start-backup', work: { kind: 'backup', type: 'full' } })}>
+            Make a full backup…
+          </Button>
+          <Button onClick={() => onChoose({ kind: 'start-backup', work: { kind: 'verify' } })}>
+            Verify again…
+          </Button>
+        </div>
+      ) : null}
     </Panel>
   );
 }

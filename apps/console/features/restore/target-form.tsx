@@ -84,9 +84,9 @@ function TargetField({ draft, overview, onChange }: FieldProps) {
           onChange={(event) => onChange({ ...draft, name: event.target.value })}
         >
           <option value="">choose one</option>
-          {[...overview.points].reverse().map(({ name, lsn }) => (
-            <option key={`${name}-${lsn}`} value={name}>
-              {name}
+          {[...overview.points].reverse().map(({ name, lsn, isLost }) => (
+            <option key={`${name}-${lsn}`} value={name} disabled={isLost}>
+              {isLost ? `${name} (no restore leads there)` : name}
             </option>
           ))}
         </SelectField>

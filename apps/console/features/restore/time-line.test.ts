@@ -17,7 +17,7 @@ const overview = {
     ],
     backups: [{ label: 'a', stopMs: 0, unusable: null }],
   },
-  points: [{ name: 'before', lsn: '0/1', timeline: 2, atMs: 12_000, by: 'anna' }],
+  points: [{ name: 'before', lsn: '0/1', timeline: 2, atMs: 12_000, by: 'anna', isLost: false }],
 } as unknown as Overview;
 const events = [
   { id: 7, at: new Date(15_000).toISOString(), kind: 'primary-open', message: 'node-2 is primary' },

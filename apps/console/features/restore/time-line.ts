@@ -85,9 +85,10 @@ function marksOf({ points, repository }: Overview, events: readonly PastEvent[])
       return { key: `failover-${id}`, kind: 'failover', atMs: Date.parse(at), label: message, target: null };
     });
   const named = points.map(
-    ({ name, lsn, atMs }): Mark => ({
-      ...{ key: `point-${lsn}-${name}`, kind: 'point', atMs, label: name },
-      target: { kind: 'name', name },
+    ({ name, lsn, atMs, isLost }): Mark => ({
+      ...{ key: `point-${lsn}-${name}`, kind: 'point', atMs },
+      label: isLost ? `${name}: no restore leads there` : name,
+      target: isLost ? null : { kind: 'name', name },
     }),
   );
   const backups = (repository?.backups ?? [])

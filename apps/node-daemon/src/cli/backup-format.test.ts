@@ -1,7 +1,8 @@
+import { damageHint } from '@quantadb/engine/backup/findings';
 import type { BackupJob } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
 import { describe, expect, it } from 'vitest';
-import { backupsText, damageHint, damageText, endText } from './backup-format.ts';
+import { backupsText, damageText, endText } from './backup-format.ts';
 
 const nowMs = Date.parse('2026-11-27T12:00:00Z');
 
@@ -19,6 +20,7 @@ const overview: BackupOverview = {
     nextRuns: [],
     lastDrill: null,
     lastVerification: null,
+    advice: null,
     problem: null,
   },
   ...{ look: null, servers: [], repositories: [] },
@@ -129,6 +131,17 @@ describe('the list of backups', () => {
     expect(damageHint(copy)).toContain('reads the other copy');
     expect(damageText(job([], true), overview.repository)).toBeNull();
     expect(endText(job([], true))).toBe('verify on node-2: good');
+  });
+
+  it('says of a named point that no restore leads there', () => {
+    const point = { timeline: 2, lsn: '0/1', atMs: nowMs, by: 'anna' };
+    const points = [
+      { ...point, name: 'too early', isLost: true },
+      { ...point, name: 'release', isLost: false },
+    ];
+    const lines = backupsText({ ...overview, points }, nowMs).split('\n');
+    expect(lines.find((line) => line.startsWith('too early'))).toContain('CANNOT BE REACHED');
+    expect(lines.find((line) => line.startsWith('release'))).not.toContain('CANNOT');
   });
 
   it('says how to begin', () => {

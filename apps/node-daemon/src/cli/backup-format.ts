@@ -39,8 +39,15 @@ export function backupsText(overview: BackupOverview, nowMs: number): string {
   if (overview.points.length > 0)
     sections.push(
       table(
-        ['restore point', 'set at', 'position'],
-        overview.points.slice(-10).map((point) => [point.name, momentText(point.atMs), point.lsn]),
+        ['restore point', 'set at', 'position', 'state'],
+        overview.points
+          .slice(-10)
+          .map(({ name, atMs, lsn, isLost }) => [
+            name,
+            momentText(atMs),
+            lsn,
+            isLost ? 'CANNOT BE REACHED: no backup leads there, or WAL before it is missing' : '',
+          ]),
       ),
     );
   return sections.join('\n\n');
@@ -142,13 +149,6 @@ export function damageText(
     'What can still be restored:',
     ...(left.length > 0 ? left : ['Nothing.']).map((line) => `  ${line}`),
   ].join('\n');
-}
-
-/** What to do about it. */
-export function damageHint(job: BackupJob): string {
-  return isCopyOnly(job)
-    ? 'pgBackRest reads the other copy. Look at the disk of the repository.'
-    : 'Make a full backup (quantadb backup now --type full), and look at the disk of the repository.';
 }
 
 function backupTable({ backups, expiring }: NonNullable<BackupOverview['repository']>): string {

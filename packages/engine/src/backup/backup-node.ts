@@ -7,7 +7,7 @@ import { dropRepository, setRepository } from '../postgres/archive-wrapper.ts';
 import { inspectDataDirectory, supportedMajorVersion } from '../postgres/data-directory.ts';
 import type { NodePlace } from '../postgres/layout.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
-import { messageOf, QuantaError } from '../shared/errors.ts';
+import { messageOf, sentenceOf, withNextStep } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Mended } from './archive-mending.ts';
 import * as server from './archiving-server.ts';
@@ -151,7 +151,7 @@ export class BackupNode implements BackupHost {
     const outcome = await engine.createStanza();
     if (outcome.ok) return outcome;
     const { detail, hint } = outcome.failure;
-    return { ok: false, reason: `${detail} ${hint}` };
+    return { ok: false, reason: withNextStep(detail, hint) };
   }
 
   tryRepository(test: RepositoryTest): Promise<ProbeAnswer> {
@@ -165,8 +165,7 @@ export class BackupNode implements BackupHost {
       // One that is not there yet can be reached all the same.
       return state === 'broken' ? { ok: false, reason: detail } : { ok: true };
     } catch (error) {
-      const hint = error instanceof QuantaError && error.hint ? ` ${error.hint}` : '';
-      return { ok: false, reason: `${messageOf(error)}${hint}` };
+      return { ok: false, reason: sentenceOf(error) };
     }
   }
 

@@ -27,3 +27,10 @@ export function isCopyOnly(job: BackupJob | null): boolean {
   const problems = [...backups.flatMap((each) => each.problems), ...other];
   return gaps.length + wal.problems.length === 0 && areFilesWhole && problems.every(isCopy);
 }
+
+/** What to do about what was found. */
+export function damageHint(job: BackupJob): string {
+  return isCopyOnly(job)
+    ? 'pgBackRest reads the other copy. Look at the disk of the repository.'
+    : 'Make a full backup (quantadb backup now --type full), and look at the disk of the repository.';
+}

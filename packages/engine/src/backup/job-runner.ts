@@ -1,5 +1,5 @@
 import { type Cancel, type Clock, systemClock } from '../shared/clock.ts';
-import { messageOf, QuantaError } from '../shared/errors.ts';
+import { QuantaError, sentenceOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { JobLook } from './job-order.ts';
 
@@ -145,8 +145,7 @@ export class JobRunner<OrderOf extends Order, Result> {
       look.result = await this.options.work(order, report, controller.signal);
       look.state = 'done';
     } catch (error) {
-      const hint = error instanceof QuantaError && error.hint ? ` ${error.hint}` : '';
-      look.detail = `${messageOf(error)}${hint}`.slice(0, 1000);
+      look.detail = sentenceOf(error).slice(0, 1000);
       look.retry = isWorthRetrying(error, controller.signal);
       look.state = 'failed';
       this.options.logger.warn({ job: order.id, error: look.detail }, 'work on the repository failed');

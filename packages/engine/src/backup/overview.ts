@@ -6,7 +6,9 @@ import type { BackupNodeView, BackupOverview } from '../contract/backup-view.ts'
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { damageHint, foundBy } from './findings.ts';
 import { hostRepositoryOf, serversOf } from './host-way.ts';
+import { pointsOf } from './points.ts';
 import { numbersOf, schedulesOf, withoutSecrets } from './repositories.ts';
 import { drillSchedule, nextRuns } from './schedule.ts';
 import { lastWord, type ReadRepository, stateOfEach, unite } from './united.ts';
@@ -37,18 +39,20 @@ export async function backupOverview(options: OverviewOptions): Promise<BackupOv
     serversFor(options),
   ]);
   const united = config ? unite(read) : { repository: null, problem: null };
+  const [lastDrill, lastVerification] = [lastWord(backup, 'drill'), lastWord(backup, 'verify')];
+  const damaged = [lastVerification, lastDrill].find((each) => foundBy(each).length > 0);
   return {
     config: config && withoutSecrets(config),
     job,
     pastJobs: backup.pastJobs,
-    points: backup.points,
+    points: pointsOf({ state, repository: united.repository, nowMs }),
     nextRuns: schedules.map((schedule) => ({
       scheduleId: schedule.id,
       what: schedule.id === drillSlot ? 'drill' : schedule.type,
       atMs: nextRuns(schedule, state.clusterId, { nowMs, count: runsShown }),
     })),
-    lastDrill: lastWord(backup, 'drill'),
-    lastVerification: lastWord(backup, 'verify'),
+    ...{ lastDrill, lastVerification },
+    advice: damaged ? damageHint(damaged) : null,
     ...united,
     archiving: onPrimary?.archiving ?? null,
     look: backup.pastJobs.some((each) => each.result?.kind === 'look') ? await openLookOf(options) : null,

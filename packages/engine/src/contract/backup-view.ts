@@ -193,11 +193,14 @@ export const backupOverviewSchema = z.object({
   /** With how far it is, when its node says so. */
   job: backupJobSchema.nullable(),
   pastJobs: z.array(backupJobSchema),
-  points: z.array(restorePointSchema),
+  /** `isLost`: no backup leads to it, or WAL before it is missing. */
+  points: z.array(restorePointSchema.extend({ isLost: z.boolean().default(false) })),
   nextRuns: z.array(z.object({ scheduleId: z.string(), what: z.string(), atMs: z.array(z.number()) })),
   /** The last restore that was proven, and the last verification. */
   lastDrill: backupJobSchema.nullable(),
   lastVerification: backupJobSchema.nullable(),
+  /** The next step, when one of these two found damage. */
+  advice: z.string().nullable().default(null),
   /** With several repositories: what those that can be read give together. */
   repository: repositoryViewSchema.nullable(),
   /** Why the repository cannot be read now. */

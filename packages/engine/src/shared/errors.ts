@@ -63,7 +63,10 @@ export function invariant(condition: unknown, message: string): asserts conditio
 
 /** What happened, with the next step, as one text for people. */
 export function sentenceOf(error: unknown): string {
-  const message = messageOf(error);
-  if (!(error instanceof QuantaError && error.hint)) return message;
-  return `${message}${/[.!?:]$/.test(message) ? '' : '.'} ${error.hint}`;
+  return withNextStep(messageOf(error), error instanceof QuantaError ? error.hint : undefined);
+}
+
+/** Two sentences, whether or not the first one ends as one. */
+export function withNextStep(message: string, hint: string | undefined): string {
+  return hint ? `${message}${/[.!?:]$/.test(message) ? '' : '.'} ${hint}` : message;
 }

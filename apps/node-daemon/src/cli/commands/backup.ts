@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { damageHint } from '@quantadb/engine/backup/findings';
 import { wayOf } from '@quantadb/engine/backup/restore-way';
 import type { BackupJob, BackupWork } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
@@ -17,7 +18,7 @@ import {
   secretVariables,
   type TargetOptions,
 } from '../backup-arguments.ts';
-import { backupsText, damageHint, damageText, endText, jobText, planningText } from '../backup-format.ts';
+import { backupsText, damageText, endText, jobText, planningText } from '../backup-format.ts';
 import { change } from '../change.ts';
 import type { ConsoleClient, Intent } from '../console-client.ts';
 import { silenceMsMax } from '../follow.ts';

@@ -18,6 +18,8 @@ export interface RouterCrewOptions
   > {
   /** Processes behind the port, each for connections of its own. */
   workers: number;
+  /** How long a daemon that is about to be replaced is waited for: longer than a primary's lease lasts meanwhile. */
+  successorWaitMs: number;
   /** Of the program as it is on the disk: another one is another release. */
   build(): Promise<string>;
 }
@@ -27,8 +29,6 @@ interface BoundSocket {
   getsockname(found: { port?: number }): number;
 }
 
-/** For a daemon that is about to be replaced: in a local network a moment more than a primary's lease lasts meanwhile (`restartLeaseMs`). */
-const successorWaitMs = 25_000;
 const leaveDeadlineMs = 1_000;
 const knowledgeDeadlineMs = 10_000;
 const knowledgePauseMs = 20;
@@ -69,11 +69,11 @@ export class RouterCrew {
   async start(): Promise<void> {
     const turn = ++this.turn;
     this.isStopped = false;
-    const { doors, logger, build, workers: count } = this.options;
+    const { doors, logger, build, workers: count, successorWaitMs: waitMs } = this.options;
     const [found, program] = await Promise.all([doors === null ? [] : findWorkers(doors, logger), build()]);
     this.likeness = JSON.stringify([program, ...this.asked()]);
     if (turn !== this.turn) {
-      for (const { channel } of found) void channel.send({ kind: 'leave', waitMs: successorWaitMs });
+      for (const { channel } of found) void channel.send({ kind: 'leave', waitMs });
       return;
     }
     const heirs = heirsOf(found, { likeness: this.likeness, count });
@@ -137,7 +137,7 @@ export class RouterCrew {
   /** This process ends; clients are to notice nothing of that until the next daemon of this host is there. */
   async leave(): Promise<void> {
     this.halt();
-    const told = Promise.all(this.everybody.map((each) => each.leave(successorWaitMs)));
+    const told = Promise.all(this.everybody.map((each) => each.leave(this.options.successorWaitMs)));
     const deadline = sleep(leaveDeadlineMs, undefined, { ref: false });
     await Promise.race([told, deadline]);
   }

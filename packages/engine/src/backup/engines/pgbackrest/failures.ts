@@ -110,6 +110,15 @@ const byText: [RegExp, Meaning][] = [
     },
   ],
   [
+    /\[13\] Permission denied/,
+    {
+      // Also while the storage is not mounted: what lies below belongs to somebody else.
+      reason: 'repository_unreachable',
+      hint: 'Let that path belong to the user of PostgreSQL on every node (install -d -o postgres -g postgres -m 750 <directory>).',
+      retry: true,
+    },
+  ],
+  [
     /unable to (get address|connect)|HTTP request failed|timeout connecting|No space left|Read-only file system/i,
     {
       reason: 'repository_unreachable',
@@ -119,12 +128,14 @@ const byText: [RegExp, Meaning][] = [
   ],
 ];
 
+const unknownHint = 'What that error means is told in the documentation of pgBackRest.';
+
 /** @param log standard error; the last ERROR with the lines that follow it is what the program ended with */
 export function failureOf(code: number | null, log: string): EngineFailure {
   const detail = lastError(log) || `pgbackrest ended with code ${code}`;
   const number = Number(/\[(\d{3})\]/.exec(detail)?.[1] ?? code ?? 0);
   const meaning = byText.find(([pattern]) => pattern.test(detail))?.[1] ?? byCode[number];
-  return { ...(meaning ?? { reason: 'failed', hint: 'See what the message says.', retry: true }), detail };
+  return { ...(meaning ?? { reason: 'failed', hint: unknownHint, retry: true }), detail };
 }
 
 /** Of a request to an object store: long, and before the answer that says why. */

@@ -333,13 +333,18 @@ describe('failures', () => {
     });
   });
 
+  it('of a directory that belongs to somebody else say whose it has to be', () => {
+    const log = "ERROR: [047]: unable to create path '/backups/archive': [13] Permission denied";
+    expect(failureOf(47, log)).toMatchObject({ hint: expect.stringContaining('install -d -o postgres') });
+  });
+
   it('of an unknown kind quote the program and are tried again', () => {
     const failure = failureOf(99, 'INFO: x\nERROR: [099]: strange\n       HINT: think\nINFO: command end');
     expect(failure).toEqual({
       ...{
         reason: 'failed',
         detail: '[099]: strange HINT: think',
-        hint: 'See what the message says.',
+        hint: 'What that error means is told in the documentation of pgBackRest.',
         retry: true,
       },
     });
