@@ -22,6 +22,9 @@ export async function foundSecondCluster(
   await page.getByRole('link', { name: 'Hosts', exact: true }).click();
   const found = page.getByRole('button', { name: 'Found a cluster…' });
   await expect(found).toBeVisible({ timeout: 60_000 });
+  await page.getByRole('button', { name: `End enrolment… of ${host}` }).click();
+  await expect(page.getByRole('dialog')).toContainText('Its certificate counts no more here');
+  await page.getByRole('button', { name: 'Keep it' }).click();
   await found.click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Name of the cluster').fill('shop');

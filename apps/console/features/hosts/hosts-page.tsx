@@ -16,6 +16,7 @@ import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { Copyable } from '../shell/copyable.tsx';
 import { useMay } from '../shell/me.ts';
+import { EndEnrolment } from './end-enrolment.tsx';
 import { FoundCluster } from './found-cluster.tsx';
 
 type Host = inferRouterOutputs<AppRouter>['hosts']['list'][number];
@@ -27,9 +28,10 @@ export function HostsPage() {
   const times = useTimes();
   const may = useMay();
   const [founding, setFounding] = useState<string | null>(null);
+  const [leaving, setLeaving] = useState<string | null>(null);
   const hosts = useQuery({ ...trpc.hosts.list.queryOptions({}), refetchInterval: refetchMs });
   const token = useMutation(trpc.hosts.createEnrolmentToken.mutationOptions());
-  const columns = columnsOf(times, may.administer ? setFounding : null);
+  const columns = columnsOf(times, may.administer ? { onFound: setFounding, onEnd: setLeaving } : null);
   const enrol = may.administer ? (
     <Button icon={<Plus size={14} aria-hidden />} isBusy={token.isPending} onClick={() => token.mutate({})}>
       Enrol a host
@@ -52,6 +54,9 @@ export function HostsPage() {
         ) : null}
       </Panel>
       {founding ? <FoundCluster host={founding} onClose={() => setFounding(null)} /> : null}
+      {leaving ? (
+        <EndEnrolment host={leaving} onClose={() => setLeaving(null)} onDone={() => void hosts.refetch()} />
+      ) : null}
       {token.data ? (
         <Dialog
           isOpen
@@ -75,7 +80,7 @@ export function HostsPage() {
 
 function columnsOf(
   times: ReturnType<typeof useTimes>,
-  onFound: ((host: string) => void) | null,
+  actions: { onFound(host: string): void; onEnd(host: string): void } | null,
 ): Column<Host>[] {
   const columns: Column<Host>[] = [
     { key: 'name', header: 'Host', cell: nameOf },
@@ -95,16 +100,24 @@ function columnsOf(
       isMinor: true,
     },
   ];
-  if (onFound)
+  if (actions)
     columns.push({
       key: 'actions',
       header: '',
-      cell: (row) =>
-        row.kind === 'data' && row.state === 'available' ? (
-          <Button tone="quiet" onClick={() => onFound(row.name)}>
-            Found a cluster…
-          </Button>
-        ) : null,
+      cell: ({ name, kind, state, clusterId }) => (
+        <span className="flex flex-wrap gap-1">
+          {kind === 'data' && state === 'available' ? (
+            <Button tone="quiet" onClick={() => actions.onFound(name)}>
+              Found a cluster…
+            </Button>
+          ) : null}
+          {clusterId === null ? (
+            <Button tone="quiet" onClick={() => actions.onEnd(name)}>
+              End enrolment…<span className="sr-only"> of {name}</span>
+            </Button>
+          ) : null}
+        </span>
+      ),
     });
   return columns;
 }

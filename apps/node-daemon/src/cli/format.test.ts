@@ -1,7 +1,16 @@
-import type { SystemStatus } from '@quantadb/engine/contract/status';
+import type { NodeStatus, SystemStatus } from '@quantadb/engine/contract/status';
 import { expect, test } from 'vitest';
 import { demoPorts, portsInUse } from '../demo/layout.ts';
-import { bytesText, cloneText, millisecondsText, planText, statusText, stepText, table } from './format.ts';
+import {
+  bytesText,
+  cloneText,
+  millisecondsText,
+  nodesText,
+  planText,
+  statusText,
+  stepText,
+  table,
+} from './format.ts';
 
 test('quantities are short and in PostgreSQL’s units', () => {
   expect([0, 1023, 1024, 1536, 10 * 1024 ** 2, 3 * 1024 ** 3].map(bytesText)).toEqual([
@@ -27,6 +36,24 @@ test('columns stand under each other', () => {
       ],
     ),
   ).toBe('A     LONG\nwide  b     rest of the line\nc');
+});
+
+test('beside a node stands what is worth a look, parameters that wait for a restart among it', () => {
+  const node = {
+    name: 'node-2',
+    role: 'standby',
+    state: 'streaming',
+    lagBytes: null,
+    notes: [],
+    pendingRestart: [],
+  };
+  const remarkOf = (change: object) =>
+    nodesText([{ ...node, sync: '', raft: '', ...change } as unknown as NodeStatus])
+      .split('\n')
+      .at(-1);
+  expect(remarkOf({ pendingRestart: ['max_connections'] })).toContain('restart pending for max_connections');
+  expect(remarkOf({ maintenance: true, notes: ['delayed'] })).toMatch(/maintenance$/);
+  expect(remarkOf({ notes: ['no reads'], detail: '' })).toMatch(/no reads$/);
 });
 
 test('the verdict comes first, then the nodes, then how to connect', () => {

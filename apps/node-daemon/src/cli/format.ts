@@ -77,9 +77,16 @@ export function nodesText(nodes: NodeStatus[]): string {
       : '',
     node.raft,
     node.address ?? '',
-    node.maintenance ? 'maintenance' : node.detail || node.notes.join(', '),
+    remarkOf(node),
   ]);
   return table(['NODE', 'ROLE', 'STATE', 'SYNC', 'LAG', 'RAFT', 'ADDRESS', ''], rows);
+}
+
+/** What stands beside a node: why it is not as it should be, else what is worth a look. */
+function remarkOf({ maintenance, detail, notes, pendingRestart }: NodeStatus): string {
+  const waiting = pendingRestart.length > 0 ? [`restart pending for ${pendingRestart.join(', ')}`] : [];
+  if (maintenance) return ['maintenance', ...waiting].join('; ');
+  return detail ? [detail, ...waiting].join('; ') : [...notes, ...waiting].join(', ');
 }
 
 /** Hosts as a daemon tells them (with its API's address), or as the console does (with what it has last seen). */

@@ -294,7 +294,7 @@ export const clusterRules: ClusterRule[] = [
       look: [
         'Whether the other cluster runs.',
         'How much WAL its slot keeps on this primary.',
-        'When it is gone for good: drop its slot `standby_cluster_…` on the primary, and the alert ends.',
+        'When it is gone for good: `quantadb cluster forget <cluster>` drops its slot and lets its hosts in no more.',
       ],
       command: 'quantadb status',
     },

@@ -106,7 +106,8 @@ export const figureRules: ClusterRule[] = [
       bytes: {
         words: 'Keeps more than',
         unit: 'bytes',
-        usual: 16 * 1024 ** 3,
+        // Before PostgreSQL gives the WAL up: `max_slot_wal_keep_size` is 10 GB unless it was changed.
+        usual: 6 * 1024 ** 3,
         min: 1024 ** 2,
         max: 1024 ** 5,
       },

@@ -156,10 +156,7 @@ describe('rules', () => {
   it('judge what nodes measure of themselves, with the numbers', () => {
     const figures = new Map([
       ['node-1', { diskTotalBytes: 100e9, diskFreeBytes: 4e9, diskFullSeconds: 1800, transactionIdAge: 6e8 }],
-      [
-        'node-2',
-        { clients: 95, clientsMax: 100, slotBytes: 20 * 1024 ** 3, longestTransactionSeconds: 7200 },
-      ],
+      ['node-2', { clients: 95, clientsMax: 100, slotBytes: 8 * 1024 ** 3, longestTransactionSeconds: 7200 }],
     ]);
     const { conditions, isUnknown } = judge(knownOf([clusterOf({}, { figures })]), nothing, []);
     expect(conditions.map(({ rule, subject, severity }) => `${subject} ${rule} ${severity}`)).toEqual([
