@@ -11,8 +11,9 @@ import {
 import { backupOverviewSchema, goesSchema } from '@quantadb/engine/contract/backup-view';
 import { restorePlanningSchema } from '@quantadb/engine/contract/restore';
 import { restoreTargetSchema } from '@quantadb/engine/contract/restore-target';
-import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
+import { attempt } from '../audit/attempt.ts';
 import { withAnyHost } from '../clusters/any-host.ts';
 import { clusterNameOf } from '../clusters/cluster-name.ts';
 import { ofRepository, previewRetention } from '../clusters/retention-preview.ts';
@@ -63,18 +64,16 @@ export const backupsRouter = router({
       const { clusterId, ...test } = input;
       const target = await clusterNameOf(services, clusterId);
       const record = { action: 'try-repository', target, reason: '', after: input.repository };
-      try {
-        const tried = await withAnyHost(services, clusterId, (host) =>
-          services.links.call(host, 'tryRepository', test),
-        );
-        const failed = tried.nodes.filter(({ ok }) => !ok).map(({ node }) => node);
-        const detail = failed.length === 0 ? 'every node can use it' : `not ${failed.join(', ')}`;
-        await services.audit.write(ctx, { ...record, outcome: 'done', detail });
-        return tried;
-      } catch (error) {
-        await services.audit.write(ctx, { ...record, outcome: 'refused', detail: messageOf(error) });
-        throw error;
-      }
+      return attempt(ctx, {
+        ...record,
+        ask: () =>
+          withAnyHost(services, clusterId, (host) => services.links.call(host, 'tryRepository', test)),
+        ended: ({ nodes }) => {
+          const failed = nodes.filter(({ ok }) => !ok).map(({ node }) => node);
+          const detail = failed.length === 0 ? 'every node can use it' : `not ${failed.join(', ')}`;
+          return { outcome: 'done', detail };
+        },
+      });
     }),
 
   history: procedure(

@@ -5,8 +5,9 @@ import {
   operationPlanSchema,
   operationRequestSchema,
 } from '@quantadb/engine/contract/operations';
-import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
+import { attempt } from '../audit/attempt.ts';
 import type { Services } from '../services.ts';
 import { procedure, requesterOf, router } from './init.ts';
 
@@ -53,18 +54,18 @@ export const foundingRouter = router({
       const { services } = ctx;
       const { planHash, reason, ...founding } = input;
       const record = { action: 'create-cluster', target: founding.cluster, reason, after: founding };
-      try {
-        await requireHost(services, founding.host);
-        const password = randomBytes(passwordBytes).toString('base64url');
-        const request = requestOf(founding, password);
-        const start = { request, planHash, requestedBy: requesterOf(ctx), reason };
-        const { operationId } = await services.links.call(founding.host, 'start', start);
-        await services.audit.write(ctx, { ...record, outcome: 'started', detail: operationId });
-        return { operationId, password: founding.role === null ? null : password };
-      } catch (error) {
-        await services.audit.write(ctx, { ...record, outcome: 'refused', detail: messageOf(error) });
-        throw error;
-      }
+      const password = randomBytes(passwordBytes).toString('base64url');
+      const { operationId } = await attempt(ctx, {
+        ...record,
+        ask: async () => {
+          await requireHost(services, founding.host);
+          const request = requestOf(founding, password);
+          const start = { request, planHash, requestedBy: requesterOf(ctx), reason };
+          return services.links.call(founding.host, 'start', start);
+        },
+        ended: (started) => ({ outcome: 'started', detail: started.operationId }),
+      });
+      return { operationId, password: founding.role === null ? null : password };
     }),
 });
 

@@ -1,8 +1,9 @@
 import { addressesSchema, hostKindSchema, type OperationStep } from '@quantadb/engine/contract/cluster-state';
 import { type OperationRequest, operationPlanSchema } from '@quantadb/engine/contract/operations';
 import { restoreWaySchema } from '@quantadb/engine/contract/restore-target';
-import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
+import { attempt } from '../audit/attempt.ts';
 import { withAnyHost } from '../clusters/any-host.ts';
 import { clusterNameOf } from '../clusters/cluster-name.ts';
 import { operationWithoutValues } from '../clusters/private-settings.ts';
@@ -82,19 +83,16 @@ export const operationsRouter = router({
       const requestedBy = requesterOf(ctx);
       const target = targetOf(await clusterNameOf(services, clusterId), intent);
       const record = { action: intent.kind, target, reason, after: withoutSecrets(intent) };
-      try {
-        await refuseWhenProtected(services.prisma, clusterId, intent);
-        const request = await requestOf(services, intent);
-        const start = { request, planHash, requestedBy, reason, ...(way ? { way } : {}) };
-        const started = await withAnyHost(services, clusterId, (host) =>
-          services.links.call(host, 'start', start),
-        );
-        await services.audit.write(ctx, { ...record, outcome: 'started', detail: started.operationId });
-        return started;
-      } catch (error) {
-        await services.audit.write(ctx, { ...record, outcome: 'refused', detail: messageOf(error) });
-        throw error;
-      }
+      return attempt(ctx, {
+        ...record,
+        ask: async () => {
+          await refuseWhenProtected(services.prisma, clusterId, intent);
+          const request = await requestOf(services, intent);
+          const start = { request, planHash, requestedBy, reason, ...(way ? { way } : {}) };
+          return withAnyHost(services, clusterId, (host) => services.links.call(host, 'start', start));
+        },
+        ended: ({ operationId }) => ({ outcome: 'started', detail: operationId }),
+      });
     }),
 });
 

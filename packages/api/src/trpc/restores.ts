@@ -1,8 +1,9 @@
 import { addressesSchema, nodeNameSchema } from '@quantadb/engine/contract/cluster-state';
 import { type RestoreInto, restoreIntoPlanSchema } from '@quantadb/engine/contract/restore';
 import { restoreTargetSchema, restoreWaySchema } from '@quantadb/engine/contract/restore-target';
-import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
+import { QuantaError } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
+import { attempt } from '../audit/attempt.ts';
 import { withAnyHost } from '../clusters/any-host.ts';
 import type { Services } from '../services.ts';
 import { procedure, requesterOf, router } from './init.ts';
@@ -54,21 +55,18 @@ export const restoresRouter = router({
       const { services } = ctx;
       const { planHash, way, reason, ...wanted } = input;
       const record = { action: 'restore-cluster', target: input.cluster, reason, after: wanted };
-      try {
-        const request = await requestOf(services, input);
-        const start = {
-          ...{ ...request, planHash, reason, requestedBy: requesterOf(ctx) },
-          ...(way ? { way } : {}),
-        };
-        const started = await withAnyHost(services, input.clusterId, (host) =>
-          services.links.call(host, 'startRestoreInto', start),
-        );
-        await services.audit.write(ctx, { ...record, outcome: 'started', detail: started.operationId });
-        return started;
-      } catch (error) {
-        await services.audit.write(ctx, { ...record, outcome: 'refused', detail: messageOf(error) });
-        throw error;
-      }
+      return attempt(ctx, {
+        ...record,
+        ask: async () => {
+          const request = await requestOf(services, input);
+          const asked = { ...request, planHash, reason, requestedBy: requesterOf(ctx) };
+          const start = { ...asked, ...(way ? { way } : {}) };
+          return withAnyHost(services, input.clusterId, (host) =>
+            services.links.call(host, 'startRestoreInto', start),
+          );
+        },
+        ended: ({ operationId }) => ({ outcome: 'started', detail: operationId }),
+      });
     }),
 });
 

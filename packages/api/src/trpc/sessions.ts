@@ -8,6 +8,7 @@ import {
 import { blockingForest } from '@quantadb/engine/monitor/sessions/blocking';
 import { messageOf } from '@quantadb/engine/shared/errors';
 import { z } from 'zod';
+import { attempt } from '../audit/attempt.ts';
 import { clusterNameOf } from '../clusters/cluster-name.ts';
 import { dataHosts } from '../clusters/data-hosts.ts';
 import { withoutText } from '../clusters/session-text.ts';
@@ -98,17 +99,16 @@ export const sessionsRouter = router({
         target: `${await clusterNameOf(services, clusterId)}/${node}/${pid}`,
         reason,
       };
-      try {
-        const { outcome } = await inWordsOfRelease(host, () =>
-          services.links.call(host, 'endSession', { pid, startedAt, how }),
-        );
-        const words = outcomeWords({ pid, how }, outcome);
-        await services.audit.write(ctx, { ...record, outcome: 'done', detail: words });
-        return { outcome, words };
-      } catch (error) {
-        await services.audit.write(ctx, { ...record, outcome: 'refused', detail: messageOf(error) });
-        throw error;
-      }
+      return attempt(ctx, {
+        ...record,
+        ask: async () => {
+          const { outcome } = await inWordsOfRelease(host, () =>
+            services.links.call(host, 'endSession', { pid, startedAt, how }),
+          );
+          return { outcome, words: outcomeWords({ pid, how }, outcome) };
+        },
+        ended: ({ words }) => ({ outcome: 'done', detail: words }),
+      });
     }),
 });
 
