@@ -25,8 +25,9 @@ export function unitNameOf(host: string): string {
 
 /**
  * The unit (systemd.service(5)). Only the daemon is signalled: the reaper, PostgreSQL and the router outlive it, and the next daemon
- * adopts them within the lease. So `reload` replaces the daemon while PostgreSQL goes on (a primary whose daemon is away for more than a
- * second is failed over all the same); `stop`, also at the machine's shutdown, stops PostgreSQL cleanly first.
+ * adopts them within the lease. So `reload` replaces the daemon while PostgreSQL goes on: told to end, a primary's daemon has its lease
+ * made longer first (one that is gone for more than a second without a word is failed over); `stop`, also at the machine's shutdown,
+ * stops PostgreSQL cleanly first.
  */
 export function unitText({ host, node, command, configFile }: ServiceParts): string {
   const run = [node, command].map(quoted).join(' ');
