@@ -102,7 +102,10 @@ export class ControlPlane {
     this.server = server;
     const audit = new Audit(prisma, keeper.auditKey);
     this.tries = new SignInTries(prisma, config.secret);
-    const auth = createAuth(prisma, config, { audit, tries: this.tries });
+    const auth = createAuth(prisma, config, {
+      ...{ audit, tries: this.tries },
+      accessChanged: (id) => this.services.accessChanged({ kind: 'user', id }),
+    });
     const pools = createMetadataPools(config.databaseUrl, logger);
     this.pools = pools;
     this.principals = new PrincipalFinder(prisma, auth, pools.questions);

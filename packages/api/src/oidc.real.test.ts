@@ -83,6 +83,14 @@ describe('I-ROLE-5: sign-in through an identity provider', () => {
     expect([first.end, first.me.body]).toMatchObject(['/', { name: 'bob@example.com', role: 'operator' }]);
     says('bob', { groups: [] });
     expect((await enter('bob')).me.body).toMatchObject({ role: 'none' });
+    const told = await database.run(
+      "SELECT action, after, reason FROM audit_entry WHERE target = 'bob@example.com' AND action <> 'sign-in' ORDER BY id",
+    );
+    const reason = 'groups of the identity provider';
+    expect(told).toEqual([
+      { action: 'create-person', after: { role: 'operator' }, reason },
+      { action: 'set-role', after: { role: 'none' }, reason },
+    ]);
     const stored = await database.run(
       "SELECT access_token, refresh_token FROM account WHERE provider_id = 'oidc'",
     );

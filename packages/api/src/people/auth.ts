@@ -2,11 +2,10 @@ import type { PrismaClient } from '@quantadb/prisma/client';
 import { type BetterAuthPlugin, betterAuth } from 'better-auth';
 import { prismaAdapter } from 'better-auth/adapters/prisma';
 import { twoFactor } from 'better-auth/plugins/two-factor';
-import type { Audit } from '../audit/audit.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import { clientAddressHeader } from '../http/client-address.ts';
 import { deriveKey } from '../secrets.ts';
-import { oidcOptions, oidcPaths, oidcPlugin } from './oidc.ts';
+import { type OidcParts, oidcOptions, oidcPaths, oidcPlugin } from './oidc.ts';
 import type { SignInTries } from './sign-in-tries.ts';
 import { signInWatch } from './sign-in-watch.ts';
 
@@ -22,10 +21,10 @@ export function sessionsKey(secret: string): string {
 export function createAuth(
   prisma: PrismaClient,
   config: ControlPlaneConfig,
-  { audit, tries }: { audit: Audit; tries: SignInTries },
+  { audit, tries, accessChanged }: Omit<OidcParts, 'prisma'> & { tries: SignInTries },
 ) {
   const { oidc } = config;
-  const { user, databaseHooks } = oidc ? oidcOptions(oidc, { prisma, audit }) : {};
+  const { user, databaseHooks } = oidc ? oidcOptions(oidc, { prisma, audit, accessChanged }) : {};
   // Theirs are typed by what they add; what is asked of `auth` here is better-auth's own.
   const plugins: BetterAuthPlugin[] = [
     twoFactor({ issuer: 'QuantaDB' }),

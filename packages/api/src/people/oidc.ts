@@ -53,13 +53,24 @@ async function withinDeadline<Context extends { socialProviders: unknown[] }, Re
   return Promise.race([discovered, late]).finally(() => clearTimeout(timer));
 }
 
+export interface OidcParts {
+  prisma: PrismaClient;
+  audit: Audit;
+  /** What is open of this person's is asked again whether it may be. */
+  accessChanged(id: string): void;
+}
+
+const byGroups = 'groups of the identity provider';
+const nobody = { principal: null, ip: null };
+
 /** Who is let in, and as what; asked at every sign-in, because the provider may say something else by now. */
 export function oidcOptions(
   oidc: OidcConfig,
-  { prisma, audit }: { prisma: PrismaClient; audit: Audit },
+  parts: OidcParts,
 ): Pick<BetterAuthOptions, 'databaseHooks'> & {
   user: Pick<NonNullable<BetterAuthOptions['user']>, 'validateUserInfo'>;
 } {
+  const { prisma, audit } = parts;
   const judge = async (claims: Record<string, unknown>, isNew: boolean) => {
     const judged = judgeClaims(claims, oidc);
     // The first account is the administrator's, who is made at set-up.
@@ -82,7 +93,7 @@ export function oidcOptions(
           return { error: judged.reason };
         }
         if (isNew) roles.set(context.context, judged.role);
-        else if (user.id) await followGroups({ prisma, audit }, user.id, judged);
+        else if (user.id) await followGroups(parts, user.id, judged);
       },
     },
     databaseHooks: {
@@ -91,6 +102,12 @@ export function oidcOptions(
           before: async (user, context) => {
             const role = context ? roles.get(context.context) : undefined;
             return { data: { ...user, role: role ?? 'none' } };
+          },
+          after: async ({ email }, context) => {
+            const role = context ? roles.get(context.context) : undefined;
+            if (role === undefined) return;
+            const record = { action: 'create-person', target: email, reason: byGroups, after: { role } };
+            await audit.write(nobody, { ...record, outcome: 'done' });
           },
         },
       },
@@ -102,7 +119,7 @@ export function oidcOptions(
 
 /** Whoever left a group loses its role at the next sign-in; but for the last administrator, without whom nobody could repair that. */
 async function followGroups(
-  { prisma, audit }: { prisma: PrismaClient; audit: Audit },
+  { prisma, audit, accessChanged }: OidcParts,
   id: string,
   { role, isRoleByGroups }: Extract<Judgement, { ok: true }>,
 ): Promise<void> {
@@ -111,12 +128,12 @@ async function followGroups(
   const record = {
     action: 'set-role',
     target: known.email,
-    reason: 'groups of the identity provider',
+    reason: byGroups,
     after: { role },
   };
-  const nobody = { principal: null, ip: null };
   try {
     await setRole(prisma, id, { role });
+    accessChanged(id);
     await audit.write(nobody, { ...record, before: { role: known.role }, outcome: 'done' });
   } catch (error) {
     if (!(error instanceof QuantaError)) throw error;
