@@ -87,7 +87,8 @@ describe('a plan', () => {
   it('leads to a point on a line that was given up also when only the repository shows that it was', () => {
     const point = { name: 'before restore', timeline: 2, lsn: lsn(45), atMs: 45 * minute, by: 'ada' };
     const planned = plan({ kind: 'name', name: point.name }, { points: [point] });
-    expect(planned).toMatchObject({ ok: true, plan: { timeline: 2, label: 'C' } });
+    const recovery = { kind: 'lsn', lsn: lsn(45), inclusive: false };
+    expect(planned).toMatchObject({ ok: true, plan: { timeline: 2, label: 'C', recovery } });
   });
 
   it('warns of a moment of a stretch that was given up, and says what leads there', () => {

@@ -152,7 +152,6 @@ function nameTarget(
   points: readonly RestorePoint[],
   name: string,
 ): RecoveryPlanning {
-  // Of several with one name recovery stops at the first: names are kept apart when they are set.
   const point = points.find((each) => each.name === name);
   if (!point) {
     const nearest = points.slice(-5).map((each) => ({
@@ -179,7 +178,9 @@ function nameTarget(
       ? refuse('not_archived', `The WAL of "${name}" has not reached the repository.`, nearest)
       : refuse('in_gap', message, nearest);
   }
-  const recovery = { kind: 'name', name } as const;
+  // Not by its name: of two records that bear it recovery stops at the first, and one may have been written that nobody noted. What
+  // is known of a point is where its record ends.
+  const recovery = { kind: 'lsn', lsn: point.lsn, inclusive: false } as const;
   const warnings = isGivenUp
     ? [`"${name}" lies on timeline ${point.timeline}, which the cluster has given up since.`]
     : [];

@@ -18,6 +18,8 @@ let running: ScratchServer | null = null;
 const labels: Record<string, string> = {};
 /** After each of these the table holds so many rows more. */
 const moments: { atMs: number; lsn: string; xid: string; hash: string }[] = [];
+/** Of the second record of one name. */
+let writtenAgainAt = '';
 
 beforeAll(async () => {
   cluster = await TestCluster.create();
@@ -37,6 +39,8 @@ beforeAll(async () => {
   for (let round = 0; round < 3; round += 1) moments.push(await write());
   await sql(primary, "SELECT pg_create_restore_point('before the release')");
   moments.push(await write());
+  const again = "SELECT pg_create_restore_point('before the release')::text AS lsn";
+  writtenAgainAt = (await sql<{ lsn: string }>(primary, again))[0]?.lsn ?? '';
   await sql(primary, 'SELECT pg_switch_wal()');
   await engine.proveArchiving();
 });
@@ -148,6 +152,13 @@ describe('a restore gives exactly the rows of its target', () => {
   it('a named point', async () => {
     const { hash } = await restore(labels.incr ?? '', { kind: 'name', name: 'before the release' });
     expect(hash).toBe(moment(2).hash);
+  });
+
+  it('a named point that was written twice: the one whose position is known, with what was committed before it', async () => {
+    const { hash } = await restore(labels.incr ?? '', {
+      ...{ kind: 'lsn', lsn: writtenAgainAt, inclusive: false },
+    });
+    expect(hash).toBe(moment(3).hash);
   });
 });
 
