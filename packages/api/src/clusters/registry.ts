@@ -204,9 +204,14 @@ export class ClusterRegistry {
         startedAt: new Date(operation.startedAtMs),
         endedAt: operation.endedAtMs === null ? null : new Date(operation.endedAtMs),
       };
-      await this.options.prisma.operation.upsert({ where: { id }, create: { id, ...row }, update: row });
+      const { operation: kept } = this.options.prisma;
+      const isNews = await storeUnlessOver(row.endedAt !== null, {
+        end: () => kept.upsert({ where: { id }, create: { id, ...row }, update: row }),
+        goOn: () => kept.updateMany({ where: { id, endedAt: null }, data: row }),
+        begin: () => kept.createMany({ data: { id, ...row }, skipDuplicates: true }),
+      });
       this.operationsKey.set(id, key);
-      this.options.onHistory({ clusterId: picture.clusterId, kind: 'operations' });
+      if (isNews) this.options.onHistory({ clusterId: picture.clusterId, kind: 'operations' });
     }
   }
 
@@ -222,15 +227,35 @@ export class ClusterRegistry {
         startedAt: new Date(startedAtMs),
         endedAt: endedAtMs === null ? null : new Date(endedAtMs),
       };
-      const where = { clusterId_id: { clusterId, id } };
-      const known = await this.options.prisma.failover.findUnique({ where, select: { endedAt: true } });
+      const { failover: kept } = this.options.prisma;
+      const create = { clusterId, id, ...row };
+      const isNews = await storeUnlessOver(endedAtMs !== null, {
+        end: () => kept.upsert({ where: { clusterId_id: { clusterId, id } }, create, update: row }),
+        goOn: () => kept.updateMany({ where: { clusterId, id, endedAt: null }, data: row }),
+        begin: () => kept.createMany({ data: create, skipDuplicates: true }),
+      });
       this.failoversKey.set(mapKey, key);
-      // A node that has not heard the end yet does not open it again.
-      if (known?.endedAt && endedAtMs === null) continue;
-      await this.options.prisma.failover.upsert({ where, create: { clusterId, id, ...row }, update: row });
-      this.options.onHistory({ clusterId, kind: 'failovers' });
+      if (isNews) this.options.onHistory({ clusterId, kind: 'failovers' });
     }
   }
+}
+
+/**
+ * A node that has not heard the end yet does not open again what is over, also when another console stores that end at this
+ * moment: each of these is one statement.
+ *
+ * @returns whether anything was stored
+ */
+async function storeUnlessOver(
+  isOver: boolean,
+  by: {
+    end(): Promise<unknown>;
+    goOn(): Promise<{ count: number }>;
+    begin(): Promise<{ count: number }>;
+  },
+): Promise<boolean> {
+  if (isOver) await by.end();
+  return isOver || (await by.goOn()).count > 0 || (await by.begin()).count > 0;
 }
 
 function samplesOf(picture: Picture, reporter: NodeReport): MetricSample[] {
