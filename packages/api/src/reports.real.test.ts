@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ClusterStatus } from '@quantadb/engine/contract/status';
+import { silentLogger } from '@quantadb/engine/shared/logger';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { StatusKeeper } from './clusters/status-keeper.ts';
+import { createMetadataPools } from './metadata-pool.ts';
 import { adminPassword, TestConsole, TestDatabase } from './testing/test-control-plane.ts';
 import { TestHost } from './testing/test-host.ts';
 
@@ -77,4 +82,47 @@ test('I-EXPLAIN-1: the end of a failover that could not be stored once is stored
   await database.run('ALTER TABLE failover DROP CONSTRAINT refused');
   expect(await decider.report(cluster, { failovers: [over] })).toBe(0);
   expect(await ask(first, `${path}/failovers`)).toMatchObject([{ id: 'f1', state: 'DONE' }]);
+});
+
+test('I-BOARD-1: a node that is cut off does not say at one console that there is no decider, while another one hears it', async () => {
+  const leaderAt = async (at: TestConsole) => (await ask(at, path)).status.raft.leader;
+  const revisionAtSecond = async () => {
+    await decider.report(cluster, { revision: 2 });
+    return (await ask(second, path)).status.revision;
+  };
+  await expect.poll(revisionAtSecond, { timeout: 15_000 }).toBe(2);
+  const seen = new Set<string | null>();
+  for (let look = 0; look < 12; look += 1) {
+    await decider.report(cluster, { revision: 2 });
+    await cutOff.report(cluster, { ...deaf, revision: 2 });
+    for (const at of [first, second]) seen.add(await leaderAt(at));
+    await delay(200);
+    for (const at of [second, first]) seen.add(await leaderAt(at));
+  }
+  expect([...seen]).toEqual(['node-1']);
+  // The decider is gone: what is left is what that node says.
+  const heard = async () => {
+    await cutOff.report(cluster, { ...deaf, revision: 2 });
+    return [await leaderAt(first), await leaderAt(second)];
+  };
+  await expect.poll(heard, { timeout: 15_000, interval: 300 }).toEqual([null, null]);
+});
+
+test('I-BOARD-1: nor does the metadata take it from a console that has not read yet that another one hears the decider', async () => {
+  const pools = createMetadataPools(database.url, silentLogger);
+  const newKeeper = () => new StatusKeeper({ pools, logger: silentLogger, onNews: () => undefined });
+  const [hearing, late] = [newKeeper(), newKeeper()];
+  const told = async (keeper: StatusKeeper, leader: string | null) => {
+    keeper.hear(cluster.id, { name: 'demo', revision: 9, raft: { leader, term: 1 } } as ClusterStatus);
+    await keeper.store();
+    const [row] = await database.run("SELECT status #>> '{raft,leader}' AS leader FROM cluster");
+    return row;
+  };
+  expect(await told(late, null)).toEqual({ leader: null });
+  expect(await told(hearing, 'node-1')).toEqual({ leader: 'node-1' });
+  expect(await told(late, null)).toEqual({ leader: 'node-1' });
+  await database.run("UPDATE cluster SET reported_at = reported_at - interval '4 s'");
+  expect(await told(late, null)).toEqual({ leader: null });
+  for (const keeper of [hearing, late]) await keeper.close();
+  for (const pool of Object.values(pools)) await pool.end();
 });

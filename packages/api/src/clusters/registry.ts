@@ -10,6 +10,7 @@ import type { StatementStore } from '../history/statements.ts';
 import type { HostPresence } from '../hosts/host-presence.ts';
 import { storable } from '../storable.ts';
 import type { LiveStatus } from './live-status.ts';
+import { deciderSilenceMs } from './status-board.ts';
 import type { StatusKeeper } from './status-keeper.ts';
 
 type Picture = NonNullable<HostReport['picture']>;
@@ -28,8 +29,6 @@ export interface RegistryOptions {
   onHistory(what: { clusterId: string; kind: HistoryKind }): void;
 }
 
-/** A status of a node that knows no decider only counts when no decider has reported for this long. */
-const deciderSilenceMs = 3000;
 /** So long who its members are is believed as a cluster last said. */
 const believedMs = 10_000;
 /** A cluster that nobody has spoken for in this time does not hold its name. */
@@ -62,10 +61,8 @@ export class ClusterRegistry {
     const { picture } = report;
     if (!picture) return { eventsUpTo: 0 };
     if (!this.eventsUpTo.has(picture.clusterId)) await this.meet(picture);
-    if (this.mayReport(picture)) {
-      this.tell(picture);
+    if (this.mayReport(picture) && this.tell(picture))
       this.options.samples.add(samplesOf(picture, report.node));
-    }
     await this.storeEvents(picture);
     await this.storeOperations(picture);
     await this.storeFailovers(picture);
@@ -174,10 +171,15 @@ export class ClusterRegistry {
     return wanted;
   }
 
-  /** A report that was overtaken by a newer one, through another console instance, must not win. */
-  private tell({ clusterId, status }: Picture): void {
+  /**
+   * A report that was overtaken by a newer one, through another console instance, must not win.
+   *
+   * @returns whether it counts
+   */
+  private tell({ clusterId, status }: Picture): boolean {
     const live = this.options.keeper.hear(clusterId, status);
     if (live) this.options.onStatus(live);
+    return live !== null;
   }
 
   private async storeEvents(picture: Picture): Promise<void> {
