@@ -34,7 +34,8 @@ async function addToken(as: string, role: string, clusterRoles: object[] = []) {
 
 beforeAll(async () => {
   database = await TestDatabase.start();
-  instance = await TestConsole.start(database);
+  // Alerts are those that a test has written.
+  instance = await TestConsole.start(database, { judgeAlertsEveryMs: 3_600_000 });
   const body = { name: 'Ada', email: 'first@example.com', password: adminPassword };
   await instance.call('POST', '/api/v1/setup', { body });
   admin = await instance.signIn(body.email);
@@ -221,6 +222,32 @@ describe('I-ROLE-2: a role on a single cluster', () => {
     expect(await clustersIn(admin)).toContain(bank);
     const ofShop = await instance.call('GET', `/api/v1/clusters/${shop}/audit`, { as: limited.guest });
     expect(ofShop.body.every(({ clusterId }: { clusterId: string }) => clusterId === shop)).toBe(true);
+  });
+
+  test('hides no alert and no silence behind those of clusters that somebody may not read', async () => {
+    const alerts = `INSERT INTO alert (id, rule, cluster_id, subject, state, severity, sentence, since_at, seen_at)
+      SELECT gen_random_uuid(), 'test', $1, concat($2::text, $3::text, n), $2, $3, '', now() - $4::interval, now()
+      FROM generate_series(1, $5::int) n`;
+    await database.run(alerts, [bank, 'firing', 'warning', '1 day', 1001]);
+    await database.run(alerts, [shop, 'pending', 'critical', '2 days', 1001]);
+    await database.run(alerts, [shop, 'firing', 'info', '2 s', 1]);
+    await database.run(alerts, [shop, 'firing', 'critical', '1 s', 1]);
+    const silences = `INSERT INTO alert_silence (id, rule, cluster_id, reason, created_by, ends_at)
+      SELECT gen_random_uuid(), 'test', $1, '', 'ada', now() + $2::interval FROM generate_series(1, $3::int) n`;
+    await database.run(silences, [bank, '1 hour', 1001]);
+    await database.run(silences, [shop, '2 hours', 1]);
+    const list = async (as: string, path: string) => (await instance.call('GET', path, { as })).body;
+    const worst = async (as: string) => {
+      const shown: { state: string; severity: string }[] = await list(as, '/api/v1/alerts');
+      const [one, two, three] = shown.map(({ state, severity }) => `${state} ${severity}`);
+      return [shown.length, one, two, three];
+    };
+    const own = [1000, 'firing critical', 'firing info', 'pending critical'];
+    expect([await worst(limited.guest), await worst(limited.careful)]).toEqual([own, own]);
+    expect(await worst(admin)).toEqual([1000, 'firing critical', 'firing warning', 'firing warning']);
+    for (const as of [limited.guest, limited.careful])
+      expect(await list(as, '/api/v1/alerts/silences')).toMatchObject([{ clusterId: shop }]);
+    for (const table of ['alert', 'alert_silence']) await database.run(`DELETE FROM ${table}`);
   });
 
   test('decides what the live stream tells, also when it changes', async () => {

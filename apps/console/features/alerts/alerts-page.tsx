@@ -16,7 +16,7 @@ import { HistoryTab } from './history-tab.tsx';
 import { RulesTab } from './rules-tab.tsx';
 import { SilencesTab } from './silences-tab.tsx';
 import { useFiringAlerts, useJudging } from './use-alerts.ts';
-import { countWords, type FiringAlert } from './words.ts';
+import { alertsShownMax, countWords, type FiringAlert } from './words.ts';
 
 const tabs = ['firing', 'history', 'rules', 'silences', 'channels'] as const;
 const tabWords: Record<(typeof tabs)[number], string> = {
@@ -75,6 +75,11 @@ function FiringTab() {
         </Panel>
       ) : null}
       <AlertList title={countWords(rows) || 'About to fire'} alerts={rows} />
+      {rows.length < alertsShownMax ? null : (
+        <p className="text-ink-soft text-xs">
+          These are the worst {alertsShownMax}, the newest of each severity first: there may be more.
+        </p>
+      )}
       <NobodyIsTold />
     </>
   );

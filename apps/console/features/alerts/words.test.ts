@@ -1,5 +1,6 @@
+import { alertsShownMax as answeredMax } from '@quantadb/api/alerts/alert-store';
 import { expect, test } from 'vitest';
-import { countWords, needingSomebody } from './words.ts';
+import { alertsShownMax, countWords, needingSomebody } from './words.ts';
 
 const open = { acknowledged: null, silencedBy: null };
 
@@ -21,4 +22,8 @@ test('alerts that somebody is at, or that are silenced, are left out, and no rul
     lag,
     full[1],
   ]);
+});
+
+test('a list is taken for whole only when the answer could have held more', () => {
+  expect(alertsShownMax).toBe(answeredMax);
 });

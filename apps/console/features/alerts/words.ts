@@ -16,6 +16,9 @@ export const severityTones: Record<Severity, Tone> = {
   info: 'working',
 };
 
+/** An answer holds no more: of so many there may be others, and none of them is worse. */
+export const alertsShownMax = 1000;
+
 type Counted = Pick<FiringAlert, 'state' | 'severity' | 'silencedBy'>;
 
 /** Whoever silenced one does not want to be called by a number either (pure). */

@@ -16,9 +16,11 @@ const lineCharactersMax = 500;
 /** The cluster's own lines of pg_hba.conf, in the order in which they are tried. */
 export function Access({
   lines,
+  isHidden,
   onChoose,
 }: {
   lines: readonly string[];
+  isHidden: boolean;
   onChoose(change: AccessChange): void;
 }) {
   const may = useMay();
@@ -28,7 +30,7 @@ export function Access({
   const add = may.operate ? <Button onClick={() => setIsOpen(true)}>Add a line…</Button> : null;
   return (
     <Panel title="Who may connect" actions={add}>
-      {lines.length === 0 ? <Empty title="The cluster has no lines of its own" /> : null}
+      <NoLines isHidden={isHidden} count={lines.length} />
       <ol className="flex flex-col gap-1 text-[0.8125rem]">
         {lines.map((line) => (
           <li key={line} className="flex flex-wrap items-center justify-between gap-2">
@@ -61,6 +63,11 @@ export function Access({
       ) : null}
     </Panel>
   );
+}
+
+function NoLines({ isHidden, count }: { isHidden: boolean; count: number }) {
+  if (isHidden) return <Empty title="Only operators see these lines">They may hold passwords.</Empty>;
+  return count === 0 ? <Empty title="The cluster has no lines of its own" /> : null;
 }
 
 function AddLine({

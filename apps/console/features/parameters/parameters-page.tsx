@@ -59,7 +59,10 @@ export function ParametersPage({ clusterId }: { clusterId: string }) {
               {...{ durability: heard?.status.durability ?? 'not known', own: data.ownDurabilities }}
               onChoose={(change) => setIntent({ kind: 'set-own-durability', change })}
             />
-            <Access lines={data.access} onChoose={(change) => setIntent({ kind: 'set-access', change })} />
+            <Access
+              {...{ lines: data.access, isHidden: data.isAccessHidden }}
+              onChoose={(change) => setIntent({ kind: 'set-access', change })}
+            />
             <SettingsList overview={data} changes={changes} onEdit={setEdited} />
           </div>
         </Stale>

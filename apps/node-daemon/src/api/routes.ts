@@ -10,7 +10,11 @@ import type { HostDiagnosis } from '@quantadb/engine/contract/diagnosis';
 import { type LogAnswer, type LogQuestion, logQuestionSchema } from '@quantadb/engine/contract/logs';
 import type { NodeFiguresTold } from '@quantadb/engine/contract/node-metrics';
 import { operationRequestSchema, operationStartSchema } from '@quantadb/engine/contract/operations';
-import { eventWithoutValues, operationWithoutValues } from '@quantadb/engine/contract/private-values';
+import {
+  eventWithoutValues,
+  operationWithoutValues,
+  privateKinds,
+} from '@quantadb/engine/contract/private-values';
 import {
   restoreIntoSchema,
   restoreIntoStartSchema,
@@ -230,8 +234,6 @@ function stateFor(caller: HttpCaller, state: ClusterState | null): ClusterState 
 }
 
 /** The same values stand in what changed them. */
-const privateKinds = ['set-parameters', 'set-access'] as const;
-
 function operationsFor<Each extends Operation>(caller: HttpCaller, operations: readonly Each[]): Each[] {
   return operations.map((each) =>
     caller.kind === 'anybody' ? operationWithoutValues(each, privateKinds) : each,

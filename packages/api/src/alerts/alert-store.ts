@@ -2,7 +2,7 @@ import type { Prisma, PrismaClient } from '@quantadb/prisma/client';
 import type { Pool } from 'pg';
 import { storable } from '../storable.ts';
 import type { Silence, ToldAlert } from './routing.ts';
-import type { Severity } from './rule.ts';
+import { type Severity, severities } from './rule.ts';
 import { type ChangedRules, type RuleSettings, ruleSettingsSchema } from './rules.ts';
 import type { Change } from './transitions.ts';
 
@@ -27,6 +27,8 @@ const livingSql = `
   FROM alert WHERE state <> 'resolved' ORDER BY since_at LIMIT $1`;
 /** Alerts that live at once; what is beyond them waits until some are over. */
 export const livingMax = 5000;
+/** Of those, as many as one answer holds. */
+export const alertsShownMax = 1000;
 
 const ms = (at: Date | null) => at?.getTime() ?? null;
 
@@ -45,6 +47,23 @@ export class AlertStore {
       values: [livingMax],
     });
     return rows.map(toldOf);
+  }
+
+  /** Living alerts, the worst first and at most `alertsShownMax`: what fires before what is about to, then the newest of each severity. */
+  async worst(where: Prisma.AlertWhereInput): Promise<AlertRow[]> {
+    const living = { ...where, state: { not: 'resolved' } };
+    const order = await this.prisma.alert.findMany({
+      where: living,
+      select: { id: true, state: true, severity: true },
+      // By their letters, too, what fires and what is critical come first.
+      orderBy: [{ state: 'asc' }, { severity: 'asc' }, { sinceAt: 'desc' }],
+      take: livingMax,
+    });
+    const chosen = order.toSorted((left, right) => badness(right) - badness(left)).slice(0, alertsShownMax);
+    const ids = chosen.map(({ id }) => id);
+    const rows = await this.prisma.alert.findMany({ where: { AND: [living, { id: { in: ids } }] } });
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return ids.flatMap((id) => byId.get(id) ?? []);
   }
 
   async changedRules(): Promise<ChangedRules> {
@@ -105,6 +124,10 @@ export class AlertStore {
       DELETE FROM alert WHERE id IN (
         SELECT id FROM alert WHERE state = 'resolved' ORDER BY resolved_at DESC OFFSET ${historyRowsMax})`;
   }
+}
+
+function badness({ state, severity }: Pick<AlertRow, 'state' | 'severity'>): number {
+  return (state === 'firing' ? severities.length : 0) + severities.indexOf(severity as Severity);
 }
 
 /** Of a large outage there are thousands. */

@@ -2,6 +2,7 @@ import type { SettingsOverview } from '@quantadb/engine/contract/settings-view';
 import { expect, test } from 'vitest';
 import {
   auditWithoutValues,
+  carriesValues,
   eventWithoutValues,
   operationWithoutValues,
   withoutPrivate,
@@ -18,7 +19,8 @@ test('who may only look sees no value that PostgreSQL keeps from everybody', () 
   const overview: SettingsOverview = {
     ownDurabilities: [],
     agreed: { work_mem: '4MB', 'vault.key': 's3cret' },
-    access: [],
+    access: ['host all all 10.0.0.0/8 ldap ldapbindpasswd=s3cret'],
+    isAccessHidden: false,
     shownOf: null,
     nodes: [],
     settings: [setting, { ...secret, differs: [{ node: 'node-2', value: 's3cret' }] }],
@@ -27,6 +29,8 @@ test('who may only look sees no value that PostgreSQL keeps from everybody', () 
   expect(JSON.stringify(seen)).not.toContain('s3cret');
   expect(seen.settings[0]).toEqual(setting);
   expect(seen.agreed).toEqual({ work_mem: '4MB', 'vault.key': '(hidden)' });
+  // The cluster may have lines of its own: that there are none is not said.
+  expect(seen).toMatchObject({ access: [], isAccessHidden: true });
 });
 
 test('nor what a setting was changed to, in operations, events and the audit log', () => {
@@ -47,4 +51,22 @@ test('nor what a setting was changed to, in operations, events and the audit log
   expect(JSON.stringify(told)).toContain('vault.key');
   const other = { kind: 'operation-ended', message: 'set-parameters is done.' };
   expect(eventWithoutValues(other)).toBe(other);
+});
+
+test('nor a line of pg_hba.conf, which may hold a password, in operations, events, the audit log and alerts', () => {
+  const line = 'host all all 10.0.0.0/8 ldap ldapbindpasswd=s3cret';
+  const told = [
+    operationWithoutValues({
+      ...{ kind: 'set-access', params: { add: JSON.stringify([line]), remove: '[]', first: true } },
+      ...{ steps: [{ name: 'Check', detail: line }], error: `node-2 does not take “${line}”` },
+    }),
+    eventWithoutValues({ kind: 'access', message: `Who may connect was changed: + ${line}.` }),
+    eventWithoutValues({ kind: 'operation-ended', message: `set-access failed: “${line}”` }),
+    auditWithoutValues({
+      ...{ action: 'set-access', before: null, after: { change: { add: [line] } } },
+      ...{ outcome: 'refused', detail: `“${line}” is not taken` },
+    }),
+  ];
+  expect(JSON.stringify(told)).not.toContain('s3cret');
+  expect(['set-access', 'set-parameters', 'switchover'].map(carriesValues)).toEqual([true, true, false]);
 });

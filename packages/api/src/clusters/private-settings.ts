@@ -1,14 +1,15 @@
 import {
   eventWithoutValues as eventWithout,
   hiddenWords as hidden,
+  privateKinds,
   operationWithoutValues as withoutValues,
 } from '@quantadb/engine/contract/private-values';
 import type { SettingsOverview } from '@quantadb/engine/contract/settings-view';
 
-/** What carries values of settings. Which of them PostgreSQL hides is known by the running servers only: none is shown. */
-const withValues = 'set-parameters';
-
-/** What PostgreSQL would not show to everybody is not for those who may only look either (pure): an extension's setting may be a secret. */
+/**
+ * What PostgreSQL would not show to everybody is not for those who may only look either (pure): an extension's setting may be a
+ * secret, and so may a part of any line of pg_hba.conf.
+ */
 export function withoutPrivate(overview: SettingsOverview): SettingsOverview {
   const settings = overview.settings.map((setting) =>
     setting.isPrivate ? { ...setting, value: hidden, builtIn: null, differs: [] } : setting,
@@ -18,28 +19,29 @@ export function withoutPrivate(overview: SettingsOverview): SettingsOverview {
     name,
     isPrivate.has(name) ? hidden : value,
   ]);
-  return { ...overview, settings, agreed: Object.fromEntries(agreed) };
+  return { ...overview, settings, agreed: Object.fromEntries(agreed), access: [], isAccessHidden: true };
 }
 
+/** Which of the values PostgreSQL hides is known by the running servers only: an operation that carries any shows none. */
 export function carriesValues(operationKind: string): boolean {
-  return operationKind === withValues;
+  return privateKinds.some((kind) => kind === operationKind);
 }
 
-/** An operation as those see it who may only look: which parameters were changed, and not to what. */
+/** An operation as those see it who may only look: what was changed, and not to what. */
 export function operationWithoutValues<Operation extends Parameters<typeof withoutValues>[0]>(
   operation: Operation,
 ): Operation {
-  return withoutValues(operation, [withValues]);
+  return withoutValues(operation, privateKinds);
 }
 
 export function eventWithoutValues<Event extends { kind: string; message: string }>(event: Event): Event {
-  return eventWithout(event, [withValues]);
+  return eventWithout(event, privateKinds);
 }
 
 export function auditWithoutValues<
   Entry extends { action: string; before: unknown; after: unknown; detail: string; outcome: string },
 >(entry: Entry): Entry {
-  if (entry.action !== withValues) return entry;
+  if (!carriesValues(entry.action)) return entry;
   const detail = entry.outcome === 'started' ? entry.detail : hidden;
   return { ...entry, before: null, after: null, detail };
 }

@@ -10,6 +10,7 @@ import type { StatementStore } from '../history/statements.ts';
 import type { HostPresence } from '../hosts/host-presence.ts';
 import { storable } from '../storable.ts';
 import type { LiveStatus } from './live-status.ts';
+import { deciderSilenceMs } from './status-board.ts';
 import type { StatusKeeper } from './status-keeper.ts';
 
 type Picture = NonNullable<HostReport['picture']>;
@@ -28,8 +29,6 @@ export interface RegistryOptions {
   onHistory(what: { clusterId: string; kind: HistoryKind }): void;
 }
 
-/** A status of a node that knows no decider only counts when no decider has reported for this long. */
-const deciderSilenceMs = 3000;
 /** So long who its members are is believed as a cluster last said. */
 const believedMs = 10_000;
 /** A cluster that nobody has spoken for in this time does not hold its name. */
@@ -62,10 +61,8 @@ export class ClusterRegistry {
     const { picture } = report;
     if (!picture) return { eventsUpTo: 0 };
     if (!this.eventsUpTo.has(picture.clusterId)) await this.meet(picture);
-    if (this.mayReport(picture)) {
-      this.tell(picture);
+    if (this.mayReport(picture) && this.tell(picture))
       this.options.samples.add(samplesOf(picture, report.node));
-    }
     await this.storeEvents(picture);
     await this.storeOperations(picture);
     await this.storeFailovers(picture);
@@ -174,10 +171,15 @@ export class ClusterRegistry {
     return wanted;
   }
 
-  /** A report that was overtaken by a newer one, through another console instance, must not win. */
-  private tell({ clusterId, status }: Picture): void {
+  /**
+   * A report that was overtaken by a newer one, through another console instance, must not win.
+   *
+   * @returns whether it counts
+   */
+  private tell({ clusterId, status }: Picture): boolean {
     const live = this.options.keeper.hear(clusterId, status);
     if (live) this.options.onStatus(live);
+    return live !== null;
   }
 
   private async storeEvents(picture: Picture): Promise<void> {
@@ -204,9 +206,14 @@ export class ClusterRegistry {
         startedAt: new Date(operation.startedAtMs),
         endedAt: operation.endedAtMs === null ? null : new Date(operation.endedAtMs),
       };
-      await this.options.prisma.operation.upsert({ where: { id }, create: { id, ...row }, update: row });
+      const { operation: kept } = this.options.prisma;
+      const isNews = await storeUnlessOver(row.endedAt !== null, {
+        end: () => kept.upsert({ where: { id }, create: { id, ...row }, update: row }),
+        goOn: () => kept.updateMany({ where: { id, endedAt: null }, data: row }),
+        begin: () => kept.createMany({ data: { id, ...row }, skipDuplicates: true }),
+      });
       this.operationsKey.set(id, key);
-      this.options.onHistory({ clusterId: picture.clusterId, kind: 'operations' });
+      if (isNews) this.options.onHistory({ clusterId: picture.clusterId, kind: 'operations' });
     }
   }
 
@@ -222,15 +229,35 @@ export class ClusterRegistry {
         startedAt: new Date(startedAtMs),
         endedAt: endedAtMs === null ? null : new Date(endedAtMs),
       };
-      const where = { clusterId_id: { clusterId, id } };
-      const known = await this.options.prisma.failover.findUnique({ where, select: { endedAt: true } });
+      const { failover: kept } = this.options.prisma;
+      const create = { clusterId, id, ...row };
+      const isNews = await storeUnlessOver(endedAtMs !== null, {
+        end: () => kept.upsert({ where: { clusterId_id: { clusterId, id } }, create, update: row }),
+        goOn: () => kept.updateMany({ where: { clusterId, id, endedAt: null }, data: row }),
+        begin: () => kept.createMany({ data: create, skipDuplicates: true }),
+      });
       this.failoversKey.set(mapKey, key);
-      // A node that has not heard the end yet does not open it again.
-      if (known?.endedAt && endedAtMs === null) continue;
-      await this.options.prisma.failover.upsert({ where, create: { clusterId, id, ...row }, update: row });
-      this.options.onHistory({ clusterId, kind: 'failovers' });
+      if (isNews) this.options.onHistory({ clusterId, kind: 'failovers' });
     }
   }
+}
+
+/**
+ * A node that has not heard the end yet does not open again what is over, also when another console stores that end at this
+ * moment: each of these is one statement.
+ *
+ * @returns whether anything was stored
+ */
+async function storeUnlessOver(
+  isOver: boolean,
+  by: {
+    end(): Promise<unknown>;
+    goOn(): Promise<{ count: number }>;
+    begin(): Promise<{ count: number }>;
+  },
+): Promise<boolean> {
+  if (isOver) await by.end();
+  return isOver || (await by.goOn()).count > 0 || (await by.begin()).count > 0;
 }
 
 function samplesOf(picture: Picture, reporter: NodeReport): MetricSample[] {

@@ -1,9 +1,9 @@
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { StatusBoard, type StoredStatus } from './status-board.ts';
 
-const status = (revision: number, name = 'demo') =>
-  ({ name, revision, nodes: [] }) as unknown as ClusterStatus;
+const status = (revision: number, name = 'demo', leader: string | null = 'node-1') =>
+  ({ name, revision, nodes: [], raft: { leader, term: 1 } }) as unknown as ClusterStatus;
 const row = (clusterId: string, revision: number, reportedAtMs: number | null, name = clusterId) => {
   return { clusterId, name, revision, reportedAtMs };
 };
@@ -38,6 +38,52 @@ test('I-BOARD-1: of the same revision the later report counts, and after a silen
   expect(board.learn([row('a', 7, 9000)], 10_500)).toEqual([]);
   expect(board.learn([row('a', 7, 9000)], 14_000)).toEqual(['a']);
   expect(board.learn([row('a', 7, 11_000)], 10_500)).toEqual(['a']);
+});
+
+describe('I-BOARD-1: a node that hears no decider', () => {
+  const deaf = status(7, 'demo', null);
+  const leaders = (board: StatusBoard) => board.list().map(({ status: { raft } }) => raft.leader);
+  const deafRow = (reportedAtMs: number) => ({ ...stored('a', 7, reportedAtMs), status: deaf });
+
+  test('says nothing of a cluster whose decider was heard just now, by whichever console', () => {
+    const board = new StatusBoard();
+    board.learn([row('a', 7, 10_000)], 10_100);
+    board.take([stored('a', 7, 10_000)], 10_100);
+    expect(board.hear('a', deaf, 10_500)).toBeNull();
+    // Nor when it told the other console, and that has stored it.
+    board.hear('a', status(7), 11_000);
+    expect(board.take([deafRow(11_400)], 11_500)).toEqual([]);
+    expect(leaders(board)).toEqual(['node-1']);
+    expect(board.hear('a', deaf, 14_001)).not.toBeNull();
+    expect(leaders(board)).toEqual([null]);
+  });
+
+  test('is believed until this console reads that another one hears the decider', () => {
+    const board = new StatusBoard();
+    board.hear('a', deaf, 10_000);
+    expect(board.learn([row('a', 7, 9500)], 10_100)).toEqual(['a']);
+    expect(board.take([stored('a', 7, 9500)], 10_100)).toHaveLength(1);
+    expect(board.hear('a', deaf, 11_000)).toBeNull();
+    expect(leaders(board)).toEqual(['node-1']);
+    // What was heard of the decider long ago is no news.
+    board.hear('a', deaf, 13_000);
+    expect(board.take([stored('a', 7, 9600)], 13_100)).toEqual([]);
+  });
+
+  test('is not read anew from the metadata for what this console has stored itself', () => {
+    const board = new StatusBoard();
+    board.hear('a', deaf, 10_000);
+    board.noteStored(board.unstored());
+    board.hear('a', deaf, 11_000);
+    expect(board.learn([row('a', 7, 10_000)], 11_100)).toEqual([]);
+  });
+
+  test('is not believed sooner for a higher revision, which the decider is about to tell too', () => {
+    const board = new StatusBoard();
+    board.hear('a', status(7), 10_000);
+    expect(board.hear('a', status(8, 'demo', null), 10_100)).toBeNull();
+    expect(board.hear('a', status(8), 10_200)).not.toBeNull();
+  });
 });
 
 test('I-BOARD-2: of each cluster only the newest status waits to be stored', () => {

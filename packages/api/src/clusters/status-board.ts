@@ -26,6 +26,9 @@ export interface UnstoredStatus {
   serial: number;
 }
 
+/** A status as two of them are compared. */
+type Told = Pick<StoredStatus, 'status' | 'isUnderstood'> & { reportedAtMs: number };
+
 interface Card {
   serial: number;
   live: LiveStatus;
@@ -34,6 +37,8 @@ interface Card {
   isStored: boolean;
   /** When a host of this console told it last; null: it came from the metadata. */
   heardAtMs: number | null;
+  /** When that was reported which this console knows to be in the metadata; null: it knows of none. */
+  storedAtMs: number | null;
   /** The status as JSON, made once. */
   text: string | null;
   /** What the API answers about this cluster, made once. */
@@ -42,10 +47,13 @@ interface Card {
 
 /** For so long after its last report through this console a cluster counts as one of this console's. */
 const ownForMs = 3000;
+/** A status of a node that knows no decider only counts when no decider has reported for this long. */
+export const deciderSilenceMs = 3000;
 
 /**
  * The newest status of every cluster, in memory: from reports to this console at once, from those to others as the metadata has
- * it. Of two the one with the higher revision counts, of the same revision the later one.
+ * it. Of two the one with the higher revision counts, of the same revision the later one; but one that knows no decider does not
+ * take the place of one that does and is new.
  */
 export class StatusBoard {
   private readonly cards = new Map<string, Card>();
@@ -58,12 +66,14 @@ export class StatusBoard {
     const last = this.cards.get(clusterId);
     if (last && last.revision > status.revision) return null;
     const live = { clusterId, name: last?.live.name ?? status.name, status, reportedAtMs: nowMs };
+    if (last && knowsMore(toldOf(last), { ...live, isUnderstood: true }, nowMs)) return null;
     // Written out now: when all are asked for, or stored, it would be done for hundreds in one go.
     const text = JSON.stringify(status);
     this.serial += 1;
     this.cards.set(clusterId, {
       ...{ live, revision: status.revision, isUnderstood: true, isStored: false, heardAtMs: nowMs },
       ...{ text, answer: null, serial: this.serial },
+      storedAtMs: (last?.isStored ? last.live.reportedAtMs : last?.storedAtMs) ?? null,
     });
     return live;
   }
@@ -91,16 +101,18 @@ export class StatusBoard {
 
   /** What was reported meanwhile still waits. */
   noteStored(stored: UnstoredStatus[]): void {
-    for (const { clusterId, serial } of stored) {
+    for (const { clusterId, serial, reportedAtMs } of stored) {
       const card = this.cards.get(clusterId);
-      if (card?.serial === serial) card.isStored = true;
+      if (!card) continue;
+      card.storedAtMs = reportedAtMs;
+      if (card.serial === serial) card.isStored = true;
     }
   }
 
   /**
    * Takes over which clusters there are, in this order, and their names.
    *
-   * @returns whose status is to be loaded: another console has stored a newer one
+   * @returns whose status is to be loaded: another console has stored a newer one, or one that may know more
    */
   learn(rows: DirectoryRow[], nowMs: number): string[] {
     this.order = new Set(rows.map(({ clusterId }) => clusterId));
@@ -113,16 +125,19 @@ export class StatusBoard {
       card.live = { ...card.live, name };
       card.answer = null;
     }
-    return rows.filter((row) => this.isNews(row, nowMs)).map(({ clusterId }) => clusterId);
+    return rows
+      .filter((row) => this.isNews(row, nowMs) || this.mayKnowDecider(row))
+      .map(({ clusterId }) => clusterId);
   }
 
   /** @returns those that are news, also after what has been heard while they were loaded */
   take(rows: StoredStatus[], nowMs: number): LiveStatus[] {
     return rows.flatMap((row) => {
       const { clusterId, name, revision, reportedAtMs, status, isUnderstood } = row;
-      if (reportedAtMs === null || !this.isNews(row, nowMs)) return [];
+      if (reportedAtMs === null || !this.isTaken({ ...row, reportedAtMs }, nowMs)) return [];
       const live = { clusterId, name, status, reportedAtMs };
-      const rest = { isStored: true, heardAtMs: null, text: null, answer: null, serial: 0 };
+      const known = { isStored: true, storedAtMs: reportedAtMs };
+      const rest = { ...known, heardAtMs: null, text: null, answer: null, serial: 0 };
       this.cards.set(clusterId, { live, revision, isUnderstood, ...rest });
       return live;
     });
@@ -149,6 +164,20 @@ export class StatusBoard {
     return card.answer;
   }
 
+  private isTaken(row: StoredStatus & Told, nowMs: number): boolean {
+    const card = this.cards.get(row.clusterId);
+    if (card && knowsMore(toldOf(card), row, nowMs)) return false;
+    if (this.isNews(row, nowMs)) return true;
+    return card?.revision === row.revision && knowsMore(row, toldOf(card), nowMs);
+  }
+
+  /** Of a cluster whose nodes here hear no decider, another console has stored something. */
+  private mayKnowDecider({ clusterId, revision, reportedAtMs }: DirectoryRow): boolean {
+    const card = this.cards.get(clusterId);
+    if (!card || revision !== card.revision || reportedAtMs === null || !isDeaf(toldOf(card))) return false;
+    return reportedAtMs !== card.live.reportedAtMs && reportedAtMs !== card.storedAtMs;
+  }
+
   private isNews({ clusterId, revision, reportedAtMs }: DirectoryRow, nowMs: number): boolean {
     if (reportedAtMs === null) return false;
     const card = this.cards.get(clusterId);
@@ -159,6 +188,23 @@ export class StatusBoard {
     const isOwn = heardAtMs !== null && nowMs - heardAtMs <= ownForMs;
     return reportedAtMs > live.reportedAtMs || !isOwn;
   }
+}
+
+function toldOf({ live, isUnderstood }: Card): Told {
+  return { status: live.status, reportedAtMs: live.reportedAtMs, isUnderstood };
+}
+
+function isDeaf({ status, isUnderstood }: Told): boolean {
+  return isUnderstood && status.raft.leader === null;
+}
+
+/**
+ * A node that is cut off knows less than one that hears the decider, though it may tell later. Clocks of two consoles differ: by
+ * one that is far ahead nothing is new for ever.
+ */
+function knowsMore(one: Told, other: Told, nowMs: number): boolean {
+  if (!one.isUnderstood || isDeaf(one) || !isDeaf(other)) return false;
+  return Math.abs(nowMs - one.reportedAtMs) <= deciderSilenceMs;
 }
 
 function textOf(card: Card): string {

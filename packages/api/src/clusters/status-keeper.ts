@@ -3,7 +3,13 @@ import { messageOf, QuantaError } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import { isDataError, type MetadataPools } from '../metadata-pool.ts';
 import type { LiveStatus } from './live-status.ts';
-import { type DirectoryRow, StatusBoard, type StoredStatus, type UnstoredStatus } from './status-board.ts';
+import {
+  type DirectoryRow,
+  deciderSilenceMs,
+  StatusBoard,
+  type StoredStatus,
+  type UnstoredStatus,
+} from './status-board.ts';
 
 export interface StatusKeeperOptions {
   pools: MetadataPools;
@@ -31,6 +37,9 @@ const loadSql = `
   FROM cluster c WHERE c.id = ANY ($1::uuid[]) AND c.status IS NOT NULL AND c.reported_at IS NOT NULL`;
 /** A status of five nodes is ten kilobytes: everybody else waits while so many are written out. */
 const storedAtOnceMax = 25;
+/** As the board judges: it names no decider, and another console has heard it just now. */
+const knowsLess = `told.status #>> '{raft,leader}' IS NULL AND c.status #>> '{raft,leader}' IS NOT NULL
+    AND abs(extract(epoch FROM told.reported_at - c.reported_at)) * 1000 <= ${deciderSilenceMs}`;
 /** In one order, so that two consoles do not wait for each other in a circle. */
 const storeSql = (count: number) => `
   WITH told AS MATERIALIZED (
@@ -40,7 +49,7 @@ const storeSql = (count: number) => `
     JOIN cluster c ON c.id = t.id ORDER BY c.id FOR UPDATE OF c
   )
   UPDATE cluster c SET status = told.status, revision = told.revision, reported_at = told.reported_at
-  FROM told WHERE c.id = told.id AND c.revision <= told.revision`;
+  FROM told WHERE c.id = told.id AND c.revision <= told.revision AND (${knowsLess}) IS NOT TRUE`;
 const valuesAt = (at: number) =>
   `($${at + 1}::uuid, $${at + 2}::bigint, $${at + 3}::timestamptz, $${at + 4}::jsonb)`;
 

@@ -22,7 +22,12 @@ beforeEach(() => {
   for (const { clusterId } of rows) {
     board.hear(
       clusterId,
-      { name: clusterId.slice(-1), revision: 1, nodes: [] } as unknown as ClusterStatus,
+      {
+        name: clusterId.slice(-1),
+        revision: 1,
+        nodes: [],
+        raft: { leader: null, term: 1 },
+      } as unknown as ClusterStatus,
       1000,
     );
   }

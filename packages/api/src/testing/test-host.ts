@@ -63,11 +63,21 @@ export class TestHost {
    * As the primary of its cluster, with one standby.
    *
    * @param clockAheadMs how far its clock is ahead of this machine's
+   * @param primary another one, whose standby this one is
+   * @param isDecider otherwise it is cut off: it hears none
    * @returns up to which event the console has them; null without an answer
    */
   async report(
     cluster: { id: string; name: string },
-    { revision = 1, clockAheadMs = 0, events = [] as object[] } = {},
+    {
+      revision = 1,
+      clockAheadMs = 0,
+      primary = this.name,
+      isDecider = true,
+      events = [] as object[],
+      operations = [] as object[],
+      failovers = [] as object[],
+    } = {},
   ): Promise<number | null> {
     const { name } = this;
     const standing = { kind: 'data', role: 'primary', state: 'running', detail: '', timeline: 1, lsn: '0/1' };
@@ -78,16 +88,17 @@ export class TestHost {
       pids: { daemon: 1, reaper: 2, postgres: 3, routers: [] },
     };
     const member = {
-      ...{ ...standing, name, address: '127.0.0.1:3', postgres: null, api: 'http://127.0.0.1:2' },
+      ...{ ...standing, name: primary, address: '127.0.0.1:3', postgres: null, api: 'http://127.0.0.1:2' },
       ...{ lagBytes: 0, lagMs: 0, sync: 'none', raft: 'voter', maintenance: false, clone: null },
     };
-    const standby = { ...member, name: `${name}-b`, role: 'standby', state: 'streaming' };
+    const standby = { ...member, name: `${primary}-b`, role: 'standby', state: 'streaming' };
     const status = {
-      ...{ name: cluster.name, health: 'healthy', verdict: `Revision ${revision}.`, primary: name, epoch: 1 },
-      ...{ timeline: 1, durability: 'async', revision, raft: { leader: name, term: 1 }, connect: null },
+      ...{ name: cluster.name, health: 'healthy', verdict: `Revision ${revision}.`, primary, epoch: 1 },
+      ...{ timeline: 1, durability: 'async', revision, connect: null },
+      raft: { leader: isDecider ? name : null, term: 1 },
       ...{ routers: [], router: {}, nodes: [member, standby] },
     };
-    const picture = { clusterId: cluster.id, isDecider: true, status, events, operations: [] };
+    const picture = { clusterId: cluster.id, isDecider, status, events, operations, failovers };
     const host = { name, state: 'member', cluster: cluster.name, api: 'http://127.0.0.1:2' };
     try {
       const answer = await this.socket?.timeout(answerMs).emitWithAck('report', { host, node, picture });

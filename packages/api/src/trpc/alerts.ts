@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { QuantaError } from '@quantadb/engine/shared/errors';
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
-import { AlertStore } from '../alerts/alert-store.ts';
+import { AlertStore, alertsShownMax } from '../alerts/alert-store.ts';
 import { silences, type Told, whoIsTold } from '../alerts/routing.ts';
 import { severities } from '../alerts/rule.ts';
 import { ruleOf } from '../alerts/rules.ts';
@@ -13,7 +13,7 @@ import { type Context, principalOf, procedure, router } from './init.ts';
 import { olderThan, pageByMoment, seenBy } from './page.ts';
 import { clusterIdSchema, moment } from './shapes.ts';
 
-const livingShownMax = 1000;
+const silencesShownMax = 1000;
 const silenceMsMax = 366 * 24 * 3_600_000;
 const noteSchema = z.string().trim().max(500);
 
@@ -79,29 +79,26 @@ export const alertsRouter = router({
   firing: procedure(
     'read',
     'GET /alerts',
-    'Alerts that fire now, and those that are about to, with what to do and who is told; the worst first',
+    'Alerts that fire now, and those that are about to, with what to do and who is told; the worst first, a thousand at most',
     'anywhere',
   )
     .input(z.object({ cluster: clusterIdSchema.optional() }))
-    .output(z.array(firingSchema))
+    .output(z.array(firingSchema).max(alertsShownMax))
     .query(async ({ ctx, input }) => {
       const { prisma } = ctx.services;
       const store = new AlertStore(prisma);
       const nowMs = Date.now();
       const [rows, silenced, routes, channels] = await Promise.all([
-        prisma.alert.findMany({
-          where: {
-            state: { not: 'resolved' },
-            ...(input.cluster === undefined ? {} : { clusterId: input.cluster }),
-          },
-          orderBy: { sinceAt: 'asc' },
-          take: livingShownMax,
+        store.worst({
+          ...(input.cluster === undefined ? {} : { clusterId: input.cluster }),
+          // Not left out afterwards: what somebody may not read would take the place of what he may.
+          AND: seenBy(principalOf(ctx)),
         }),
         store.silences(nowMs),
         store.routes(),
         prisma.alertChannel.findMany({ where: { isOn: true }, select: { id: true, name: true } }),
       ]);
-      const shown = visibleTo(ctx, rows).map((row) => {
+      const shown = rows.map((row) => {
         const told = whoIsTold(row, { routes, silenced, nowMs });
         const namesOf = (ids: readonly string[]) =>
           channels.filter(({ id }) => ids.includes(id)).map(({ name }) => name);
@@ -192,12 +189,12 @@ export const alertsRouter = router({
     .output(z.array(silenceSchema))
     .query(async ({ ctx }) => {
       const rows = await ctx.services.prisma.alertSilence.findMany({
-        where: { endsAt: { gt: new Date() } },
+        // One that is of every cluster is of those too that somebody may read.
+        where: { endsAt: { gt: new Date() }, OR: [{ clusterId: null }, seenBy(principalOf(ctx))] },
         orderBy: { endsAt: 'asc' },
-        take: livingShownMax,
+        take: silencesShownMax,
       });
-      const mine = rows.filter((row) => row.clusterId === null || mayOnOne(ctx, row.clusterId, 'read'));
-      return mine.map(({ endedBy: _endedBy, createdAt, endsAt, ...row }) => {
+      return rows.map(({ endedBy: _endedBy, createdAt, endsAt, ...row }) => {
         return { ...row, createdAt: createdAt.toISOString(), endsAt: endsAt.toISOString() };
       });
     }),
@@ -277,10 +274,6 @@ async function targetOf(
 function mayOnOne(ctx: Context, clusterId: string | null, permission: Permission): boolean {
   const principal = principalOf(ctx);
   return clusterId === null ? allows(principal.role, permission) : mayOn(principal, clusterId, permission);
-}
-
-function visibleTo(ctx: Context, rows: Row[]): Row[] {
-  return rows.filter((row) => mayOnOne(ctx, row.clusterId, 'read'));
 }
 
 /** @throws TRPCError FORBIDDEN */

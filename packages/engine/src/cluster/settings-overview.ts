@@ -59,6 +59,7 @@ export function compareSettings(
   return {
     agreed: parameters,
     access: hba,
+    isAccessHidden: false,
     ownDurabilities: ownOf(told.find(({ node }) => node === shown?.node)),
     shownOf: shown ? { node: shown.node, isPrimary: shown.node === reign.primary } : null,
     nodes: told.map(({ node, settings, problem }) => ({

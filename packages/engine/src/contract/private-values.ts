@@ -5,7 +5,8 @@
 
 export const hiddenWords = '(hidden)';
 
-export type PrivateKind = 'set-parameters' | 'set-access';
+export const privateKinds = ['set-parameters', 'set-access'] as const;
+export type PrivateKind = (typeof privateKinds)[number];
 
 const eventOf: Record<PrivateKind, { kind: string; words: string }> = {
   'set-parameters': { kind: 'parameters', words: 'Parameters were changed; operators see to what.' },

@@ -33,6 +33,8 @@ export const settingsOverviewSchema = z.object({
   agreed: z.record(z.string(), z.string()),
   /** Lines of pg_hba.conf for clients, in order, between QuantaDB's own and the usual ones. */
   access: z.array(z.string()).default([]),
+  /** There may be lines: they may hold passwords, and the control plane tells them to operators only. */
+  isAccessHidden: z.boolean().default(false),
   /** What commits of single roles and databases wait for. */
   ownDurabilities: z
     .array(ownDurabilitySchema.extend({ mode: commitModeSchema.nullable() }))

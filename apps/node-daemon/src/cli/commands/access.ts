@@ -1,3 +1,4 @@
+import { QuantaError } from '@quantadb/engine/shared/errors';
 import type { Command } from 'commander';
 import type { Intent } from '../console-client.ts';
 import { settingsNow } from '../target.ts';
@@ -31,7 +32,12 @@ export function addAccess(
 }
 
 async function showAccess(options: GlobalOptions): Promise<void> {
-  const lines = (await settingsNow(options))?.access ?? [];
+  const settings = await settingsNow(options);
+  if (settings?.isAccessHidden)
+    throw new QuantaError('REFUSED', 'the console tells lines of pg_hba.conf to operators only', {
+      hint: 'Ask with a token of an operator of this cluster: lines may hold passwords.',
+    });
+  const lines = settings?.access ?? [];
   const usual = 'after them: a password by TLS from anywhere, without TLS from the machine itself';
   print(options, lines, () => `${lines.length === 0 ? 'no lines of its own' : lines.join('\n')}\n(${usual})`);
 }
