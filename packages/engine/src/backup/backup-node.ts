@@ -69,6 +69,7 @@ export class BackupNode implements BackupHost {
       config: (number) => repositories.config(number),
       reader: (number) => repositories.reader(number),
       context: (number) => repositories.context(number),
+      guests: (number) => repositories.guests(number),
       engine: (order, number) => engines.ofWork(repositories.config(number), order),
       planRestore: (target) => repositories.plan(target),
       hasSeveral: () => repositories.agreed().further !== undefined,

@@ -226,3 +226,30 @@ describe('past work', () => {
     expect(after(4)).not.toContain('the drill');
   });
 });
+
+describe('restores into new clusters', () => {
+  const day = 86_400_000;
+  const note = (host: string, label: string, untilMs = day): Command => ({
+    ...{ kind: 'note-guest-restore', guest: { host, repository: 1, label, untilMs } },
+  });
+
+  it('I-BACKUP-9: are each noted until their time is over, and are of the snapshot', () => {
+    const one = done(configured(), note('spare-1', 'A'));
+    const both = done(one, note('spare-1', 'B'));
+    expect(both.backup?.guestRestores?.map(({ label }) => label)).toEqual(['A', 'B']);
+    const again = done(both, note('spare-1', 'A', day + 1));
+    expect(again.backup?.guestRestores?.map(({ label }) => label)).toEqual(['B', 'A']);
+    expect(decodeState(encodeState(again))?.backup?.guestRestores).toHaveLength(2);
+    const later = done(again, note('spare-2', 'C', 3 * day), 2 * day);
+    expect(later.backup?.guestRestores?.map(({ label }) => label)).toEqual(['C']);
+    expect(later.events.at(-1)?.message).toContain('spare-2 restores C');
+  });
+
+  it('are bounded, and need the repository', () => {
+    let state = configured();
+    for (let at = 0; at < 20; at += 1) state = done(state, note(`spare-${at}`, 'A'));
+    expect(refusal(state, note('one-more', 'A'))).toMatchObject({ ok: false });
+    expect(refusal(state, note('spare-3', 'A', 2 * day))).toEqual({ ok: true });
+    expect(refusal(demoState(), note('spare', 'A'))).toMatchObject({ ok: false });
+  });
+});

@@ -1,6 +1,7 @@
 import { configFor, numbersOf, repositoryOfWork, schedulesOf } from '../backup/repositories.ts';
 import { isServedAhead } from '../backup/schedule.ts';
 import { type BackupJob, type BackupState, noBackups } from '../contract/backup.ts';
+import { momentWords } from '../shared/words.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 
@@ -10,6 +11,8 @@ const pastJobsMax = 40;
 /** Of these kinds, however many others came after them: what they found and measured is compared over months. */
 const provingJobsMax = { drill: 26, verify: 10 } as const;
 const pointsMax = 200;
+/** Each keeps WAL that would have gone. */
+const guestRestoresMax = 20;
 /** From this level on a slot that was served by a clock far ahead does not count. */
 export const aheadLevel = 9;
 /** Drills have a slot of their own beside the schedules. */
@@ -141,6 +144,25 @@ export function noteRestorePoint(draft: Draft, { point }: CommandOf<'note-restor
   backup.points.push(point);
   if (backup.points.length > pointsMax) backup.points.shift();
   draft.event('info', 'restore-point', `Restore point "${point.name}" was set by ${point.by}.`);
+  return { ok: true };
+}
+
+/** Another host, or another backup, is told apart: what begins anew must not take anything from what runs. */
+export function noteGuestRestore(draft: Draft, { guest }: CommandOf<'note-guest-restore'>): CommandResult {
+  const backup = backupOf(draft);
+  const { host, label, repository } = guest;
+  if (!backup.config || !configFor(backup.config, repository))
+    return refused(`this cluster has no repository ${repository}`);
+  const others = (backup.guestRestores ?? []).filter(
+    (each) =>
+      each.untilMs > draft.atMs &&
+      (each.host !== host || each.label !== label || each.repository !== repository),
+  );
+  if (others.length >= guestRestoresMax)
+    return refused(`${guestRestoresMax} restores into new clusters were begun within a day already`);
+  backup.guestRestores = [...others, guest];
+  const until = momentWords(guest.untilMs);
+  draft.event('info', 'guest-restore', `${host} restores ${label}: what it needs stays until ${until}.`);
   return { ok: true };
 }
 
