@@ -65,3 +65,14 @@ it('I-BACKUP-9: a restore that retention cannot be told of does not begin, unles
   const busy = openDesk(noMajority, { job: { id: 'j' } as BackupJob });
   await expect(busy.desk.startInto(start)).rejects.toThrow(/nobody took it/);
 });
+
+it('I-BACKUP-6: the host is told what was found damaged, so that it finds the way that was confirmed', async () => {
+  const verification = {
+    ...{ ok: false, wal: { checked: 1, valid: 1, problems: [] }, other: [] },
+    backups: [{ label: 'B', ok: false, checked: 5, valid: 4, problems: ['invalid checksum'] }],
+  };
+  const job = { state: 'done', work: { kind: 'verify' }, result: { kind: 'verify', verification, gaps: [] } };
+  const { desk, done } = openDesk(async () => ({ ok: true }), { pastJobs: [job as unknown as BackupJob] });
+  await desk.startInto(start);
+  expect(done[1]).toMatchObject(['start', { request: { source: { known: { verified: verification } } } }]);
+});

@@ -1,4 +1,5 @@
 import type { BackupHost } from '../backup/backup-host.ts';
+import { lastVerificationOf, tellable } from '../backup/damage.ts';
 import { guestRestoreMs } from '../backup/guest-restores.ts';
 import { endpointOf, hostRepositoryOf } from '../backup/host-way.ts';
 import { configFor } from '../backup/repositories.ts';
@@ -120,7 +121,8 @@ export class RestoreDesk implements RestoreFacade {
     if (!config) throw new QuantaError('REFUSED', `there is no repository ${plan.repository} any more`);
     const { stanza, repository } = config;
     const commitMs = target.kind === 'xid' ? plan.endMs : null;
-    const known = { points: backup.points, commitMs };
+    const found = lastVerificationOf(backup.pastJobs, plan.repository ?? 1);
+    const known = { points: backup.points, commitMs, verified: found && tellable(found) };
     const held = hostRepositoryOf(config);
     const holder = state?.members[held?.host ?? ''];
     const reach = state && held && holder ? { reach: endpointOf(state, holder, held) } : {};
