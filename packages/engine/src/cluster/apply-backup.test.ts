@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { BackupConfig, BackupWork } from '../contract/backup.ts';
+import { lastVerificationOf } from '../backup/damage.ts';
+import type { BackupConfig, BackupWork, JobResult } from '../contract/backup.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { demoState } from '../testing/demo-state.ts';
-import type { Command } from './commands.ts';
+import type { Command, CommandOf } from './commands.ts';
 import { planOf } from './plan.ts';
 import { configAfter } from './plan-backup.ts';
 import { apply, decodeState, encodeState } from './state.ts';
@@ -202,14 +203,19 @@ describe('the plan', () => {
 });
 
 describe('past work', () => {
-  const run = (state: ClusterState, id: string, work: BackupWork): ClusterState => {
+  const run = (
+    state: ClusterState,
+    id: string,
+    work: BackupWork,
+    how: Partial<CommandOf<'end-backup-job'>> = {},
+  ): ClusterState => {
     const begun = done(state, {
       kind: 'begin-backup-job',
       job: { ...{ id, work, trigger: 'person', scheduleId: null }, requestedBy: 'anna', reason: '' },
       serves: [],
     });
     const end = { state: 'done' as const, detail: '', warnings: [], result: null };
-    return done(begun, { kind: 'end-backup-job', id, ...end });
+    return done(begun, { kind: 'end-backup-job', id, ...end, ...how });
   };
   const after = (level: number) => {
     let state = { ...configured(), level };
@@ -224,6 +230,32 @@ describe('past work', () => {
     expect(after(5)[0]).toBe('the drill');
     expect(after(4)).toHaveLength(40);
     expect(after(4)).not.toContain('the drill');
+  });
+
+  const found: JobResult = {
+    ...{ kind: 'verify', gaps: [] },
+    verification: { ok: false, wal: { checked: 1, valid: 0, problems: [] }, backups: [], other: [] },
+  };
+  /** What is remembered of a finding in one repository after so many runs that found nothing out about it. */
+  const remembered = (level: number, later: BackupWork, how: Partial<CommandOf<'end-backup-job'>>) => {
+    const config = configured().backup?.config as BackupConfig;
+    const further = [2].map((number) => ({ ...config, number, repository: { ...repository, path: '/two' } }));
+    const both = { ...config, revision: 2, further };
+    let state = done({ ...configured(), level }, { kind: 'set-backup', config: both, by: 'anna' });
+    state = run(state, 'the finding', { kind: 'verify', repository: 2 }, { result: found });
+    for (let at = 0; at < 50; at += 1) state = run(state, `later ${at}`, later, how);
+    return lastVerificationOf(state.backup?.pastJobs ?? [], 2);
+  };
+
+  it('I-BACKUP-6: of one repository is not forgotten because others are verified, once every daemon remembers it', () => {
+    const later: BackupWork = { kind: 'verify', repository: 1 };
+    expect(remembered(12, later, { result: found })).not.toBeNull();
+    expect(remembered(11, later, { result: found })).toBeNull();
+  });
+
+  it('I-BACKUP-6: is not forgotten because later attempts fail', () => {
+    const later: BackupWork = { kind: 'verify', repository: 2 };
+    expect(remembered(12, later, { state: 'failed', detail: 'it is away' })).not.toBeNull();
   });
 });
 

@@ -8,13 +8,15 @@ import type { Draft } from './draft.ts';
 /** Backup commands (pure): what is agreed on, and the one piece of work on the repository at a time. */
 
 const pastJobsMax = 40;
-/** Of these kinds, however many others came after them: what they found and measured is compared over months. */
+/** Of each of these kinds, however many others came after them: what they found and measured is compared over months. */
 const provingJobsMax = { drill: 26, verify: 10 } as const;
 const pointsMax = 200;
 /** Each keeps WAL that would have gone. */
 const guestRestoresMax = 20;
 /** From this level on a slot that was served by a clock far ahead does not count. */
 export const aheadLevel = 9;
+/** From this level on each repository has drills and verifications of its own that are remembered. */
+const eachLevel = 12;
 /** Drills have a slot of their own beside the schedules. */
 export const drillSlot = 'drills';
 
@@ -130,11 +132,21 @@ export function endBackupJob(draft: Draft, command: CommandOf<'end-backup-job'>)
 function remembered(jobs: BackupJob[], level: number): BackupJob[] {
   const newest = jobs.slice(-pastJobsMax);
   if (level < 5) return newest;
-  const proving = (['drill', 'verify'] as const).flatMap((kind) =>
-    jobs.filter(({ work }) => work.kind === kind).slice(-provingJobsMax[kind]),
-  );
+  const proving = (['drill', 'verify'] as const).flatMap((kind) => {
+    const all = jobs.filter(({ work }) => work.kind === kind);
+    return level < eachLevel ? all.slice(-provingJobsMax[kind]) : provingEach(all, provingJobsMax[kind]);
+  });
   const kept = new Set([...newest, ...proving]);
   return jobs.filter((job) => kept.has(job));
+}
+
+/** What was found in one repository stands until it is looked at again, however often another is, or an attempt fails. */
+function provingEach(jobs: readonly BackupJob[], max: number): BackupJob[] {
+  const numbers = new Set(jobs.map(({ work }) => repositoryOfWork(work)));
+  return [...numbers].flatMap((number) => {
+    const own = jobs.filter(({ work }) => repositoryOfWork(work) === number);
+    return [...own.slice(-max), ...own.filter(({ state }) => state === 'done').slice(-1)];
+  });
 }
 
 export function noteRestorePoint(draft: Draft, { point }: CommandOf<'note-restore-point'>): CommandResult {

@@ -24,7 +24,7 @@ import type { Command, CommandOf } from './commands.ts';
  * stay in a router that is replaced.
  * Level 10: a cluster knows the hosts of those that follow it.
  * Level 11: who may connect is changed while a cluster runs; one that followed it is forgotten on request.
- * Level 12: retention knows of restores into new clusters.
+ * Level 12: retention knows of restores into new clusters; drills and verifications are remembered for each repository.
  */
 export const featureLevel = 12;
 
