@@ -5,6 +5,7 @@ import type {
   BesideLook,
   BesideOrder,
   InPlaceOutlook,
+  RestoreClusterRequest,
   RestorePlanning,
   RestoreSource,
 } from '../contract/restore.ts';
@@ -74,7 +75,7 @@ export interface BackupHost {
     discard(id: string): Promise<void>;
   };
   restoreCluster(
-    request: { source: RestoreSource; target: RestoreTarget },
+    request: Pick<RestoreClusterRequest, 'source' | 'target' | 'way'>,
     report: { step(words: string): void; signal: AbortSignal },
   ): Promise<RestoredData>;
   annotate(label: string, notes: Record<string, string>): Promise<void>;

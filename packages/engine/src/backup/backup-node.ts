@@ -1,7 +1,7 @@
 import type { BackupConfig, JobResult, RepositoryTest } from '../contract/backup.ts';
 import type { BackupNodeView, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
-import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
+import type { RestoreClusterRequest, RestorePlanning, RestoreSource } from '../contract/restore.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
 import { dropRepository, setRepository } from '../postgres/archive-wrapper.ts';
 import { inspectDataDirectory, supportedMajorVersion } from '../postgres/data-directory.ts';
@@ -69,6 +69,7 @@ export class BackupNode implements BackupHost {
       config: (number) => repositories.config(number),
       reader: (number) => repositories.reader(number),
       context: (number) => repositories.context(number),
+      guests: (number) => repositories.guests(number),
       engine: (order, number) => engines.ofWork(repositories.config(number), order),
       planRestore: (target) => repositories.plan(target),
       hasSeveral: () => repositories.agreed().further !== undefined,
@@ -239,14 +240,14 @@ export class BackupNode implements BackupHost {
   }
 
   async restoreCluster(
-    { source, target }: { source: RestoreSource; target: RestoreTarget },
+    { source, ...asked }: Pick<RestoreClusterRequest, 'source' | 'target' | 'way'>,
     report: { step(words: string): void; signal: AbortSignal },
   ): Promise<RestoredData> {
     const restore = new ClusterRestore(this.options.place, source);
     // A crash after the restore: the data is whole, because it was put in place last.
     if ((await inspectDataDirectory(this.options.place)).kind === 'initialised')
       return restore.found('restored already');
-    return restore.run(target, { ...report, nowMs: this.clock.wallMs() });
+    return restore.run(asked, { ...report, nowMs: this.clock.wallMs() });
   }
 
   annotate(label: string, notes: Record<string, string>): Promise<void> {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { BackupConfig } from '../contract/backup.ts';
+import { type BackupConfig, type GuestRestore, retentionSchema } from '../contract/backup.ts';
 import type { NodePlace } from '../postgres/layout.ts';
 import { systemClock } from '../shared/clock.ts';
 import { BackupWorker } from './backup-worker.ts';
 import type { BackupEngine, BackupType, ExpireRequest, StoredBackup } from './engine.ts';
-import type { ReadingContext, RepositoryReader } from './repository-reader.ts';
+import { type ReadingContext, RepositoryReader } from './repository-reader.ts';
 import { holdNote, walFromNote } from './retention.ts';
 
 const full = '20261101-000000F';
@@ -51,6 +51,7 @@ async function backUp(
     config: () => ({ impact: { processes: 1 } }) as BackupConfig,
     ...{ reader: () => reader, engine: async () => engine, hasSeveral: () => false },
     context: async () => ({ walKeptFrom: given.walKeptFrom }) as ReadingContext,
+    guests: () => [],
     planRestore: () => Promise.reject(new Error('nothing is restored')),
   });
   const warnings: string[] = [];
@@ -106,5 +107,67 @@ describe('retention after a backup', () => {
     const held = { ...old, notes: { [holdNote]: 'for the auditors' } } as unknown as StoredBackup;
     const asked = { walKeptFrom: full, expire: [old.label, '20261002-000000F'], heldMeanwhile: [held] };
     expect((await backUp('full', asked)).result).toMatchObject({ expired: ['20261002-000000F'] });
+  });
+});
+
+describe('a backup that a new cluster is restored from', () => {
+  const stored = (label: string, stopMs: number): StoredBackup =>
+    ({
+      ...{
+        label,
+        type: 'full',
+        prior: null,
+        references: [],
+        notes: {},
+        databaseId: 1,
+        startMs: stopMs,
+        stopMs,
+      },
+      ...{ startLsn: '0/1', stopLsn: '0/2', startWal: '', stopWal: '', hasPageErrors: false },
+    }) as unknown as StoredBackup;
+  const backups = [stored('20261101-000000F', 1000), stored('20261102-000000F', 2000)];
+  const guest: GuestRestore = { host: 'spare', repository: 1, label: '20261101-000000F', untilMs: 9000 };
+
+  /** What the engine is asked for when retention keeps one full backup. */
+  async function expired(noted: GuestRestore[], notedMeanwhile = noted): Promise<ExpireRequest> {
+    let asked: ExpireRequest | null = null;
+    const engine = {
+      inventory: async () => ({ state: 'ok', detail: '', isLocked: false, systems: [], backups }),
+      archive: async () => ({ archiveId: null, segments: [], histories: [], duplicates: [] }),
+      annotate: async () => undefined,
+      expire: async (request: ExpireRequest) => {
+        asked = request;
+        return [];
+      },
+    } as unknown as BackupEngine;
+    const worker = new BackupWorker({
+      ...{ place: { nodeName: 'node-1' } as NodePlace, clock: systemClock },
+      config: () => ({ impact: { processes: 1 } }) as BackupConfig,
+      ...{ engine: async () => engine, reader: () => new RepositoryReader(engine, null) },
+      context: async () => ({
+        config: { retention: retentionSchema.parse({ fullCount: 1 }) },
+        ...{ currentTimeline: 1, walKeptFrom: null, segmentBytes: 16, nowMs: 3000, verified: null },
+        guests: noted,
+      }),
+      ...{ guests: () => notedMeanwhile, hasSeveral: () => false },
+      planRestore: () => Promise.reject(new Error('nothing is restored')),
+    });
+    const order = { id: 'j', attempt: 1, work: { kind: 'expire' as const }, primary: null };
+    const report = { step: () => undefined, progress: () => undefined, warn: () => undefined };
+    await worker.work({ ...order, requestedBy: 'x', scheduleId: null }, report, AbortSignal.timeout(5000));
+    if (!asked) throw new Error('nothing was asked for');
+    return asked;
+  }
+
+  it('I-BACKUP-9: stays, with all WAL since', async () => {
+    expect(await expired([])).toMatchObject({ labels: ['20261101-000000F'], fullsWithWal: 1 });
+    expect(await expired([guest])).toMatchObject({ labels: [], fullsWithWal: 2 });
+  });
+
+  it('I-BACKUP-9: stays also when that begins while others are removed', async () => {
+    const { labels, spared, withWal } = await expired([], [guest]);
+    expect(labels).toEqual([guest.label]);
+    expect([...(spared?.(backups) ?? [])]).toEqual([guest.label]);
+    expect([...(withWal?.(backups) ?? [])]).toEqual([guest.label]);
   });
 });

@@ -1,6 +1,6 @@
 import { cpus, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { BackupConfig, JobResult, Look } from '../contract/backup.ts';
+import type { BackupConfig, GuestRestore, JobResult, Look } from '../contract/backup.ts';
 import type { RestorePlanning } from '../contract/restore.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
 import type { NodePlace } from '../postgres/layout.ts';
@@ -9,7 +9,8 @@ import type { Cancel, Clock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import * as server from './archiving-server.ts';
 import { removeScratch, restoreToScratch, runDrill } from './drill.ts';
-import type { BackupEngine, BackupProgress, BackupType } from './engine.ts';
+import type { BackupEngine, BackupProgress, BackupType, StoredBackup } from './engine.ts';
+import { readByGuests } from './guest-restores.ts';
 import { type Hold, nextHold, whyHeld } from './hold-back.ts';
 import { type JobOrder, nodeNote, runNote, type Strain, triggerNote } from './job-order.ts';
 import type { JobReport } from './job-runner.ts';
@@ -26,6 +27,8 @@ export interface BackupWorkerOptions {
   config(repository: number): BackupConfig;
   reader(repository: number): RepositoryReader;
   context(repository: number): Promise<ReadingContext>;
+  /** Restores from it into new clusters, as they are known right now. */
+  guests(repository: number): readonly GuestRestore[];
   engine(order: JobOrder, repository: number): Promise<BackupEngine>;
   planRestore(target: RestoreTarget): Promise<RestorePlanning>;
   hasSeveral(): boolean;
@@ -194,7 +197,10 @@ export class BackupWorker {
     const { fullsWithWal, walKeptFrom } = retention;
     const first = backups.find(({ label }) => label === walKeptFrom);
     if (first && !first.notes[walFromNote]) await engine.annotate(first.label, { [walFromNote]: 'yes' });
-    const asked = { labels, backups, fullsWithWal, spared: heldLabels, signal };
+    // Somebody may begin to restore meanwhile: what is read, and the WAL behind it, stays after all.
+    const read = (held: readonly StoredBackup[]) => readByGuests(this.options.guests(repository), held);
+    const spared = (held: readonly StoredBackup[]) => new Set([...heldLabels(held), ...read(held)]);
+    const asked = { labels, backups, fullsWithWal, spared, withWal: read, signal };
     const stayed = await engine.expire(asked);
     return { expired: labels.filter((label) => !stayed.includes(label)), walKeptFrom };
   }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { backupImpactSchema, retentionSchema } from '../contract/backup.ts';
-import type { RestorePlanning, RestoreSource } from '../contract/restore.ts';
+import type { RestoreClusterRequest, RestorePlanning, RestoreSource } from '../contract/restore.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
 import { backupProgram } from '../postgres/archive-wrapper.ts';
 import { readControlData } from '../postgres/control-data.ts';
@@ -19,11 +19,12 @@ import { isOwnedSetting } from '../postgres/settings.ts';
 import { QuantaError } from '../shared/errors.ts';
 import { momentWords } from '../shared/words.ts';
 import { restoreToScratch } from './drill.ts';
-import type { StoredBackup } from './engine.ts';
+import type { BackupEngine, StoredBackup } from './engine.ts';
 import { type RemoteServer, renderConfiguration } from './engines/pgbackrest/configuration.ts';
 import { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts';
 import { planRecovery } from './recovery-plan.ts';
 import { RepositoryReader } from './repository-reader.ts';
+import { otherWay, restoreAnew, wayOf } from './restore-way.ts';
 
 /** Packaged servers use the first; every size that PostgreSQL can be made with. */
 const segmentSizes = [16, 1, 2, 4, 8, 32, 64, 128, 256, 512, 1024].map(
@@ -56,7 +57,8 @@ export class ClusterRestore {
     const segmentBytes = segmentBytesOf(backups);
     const context = {
       config: { retention: retentionSchema.parse({}) },
-      ...{ currentTimeline: null, walKeptFrom: null, segmentBytes, nowMs, verified: null },
+      ...{ currentTimeline: null, walKeptFrom: null, segmentBytes, nowMs },
+      verified: this.source.known?.verified ?? null,
     };
     const repository = await new RepositoryReader(engine, null).view(context);
     if (repository.state !== 'ok')
@@ -80,16 +82,10 @@ export class ClusterRestore {
    * place: an interrupted restore is never taken for a whole one.
    */
   async run(
-    target: RestoreTarget,
+    asked: Pick<RestoreClusterRequest, 'target' | 'way'>,
     report: { nowMs: number; step(words: string): void; signal: AbortSignal },
   ) {
-    const planned = await this.plan(target, report.nowMs);
-    if (!planned.ok) {
-      const { message, nearest } = planned.refusal;
-      const hint =
-        nearest.length > 0 ? `The nearest possible: ${nearest.map(({ words }) => words).join(', ')}.` : '';
-      throw new QuantaError('REFUSED', message, hint ? { hint } : {});
-    }
+    const planned = await this.confirmed(asked, report.nowMs);
     const { place } = this;
     const engine = await this.engine();
     const backup = (await engine.inventory()).backups.find(({ label }) => label === planned.plan.label);
@@ -119,6 +115,20 @@ export class ClusterRestore {
     const upTo = recovered.lastCommitMs === null ? '' : `, up to ${momentWords(recovered.lastCommitMs)}`;
     // Nothing else may be left: what can be had is put in place, and what is not in it is said.
     return this.found(`${backup.label}${upTo}${shortOf === null ? '' : `. NOT ALL OF IT: ${shortOf}`}`);
+  }
+
+  /** The backup that a confirmed restore reads is the one that is left to it; another one may go half-way through. */
+  private async confirmed({ target, way }: Pick<RestoreClusterRequest, 'target' | 'way'>, nowMs: number) {
+    const planned = await this.plan(target, nowMs);
+    if (!planned.ok) {
+      const { message, nearest } = planned.refusal;
+      const hint =
+        nearest.length > 0 ? `The nearest possible: ${nearest.map(({ words }) => words).join(', ')}.` : '';
+      throw new QuantaError('REFUSED', message, hint ? { hint } : {});
+    }
+    const other = otherWay(way, wayOf(planned.plan));
+    if (other) throw new QuantaError('REFUSED', other, { hint: restoreAnew });
+    return planned;
   }
 
   /** What a data directory that was restored, now or before a crash, is. */
@@ -160,7 +170,7 @@ export class ClusterRestore {
     return filesOf(this.place).backupWorkDir;
   }
 
-  private async engine(): Promise<PgBackRestEngine> {
+  protected async engine(): Promise<BackupEngine> {
     const { place } = this;
     const repositoryHost = await this.repositoryHost();
     const own = { osUser: place.osUser, mode: 0o700 };

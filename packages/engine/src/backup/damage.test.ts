@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { remembered } from './cluster-backup-manager.ts';
-import { damageOf, noDamage } from './damage.ts';
+import { damageOf, noDamage, tellable } from './damage.ts';
 import type { Verification } from './engine.ts';
 
 const segment = '000000010000000000000007';
@@ -65,5 +65,21 @@ describe('I-BACKUP-6: what a verification found damaged', () => {
   it('is forgotten with the repository that it was found in', () => {
     const wal = { checked: 9, valid: 8, problems: [`invalid checksum: ${segment}-${sha1}.lz4`] };
     expect(damageOf(verification({ wal }), [{ label: 'elsewhere', references: [] }])).toBe(noDamage);
+  });
+
+  it('is told to another host in few words, by which that one finds the same', () => {
+    const wrong = `invalid checksum: ${segment}-${sha1}.lz4`;
+    const many = Array.from({ length: 20 }, (_, at) => `file ${at}: ${'x'.repeat(400)}`);
+    const found = verification({
+      wal: { checked: 9, valid: 8, problems: ['1 of 9 files', wrong] },
+      backups: [
+        { label: 'A', ok: false, checked: 5, valid: 4, problems: many },
+        { label: 'B', ok: true, checked: 5, valid: 5, problems: [] },
+      ],
+      other: ['a repository file'],
+    });
+    expect(damageOf(tellable(found), held)).toEqual(damageOf(found, held));
+    expect(damageOf(found, held).backups.has('A')).toBe(true);
+    expect(JSON.stringify(tellable(found)).length).toBeLessThan(600);
   });
 });

@@ -53,6 +53,17 @@ export function damageOf(
   return { backups: damaged, segments: new Set(named.map(([, name = '']) => name)) };
 }
 
+/** As much of it as `damageOf` goes by, for a host that has not heard of it. */
+export function tellable({ ok, wal, backups }: Verification): Verification {
+  const named = wal.problems.filter((problem) => problem.search(segmentInside) >= 0);
+  const first = ({ problems }: { problems: string[] }) =>
+    problems.slice(0, 1).map((each) => each.slice(0, 200));
+  return {
+    ...{ ok, wal: { ...wal, problems: named }, other: [] },
+    backups: backups.map((each) => ({ ...each, problems: first(each) })),
+  };
+}
+
 /** Every file is there as it was written. One of two copies that is damaged costs nothing yet: it is a finding only. */
 function isWhole({ checked, valid }: Verification['backups'][number]): boolean {
   return checked > 0 && checked === valid;

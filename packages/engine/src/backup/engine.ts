@@ -174,6 +174,8 @@ export interface ExpireRequest {
   fullsWithWal: number | null;
   /** Asked before each removal, about what the repository holds by then: these stay after all. */
   spared?(backups: readonly StoredBackup[]): ReadonlySet<string>;
+  /** Asked before WAL is removed: from the oldest of these on all of it stays after all. */
+  withWal?(backups: readonly StoredBackup[]): ReadonlySet<string>;
   signal?: AbortSignal;
 }
 

@@ -1,4 +1,4 @@
-import type { BackupConfig } from '../contract/backup.ts';
+import type { BackupConfig, GuestRestore } from '../contract/backup.ts';
 import type { Owed, RepositoryView } from '../contract/backup-view.ts';
 import type { ClusterState, WalPosition } from '../contract/cluster-state.ts';
 import type { RestorePlanning } from '../contract/restore.ts';
@@ -16,6 +16,7 @@ import * as server from './archiving-server.ts';
 import type { BackupWay } from './backup-way.ts';
 import { lastVerificationOf } from './damage.ts';
 import type { BackupEngine } from './engine.ts';
+import { guestsOf } from './guest-restores.ts';
 import type { NodeEngines } from './node-engines.ts';
 import { lackedOf, owedNames, owedOf, settle } from './owed.ts';
 import { planRecovery } from './recovery-plan.ts';
@@ -98,7 +99,13 @@ export class NodeRepositories {
       segmentBytes: await this.knownSegmentBytes(),
       nowMs: this.options.clock.wallMs(),
       verified: lastVerificationOf(state?.backup?.pastJobs ?? [], number),
+      guests: this.guests(number),
     };
+  }
+
+  guests(number: number): GuestRestore[] {
+    const at = { repository: number, nowMs: this.options.clock.wallMs() };
+    return guestsOf(this.options.state()?.backup, at);
   }
 
   reader(number: number): RepositoryReader {

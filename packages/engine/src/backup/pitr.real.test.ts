@@ -212,6 +212,7 @@ async function verify(): Promise<string[]> {
   const never = () => Promise.reject(new Error('a verification plans nothing'));
   const worker = new BackupWorker({
     ...{ place: primary.place, clock: systemClock, config: never as never, planRestore: never },
+    guests: () => [],
     ...{ reader: () => reader, context, engine: async () => engine, hasSeveral: () => false },
   });
   const report: JobReport = { step: () => undefined, progress: () => undefined, warn: () => undefined };

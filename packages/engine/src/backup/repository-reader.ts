@@ -1,4 +1,4 @@
-import type { BackupConfig } from '../contract/backup.ts';
+import type { BackupConfig, GuestRestore } from '../contract/backup.ts';
 import type { RepositoryView } from '../contract/backup-view.ts';
 import { parseHistory } from '../postgres/history-files.ts';
 import { buildCatalogue, type Catalogue, type RestorableInterval } from './catalogue.ts';
@@ -31,6 +31,8 @@ export interface ReadingContext {
   nowMs: number;
   /** What the last verification found; null: there was none, or only what is there counts. */
   verified: Verification | null;
+  /** Restores from it into new clusters. */
+  guests?: readonly GuestRestore[];
 }
 
 /** Reads the repository anew and works out what it is worth. */
@@ -80,6 +82,7 @@ export class RepositoryReader {
       retention: context.config.retention,
       unusable: new Set(unusable),
       damaged,
+      guests: context.guests ?? [],
       nowMs: context.nowMs,
     });
     const found = { inventory, catalogue, retention, damaged };

@@ -2,6 +2,10 @@ import type { RestoreWay } from '../contract/restore-target.ts';
 
 /** The way to a moment that a plan has shown, and what has become of it until the start (pure). */
 
+/** On a host that was to found a new cluster. */
+export const restoreAnew =
+  'Stop the daemon, empty its state directory, start it and restore again: nothing was there yet.';
+
 export function wayOf({ label, timeline }: RestoreWay): RestoreWay {
   return { label, timeline };
 }

@@ -1,3 +1,4 @@
+import { momentWords } from '../shared/words.ts';
 import type { KeepReason } from './retention.ts';
 
 /** Why a backup stays (pure). */
@@ -13,6 +14,8 @@ export function reasonWords(reason: KeepReason): string {
       return `the ${reason.tier} one of ${reason.period}`;
     case 'held':
       return `held: ${reason.note}`;
+    case 'guest':
+      return `${reason.host} restores from it, until ${momentWords(reason.untilMs)}`;
     case 'clean':
       return 'the newest full backup without damaged pages';
     case 'needed':

@@ -191,3 +191,39 @@ describe('retention', () => {
     );
   });
 });
+
+describe('a backup that a new cluster is restored from', () => {
+  const untilMs = nowMs + day;
+  const backups = [
+    backup('A', 9),
+    incr('A_1', 8, ['A']),
+    incr('A_2', 7, ['A', 'A_1']),
+    backup('B', 6),
+    backup('C', 1),
+  ];
+  const planned = (label: string, retention: Record<string, unknown> = { fullCount: 1 }) =>
+    planRetention({
+      ...{ backups, nowMs, unusable: new Set<string>() },
+      retention: retentionSchema.parse(retention) as BackupRetention,
+      guests: [{ host: 'spare', repository: 1, label, untilMs }],
+    });
+
+  it('I-BACKUP-9: counts as a recent full one, with what it is built on, and goes when its time is over', () => {
+    const result = planned('A_2');
+    expect(expired(result)).toEqual(['B']);
+    expect(result).toMatchObject({ fullsWithWal: 2, walKeptFrom: 'A' });
+    const kept = (label: string) => result.keep.find((each) => each.label === label);
+    expect(kept('A_2')?.reasons[0]).toEqual({ kind: 'guest', host: 'spare', untilMs });
+    expect(['A', 'A_1', 'A_2'].map((label) => kept(label)?.goes)).toEqual(
+      Array(3).fill({ kind: 'at', atMs: untilMs }),
+    );
+    expect(kept('C')?.goes).toEqual({ kind: 'after-fulls', fulls: 1 });
+  });
+
+  it('I-BACKUP-9: changes nothing for what stays anyway, and keeps nothing when it is gone', () => {
+    expect(planned('B', { fullCount: 2 }).keep.find(({ label }) => label === 'B')?.goes).toEqual({
+      ...{ kind: 'after-fulls', fulls: 1 },
+    });
+    expect(planned('Z')).toMatchObject({ fullsWithWal: 1, walKeptFrom: 'C' });
+  });
+});

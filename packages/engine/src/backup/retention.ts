@@ -1,4 +1,4 @@
-import type { BackupRetention } from '../contract/backup.ts';
+import type { BackupRetention, GuestRestore } from '../contract/backup.ts';
 import type { StoredBackup } from './engine.ts';
 
 /** Which backups stay, which go, and why (pure). */
@@ -17,6 +17,8 @@ export interface RetentionInput {
   unusable: ReadonlySet<string>;
   /** Those of them of which a verification says so: it may be wrong, and most of their files can be had. */
   damaged?: ReadonlySet<string>;
+  /** Somebody restores from these now, and from all WAL since. */
+  guests?: readonly GuestRestore[];
   nowMs: number;
 }
 
@@ -34,6 +36,7 @@ export type KeepReason =
   | { kind: 'days' }
   | { kind: 'tier'; tier: 'daily' | 'weekly' | 'monthly' | 'yearly'; period: string }
   | { kind: 'held'; note: string }
+  | { kind: 'guest'; host: string; untilMs: number }
   /** The newest full backup that copied no page with a wrong checksum: the last one that the database was whole in. */
   | { kind: 'clean' }
   | { kind: 'needed'; by: string }
@@ -67,6 +70,7 @@ export function planRetention(input: RetentionInput): RetentionPlan {
     add(clean.label, { kind: 'clean' });
     recentLabels.add(clean.label);
   }
+  const guestsUntilMs = keepGuests(input, { reasons, recentLabels, add });
   keepDependents(input.backups, recentLabels, add);
   keepUnusable({ fulls, input, recentLabels, add });
   const countable = countableFulls(fulls, input);
@@ -78,7 +82,11 @@ export function planRetention(input: RetentionInput): RetentionPlan {
   return {
     keep: newestFirst(kept).map(({ label, stopMs }) => {
       const own = reasons.get(label) ?? [];
-      return { label, reasons: own, goes: goesWhen(own, { label, stopMs, good, countable, input }) };
+      return {
+        label,
+        reasons: own,
+        goes: goesWhen(own, { label, stopMs, good, countable, guestsUntilMs, input }),
+      };
     }),
     expire: newestFirst(input.backups.filter((backup) => !reasons.has(backup.label))).map((backup) => ({
       label: backup.label,
@@ -197,6 +205,31 @@ export function walKeptSince(told: string | null, backups: readonly StoredBackup
   return newestFirst(said)[0]?.label ?? told;
 }
 
+/**
+ * A restore reads its backup, what that is built on, and all WAL from there on: its full backup counts as a recent one.
+ *
+ * @returns until when each full one stays that nothing else keeps
+ */
+function keepGuests(
+  { backups, guests = [] }: RetentionInput,
+  known: { reasons: ReadonlyMap<string, KeepReason[]>; recentLabels: Set<string>; add: Add },
+): ReadonlyMap<string, number> {
+  const all = new Map(backups.map((backup) => [backup.label, backup]));
+  const there = guests.flatMap((guest) => {
+    const backup = all.get(guest.label);
+    return backup ? [{ ...guest, backup, full: fullOf(backup) }] : [];
+  });
+  const alone = there.filter(({ full }) => !known.reasons.has(full));
+  const untilMs = new Map<string, number>();
+  for (const guest of alone)
+    untilMs.set(guest.full, Math.max(guest.untilMs, untilMs.get(guest.full) ?? guest.untilMs));
+  for (const { backup, full, host, untilMs } of there) {
+    known.recentLabels.add(full);
+    for (const label of readFor(backup, all)) known.add(label, { kind: 'guest', host, untilMs });
+  }
+  return untilMs;
+}
+
 /** What stays for the sake of the notes that people have set, whatever the rules say. */
 export function heldLabels(backups: readonly StoredBackup[]): ReadonlySet<string> {
   const held = new Set<string>();
@@ -216,6 +249,11 @@ function keepHeld(backups: readonly StoredBackup[], add: Add): void {
   }
 }
 
+/** Whatever a restore of it reads. */
+export function readFor(backup: StoredBackup, known: ReadonlyMap<string, StoredBackup>): ReadonlySet<string> {
+  return new Set([backup.label, fullOf(backup), ...backup.references, ...ancestorsOf(backup, known)]);
+}
+
 function ancestorsOf(backup: StoredBackup, known: ReadonlyMap<string, StoredBackup>): string[] {
   const line: string[] = [];
   let { prior } = backup;
@@ -233,12 +271,15 @@ function goesWhen(
     stopMs: number;
     good: StoredBackup[];
     countable: StoredBackup[];
+    guestsUntilMs: ReadonlyMap<string, number>;
     input: RetentionInput;
   },
 ): Goes {
   const { retention } = known.input;
   const held = reasons.some(({ kind }) => kind === 'held');
   if (held) return { kind: 'never', why: 'held' };
+  const guestsUntilMs = known.guestsUntilMs.get(fullOf(known));
+  if (guestsUntilMs !== undefined) return { kind: 'at', atMs: guestsUntilMs };
   const needed = reasons.find((reason) => reason.kind === 'needed');
   const owner = needed?.kind === 'needed' ? needed.by : known.label;
   // What was found to be damaged stays as long as it would have.

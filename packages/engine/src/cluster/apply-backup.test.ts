@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { BackupConfig, BackupWork } from '../contract/backup.ts';
+import { lastVerificationOf } from '../backup/damage.ts';
+import type { BackupConfig, BackupWork, JobResult } from '../contract/backup.ts';
 import type { ClusterState } from '../contract/cluster-state.ts';
 import { demoState } from '../testing/demo-state.ts';
-import type { Command } from './commands.ts';
+import type { Command, CommandOf } from './commands.ts';
 import { planOf } from './plan.ts';
 import { configAfter } from './plan-backup.ts';
 import { apply, decodeState, encodeState } from './state.ts';
@@ -202,14 +203,19 @@ describe('the plan', () => {
 });
 
 describe('past work', () => {
-  const run = (state: ClusterState, id: string, work: BackupWork): ClusterState => {
+  const run = (
+    state: ClusterState,
+    id: string,
+    work: BackupWork,
+    how: Partial<CommandOf<'end-backup-job'>> = {},
+  ): ClusterState => {
     const begun = done(state, {
       kind: 'begin-backup-job',
       job: { ...{ id, work, trigger: 'person', scheduleId: null }, requestedBy: 'anna', reason: '' },
       serves: [],
     });
     const end = { state: 'done' as const, detail: '', warnings: [], result: null };
-    return done(begun, { kind: 'end-backup-job', id, ...end });
+    return done(begun, { kind: 'end-backup-job', id, ...end, ...how });
   };
   const after = (level: number) => {
     let state = { ...configured(), level };
@@ -224,5 +230,58 @@ describe('past work', () => {
     expect(after(5)[0]).toBe('the drill');
     expect(after(4)).toHaveLength(40);
     expect(after(4)).not.toContain('the drill');
+  });
+
+  const found: JobResult = {
+    ...{ kind: 'verify', gaps: [] },
+    verification: { ok: false, wal: { checked: 1, valid: 0, problems: [] }, backups: [], other: [] },
+  };
+  /** What is remembered of a finding in one repository after so many runs that found nothing out about it. */
+  const remembered = (level: number, later: BackupWork, how: Partial<CommandOf<'end-backup-job'>>) => {
+    const config = configured().backup?.config as BackupConfig;
+    const further = [2].map((number) => ({ ...config, number, repository: { ...repository, path: '/two' } }));
+    const both = { ...config, revision: 2, further };
+    let state = done({ ...configured(), level }, { kind: 'set-backup', config: both, by: 'anna' });
+    state = run(state, 'the finding', { kind: 'verify', repository: 2 }, { result: found });
+    for (let at = 0; at < 50; at += 1) state = run(state, `later ${at}`, later, how);
+    return lastVerificationOf(state.backup?.pastJobs ?? [], 2);
+  };
+
+  it('I-BACKUP-6: of one repository is not forgotten because others are verified, once every daemon remembers it', () => {
+    const later: BackupWork = { kind: 'verify', repository: 1 };
+    expect(remembered(12, later, { result: found })).not.toBeNull();
+    expect(remembered(11, later, { result: found })).toBeNull();
+  });
+
+  it('I-BACKUP-6: is not forgotten because later attempts fail', () => {
+    const later: BackupWork = { kind: 'verify', repository: 2 };
+    expect(remembered(12, later, { state: 'failed', detail: 'it is away' })).not.toBeNull();
+  });
+});
+
+describe('restores into new clusters', () => {
+  const day = 86_400_000;
+  const note = (host: string, label: string, untilMs = day): Command => ({
+    ...{ kind: 'note-guest-restore', guest: { host, repository: 1, label, untilMs } },
+  });
+
+  it('I-BACKUP-9: are each noted until their time is over, and are of the snapshot', () => {
+    const one = done(configured(), note('spare-1', 'A'));
+    const both = done(one, note('spare-1', 'B'));
+    expect(both.backup?.guestRestores?.map(({ label }) => label)).toEqual(['A', 'B']);
+    const again = done(both, note('spare-1', 'A', day + 1));
+    expect(again.backup?.guestRestores?.map(({ label }) => label)).toEqual(['B', 'A']);
+    expect(decodeState(encodeState(again))?.backup?.guestRestores).toHaveLength(2);
+    const later = done(again, note('spare-2', 'C', 3 * day), 2 * day);
+    expect(later.backup?.guestRestores?.map(({ label }) => label)).toEqual(['C']);
+    expect(later.events.at(-1)?.message).toContain('spare-2 restores C');
+  });
+
+  it('are bounded, and need the repository', () => {
+    let state = configured();
+    for (let at = 0; at < 20; at += 1) state = done(state, note(`spare-${at}`, 'A'));
+    expect(refusal(state, note('one-more', 'A'))).toMatchObject({ ok: false });
+    expect(refusal(state, note('spare-3', 'A', 2 * day))).toEqual({ ok: true });
+    expect(refusal(demoState(), note('spare', 'A'))).toMatchObject({ ok: false });
   });
 });

@@ -1,17 +1,22 @@
 import { configFor, numbersOf, repositoryOfWork, schedulesOf } from '../backup/repositories.ts';
 import { isServedAhead } from '../backup/schedule.ts';
 import { type BackupJob, type BackupState, noBackups } from '../contract/backup.ts';
+import { momentWords } from '../shared/words.ts';
 import type { CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 
 /** Backup commands (pure): what is agreed on, and the one piece of work on the repository at a time. */
 
 const pastJobsMax = 40;
-/** Of these kinds, however many others came after them: what they found and measured is compared over months. */
+/** Of each of these kinds, however many others came after them: what they found and measured is compared over months. */
 const provingJobsMax = { drill: 26, verify: 10 } as const;
 const pointsMax = 200;
+/** Each keeps WAL that would have gone. */
+const guestRestoresMax = 20;
 /** From this level on a slot that was served by a clock far ahead does not count. */
 export const aheadLevel = 9;
+/** From this level on each repository has drills and verifications of its own that are remembered. */
+const eachLevel = 12;
 /** Drills have a slot of their own beside the schedules. */
 export const drillSlot = 'drills';
 
@@ -127,11 +132,21 @@ export function endBackupJob(draft: Draft, command: CommandOf<'end-backup-job'>)
 function remembered(jobs: BackupJob[], level: number): BackupJob[] {
   const newest = jobs.slice(-pastJobsMax);
   if (level < 5) return newest;
-  const proving = (['drill', 'verify'] as const).flatMap((kind) =>
-    jobs.filter(({ work }) => work.kind === kind).slice(-provingJobsMax[kind]),
-  );
+  const proving = (['drill', 'verify'] as const).flatMap((kind) => {
+    const all = jobs.filter(({ work }) => work.kind === kind);
+    return level < eachLevel ? all.slice(-provingJobsMax[kind]) : provingEach(all, provingJobsMax[kind]);
+  });
   const kept = new Set([...newest, ...proving]);
   return jobs.filter((job) => kept.has(job));
+}
+
+/** What was found in one repository stands until it is looked at again, however often another is, or an attempt fails. */
+function provingEach(jobs: readonly BackupJob[], max: number): BackupJob[] {
+  const numbers = new Set(jobs.map(({ work }) => repositoryOfWork(work)));
+  return [...numbers].flatMap((number) => {
+    const own = jobs.filter(({ work }) => repositoryOfWork(work) === number);
+    return [...own.slice(-max), ...own.filter(({ state }) => state === 'done').slice(-1)];
+  });
 }
 
 export function noteRestorePoint(draft: Draft, { point }: CommandOf<'note-restore-point'>): CommandResult {
@@ -141,6 +156,25 @@ export function noteRestorePoint(draft: Draft, { point }: CommandOf<'note-restor
   backup.points.push(point);
   if (backup.points.length > pointsMax) backup.points.shift();
   draft.event('info', 'restore-point', `Restore point "${point.name}" was set by ${point.by}.`);
+  return { ok: true };
+}
+
+/** Another host, or another backup, is told apart: what begins anew must not take anything from what runs. */
+export function noteGuestRestore(draft: Draft, { guest }: CommandOf<'note-guest-restore'>): CommandResult {
+  const backup = backupOf(draft);
+  const { host, label, repository } = guest;
+  if (!backup.config || !configFor(backup.config, repository))
+    return refused(`this cluster has no repository ${repository}`);
+  const others = (backup.guestRestores ?? []).filter(
+    (each) =>
+      each.untilMs > draft.atMs &&
+      (each.host !== host || each.label !== label || each.repository !== repository),
+  );
+  if (others.length >= guestRestoresMax)
+    return refused(`${guestRestoresMax} restores into new clusters were begun within a day already`);
+  backup.guestRestores = [...others, guest];
+  const until = momentWords(guest.untilMs);
+  draft.event('info', 'guest-restore', `${host} restores ${label}: what it needs stays until ${until}.`);
   return { ok: true };
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   backupConfigSchema,
   backupJobSchema,
+  guestRestoreSchema,
   jobResultSchema,
   restorePointSchema,
 } from '../contract/backup.ts';
@@ -54,4 +55,6 @@ export const backupCommandSchemas = [
       .max(1000),
   }),
   z.object({ kind: z.literal('note-restore-point'), point: restorePointSchema }),
+  /** Before the host is told to begin: from now on retention leaves it what it needs. Since level 12. */
+  z.object({ kind: z.literal('note-guest-restore'), guest: guestRestoreSchema }),
 ] as const;

@@ -130,12 +130,11 @@ export class Coordinator implements DaemonFacade {
     const { group } = this;
     const call: PeerCaller['call'] = (...request) => this.callPeer(...request);
     this.peers = new Peers({ call });
+    this.commander = new Commander(group, this.peers, clock);
     this.restores = new RestoreDesk({
-      state: this.state,
-      peers: this.peers,
+      ...{ state: this.state, peers: this.peers, commander: this.commander, clock },
       backups: options.backups ?? null,
     });
-    this.commander = new Commander(group, this.peers, clock);
     this.lease = this.createLease();
     const { peers, commander, lease } = this;
     const shared = { peers, commander, database, timing, logger, clock };

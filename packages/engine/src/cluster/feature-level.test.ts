@@ -86,6 +86,10 @@ test('I-LEVEL-2: what an older daemon could not apply does not enter the log whi
   const access = { kind: 'set-access' as const, lines: ['host all all 10.0.0.0/8 md5'] };
   expect(await submitted({ ...level8, level: 10 }, access)).toMatchObject({ ok: false });
   expect(await submitted({ ...level8, level: 11 }, access)).toEqual({ ok: true });
+  const guest = { host: 'spare', repository: 1, label: 'A', untilMs: 1 };
+  const restored = { kind: 'note-guest-restore' as const, guest };
+  expect(await submitted({ ...level8, level: 11 }, restored)).toMatchObject({ ok: false });
+  expect(await submitted({ ...level8, level: 12 }, restored)).toEqual({ ok: true });
   const config = { repository: { type: 'host' }, impact: {}, schedules: [] };
   const onHost = { kind: 'set-backup', config } as unknown as Command;
   expect(await submitted({ ...demoState(), level: 6 }, onHost)).toMatchObject({ ok: false });

@@ -24,8 +24,9 @@ import type { Command, CommandOf } from './commands.ts';
  * stay in a router that is replaced.
  * Level 10: a cluster knows the hosts of those that follow it.
  * Level 11: who may connect is changed while a cluster runs; one that followed it is forgotten on request.
+ * Level 12: retention knows of restores into new clusters; drills and verifications are remembered for each repository.
  */
-export const featureLevel = 11;
+export const featureLevel = 12;
 
 /** The lowest level whose daemons can apply the command. */
 function levelOf(command: Command): number {
@@ -63,6 +64,8 @@ function levelOf(command: Command): number {
       return 10;
     case 'set-access':
       return 11;
+    case 'note-guest-restore':
+      return 12;
     case 'begin-restore':
     case 'restore-ready':
     case 'place-restore':

@@ -1,4 +1,5 @@
 import type { BackupHost } from '../backup/backup-host.ts';
+import { restoreAnew } from '../backup/restore-way.ts';
 import type { RepositorySecrets } from '../contract/backup.ts';
 import { nodeChangeSchema, type OperationRequest } from '../contract/operations.ts';
 import type { RestoreClusterRequest } from '../contract/restore.ts';
@@ -182,7 +183,7 @@ class OperationHandlers {
     const request = this.resources.restore();
     if (!backupHost || !request)
       throw new QuantaError('REFUSED', 'the secrets of the repository were lost when the daemon restarted', {
-        hint: 'Stop the daemon, empty its state directory, start it and restore again: nothing was there yet.',
+        hint: restoreAnew,
       });
     const restored = await agent.exclusive(() =>
       backupHost.restoreCluster(request, {

@@ -1,4 +1,6 @@
 import type { BackupHost } from '../backup/backup-host.ts';
+import { lastVerificationOf, tellable } from '../backup/damage.ts';
+import { guestRestoreMs } from '../backup/guest-restores.ts';
 import { endpointOf, hostRepositoryOf } from '../backup/host-way.ts';
 import { configFor } from '../backup/repositories.ts';
 import { otherWay, wayOf } from '../backup/restore-way.ts';
@@ -14,17 +16,22 @@ import type {
   RestorePlanning,
   RestoreQuestion,
 } from '../contract/restore.ts';
+import type { Clock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
+import type { Commander } from './commander.ts';
 import type { Peers } from './peer-protocol.ts';
 import { tryEverywhere } from './repository-trial.ts';
 
 export interface RestoreDeskOptions {
   state(): ClusterState | null;
   peers: Peers;
+  commander: Pick<Commander, 'submit'>;
+  clock: Clock;
   /** Null where there is no PostgreSQL. */
   backups: BackupHost | null;
 }
 
+const noteDeadlineMs = 5_000;
 const planDeadlineMs = 10_000;
 /** The host reads the repository before it founds anything. */
 const startDeadlineMs = 18_000;
@@ -59,6 +66,7 @@ export class RestoreDesk implements RestoreFacade {
     const other = otherWay(way, wayOf(planning.plan));
     if (other) throw new QuantaError('REFUSED', other, { hint: 'Ask for the plan again and confirm it.' });
     const request = this.requestOf({ cluster, target }, planning.plan);
+    await this.noteGuest(host.name, planning.plan);
     await this.admit(host.name, planning.plan.repository ?? 1);
     const input = { request, planHash, requestedBy, reason };
     return this.options.peers.call(host, 'start', { input, deadlineMs: startDeadlineMs });
@@ -66,6 +74,23 @@ export class RestoreDesk implements RestoreFacade {
 
   tryRepository(test: RepositoryTest): Promise<RepositoryTested> {
     return tryEverywhere(this.options.state(), this.options.peers, test);
+  }
+
+  /**
+   * Before the host looks into the repository: what it finds there stays until it has restored it. Without a majority no work on
+   * backups begins either, and a restore elsewhere may be all that is left.
+   */
+  private async noteGuest(host: string, { repository = 1, label }: RestorePlan): Promise<void> {
+    const untilMs = this.options.clock.wallMs() + guestRestoreMs;
+    const guest = { host, repository, label, untilMs };
+    const { commander, state } = this.options;
+    try {
+      const noted = await commander.submit({ kind: 'note-guest-restore', guest }, noteDeadlineMs);
+      if (!noted.ok) throw new QuantaError('REFUSED', `retention cannot be told of it: ${noted.reason}`);
+    } catch (error) {
+      const isAlone = error instanceof QuantaError && error.code === 'NO_QUORUM';
+      if (!isAlone || state()?.backup?.job) throw error;
+    }
   }
 
   /** A repository on the disk of a member gives nothing to a host that it was not told of. */
@@ -96,7 +121,8 @@ export class RestoreDesk implements RestoreFacade {
     if (!config) throw new QuantaError('REFUSED', `there is no repository ${plan.repository} any more`);
     const { stanza, repository } = config;
     const commitMs = target.kind === 'xid' ? plan.endMs : null;
-    const known = { points: backup.points, commitMs };
+    const found = lastVerificationOf(backup.pastJobs, plan.repository ?? 1);
+    const known = { points: backup.points, commitMs, verified: found && tellable(found) };
     const held = hostRepositoryOf(config);
     const holder = state?.members[held?.host ?? ''];
     const reach = state && held && holder ? { reach: endpointOf(state, holder, held) } : {};

@@ -141,6 +141,8 @@ function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
       return reigns.adoptHistory(draft, command);
     case 'note-restore-point':
       return backups.noteRestorePoint(draft, command);
+    case 'note-guest-restore':
+      return backups.noteGuestRestore(draft, command);
     case 'note':
       return note(draft, command);
   }

@@ -299,6 +299,16 @@ export const restorePointSchema = z.object({
 });
 export type RestorePoint = z.infer<typeof restorePointSchema>;
 
+/** A host of no cluster restores from one of the backups: until then retention leaves what it needs. */
+export const guestRestoreSchema = z.object({
+  host: nodeNameSchema,
+  repository: repositoryNumberSchema,
+  label: z.string().min(1).max(64),
+  /** Wall clock of the member that was asked. */
+  untilMs: z.number(),
+});
+export type GuestRestore = z.infer<typeof guestRestoreSchema>;
+
 /** The part of ClusterState that is about backups. */
 export const backupStateSchema = z.object({
   config: backupConfigSchema.nullable(),
@@ -311,6 +321,8 @@ export const backupStateSchema = z.object({
   walKeptFrom: z.string().nullable(),
   /** The same of each further repository, by its number. Since level 8. */
   furtherWalKeptFrom: z.record(z.string(), z.string()).optional(),
+  /** Of moments of this cluster, into new ones. Since level 12. */
+  guestRestores: z.array(guestRestoreSchema).optional(),
 });
 export type BackupState = z.infer<typeof backupStateSchema>;
 

@@ -4,6 +4,7 @@ import {
   repositorySchema,
   repositorySecretsSchema,
   restorePointSchema,
+  verificationSchema,
 } from './backup.ts';
 import { addressesSchema, nodeNameSchema } from './cluster-state.ts';
 import { operationPlanSchema } from './operation-plan.ts';
@@ -74,6 +75,8 @@ export const restoreSourceSchema = z.object({
       points: z.array(restorePointSchema).max(500),
       /** When the transaction that is the target was committed. */
       commitMs: z.number().nullable(),
+      /** What its last verification of that repository found; hosts of before level 12 do not ask. */
+      verified: verificationSchema.nullable().optional(),
     })
     .nullable()
     .optional(),

@@ -42,3 +42,14 @@ it('I-BACKUP-4: a backup that is held after the removal was planned stays, and W
   expect(runs).not.toContain(`--set=${second}`);
   expect(runs).toMatch(/--repo1-retention-archive=2\n$/);
 });
+
+it('I-BACKUP-9: WAL is kept from a backup on that somebody began to restore from after the removal was planned', async () => {
+  const [first, second, third] = ['20261101-000000F', '20261102-000000F', '20261103-000000F'] as const;
+  const planned = [full(first), full(second), full(third)];
+  const asked = { labels: [], backups: planned, fullsWithWal: 1 };
+  await engineWith(planned).expire({ ...asked, withWal: () => new Set([second]) });
+  await engineWith(planned).expire({ ...asked, withWal: () => new Set() });
+  await engineWith(planned).expire({ ...asked, fullsWithWal: 3, withWal: () => new Set([second]) });
+  const runs = await readFile(join(directory, 'runs'), 'utf8');
+  expect(runs.match(/retention-archive=\d/g)).toEqual([2, 1, 3].map((each) => `retention-archive=${each}`));
+});

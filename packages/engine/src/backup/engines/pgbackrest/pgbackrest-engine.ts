@@ -177,7 +177,8 @@ export class PgBackRestEngine implements BackupEngine {
     if (result.code !== 0) throw asError(failureOf(result.code, result.log));
   }
 
-  async expire({ labels, backups: known, fullsWithWal, spared, signal }: ExpireRequest): Promise<string[]> {
+  async expire(request: ExpireRequest): Promise<string[]> {
+    const { labels, backups: known, fullsWithWal, spared, signal } = request;
     let backups = known ?? (await this.inventory(signal)).backups;
     const stayed: string[] = [];
     for (const label of labels) {
@@ -198,10 +199,10 @@ export class PgBackRestEngine implements BackupEngine {
     if (fulls.length === 0) return stayed;
     // The count is of the full ones that were to stay: with more of them it reaches no further back than it was to.
     const more = fulls.filter(({ label }) => stayed.includes(label)).length;
-    const withWal = Math.max(
-      1,
-      Math.min(fullsWithWal === null ? fulls.length : fullsWithWal + more, fulls.length),
-    );
+    const needed = request.withWal?.(backups);
+    const oldest = fulls.findIndex(({ label }) => needed?.has(label));
+    const reach = Math.max(1, (fullsWithWal ?? fulls.length) + more, oldest < 0 ? 0 : fulls.length - oldest);
+    const withWal = Math.min(reach, fulls.length);
     const args = ['expire', ...keepEverything(backups), `--repo1-retention-archive=${withWal}`];
     await this.runOrThrow({ args, timeoutMs: expireDeadlineMs, signal });
     return stayed;
