@@ -4,6 +4,7 @@ import type { BriefStatus, HistoryKind, LiveStatus } from '@quantadb/api/client-
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
 import { io } from 'socket.io-client';
+import { Refusals } from './refusals.ts';
 import { useTRPC } from './trpc.ts';
 import { Watching } from './watching.ts';
 
@@ -46,14 +47,23 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     });
     const show = (connection: LivePicture['connection']) =>
       setPicture((last) => (last.connection === connection ? last : { ...last, connection }));
+    // Whose session has ended is led to the sign-in by the answer.
+    const refusals = new Refusals(socket, () => {
+      void queries.invalidateQueries({ queryKey: trpc.people.me.queryKey() });
+    });
+    const lost = () => {
+      show('lost');
+      refusals.lost();
+    };
     socket.on('connect', () => {
       show('live');
+      refusals.connected();
       watching.connected((watch) => socket.emit('watch', watch));
       // Whatever happened while the line was down is fetched again.
       void queries.invalidateQueries();
     });
-    socket.on('disconnect', () => show('lost'));
-    socket.on('connect_error', () => show('lost'));
+    socket.on('disconnect', lost);
+    socket.on('connect_error', lost);
     socket.on('status', (status: LiveStatus) => {
       const heard = { ...status, heardAtMs: heardAtMsOf(status) };
       setPicture((last) => ({
@@ -79,6 +89,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     return () => {
       clearInterval(asking);
       watching.connected(null);
+      refusals.close();
       socket.close();
     };
   }, [queries, trpc, watching]);
