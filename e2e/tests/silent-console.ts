@@ -37,6 +37,10 @@ export async function expectReturnAfterRefusal(page: Page, system: LocalSystem):
   const bar = refused.getByRole('banner');
   await expect(bar.getByText('Connection lost')).toBeVisible({ timeout: 20_000 });
   await expect(refused.getByText(/^demo is /)).toBeAttached({ timeout: 20_000 });
+  // Nor does it answer who that is: what is open stays open.
+  await refused.route(/\/api\/trpc\/people\.me/, (asked) =>
+    isRefusing ? asked.fulfill({ status: 503, body: 'not now' }) : asked.continue(),
+  );
   await refused.waitForTimeout(longerThanFreshMs);
   await expect(refused.getByText(/^demo is /)).toBeAttached();
   await expect(refused.getByText(/^Last heard/)).toHaveCount(0);
