@@ -9,7 +9,7 @@ import { loseAndRestoreConsole } from './lost-control-plane.ts';
 import { expectReplication } from './replication.ts';
 import { useSecondFactor } from './second-factor.ts';
 import { addAndTakeOffRepository } from './second-repository.ts';
-import { expectSilenceIsTold } from './silent-console.ts';
+import { expectReturnAfterRefusal, expectSilenceIsTold } from './silent-console.ts';
 
 /** A person at the console of a real cluster. The tests follow each other on one system. */
 
@@ -87,8 +87,9 @@ test('an address with the name of a cluster leads to the same page of it; one of
   await expect(page).toHaveURL(/\/c\/[0-9a-f]{8}-[-0-9a-f]{27}$/);
 });
 
-test('says within ten seconds that its console does not answer', async () => {
+test('a console that does not answer is told of within ten seconds; one that refuses a page is asked again', async () => {
   await expectSilenceIsTold(page, system);
+  await expectReturnAfterRefusal(page, system);
 });
 
 test('adds the spare host with the keyboard alone', async () => {
@@ -372,9 +373,8 @@ test('what was done is in the audit log', async () => {
   await expect(page.getByRole('cell', { name: 'to try it' }).first()).toBeVisible();
 });
 
-test('a second factor is set up with an authenticator app, and asked for at sign-in', async ({ browser }) => {
-  await useSecondFactor(browser, system);
-});
+test('a second factor is set up with an authenticator app, and asked for at sign-in', ({ browser }) =>
+  useSecondFactor(browser, system));
 
 test('no page has a serious accessibility violation, in either theme', async () => {
   await expectAccessible(page, system);

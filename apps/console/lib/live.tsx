@@ -1,9 +1,12 @@
 'use client';
 
-import type { BriefStatus, HistoryKind, LiveStatus } from '@quantadb/api/client-types';
-import { type QueryClient, useQueryClient } from '@tanstack/react-query';
+import type { BriefStatus, ClusterStatus, HistoryKind, LiveStatus } from '@quantadb/api/client-types';
+import { staleAfterMs } from '@quantadb/ui/patterns/stale';
+import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
 import { io } from 'socket.io-client';
+import { heardAtMsOf, newerOf, type Told } from './ages.ts';
+import { Refusals } from './refusals.ts';
 import { useTRPC } from './trpc.ts';
 import { Watching } from './watching.ts';
 
@@ -25,6 +28,8 @@ interface LivePicture {
 /** A console that hangs keeps its connections: within ten seconds it is known. */
 const askEveryMs = 4_000;
 const answerWithinMs = 5_000;
+/** While nothing is heard live; often enough that what is answered is not taken for old between two answers. */
+export const askAgainMs = 5_000;
 
 const nothing: LivePicture = { connection: 'connecting', clusters: new Map(), shown: new Map() };
 const Context = createContext<{ picture: LivePicture; watching: Watching }>({
@@ -46,16 +51,25 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     });
     const show = (connection: LivePicture['connection']) =>
       setPicture((last) => (last.connection === connection ? last : { ...last, connection }));
+    // Whose session has ended is led to the sign-in by the answer.
+    const refusals = new Refusals(socket, () => {
+      void queries.invalidateQueries({ queryKey: trpc.people.me.queryKey() });
+    });
+    const lost = () => {
+      show('lost');
+      refusals.lost();
+    };
     socket.on('connect', () => {
       show('live');
+      refusals.connected();
       watching.connected((watch) => socket.emit('watch', watch));
       // Whatever happened while the line was down is fetched again.
       void queries.invalidateQueries();
     });
-    socket.on('disconnect', () => show('lost'));
-    socket.on('connect_error', () => show('lost'));
+    socket.on('disconnect', lost);
+    socket.on('connect_error', lost);
     socket.on('status', (status: LiveStatus) => {
-      const heard = { ...status, heardAtMs: heardAtMsOf(status) };
+      const heard = { ...status, heardAtMs: heardAtMsOf(status, Date.now()) };
       setPicture((last) => ({
         ...last,
         clusters: new Map(last.clusters).set(status.clusterId, heard),
@@ -65,7 +79,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     socket.on('fleet', ({ clusters: told }: { clusters: BriefStatus[] }) => {
       setPicture((last) => {
         const clusters = new Map(last.clusters);
-        for (const each of told) clusters.set(each.clusterId, { ...each, heardAtMs: heardAtMsOf(each) });
+        for (const each of told)
+          clusters.set(each.clusterId, { ...each, heardAtMs: heardAtMsOf(each, Date.now()) });
         return { ...last, clusters };
       });
     });
@@ -79,15 +94,12 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     return () => {
       clearInterval(asking);
       watching.connected(null);
+      refusals.close();
       socket.close();
     };
   }, [queries, trpc, watching]);
   const value = useMemo(() => ({ picture, watching }), [picture, watching]);
   return <Context value={value}>{children}</Context>;
-}
-
-function heardAtMsOf({ ageMs }: { ageMs?: number }): number {
-  return Date.now() - (ageMs ?? 0);
 }
 
 /** What is shown no longer would be old when it is shown again. */
@@ -132,16 +144,42 @@ export function useFleet(): LivePicture['clusters'] {
   return picture.clusters;
 }
 
-/** The cluster's newest status with its age, counted on by a clock of its own while nothing arrives. */
-export function useCluster(clusterId: string): { heard: Heard | null; ageMs: number | null } {
+/** What the live line has told of the cluster last. */
+export function useCluster(clusterId: string): { heard: Heard | null } {
   const { picture, watching } = useContext(Context);
   useEffect(() => watching.showCluster(clusterId), [clusterId, watching]);
+  return { heard: picture.shown.get(clusterId) ?? null };
+}
+
+export interface ClusterNow {
+  told: (Told & { status: ClusterStatus }) | null;
+  /** Counted on while nothing arrives. */
+  ageMs: number | null;
+  error: unknown;
+  refetch(): void;
+}
+
+/** The cluster's newest status, as the live line tells it and, while that tells nothing, as the console answers. */
+export function useClusterNow(clusterId: string): ClusterNow {
+  const trpc = useTRPC();
+  const { connection } = useLive();
+  const { heard } = useCluster(clusterId);
   const nowMs = useNow(1000);
-  const heard = picture.shown.get(clusterId) ?? null;
-  return useMemo(
-    () => ({ heard, ageMs: heard ? Math.max(0, nowMs - heard.heardAtMs) : null }),
-    [heard, nowMs],
-  );
+  const isHeard = connection === 'live' && heard !== null && nowMs - heard.heardAtMs <= staleAfterMs;
+  const { data, dataUpdatedAt, error, refetch } = useQuery({
+    ...trpc.clusters.get.queryOptions({ clusterId }),
+    refetchInterval: isHeard ? false : askAgainMs,
+  });
+  const asked = data && {
+    status: data.status,
+    reportedAtMs: Date.parse(data.reportedAt),
+    heardAtMs: heardAtMsOf(data, dataUpdatedAt),
+  };
+  const told = newerOf<Told & { status: ClusterStatus }>(heard, asked ?? null);
+  return {
+    ...{ told, error, refetch: () => void refetch() },
+    ageMs: told && Math.max(0, nowMs - told.heardAtMs),
+  };
 }
 
 export function useNow(everyMs: number): number {

@@ -22,7 +22,7 @@ export function AlertItem({
   onAcknowledge(alert: FiringAlert): void;
   onSilence(alert: FiringAlert): void;
 }) {
-  const may = useMay();
+  const may = useMay(alert.clusterId ?? undefined);
   const nowMs = useNow(tickMs);
   const times = useTimes();
   const { severity, state, title, sentence, subject, runbook, acknowledged, silencedBy } = alert;

@@ -18,7 +18,6 @@ type Silence = inferRouterOutputs<AppRouter>['alerts']['silences'][number];
 export function SilencesTab() {
   const trpc = useTRPC();
   const times = useTimes();
-  const may = useMay();
   const queries = useQueryClient();
   const { clusters } = useLive();
   const silences = useQuery(trpc.alerts.silences.queryOptions({}));
@@ -45,12 +44,7 @@ export function SilencesTab() {
     {
       key: 'actions',
       header: '',
-      cell: (row) =>
-        may.operate ? (
-          <Button onClick={() => end.mutate({ id: row.id })}>
-            End now<span className="sr-only">: {what(row)}</span>
-          </Button>
-        ) : null,
+      cell: (row) => <EndNow silence={row} what={what(row)} onEnd={() => end.mutate({ id: row.id })} />,
     },
   ];
   return (
@@ -67,5 +61,24 @@ export function SilencesTab() {
         <Table caption="Silences in force" columns={columns} rows={silences.data} keyOf={(row) => row.id} />
       ) : null}
     </Panel>
+  );
+}
+
+/** Who may end it is another person for each cluster. */
+export function EndNow({
+  silence,
+  what,
+  onEnd,
+}: {
+  silence: Pick<Silence, 'clusterId'>;
+  what: string;
+  onEnd(): void;
+}) {
+  const may = useMay(silence.clusterId ?? undefined);
+  if (!may.operate) return null;
+  return (
+    <Button onClick={onEnd}>
+      End now<span className="sr-only">: {what}</span>
+    </Button>
   );
 }

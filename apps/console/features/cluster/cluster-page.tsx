@@ -6,11 +6,10 @@ import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Badge, Mark } from '@quantadb/ui/patterns/status';
 import { Topology } from '@quantadb/ui/patterns/topology';
 import { Panel } from '@quantadb/ui/primitives/panel';
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useCluster } from '../../lib/live.tsx';
+import { useClusterNow } from '../../lib/live.tsx';
 import { useTimes } from '../../lib/time.ts';
-import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { problemOf } from '../../lib/trpc.ts';
 import { ClusterAlerts } from '../alerts/cluster-alerts.tsx';
 import { endedStates } from '../failovers/explain.ts';
 import type { Intent } from '../operations/intent.ts';
@@ -33,21 +32,17 @@ import { healthTones, healthWords, nodeTone, nodeWords } from './words.ts';
 
 /** What an on-call engineer needs first: the verdict, then who is what, then lag, then what happened. */
 export function ClusterPage({ clusterId }: { clusterId: string }) {
-  const trpc = useTRPC();
-  const stored = useQuery(trpc.clusters.get.queryOptions({ clusterId }));
-  const { heard, ageMs } = useCluster(clusterId);
+  const { told, ageMs, error, refetch } = useClusterNow(clusterId);
   const [intent, setIntent] = useState<Intent | null>(null);
-  const status = heard?.status ?? stored.data?.status ?? null;
-  if (!status && stored.error)
-    return <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} />;
-  if (!status) return <Loading label="Loading the cluster" />;
-  const age = ageMs ?? (stored.data ? Date.now() - Date.parse(stored.data.reportedAt) : null);
+  if (!told && error) return <Failed {...problemOf(error)} onRetry={refetch} />;
+  if (!told) return <Loading label="Loading the cluster" />;
+  const { status } = told;
   // What goes on now stands on top; what is over, among what has happened.
   const isChanging = status.failover !== null && !endedStates.has(status.failover.state);
   const failover = status.failover && <FailoverPanel clusterId={clusterId} failover={status.failover} />;
   return (
     <>
-      <Verdict status={status} ageMs={age} />
+      <Verdict status={status} ageMs={ageMs} />
       {status.noQuorum ? <NoQuorum noQuorum={status.noQuorum} /> : null}
       {isChanging ? failover : null}
       <ClusterAlerts clusterId={clusterId} />
@@ -64,7 +59,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
           </>
         }
       >
-        <Stale ageMs={age}>
+        <Stale ageMs={ageMs}>
           {status.nodes.length === 0 ? <Empty title="No nodes" /> : null}
           <Topology
             source={status.source ? shownSource(status.source) : null}
@@ -85,7 +80,7 @@ export function ClusterPage({ clusterId }: { clusterId: string }) {
       {status.network && status.nodes.length > 1 ? <NetworkPanel network={status.network} /> : null}
       <LagCharts clusterId={clusterId} />
       <Panel title="Nodes" isFlush>
-        <NodesTable clusterId={clusterId} nodes={withSource(status)} ageMs={age} />
+        <NodesTable clusterId={clusterId} nodes={withSource(status)} ageMs={ageMs} />
       </Panel>
       {isChanging ? null : failover}
       <ClusterEvents clusterId={clusterId} />

@@ -1,7 +1,7 @@
 'use client';
 
 import { parseAsStringLiteral, useQueryState } from 'nuqs';
-import { useCluster } from '../../lib/live.tsx';
+import { useClusterNow } from '../../lib/live.tsx';
 import { RangePicker } from '../shell/range-picker.tsx';
 import { chartGroups } from './charts.ts';
 import { FigureGroup } from './figure-group.tsx';
@@ -10,7 +10,7 @@ import { rangeNames, ranges } from './ranges.ts';
 
 /** What the nodes measure of themselves and their machines: now, and over time. */
 export function FiguresPage({ clusterId }: { clusterId: string }) {
-  const { heard } = useCluster(clusterId);
+  const { told } = useClusterNow(clusterId);
   const [range, setRange] = useQueryState('range', parseAsStringLiteral(rangeNames).withDefault('1h'));
   return (
     <>
@@ -18,7 +18,7 @@ export function FiguresPage({ clusterId }: { clusterId: string }) {
         <h1 className="font-semibold text-xl">Metrics</h1>
         <RangePicker names={rangeNames} range={range} onPick={(next) => void setRange(next)} />
       </div>
-      <NowTable clusterId={clusterId} nodes={heard?.status.nodes ?? null} />
+      <NowTable clusterId={clusterId} told={told} />
       {chartGroups.map((group) => (
         <FigureGroup key={group.title} clusterId={clusterId} group={group} spanMs={ranges[range]} />
       ))}

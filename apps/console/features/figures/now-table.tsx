@@ -1,6 +1,5 @@
 'use client';
 
-import type { ClusterStatus } from '@quantadb/api/client-types';
 import { bytesText } from '@quantadb/ui/charts/units';
 import { Stale } from '@quantadb/ui/patterns/stale';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
@@ -8,7 +7,8 @@ import { Status } from '@quantadb/ui/patterns/status';
 import { type Column, Table } from '@quantadb/ui/patterns/table';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
-import { useNow } from '../../lib/live.tsx';
+import { consoleNowMs } from '../../lib/ages.ts';
+import { type ClusterNow, useNow } from '../../lib/live.tsx';
 import { problemOf, spanKeptMs, useTRPC } from '../../lib/trpc.ts';
 import { type Metric, newestOf, numberText, secondsText, shareText } from './charts.ts';
 
@@ -30,9 +30,10 @@ const transactionIdAges = { warning: 500_000_000, critical: 1_500_000_000 };
 type Row = ReturnType<typeof newestOf>[number];
 
 /** How every node is right now, with what needs somebody. */
-export function NowTable({ clusterId, nodes }: { clusterId: string; nodes: ClusterStatus['nodes'] | null }) {
+export function NowTable({ clusterId, told }: { clusterId: string; told: ClusterNow['told'] }) {
   const trpc = useTRPC();
-  const nowMs = useNow(1000);
+  // Figures have their moments from the console.
+  const nowMs = consoleNowMs(told, useNow(1000));
   const toMs = Math.ceil(nowMs / refetchMs) * refetchMs;
   const input = {
     ...{ clusterId, names: shown.join(',') },
@@ -45,14 +46,14 @@ export function NowTable({ clusterId, nodes }: { clusterId: string; nodes: Clust
   });
   const { data, error } = stored;
   const rows = data ? newestOf(data) : [];
-  const silent = (nodes ?? []).filter(({ name }) => !rows.some(({ node }) => node === name));
+  const silent = (told?.status.nodes ?? []).filter(({ name }) => !rows.some(({ node }) => node === name));
   return (
     <Panel title="Now" isFlush>
       {!data && !error ? <Loading label="Loading what the nodes tell" /> : null}
       {error ? <Failed {...problemOf(error)} onRetry={() => void stored.refetch()} /> : null}
       {data && rows.length === 0 ? <Empty title="No node has told anything in the last minute" /> : null}
       {rows.length > 0 ? (
-        <Stale ageMs={nowMs - Math.max(...rows.map(({ atMs }) => atMs))} afterMs={staleAfterMs}>
+        <Stale ageMs={Math.max(0, nowMs - Math.max(...rows.map(({ atMs }) => atMs)))} afterMs={staleAfterMs}>
           <Table caption="Every node now" columns={columns} rows={rows} keyOf={({ node }) => node} />
         </Stale>
       ) : null}

@@ -1,34 +1,33 @@
 'use client';
 
-import type { ClusterStatus } from '@quantadb/api/client-types';
 import { bytesText, durationText } from '@quantadb/ui/charts/units';
 import { Stale, staleAfterMs } from '@quantadb/ui/patterns/stale';
 import { Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Badge, Mark } from '@quantadb/ui/patterns/status';
 import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
-import { type HeardBriefly, useFleet, useNow } from '../../lib/live.tsx';
+import { askAgainMs, type HeardBriefly, useFleet, useLive, useNow } from '../../lib/live.tsx';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { AlertCount } from '../alerts/alert-count.tsx';
 import { byAttention, healthTones, healthWords } from '../cluster/words.ts';
 import { FirstSteps } from './first-steps.tsx';
+import { isHearing, withAsked } from './heard.ts';
 
 const tickMs = 1000;
-/** Only in place of the live connection; that is far newer. */
-const storedEveryMs = 10_000;
 
 /** Every cluster, what needs attention first. */
 export function Fleet() {
   const trpc = useTRPC();
   const live = useFleet();
-  const stored = useQuery({
-    ...trpc.clusters.list.queryOptions({}),
-    refetchInterval: live.size > 0 ? false : storedEveryMs,
-  });
+  const { connection } = useLive();
   const nowMs = useNow(tickMs);
   // Before the live connection is up, or where it does not get through: what was asked for, as old as it says.
-  const clusters = live.size > 0 ? live : storedFleet(stored.data ?? [], stored.dataUpdatedAt);
+  const stored = useQuery({
+    ...trpc.clusters.list.queryOptions({}),
+    refetchInterval: connection === 'live' && isHearing(live, nowMs) ? false : askAgainMs,
+  });
+  const clusters = withAsked(live, stored.data ?? [], stored.dataUpdatedAt);
   const isSilent = ({ heardAtMs }: HeardBriefly) => nowMs - heardAtMs > staleAfterMs;
   // One of which nothing is heard may be in any state.
   const heard = [...clusters.values()].sort(
@@ -51,25 +50,6 @@ export function Fleet() {
         ))}
       </ul>
     </>
-  );
-}
-
-function storedFleet(
-  stored: readonly { id: string; reportedAt: string; status: ClusterStatus }[],
-  askedAtMs: number,
-): Map<string, HeardBriefly> {
-  const newestMs = Math.max(...stored.map(({ reportedAt }) => Date.parse(reportedAt)));
-  return new Map(
-    stored.map(({ id, reportedAt, status }) => {
-      const reportedAtMs = Date.parse(reportedAt);
-      // Two clocks: only the console's own moments are compared with one another.
-      const heardAtMs = askedAtMs - (newestMs - reportedAtMs);
-      const { backups = null } = status;
-      return [
-        id,
-        { clusterId: id, name: status.name, reportedAtMs, heardAtMs, status: { ...status, backups } },
-      ];
-    }),
   );
 }
 

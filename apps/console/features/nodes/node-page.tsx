@@ -8,7 +8,7 @@ import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { parseAsStringLiteral, useQueryState } from 'nuqs';
 import { useState } from 'react';
-import { useCluster } from '../../lib/live.tsx';
+import { useClusterNow } from '../../lib/live.tsx';
 import { useTimes } from '../../lib/time.ts';
 import { problemOf, useTRPC } from '../../lib/trpc.ts';
 import { ClusterEvents } from '../cluster/cluster-events.tsx';
@@ -29,17 +29,14 @@ const complaintsShown = 10;
 
 /** One node: what it is and does, what it complains of, what its machine has gone through. */
 export function NodePage({ clusterId, name }: { clusterId: string; name: string }) {
-  const trpc = useTRPC();
   const may = useMay();
   const times = useTimes();
-  const stored = useQuery(trpc.clusters.get.queryOptions({ clusterId }));
-  const { heard, ageMs } = useCluster(clusterId);
+  const { told, ageMs, error, refetch } = useClusterNow(clusterId);
   const [intent, setIntent] = useState<Intent | null>(null);
   const [range, setRange] = useQueryState('range', parseAsStringLiteral(rangeNames).withDefault('1h'));
-  const status = heard?.status ?? stored.data?.status ?? null;
-  if (!status && stored.error)
-    return <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} />;
-  if (!status) return <Loading label="Loading the node" />;
+  if (!told && error) return <Failed {...problemOf(error)} onRetry={refetch} />;
+  if (!told) return <Loading label="Loading the node" />;
+  const { status } = told;
   const node = status.nodes.find((each) => each.name === name);
   if (!node)
     return (

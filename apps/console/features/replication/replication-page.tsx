@@ -5,7 +5,8 @@ import { Stale } from '@quantadb/ui/patterns/stale';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Panel } from '@quantadb/ui/primitives/panel';
 import { useQuery } from '@tanstack/react-query';
-import { useCluster, useNow } from '../../lib/live.tsx';
+import { consoleNowMs, type Told } from '../../lib/ages.ts';
+import { useClusterNow, useNow } from '../../lib/live.tsx';
 import { problemOf, spanKeptMs, useTRPC } from '../../lib/trpc.ts';
 import { LagCharts } from '../cluster/lag-charts.tsx';
 import { newestOf } from '../figures/charts.ts';
@@ -23,18 +24,15 @@ const diskNames = 'diskFreeBytes,walBytesPerSecond';
 /** Who sends WAL to whom, how far behind each is, and what is kept for those that are not there. */
 export function ReplicationPage({ clusterId }: { clusterId: string }) {
   const trpc = useTRPC();
-  const stored = useQuery(trpc.clusters.get.queryOptions({ clusterId }));
-  const { heard, ageMs } = useCluster(clusterId);
+  const { told, ageMs, error, refetch } = useClusterNow(clusterId);
   const looked = useQuery({
     ...trpc.replication.look.queryOptions({ clusterId }),
     refetchInterval: lookEveryMs,
   });
-  const disks = useDisks(clusterId);
-  const status = heard?.status ?? stored.data?.status ?? null;
-  if (!status && stored.error)
-    return <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} />;
-  if (!status) return <Loading label="Loading replication" />;
-  const age = ageMs ?? (stored.data ? Date.now() - Date.parse(stored.data.reportedAt) : null);
+  const disks = useDisks(clusterId, told);
+  if (!told && error) return <Failed {...problemOf(error)} onRetry={refetch} />;
+  if (!told) return <Loading label="Loading replication" />;
+  const { status } = told;
   const nodes = looked.data?.nodes ?? [];
   return (
     <>
@@ -42,7 +40,7 @@ export function ReplicationPage({ clusterId }: { clusterId: string }) {
         <h1 className="font-semibold text-xl">Replication</h1>
         <p className="text-ink-soft text-sm">{promiseOf(status)}</p>
       </div>
-      <Flows clusterId={clusterId} status={status} nodes={nodes} ageMs={age} />
+      <Flows clusterId={clusterId} status={status} nodes={nodes} ageMs={ageMs} />
       <Panel title="Slots" isFlush>
         <Slots nodes={nodes} looked={looked} disks={disks} />
       </Panel>
@@ -110,9 +108,9 @@ function Slots(props: {
 }
 
 /** The disk of every node, as it was told last. */
-function useDisks(clusterId: string): ReadonlyMap<string, Disk> {
+function useDisks(clusterId: string, told: Told | null): ReadonlyMap<string, Disk> {
   const trpc = useTRPC();
-  const nowMs = useNow(lookEveryMs);
+  const nowMs = consoleNowMs(told, useNow(lookEveryMs));
   const toMs = Math.ceil(nowMs / figuresEveryMs) * figuresEveryMs;
   const input = {
     ...{ clusterId, names: diskNames },

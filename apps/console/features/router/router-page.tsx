@@ -4,11 +4,10 @@ import type { ClusterStatus } from '@quantadb/api/client-types';
 import { Stale } from '@quantadb/ui/patterns/stale';
 import { Empty, Failed, Loading } from '@quantadb/ui/patterns/states';
 import { Panel } from '@quantadb/ui/primitives/panel';
-import { useQuery } from '@tanstack/react-query';
 import { parseAsStringLiteral, useQueryState } from 'nuqs';
 import { useEffect, useRef, useState } from 'react';
-import { useCluster } from '../../lib/live.tsx';
-import { problemOf, useTRPC } from '../../lib/trpc.ts';
+import { useCluster, useClusterNow } from '../../lib/live.tsx';
+import { problemOf } from '../../lib/trpc.ts';
 import { routerGroup } from '../figures/charts.ts';
 import { FigureGroup } from '../figures/figure-group.tsx';
 import { rangeNames, ranges } from '../figures/ranges.ts';
@@ -23,16 +22,13 @@ const tickMs = 1000;
 
 /** What clients of the cluster meet: who waits, how much goes through, and how routers are set. */
 export function RouterPage({ clusterId }: { clusterId: string }) {
-  const trpc = useTRPC();
-  const stored = useQuery(trpc.clusters.get.queryOptions({ clusterId }));
-  const { heard, ageMs } = useCluster(clusterId);
+  const { told, ageMs, error, refetch } = useClusterNow(clusterId);
   const looks = useLooks(clusterId);
   const [intent, setIntent] = useState<Intent | null>(null);
   const [range, setRange] = useQueryState('range', parseAsStringLiteral(rangeNames).withDefault('15m'));
-  const status = heard?.status ?? stored.data?.status ?? null;
-  if (!status && stored.error)
-    return <Failed {...problemOf(stored.error)} onRetry={() => void stored.refetch()} />;
-  if (!status) return <Loading label="Loading the routers" />;
+  if (!told && error) return <Failed {...problemOf(error)} onRetry={refetch} />;
+  if (!told) return <Loading label="Loading the routers" />;
+  const { status } = told;
   return (
     <>
       <div className="flex flex-wrap items-center justify-between gap-3">

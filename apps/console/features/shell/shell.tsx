@@ -22,7 +22,9 @@ export function Shell({ children }: { children: ReactNode }) {
   useEffect(() => {
     if (owes && path !== '/account') router.replace('/account');
   }, [owes, path, router]);
-  if (me.error && !isRefused) return <Failed {...problemOf(me.error)} onRetry={() => void me.refetch()} />;
+  // Who it is was known before: what is open stays open, and comes back by itself, when that cannot be asked again for a while.
+  if (!me.data && me.error && !isRefused)
+    return <Failed {...problemOf(me.error)} onRetry={() => void me.refetch()} />;
   if (!me.data) return <Loading label="Signing in" />;
   return (
     <Me value={me.data}>

@@ -10,6 +10,11 @@ export interface LiveStatus {
   ageMs?: number;
 }
 
+/** By the clock of the console: whoever is told has another one. */
+export function ageMsOf({ reportedAtMs }: Pick<LiveStatus, 'reportedAtMs'>, nowMs = Date.now()): number {
+  return Math.max(0, nowMs - reportedAtMs);
+}
+
 /** What is shown of a cluster among others: a small part of its status, under the same names. */
 export interface BriefStatus extends Omit<LiveStatus, 'status'> {
   status: Pick<ClusterStatus, 'name' | 'health' | 'verdict' | 'primary' | 'durability' | 'backups'> & {

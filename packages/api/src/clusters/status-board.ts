@@ -1,5 +1,5 @@
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
-import type { LiveStatus } from './live-status.ts';
+import { ageMsOf, type LiveStatus } from './live-status.ts';
 
 /** A cluster as the metadata names it: without its status, which is much longer. */
 export interface DirectoryRow {
@@ -41,7 +41,7 @@ interface Card {
   storedAtMs: number | null;
   /** The status as JSON, made once. */
   text: string | null;
-  /** What the API answers about this cluster, made once. */
+  /** What the API answers about this cluster but for its age, made once. */
   answer: Buffer | null;
 }
 
@@ -156,12 +156,12 @@ export class StatusBoard {
     return this.cards.get(clusterId)?.isUnderstood ?? false;
   }
 
-  /** The API's answer about one cluster in bytes; null: it is not known, or not understood. */
-  answerOf(clusterId: string): Buffer | null {
+  /** The API's answer about one cluster in bytes, with its age at that moment; null: it is not known, or not understood. */
+  answerOf(clusterId: string, nowMs: number): { told: Buffer; age: Buffer } | null {
     const card = this.cards.get(clusterId);
     if (!card?.isUnderstood) return null;
     card.answer ??= Buffer.from(viewText(card.live, textOf(card)));
-    return card.answer;
+    return { told: card.answer, age: Buffer.from(`,"ageMs":${ageMsOf(card.live, nowMs)}}`) };
   }
 
   private isTaken(row: StoredStatus & Told, nowMs: number): boolean {
@@ -212,13 +212,20 @@ function textOf(card: Card): string {
   return card.text;
 }
 
-/** `clusterView` as JSON, around a status that is JSON already. */
+/** `clusterView` as JSON, around a status that is JSON already, up to where its age follows. */
 function viewText({ clusterId, name, reportedAtMs }: LiveStatus, status: string): string {
   const [id, named] = [clusterId, name].map((each) => JSON.stringify(each));
-  return `{"id":${id},"name":${named},"status":${status},"reportedAt":"${new Date(reportedAtMs).toISOString()}"}`;
+  return `{"id":${id},"name":${named},"status":${status},"reportedAt":"${new Date(reportedAtMs).toISOString()}"`;
 }
 
 /** A cluster as the API answers. */
-export function clusterView({ clusterId, name, status, reportedAtMs }: LiveStatus) {
-  return { id: clusterId, name, status, reportedAt: new Date(reportedAtMs).toISOString() };
+export function clusterView(live: LiveStatus) {
+  const { clusterId, name, status, reportedAtMs } = live;
+  return {
+    id: clusterId,
+    name,
+    status,
+    reportedAt: new Date(reportedAtMs).toISOString(),
+    ageMs: ageMsOf(live),
+  };
 }

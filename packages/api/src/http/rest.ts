@@ -141,10 +141,9 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
     return;
   }
   const etag = answer.made?.etag() ?? etagOf(answer.body);
-  const known = headerOf(request, 'if-none-match')
-    ?.split(',')
-    .map((tag) => tag.trim().replace(/^W\//, ''));
-  if (known?.includes(etag)) response.writeHead(304, { ...common, etag }).end();
+  const opaque = (tag: string) => tag.trim().replace(/^W\//, '');
+  const known = headerOf(request, 'if-none-match')?.split(',').map(opaque);
+  if (known?.includes(opaque(etag))) response.writeHead(304, { ...common, etag }).end();
   else response.writeHead(200, { ...common, ...headers, etag }).end(body);
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ClusterStatus } from '@quantadb/engine/contract/status';
-import { beforeEach, expect, test } from 'vitest';
-import { StatusBoard } from '../clusters/status-board.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { clusterView, StatusBoard } from '../clusters/status-board.ts';
 import type { StatusKeeper } from '../clusters/status-keeper.ts';
 import { StatusAnswers } from './status-answers.ts';
 
@@ -15,6 +15,7 @@ let board: StatusBoard;
 let answers: StatusAnswers;
 
 beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 1500 });
   board = new StatusBoard();
   const rows = [shop, bank].map((clusterId) => {
     return { clusterId, name: clusterId.slice(-1), revision: 1, reportedAtMs: 1000 };
@@ -36,6 +37,8 @@ beforeEach(() => {
   answers = new StatusAnswers(keeper as unknown as StatusKeeper);
 });
 
+afterEach(() => void vi.useRealTimers());
+
 const asked = (url: string, method = 'GET', headers = {}) => ({ url, method, headers }) as IncomingMessage;
 const rest = async (url: string, roles: Parameters<StatusAnswers['rest']>[1], method = 'GET') => {
   const answer = await answers.rest(asked(`/api/v1${url}`, method), roles);
@@ -54,6 +57,24 @@ test('I-BOARD-4: everybody gets the clusters that he may read; every refusal is 
   expect(await rest(`/clusters/${bank}`, guest)).toBeNull();
   expect([await rest('/clusters', nobody), await rest('/clusters', null)]).toEqual([null, null]);
   expect(await procedure(`clusters.get?${input({ clusterId: bank })}`, guest)).toBeNull();
+});
+
+test('I-BOARD-4: says how old each status is by the clock of the console, as the procedure does', async () => {
+  const ages = async () => (await rest('/clusters', viewer)).map(({ ageMs }: { ageMs: number }) => ageMs);
+  expect(await ages()).toEqual([500, 500]);
+  const tags = async () => {
+    const all = await answers.rest(asked('/api/v1/clusters'), viewer);
+    const one = await answers.rest(asked(`/api/v1/clusters/${shop}`), viewer);
+    return [all?.etag(), one?.etag()];
+  };
+  const [allBefore, shopBefore] = await tags();
+  board.hear(bank, { name: '2', revision: 2, nodes: [] } as unknown as ClusterStatus, 2000);
+  vi.setSystemTime(9000);
+  expect(await ages()).toEqual([8000, 7000]);
+  expect(await rest(`/clusters/${shop}`, viewer)).toEqual(board.list().map(clusterView)[0]);
+  // Growing older is no news.
+  const [allNow, shopNow] = await tags();
+  expect([allNow === allBefore, shopNow]).toEqual([false, shopBefore]);
 });
 
 test('answers a procedure in the form that tRPC would, alone and as the only one of a batch', async () => {

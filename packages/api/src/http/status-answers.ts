@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { StatusKeeper } from '../clusters/status-keeper.ts';
 import { mayOn, permits, type Roles } from '../people/roles.ts';
-import { etagOf } from './etag.ts';
+import { weakEtagOf } from './etag.ts';
 
-/** An answer's bytes, and the ETag of them, made when it is asked for. */
+/** An answer's bytes, and the ETag of what they tell, made when it is asked for: only the age differs from answer to answer. */
 export interface StatusAnswer {
   bytes: Buffer;
   etag(): string;
@@ -75,29 +75,32 @@ export class StatusAnswers {
   }
 
   private written(clusters: readonly { clusterId: string }[]): StatusAnswer | null {
-    const parts: Buffer[] = [];
+    const nowMs = Date.now();
+    const [parts, told]: [Buffer[], Buffer[]] = [[open], []];
     for (const { clusterId } of clusters) {
-      const answer = this.keeper.board.answerOf(clusterId);
+      const answer = this.keeper.board.answerOf(clusterId, nowMs);
       if (!answer) return null;
-      parts.push(parts.length === 0 ? open : comma, answer);
+      if (told.length > 0) parts.push(comma);
+      parts.push(answer.told, answer.age);
+      told.push(answer.told);
     }
-    return answerOf(parts.length === 0 ? Buffer.concat([open, close]) : Buffer.concat([...parts, close]));
+    return answerOf(Buffer.concat([...parts, close]), told);
   }
 
   private async one(clusterId: string, roles: Roles): Promise<StatusAnswer | null> {
     if (!permits(roles, { permission: 'read', scope: 'cluster', clusterId })) return null;
     const found = await this.keeper.find(clusterId);
-    const bytes = found && this.keeper.board.answerOf(clusterId);
-    return bytes && answerOf(bytes);
+    const answer = found && this.keeper.board.answerOf(clusterId, Date.now());
+    return answer && answerOf(Buffer.concat([answer.told, answer.age]), [answer.told]);
   }
 }
 
-function answerOf(bytes: Buffer): StatusAnswer {
+function answerOf(bytes: Buffer, told: readonly Buffer[]): StatusAnswer {
   let tag: string | null = null;
   return {
     bytes,
     etag: () => {
-      tag ??= etagOf(bytes);
+      tag ??= weakEtagOf(told);
       return tag;
     },
   };

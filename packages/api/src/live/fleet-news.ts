@@ -1,4 +1,4 @@
-import { type BriefStatus, briefOf, type LiveStatus } from '../clusters/live-status.ts';
+import { ageMsOf, type BriefStatus, briefOf, type LiveStatus } from '../clusters/live-status.ts';
 import { mayOn, type Roles } from '../people/roles.ts';
 
 /** Pages that show all clusters hear of them often; others only keep their names and health. */
@@ -35,7 +35,7 @@ export class FleetNews {
   /** @param rooms all that there are, others among them */
   take(rhythm: Rhythm, rooms: readonly string[], nowMs: number): { room: string; clusters: BriefStatus[] }[] {
     const news = [...this.news[rhythm].values()].map((live) => {
-      return { ...briefOf(live), ageMs: Math.max(0, nowMs - live.reportedAtMs) };
+      return { ...briefOf(live), ageMs: ageMsOf(live, nowMs) };
     });
     this.news[rhythm].clear();
     if (news.length === 0) return [];

@@ -3,7 +3,7 @@ import { messageOf } from '@quantadb/engine/shared/errors';
 import type { Logger } from '@quantadb/engine/shared/logger';
 import type { Namespace, Socket } from 'socket.io';
 import { z } from 'zod';
-import { briefOf, type LiveStatus } from '../clusters/live-status.ts';
+import { ageMsOf, briefOf, type LiveStatus } from '../clusters/live-status.ts';
 import type { ClusterRegistry, HistoryKind } from '../clusters/registry.ts';
 import { callerOf } from '../http/gate.ts';
 import type { Principal, PrincipalFinder } from '../people/principal.ts';
@@ -241,7 +241,7 @@ export class Live {
     const nowMs = Date.now();
     const all = await this.options.registry.list();
     const seen = all.filter(({ clusterId }) => mayOn(watcher.roles, clusterId, 'read'));
-    const aged = seen.map((live) => ({ ...live, ageMs: Math.max(0, nowMs - live.reportedAtMs) }));
+    const aged = seen.map((live) => ({ ...live, ageMs: ageMsOf(live, nowMs) }));
     if (watcher.watch) {
       socket.emit('fleet', { clusters: aged.map(briefOf) });
       return this.tellShown(socket, watcher);
@@ -253,7 +253,7 @@ export class Live {
     for (const clusterId of watch?.clusterIds ?? []) {
       if (!mayOn(roles, clusterId, 'read')) continue;
       const live = await this.options.registry.find(clusterId);
-      if (live) socket.emit('status', { ...live, ageMs: Math.max(0, Date.now() - live.reportedAtMs) });
+      if (live) socket.emit('status', { ...live, ageMs: ageMsOf(live) });
     }
   }
 

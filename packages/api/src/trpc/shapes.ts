@@ -33,8 +33,10 @@ export const clusterSchema = z.object({
   id: clusterIdSchema,
   name: z.string(),
   status: clusterStatusSchema,
-  /** When a node of the cluster last reported this. Older than ten seconds is stale. */
+  /** When a node of the cluster last reported this. */
   reportedAt: moment,
+  /** How old that was when this was answered, by the clock of the console. Older than ten seconds is stale. */
+  ageMs: z.number(),
 });
 
 export const hostSchema = z.object({
