@@ -161,6 +161,9 @@ test('a copy as of a moment is a cluster of its own, beside the one it came from
   await client.query("INSERT INTO ledger (filler) VALUES ('only here')");
   await client.end();
   expect((await contentOf('node-1')).hash).toBe(at.second?.hash);
+  // Whoever asks why the backup stays is told so, by any member.
+  const { repository: seen } = (await cluster.host('node-1').client.backups()) ?? {};
+  expect(seen?.backups[0]?.keptBecause.join()).toMatch(/spare-1 restores from it, until .* UTC/);
 });
 
 test('a copy of the same name cannot archive over the backups of the cluster it came from', async () => {
