@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { namesIn } from './archive-mending.ts';
 import { buildCatalogue, type CatalogueInput } from './catalogue.ts';
 import type { StoredBackup } from './engine.ts';
 
@@ -63,6 +64,7 @@ describe('one timeline', () => {
       {
         ...{ timeline: 1, fromWal: wal(1, 6), toWal: wal(1, 6), segments: 1, afterLsn: lsn(6, 0) },
         ...{ resumesWith: 'B', kind: 'missing', damaged: [] },
+        runs: [{ fromWal: wal(1, 6), toWal: wal(1, 6), segments: 1 }],
       },
     ]);
   });
@@ -193,6 +195,68 @@ describe('a failover', () => {
   });
 });
 
+describe('two failovers', () => {
+  const first = { timeline: 1, endLsn: lsn(6, 0x5000) };
+  const histories = new Map([
+    [2, [first]],
+    [3, [first, { timeline: 2, endLsn: lsn(9, 0x5000) }]],
+  ]);
+  const known = { histories, currentTimeline: 3, backups: [backup('A', 1, 2)] };
+
+  it("I-BACKUP-3: a segment with a fork counts when the child's file is there: the parent's leads elsewhere", () => {
+    const found = catalogue({ ...known, listing: archive([1, 1, 6], [2, 7, 8], [3, 9, 12]) });
+    expect(found.gaps).toMatchObject([{ timeline: 2, fromWal: wal(2, 6), toWal: wal(2, 6), segments: 1 }]);
+    expect(found.newest).toEqual({ timeline: 1, lsn: lsn(6, 0) });
+    expect(
+      found.intervals.map(({ timeline, fromLsn, toLsn, isAbandoned }) => [
+        timeline,
+        fromLsn,
+        toLsn,
+        isAbandoned,
+      ]),
+    ).toEqual([
+      [3, lsn(2, 0x100), lsn(6, 0), false],
+      // What lies before the fork in it can be had there, and nowhere else.
+      [1, lsn(6, 0), lsn(7, 0), true],
+    ]);
+  });
+
+  it('are mended by the name that each segment has on the line', () => {
+    const mended = (...runs: [number, number, number][]) => {
+      const found = catalogue({ ...known, listing: archive(...runs) });
+      return found.gaps.flatMap((gap) => namesIn(gap, 16 * mb));
+    };
+    expect(mended([1, 1, 5], [3, 9, 12])).toEqual([wal(2, 6), wal(2, 7), wal(2, 8)]);
+    expect(mended([1, 1, 4], [3, 9, 12])).toEqual([wal(1, 5), wal(2, 6), wal(2, 7), wal(2, 8)]);
+    expect(mended([1, 1, 4], [2, 8, 8], [3, 10, 12])).toEqual([wal(1, 5), wal(2, 6), wal(2, 7)]);
+    expect(mended([1, 1, 5], [2, 6, 8], [3, 9, 12])).toEqual([]);
+  });
+
+  it('leave a damaged file of the parent out of what is mended and told: the line does not need it', () => {
+    const damage = { backups: new Map(), segments: new Set([wal(1, 6), wal(2, 7)]) };
+    const listing = archive([1, 1, 6], [2, 7, 8], [3, 9, 12]);
+    const { gaps } = catalogue({ ...known, damage, listing });
+    expect(gaps).toMatchObject([{ fromWal: wal(2, 6), toWal: wal(2, 7), damaged: [wal(2, 7)] }]);
+    expect(gaps.flatMap((gap) => namesIn(gap, 16 * mb))).toEqual([wal(2, 6)]);
+  });
+
+  it('within one segment need the newest file of it only', () => {
+    const within = new Map([[3, [first, { timeline: 2, endLsn: lsn(6, 0x7000) }]]]);
+    const found = catalogue({ ...known, histories: within, listing: archive([1, 1, 5], [3, 6, 8]) });
+    expect(found.gaps).toEqual([]);
+    expect(found.newest).toEqual({ timeline: 3, lsn: lsn(9, 0) });
+  });
+
+  it("at the end of a segment need the parent's", () => {
+    const ends = new Map([[2, [{ timeline: 1, endLsn: lsn(7, 0) }]]]);
+    const listing = archive([1, 1, 6], [2, 7, 8]);
+    const found = catalogue({ ...known, histories: ends, currentTimeline: 2, listing });
+    expect(found.gaps).toEqual([]);
+    expect(found.newest).toEqual({ timeline: 2, lsn: lsn(9, 0) });
+    expect(found.intervals).toHaveLength(1);
+  });
+});
+
 describe('a restore in place', () => {
   // Timeline 2 was left at 4 for timeline 3, although it had gone on to 9.
   const histories = new Map([
@@ -254,9 +318,7 @@ describe('I-BACKUP-3: whatever is missing', () => {
   const forkAt = 10;
   const histories = new Map([[2, [{ timeline: 1, endLsn: lsn(forkAt, 0x5000) }]]]);
   const isArchived = (there: ReadonlySet<string>, number: number) =>
-    number < forkAt
-      ? there.has(wal(1, number))
-      : there.has(wal(2, number)) || (number === forkAt && there.has(wal(1, number)));
+    there.has(wal(number < forkAt ? 1 : 2, number));
 
   it('every segment of what is offered is there, nothing that could be offered is left out', () => {
     const segment = fc.record({

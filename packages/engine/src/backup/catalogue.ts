@@ -9,6 +9,7 @@ import {
   pieceAt,
   SegmentIndex,
   type WalLine,
+  type WalRun,
 } from './wal-lines.ts';
 
 /**
@@ -61,6 +62,8 @@ export interface WalGap {
   fromWal: string;
   toWal: string;
   segments: number;
+  /** The same by timeline: where the line forks within it, names of several. */
+  runs: WalRun[];
   /** The end of what can still be reached before it. */
   afterLsn: string;
   /** From the end of this backup on restores are possible again; null when none was made after it. */
@@ -88,8 +91,6 @@ export interface RestorableInterval {
 /** The end of a backup is known to the second only. */
 const clockGrainMs = 1000;
 const lastWalMax = 4;
-/** Of a segment's name; the rest is its position. */
-const timelineDigits = 8;
 
 export function buildCatalogue(input: CatalogueInput): Catalogue {
   const damage = input.damage ?? noDamage;
@@ -105,7 +106,7 @@ export function buildCatalogue(input: CatalogueInput): Catalogue {
     timelines: line ? timelinesOf(index, line, input.histories) : [],
     gaps: walks.flatMap((each) => each.gaps),
     intervals: walks
-      .flatMap((each) => each.intervals.map((interval) => ownPart(interval, each.line, line)))
+      .flatMap((each) => each.intervals.map((interval) => ownPart(index, interval, each.line, line)))
       .flat(),
     unusable: input.backups
       .filter((backup) => !usable.has(backup.label))
@@ -160,8 +161,7 @@ function walk(input: CatalogueInput, index: SegmentIndex, line: WalLine): Walk {
   for (const [at, backup] of backups.entries()) {
     const reach = reachOf(index, line, backup, last);
     if (reach.number === null) {
-      const what =
-        damagedBetween(input.damage, reach.missing, reach.missing).length > 0 ? 'damaged' : 'missing';
+      const what = input.damage?.segments.has(reach.missing) ? 'damaged' : 'missing';
       result.reasons.set(backup.label, `the WAL that was written during it is ${what}: ${reach.missing}`);
       continue;
     }
@@ -237,8 +237,7 @@ function reachOf(
   while (last !== null && number <= last && index.timelineFor(line, number) !== null) number += 1n;
   const reached = number - 1n;
   if (reached >= needed) return { number: reached, missing: '' };
-  const piece = pieceAt(line, index.startOf(number));
-  return { number: null, missing: index.nameOf(piece?.timeline ?? line.timeline, number) };
+  return { number: null, missing: index.nameOn(line, number) };
 }
 
 function gapAfter(found: {
@@ -253,46 +252,46 @@ function gapAfter(found: {
   let end = number + 1n;
   while (end < last && index.timelineFor(line, end + 1n) === null) end += 1n;
   if (index.timelineFor(line, end) !== null) end -= 1n;
-  const timelineAt = (at: bigint) => pieceAt(line, index.startOf(at))?.timeline ?? line.timeline;
   const keptFrom = input.backups.find((backup) => backup.label === input.walKeptFrom);
-  const fromWal = index.nameOf(timelineAt(number + 1n), number + 1n);
-  const toWal = index.nameOf(timelineAt(end), end);
+  const fromWal = index.nameOn(line, number + 1n);
+  const toWal = index.nameOn(line, end);
+  const runs = index.runsOn(line, number + 1n, end);
   const isExpired = keptFrom !== undefined && index.numberOf(parseLsn(keptFrom.startLsn)) > end;
   return {
-    timeline: timelineAt(number + 1n),
+    timeline: Number.parseInt(fromWal.slice(0, 8), 16),
     fromWal,
     toWal,
     segments: Number(end - number),
+    runs,
     afterLsn: lsnText(index.startOf(number + 1n)),
     resumesWith: found.later,
     kind: isExpired ? 'expired' : 'missing',
-    damaged: damagedBetween(input.damage, fromWal, toWal),
+    damaged: [...(input.damage?.segments ?? [])]
+      .filter((name) => runs.some((run) => run.fromWal <= name && name <= run.toWal))
+      .sort(),
   };
 }
 
-/** By position: the segment of a fork is there under the name of a later timeline. */
-function damagedBetween(damage: Damage | undefined, fromWal: string, toWal: string): string[] {
-  const at = (name: string) => name.slice(timelineDigits);
-  return [...(damage?.segments ?? [])]
-    .filter((name) => at(name) >= at(fromWal) && at(name) <= at(toWal))
-    .sort();
-}
-
 /** Of another line only what the cluster's own does not hold anyway. */
-function ownPart(interval: RestorableInterval, line: WalLine, own: WalLine | null): RestorableInterval[] {
+function ownPart(
+  index: SegmentIndex,
+  interval: RestorableInterval,
+  line: WalLine,
+  own: WalLine | null,
+): RestorableInterval[] {
   if (!own || line === own) return [interval];
-  const from = divergence(line, own);
+  const from = divergence(index, line, own);
   if (parseLsn(interval.toLsn) <= from) return [];
   const begins = parseLsn(interval.fromLsn);
   const fromLsn = lsnText(begins > from ? begins : from);
   return [{ ...interval, fromLsn, isAbandoned: true }];
 }
 
-/** Up to here both lines are the same. */
-function divergence(line: WalLine, own: WalLine): bigint {
-  const last = line.pieces.at(-1);
-  const left = leavesAt(own, line.timeline);
-  return left ?? last?.beginLsn ?? 0n;
+/** Up to here both lines are the same. What the segment of the fork begins with is in the other's file alone while the own is missing. */
+function divergence(index: SegmentIndex, line: WalLine, own: WalLine): bigint {
+  const fork = leavesAt(own, line.timeline) ?? line.pieces.at(-1)?.beginLsn ?? 0n;
+  const number = index.numberOf(fork);
+  return index.timelineFor(own, number) === null ? index.startOf(number) : fork;
 }
 
 function timelinesOf(
