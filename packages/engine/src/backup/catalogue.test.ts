@@ -297,6 +297,29 @@ describe('a restore in place', () => {
   });
 });
 
+describe('after a restore in place, WAL that retention took is told from WAL that was lost', () => {
+  const histories = new Map([[3, [{ timeline: 1, endLsn: lsn(4, 0x700) }]]]);
+  const isNew = { startLsn: lsn(4, 0x800), stopLsn: lsn(4, 0x900) };
+  const kindsOf = (change: Partial<CatalogueInput>) =>
+    catalogue({ histories, currentTimeline: 3, ...change }).gaps.map(({ fromWal, toWal, kind }) => [
+      fromWal,
+      toWal,
+      kind,
+    ]);
+
+  it('though it lies before the backup of what was given up that WAL is kept from', () => {
+    const backups = [backup('F1', 1, 2), backup('F2', 1, 8), { ...backup('N1', 3, 4), ...isNew }];
+    const listing = archive([1, 1, 9], [3, 4, 5], [3, 7, 8]);
+    expect(kindsOf({ backups, listing, walKeptFrom: 'F2' })).toEqual([[wal(3, 6), wal(3, 6), 'missing']]);
+  });
+
+  it('though it lies behind the backup of the new timeline that WAL is kept from', () => {
+    const backups = [backup('F1', 1, 6), backup('F2', 1, 8), { ...backup('N1', 3, 4), ...isNew }];
+    const listing = archive([1, 1, 2], [1, 6, 6], [1, 8, 8], [3, 4, 9]);
+    expect(kindsOf({ backups, listing, walKeptFrom: 'N1' })).toEqual([[wal(1, 7), wal(1, 7), 'expired']]);
+  });
+});
+
 describe('what must not be there', () => {
   it('is named: segments archived twice, timelines without a history', () => {
     const listing = { ...archive([1, 1, 2], [2, 3, 3]), duplicates: [wal(1, 2)] };

@@ -256,7 +256,8 @@ function gapAfter(found: {
   const fromWal = index.nameOn(line, number + 1n);
   const toWal = index.nameOn(line, end);
   const runs = index.runsOn(line, number + 1n, end);
-  const isExpired = keptFrom !== undefined && index.numberOf(parseLsn(keptFrom.startLsn)) > end;
+  // By the name with its timeline, as pgBackRest's expire does: what a restore in place gave up lies at higher positions, too.
+  const isExpired = keptFrom !== undefined && toWal < keptFrom.startWal;
   return {
     timeline: Number.parseInt(fromWal.slice(0, 8), 16),
     fromWal,
