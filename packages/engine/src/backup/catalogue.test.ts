@@ -1,39 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { namesIn } from './archive-mending.ts';
-import { buildCatalogue, type CatalogueInput } from './catalogue.ts';
-import type { StoredBackup } from './engine.ts';
-
-const mb = 1024 * 1024;
-const wal = (timeline: number, number: number) =>
-  `${timeline.toString(16).toUpperCase().padStart(8, '0')}00000000${number.toString(16).toUpperCase().padStart(8, '0')}`;
-const lsn = (number: number, offset = 0x28) => `0/${(number * 16 * mb + offset).toString(16).toUpperCase()}`;
-
-function archive(...runs: [timeline: number, from: number, to: number][]): CatalogueInput['listing'] {
-  const names = runs.flatMap(([timeline, from, to]) =>
-    Array.from({ length: to - from + 1 }, (_, at) => wal(timeline, from + at)),
-  );
-  const segments = names.map((name) => ({ name, archivedAtMs: 0, bytes: 1 }));
-  return { archiveId: '15-1', segments, histories: [], duplicates: [] };
-}
-
-/** A backup that ran through segments `from` to `to` of a timeline. */
-function backup(label: string, timeline: number, from: number, to = from): StoredBackup {
-  return {
-    ...{ label, type: 'full', prior: null, references: [], databaseId: 1, databaseBytes: 1, copiedBytes: 1 },
-    ...{ repositoryBytes: 1, hasPageErrors: false, notes: {} },
-    ...{ startMs: from * 1000, stopMs: to * 1000 + 500, startLsn: lsn(from), stopLsn: lsn(to, 0x100) },
-    ...{ startWal: wal(timeline, from), stopWal: wal(timeline, to) },
-  };
-}
-
-function catalogue(change: Partial<CatalogueInput>) {
-  return buildCatalogue({
-    ...{ listing: archive(), histories: new Map(), backups: [], segmentBytes: 16 * mb },
-    ...{ currentTimeline: null, walKeptFrom: null },
-    ...change,
-  });
-}
+import { archive, backup, catalogue, lsn, mb, wal } from './testing/archives.ts';
 
 describe('one timeline', () => {
   it('can be restored to from the end of its first backup to the end of its WAL', () => {
@@ -195,68 +162,6 @@ describe('a failover', () => {
   });
 });
 
-describe('two failovers', () => {
-  const first = { timeline: 1, endLsn: lsn(6, 0x5000) };
-  const histories = new Map([
-    [2, [first]],
-    [3, [first, { timeline: 2, endLsn: lsn(9, 0x5000) }]],
-  ]);
-  const known = { histories, currentTimeline: 3, backups: [backup('A', 1, 2)] };
-
-  it("I-BACKUP-3: a segment with a fork counts when the child's file is there: the parent's leads elsewhere", () => {
-    const found = catalogue({ ...known, listing: archive([1, 1, 6], [2, 7, 8], [3, 9, 12]) });
-    expect(found.gaps).toMatchObject([{ timeline: 2, fromWal: wal(2, 6), toWal: wal(2, 6), segments: 1 }]);
-    expect(found.newest).toEqual({ timeline: 1, lsn: lsn(6, 0) });
-    expect(
-      found.intervals.map(({ timeline, fromLsn, toLsn, isAbandoned }) => [
-        timeline,
-        fromLsn,
-        toLsn,
-        isAbandoned,
-      ]),
-    ).toEqual([
-      [3, lsn(2, 0x100), lsn(6, 0), false],
-      // What lies before the fork in it can be had there, and nowhere else.
-      [1, lsn(6, 0), lsn(7, 0), true],
-    ]);
-  });
-
-  it('are mended by the name that each segment has on the line', () => {
-    const mended = (...runs: [number, number, number][]) => {
-      const found = catalogue({ ...known, listing: archive(...runs) });
-      return found.gaps.flatMap((gap) => namesIn(gap, 16 * mb));
-    };
-    expect(mended([1, 1, 5], [3, 9, 12])).toEqual([wal(2, 6), wal(2, 7), wal(2, 8)]);
-    expect(mended([1, 1, 4], [3, 9, 12])).toEqual([wal(1, 5), wal(2, 6), wal(2, 7), wal(2, 8)]);
-    expect(mended([1, 1, 4], [2, 8, 8], [3, 10, 12])).toEqual([wal(1, 5), wal(2, 6), wal(2, 7)]);
-    expect(mended([1, 1, 5], [2, 6, 8], [3, 9, 12])).toEqual([]);
-  });
-
-  it('leave a damaged file of the parent out of what is mended and told: the line does not need it', () => {
-    const damage = { backups: new Map(), segments: new Set([wal(1, 6), wal(2, 7)]) };
-    const listing = archive([1, 1, 6], [2, 7, 8], [3, 9, 12]);
-    const { gaps } = catalogue({ ...known, damage, listing });
-    expect(gaps).toMatchObject([{ fromWal: wal(2, 6), toWal: wal(2, 7), damaged: [wal(2, 7)] }]);
-    expect(gaps.flatMap((gap) => namesIn(gap, 16 * mb))).toEqual([wal(2, 6)]);
-  });
-
-  it('within one segment need the newest file of it only', () => {
-    const within = new Map([[3, [first, { timeline: 2, endLsn: lsn(6, 0x7000) }]]]);
-    const found = catalogue({ ...known, histories: within, listing: archive([1, 1, 5], [3, 6, 8]) });
-    expect(found.gaps).toEqual([]);
-    expect(found.newest).toEqual({ timeline: 3, lsn: lsn(9, 0) });
-  });
-
-  it("at the end of a segment need the parent's", () => {
-    const ends = new Map([[2, [{ timeline: 1, endLsn: lsn(7, 0) }]]]);
-    const listing = archive([1, 1, 6], [2, 7, 8]);
-    const found = catalogue({ ...known, histories: ends, currentTimeline: 2, listing });
-    expect(found.gaps).toEqual([]);
-    expect(found.newest).toEqual({ timeline: 2, lsn: lsn(9, 0) });
-    expect(found.intervals).toHaveLength(1);
-  });
-});
-
 describe('a restore in place', () => {
   // Timeline 2 was left at 4 for timeline 3, although it had gone on to 9.
   const histories = new Map([
@@ -294,29 +199,6 @@ describe('a restore in place', () => {
 
   it('goes by the newest timeline when nothing but the repository is left', () => {
     expect(catalogue({ listing, histories, backups: [backup('A', 2, 3)] }).newest?.timeline).toBe(3);
-  });
-});
-
-describe('after a restore in place, WAL that retention took is told from WAL that was lost', () => {
-  const histories = new Map([[3, [{ timeline: 1, endLsn: lsn(4, 0x700) }]]]);
-  const isNew = { startLsn: lsn(4, 0x800), stopLsn: lsn(4, 0x900) };
-  const kindsOf = (change: Partial<CatalogueInput>) =>
-    catalogue({ histories, currentTimeline: 3, ...change }).gaps.map(({ fromWal, toWal, kind }) => [
-      fromWal,
-      toWal,
-      kind,
-    ]);
-
-  it('though it lies before the backup of what was given up that WAL is kept from', () => {
-    const backups = [backup('F1', 1, 2), backup('F2', 1, 8), { ...backup('N1', 3, 4), ...isNew }];
-    const listing = archive([1, 1, 9], [3, 4, 5], [3, 7, 8]);
-    expect(kindsOf({ backups, listing, walKeptFrom: 'F2' })).toEqual([[wal(3, 6), wal(3, 6), 'missing']]);
-  });
-
-  it('though it lies behind the backup of the new timeline that WAL is kept from', () => {
-    const backups = [backup('F1', 1, 6), backup('F2', 1, 8), { ...backup('N1', 3, 4), ...isNew }];
-    const listing = archive([1, 1, 2], [1, 6, 6], [1, 8, 8], [3, 4, 9]);
-    expect(kindsOf({ backups, listing, walKeptFrom: 'N1' })).toEqual([[wal(1, 7), wal(1, 7), 'expired']]);
   });
 });
 

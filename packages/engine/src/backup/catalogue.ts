@@ -1,4 +1,11 @@
 import { parseLsn } from '../postgres/lsn.ts';
+import {
+  type ArchivedTimeline,
+  conflictsOf,
+  hasHistory,
+  hasStrayWal,
+  timelinesOf,
+} from './archived-timelines.ts';
 import { type Damage, noDamage } from './damage.ts';
 import type { ArchiveListing, StoredBackup } from './engine.ts';
 import {
@@ -44,19 +51,6 @@ export interface Catalogue {
   newest: { timeline: number; lsn: string } | null;
 }
 
-export interface ArchivedTimeline {
-  timeline: number;
-  parentId: number | null;
-  /** Where it leaves its parent. */
-  beginLsn: string;
-  /** What is archived of it, without a hole. */
-  ranges: { fromLsn: string; toLsn: string; fromWal: string; toWal: string }[];
-  /** `abandoned`: the cluster has taken another way; its WAL leads to what was given up. */
-  status: 'current' | 'ancestor' | 'abandoned';
-  /** WAL of it beyond the point where the cluster's line left it, for instance of a primary that was not fenced. */
-  hasStrayWal: boolean;
-}
-
 export interface WalGap {
   timeline: number;
   fromWal: string;
@@ -98,7 +92,13 @@ export function buildCatalogue(input: CatalogueInput): Catalogue {
   const index = new SegmentIndex(names, input.segmentBytes);
   const current = input.currentTimeline ?? index.timelines().at(-1) ?? null;
   const line = current === null ? null : lineOf(current, input.histories);
-  const walks = line ? linesOf(index, line, input.histories).map((each) => walk(input, index, each)) : [];
+  const walks = line
+    ? linesOf(index, line, input.histories).map((each) =>
+        each === line || hasHistory(input, each.timeline)
+          ? walk(input, index, each)
+          : endsOnly(input, index, each),
+      )
+    : [];
   const usable = new Set(walks.flatMap((each) => each.intervals.flatMap((interval) => interval.labels)));
   const own = walks.find((each) => each.line === line);
   const last = own?.intervals.at(-1);
@@ -111,7 +111,7 @@ export function buildCatalogue(input: CatalogueInput): Catalogue {
     unusable: input.backups
       .filter((backup) => !usable.has(backup.label))
       .map(({ label }) => ({ label, reason: damage.backups.get(label) ?? reasonOf(walks, label) })),
-    conflicts: conflictsOf(input, index),
+    conflicts: conflictsOf(input, index, current),
     newest: last
       ? { timeline: pieceAt(line as WalLine, parseLsn(last.toLsn) - 1n)?.timeline ?? 0, lsn: last.toLsn }
       : null,
@@ -135,34 +135,19 @@ function linesOf(index: SegmentIndex, own: WalLine, histories: CatalogueInput['h
   return [own, ...others];
 }
 
-/** Complete segments of the line's last timeline that the cluster's line does not go through. */
-function hasStrayWal(index: SegmentIndex, line: WalLine, own: WalLine): boolean {
-  const isOn = own.pieces.some((piece) => piece.timeline === line.timeline);
-  if (!isOn) return index.numbersOf(line.timeline).length > 0;
-  const left = leavesAt(own, line.timeline);
-  if (left === null) return false;
-  return index
-    .numbersOf(line.timeline)
-    .some((number) => index.startOf(number) + BigInt(index.segmentBytes) > left);
-}
-
 /** From every backup on this line, as far as its WAL goes without a hole. */
 function walk(input: CatalogueInput, index: SegmentIndex, line: WalLine): Walk {
   const result: Walk = { line, intervals: [], gaps: [], reasons: new Map() };
-  if (line.timeline > 1 && !input.histories.has(line.timeline)) {
-    const reason = `the history of timeline ${line.timeline} is not archived, and no recovery follows it without`;
+  if (!hasHistory(input, line.timeline)) {
+    const reason = withoutHistory(line.timeline);
     return { ...result, reasons: new Map(input.backups.map(({ label }) => [label, reason])) };
   }
   const last = neededUpTo(index, line);
-  const backups = input.backups
-    .filter(({ label }) => !input.damage?.backups.has(label))
-    .filter((backup) => isOn(line, backup))
-    .sort(byStop);
+  const backups = backupsOn(input, line);
   for (const [at, backup] of backups.entries()) {
     const reach = reachOf(index, line, backup, last);
     if (reach.number === null) {
-      const what = input.damage?.segments.has(reach.missing) ? 'damaged' : 'missing';
-      result.reasons.set(backup.label, `the WAL that was written during it is ${what}: ${reach.missing}`);
+      result.reasons.set(backup.label, incomplete(input, reach.missing));
       continue;
     }
     const end = index.startOf(reach.number + 1n);
@@ -178,6 +163,42 @@ function walk(input: CatalogueInput, index: SegmentIndex, line: WalLine): Walk {
     }
   }
   return result;
+}
+
+/**
+ * Retention removes the history of a timeline with its WAL, and leaves of both what the backups that are kept need: up to its own
+ * end a recovery goes by no history. Nothing else can be reached there.
+ */
+function endsOnly(input: CatalogueInput, index: SegmentIndex, line: WalLine): Walk {
+  const result: Walk = { line, intervals: [], gaps: [], reasons: new Map() };
+  for (const backup of backupsOn(input, line)) {
+    const reach = reachOf(index, line, backup, index.lastNumber(line));
+    if (timelineOf(backup.startWal) !== line.timeline)
+      result.reasons.set(backup.label, withoutHistory(line.timeline));
+    else if (reach.number === null) result.reasons.set(backup.label, incomplete(input, reach.missing));
+    else
+      result.intervals.push({
+        ...newInterval(index, line, backup, reach.number),
+        ...{ toLsn: backup.stopLsn, lastWal: [] },
+      });
+  }
+  return result;
+}
+
+function withoutHistory(timeline: number): string {
+  return `the history of timeline ${timeline} is not archived, and no recovery follows it without`;
+}
+
+function incomplete({ damage }: CatalogueInput, segment: string): string {
+  const what = damage?.segments.has(segment) ? 'damaged' : 'missing';
+  return `the WAL that was written during it is ${what}: ${segment}`;
+}
+
+function backupsOn({ backups, damage }: CatalogueInput, line: WalLine): StoredBackup[] {
+  return backups
+    .filter(({ label }) => !damage?.backups.has(label))
+    .filter((backup) => isOn(line, backup))
+    .sort(byStop);
 }
 
 /** The last segment that the archive holds or, of the timelines that the line has left, has to hold. */
@@ -214,10 +235,14 @@ function newInterval(
 
 /** A backup belongs to a line when it ended on it: after the fork it holds what the line has given up. */
 function isOn(line: WalLine, backup: StoredBackup): boolean {
-  const timeline = Number.parseInt(backup.stopWal.slice(0, 8), 16);
+  const timeline = timelineOf(backup.stopWal);
   const stop = parseLsn(backup.stopLsn);
   const piece = line.pieces.find((each) => each.timeline === timeline);
   return piece !== undefined && stop >= piece.beginLsn && (piece.endLsn === null || stop <= piece.endLsn);
+}
+
+function timelineOf(wal: string): number {
+  return Number.parseInt(wal.slice(0, 8), 16);
 }
 
 function byStop(left: StoredBackup, right: StoredBackup): number {
@@ -259,7 +284,7 @@ function gapAfter(found: {
   // By the name with its timeline, as pgBackRest's expire does: what a restore in place gave up lies at higher positions, too.
   const isExpired = keptFrom !== undefined && toWal < keptFrom.startWal;
   return {
-    timeline: Number.parseInt(fromWal.slice(0, 8), 16),
+    timeline: timelineOf(fromWal),
     fromWal,
     toWal,
     segments: Number(end - number),
@@ -295,53 +320,7 @@ function divergence(index: SegmentIndex, line: WalLine, own: WalLine): bigint {
   return index.timelineFor(own, number) === null ? index.startOf(number) : fork;
 }
 
-function timelinesOf(
-  index: SegmentIndex,
-  own: WalLine,
-  histories: CatalogueInput['histories'],
-): ArchivedTimeline[] {
-  return index.timelines().map((timeline) => {
-    const line = lineOf(timeline, histories);
-    const parent = line.pieces.at(-2);
-    const isOwn = own.pieces.some((piece) => piece.timeline === timeline);
-    return {
-      timeline,
-      parentId: parent?.timeline ?? null,
-      beginLsn: lsnText(line.pieces.at(-1)?.beginLsn ?? 0n),
-      ranges: rangesOf(index, timeline),
-      status: timeline === own.timeline ? 'current' : isOwn ? 'ancestor' : 'abandoned',
-      hasStrayWal: isOwn && timeline !== own.timeline && hasStrayWal(index, line, own),
-    };
-  });
-}
-
-function rangesOf(index: SegmentIndex, timeline: number): ArchivedTimeline['ranges'] {
-  const ranges: { first: bigint; last: bigint }[] = [];
-  for (const number of index.numbersOf(timeline)) {
-    const open = ranges.at(-1);
-    if (open && number === open.last + 1n) open.last = number;
-    else ranges.push({ first: number, last: number });
-  }
-  return ranges.map(({ first, last }) => ({
-    fromLsn: lsnText(index.startOf(first)),
-    toLsn: lsnText(index.startOf(last + 1n)),
-    fromWal: index.nameOf(timeline, first),
-    toWal: index.nameOf(timeline, last),
-  }));
-}
-
 function reasonOf(walks: Walk[], label: string): string {
   const known = walks.map((each) => each.reasons.get(label)).find((reason) => reason !== undefined);
   return known ?? 'it was made on a timeline of which the archive holds no WAL';
-}
-
-function conflictsOf(input: CatalogueInput, index: SegmentIndex): string[] {
-  const doubled = input.listing.duplicates.map(
-    (name) => `${name} was archived twice, with different content`,
-  );
-  const orphans = index
-    .timelines()
-    .filter((timeline) => timeline > 1 && !input.histories.has(timeline))
-    .map((timeline) => `the history of timeline ${timeline} is not archived: where it begins is unknown`);
-  return [...doubled, ...orphans];
 }
