@@ -13,6 +13,7 @@ import type { BackupEngine, BackupProgress, BackupType } from './engine.ts';
 import { type Hold, nextHold, whyHeld } from './hold-back.ts';
 import { type JobOrder, nodeNote, runNote, type Strain, triggerNote } from './job-order.ts';
 import type { JobReport } from './job-runner.ts';
+import { endOf } from './recovery-plan.ts';
 import { repositoryOfWork } from './repositories.ts';
 import type { ReadingContext, RepositoryReader, RepositoryReading } from './repository-reader.ts';
 import { heldLabels, walFromNote } from './retention.ts';
@@ -231,7 +232,7 @@ export class BackupWorker {
     const drill = await runDrill(engine, scratchPlaceOf(this.options.place), {
       backup,
       timeline: interval.timeline,
-      target: { kind: 'latest' },
+      target: endOf(interval),
       leastLsn: lastSegmentLsn(interval.toLsn, reading.segmentBytes),
       processes: config.impact.processes,
       signal,

@@ -31,6 +31,18 @@ describe('two failovers', () => {
     ]);
   });
 
+  it('are followed no further than the line is whole, although files of a parent follow there', () => {
+    const isCut = (...runs: [number, number, number][]) =>
+      catalogue({ ...known, listing: archive(...runs) }).intervals.findLast((each) => !each.isAbandoned)
+        ?.isCut;
+    expect(isCut([1, 1, 6], [2, 7, 8], [3, 9, 12])).toBe(true);
+    expect(isCut([1, 1, 6])).toBe(true);
+    expect(isCut([1, 1, 5], [2, 6, 9])).toBe(true);
+    expect(isCut([1, 1, 5], [3, 9, 12])).toBe(undefined);
+    expect(isCut([1, 1, 7], [2, 6, 6])).toBe(undefined);
+    expect(isCut([1, 1, 9], [2, 6, 8], [3, 9, 12])).toBe(undefined);
+  });
+
   it('are mended by the name that each segment has on the line', () => {
     const mended = (...runs: [number, number, number][]) => {
       const found = catalogue({ ...known, listing: archive(...runs) });

@@ -80,6 +80,8 @@ export interface RestorableInterval {
   /** Backups it can be restored from, oldest first. */
   labels: string[];
   isAbandoned: boolean;
+  /** WAL follows its end that is no part of its line: a recovery to there is told where to stop. */
+  isCut?: boolean;
 }
 
 /** The end of a backup is known to the second only. */
@@ -230,6 +232,7 @@ function newInterval(
     lastWal,
     labels: [backup.label],
     isAbandoned: false,
+    ...(index.goesAstrayBehind(line, reach) ? { isCut: true } : {}),
   };
 }
 

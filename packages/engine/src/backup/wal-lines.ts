@@ -122,6 +122,17 @@ export class SegmentIndex {
     });
   }
 
+  /**
+   * Whether a recovery to the end of the archive reads on behind a segment that is the last of the line: for want of the right file
+   * PostgreSQL takes the parent's, unless it has come to a newer timeline already (xlogrecovery.c, XLogFileReadAnyTLI).
+   */
+  goesAstrayBehind(line: WalLine, number: bigint): boolean {
+    const next = number + 1n;
+    const least = this.timelineFor(line, number) ?? 0;
+    const able = line.pieces.filter((piece) => this.numberOf(piece.beginLsn) <= next);
+    return able.some(({ timeline }) => timeline >= least && this.has(timeline, next));
+  }
+
   /** The last segment of the line that the archive holds. */
   lastNumber(line: WalLine): bigint | null {
     let last: bigint | null = null;
