@@ -7,11 +7,13 @@ import { fetchWhole, namesIn } from './archive-mending.ts';
 
 describe('what a gap lacks', () => {
   it('is named across the boundary of 4 GB', () => {
-    expect(namesIn({ fromWal: '0000000200000000000000FE', segments: 3 }, 16 * 1024 * 1024)).toEqual([
+    const [fromWal, second, toWal] = [
       '0000000200000000000000FE',
       '0000000200000000000000FF',
       '000000020000000100000000',
-    ]);
+    ];
+    const gap = { runs: [{ fromWal, toWal, segments: 3 }], damaged: [] };
+    expect(namesIn(gap, 16 * 1024 * 1024)).toEqual([fromWal, second, toWal]);
   });
 });
 

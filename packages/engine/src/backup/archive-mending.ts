@@ -8,6 +8,7 @@ import { parseWalFileName, walFileName } from '../postgres/lsn.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { WalGap } from './catalogue.ts';
 import type { BackupEngine } from './engine.ts';
+import type { WalRun } from './wal-lines.ts';
 
 /**
  * A primary that is lost may have finished segments that it had not archived yet. Its successor has received them, but
@@ -19,16 +20,20 @@ const segmentsMax = 4096;
 const pushDeadlineMs = 180_000;
 
 /** The names of what a gap lacks, at most `segmentsMax` of them (pure). What is there, and damaged, cannot be pushed over. */
-export function namesIn(
-  gap: Pick<WalGap, 'fromWal' | 'segments'> & Partial<Pick<WalGap, 'damaged'>>,
-  segmentBytes: number,
-): string[] {
-  const from = parseWalFileName(gap.fromWal, segmentBytes);
+export function namesIn({ runs, damaged }: Pick<WalGap, 'runs' | 'damaged'>, segmentBytes: number): string[] {
+  const isDamaged = new Set(damaged);
+  return runs
+    .flatMap((run) => namesOf(run, segmentBytes))
+    .slice(0, segmentsMax)
+    .filter((name) => !isDamaged.has(name));
+}
+
+function namesOf({ fromWal, segments }: WalRun, segmentBytes: number): string[] {
+  const from = parseWalFileName(fromWal, segmentBytes);
   if (!from) return [];
-  const names = Array.from({ length: Math.min(gap.segments, segmentsMax) }, (_, at) =>
+  return Array.from({ length: Math.min(segments, segmentsMax) }, (_, at) =>
     walFileName(from.timeline, from.startLsn + BigInt(at) * BigInt(segmentBytes), segmentBytes),
   );
-  return names.filter((name) => !gap.damaged?.some((each) => each.slice(8) === name.slice(8)));
 }
 
 export interface Mended {

@@ -14,6 +14,7 @@ import { readByGuests } from './guest-restores.ts';
 import { type Hold, nextHold, whyHeld } from './hold-back.ts';
 import { type JobOrder, nodeNote, runNote, type Strain, triggerNote } from './job-order.ts';
 import type { JobReport } from './job-runner.ts';
+import { endOf } from './recovery-plan.ts';
 import { repositoryOfWork } from './repositories.ts';
 import type { ReadingContext, RepositoryReader, RepositoryReading } from './repository-reader.ts';
 import { heldLabels, walFromNote } from './retention.ts';
@@ -237,7 +238,7 @@ export class BackupWorker {
     const drill = await runDrill(engine, scratchPlaceOf(this.options.place), {
       backup,
       timeline: interval.timeline,
-      target: { kind: 'latest' },
+      target: endOf(interval),
       leastLsn: lastSegmentLsn(interval.toLsn, reading.segmentBytes),
       processes: config.impact.processes,
       signal,

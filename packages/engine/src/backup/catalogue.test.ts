@@ -1,38 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { buildCatalogue, type CatalogueInput } from './catalogue.ts';
-import type { StoredBackup } from './engine.ts';
-
-const mb = 1024 * 1024;
-const wal = (timeline: number, number: number) =>
-  `${timeline.toString(16).toUpperCase().padStart(8, '0')}00000000${number.toString(16).toUpperCase().padStart(8, '0')}`;
-const lsn = (number: number, offset = 0x28) => `0/${(number * 16 * mb + offset).toString(16).toUpperCase()}`;
-
-function archive(...runs: [timeline: number, from: number, to: number][]): CatalogueInput['listing'] {
-  const names = runs.flatMap(([timeline, from, to]) =>
-    Array.from({ length: to - from + 1 }, (_, at) => wal(timeline, from + at)),
-  );
-  const segments = names.map((name) => ({ name, archivedAtMs: 0, bytes: 1 }));
-  return { archiveId: '15-1', segments, histories: [], duplicates: [] };
-}
-
-/** A backup that ran through segments `from` to `to` of a timeline. */
-function backup(label: string, timeline: number, from: number, to = from): StoredBackup {
-  return {
-    ...{ label, type: 'full', prior: null, references: [], databaseId: 1, databaseBytes: 1, copiedBytes: 1 },
-    ...{ repositoryBytes: 1, hasPageErrors: false, notes: {} },
-    ...{ startMs: from * 1000, stopMs: to * 1000 + 500, startLsn: lsn(from), stopLsn: lsn(to, 0x100) },
-    ...{ startWal: wal(timeline, from), stopWal: wal(timeline, to) },
-  };
-}
-
-function catalogue(change: Partial<CatalogueInput>) {
-  return buildCatalogue({
-    ...{ listing: archive(), histories: new Map(), backups: [], segmentBytes: 16 * mb },
-    ...{ currentTimeline: null, walKeptFrom: null },
-    ...change,
-  });
-}
+import { archive, backup, catalogue, lsn, mb, wal } from './testing/archives.ts';
 
 describe('one timeline', () => {
   it('can be restored to from the end of its first backup to the end of its WAL', () => {
@@ -63,6 +31,7 @@ describe('one timeline', () => {
       {
         ...{ timeline: 1, fromWal: wal(1, 6), toWal: wal(1, 6), segments: 1, afterLsn: lsn(6, 0) },
         ...{ resumesWith: 'B', kind: 'missing', damaged: [] },
+        runs: [{ fromWal: wal(1, 6), toWal: wal(1, 6), segments: 1 }],
       },
     ]);
   });
@@ -254,9 +223,7 @@ describe('I-BACKUP-3: whatever is missing', () => {
   const forkAt = 10;
   const histories = new Map([[2, [{ timeline: 1, endLsn: lsn(forkAt, 0x5000) }]]]);
   const isArchived = (there: ReadonlySet<string>, number: number) =>
-    number < forkAt
-      ? there.has(wal(1, number))
-      : there.has(wal(2, number)) || (number === forkAt && there.has(wal(1, number)));
+    there.has(wal(number < forkAt ? 1 : 2, number));
 
   it('every segment of what is offered is there, nothing that could be offered is left out', () => {
     const segment = fc.record({

@@ -1,4 +1,11 @@
 import { parseLsn } from '../postgres/lsn.ts';
+import {
+  type ArchivedTimeline,
+  conflictsOf,
+  hasHistory,
+  hasStrayWal,
+  timelinesOf,
+} from './archived-timelines.ts';
 import { type Damage, noDamage } from './damage.ts';
 import type { ArchiveListing, StoredBackup } from './engine.ts';
 import {
@@ -9,6 +16,7 @@ import {
   pieceAt,
   SegmentIndex,
   type WalLine,
+  type WalRun,
 } from './wal-lines.ts';
 
 /**
@@ -43,24 +51,13 @@ export interface Catalogue {
   newest: { timeline: number; lsn: string } | null;
 }
 
-export interface ArchivedTimeline {
-  timeline: number;
-  parentId: number | null;
-  /** Where it leaves its parent. */
-  beginLsn: string;
-  /** What is archived of it, without a hole. */
-  ranges: { fromLsn: string; toLsn: string; fromWal: string; toWal: string }[];
-  /** `abandoned`: the cluster has taken another way; its WAL leads to what was given up. */
-  status: 'current' | 'ancestor' | 'abandoned';
-  /** WAL of it beyond the point where the cluster's line left it, for instance of a primary that was not fenced. */
-  hasStrayWal: boolean;
-}
-
 export interface WalGap {
   timeline: number;
   fromWal: string;
   toWal: string;
   segments: number;
+  /** The same by timeline: where the line forks within it, names of several. */
+  runs: WalRun[];
   /** The end of what can still be reached before it. */
   afterLsn: string;
   /** From the end of this backup on restores are possible again; null when none was made after it. */
@@ -83,13 +80,13 @@ export interface RestorableInterval {
   /** Backups it can be restored from, oldest first. */
   labels: string[];
   isAbandoned: boolean;
+  /** WAL follows its end that is no part of its line: a recovery to there is told where to stop. */
+  isCut?: boolean;
 }
 
 /** The end of a backup is known to the second only. */
 const clockGrainMs = 1000;
 const lastWalMax = 4;
-/** Of a segment's name; the rest is its position. */
-const timelineDigits = 8;
 
 export function buildCatalogue(input: CatalogueInput): Catalogue {
   const damage = input.damage ?? noDamage;
@@ -97,7 +94,13 @@ export function buildCatalogue(input: CatalogueInput): Catalogue {
   const index = new SegmentIndex(names, input.segmentBytes);
   const current = input.currentTimeline ?? index.timelines().at(-1) ?? null;
   const line = current === null ? null : lineOf(current, input.histories);
-  const walks = line ? linesOf(index, line, input.histories).map((each) => walk(input, index, each)) : [];
+  const walks = line
+    ? linesOf(index, line, input.histories).map((each) =>
+        each === line || hasHistory(input, each.timeline)
+          ? walk(input, index, each)
+          : endsOnly(input, index, each),
+      )
+    : [];
   const usable = new Set(walks.flatMap((each) => each.intervals.flatMap((interval) => interval.labels)));
   const own = walks.find((each) => each.line === line);
   const last = own?.intervals.at(-1);
@@ -105,12 +108,12 @@ export function buildCatalogue(input: CatalogueInput): Catalogue {
     timelines: line ? timelinesOf(index, line, input.histories) : [],
     gaps: walks.flatMap((each) => each.gaps),
     intervals: walks
-      .flatMap((each) => each.intervals.map((interval) => ownPart(interval, each.line, line)))
+      .flatMap((each) => each.intervals.map((interval) => ownPart(index, interval, each.line, line)))
       .flat(),
     unusable: input.backups
       .filter((backup) => !usable.has(backup.label))
       .map(({ label }) => ({ label, reason: damage.backups.get(label) ?? reasonOf(walks, label) })),
-    conflicts: conflictsOf(input, index),
+    conflicts: conflictsOf(input, index, current),
     newest: last
       ? { timeline: pieceAt(line as WalLine, parseLsn(last.toLsn) - 1n)?.timeline ?? 0, lsn: last.toLsn }
       : null,
@@ -134,35 +137,19 @@ function linesOf(index: SegmentIndex, own: WalLine, histories: CatalogueInput['h
   return [own, ...others];
 }
 
-/** Complete segments of the line's last timeline that the cluster's line does not go through. */
-function hasStrayWal(index: SegmentIndex, line: WalLine, own: WalLine): boolean {
-  const isOn = own.pieces.some((piece) => piece.timeline === line.timeline);
-  if (!isOn) return index.numbersOf(line.timeline).length > 0;
-  const left = leavesAt(own, line.timeline);
-  if (left === null) return false;
-  return index
-    .numbersOf(line.timeline)
-    .some((number) => index.startOf(number) + BigInt(index.segmentBytes) > left);
-}
-
 /** From every backup on this line, as far as its WAL goes without a hole. */
 function walk(input: CatalogueInput, index: SegmentIndex, line: WalLine): Walk {
   const result: Walk = { line, intervals: [], gaps: [], reasons: new Map() };
-  if (line.timeline > 1 && !input.histories.has(line.timeline)) {
-    const reason = `the history of timeline ${line.timeline} is not archived, and no recovery follows it without`;
+  if (!hasHistory(input, line.timeline)) {
+    const reason = withoutHistory(line.timeline);
     return { ...result, reasons: new Map(input.backups.map(({ label }) => [label, reason])) };
   }
   const last = neededUpTo(index, line);
-  const backups = input.backups
-    .filter(({ label }) => !input.damage?.backups.has(label))
-    .filter((backup) => isOn(line, backup))
-    .sort(byStop);
+  const backups = backupsOn(input, line);
   for (const [at, backup] of backups.entries()) {
     const reach = reachOf(index, line, backup, last);
     if (reach.number === null) {
-      const what =
-        damagedBetween(input.damage, reach.missing, reach.missing).length > 0 ? 'damaged' : 'missing';
-      result.reasons.set(backup.label, `the WAL that was written during it is ${what}: ${reach.missing}`);
+      result.reasons.set(backup.label, incomplete(input, reach.missing));
       continue;
     }
     const end = index.startOf(reach.number + 1n);
@@ -178,6 +165,42 @@ function walk(input: CatalogueInput, index: SegmentIndex, line: WalLine): Walk {
     }
   }
   return result;
+}
+
+/**
+ * Retention removes the history of a timeline with its WAL, and leaves of both what the backups that are kept need: up to its own
+ * end a recovery goes by no history. Nothing else can be reached there.
+ */
+function endsOnly(input: CatalogueInput, index: SegmentIndex, line: WalLine): Walk {
+  const result: Walk = { line, intervals: [], gaps: [], reasons: new Map() };
+  for (const backup of backupsOn(input, line)) {
+    const reach = reachOf(index, line, backup, index.lastNumber(line));
+    if (timelineOf(backup.startWal) !== line.timeline)
+      result.reasons.set(backup.label, withoutHistory(line.timeline));
+    else if (reach.number === null) result.reasons.set(backup.label, incomplete(input, reach.missing));
+    else
+      result.intervals.push({
+        ...newInterval(index, line, backup, reach.number),
+        ...{ toLsn: backup.stopLsn, lastWal: [] },
+      });
+  }
+  return result;
+}
+
+function withoutHistory(timeline: number): string {
+  return `the history of timeline ${timeline} is not archived, and no recovery follows it without`;
+}
+
+function incomplete({ damage }: CatalogueInput, segment: string): string {
+  const what = damage?.segments.has(segment) ? 'damaged' : 'missing';
+  return `the WAL that was written during it is ${what}: ${segment}`;
+}
+
+function backupsOn({ backups, damage }: CatalogueInput, line: WalLine): StoredBackup[] {
+  return backups
+    .filter(({ label }) => !damage?.backups.has(label))
+    .filter((backup) => isOn(line, backup))
+    .sort(byStop);
 }
 
 /** The last segment that the archive holds or, of the timelines that the line has left, has to hold. */
@@ -209,15 +232,20 @@ function newInterval(
     lastWal,
     labels: [backup.label],
     isAbandoned: false,
+    ...(index.goesAstrayBehind(line, reach) ? { isCut: true } : {}),
   };
 }
 
 /** A backup belongs to a line when it ended on it: after the fork it holds what the line has given up. */
 function isOn(line: WalLine, backup: StoredBackup): boolean {
-  const timeline = Number.parseInt(backup.stopWal.slice(0, 8), 16);
+  const timeline = timelineOf(backup.stopWal);
   const stop = parseLsn(backup.stopLsn);
   const piece = line.pieces.find((each) => each.timeline === timeline);
   return piece !== undefined && stop >= piece.beginLsn && (piece.endLsn === null || stop <= piece.endLsn);
+}
+
+function timelineOf(wal: string): number {
+  return Number.parseInt(wal.slice(0, 8), 16);
 }
 
 function byStop(left: StoredBackup, right: StoredBackup): number {
@@ -237,8 +265,7 @@ function reachOf(
   while (last !== null && number <= last && index.timelineFor(line, number) !== null) number += 1n;
   const reached = number - 1n;
   if (reached >= needed) return { number: reached, missing: '' };
-  const piece = pieceAt(line, index.startOf(number));
-  return { number: null, missing: index.nameOf(piece?.timeline ?? line.timeline, number) };
+  return { number: null, missing: index.nameOn(line, number) };
 }
 
 function gapAfter(found: {
@@ -253,95 +280,50 @@ function gapAfter(found: {
   let end = number + 1n;
   while (end < last && index.timelineFor(line, end + 1n) === null) end += 1n;
   if (index.timelineFor(line, end) !== null) end -= 1n;
-  const timelineAt = (at: bigint) => pieceAt(line, index.startOf(at))?.timeline ?? line.timeline;
   const keptFrom = input.backups.find((backup) => backup.label === input.walKeptFrom);
-  const fromWal = index.nameOf(timelineAt(number + 1n), number + 1n);
-  const toWal = index.nameOf(timelineAt(end), end);
-  const isExpired = keptFrom !== undefined && index.numberOf(parseLsn(keptFrom.startLsn)) > end;
+  const fromWal = index.nameOn(line, number + 1n);
+  const toWal = index.nameOn(line, end);
+  const runs = index.runsOn(line, number + 1n, end);
+  // By the name with its timeline, as pgBackRest's expire does: what a restore in place gave up lies at higher positions, too.
+  const isExpired = keptFrom !== undefined && toWal < keptFrom.startWal;
   return {
-    timeline: timelineAt(number + 1n),
+    timeline: timelineOf(fromWal),
     fromWal,
     toWal,
     segments: Number(end - number),
+    runs,
     afterLsn: lsnText(index.startOf(number + 1n)),
     resumesWith: found.later,
     kind: isExpired ? 'expired' : 'missing',
-    damaged: damagedBetween(input.damage, fromWal, toWal),
+    damaged: [...(input.damage?.segments ?? [])]
+      .filter((name) => runs.some((run) => run.fromWal <= name && name <= run.toWal))
+      .sort(),
   };
 }
 
-/** By position: the segment of a fork is there under the name of a later timeline. */
-function damagedBetween(damage: Damage | undefined, fromWal: string, toWal: string): string[] {
-  const at = (name: string) => name.slice(timelineDigits);
-  return [...(damage?.segments ?? [])]
-    .filter((name) => at(name) >= at(fromWal) && at(name) <= at(toWal))
-    .sort();
-}
-
 /** Of another line only what the cluster's own does not hold anyway. */
-function ownPart(interval: RestorableInterval, line: WalLine, own: WalLine | null): RestorableInterval[] {
+function ownPart(
+  index: SegmentIndex,
+  interval: RestorableInterval,
+  line: WalLine,
+  own: WalLine | null,
+): RestorableInterval[] {
   if (!own || line === own) return [interval];
-  const from = divergence(line, own);
+  const from = divergence(index, line, own);
   if (parseLsn(interval.toLsn) <= from) return [];
   const begins = parseLsn(interval.fromLsn);
   const fromLsn = lsnText(begins > from ? begins : from);
   return [{ ...interval, fromLsn, isAbandoned: true }];
 }
 
-/** Up to here both lines are the same. */
-function divergence(line: WalLine, own: WalLine): bigint {
-  const last = line.pieces.at(-1);
-  const left = leavesAt(own, line.timeline);
-  return left ?? last?.beginLsn ?? 0n;
-}
-
-function timelinesOf(
-  index: SegmentIndex,
-  own: WalLine,
-  histories: CatalogueInput['histories'],
-): ArchivedTimeline[] {
-  return index.timelines().map((timeline) => {
-    const line = lineOf(timeline, histories);
-    const parent = line.pieces.at(-2);
-    const isOwn = own.pieces.some((piece) => piece.timeline === timeline);
-    return {
-      timeline,
-      parentId: parent?.timeline ?? null,
-      beginLsn: lsnText(line.pieces.at(-1)?.beginLsn ?? 0n),
-      ranges: rangesOf(index, timeline),
-      status: timeline === own.timeline ? 'current' : isOwn ? 'ancestor' : 'abandoned',
-      hasStrayWal: isOwn && timeline !== own.timeline && hasStrayWal(index, line, own),
-    };
-  });
-}
-
-function rangesOf(index: SegmentIndex, timeline: number): ArchivedTimeline['ranges'] {
-  const ranges: { first: bigint; last: bigint }[] = [];
-  for (const number of index.numbersOf(timeline)) {
-    const open = ranges.at(-1);
-    if (open && number === open.last + 1n) open.last = number;
-    else ranges.push({ first: number, last: number });
-  }
-  return ranges.map(({ first, last }) => ({
-    fromLsn: lsnText(index.startOf(first)),
-    toLsn: lsnText(index.startOf(last + 1n)),
-    fromWal: index.nameOf(timeline, first),
-    toWal: index.nameOf(timeline, last),
-  }));
+/** Up to here both lines are the same. What the segment of the fork begins with is in the other's file alone while the own is missing. */
+function divergence(index: SegmentIndex, line: WalLine, own: WalLine): bigint {
+  const fork = leavesAt(own, line.timeline) ?? line.pieces.at(-1)?.beginLsn ?? 0n;
+  const number = index.numberOf(fork);
+  return index.timelineFor(own, number) === null ? index.startOf(number) : fork;
 }
 
 function reasonOf(walks: Walk[], label: string): string {
   const known = walks.map((each) => each.reasons.get(label)).find((reason) => reason !== undefined);
   return known ?? 'it was made on a timeline of which the archive holds no WAL';
-}
-
-function conflictsOf(input: CatalogueInput, index: SegmentIndex): string[] {
-  const doubled = input.listing.duplicates.map(
-    (name) => `${name} was archived twice, with different content`,
-  );
-  const orphans = index
-    .timelines()
-    .filter((timeline) => timeline > 1 && !input.histories.has(timeline))
-    .map((timeline) => `the history of timeline ${timeline} is not archived: where it begins is unknown`);
-  return [...doubled, ...orphans];
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type BackupJob, retentionSchema } from '../contract/backup.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
+import { parseLsn, walFileName } from '../postgres/lsn.ts';
 import { ensureOwnedDirectory } from '../postgres/owned-file.ts';
 import { binDir, sql, TestCluster, type TestNode } from '../postgres/testing/test-cluster.ts';
 import { sleep, systemClock } from '../shared/clock.ts';
@@ -150,6 +151,11 @@ it('I-BACKUP-3: offers one stretch across two failovers, and no gap', async () =
   expect(own[0]?.labels).toHaveLength(2);
   expect(own[0]?.toMs).toBeGreaterThanOrEqual(commits.at(-1)?.atMs ?? Number.POSITIVE_INFINITY);
   expect(repository.timelines.map((each) => each.status)).toContain('ancestor');
+  // PostgreSQL begins a timeline with a file of its own for the segment of the fork: what the catalogue goes by.
+  const forks = repository.timelines.filter(({ parentId }) => parentId !== null);
+  expect(forks.map(({ timeline: each }) => each)).toContain(4);
+  for (const { beginLsn, timeline: each, ranges } of forks)
+    expect(ranges[0]?.fromWal).toBe(walFileName(each, parseLsn(beginLsn), segmentBytes));
 });
 
 it.each([
@@ -201,6 +207,25 @@ it('I-BACKUP-6: a damaged segment ends what is offered, and the backup after it 
   await writeFile(join(directory, damaged), whole);
   verified = await engine.verify();
   expect((await view()).gaps).toEqual([]);
+});
+
+it('a backup whose timeline was given up, and its history removed, still leads to its own end', async () => {
+  const names = (await readdir(archivePath)).filter((name) => name.endsWith('.history'));
+  expect(names).toHaveLength(3);
+  const undo = await Promise.all(names.map((name) => damage(join(archivePath, name), 'gone')));
+  timeline += 1;
+  try {
+    const newest = (await engine.inventory()).backups.at(-1);
+    const label = newest?.label ?? '';
+    // Three commits were made after it.
+    expect(await rowsAt({ kind: 'backup', label })).toBe(commits.at(-4)?.rows);
+    expect(await plan({ kind: 'latest' })).toMatchObject({ ok: false });
+    const position = { kind: 'lsn', inclusive: true, timeline: timeline - 1 } as const;
+    expect(await plan({ ...position, lsn: newest?.stopLsn ?? '' })).toMatchObject({ ok: false });
+  } finally {
+    timeline -= 1;
+    for (const put of undo) await put();
+  }
 });
 
 /** What a verification by the cluster says, one line for everything that is wrong. */

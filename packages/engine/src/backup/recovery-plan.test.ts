@@ -58,6 +58,16 @@ const reasonOf = (target: RestoreTarget, change: Partial<RecoveryPlanInput> = {}
 };
 
 describe('a plan', () => {
+  it('I-BACKUP-3: of the latest moment stops where WAL follows that the cluster has given up', () => {
+    const intervals = repository.intervals.map((each) => ({ ...each, isCut: !each.isAbandoned }));
+    const planned = plan({ kind: 'latest' }, { repository: { ...repository, intervals } });
+    expect(planned).toMatchObject({
+      ok: true,
+      plan: { recovery: { kind: 'lsn', lsn: lsn(40), inclusive: false } },
+    });
+    expect(planned.ok && planned.plan.leastLsn).toBe(undefined);
+  });
+
   it('takes the newest backup that had ended by then, and names the timeline', () => {
     expect(plan(time(14))).toMatchObject({ ok: true, plan: { label: 'A', timeline: 3 } });
     expect(plan(time(16))).toMatchObject({ ok: true, plan: { label: 'B', endMs: 16 * minute } });

@@ -71,11 +71,16 @@ function latest(input: RecoveryPlanInput, own: RestorableIntervalView[]): Found 
   return {
     interval,
     backup,
-    recovery: { kind: 'latest' },
+    recovery: endOf(interval),
     endLsn: interval.toLsn,
     endMs: interval.toMs,
     warnings,
   };
+}
+
+/** What leads to the end of a stretch. Left to itself a recovery would read on, through commits that the cluster has given up. */
+export function endOf({ toLsn, isCut }: Pick<RestorableIntervalView, 'toLsn' | 'isCut'>): RecoveryTarget {
+  return isCut ? { kind: 'lsn', lsn: toLsn, inclusive: false } : { kind: 'latest' };
 }
 
 type TargetOf<Kind extends RestoreTarget['kind']> = Extract<RestoreTarget, { kind: Kind }>;

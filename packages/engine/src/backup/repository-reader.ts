@@ -110,7 +110,7 @@ export class RepositoryReader {
         goes: kept.get(backup.label)?.goes ?? null,
       })),
       intervals,
-      gaps: catalogue.gaps,
+      gaps: catalogue.gaps.map(({ runs: _, ...gap }) => gap),
       timelines: catalogue.timelines,
       conflicts: catalogue.conflicts,
       newest: catalogue.newest && { ...catalogue.newest, atMs: own?.toMs ?? null },

@@ -22,6 +22,13 @@ export interface WalLine {
   pieces: LinePiece[];
 }
 
+/** Segments in a row, of one timeline. */
+export interface WalRun {
+  fromWal: string;
+  toWal: string;
+  segments: number;
+}
+
 export function lineOf(timeline: number, histories: ReadonlyMap<number, HistoryLine[]>): WalLine {
   const pieces: LinePiece[] = [];
   let beginLsn = 0n;
@@ -82,29 +89,56 @@ export class SegmentIndex {
   }
 
   /**
-   * Which timeline's file a recovery along `line` reads for a segment, the newest first as PostgreSQL does
-   * (xlogrecovery.c, XLogFileReadAnyTLI): the segment of a fork begins with a copy of its parent's WAL. Null: missing.
+   * The piece whose file holds a segment: of a fork within it the newest, whose file begins with a copy of what was before
+   * (xlog.c, XLogInitNewTimeline). Its parent's file may be there too, and is not the same: it ends at the fork, or goes on
+   * with what the line has given up, and a recovery that finds no other replays that (xlogrecovery.c, XLogFileReadAnyTLI).
    */
+  private pieceFor(line: WalLine, number: bigint): LinePiece | undefined {
+    return line.pieces.findLast((piece) => this.numberOf(piece.beginLsn) <= number);
+  }
+
+  /** Which timeline's file a recovery along `line` needs for a segment, if it is there. Null: missing. */
   timelineFor(line: WalLine, number: bigint): number | null {
-    const able = line.pieces.filter((piece) => this.numberOf(piece.beginLsn) <= number);
-    return (
-      able.findLast((piece) => this.has(piece.timeline, number) && this.reaches(piece, number))?.timeline ??
-      null
-    );
+    const piece = this.pieceFor(line, number);
+    return piece && this.has(piece.timeline, number) ? piece.timeline : null;
   }
 
-  /** Whether the file of this piece is part of the line at all: beyond the fork it is somebody else's WAL. */
-  private reaches(piece: LinePiece, number: bigint): boolean {
-    return piece.endLsn === null || this.startOf(number) < piece.endLsn;
+  /** The only file that a recovery along `line` may read for a segment. */
+  nameOn(line: WalLine, number: bigint): string {
+    return this.nameOf(this.pieceFor(line, number)?.timeline ?? line.timeline, number);
   }
 
-  /** The last segment of the line that the archive could hold. */
+  /** The files of a line from one segment to another. */
+  runsOn(line: WalLine, first: bigint, last: bigint): WalRun[] {
+    return line.pieces.flatMap((piece, at) => {
+      const next = line.pieces[at + 1];
+      const begin = this.numberOf(piece.beginLsn);
+      const from = begin > first ? begin : first;
+      const end = next ? this.numberOf(next.beginLsn) - 1n : last;
+      const to = end < last ? end : last;
+      if (from > to) return [];
+      const names = { fromWal: this.nameOf(piece.timeline, from), toWal: this.nameOf(piece.timeline, to) };
+      return [{ ...names, segments: Number(to - from + 1n) }];
+    });
+  }
+
+  /**
+   * Whether a recovery to the end of the archive reads on behind a segment that is the last of the line: for want of the right file
+   * PostgreSQL takes the parent's, unless it has come to a newer timeline already (xlogrecovery.c, XLogFileReadAnyTLI).
+   */
+  goesAstrayBehind(line: WalLine, number: bigint): boolean {
+    const next = number + 1n;
+    const least = this.timelineFor(line, number) ?? 0;
+    const able = line.pieces.filter((piece) => this.numberOf(piece.beginLsn) <= next);
+    return able.some(({ timeline }) => timeline >= least && this.has(timeline, next));
+  }
+
+  /** The last segment of the line that the archive holds. */
   lastNumber(line: WalLine): bigint | null {
     let last: bigint | null = null;
     for (const piece of line.pieces) {
-      for (const number of this.numbersOf(piece.timeline)) {
-        if (this.reaches(piece, number) && (last === null || number > last)) last = number;
-      }
+      const own = this.numbersOf(piece.timeline).findLast((each) => this.pieceFor(line, each) === piece);
+      if (own !== undefined && (last === null || own > last)) last = own;
     }
     return last;
   }

@@ -41,6 +41,8 @@ export const restorableIntervalSchema = z.object({
   toMs: z.number().nullable(),
   labels: z.array(z.string()),
   isAbandoned: z.boolean(),
+  /** WAL that the cluster has given up follows its end: a recovery to the latest moment is told to stop before it. */
+  isCut: z.boolean().optional(),
 });
 export type RestorableIntervalView = z.infer<typeof restorableIntervalSchema>;
 
