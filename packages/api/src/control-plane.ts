@@ -123,9 +123,7 @@ export class ControlPlane {
     this.presence = new HostPresence(pools.bulk, logger);
     const registry = new ClusterRegistry({
       ...{ prisma, keeper: this.keeper, presence: this.presence },
-      samples,
-      figures,
-      statements,
+      ...{ samples, figures, statements },
       onStatus: (status) => this.live.status(status),
       onHistory: (what) => this.live.changed(what),
     });
@@ -133,10 +131,7 @@ export class ControlPlane {
     this.live = new Live({ namespace, principals: this.principals, registry, logger });
     this.answers = new StatusAnswers(this.keeper);
     const links = new HostLinks({
-      namespace: this.sockets.of('/nodes'),
-      prisma,
-      keeper,
-      logger,
+      ...{ prisma, keeper, logger, namespace: this.sockets.of('/nodes') },
       onReport: (host, report) => registry.receive(host, report),
     });
     const enrolment = new Enrolment(prisma, keeper);

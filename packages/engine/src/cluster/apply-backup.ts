@@ -2,7 +2,7 @@ import { configFor, numbersOf, repositoryOfWork, schedulesOf } from '../backup/r
 import { isServedAhead } from '../backup/schedule.ts';
 import { type BackupJob, type BackupState, noBackups } from '../contract/backup.ts';
 import { momentWords } from '../shared/words.ts';
-import type { CommandOf, CommandResult } from './commands.ts';
+import type { Command, CommandOf, CommandResult } from './commands.ts';
 import type { Draft } from './draft.ts';
 
 /** Backup commands (pure): what is agreed on, and the one piece of work on the repository at a time. */
@@ -22,7 +22,36 @@ export const drillSlot = 'drills';
 
 const refused = (reason: string): CommandResult => ({ ok: false, reason });
 
-export function setBackup(draft: Draft, { config, by }: CommandOf<'set-backup'>): CommandResult {
+const kinds = [
+  ...(['set-backup', 'begin-backup-job', 'assign-backup-job', 'delay-backup-job', 'end-backup-job'] as const),
+  ...(['note-restore-point', 'note-guest-restore'] as const),
+];
+export type BackupCommand = CommandOf<(typeof kinds)[number]>;
+
+export function isAboutBackup(command: Command): command is BackupCommand {
+  return kinds.some((kind) => kind === command.kind);
+}
+
+export function applyBackup(draft: Draft, command: BackupCommand): CommandResult {
+  switch (command.kind) {
+    case 'set-backup':
+      return setBackup(draft, command);
+    case 'begin-backup-job':
+      return beginBackupJob(draft, command);
+    case 'assign-backup-job':
+      return assignBackupJob(draft, command);
+    case 'delay-backup-job':
+      return delayBackupJob(draft, command);
+    case 'end-backup-job':
+      return endBackupJob(draft, command);
+    case 'note-restore-point':
+      return noteRestorePoint(draft, command);
+    case 'note-guest-restore':
+      return noteGuestRestore(draft, command);
+  }
+}
+
+function setBackup(draft: Draft, { config, by }: CommandOf<'set-backup'>): CommandResult {
   const backup = backupOf(draft);
   const known = backup.config?.revision ?? 0;
   if (config.revision !== known + 1) return refused('the backup settings were changed meanwhile');
@@ -39,7 +68,7 @@ export function setBackup(draft: Draft, { config, by }: CommandOf<'set-backup'>)
   return { ok: true };
 }
 
-export function beginBackupJob(draft: Draft, { job, serves }: CommandOf<'begin-backup-job'>): CommandResult {
+function beginBackupJob(draft: Draft, { job, serves }: CommandOf<'begin-backup-job'>): CommandResult {
   const backup = backupOf(draft);
   if (!backup.config) return refused('this cluster has no backup repository');
   const number = repositoryOfWork(job.work);
@@ -64,7 +93,7 @@ export function beginBackupJob(draft: Draft, { job, serves }: CommandOf<'begin-b
   return { ok: true };
 }
 
-export function assignBackupJob(draft: Draft, command: CommandOf<'assign-backup-job'>): CommandResult {
+function assignBackupJob(draft: Draft, command: CommandOf<'assign-backup-job'>): CommandResult {
   const { job } = backupOf(draft);
   if (job?.id !== command.id) return refused('that work does not run');
   if (job.state !== 'waiting' || job.attempt !== command.attempt - 1)
@@ -89,7 +118,7 @@ export function assignBackupJob(draft: Draft, command: CommandOf<'assign-backup-
   return { ok: true };
 }
 
-export function delayBackupJob(draft: Draft, command: CommandOf<'delay-backup-job'>): CommandResult {
+function delayBackupJob(draft: Draft, command: CommandOf<'delay-backup-job'>): CommandResult {
   const { job } = backupOf(draft);
   if (job?.id !== command.id) return refused('that work does not run');
   if (job.attempt !== command.attempt) return refused('another attempt stands');
@@ -106,7 +135,7 @@ export function delayBackupJob(draft: Draft, command: CommandOf<'delay-backup-jo
   return { ok: true };
 }
 
-export function endBackupJob(draft: Draft, command: CommandOf<'end-backup-job'>): CommandResult {
+function endBackupJob(draft: Draft, command: CommandOf<'end-backup-job'>): CommandResult {
   const backup = backupOf(draft);
   const { job } = backup;
   if (job?.id !== command.id) {
@@ -149,7 +178,7 @@ function provingEach(jobs: readonly BackupJob[], max: number): BackupJob[] {
   });
 }
 
-export function noteRestorePoint(draft: Draft, { point }: CommandOf<'note-restore-point'>): CommandResult {
+function noteRestorePoint(draft: Draft, { point }: CommandOf<'note-restore-point'>): CommandResult {
   const backup = backupOf(draft);
   if (backup.points.some((known) => known.name === point.name && known.lsn === point.lsn))
     return { ok: true };
@@ -160,7 +189,7 @@ export function noteRestorePoint(draft: Draft, { point }: CommandOf<'note-restor
 }
 
 /** Another host, or another backup, is told apart: what begins anew must not take anything from what runs. */
-export function noteGuestRestore(draft: Draft, { guest }: CommandOf<'note-guest-restore'>): CommandResult {
+function noteGuestRestore(draft: Draft, { guest }: CommandOf<'note-guest-restore'>): CommandResult {
   const backup = backupOf(draft);
   const { host, label, repository } = guest;
   if (!backup.config || !configFor(backup.config, repository))

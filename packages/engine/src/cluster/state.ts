@@ -63,6 +63,7 @@ function dispatch(draft: Draft, command: Exclude<Command, { kind: 'create' }>): 
   if (sources.isAboutSource(command)) return sources.applySource(draft, command);
   if (followers.isAboutFollower(command)) return followers.applyFollower(draft, command);
   if (restores.isAboutRestore(command)) return restores.applyRestore(draft, command);
+  if (backups.isAboutBackup(command)) return backups.applyBackup(draft, command);
   if (command.kind === 'set-access') return setAccess(draft, command);
   return dispatchUsual(draft, command);
 }
@@ -73,6 +74,7 @@ type UsualCommand = Exclude<
   | sources.SourceCommand
   | followers.FollowerCommand
   | restores.RestoreCommand
+  | backups.BackupCommand
 >;
 
 function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
@@ -127,22 +129,8 @@ function dispatchUsual(draft: Draft, command: UsualCommand): CommandResult {
       return scheduling.unschedule(draft, command);
     case 'raise-level':
       return raiseLevel(draft, command);
-    case 'set-backup':
-      return backups.setBackup(draft, command);
-    case 'begin-backup-job':
-      return backups.beginBackupJob(draft, command);
-    case 'assign-backup-job':
-      return backups.assignBackupJob(draft, command);
-    case 'delay-backup-job':
-      return backups.delayBackupJob(draft, command);
-    case 'end-backup-job':
-      return backups.endBackupJob(draft, command);
     case 'adopt-history':
       return reigns.adoptHistory(draft, command);
-    case 'note-restore-point':
-      return backups.noteRestorePoint(draft, command);
-    case 'note-guest-restore':
-      return backups.noteGuestRestore(draft, command);
     case 'note':
       return note(draft, command);
   }
