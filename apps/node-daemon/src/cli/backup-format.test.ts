@@ -75,6 +75,21 @@ describe('the list of backups', () => {
     expect(text).toContain('GAP: 3 segments of WAL are missing, W1 to W3');
   });
 
+  it('says what leads to one moment only, and what is waited for', () => {
+    const { repository } = overview;
+    if (!repository) throw new Error('there is a repository');
+    const kept = { timeline: 1, fromLsn: '0/1', toLsn: '0/1', fromMs: nowMs, toMs: null, isAbandoned: true };
+    const intervals = [{ ...kept, labels: ['KEPT'] }];
+    const text = backupsText(
+      { ...overview, repository: { ...repository, intervals, missingHistory: 3 } },
+      nowMs,
+    );
+    expect(text).toContain(
+      'The end of KEPT at 2026-11-27 12:00:00Z, and nothing behind it (timeline 1, given up)',
+    );
+    expect(text).toContain('The history of timeline 3 has not reached the repository');
+  });
+
   it('says by which host a repository is served, and which data cannot be read for it', () => {
     const repository = { type: 'host', host: 'w-1', port: 8432, path: '/repo', encrypted: false } as const;
     const config = overview.config && { ...overview.config, repository };

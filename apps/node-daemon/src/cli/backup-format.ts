@@ -1,4 +1,5 @@
 import { foundBy, isCopyOnly } from '@quantadb/engine/backup/findings';
+import { awaitedWords } from '@quantadb/engine/backup/given-up';
 import { placeOf } from '@quantadb/engine/backup/repositories';
 import type { BackupJob, Look } from '@quantadb/engine/contract/backup';
 import type { BackupOverview } from '@quantadb/engine/contract/backup-view';
@@ -27,7 +28,13 @@ export function backupsText(overview: BackupOverview, nowMs: number): string {
   const sections = [head.join('\n')];
   if (repository) {
     sections.push(backupTable(repository));
-    const lines = [...intervalLines(repository), ...gapLines(repository), ...repository.conflicts];
+    const awaited = awaitedWords(repository);
+    const lines = [
+      ...intervalLines(repository),
+      ...gapLines(repository),
+      ...(awaited === null ? [] : [awaited]),
+      ...repository.conflicts,
+    ];
     if (lines.length > 0) sections.push(lines.join('\n'));
   }
   if (overview.nextRuns.length > 0)
@@ -181,6 +188,8 @@ function intervalLines({ intervals }: NonNullable<BackupOverview['repository']>)
   return intervals.map((each) => {
     const to = each.toMs === null ? each.toLsn : momentText(each.toMs);
     const given = each.isAbandoned ? ` (timeline ${each.timeline}, given up)` : '';
+    if (each.fromLsn === each.toLsn)
+      return `The end of ${each.labels.join(', ')} at ${momentText(each.fromMs)}, and nothing behind it${given}${fromWords(each)}`;
     return `Any moment from ${momentText(each.fromMs)} to ${to}${given}${fromWords(each)}`;
   });
 }

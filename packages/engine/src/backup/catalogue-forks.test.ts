@@ -148,3 +148,59 @@ describe('a kept backup of a timeline whose history retention has removed with i
     expect(found.conflicts).toEqual([expect.stringContaining('the history of timeline 4')]);
   });
 });
+
+describe('a failover whose history has not reached the repository', () => {
+  const agreed = [{ timeline: 1, endLsn: lsn(6, 0x5000) }];
+  const backups = [backup('A', 1, 2)];
+  const intervalsOf = (change: Partial<CatalogueInput>) =>
+    catalogue({ backups, agreed, currentTimeline: 2, ...change }).intervals.map(
+      ({ timeline, labels, toLsn, isAbandoned, isCut }) => [timeline, labels, toLsn, isAbandoned, isCut],
+    );
+
+  it('leaves everything before the fork, by the timeline before', () => {
+    expect(intervalsOf({ listing: archive([1, 1, 5]) })).toEqual([[1, ['A'], lsn(6, 0), false, undefined]]);
+    const found = catalogue({ backups, agreed, currentTimeline: 2, listing: archive([1, 1, 5]) });
+    expect(found).toMatchObject({ gaps: [], unusable: [], missingHistory: 2 });
+    expect(found.newest).toEqual({ timeline: 1, lsn: lsn(6, 0) });
+  });
+
+  it('offers nothing that lies behind the fork as part of its line', () => {
+    expect(intervalsOf({ listing: archive([1, 1, 7]) })).toEqual([
+      [1, ['A'], lsn(6, 0), false, true],
+      [1, ['A'], lsn(8, 0), true, undefined],
+    ]);
+    expect(intervalsOf({ listing: archive([1, 1, 5], [2, 6, 8]) })).toEqual([
+      [1, ['A'], lsn(6, 0), false, undefined],
+    ]);
+    const late = catalogue({
+      ...{ agreed, currentTimeline: 2, listing: archive([1, 1, 5], [2, 6, 8]) },
+      backups: [backup('B', 2, 7)],
+    });
+    expect(late.intervals).toEqual([]);
+    expect(late.unusable).toEqual([{ label: 'B', reason: expect.stringContaining('history of timeline 2') }]);
+  });
+
+  it('ends before a segment that is missing up to the fork', () => {
+    const found = catalogue({ backups, agreed, currentTimeline: 2, listing: archive([1, 1, 3]) });
+    expect(found.gaps).toMatchObject([{ fromWal: wal(1, 4), toWal: wal(1, 5), kind: 'missing' }]);
+    expect(found.newest?.lsn).toBe(lsn(4, 0));
+  });
+
+  it('goes back to the newest timeline whose history is there', () => {
+    const histories = new Map([[2, agreed]]);
+    const later = [
+      { timeline: 2, endLsn: lsn(8, 0x5000) },
+      { timeline: 3, endLsn: lsn(9, 0x5000) },
+    ];
+    const listing = archive([1, 1, 5], [2, 6, 7]);
+    expect(intervalsOf({ listing, histories, currentTimeline: 4, agreed: later })).toEqual([
+      [2, ['A'], lsn(8, 0), false, undefined],
+    ]);
+  });
+
+  it('is as if nobody knew of it while its fork is not recorded', () => {
+    expect(intervalsOf({ listing: archive([1, 1, 5]), agreed: [] })).toEqual([
+      [1, ['A'], lsn(6, 0), true, undefined],
+    ]);
+  });
+});

@@ -11,6 +11,7 @@ import type { ArchiveListing, StoredBackup } from './engine.ts';
 import {
   type HistoryLine,
   leavesAt,
+  lineAsAgreed,
   lineOf,
   lsnText,
   pieceAt,
@@ -32,6 +33,8 @@ export interface CatalogueInput {
   segmentBytes: number;
   /** The cluster's; null when nothing but the repository is left: then the newest one archived. */
   currentTimeline: number | null;
+  /** The history of that one by the cluster's own log, for as long as it is not archived. */
+  agreed?: readonly HistoryLine[];
   /** Retention has taken away WAL before this backup on purpose. Null: all of it was to be kept. */
   walKeptFrom: string | null;
   /** What cannot be read as it was written is as good as missing. */
@@ -47,6 +50,8 @@ export interface Catalogue {
   unusable: { label: string; reason: string }[];
   /** Segments archived twice with different content, and histories that are missing. */
   conflicts: string[];
+  /** The cluster's own timeline, when its history is not archived: nothing leads beyond the fork. */
+  missingHistory: number | null;
   /** Up to here the cluster's own line is safe in the repository; null when no backup is usable. */
   newest: { timeline: number; lsn: string } | null;
 }
@@ -93,7 +98,7 @@ export function buildCatalogue(input: CatalogueInput): Catalogue {
   const names = input.listing.segments.flatMap(({ name }) => (damage.segments.has(name) ? [] : [name]));
   const index = new SegmentIndex(names, input.segmentBytes);
   const current = input.currentTimeline ?? index.timelines().at(-1) ?? null;
-  const line = current === null ? null : lineOf(current, input.histories);
+  const line = current === null ? null : ownLine(input, current);
   const walks = line
     ? linesOf(index, line, input.histories).map((each) =>
         each === line || hasHistory(input, each.timeline)
@@ -114,6 +119,7 @@ export function buildCatalogue(input: CatalogueInput): Catalogue {
       .filter((backup) => !usable.has(backup.label))
       .map(({ label }) => ({ label, reason: damage.backups.get(label) ?? reasonOf(walks, label) })),
     conflicts: conflictsOf(input, index, current),
+    missingHistory: current === null || hasHistory(input, current) ? null : current,
     newest: last
       ? { timeline: pieceAt(line as WalLine, parseLsn(last.toLsn) - 1n)?.timeline ?? 0, lsn: last.toLsn }
       : null,
@@ -125,6 +131,12 @@ interface Walk {
   intervals: RestorableInterval[];
   gaps: WalGap[];
   reasons: Map<string, string>;
+}
+
+function ownLine({ histories, agreed = [] }: CatalogueInput, current: number): WalLine {
+  return hasHistory({ histories }, current)
+    ? lineOf(current, histories)
+    : lineAsAgreed(current, agreed, histories);
 }
 
 /** The cluster's own line first, then that of every timeline with WAL off it. */
@@ -140,12 +152,14 @@ function linesOf(index: SegmentIndex, own: WalLine, histories: CatalogueInput['h
 /** From every backup on this line, as far as its WAL goes without a hole. */
 function walk(input: CatalogueInput, index: SegmentIndex, line: WalLine): Walk {
   const result: Walk = { line, intervals: [], gaps: [], reasons: new Map() };
-  if (!hasHistory(input, line.timeline)) {
+  if (!hasHistory(input, line.timeline) && !line.followed) {
     const reason = withoutHistory(line.timeline);
     return { ...result, reasons: new Map(input.backups.map(({ label }) => [label, reason])) };
   }
   const last = neededUpTo(index, line);
-  const backups = backupsOn(input, line);
+  const backups = backupsOn(input, line).filter((backup) => !isBeyond(line, backup));
+  for (const backup of input.backups)
+    if (isBeyond(line, backup)) result.reasons.set(backup.label, withoutHistory(line.timeline));
   for (const [at, backup] of backups.entries()) {
     const reach = reachOf(index, line, backup, last);
     if (reach.number === null) {
@@ -207,6 +221,7 @@ function backupsOn({ backups, damage }: CatalogueInput, line: WalLine): StoredBa
 function neededUpTo(index: SegmentIndex, line: WalLine): bigint | null {
   const archived = index.lastNumber(line);
   if (archived === null || line.pieces.length < 2) return archived;
+  if (line.followed) return index.numberOf(line.followed.endLsn) - 1n;
   // The segment of the fork is the new timeline's to archive: it begins with a copy of what was before.
   const beforeFork = index.numberOf(line.pieces.at(-1)?.beginLsn ?? 0n) - 1n;
   return beforeFork > archived ? beforeFork : archived;
@@ -225,7 +240,7 @@ function newInterval(
     if (timeline !== null) lastWal.push(index.nameOf(timeline, number));
   }
   return {
-    timeline: line.timeline,
+    timeline: line.followed?.timeline ?? line.timeline,
     fromLsn: backup.stopLsn,
     toLsn: lsnText(index.startOf(reach + 1n)),
     fromMs: backup.stopMs + clockGrainMs,
@@ -242,6 +257,11 @@ function isOn(line: WalLine, backup: StoredBackup): boolean {
   const stop = parseLsn(backup.stopLsn);
   const piece = line.pieces.find((each) => each.timeline === timeline);
   return piece !== undefined && stop >= piece.beginLsn && (piece.endLsn === null || stop <= piece.endLsn);
+}
+
+/** It was made on a timeline that no recovery can be told to follow yet. */
+function isBeyond({ followed }: WalLine, backup: StoredBackup): boolean {
+  return followed !== undefined && timelineOf(backup.stopWal) > followed.timeline;
 }
 
 function timelineOf(wal: string): number {

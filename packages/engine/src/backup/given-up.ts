@@ -47,3 +47,14 @@ function warning({ points, isGivenUp }: Known, interval: RestorableIntervalView)
     : `the position ${fromLsn} to ${toLsn} on timeline ${timeline} (--lsn, --timeline)`;
   return `Timeline ${timeline} went on from ${fromLsn}${until}, and the cluster has given it up: what was committed there is not in this. What leads there: ${nearest}.`;
 }
+
+/** Why nothing of the cluster's own timeline can be restored yet (pure); null when that is not so. */
+export function awaitedWords({
+  missingHistory,
+}: {
+  missingHistory?: number | null | undefined;
+}): string | null {
+  return missingHistory === null || missingHistory === undefined
+    ? null
+    : `The history of timeline ${missingHistory} has not reached the repository: what was committed since it began cannot be restored yet.`;
+}

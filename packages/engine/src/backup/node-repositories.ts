@@ -8,7 +8,7 @@ import { readControlData } from '../postgres/control-data.ts';
 import { historyFileName, readHistories } from '../postgres/history-files.ts';
 import { filesOf, type NodePlace } from '../postgres/layout.ts';
 import { parseLsn } from '../postgres/lsn.ts';
-import { judgeHistory } from '../postgres/timeline-history.ts';
+import { historyOf, judgeHistory } from '../postgres/timeline-history.ts';
 import type { Clock } from '../shared/clock.ts';
 import { messageOf, QuantaError } from '../shared/errors.ts';
 import { fetchWhole, type Mended, mendArchive, namesIn } from './archive-mending.ts';
@@ -95,6 +95,7 @@ export class NodeRepositories {
     return {
       config,
       currentTimeline: state?.reign.timeline ?? null,
+      ...(state ? { agreed: historyOf(state.reign.timeline, state.timelines) } : {}),
       walKeptFrom: walKeptFromOf(state?.backup, number),
       segmentBytes: await this.knownSegmentBytes(),
       nowMs: this.options.clock.wallMs(),

@@ -1,8 +1,9 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { retentionSchema } from '../contract/backup.ts';
 import type { RestoreTarget } from '../contract/restore-target.ts';
+import { readHistories } from '../postgres/history-files.ts';
 import { ensureOwnedDirectory } from '../postgres/owned-file.ts';
 import { binDir, sql, TestCluster, type TestNode, untilReceived } from '../postgres/testing/test-cluster.ts';
 import { pollUntil } from '../shared/deadline.ts';
@@ -11,12 +12,14 @@ import type { PgBackRestEngine } from './engines/pgbackrest/pgbackrest-engine.ts
 import { planRecovery } from './recovery-plan.ts';
 import { RepositoryReader } from './repository-reader.ts';
 import { TestRepository } from './testing/test-repository.ts';
+import type { HistoryLine } from './wal-lines.ts';
 import { WalMoments } from './wal-moments.ts';
 
 /** A primary archives a segment whose end its successor never received: the file is there, and belongs to no line any more. */
 
 const segmentBytes = 16 * 1024 * 1024;
 let cluster: TestCluster;
+let repository: TestRepository;
 let successor: TestNode;
 let engine: PgBackRestEngine;
 let reader: RepositoryReader;
@@ -24,7 +27,7 @@ let givenUpLsn = '';
 
 beforeAll(async () => {
   cluster = await TestCluster.create();
-  const repository = await TestRepository.create(cluster);
+  repository = await TestRepository.create(cluster);
   const primary = await cluster.primary('node-1', async (node) => {
     engine = await repository.use(node);
   });
@@ -66,8 +69,12 @@ async function write(node: TestNode, what: string): Promise<void> {
   await sql(node, `INSERT INTO ledger VALUES ('${what}')`);
 }
 
+/** What the cluster itself knows of timeline 3. */
+let agreed: HistoryLine[] = [];
+
 function view() {
   return reader.view({
+    agreed,
     config: { retention: retentionSchema.parse({}) },
     ...{ currentTimeline: 3, walKeptFrom: null, segmentBytes, nowMs: Date.now(), verified: null },
   });
@@ -120,6 +127,25 @@ it('I-BACKUP-3: what a lost primary archived beyond the fork is in no restore to
 it('what was given up can be had by its position and timeline', async () => {
   const target = { kind: 'lsn', lsn: givenUpLsn, inclusive: true, timeline: 2 } as const;
   expect(await rowsAt(target)).toEqual(['archived', 'received', 'given up']);
+});
+
+it('the latest moment can be restored while the history of the new timeline is on its way', async () => {
+  const file = join(repository.path, 'archive/demo/15-1/00000003.history');
+  const away = join(cluster.directory, 'history');
+  agreed = (await readHistories(successor.place.dataDir)).get(3) ?? [];
+  expect(agreed.map(({ timeline }) => timeline)).toEqual([1, 2]);
+  await rename(file, away);
+  try {
+    const { intervals, missingHistory } = await view();
+    expect(missingHistory).toBe(3);
+    expect(intervals).toMatchObject([
+      { timeline: 2, isAbandoned: false, isCut: true },
+      { timeline: 2, isAbandoned: true },
+    ]);
+    expect(await rowsAt({ kind: 'latest' })).toEqual(['archived']);
+  } finally {
+    await rename(away, file);
+  }
 });
 
 it('what its successor had received follows with the first segment of the new timeline', async () => {

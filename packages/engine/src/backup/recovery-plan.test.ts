@@ -58,6 +58,17 @@ const reasonOf = (target: RestoreTarget, change: Partial<RecoveryPlanInput> = {}
 };
 
 describe('a plan', () => {
+  it('says what it waits for while the history of the newest timeline is on its way', () => {
+    const waiting = { ...repository, missingHistory: 4 };
+    const words = 'The history of timeline 4 has not reached the repository';
+    const latest = plan({ kind: 'latest' }, { repository: waiting });
+    expect(latest.ok && latest.plan.warnings.join()).toContain(words);
+    const none = plan({ kind: 'latest' }, { repository: { ...waiting, intervals: [] } });
+    expect(!none.ok && none.refusal.message).toContain(words);
+    const after = plan(time(50), { repository: waiting });
+    expect(!after.ok && after.refusal.message).toContain(words);
+  });
+
   it('I-BACKUP-3: of the latest moment stops where WAL follows that the cluster has given up', () => {
     const intervals = repository.intervals.map((each) => ({ ...each, isCut: !each.isAbandoned }));
     const planned = plan({ kind: 'latest' }, { repository: { ...repository, intervals } });

@@ -6,7 +6,7 @@ import type { RestoreTarget } from '../contract/restore-target.ts';
 import { parseLsn } from '../postgres/lsn.ts';
 import { momentWords, sizeWords } from '../shared/words.ts';
 import type { RecoveryTarget, StoredBackup } from './engine.ts';
-import { givenUpAt } from './given-up.ts';
+import { awaitedWords, givenUpAt } from './given-up.ts';
 import { lastSegmentLsn } from './wal-lines.ts';
 
 /**
@@ -17,7 +17,7 @@ import { lastSegmentLsn } from './wal-lines.ts';
 
 export interface RecoveryPlanInput {
   target: RestoreTarget;
-  repository: Pick<RepositoryView, 'state' | 'backups' | 'intervals' | 'gaps'>;
+  repository: Pick<RepositoryView, 'state' | 'backups' | 'intervals' | 'gaps' | 'missingHistory'>;
   /** Null when only the repository is asked, which does not list them. */
   points: readonly RestorePoint[] | null;
   /** Whether the cluster has given up what lies there, by a failover or a restore; absent: nobody knows. */
@@ -44,7 +44,8 @@ interface Found {
 export function planRecovery(input: RecoveryPlanInput): RecoveryPlanning {
   const own = input.repository.intervals.filter((interval) => !interval.isAbandoned);
   if (own.length === 0 && input.target.kind !== 'backup') {
-    return refuse('no_backup', 'No backup can be restored.', []);
+    const awaited = input.repository.backups.length > 0 ? awaitedWords(input.repository) : null;
+    return refuse('no_backup', awaited ?? 'No backup can be restored.', []);
   }
   switch (input.target.kind) {
     case 'latest':
@@ -67,7 +68,8 @@ export function planRecovery(input: RecoveryPlanInput): RecoveryPlanning {
 function latest(input: RecoveryPlanInput, own: RestorableIntervalView[]): Found {
   const interval = own.at(-1) as RestorableIntervalView;
   const backup = newestBackup(input, interval, null) as StoredBackup;
-  const warnings = lastGapWarnings(input, interval);
+  const awaited = awaitedWords(input.repository);
+  const warnings = [...lastGapWarnings(input, interval), ...(awaited === null ? [] : [awaited])];
   return {
     interval,
     backup,
@@ -120,7 +122,10 @@ function whyNoTime(
     ];
   if (isBefore) return ['before_first_backup', 'That is before the first backup that can be restored.'];
   if (last && atMs >= (last.toMs ?? last.fromMs))
-    return ['after_newest', 'Nothing that was committed after that is in the repository.'];
+    return [
+      'after_newest',
+      awaitedWords(input.repository) ?? 'Nothing that was committed after that is in the repository.',
+    ];
   return ['in_gap', 'WAL of that time is missing.'];
 }
 

@@ -26,6 +26,8 @@ export interface RepositoryReading {
 export interface ReadingContext {
   config: Pick<BackupConfig, 'retention'>;
   currentTimeline: number | null;
+  /** Its history by the cluster's own log. */
+  agreed?: readonly HistoryLine[];
   walKeptFrom: string | null;
   segmentBytes: number;
   nowMs: number;
@@ -69,6 +71,7 @@ export class RepositoryReader {
       backups: inventory.backups.filter((backup) => backup.databaseId === newestSystem),
       segmentBytes: context.segmentBytes,
       currentTimeline: context.currentTimeline,
+      ...(context.agreed ? { agreed: context.agreed } : {}),
       walKeptFrom: walKeptSince(context.walKeptFrom, inventory.backups),
     };
     const catalogue = buildCatalogue({ ...input, damage });
@@ -113,6 +116,7 @@ export class RepositoryReader {
       gaps: catalogue.gaps.map(({ runs: _, ...gap }) => gap),
       timelines: catalogue.timelines,
       conflicts: catalogue.conflicts,
+      missingHistory: catalogue.missingHistory,
       newest: catalogue.newest && { ...catalogue.newest, atMs: own?.toMs ?? null },
       expiring: retention.expire,
       lastVerification: context.verified,

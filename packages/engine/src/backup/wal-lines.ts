@@ -20,6 +20,8 @@ export interface LinePiece {
 export interface WalLine {
   timeline: number;
   pieces: LinePiece[];
+  /** While later histories are not archived: what a recovery can be told to follow, and where the line leaves that. */
+  followed?: { timeline: number; endLsn: bigint };
 }
 
 /** Segments in a row, of one timeline. */
@@ -39,6 +41,25 @@ export function lineOf(timeline: number, histories: ReadonlyMap<number, HistoryL
   }
   pieces.push({ timeline, beginLsn, endLsn: null });
   return { timeline, pieces };
+}
+
+/**
+ * A line whose own history is not archived, as the cluster knows it: a recovery follows the newest ancestor that it finds in the
+ * archive, up to the fork.
+ *
+ * @param agreed the history of `timeline`, oldest first, as far back as the cluster goes
+ */
+export function lineAsAgreed(
+  timeline: number,
+  agreed: readonly HistoryLine[],
+  histories: ReadonlyMap<number, HistoryLine[]>,
+): WalLine {
+  const at = agreed.findLastIndex((past) => past.timeline === 1 || histories.has(past.timeline));
+  const fork = agreed[at];
+  if (!fork) return lineOf(timeline, histories);
+  const all = [...(histories.get(fork.timeline) ?? []), ...agreed.slice(at)];
+  const followed = { timeline: fork.timeline, endLsn: parseLsn(fork.endLsn) };
+  return { ...lineOf(timeline, new Map([[timeline, all]])), followed };
 }
 
 /** The piece whose own WAL holds what is written at `lsn`. */
@@ -129,8 +150,9 @@ export class SegmentIndex {
   goesAstrayBehind(line: WalLine, number: bigint): boolean {
     const next = number + 1n;
     const least = this.timelineFor(line, number) ?? 0;
+    const most = line.followed?.timeline ?? line.timeline;
     const able = line.pieces.filter((piece) => this.numberOf(piece.beginLsn) <= next);
-    return able.some(({ timeline }) => timeline >= least && this.has(timeline, next));
+    return able.some(({ timeline }) => timeline >= least && timeline <= most && this.has(timeline, next));
   }
 
   /** The last segment of the line that the archive holds. */

@@ -119,6 +119,8 @@ export const repositoryViewSchema = z.object({
     }),
   ),
   conflicts: z.array(z.string()),
+  /** The cluster's own timeline, while its history has not reached the repository: nothing leads beyond where it begins. */
+  missingHistory: z.number().int().nullable().optional(),
   newest: z.object({ timeline: z.number(), lsn: z.string(), atMs: z.number().nullable() }).nullable(),
   expiring: z.array(z.object({ label: z.string(), why: z.string() })),
   lastVerification: verificationSchema.nullable().default(null),

@@ -6,6 +6,7 @@ import {
   ancestryOf,
   compareWalPositions,
   forkPointOf,
+  historyOf,
   judgeHistory,
   type TimelineHistory,
 } from './timeline-history.ts';
@@ -38,6 +39,15 @@ test('the ancestry leads from a timeline down to the first', () => {
   expect(forkPointOf(2, history)).toBe('0/A0');
   expect(forkPointOf(4, history)).toBeNull();
   expect(forkPointOf(3, history)).toBeNull();
+});
+
+test('a history names the timelines before, the oldest first, and none while a fork is not recorded', () => {
+  expect(historyOf(4, history.timelines)).toEqual([
+    { timeline: 1, endLsn: '0/80' },
+    { timeline: 2, endLsn: '0/A0' },
+  ]);
+  expect(historyOf(1, history.timelines)).toEqual([]);
+  expect(historyOf(5, [...history.timelines, record(5, 4, null, 'allocated')])).toEqual([]);
 });
 
 test('a damaged record that names itself or a younger parent ends the ancestry', () => {

@@ -27,6 +27,21 @@ export function ancestryOf(timeline: number, timelines: readonly TimelineRecord[
 }
 
 /**
+ * What the history file of `timeline` says, oldest first, as far back as the cluster goes. Empty while one of its forks is not
+ * recorded: nobody knows then which WAL belongs to it.
+ */
+export function historyOf(
+  timeline: number,
+  timelines: readonly TimelineRecord[],
+): { timeline: number; endLsn: string }[] {
+  const forks = ancestryOf(timeline, timelines).filter(({ parentId }) => parentId !== null);
+  const known = forks.flatMap(({ parentId, forkLsn }) =>
+    parentId === null || forkLsn === null ? [] : [{ timeline: parentId, endLsn: forkLsn }],
+  );
+  return known.length < forks.length ? [] : known.reverse();
+}
+
+/**
  * Where `timeline` was left on the way to the current one: beyond it, its WAL is no part of the history. Null for the
  * current timeline itself, for one outside its ancestry, and for a fork that is not recorded yet.
  */
