@@ -19,6 +19,7 @@ import type {
 import type { Clock } from '../shared/clock.ts';
 import { QuantaError } from '../shared/errors.ts';
 import type { Commander } from './commander.ts';
+import { whyTooNew } from './feature-level.ts';
 import type { Peers } from './peer-protocol.ts';
 import { tryEverywhere } from './repository-trial.ts';
 
@@ -78,14 +79,17 @@ export class RestoreDesk implements RestoreFacade {
 
   /**
    * Before the host looks into the repository: what it finds there stays until it has restored it. Without a majority no work on
-   * backups begins either, and a restore elsewhere may be all that is left.
+   * backups begins either, and a restore elsewhere may be all that is left. While an earlier release is a member it cannot be noted,
+   * and goes on as it did there: that member may be lost, and what is at stake is the restore alone.
    */
   private async noteGuest(host: string, { repository = 1, label }: RestorePlan): Promise<void> {
     const untilMs = this.options.clock.wallMs() + guestRestoreMs;
     const guest = { host, repository, label, untilMs };
     const { commander, state } = this.options;
+    const note = { kind: 'note-guest-restore', guest } as const;
+    if (whyTooNew(state(), note)) return;
     try {
-      const noted = await commander.submit({ kind: 'note-guest-restore', guest }, noteDeadlineMs);
+      const noted = await commander.submit(note, noteDeadlineMs);
       if (!noted.ok) throw new QuantaError('REFUSED', `retention cannot be told of it: ${noted.reason}`);
     } catch (error) {
       const isAlone = error instanceof QuantaError && error.code === 'NO_QUORUM';
