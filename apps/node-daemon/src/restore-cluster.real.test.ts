@@ -124,7 +124,7 @@ test('the plan says which backup, which timeline and what is lost', async () => 
   const planned = await cluster
     .host('node-1')
     .client.planRestore({ source: null, target: { kind: 'name', name: 'before the release' } });
-  expect(planned).toMatchObject({ ok: true, plan: { recovery: { kind: 'name' } } });
+  expect(planned).toMatchObject({ ok: true, plan: { recovery: { kind: 'lsn' } } });
   expect(planned.ok && planned.plan.lost).toContain('everything that was committed after');
 });
 

@@ -1,4 +1,4 @@
-import { type Consumer, impostorsIn } from '../postgres/consumers.ts';
+import type { Consumer } from '../postgres/consumers.ts';
 import { lsnDistanceBytes } from '../postgres/lsn.ts';
 import type { ServerSample } from '../postgres/sample.ts';
 import { followersOfSlots } from '../replication/follower-slots.ts';
@@ -7,8 +7,6 @@ import type { StandbyMemory } from '../replication/standby-memory.ts';
 import type { Observation } from './database.ts';
 
 const heldBackWithinMs = 3000;
-const impostorsTalkedOfMs = 60_000;
-const impostorsMax = 20;
 
 /** Whether replay waits on purpose: between two commits whose time has come it does not, for a moment. */
 export class HoldMemory {
@@ -17,21 +15,6 @@ export class HoldMemory {
   look({ isDelaying, isReplayPaused }: ServerSample, atMs: number): boolean {
     if (isDelaying || isReplayPaused) this.heldAtMs = atMs;
     return atMs - this.heldAtMs <= heldBackWithinMs;
-  }
-}
-
-/** Who took a node's name lately: ended at once, and told of by somebody who looks less often, or has to try again. */
-export class ImpostorMemory {
-  private readonly seen = new Map<string, { consumer: Consumer; atMs: number }>();
-
-  look(sample: ServerSample, atMs: number): Consumer[] {
-    for (const [key, { atMs: seenMs }] of this.seen)
-      if (atMs - seenMs > impostorsTalkedOfMs) this.seen.delete(key);
-    for (const consumer of impostorsIn(sample)) {
-      const key = `${consumer.role}/${consumer.name}`;
-      if (this.seen.has(key) || this.seen.size < impostorsMax) this.seen.set(key, { consumer, atMs });
-    }
-    return [...this.seen.values()].map(({ consumer }) => consumer);
   }
 }
 
@@ -45,7 +28,7 @@ export function observationOf(
     memory: StandbyMemory;
     cancelledWaits: number;
     hold: HoldMemory;
-    impostors: ImpostorMemory;
+    impostors: Consumer[];
   },
 ): Observation {
   const { lsn } = sample;
@@ -66,7 +49,7 @@ export function observationOf(
     pendingRestart: sample.pendingRestart,
     unguarded: sample.unguarded,
     cancelledWaits: known.cancelledWaits,
-    impostors: known.impostors.look(sample, atMs),
+    impostors: known.impostors,
     standbys: memory.complete(sample.standbys.map(withoutLag), expected).map((standby) => ({
       ...standby,
       lagBytes: lsn && standby.replayLsn ? Math.max(0, lsnDistanceBytes(lsn, standby.replayLsn)) : null,

@@ -26,7 +26,7 @@ import { messageOf, QuantaError } from '../shared/errors.ts';
 import { stateDirectory } from '../shared/state-directory.ts';
 import { confirmSynchronous, sampleOf } from './confirm-synchronous.ts';
 import type { Database, HistoryVerdict, Observation, UpstreamNode } from './database.ts';
-import { HoldMemory, ImpostorMemory, observationOf } from './observation.ts';
+import { HoldMemory, observationOf } from './observation.ts';
 
 /** Before a server starts, an armed lease of an earlier reign must be let go, or the reaper would kill the standby. */
 export interface PostgresDatabaseOptions extends SupervisorOptions {
@@ -55,7 +55,7 @@ export class PostgresDatabase implements Database {
   private lag = new LagRing();
   private readonly memory = new StandbyMemory();
   private readonly cancelled: CancelledWaits;
-  private readonly seenLately = { hold: new HoldMemory(), impostors: new ImpostorMemory() };
+  private readonly hold = new HoldMemory();
   private latest: Observation | null = null;
   private runningPid: number | null = null;
   /** Known once a complete data directory was seen; the loop asks ten times a second, pg_controldata is a process. */
@@ -380,7 +380,8 @@ export class PostgresDatabase implements Database {
     // A standby's too: others may stream from it.
     if (sample.lsn !== null) this.lag.record(sample.lsn, atMs);
     return observationOf(sample, {
-      ...{ clients, atMs, lag: this.lag, memory: this.memory, ...this.seenLately },
+      ...{ clients, atMs, lag: this.lag, memory: this.memory, hold: this.hold },
+      impostors: this.supervisor.impostors.lately(atMs),
       cancelledWaits: this.cancelled.count,
     });
   }

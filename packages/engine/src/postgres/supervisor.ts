@@ -11,7 +11,7 @@ import { type Application, createApplication } from './application-role.ts';
 import { closeArchive, openArchive } from './archive-wrapper.ts';
 import { type CloneRequest, cloneDataDirectory } from './base-backup.ts';
 import { type ConnectFailure, classifyFailure, openPool, withFreshConnection } from './connection.ts';
-import { endConsumers, impostorsIn } from './consumers.ts';
+import { ImpostorMemory } from './consumers.ts';
 import { type DataDirectory, inspectDataDirectory, removeDataDirectory } from './data-directory.ts';
 import { sweepPlantedHistories } from './history-files.ts';
 import { copyCertificates, issueReceiverKey, withdrawReceiverKeys } from './host-certificates.ts';
@@ -65,6 +65,7 @@ export class PostgresSupervisor {
   /** For the daemon's own questions; errors of a dying server are logged and never thrown out of nowhere. */
   readonly pool: pg.Pool;
   private readonly sampler = new Sampler();
+  readonly impostors = new ImpostorMemory();
   private readonly place: NodePlace;
   private readonly host: PostmasterHost;
   private readonly logger: Logger;
@@ -287,7 +288,7 @@ export class PostgresSupervisor {
   async sample(): Promise<SampleResult> {
     try {
       const sample = await this.sampler.take(this.pool);
-      await endConsumers(this.pool, impostorsIn(sample));
+      await this.impostors.end(this.pool, sample, this.clock.monotonicMs());
       return { ok: true, sample };
     } catch (error) {
       return { ok: false, reason: classifyFailure(error), detail: messageOf(error) };
