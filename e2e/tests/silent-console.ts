@@ -26,7 +26,14 @@ export async function expectReturnAfterRefusal(page: Page, system: LocalSystem):
   const browser = page.context().browser();
   const context = await browser?.newContext({ storageState: await page.context().storageState() });
   if (!context) throw new Error('the page has no browser of its own');
-  const refused = await context.newPage();
+  try {
+    await returnsAfterRefusal(await context.newPage(), system);
+  } finally {
+    await context.close();
+  }
+}
+
+async function returnsAfterRefusal(refused: Page, system: LocalSystem): Promise<void> {
   await refused.clock.install({ time: Date.now() + hourMs });
   let isRefusing = true;
   await refused.routeWebSocket(/\/socket\.io\//, (line) => {
@@ -52,7 +59,6 @@ export async function expectReturnAfterRefusal(page: Page, system: LocalSystem):
   }
   isRefusing = false;
   await expect(bar.getByText('Live', { exact: true })).toBeVisible({ timeout: 40_000 });
-  await context.close();
 }
 
 /** As the console does whose metadata does not answer (the protocols of Engine.IO 4 and Socket.IO 5). */
